@@ -1,0 +1,1 @@
+"""What API and worker share (ledger, data, artifacts, vocabulary), and the engine."""

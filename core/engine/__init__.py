@@ -1,0 +1,1 @@
+"""The distillation engine: torch; knows nothing of web, queue, database, paths or environment variables."""

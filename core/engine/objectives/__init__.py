@@ -1,0 +1,1 @@
+"""Objectives: (leaves, real, key) -> loss and gradients. An objective never imports another."""

@@ -1,0 +1,111 @@
+"""Every `STILLHOUSE_*` variable, in one class. The README's table is generated from it."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Literal, Self
+
+import platformdirs
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Where things are and how patient the service is; everything has a default that works on one machine."""
+
+    model_config = SettingsConfigDict(env_prefix="STILLHOUSE_", frozen=True, extra="ignore")
+
+    home: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("stillhouse")),
+        description="Folder of all state: database, artifact store, checkpoints, expert cache.",
+    )
+    data_dir: Path | None = Field(
+        default=None,
+        description="Datasets: `<name>.npz` bundles placed here appear in the catalogue, downloads land here. "
+        "Default: `HOME/datasets`.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address the API listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
+    database_url: str | None = Field(
+        default=None,
+        description="SQLAlchemy URL of the ledger, e.g. `postgresql+psycopg://user@host/db`. "
+        "Default: SQLite in HOME.",
+    )
+    broker_url: str | None = Field(
+        default=None,
+        description="Celery broker that carries the doorbells, e.g. `redis://host:6379/0`. Default: none, the worker polls.",
+    )
+    store_url: str | None = Field(
+        default=None,
+        description="fsspec URL of the artifact store, e.g. `s3://bucket/prefix`. Default: a folder in HOME.",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Where the engine computes; `auto` takes CUDA if present."
+    )
+    lease_ttl: float = Field(default=60, gt=0, description="Seconds a worker's claim lasts without a heartbeat.")
+    heartbeat_interval: float = Field(default=10, gt=0, description="Seconds between heartbeats.")
+    self_fence_after: float = Field(
+        default=40, gt=0, description="Seconds without a successful heartbeat after which a worker stops its own engine."
+    )
+    sweep_interval: float = Field(default=15, gt=0, description="Seconds between rounds of the sweeper.")
+    poll_interval: float = Field(default=1, gt=0, description="Seconds between looks for work without a broker.")
+    backstop_interval: float = Field(
+        default=15, gt=0, description="Seconds between looks for work when a broker rings the bell."
+    )
+    checkpoint_interval: float = Field(default=30, gt=0, description="Seconds between checkpoints while distilling.")
+    max_attempts: int = Field(default=3, ge=1, description="Crashes of workers a job survives before it fails.")
+    drain_grace: float = Field(default=25, gt=0, description="Seconds the engine has to checkpoint when told to stop.")
+    job_timeout: float = Field(default=86_400, gt=0, description="Seconds one attempt at a job may run.")
+    expert_cache_bytes: int = Field(
+        default=20 * 2**30, ge=0, description="Size the cache of expert trajectories is trimmed to, least used first."
+    )
+    max_body_bytes: int = Field(default=1 * 2**20, gt=0, description="Largest JSON request body the API reads.")
+    log_format: Literal["auto", "console", "json"] = Field(
+        default="auto", description="`auto` writes JSON when standard error is not a terminal."
+    )
+
+    @model_validator(mode="after")
+    def _patience_is_ordered(self) -> Self:
+        if self.heartbeat_interval * 3 > self.lease_ttl:
+            raise ValueError(
+                f"STILLHOUSE_HEARTBEAT_INTERVAL ({self.heartbeat_interval:g}) must be at most a third of "
+                f"STILLHOUSE_LEASE_TTL ({self.lease_ttl:g}): lower the first or raise the second."
+            )
+        if self.self_fence_after > self.lease_ttl - self.heartbeat_interval:
+            raise ValueError(
+                f"STILLHOUSE_SELF_FENCE_AFTER ({self.self_fence_after:g}) must leave one heartbeat before the lease "
+                f"ends: set it to at most {self.lease_ttl - self.heartbeat_interval:g}."
+            )
+        return self
+
+    @property
+    def datasets(self) -> Path:
+        """Folder of npz bundles and downloads."""
+        return self.data_dir or self.home / "datasets"
+
+    @property
+    def ledger_url(self) -> str:
+        """SQLAlchemy URL of the ledger."""
+        return self.database_url or f"sqlite:///{self.home / 'stillhouse.db'}"
+
+    @property
+    def artifacts_url(self) -> str:
+        """fsspec URL of the artifact store."""
+        return self.store_url or f"file://{(self.home / 'store').resolve()}"
+
+    @property
+    def jobs(self) -> Path:
+        """Local folder of running jobs: one folder a job, holding staging and checkpoints."""
+        return self.home / "jobs"
+
+    @property
+    def experts(self) -> Path:
+        """Local cache of expert trajectories, keyed by content."""
+        return self.home / "experts"
+
+
+@functools.cache
+def settings() -> Settings:
+    """The process's settings, read from the environment once."""
+    return Settings()

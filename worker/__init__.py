@@ -1,0 +1,1 @@
+"""Running jobs: Celery doorbell, poller, supervisor, engine process, sweeper."""
