@@ -1,0 +1,131 @@
+"""What a client may ask for, its canonical form and its fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from core import methods
+from core.overrides import override
+from core.recipe import FieldError, Recipe, RecipeError
+
+if TYPE_CHECKING:
+    from core.data import DatasetFacts
+
+ENGINE_VERSION = "1"
+"""Raised whenever the same request on the same data would give other numbers; part of every fingerprint."""
+
+MAX_SYNTHETIC_IMAGES = 200_000
+
+
+class JobRequest(BaseModel):
+    """A distillation job: which dataset, how small, by which method."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str = Field(min_length=1, max_length=200, description="Name of a dataset in GET /v1/datasets.")
+    ipc: int = Field(ge=1, le=100_000, strict=True, description="Images per class in the synthetic set.")
+    method: str = Field(min_length=1, max_length=100, description="Name of a method in GET /v1/methods.")
+    overrides: dict[str, JsonValue] = Field(
+        default={},
+        max_length=200,
+        description='Fields of the method\'s recipe to change, by path: {"objective.syn_steps": 20}.',
+    )
+    seed: int = Field(default=0, ge=0, lt=2**63, strict=True, description="Seed of every random choice.")
+    evaluation: dict[str, JsonValue] = Field(
+        default={}, max_length=100, description='Fields of the recipe\'s evaluation to change: {"seeds": 10}.'
+    )
+
+
+def resolve(request: JobRequest, facts: DatasetFacts) -> Recipe:
+    """The complete recipe of a request on a dataset.
+
+    Raises:
+        methods.UnknownMethod: with the closest name.
+        RecipeError: an override is unknown, out of range or meaningless, or the dataset is too small for the ipc.
+    """
+    method = methods.method(request.method)
+    errors = _too_many_images(request, facts)
+    if errors:
+        raise RecipeError(errors)
+    task = methods.Task(request.dataset, request.ipc, facts.shape, facts.classes)
+    recipe = override(method.recipe(task), request.overrides)
+    recipe = override(
+        recipe, {f"evaluation.{path}": value for path, value in request.evaluation.items()}, prefix=""
+    )
+    _check_fit(recipe, request, facts)
+    return recipe
+
+
+def canonical_json(value: Any) -> str:
+    """One string per value: sorted keys, no spaces, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def fingerprint(request: JobRequest, recipe: Recipe, digest: str) -> str:
+    """Identity of a result: the same request on the same data with the same engine has the same fingerprint.
+
+    Hardware is not part of it: the last bits of a float differ between devices.
+    """
+    identity: Mapping[str, Any] = {
+        "dataset": digest,
+        "engine": ENGINE_VERSION,
+        "ipc": request.ipc,
+        "method": request.method,
+        "recipe": recipe.model_dump(mode="json"),
+        "seed": request.seed,
+    }
+    return "sha256:" + hashlib.sha256(canonical_json(identity).encode()).hexdigest()
+
+
+def _too_many_images(request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
+    if request.ipc > facts.smallest_class:
+        return [
+            FieldError(
+                "ipc",
+                f"The smallest class of '{request.dataset}' has {facts.smallest_class} training images, "
+                f"fewer than {request.ipc}.",
+                f"Set ipc to at most {facts.smallest_class}.",
+            )
+        ]
+    if request.ipc * facts.classes > MAX_SYNTHETIC_IMAGES:
+        most = MAX_SYNTHETIC_IMAGES // facts.classes
+        return [
+            FieldError(
+                "ipc",
+                f"{request.ipc} x {facts.classes} classes exceed the {MAX_SYNTHETIC_IMAGES:,} images of one result.",
+                f"Set ipc to at most {most}.",
+            )
+        ]
+    return []
+
+
+def _check_fit(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
+    """Refuse what only the dataset's shape can tell to be impossible."""
+    side = min(facts.shape[1:])
+    depth = recipe.network.depth
+    if depth is not None and side >> depth < 1:
+        raise RecipeError(
+            [
+                FieldError(
+                    "overrides.network.depth",
+                    f"{depth} poolings leave nothing of a {side}-pixel image.",
+                    f"Set network.depth to at most {side.bit_length() - 1}.",
+                )
+            ]
+        )
+    batch = getattr(recipe.objective, "batch_size", None)
+    if batch is not None and batch > request.ipc * facts.classes:
+        raise RecipeError(
+            [
+                FieldError(
+                    "overrides.objective.batch_size",
+                    f"A student step of {batch} images exceeds the synthetic set of {request.ipc * facts.classes}.",
+                    f"Leave objective.batch_size out, or set it to at most {request.ipc * facts.classes}.",
+                )
+            ]
+        )
