@@ -63,7 +63,7 @@ class UnknownMethod(ValueError):
     """No method has this name."""
 
 
-# --- the methods -----------------------------------------------------------------------------------------------------
+# --- the methods
 
 
 def random(task: Task) -> Recipe:
@@ -148,7 +148,7 @@ def mtt(task: Task) -> Recipe:
     )
 
 
-# --- what a task decides by itself -----------------------------------------------------------------------------------
+# --- what a task decides by itself
 
 _NOT_MIRRORED = {"digits", "mnist", "svhn"}  # a mirrored digit is another sign, not another view
 
@@ -216,7 +216,7 @@ def preset(method: str, task: Task, recipe: Recipe) -> Recipe:
     return override(recipe, known[min(known, key=lambda ipc: abs(ipc - task.ipc))])
 
 
-# --- the catalogue ---------------------------------------------------------------------------------------------------
+# --- the catalogue
 
 _SECTIONS = ("Family", "Equation", "Citation", "Published", "Use", "Avoid")
 

@@ -77,9 +77,7 @@ def _set(tree: dict[str, Any], path: str, value: Any, prefix: str) -> None:
         if child is None and depth == len(parents) - 1:
             child = node[name] = {}  # an optional part that was left out, now wanted
         if not isinstance(child, dict):
-            raise RecipeError(
-                [FieldError(prefix + path, f"'{name}' has no field '{leaf}'.", f"Set '{name}' itself.")]
-            )
+            raise RecipeError([FieldError(prefix + path, f"'{name}' has no field '{leaf}'.", f"Set '{name}' itself.")])
         node = child
     if leaf == "kind" and parents and node.get("kind") != value:
         node.clear()

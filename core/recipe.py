@@ -36,9 +36,7 @@ class RecipeError(ValueError):
 
 def meaningless(field: str, message: str, fix: str) -> PydanticCustomError:
     """The error a validator raises for a combination that means nothing; `fix` is a sentence for the user."""
-    return PydanticCustomError(
-        "meaningless", "{message} {fix}", {"field": field, "message": message, "fix": fix}
-    )
+    return PydanticCustomError("meaningless", "{message} {fix}", {"field": field, "message": message, "fix": fix})
 
 
 class Part(BaseModel):
@@ -47,23 +45,19 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
 
-# --- what is trained -------------------------------------------------------------------------------------------------
+# --- what is trained
 
 
 class Network(Part):
-    """ConvNet-D{depth}-W{width}: blocks of 3x3 convolution, normalisation, ReLU and 2x2 average pooling, then a linear layer.
+    """ConvNet-D{depth}-W{width}: blocks of 3x3 convolution, norm, ReLU and 2x2 average pooling, then a linear layer.
 
     The architecture of DC, DSA, DM and MTT (Gidaris & Komodakis 2018). `depth=None` halves the image down to 4x4
     (3 for 32x32, 4 for 64x64).
     """
 
     width: int = Field(default=128, ge=1, le=1024, description="Channels of every convolution.")
-    depth: int | None = Field(
-        default=None, ge=1, le=7, description="Blocks; none halves the image down to 4x4."
-    )
-    norm: Literal["instance", "batch", "none"] = Field(
-        default="instance", description="Normalisation in each block."
-    )
+    depth: int | None = Field(default=None, ge=1, le=7, description="Blocks; none halves the image down to 4x4.")
+    norm: Literal["instance", "batch", "none"] = Field(default="instance", description="Normalisation in each block.")
 
 
 class MeanStd(Part):
@@ -108,7 +102,7 @@ class Augment(Part):
         return self
 
 
-# --- what is optimised -----------------------------------------------------------------------------------------------
+# --- what is optimised
 
 
 class Real(Part):
@@ -161,13 +155,11 @@ class StepSize(Part):
     """
 
     initial: float = Field(default=0.01, gt=0, le=10, description="Step size before the first outer step.")
-    lr: float = Field(
-        default=1e-5, ge=0, le=1, description="Outer learning rate of the step size; 0 keeps it fixed."
-    )
+    lr: float = Field(default=1e-5, ge=0, le=1, description="Outer learning rate of the step size; 0 keeps it fixed.")
     momentum: float = Field(default=0.5, ge=0, lt=1, description="Outer momentum of the step size.")
 
 
-# --- what it is asked to match ---------------------------------------------------------------------------------------
+# --- what it is asked to match
 
 
 class Trajectory(Part):
@@ -179,12 +171,8 @@ class Trajectory(Part):
     kind: Literal["trajectory"] = "trajectory"
     syn_steps: int = Field(default=30, ge=1, le=1000, description="Student steps N.")
     expert_epochs: int = Field(default=2, ge=1, le=100, description="Expert epochs M the student must cover.")
-    min_start_epoch: int = Field(
-        default=0, ge=0, le=1000, description="First epoch a segment may start from."
-    )
-    max_start_epoch: int = Field(
-        default=20, ge=1, le=1000, description="Segments start before this epoch (T+)."
-    )
+    min_start_epoch: int = Field(default=0, ge=0, le=1000, description="First epoch a segment may start from.")
+    max_start_epoch: int = Field(default=20, ge=1, le=1000, description="Segments start before this epoch (T+).")
     batch_size: int | None = Field(
         default=None, ge=1, description="Synthetic images in a student step; none takes the whole set."
     )
@@ -241,9 +229,7 @@ class KeepLabels(Part):
 class Schedule(Part):
     """The outer loop: how many steps, and how the images move."""
 
-    steps: int = Field(
-        default=5000, ge=0, le=1_000_000, description="Outer steps; 0 keeps the initial images."
-    )
+    steps: int = Field(default=5000, ge=0, le=1_000_000, description="Outer steps; 0 keeps the initial images.")
     image_lr: float = Field(default=100.0, ge=0, le=1e8, description="Outer learning rate of the images.")
     image_momentum: float = Field(default=0.5, ge=0, lt=1, description="Outer momentum of the images.")
     skip_above: float | None = Field(
@@ -251,7 +237,7 @@ class Schedule(Part):
     )
 
 
-# --- how it is judged ------------------------------------------------------------------------------------------------
+# --- how it is judged
 
 
 class FullTraining(Part):
@@ -270,19 +256,13 @@ class Evaluation(Part):
     the validation split.
     """
 
-    seeds: int = Field(
-        default=5, ge=1, le=100, description="Fresh networks, each from its own initialisation."
-    )
+    seeds: int = Field(default=5, ge=1, le=100, description="Fresh networks, each from its own initialisation.")
     epochs: int = Field(default=1000, ge=1, le=100_000, description="Passes over the synthetic set.")
     batch_size: int = Field(default=256, ge=1, le=65_536, description="Images a step.")
-    lr: float | None = Field(
-        default=None, gt=0, le=10, description="Learning rate; none takes the learned step size."
-    )
+    lr: float | None = Field(default=None, gt=0, le=10, description="Learning rate; none takes the learned step size.")
     momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum.")
     weight_decay: float = Field(default=5e-4, ge=0, le=1, description="L2 penalty.")
-    schedule: Literal["step", "cosine", "constant"] = Field(
-        default="step", description="Learning rate over time."
-    )
+    schedule: Literal["step", "cosine", "constant"] = Field(default="step", description="Learning rate over time.")
     augment: bool = Field(default=True, description="Whether the networks see augmented images.")
     baseline_lrs: tuple[Annotated[float, Field(gt=0, le=10)], ...] = Field(
         default=(0.01,),

@@ -54,9 +54,7 @@ def resolve(request: JobRequest, facts: DatasetFacts) -> Recipe:
         raise RecipeError(errors)
     task = methods.Task(request.dataset, request.ipc, facts.shape, facts.classes)
     recipe = override(method.recipe(task), request.overrides)
-    recipe = override(
-        recipe, {f"evaluation.{path}": value for path, value in request.evaluation.items()}, prefix=""
-    )
+    recipe = override(recipe, {f"evaluation.{path}": value for path, value in request.evaluation.items()}, prefix="")
     _check_fit(recipe, request, facts)
     return recipe
 

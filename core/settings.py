@@ -26,17 +26,15 @@ class Settings(BaseSettings):
         "Default: `HOME/datasets`.",
     )
     host: str = Field(default="127.0.0.1", description="Address the API listens on.")
-    port: int = Field(
-        default=8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one."
-    )
+    port: int = Field(default=8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
     database_url: str | None = Field(
         default=None,
-        description="SQLAlchemy URL of the ledger, e.g. `postgresql+psycopg://user@host/db`. "
-        "Default: SQLite in HOME.",
+        description="SQLAlchemy URL of the ledger, e.g. `postgresql+psycopg://user@host/db`. Default: SQLite in HOME.",
     )
     broker_url: str | None = Field(
         default=None,
-        description="Celery broker that carries the doorbells, e.g. `redis://host:6379/0`. Default: none, the worker polls.",
+        description="Celery broker that carries the doorbells, e.g. `redis://host:6379/0`. "
+        "Default: none, the worker polls.",
     )
     store_url: str | None = Field(
         default=None,
@@ -45,9 +43,7 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where the engine computes; `auto` takes CUDA if present."
     )
-    lease_ttl: float = Field(
-        default=60, gt=0, description="Seconds a worker's claim lasts without a heartbeat."
-    )
+    lease_ttl: float = Field(default=60, gt=0, description="Seconds a worker's claim lasts without a heartbeat.")
     heartbeat_interval: float = Field(default=10, gt=0, description="Seconds between heartbeats.")
     self_fence_after: float = Field(
         default=40,
@@ -55,30 +51,20 @@ class Settings(BaseSettings):
         description="Seconds without a successful heartbeat after which a worker stops its own engine.",
     )
     sweep_interval: float = Field(default=15, gt=0, description="Seconds between rounds of the sweeper.")
-    poll_interval: float = Field(
-        default=1, gt=0, description="Seconds between looks for work without a broker."
-    )
+    poll_interval: float = Field(default=1, gt=0, description="Seconds between looks for work without a broker.")
     backstop_interval: float = Field(
         default=15, gt=0, description="Seconds between looks for work when a broker rings the bell."
     )
-    checkpoint_interval: float = Field(
-        default=30, gt=0, description="Seconds between checkpoints while distilling."
-    )
-    max_attempts: int = Field(
-        default=3, ge=1, description="Crashes of workers a job survives before it fails."
-    )
-    drain_grace: float = Field(
-        default=25, gt=0, description="Seconds the engine has to checkpoint when told to stop."
-    )
+    checkpoint_interval: float = Field(default=30, gt=0, description="Seconds between checkpoints while distilling.")
+    max_attempts: int = Field(default=3, ge=1, description="Crashes of workers a job survives before it fails.")
+    drain_grace: float = Field(default=25, gt=0, description="Seconds the engine has to checkpoint when told to stop.")
     job_timeout: float = Field(default=86_400, gt=0, description="Seconds one attempt at a job may run.")
     expert_cache_bytes: int = Field(
         default=20 * 2**30,
         ge=0,
         description="Size the cache of expert trajectories is trimmed to, least used first.",
     )
-    max_body_bytes: int = Field(
-        default=1 * 2**20, gt=0, description="Largest JSON request body the API reads."
-    )
+    max_body_bytes: int = Field(default=1 * 2**20, gt=0, description="Largest JSON request body the API reads.")
     log_format: Literal["auto", "console", "json"] = Field(
         default="auto", description="`auto` writes JSON when standard error is not a terminal."
     )
