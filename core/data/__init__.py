@@ -1,0 +1,21 @@
+"""Datasets as plain uint8 arrays: a catalogue, checked bundles, fixed splits and content digests. No torch."""
+
+from core.data.catalogue import Catalogue
+from core.data.facts import (
+    Dataset,
+    DatasetFacts,
+    DatasetInvalid,
+    DatasetUnavailable,
+    Images,
+    UnknownDataset,
+)
+
+__all__ = [
+    "Catalogue",
+    "Dataset",
+    "DatasetFacts",
+    "DatasetInvalid",
+    "DatasetUnavailable",
+    "Images",
+    "UnknownDataset",
+]

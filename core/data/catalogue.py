@@ -1,0 +1,210 @@
+"""The datasets this machine can distil: what is embedded, what is on disk, and what could be fetched."""
+
+from __future__ import annotations
+
+import builtins
+import difflib
+import logging
+import re
+import threading
+from pathlib import Path
+from typing import final
+
+from core.data.bundle import Bundle, read_bundle
+from core.data.digest import Measured, Stamp, measure, recall, remember
+from core.data.digits import digits
+from core.data.download import SOURCES, download
+from core.data.facts import Dataset, DatasetFacts, DatasetInvalid, Source, UnknownDataset
+from core.data.known import KNOWN
+from core.data.rules import FORMAT
+from core.data.split import held_out, split_validation
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_EMBEDDED = "digits"
+_log = logging.getLogger(__name__)
+
+
+@final
+class Catalogue:
+    """Every dataset by name. `data_dir` is where bundles `<name>.npz` are looked for and downloads are put.
+
+    A bundle on disk wins over a download of the same name. A broken bundle is left out of `names` and `list`, with
+    a logged warning; `facts` and `load` say what is wrong with it, and `problems` says so for all of them.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._findings: dict[tuple[str, Stamp], Measured | str] = {}
+        self._reading = threading.Lock()
+
+    def names(self) -> builtins.list[str]:
+        """Names of all usable or fetchable datasets, sorted."""
+        return [facts.name for facts in self.list()]
+
+    def problems(self) -> dict[str, str]:
+        """Name of each bundle that cannot be used -> what is wrong with it and how to mend it."""
+        findings = {name: self._finding(name, path) for name, path in self._bundles().items()}
+        return {name: finding for name, finding in findings.items() if isinstance(finding, str)}
+
+    def facts(self, name: str) -> DatasetFacts:
+        """Facts of the dataset `name`.
+
+        Raises UnknownDataset, with near matches, or DatasetInvalid if its bundle is broken.
+        """
+        if name == _EMBEDDED:
+            return _facts(name, measure_digits(), "embedded", "inside scikit-learn")
+        if (path := self._bundles().get(name)) is not None:
+            finding = self._finding(name, path)
+            if isinstance(finding, str):
+                raise DatasetInvalid(finding)
+            if finding is not None:
+                return _facts(name, finding, "bundle", str(path))
+        if name in KNOWN:
+            return self._absent(name)
+        raise self._unknown(name)
+
+    def load(self, name: str) -> Dataset:
+        """Read the dataset `name` into memory and hold out its validation split; downloads it if need be.
+
+        Raises UnknownDataset, DatasetUnavailable (which file to put where) or DatasetInvalid (how to mend it).
+        """
+        if name == _EMBEDDED:
+            return _dataset(self.facts(name), digits())
+        path = self._bundles().get(name)
+        if path is None and name in SOURCES:
+            download(name, self._data_dir)
+            path = self._bundles().get(name)
+        if path is None:
+            raise self._unknown(name)
+        _check_name(name, path)
+        stamp = Stamp.of(path)
+        bundle = read_bundle(path)
+        measured = measure(bundle)  # Never recalled: what is trained on is what the digest says.
+        self._keep(name, stamp, measured)
+        return _dataset(_facts(name, measured, "bundle", str(path)), bundle)
+
+    def list(self) -> builtins.list[DatasetFacts]:
+        """Facts of every dataset that is on disk and sound, or known and fetchable, by name."""
+        rows = []
+        for name in sorted({*KNOWN, *self._bundles()}):
+            try:
+                rows.append(self.facts(name))
+            except (DatasetInvalid, UnknownDataset):
+                continue  # Broken, and logged as such when it was read; or deleted since the folder was.
+        return rows
+
+    def _bundles(self) -> dict[str, Path]:
+        # Names are looked up among the files that are there; no path is ever made from what a client sent.
+        try:
+            files = sorted(self._data_dir.iterdir())
+        except OSError:
+            return {}
+        return {
+            file.name[: -len(".npz")]: file
+            for file in files
+            if file.name.lower().endswith(".npz") and not file.name.startswith(".") and file.is_file()
+        }
+
+    def _finding(self, name: str, path: Path) -> Measured | str | None:
+        """The measurement of a bundle, or its fault; None if the file is gone."""
+        try:
+            _check_name(name, path)
+            stamp = Stamp.of(path)
+            with self._reading:
+                if (known := self._findings.get((name, stamp))) is not None:
+                    return known
+                finding = recall(self._sidecar(name), stamp) or _examine(path)
+                self._keep(name, stamp, finding)
+                return finding
+        except DatasetInvalid as fault:
+            return str(fault)
+        except FileNotFoundError:
+            return None
+
+    def _keep(self, name: str, stamp: Stamp, finding: Measured | str) -> None:
+        if isinstance(finding, str):
+            _log.warning("dataset left out of the catalogue: %s", finding)
+        self._findings[name, stamp] = finding
+        remember(self._sidecar(name), stamp, finding)
+
+    def _sidecar(self, name: str) -> Path:
+        return self._data_dir / ".facts" / f"{name}.json"
+
+    def _absent(self, name: str) -> DatasetFacts:
+        known = KNOWN[name]
+        return DatasetFacts(
+            name=name,
+            title=known.title,
+            shape=known.shape,
+            classes=len(known.class_names),
+            class_names=known.class_names,
+            train_count=known.train_count,
+            test_count=known.test_count,
+            smallest_class=known.rarest - held_out(known.rarest),
+            digest=None,
+            licence=known.licence,
+            citation=known.citation,
+            on_disk=False,
+            source="torchvision",
+            where=f"downloaded when first used, or put it at {self._data_dir / f'{name}.npz'}: {FORMAT}",
+        )
+
+    def _unknown(self, name: str) -> UnknownDataset:
+        names = self.names()
+        plain = {re.sub(r"[^a-z0-9]", "", known): known for known in names}
+        near = difflib.get_close_matches(re.sub(r"[^a-z0-9]", "", name.lower()), plain, n=3, cutoff=0.6)
+        guess = f"did you mean {' or '.join(repr(plain[match]) for match in near)}? Otherwise, " if near else ""
+        return UnknownDataset(
+            f"there is no dataset {name[:64]!r}; {guess}it must be one of {', '.join(names)}, or a bundle "
+            f"<name>.npz in {self._data_dir} (name: lower-case letters, digits, '.', '_', '-')"
+        )
+
+
+def measure_digits() -> Measured:
+    """The measurement of the embedded digits."""
+    return measure(digits())
+
+
+def _examine(path: Path) -> Measured | str:
+    try:
+        return measure(read_bundle(path))
+    except DatasetInvalid as fault:
+        return str(fault)
+
+
+def _check_name(name: str, path: Path) -> None:
+    if name == _EMBEDDED:
+        raise DatasetInvalid(f"{path.name}: `{name}` is built in and cannot be replaced; give the bundle another name")
+    if not NAME.fullmatch(name) or path.suffix != ".npz":
+        good = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:64] or "my-dataset"
+        raise DatasetInvalid(
+            f"{path.name}: a dataset's name is 1 to 64 lower-case letters, digits, '.', '_' or '-', and its file ends "
+            f"in .npz; rename the file, e.g. to {good}.npz"
+        )
+
+
+def _facts(name: str, measured: Measured, source: Source, where: str) -> DatasetFacts:
+    known = KNOWN.get(name)
+    if known is not None and (known.shape, known.class_names) != (measured.shape, measured.class_names):
+        known = None  # A stranger under a famous name inherits neither its title nor its licence.
+    return DatasetFacts(
+        name=name,
+        title=known.title if known else name,
+        shape=measured.shape,
+        classes=len(measured.class_names),
+        class_names=measured.class_names,
+        train_count=measured.train_count,
+        test_count=measured.test_count,
+        smallest_class=measured.smallest_class,
+        digest=measured.digest,
+        licence=known.licence if known else "unknown",
+        citation=known.citation if known else "",
+        on_disk=True,
+        source=source,
+        where=where,
+    )
+
+
+def _dataset(facts: DatasetFacts, bundle: Bundle) -> Dataset:
+    train, validation = split_validation(bundle.train)
+    return Dataset(facts, train, validation, bundle.test)

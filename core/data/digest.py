@@ -1,0 +1,122 @@
+"""A dataset measured once and remembered: content digest, shape and counts, in a small file beside the bundle."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.data.bundle import Bundle
+from core.data.split import held_out
+
+_VERSION = 1
+
+
+@final
+@dataclass(frozen=True)
+class Measured:
+    """What reading the whole dataset told."""
+
+    shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+    train_count: int
+    test_count: int
+    smallest_class: int
+    digest: str
+
+
+@final
+@dataclass(frozen=True)
+class Stamp:
+    """What must be unchanged for a measurement to be believed: the file's bytes and modification time in ns."""
+
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> Stamp:
+        """The stamp of the file at `path`."""
+        status = path.stat()
+        return cls(status.st_size, status.st_mtime_ns)
+
+
+def measure(bundle: Bundle) -> Measured:
+    """Shape, counts and digest of `bundle`."""
+    counts = np.bincount(bundle.train.labels)
+    _, channels, height, width = bundle.train.images.shape
+    return Measured(
+        shape=(channels, height, width),
+        class_names=bundle.class_names,
+        train_count=len(bundle.train),
+        test_count=len(bundle.test),
+        smallest_class=min(int(count) - held_out(int(count)) for count in counts),
+        digest=content_digest(bundle),
+    )
+
+
+def content_digest(bundle: Bundle) -> str:
+    """`sha256:<hex>` over name, dtype, shape and bytes of every array in its canonical form.
+
+    The same pictures and labels have the same digest whatever integer type or compression a file gave them.
+    """
+    content = hashlib.sha256()
+    for name, array in (
+        ("x_train", bundle.train.images),
+        ("y_train", bundle.train.labels),
+        ("x_test", bundle.test.images),
+        ("y_test", bundle.test.labels),
+    ):
+        _feed(content, name, array)
+    content.update(json.dumps({"class_names": bundle.class_names}).encode())
+    return f"sha256:{content.hexdigest()}"
+
+
+def remember(file: Path, stamp: Stamp, finding: Measured | str) -> None:
+    """Store a measurement, or the fault that prevented one, in `file`; a folder that cannot be written is no error."""
+    entry = {"version": _VERSION, "stamp": asdict(stamp)}
+    entry["fault" if isinstance(finding, str) else "measured"] = (
+        finding if isinstance(finding, str) else asdict(finding)
+    )
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(exist_ok=True)
+        draft = file.with_suffix(f".{secrets.token_hex(4)}")
+        draft.write_text(json.dumps(entry, indent=1))
+        draft.replace(file)
+
+
+def recall(file: Path, stamp: Stamp) -> Measured | str | None:
+    """What `remember` stored for this very `stamp`; None if nothing, or nothing legible, is there."""
+    try:
+        entry: dict[str, Any] = json.loads(file.read_text())
+        if entry["version"] != _VERSION or entry["stamp"] != asdict(stamp):
+            return None
+        if "fault" in entry:
+            return str(entry["fault"])
+        return _measured(entry["measured"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _measured(entry: dict[str, Any]) -> Measured:
+    channels, height, width = (int(size) for size in entry["shape"])
+    return Measured(
+        shape=(channels, height, width),
+        class_names=tuple(str(name) for name in entry["class_names"]),
+        train_count=int(entry["train_count"]),
+        test_count=int(entry["test_count"]),
+        smallest_class=int(entry["smallest_class"]),
+        digest=str(entry["digest"]),
+    )
+
+
+def _feed(content: hashlib._Hash, name: str, array: NDArray[Any]) -> None:
+    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    content.update(json.dumps({"name": name, "dtype": little.dtype.str, "shape": little.shape}).encode())
+    content.update(little.data.cast("B"))

@@ -1,0 +1,81 @@
+"""What is known about a dataset, its arrays, and the three ways in which one can be missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Source = Literal["embedded", "torchvision", "bundle"]
+
+
+@final
+class UnknownDataset(ValueError):
+    """No dataset has this name; the message offers the nearest names."""
+
+
+@final
+class DatasetUnavailable(ValueError):
+    """The dataset is known but not on disk and cannot be fetched; the message says which file to put where."""
+
+
+@final
+class DatasetInvalid(ValueError):
+    """A bundle exists but cannot be used; the message says what is wrong with it and how to mend it."""
+
+
+@final
+@dataclass(frozen=True)
+class DatasetFacts:
+    """A dataset in one row of the catalogue, true whether or not its arrays are on this machine.
+
+    `train_count` counts every training image of the source, validation included. `smallest_class` counts the
+    images of the rarest class in the part that distillation may use, so it bounds the images per class.
+    """
+
+    name: str
+    title: str
+    shape: tuple[int, int, int]
+    """(channels, height, width)."""
+    classes: int
+    class_names: tuple[str, ...]
+    train_count: int
+    test_count: int
+    smallest_class: int
+    digest: str | None
+    """`sha256:<hex>` over the contents of all arrays; None when the dataset is not on disk."""
+    licence: str
+    citation: str
+    on_disk: bool
+    source: Source
+    where: str
+    """Where the dataset is, or which file to put where."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Labelled pictures: `images` uint8 [N, C, H, W], `labels` int64 [N] in 0..classes-1."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, index: NDArray[np.int64]) -> Images:
+        """A copy of the pictures at `index`, in that order."""
+        return Images(self.images[index], self.labels[index])
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A dataset in memory. Distillation sees `train`, choices are made on `validation`, `test` is for reports."""
+
+    facts: DatasetFacts
+    train: Images
+    validation: Images
+    test: Images
