@@ -52,7 +52,7 @@ class Catalogue:
         Raises UnknownDataset, with near matches, or DatasetInvalid if its bundle is broken.
         """
         if name == _EMBEDDED:
-            return _facts(name, measure_digits(), "embedded", "inside scikit-learn")
+            return _facts(name, measure(digits()), "embedded", "inside scikit-learn")
         if (path := self._bundles().get(name)) is not None:
             finding = self._finding(name, path)
             if isinstance(finding, str):
@@ -79,8 +79,8 @@ class Catalogue:
         _check_name(name, path)
         stamp = Stamp.of(path)
         bundle = read_bundle(path)
-        measured = measure(bundle)  # Never recalled: what is trained on is what the digest says.
-        self._keep(name, stamp, measured)
+        measured = measure(bundle)  # Never recalled: the digest speaks of the very arrays that are returned.
+        remember(self._sidecar(name), stamp, measured)
         return _dataset(_facts(name, measured, "bundle", str(path)), bundle)
 
     def list(self) -> builtins.list[DatasetFacts]:
@@ -108,24 +108,26 @@ class Catalogue:
     def _finding(self, name: str, path: Path) -> Measured | str | None:
         """The measurement of a bundle, or its fault; None if the file is gone."""
         try:
-            _check_name(name, path)
             stamp = Stamp.of(path)
             with self._reading:
                 if (known := self._findings.get((name, stamp))) is not None:
                     return known
-                finding = recall(self._sidecar(name), stamp) or _examine(path)
-                self._keep(name, stamp, finding)
-                return finding
-        except DatasetInvalid as fault:
-            return str(fault)
+                finding = self._findings[name, stamp] = self._examine(name, path, stamp)
         except FileNotFoundError:
             return None
-
-    def _keep(self, name: str, stamp: Stamp, finding: Measured | str) -> None:
         if isinstance(finding, str):
             _log.warning("dataset left out of the catalogue: %s", finding)
-        self._findings[name, stamp] = finding
-        remember(self._sidecar(name), stamp, finding)
+        return finding
+
+    def _examine(self, name: str, path: Path, stamp: Stamp) -> Measured | str:
+        try:
+            _check_name(name, path)
+            if (measured := recall(self._sidecar(name), stamp)) is None:
+                measured = measure(read_bundle(path))
+                remember(self._sidecar(name), stamp, measured)
+        except DatasetInvalid as fault:
+            return str(fault)
+        return measured
 
     def _sidecar(self, name: str) -> Path:
         return self._data_dir / ".facts" / f"{name}.json"
@@ -158,18 +160,6 @@ class Catalogue:
             f"there is no dataset {name[:64]!r}; {guess}it must be one of {', '.join(names)}, or a bundle "
             f"<name>.npz in {self._data_dir} (name: lower-case letters, digits, '.', '_', '-')"
         )
-
-
-def measure_digits() -> Measured:
-    """The measurement of the embedded digits."""
-    return measure(digits())
-
-
-def _examine(path: Path) -> Measured | str:
-    try:
-        return measure(read_bundle(path))
-    except DatasetInvalid as fault:
-        return str(fault)
 
 
 def _check_name(name: str, path: Path) -> None:

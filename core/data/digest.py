@@ -78,12 +78,9 @@ def content_digest(bundle: Bundle) -> str:
     return f"sha256:{content.hexdigest()}"
 
 
-def remember(file: Path, stamp: Stamp, finding: Measured | str) -> None:
-    """Store a measurement, or the fault that prevented one, in `file`; a folder that cannot be written is no error."""
-    entry = {"version": _VERSION, "stamp": asdict(stamp)}
-    entry["fault" if isinstance(finding, str) else "measured"] = (
-        finding if isinstance(finding, str) else asdict(finding)
-    )
+def remember(file: Path, stamp: Stamp, measured: Measured) -> None:
+    """Store a measurement in `file`; a folder that cannot be written is no error, only slower next time."""
+    entry = {"version": _VERSION, "stamp": asdict(stamp), "measured": asdict(measured)}
     with contextlib.suppress(OSError):
         file.parent.mkdir(exist_ok=True)
         draft = file.with_suffix(f".{secrets.token_hex(4)}")
@@ -91,17 +88,15 @@ def remember(file: Path, stamp: Stamp, finding: Measured | str) -> None:
         draft.replace(file)
 
 
-def recall(file: Path, stamp: Stamp) -> Measured | str | None:
+def recall(file: Path, stamp: Stamp) -> Measured | None:
     """What `remember` stored for this very `stamp`; None if nothing, or nothing legible, is there."""
     try:
         entry: dict[str, Any] = json.loads(file.read_text())
-        if entry["version"] != _VERSION or entry["stamp"] != asdict(stamp):
-            return None
-        if "fault" in entry:
-            return str(entry["fault"])
-        return _measured(entry["measured"])
+        if entry["version"] == _VERSION and entry["stamp"] == asdict(stamp):
+            return _measured(entry["measured"])
     except (OSError, ValueError, LookupError, TypeError):
-        return None
+        pass
+    return None
 
 
 def _measured(entry: dict[str, Any]) -> Measured:

@@ -83,7 +83,8 @@ def check_class_names(names: tuple[str, ...]) -> None:
     for name in names:
         if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
             raise DatasetInvalid(
-                f"class_names holds {name[:LONGEST_NAME]!r}; names are 1 to {LONGEST_NAME} printable characters, not all blank"
+                f"class_names holds {name[:LONGEST_NAME]!r}; a name is 1 to {LONGEST_NAME} printable characters, "
+                "not all blank"
             )
 
 
