@@ -1,0 +1,220 @@
+"""The service as a Python object.
+
+with Client("http://127.0.0.1:8000") as stillhouse:
+    job = stillhouse.submit("digits", ipc=1, method="mtt")
+    stillhouse.wait(job.id)
+    stillhouse.download(job.id, Path("digits-1"))
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self, final
+
+import httpx
+
+from client.download import Received, download
+from client.errors import HashMismatch, JobCancelled, JobFailed, WaitTimeout
+from client.http import Http
+from client.jobs import Event, File, Job
+from client.stream import messages
+from client.verify import verify
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+Watch = Callable[[Job], None]
+"""Called with the job as it is, again and again."""
+
+
+@final
+class Client:
+    """A Stillhouse service; use it as a context manager, or call `close`.
+
+    `url` and `api_key` default to STILLHOUSE_URL and STILLHOUSE_API_KEY. `patience` is how many seconds calls outlive
+    a service that is away. Every method raises `Problem` when the service refuses and `Unreachable` when nobody
+    answers.
+    """
+
+    def __init__(self, url: str | None = None, api_key: str | None = None, *, patience: float = 0.0) -> None:
+        self._http = Http(
+            url or os.environ.get("STILLHOUSE_URL") or DEFAULT_URL,
+            api_key or os.environ.get("STILLHOUSE_API_KEY"),
+            patience=patience,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    @property
+    def url(self) -> str:
+        """Address of the service."""
+        return self._http.url
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._http.close()
+
+    # --- what there is
+
+    def ready(self) -> dict[str, Any]:
+        """What `/readyz` says of a service that can work."""
+        return dict(self._http.json("GET", "/readyz"))
+
+    def methods(self) -> list[dict[str, Any]]:
+        """The catalogue of methods."""
+        return list(self._pages("/v1/methods"))
+
+    def method(self, name: str) -> dict[str, Any]:
+        """One method, with its default recipe and the schema of overrides."""
+        return dict(self._http.json("GET", f"/v1/methods/{name}"))
+
+    def datasets(self) -> list[dict[str, Any]]:
+        """The catalogue of datasets."""
+        return list(self._pages("/v1/datasets"))
+
+    # --- jobs
+
+    def submit(
+        self,
+        dataset: str,
+        *,
+        ipc: int,
+        method: str,
+        seed: int = 0,
+        overrides: Mapping[str, Any] | None = None,
+        evaluation: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """Ask for `ipc` images per class of `dataset`. An equal request that is running or finished is that job.
+
+        The call carries an Idempotency-Key (a fresh one unless given), so that repeating it after a lost answer makes
+        no second job.
+        """
+        body = {
+            "dataset": dataset,
+            "ipc": ipc,
+            "method": method,
+            "seed": seed,
+            "overrides": dict(overrides or {}),
+            "evaluation": dict(evaluation or {}),
+        }
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        return Job.from_json(self._http.json("POST", "/v1/jobs", body=body, headers=headers))
+
+    def job(self, job_id: str, *, wait: int | None = None) -> Job:
+        """The job as it is now, or as soon as its status changes within `wait` seconds (at most 30)."""
+        return Job.from_json(self._http.json("GET", f"/v1/jobs/{job_id}", params={"wait": wait}))
+
+    def jobs(
+        self, *, status: str | None = None, dataset: str | None = None, method: str | None = None, limit: int = 50
+    ) -> list[Job]:
+        """The newest `limit` jobs, newest first."""
+        filters = {"status": status, "dataset": dataset, "method": method}
+        return [Job.from_json(raw) for raw in self._pages("/v1/jobs", filters, most=limit)]
+
+    def cancel(self, job_id: str) -> Job:
+        """Ask for the end of a queued or running job; asking twice is asking once."""
+        return Job.from_json(self._http.json("POST", f"/v1/jobs/{job_id}/cancel"))
+
+    def retry(self, job_id: str) -> Job:
+        """Queue a failed or cancelled job again."""
+        return Job.from_json(self._http.json("POST", f"/v1/jobs/{job_id}/retry"))
+
+    def events(self, job_id: str, *, after: int = 0) -> list[Event]:
+        """The job's history after `after`."""
+        return [Event.from_json(raw) for raw in self._pages(f"/v1/jobs/{job_id}/events", {"after": after})]
+
+    def follow(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
+        """Every event after `after` as it happens, until the job has ended; a torn stream goes on without a gap."""
+        heard = time.monotonic()
+        while True:
+            try:
+                for event in self._stream(job_id, after):
+                    heard, after = time.monotonic(), event.seq
+                    yield event
+            except httpx.ReadTimeout:
+                heard = time.monotonic()  # connected, and nothing to say
+            except httpx.TransportError as error:
+                if time.monotonic() - heard > self._http.patience:
+                    raise self._http.unreachable(error) from error
+            if self.job(job_id).ended:
+                yield from self.events(job_id, after=after)
+                return
+
+    def wait(self, job_id: str, *, timeout: float | None = None, watch: Watch | None = None) -> Job:
+        """The job when it has succeeded; until then `watch` sees it about once a second.
+
+        Raises:
+            JobFailed, JobCancelled: how else it may end.
+            WaitTimeout: `timeout` seconds are over; the job goes on.
+        """
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        longest = 30 if watch is None else 1
+        job = self.job(job_id)
+        while True:
+            if watch:
+                watch(job)
+            match job.status:
+                case "succeeded":
+                    return job
+                case "cancelled":
+                    raise JobCancelled(job_id)
+                case "failed":
+                    raise JobFailed(job_id, job.error or {})
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                raise WaitTimeout(job_id, timeout or 0.0)
+            job = self.job(job_id, wait=math.ceil(min(longest, remaining)))
+
+    # --- results
+
+    def files(self, job_id: str) -> list[File]:
+        """The artifact's files. A job that has not succeeded has none: `Problem`."""
+        return [File.from_json(raw) for raw in self._pages(f"/v1/jobs/{job_id}/files")]
+
+    def report(self, job_id: str) -> dict[str, Any]:
+        """The artifact's report: what it is worth, under which protocol."""
+        return dict(self._http.json("GET", f"/v1/jobs/{job_id}/report"))
+
+    def download(self, job_id: str, folder: Path, received: Received | None = None) -> int:
+        """Bring the artifact into `folder` and verify it there; returns the bytes that crossed the wire.
+
+        Raises:
+            HashMismatch: bytes are not as published.
+        """
+        fetched = download(self._http, job_id, self.files(job_id), folder, received)
+        if problems := verify(folder):
+            raise HashMismatch("\n".join(["The downloaded artifact is not as published:", *problems]))
+        return fetched
+
+    # --- inside
+
+    def _pages(
+        self, path: str, params: Mapping[str, Any] | None = None, *, most: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        query = dict(params or {})
+        while True:
+            query["limit"] = 200 if most is None else max(1, min(most, 200))
+            page = self._http.json("GET", path, params=query)
+            items = page["items"] if most is None else page["items"][:most]
+            yield from items
+            most = None if most is None else most - len(items)
+            if page.get("next") is None or most == 0:
+                return
+            query["after"] = page["next"]
+
+    def _stream(self, job_id: str, after: int) -> Iterator[Event]:
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
+        with self._http.stream(f"/v1/jobs/{job_id}/events", headers=headers) as response:
+            for message in messages(response.iter_lines()):
+                if message.id:
+                    yield Event.from_json(json.loads(message.data))

@@ -1,0 +1,319 @@
+"""The `stillhouse` command."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import platformdirs
+import typer
+
+from client import doctor as machine
+from client import serve as service
+from client.api import Client
+from client.errors import ClientError, HashMismatch, UsageError
+from client.jobs import File, Job
+from client.output import Commands, data, say, stderr, table, wants_json
+from client.progress import display
+from client.verify import verify as find_problems
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Distilled datasets on demand. STILLHOUSE_URL says where the service is, STILLHOUSE_API_KEY who you are.",
+    epilog="Exit codes: 0 ok · 1 unexpected · 2 usage · 3 job failed · 4 job cancelled · 5 wait timed out · "
+    "6 key or quota · 7 not found · 8 hash mismatch · 9 service unreachable · 130 interrupted.",
+)
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", callback=wants_json, is_eager=True, help="Print JSON instead of text.")
+]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job.")]
+Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="Name of a dataset; see 'stillhouse datasets'.")]
+Ipc = Annotated[int, typer.Option("--ipc", help="Synthetic images per class.")]
+Method = Annotated[str, typer.Option("--method", help="Name of a method; see 'stillhouse methods'.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of every random choice.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Change a field of the recipe, e.g. objective.syn_steps=20."),
+]
+Out = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder for the artifact.")]
+Timeout = Annotated[
+    str | None, typer.Option("--timeout", metavar="TIME", help="Longest wait: 90, 90s, 30m, 2h. Default: no limit.")
+]
+Home = Annotated[
+    Path,
+    typer.Option(
+        "--home",
+        envvar="STILLHOUSE_HOME",
+        default_factory=lambda: Path(platformdirs.user_data_dir("stillhouse")),
+        show_default="the platform's data folder",
+        file_okay=False,
+        help="Folder of all state.",
+    ),
+]
+Host = Annotated[str, typer.Option("--host", envvar="STILLHOUSE_HOST", help="Address to listen on.")]
+Port = Annotated[
+    int, typer.Option("--port", envvar="STILLHOUSE_PORT", min=0, max=65535, help="Port; 0 takes a free one.")
+]
+
+_PATIENCE = 60.0  # seconds a command survives a restart of the service
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+# --- the service
+
+
+@app.command()
+def serve(home: Home, host: Host = "127.0.0.1", port: Port = 8000, as_json: JsonOption = False) -> None:
+    """Run the whole service here: ledger, API, one worker, sweeper. Ctrl-C ends it."""
+    address = service.claim_address(host, port, home)
+
+    def ready(where: service.Address) -> None:
+        if as_json:
+            data({"url": where.url, "home": str(where.home), "pid": os.getpid()})
+        say(f"Stillhouse is ready at {where.url}  (state in {where.home}; Ctrl-C ends it)")
+
+    service.serve(address, ready)
+    say("Stillhouse has stopped.")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def worker(context: typer.Context) -> None:
+    """Run one worker against STILLHOUSE_DATABASE_URL and STILLHOUSE_BROKER_URL."""
+    command = service.python("worker", *context.args)
+    os.execv(command[0], command)
+
+
+@app.command()
+def doctor(home: Home, host: Host = "127.0.0.1", port: Port = 8000, as_json: JsonOption = False) -> None:
+    """Check what this machine needs: Python, torch and device, disk, port, state folder, service."""
+    healthy = True
+    for finding in machine.examine(home, host, port):
+        healthy &= finding.ok is not False
+        if as_json:
+            data(finding.as_json())
+        else:
+            mark = {True: "ok", False: "FAIL", None: "--"}[finding.ok]
+            fix = f"  {finding.fix}" if finding.ok is False and finding.fix else ""
+            data(f"{mark:<5}{finding.name:<9}{finding.found}{fix}")
+    if not healthy:
+        raise ClientError("This machine is not ready; see the lines marked FAIL.")
+
+
+# --- what there is
+
+
+@app.command()
+def methods(as_json: JsonOption = False) -> None:
+    """List the methods."""
+    with Client() as client:
+        rows = client.methods()
+    if as_json:
+        data(rows)
+    else:
+        table(("METHOD", "FAMILY", "WHAT"), [(m["name"], m.get("family"), m.get("title")) for m in rows])
+
+
+@app.command()
+def datasets(as_json: JsonOption = False) -> None:
+    """List the datasets."""
+    with Client() as client:
+        rows = client.datasets()
+    if as_json:
+        data(rows)
+        return
+    table(
+        ("DATASET", "SHAPE", "CLASSES", "TRAIN", "TEST", "HERE"),
+        [
+            (
+                d["name"],
+                "x".join(map(str, d.get("shape") or ())),
+                d.get("classes"),
+                d.get("train_count"),
+                d.get("test_count"),
+                "yes" if d.get("on_disk") else "no",
+            )
+            for d in rows
+        ],
+    )
+
+
+# --- jobs
+
+
+@app.command()
+def submit(
+    dataset: Dataset, ipc: Ipc, method: Method, seed: Seed = 0, changes: Changes = None, as_json: JsonOption = False
+) -> None:
+    """Ask for a distilled dataset and print the job's id."""
+    with Client(patience=_PATIENCE) as client:
+        job = _submit(client, dataset, ipc, method, seed, changes)
+    data(job.raw if as_json else job.id)
+
+
+@app.command()
+def distill(
+    dataset: Dataset,
+    ipc: Ipc,
+    method: Method,
+    out: Out,
+    seed: Seed = 0,
+    changes: Changes = None,
+    timeout: Timeout = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for the result (always so; for scripts to say it).")
+    ] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Submit, wait, download, verify. Succeeds only with a verified artifact in --out, and prints that folder."""
+    limit = _seconds(timeout)
+    with Client(patience=_PATIENCE) as client:
+        job = _submit(client, dataset, ipc, method, seed, changes)
+        job = _wait(client, job.id, limit)
+        _download(client, job.id, out)
+    data({"job": job.raw, "folder": str(out)} if as_json else str(out))
+
+
+@app.command()
+def wait(job_id: JobId, timeout: Timeout = None, as_json: JsonOption = False) -> None:
+    """Wait until a job has succeeded, with live progress."""
+    limit = _seconds(timeout)
+    with Client(patience=_PATIENCE) as client:
+        job = _wait(client, job_id, limit)
+    data(job.raw if as_json else job.status)
+
+
+@app.command()
+def get(job_id: JobId, out: Out, as_json: JsonOption = False) -> None:
+    """Download a finished job's artifact, continue where an earlier download stopped, verify every byte."""
+    with Client(patience=_PATIENCE) as client:
+        fetched = _download(client, job_id, out)
+    data({"folder": str(out), "bytes_fetched": fetched} if as_json else str(out))
+
+
+@app.command()
+def show(job_id: JobId, as_json: JsonOption = False) -> None:
+    """Show a job."""
+    with Client() as client:
+        job = client.job(job_id)
+    if as_json:
+        data(job.raw)
+    else:
+        table(("FIELD", "VALUE"), [(k, v if isinstance(v, str) else json.dumps(v)) for k, v in job.raw.items()])
+
+
+@app.command("list")
+def list_jobs(
+    status: Annotated[str | None, typer.Option("--status", help="Only jobs in this status.")] = None,
+    dataset: Annotated[str | None, typer.Option("--dataset", help="Only jobs on this dataset.")] = None,
+    method: Annotated[str | None, typer.Option("--method", help="Only jobs by this method.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """List jobs, newest first."""
+    with Client() as client:
+        jobs = client.jobs(status=status, dataset=dataset, method=method, limit=limit)
+    if as_json:
+        data([job.raw for job in jobs])
+    else:
+        rows = [(j.id, j.status, j.dataset, j.method, j.ipc, j.created_at) for j in jobs]
+        table(("JOB", "STATUS", "DATASET", "METHOD", "IPC", "CREATED"), rows)
+
+
+@app.command()
+def events(
+    job_id: JobId,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on until the job has ended.")] = False,
+    after: Annotated[int, typer.Option("--after", min=0, help="Only events after this number.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a job's history, one event a line."""
+    with Client(patience=_PATIENCE if follow else 0) as client:
+        for event in client.follow(job_id, after=after) if follow else client.events(job_id, after=after):
+            line: dict[str, Any] = vars(event)
+            data(line if as_json else f"{event.seq:>5}  {event.at}  {event.type:<20} {json.dumps(event.data)}")
+
+
+@app.command()
+def cancel(job_id: JobId, as_json: JsonOption = False) -> None:
+    """End a job that is queued or running."""
+    with Client() as client:
+        job = client.cancel(job_id)
+    data(job.raw if as_json else job.status)
+
+
+@app.command()
+def retry(job_id: JobId, as_json: JsonOption = False) -> None:
+    """Queue a failed or cancelled job again."""
+    with Client() as client:
+        job = client.retry(job_id)
+    data(job.raw if as_json else job.status)
+
+
+@app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of an artifact.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Check an artifact's files against its checksums; needs no service."""
+    problems = find_problems(folder)
+    if as_json:
+        data({"folder": str(folder), "verified": not problems, "problems": problems})
+    if problems:
+        raise HashMismatch("\n".join([f"{folder} is not as published:", *problems]))
+    say(f"Every file in {folder} is as published.")
+
+
+# --- inside
+
+
+def _submit(client: Client, dataset: str, ipc: int, method: str, seed: int, changes: list[str] | None) -> Job:
+    overrides = dict(_change(text) for text in changes or ())
+    job = client.submit(dataset, ipc=ipc, method=method, seed=seed, overrides=overrides)
+    say(f"job {job.id}  {dataset}, {ipc} per class, {method}" + ("  (finished before)" if job.cached else ""))
+    return job
+
+
+def _wait(client: Client, job_id: str, limit: float | None) -> Job:
+    try:
+        with display(stderr()) as watch:
+            return client.wait(job_id, timeout=limit, watch=watch)
+    except KeyboardInterrupt:
+        say(f"\nThe job goes on. Wait again: stillhouse wait {job_id}   End it: stillhouse cancel {job_id}")
+        raise typer.Exit(130) from None
+
+
+def _download(client: Client, job_id: str, out: Path) -> int:
+    names: set[str] = set()
+
+    def received(file: File, arrived: int) -> None:
+        names.add(file.name)
+
+    fetched = client.download(job_id, out, received)
+    say(f"{len(names)} files in {out}, every byte verified ({fetched:,} bytes fetched)")
+    return fetched
+
+
+def _change(text: str) -> tuple[str, Any]:
+    path, equals, value = text.partition("=")
+    if not equals or not path:
+        raise UsageError(f"--set {text}: write PATH=VALUE, for instance --set objective.syn_steps=20")
+    try:
+        return path, json.loads(value)
+    except ValueError:
+        return path, value  # a bare word is text
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if not match:
+        raise UsageError(f"--timeout {text}: write a time like 90, 90s, 30m or 2h")
+    return float(match[1]) * _UNITS[match[2]]

@@ -1,0 +1,92 @@
+"""Bring an artifact here: resumable, every byte checked, complete files only under their final names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+
+from client.errors import HashMismatch
+from client.http import Http
+from client.jobs import File
+from client.verify import is_inside, sha256
+
+Received = Callable[[File, int], None]
+"""Called with the file and the number of its bytes that are here, as they come."""
+
+_PART = ".part"
+_CHUNK = 1 << 18
+
+
+def download(http: Http, job_id: str, files: Sequence[File], folder: Path, received: Received | None = None) -> int:
+    """Bring every file into `folder`; returns the bytes that crossed the wire.
+
+    A file that is already here with the published sha256 is left alone. Bytes arrive in `<name>.part`, which a later
+    call continues, and take their final name in one step when their sha256 is right.
+
+    Raises:
+        HashMismatch: a file's bytes are wrong even when fetched afresh; nothing is left under its name.
+        Problem, Unreachable: as every call of the service.
+    """
+    for file in files:
+        if not is_inside(file.name):
+            raise HashMismatch(f"The service publishes '{file.name}', a name that leads out of the artifact.")
+    return sum(_one(http, job_id, file, folder / file.name, received or _quiet) for file in files)
+
+
+def _one(http: Http, job_id: str, file: File, target: Path, received: Received) -> int:
+    if target.is_file() and target.stat().st_size == file.bytes and sha256(target) == file.sha256:
+        received(file, file.bytes)
+        return 0
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + _PART)
+    url = f"/v1/jobs/{job_id}/files/{quote(file.name)}"
+    fetched = 0
+    for _ in range(2):  # what an earlier call left may be wrong; what comes afresh may not
+        fetched += _fetch(http, url, file, part, received)
+        if part.stat().st_size == file.bytes and sha256(part) == file.sha256:
+            part.replace(target)
+            return fetched
+        part.unlink()
+    raise HashMismatch(
+        f"{file.name}: the bytes that arrived twice are not the published ones (sha256 {file.sha256}). "
+        "Try again; if it persists, the service's store is damaged."
+    )
+
+
+def _fetch(http: Http, url: str, file: File, part: Path, received: Received) -> int:
+    """Append what is missing to `part`, through interruptions as long as each brings something new."""
+    fetched = 0
+    while True:
+        here = part.stat().st_size if part.exists() else 0
+        if here >= file.bytes and part.exists():
+            return fetched
+        try:
+            fetched += _append(http, url, file, part, here, received)
+        except httpx.TransportError as error:
+            if part.exists() and part.stat().st_size > here:
+                continue
+            raise http.unreachable(error) from error
+        else:
+            return fetched
+
+
+def _append(http: Http, url: str, file: File, part: Path, here: int, received: Received) -> int:
+    headers = {"Accept-Encoding": "identity"}
+    if here:
+        headers |= {"Range": f"bytes={here}-", "If-Range": f'"{file.sha256}"'}
+    with http.stream(url, headers=headers) as response:
+        resumed = response.status_code == 206
+        arrived = here if resumed else 0
+        with part.open("ab" if resumed else "wb") as out:
+            for chunk in response.iter_bytes(_CHUNK):
+                out.write(chunk)
+                arrived += len(chunk)
+                received(file, arrived)
+        return arrived - (here if resumed else 0)
+
+
+def _quiet(file: File, arrived: int) -> None:
+    """Tell nobody."""

@@ -1,0 +1,133 @@
+"""One service, spoken to over HTTP: addresses, the key, patience, and refusals turned into exceptions."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, final
+
+import httpx
+
+from client.errors import Problem, Unreachable, UsageError
+
+_BUSY = (429, 503)
+
+
+@final
+class Http:
+    """An HTTP connection to one service.
+
+    `patience` is how many seconds a call outlives a service that is away (restarting, or busy: 429 and 503 with
+    `Retry-After`) before it raises. Only idempotent calls, and those carrying an `Idempotency-Key`, are repeated.
+    """
+
+    def __init__(self, url: str, api_key: str | None = None, *, patience: float = 0.0) -> None:
+        self.url = url.rstrip("/")
+        self.patience = patience
+        address = httpx.URL(self.url)
+        if address.scheme not in ("http", "https") or not address.host:
+            raise UsageError(f"'{url}' is no service address. Write it like http://127.0.0.1:8000")
+        headers = {"Accept": "application/json", "User-Agent": "stillhouse-client"}
+        if api_key:
+            headers["Authorization"] = f"Bearer {api_key}"
+        # A proxy is for the world outside: asking it for this machine's loopback can only fail.
+        self._http = httpx.Client(
+            base_url=self.url,
+            headers=headers,
+            timeout=httpx.Timeout(60, connect=5),
+            trust_env=not _is_loopback(address.host),
+        )
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._http.close()
+
+    def json(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """The answer's JSON.
+
+        Raises:
+            Problem: the service refused.
+            Unreachable: nobody answered within `patience`.
+        """
+        known = {name: value for name, value in (params or {}).items() if value is not None}
+        request = self._http.build_request(method, path, json=body, params=known, headers=dict(headers or {}))
+        response = self._send(request, stream=False)
+        if response.status_code >= 400:
+            raise _problem(response)
+        return response.json()
+
+    @contextmanager
+    def stream(
+        self, path: str, *, headers: Mapping[str, str] | None = None, read_timeout: float = 60.0
+    ) -> Iterator[httpx.Response]:
+        """An open answer to GET, its body still to be read; `httpx.TransportError` there is the reader's to judge."""
+        timeout = httpx.Timeout(60, connect=5, read=read_timeout)
+        response = self._send(
+            self._http.build_request("GET", path, headers=dict(headers or {}), timeout=timeout), stream=True
+        )
+        try:
+            if response.status_code >= 400:
+                response.read()
+                raise _problem(response)
+            yield response
+        finally:
+            response.close()
+
+    def _send(self, request: httpx.Request, *, stream: bool) -> httpx.Response:
+        repeatable = request.method == "GET" or "Idempotency-Key" in request.headers
+        deadline = time.monotonic() + (self.patience if repeatable else 0.0)
+        pause = 0.1
+        while True:
+            try:
+                response = self._http.send(request, stream=stream)
+            except httpx.TransportError as error:
+                if time.monotonic() + pause > deadline:
+                    raise self.unreachable(error) from error
+            else:
+                if response.status_code not in _BUSY:
+                    return response
+                pause = max(pause, _retry_after(response))
+                if time.monotonic() + pause > deadline:
+                    return response
+                response.close()
+            time.sleep(pause)
+            pause = min(2 * pause, 2.0)
+
+    def unreachable(self, error: Exception) -> Unreachable:
+        """The exception for a service that does not answer, saying what to do."""
+        return Unreachable(
+            f"No Stillhouse answers at {self.url} ({error or type(error).__name__}). "
+            "Start one with 'stillhouse serve', or set STILLHOUSE_URL to where it runs."
+        )
+
+
+def _retry_after(response: httpx.Response) -> float:
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isdigit() else 0.0
+
+
+def _problem(response: httpx.Response) -> Problem:
+    try:
+        document = response.json()
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        document = {"title": f"HTTP {response.status_code}", "detail": response.text[:500]}
+    return Problem(response.status_code, document)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,75 @@
+"""What the command line prints: data on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from typer.core import TyperGroup
+
+from client.errors import ClientError, FieldProblem, Problem
+
+_JSON = "stillhouse.json"
+
+
+def stderr() -> Console:
+    """Where people read; NO_COLOR is honoured."""
+    return Console(stderr=True, highlight=False)
+
+
+def say(message: str) -> None:
+    """A line for people."""
+    stderr().print(message, markup=False, soft_wrap=True)
+
+
+def data(value: object) -> None:
+    """A line for scripts: text as it is, anything else as JSON."""
+    typer.echo(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table for people and `grep`: on a pipe no cell is ever cut."""
+    console = Console(highlight=False)
+    grid = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        grid.add_column(column, no_wrap=not console.is_terminal, overflow="fold")
+    for row in rows:
+        grid.add_row(*("" if cell is None else str(cell) for cell in row))
+    console.print(grid, width=None if console.is_terminal else 10_000)
+
+
+def wants_json(context: typer.Context, value: bool) -> bool:
+    """Callback of `--json`: remembered for the whole call, errors included."""
+    context.meta[_JSON] = context.meta.get(_JSON, False) or value
+    return value
+
+
+class Commands(TyperGroup):
+    """The commands, with every `ClientError` turned into a message and its exit code in one place."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except ClientError as error:
+            _fail(error, as_json=bool(ctx.meta.get(_JSON)))
+
+
+def _fail(error: ClientError, *, as_json: bool) -> NoReturn:
+    if as_json:
+        fields = getattr(error, "errors", ())
+        document = {
+            "error": type(error).__name__,
+            "message": str(error),
+            "exit_code": error.exit_code,
+            "status": error.status if isinstance(error, Problem) else None,
+            "errors": [vars(field) for field in fields if isinstance(field, FieldProblem)],
+        }
+        typer.echo(json.dumps(document, ensure_ascii=False), err=True)
+    else:
+        stderr().print(str(error), style="red", markup=False, soft_wrap=True)
+    raise typer.Exit(error.exit_code)

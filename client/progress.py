@@ -1,0 +1,118 @@
+"""A job's progress on the terminal: one bar a phase. Where there is no terminal, a line now and then."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Protocol, Self, final
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+
+from client.jobs import Job, Phase
+
+_QUIET_SECONDS = 10.0
+
+
+class Display(Protocol):
+    """Something that shows a job while it is entered; give it to `Client.wait` as `watch`."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def __call__(self, job: Job) -> None: ...
+
+
+def display(console: Console) -> Display:
+    """Bars if `console` is a terminal, lines if it is a file or a pipe."""
+    return Bars(console) if console.is_terminal else Lines(console)
+
+
+@final
+class Bars:
+    """A live bar for every phase the job has reached, with the service's own seconds."""
+
+    def __init__(self, console: Console) -> None:
+        self._tasks: dict[str, TaskID] = {}
+        self._progress = Progress(
+            SpinnerColumn(finished_text="[green]✓[/]"),
+            TextColumn("{task.description}", table_column=None),
+            BarColumn(bar_width=36),
+            TextColumn("{task.percentage:>4.0f} %"),
+            TextColumn("[cyan]{task.fields[took]:>8}[/]"),
+            TextColumn("[dim]{task.fields[note]}[/]"),
+            console=console,
+        )
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def __call__(self, job: Job) -> None:
+        """Show the job as it is."""
+        if not job.phases:
+            self._show("queued", Phase(0, 0, 0), over=job.ended, note=_place(job))
+            return
+        if "queued" in self._tasks:
+            self._progress.remove_task(self._tasks.pop("queued"))
+        for name, phase in job.phases.items():
+            over = job.status == "succeeded" or (name != job.phase and not job.ended)
+            self._show(name, phase, over=over, note="" if over or job.ended else _left(job))
+
+    def _show(self, name: str, phase: Phase, *, over: bool, note: str) -> None:
+        if name not in self._tasks:
+            title = f"{name.replace('_', ' '):<17}"
+            self._tasks[name] = self._progress.add_task(title, took="", note="", total=None)
+        total = phase.total or (1 if over else None)
+        self._progress.update(
+            self._tasks[name],
+            total=total,
+            completed=total if over and total else phase.done,
+            took=f"{phase.seconds:.1f} s" if phase.seconds else "",
+            note=note,
+        )
+
+
+@final
+class Lines:
+    """A line when the phase changes, when it has been quiet for a while, and at the end."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._said = ""
+        self._at = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def __call__(self, job: Job) -> None:
+        """Show the job as it is, if there is something to say."""
+        stage = job.status if job.ended or not job.phase else job.phase
+        if stage == self._said and time.monotonic() - self._at < _QUIET_SECONDS:
+            return
+        self._said, self._at = stage, time.monotonic()
+        phase = job.phases.get(job.phase or "")
+        share = f"  {100 * phase.done / phase.total:3.0f} %" if phase and phase.total and not job.ended else ""
+        note = "" if job.ended else _left(job) or _place(job)
+        self._console.print(f"{stage.replace('_', ' '):<17}{share}  {note}".rstrip(), highlight=False)
+
+
+def _left(job: Job) -> str:
+    return "" if job.eta_seconds is None else f"about {job.eta_seconds:.0f} s left"
+
+
+def _place(job: Job) -> str:
+    return "" if not job.queue_position else f"place {job.queue_position} in the queue"

@@ -1,0 +1,75 @@
+"""Check an artifact's folder against its own checksums, with the standard library alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+SUMS = "SHA256SUMS"
+MANIFEST = "manifest.json"
+
+
+def verify(folder: Path) -> list[str]:
+    """Everything wrong with the artifact in `folder`; empty if every byte is as published.
+
+    `SHA256SUMS` is checked file by file, then `manifest.json` must say the same (names, bytes, sha256). A file that
+    neither of them knows is a problem too: it was not published.
+    """
+    problems: list[str] = []
+    try:
+        expected = dict(_sums(folder / SUMS))
+        listed = dict(_manifest(folder / MANIFEST))
+    except FileNotFoundError as error:
+        return [f"{Path(str(error.filename)).name} is missing: this is no complete artifact."]
+    except (ValueError, KeyError, TypeError) as error:
+        return [f"The list of files is damaged: {error}"]
+    actual: dict[str, str] = {}
+    for name in sorted(expected):
+        if not is_inside(name):
+            problems.append(f"{name}: the name leads out of the artifact.")
+        elif not (folder / name).is_file():
+            problems.append(f"{name}: missing.")
+        else:
+            actual[name] = sha256(folder / name)
+            if actual[name] != expected[name]:
+                problems.append(f"{name}: its sha256 is {actual[name]}, published was {expected[name]}.")
+    for name, (size, digest) in sorted(listed.items()):
+        if expected.get(name) != digest:
+            problems.append(f"{name}: {MANIFEST} and {SUMS} disagree.")
+        elif name in actual and (folder / name).stat().st_size != size:
+            problems.append(f"{name}: {(folder / name).stat().st_size} bytes, published were {size}.")
+    problems += [f"{name}: not part of the artifact." for name in sorted(_present(folder) - set(expected) - {SUMS})]
+    return problems
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_inside(name: str) -> bool:
+    """Whether a published name stays inside its folder on every system."""
+    path = PurePosixPath(name)
+    return bool(name) and not path.is_absolute() and ".." not in path.parts and not set(name) & set("\\:\0")
+
+
+def _present(folder: Path) -> set[str]:
+    """Names of the files that are there, but for what Python leaves behind when `load.py` is imported."""
+    files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {path.as_posix() for path in files if "__pycache__" not in path.parts}
+
+
+def _sums(path: Path) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        digest, gap, name = line[:64], line[64:66], line[66:]
+        if gap not in ("  ", " *") or not name or set(digest) - set("0123456789abcdef"):
+            raise ValueError(f"{SUMS}, line {number}: '{line[:100]}'")
+        yield name, digest
+
+
+def _manifest(path: Path) -> Iterator[tuple[str, tuple[int, str]]]:
+    for entry in json.loads(path.read_text("utf-8"))["files"]:
+        yield str(entry["name"]), (int(entry["bytes"]), str(entry["sha256"]).removeprefix("sha256:"))
