@@ -1,4 +1,4 @@
-"""The whole service on one machine: API, worker and sweeper as child processes that live and die together."""
+"""The whole service on one machine: child processes that live and die together."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ import httpx
 
 from client.errors import ClientError, UsageError
 
-PARTS = ("api", "worker", "worker.sweeper")
-"""Modules that make a service; each runs with `python -m` in a process group of its own."""
+PARTS = ("api", "worker")
+"""Modules that make a service, each run with `python -m` in a process group of its own; the worker sweeps as well."""
 
 _TICK = 0.1
 _START_SECONDS = 60.0
