@@ -1,0 +1,70 @@
+"""What supervisor and engine agree on: the files of a job's folder and the meaning of an exit status.
+
+Between them runs a pipe of JSON lines (the channel), from engine to supervisor:
+`{"type": "progress", "phase", "done", "total", "eta_seconds"}`, `{"type": "metric", "name", "step", "value"}`,
+`{"type": "log", "level", "message"}` and `{"type": "preview", "step", "path"}`.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+
+@final
+class Exit(enum.IntEnum):
+    """The engine's exit statuses; every other one, or a signal, is a crash."""
+
+    DONE = 0
+    """The result file is written and the staging folder complete."""
+
+    FAILED = 10
+    """The same request would fail again; the error file says why."""
+
+    DRAINED = 20
+    """Told to stop, and everything up to now is in the checkpoint."""
+
+
+@final
+@dataclass(frozen=True)
+class JobFolder:
+    """Where one attempt at a job reads and writes.
+
+    What an attempt produces carries its number, so that a stale twin can't touch the files of its successor; only the
+    checkpoint is handed on from attempt to attempt.
+    """
+
+    root: Path
+    attempt: int
+
+    @property
+    def job(self) -> Path:
+        """What to do, written by the supervisor."""
+        return self.root / "job.json"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Folder kept across attempts."""
+        return self.root / "checkpoint"
+
+    @property
+    def staging(self) -> Path:
+        """Folder of the artifact in the making."""
+        return staging(self.root) / str(self.attempt)
+
+    @property
+    def result(self) -> Path:
+        """`{"metrics": {...}}` of an attempt that is done."""
+        return self.root / f"result-{self.attempt}.json"
+
+    @property
+    def error(self) -> Path:
+        """`{"code", "type", "message", "phase", "hint"}` of an attempt that failed."""
+        return self.root / f"error-{self.attempt}.json"
+
+
+def staging(root: Path) -> Path:
+    """Folder of the staging folders of a job's attempts."""
+    return root / "staging"
