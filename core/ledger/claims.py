@@ -1,0 +1,163 @@
+"""What a worker does to the job it holds. Every write is fenced: an attempt that is over changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from core.ledger import clock, events, jobs, transitions
+from core.ledger.models import FileRow, JobRow, WorkerRow
+from core.ledger.transitions import Move
+from core.ledger.types import HELD, Beat, Claim, Document, File, Status
+
+_ERROR_FIELDS = ("code", "type", "message", "phase", "hint")
+
+
+def claim(session: Session, worker_id: str, ttl: float) -> Claim | None:
+    """Start the job that has waited longest, if any waits that nobody else is just starting."""
+    row = session.scalars(jobs.queue().limit(1).with_for_update(skip_locked=True)).first()
+    if row is None:
+        return None
+    now = clock.now(session)
+    row.attempt += 1
+    row.worker_id = worker_id
+    row.lease_expires_at = now + timedelta(seconds=ttl)
+    row.started_at = row.started_at or now
+    transition = transitions.destination(row, Move.CLAIM)
+    transitions.apply(session, row, transition, now, worker_id=worker_id)
+    row.attempt_seq = row.last_seq
+    session.flush()
+    return Claim(jobs.view(session, row), row.attempt)
+
+
+def held(session: Session, claim: Claim) -> JobRow | None:
+    """The job's row, locked, if this attempt still holds it."""
+    row = session.get(JobRow, claim.job.id, with_for_update=True)
+    if row is None or row.attempt != claim.attempt or row.status not in HELD:
+        return None
+    return row
+
+
+def heartbeat(session: Session, claim: Claim, ttl: float) -> Beat:
+    """Renew the lease, which may have expired as long as nobody swept it."""
+    row = held(session, claim)
+    if row is None:
+        return Beat(held=False, cancel_requested=False)
+    now = clock.now(session)
+    row.lease_expires_at = now + timedelta(seconds=ttl)
+    session.flush()
+    session.execute(update(WorkerRow).where(WorkerRow.worker_id == row.worker_id).values(last_seen=now))
+    return Beat(held=True, cancel_requested=row.status is Status.CANCELLING)
+
+
+def record(
+    session: Session,
+    claim: Claim,
+    phase: str | None,
+    progress: Document | None,
+    metrics: Document | None,
+    reported: Sequence[tuple[str, Document]],
+) -> bool:
+    """Keep what the engine says of itself."""
+    row = held(session, claim)
+    if row is None:
+        return False
+    now = clock.now(session)
+    phase = phase or (progress or {}).get("phase") or row.phase
+    phase_changed, row.phase = phase != row.phase, phase
+    if progress is not None:
+        row.progress = {**progress, "phase": phase}
+    if metrics is not None:
+        row.metrics = {**(row.metrics or {}), **metrics}
+    if progress is not None or phase_changed:
+        events.report_progress(session, row, now, phase_changed)
+    events.report(session, row, now, reported)
+    row.updated_at = now
+    return True
+
+
+def succeed(session: Session, claim: Claim, files: Sequence[File], metrics: Document | None) -> bool:
+    """Publish: the files' rows and the job's end in one transaction."""
+    row = held(session, claim)
+    if row is None:
+        return _was_mine(session, claim)
+    if row.status is Status.RUNNING:
+        row.metrics = metrics
+        session.add_all(FileRow(job_id=row.id, **_columns(file)) for file in files)
+    told = {"files": len(files), "bytes": sum(file.bytes for file in files)}
+    return _end(session, row, Move.SUCCEED, Status.SUCCEEDED, **told)
+
+
+def fail(session: Session, claim: Claim, error: Document) -> bool:
+    """End the job with an error that another attempt would meet again."""
+    row = held(session, claim)
+    if row is None:
+        return False
+    if row.status is not Status.RUNNING:
+        return _end(session, row, Move.FAIL, Status.FAILED)
+    row.error = {field: error.get(field) for field in _ERROR_FIELDS}
+    row.error["phase"] = row.error["phase"] or row.phase
+    return _end(session, row, Move.FAIL, Status.FAILED, error=row.error)
+
+
+def stop(session: Session, claim: Claim) -> bool:
+    """Confirm that the work has stopped after a cancel request."""
+    row = held(session, claim)
+    return row is not None and _end(session, row, Move.STOP, Status.CANCELLED)
+
+
+def release(session: Session, claim: Claim, reason: str) -> bool:
+    """Give the job back unharmed."""
+    row = held(session, claim)
+    return row is not None and _end(session, row, Move.RELEASE, Status.QUEUED, reason=reason)
+
+
+def lose(session: Session, claim: Claim, reason: str) -> bool:
+    """Report that the engine crashed."""
+    row = held(session, claim)
+    if row is None:
+        return False
+    give_up(session, row, reason)
+    return True
+
+
+def give_up(session: Session, row: JobRow, reason: str) -> Status:
+    """Count a loss of a held job and say where the job stands now."""
+    phase = row.phase
+    told: dict[str, Any] = {"reason": reason, "worker_id": row.worker_id}
+    if row.status is Status.RUNNING:
+        row.losses += 1
+        told["losses"] = row.losses
+    transition = transitions.destination(row, Move.LOSE)
+    if transition.target is Status.FAILED:
+        row.error = {
+            "code": "worker_lost",
+            "type": "WorkerLost",
+            "message": f"{row.losses} attempts ended without an answer; the last one: {reason}",
+            "phase": phase,
+            "hint": "Look for a crash or a lack of memory in the worker's log, then retry: the checkpoint is kept.",
+        }
+        told["error"] = row.error
+    transitions.apply(session, row, transition, clock.now(session), **told)
+    return row.status
+
+
+def _end(session: Session, row: JobRow, move: Move, wanted: Status, **told: Any) -> bool:
+    """Make the move; False when a cancel request came first and the job ends cancelled instead."""
+    transition = transitions.destination(row, move)
+    transitions.apply(session, row, transition, clock.now(session), **(told if transition.target is wanted else {}))
+    return transition.target is wanted
+
+
+def _was_mine(session: Session, claim: Claim) -> bool:
+    """Whether this very attempt has succeeded: its worker repeats a commit whose answer it never saw."""
+    row = session.get(JobRow, claim.job.id)
+    return row is not None and row.attempt == claim.attempt and row.status is Status.SUCCEEDED
+
+
+def _columns(file: File) -> dict[str, Any]:
+    return {"name": file.name, "bytes": file.bytes, "sha256": file.sha256, "media_type": file.media_type}

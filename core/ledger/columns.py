@@ -1,0 +1,54 @@
+"""Two column types that behave alike on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Any, final
+
+from sqlalchemy import JSON, DateTime, Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+@final
+class Instant(TypeDecorator[datetime]):
+    """A moment: aware in, aware and UTC out. SQLite keeps it as UTC text that sorts as time does."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        assert value.tzinfo is not None, f"{value} has no time zone"
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+@final
+class JsonDocument(TypeDecorator[dict[str, Any]]):
+    """A JSON object kept as text, in the order it was written, whatever characters it holds.
+
+    Not PostgreSQL's binary JSON: that refuses the NUL characters a library's error message may contain.
+    """
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dict[str, Any] | None, dialect: Dialect) -> Any:
+        return None if value is None else _finite(value)
+
+
+def _finite(value: Any) -> Any:
+    """The same document with null where a float is not finite, which JSON cannot say (a diverged loss is NaN)."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

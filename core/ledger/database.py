@@ -1,0 +1,117 @@
+"""Connections: one engine a process, write transactions that are serial a job, reads that wait for nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, final
+
+from sqlalchemy import URL, Connection, Engine, Pool, create_engine, event, make_url
+from sqlalchemy.orm import Session
+
+LOCK_WAIT = 30
+"""Seconds a SQLite transaction waits for another writer before it gives up."""
+
+_WRITES = {"ledger_writes": True}
+
+
+def address(url: str) -> URL:
+    """The parsed URL with the driver this project uses.
+
+    Raises:
+        ValueError: the URL names another database, or a SQLite database without a file.
+    """
+    parsed = make_url(url)
+    backend = "postgresql" if parsed.drivername == "postgres" else parsed.get_backend_name()
+    if backend == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    if backend != "sqlite":
+        raise ValueError(
+            f"STILLHOUSE_DATABASE_URL names {backend}: use sqlite:///FILE or postgresql://USER@HOST/DATABASE."
+        )
+    if parsed.database in (None, "", ":memory:"):
+        raise ValueError("The ledger needs a file that several processes can open: use sqlite:///FILE.")
+    return parsed
+
+
+def connect(url: URL, poolclass: type[Pool] | None = None, foreign_keys: bool = True) -> Engine:
+    """An engine for this address; no connection is made yet.
+
+    Args:
+        url: as `address` returns it.
+        poolclass: another pool than SQLAlchemy's default.
+        foreign_keys: whether SQLite checks foreign keys; a migration that rebuilds a table must not.
+    """
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url, poolclass, foreign_keys)
+    # A server that vanished without a word is noticed within half a minute: before a lease of 60 s runs out.
+    patience = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "tcp_user_timeout": 30_000}
+    return create_engine(
+        url,
+        poolclass=poolclass,
+        pool_pre_ping=True,
+        **({} if poolclass else {"pool_recycle": 1800, "max_overflow": 40}),
+        connect_args={**patience, "application_name": "stillhouse"},
+    )
+
+
+def _sqlite(url: URL, poolclass: type[Pool] | None, foreign_keys: bool) -> Engine:
+    pool: dict[str, Any] = {} if poolclass else {"max_overflow": 60}
+    engine = create_engine(url, poolclass=poolclass, connect_args={"timeout": LOCK_WAIT}, **pool)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, record: object) -> None:
+        connection.isolation_level = None  # the driver opens no transaction of its own: `begin` below does
+        connection.execute(f"PRAGMA busy_timeout = {LOCK_WAIT * 1000}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA foreign_keys = {int(foreign_keys)}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A writer takes the lock before it reads: turning a read into a write fails at once when another
+        # writer came between, and no waiting helps (SQLITE_BUSY_SNAPSHOT).
+        writes = connection.get_execution_options().get("ledger_writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+@final
+class Database:
+    """Where the ledger is kept, and the two ways to open it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = address(url)
+        self.engine = connect(self.url)
+
+    @property
+    def file(self) -> Path | None:
+        """The file of a SQLite database."""
+        if self.url.get_backend_name() != "sqlite":
+            return None
+        assert self.url.database is not None
+        return Path(self.url.database)
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction that writes: all of it is kept when the block ends, nothing when it raises."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            session.connection(execution_options=_WRITES)  # begin now: the clock is read after the lock is taken
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that only reads; on SQLite it neither waits for writers nor holds them up."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Close every idle connection; the next use opens new ones."""
+        self.engine.dispose()
+
+
+def writing(connection: Connection) -> Connection:
+    """The same connection, whose next transaction on SQLite takes the write lock at its start."""
+    return connection.execution_options(**_WRITES)

@@ -1,0 +1,253 @@
+"""The ledger: every job there was, is and waits, and the only door to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, TypeVar, final
+
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from core.ledger import claims, jobs, schema, submissions, sweep, workers
+from core.ledger import events as log
+from core.ledger.database import Database
+from core.ledger.types import Beat, Claim, Document, Event, File, Job, Submission, Swept, Worker
+
+Result = TypeVar("Result")
+
+_TRIES = 10
+
+
+@final
+class Ledger:
+    """The service's memory in SQLite or PostgreSQL; may be used by many threads and processes at once.
+
+    Each method is one transaction: when it returns, what it says is committed; when it raises, nothing has happened
+    (but see `succeed`). Times are the database's. Durations are in seconds.
+
+    Args:
+        url: `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`. Raises ValueError for any other.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.database = Database(url)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self.database.close()
+
+    def migrate(self) -> None:
+        """Bring the schema up to date; does nothing if it is, and may run in several processes at once."""
+        schema.upgrade(self.database)
+
+    def ready(self) -> dict[str, Any]:
+        """Whether the database answers with this code's schema: `{ready, database, schema, detail}`. Never raises."""
+        backend, expected = self.database.url.get_backend_name(), schema.head()
+        try:
+            with self.database.read() as session:
+                found = schema.current(session)
+        except SQLAlchemyError as error:
+            return {"ready": False, "database": backend, "schema": None, "detail": f"No answer: {error}"}
+        detail = None if found == expected else f"The schema is at {found}, not {expected}: run `stillhouse serve`."
+        return {"ready": found == expected, "database": backend, "schema": found, "detail": detail}
+
+    # What clients do
+
+    def submit(
+        self,
+        request: Document,
+        recipe: Document,
+        dataset: str,
+        method: str,
+        ipc: int,
+        seed: int,
+        fingerprint: str | None = None,
+        max_attempts: int = 3,
+        idempotency_key: str | None = None,
+        body_hash: str | None = None,
+    ) -> Submission:
+        """Accept a job, unless an equal one is open ("twin") or done ("cached") or the key was used ("replayed").
+
+        Args:
+            request: what the client asked for, as it is to be shown.
+            recipe: the resolved recipe, for the engine.
+            dataset, method, ipc, seed: what jobs are listed and filtered by.
+            fingerprint: identity of the result; None when no other job's result will do.
+            max_attempts: how many lost workers fail the job.
+            idempotency_key: the client's key, remembered for 24 hours.
+            body_hash: digest of the body that came with the key.
+
+        Raises:
+            IdempotencyConflict: the key came with another body before.
+        """
+        order = submissions.Order(request, recipe, dataset, method, ipc, seed, fingerprint, max_attempts)
+        key = None
+        if idempotency_key is not None:
+            assert body_hash is not None, "an idempotency key needs the digest of its body"
+            key = submissions.Key(idempotency_key, body_hash)
+        return self._insert(lambda session: submissions.submit(session, order, key))
+
+    def job(self, job_id: str) -> Job:
+        """The job of this id. Raises UnknownJob."""
+        with self.database.read() as session:
+            return jobs.get(session, job_id)
+
+    def jobs(
+        self,
+        status: str | None = None,
+        dataset: str | None = None,
+        method: str | None = None,
+        q: str | None = None,
+        limit: int = 50,
+        after: tuple[datetime, str] | None = None,
+    ) -> list[Job]:
+        """Jobs, newest first.
+
+        Args:
+            status, dataset, method: only jobs with exactly this.
+            q: only jobs whose id, dataset or method contains this, in any case.
+            limit: at most so many.
+            after: `(created_at, id)` of the last job of the page before.
+        """
+        with self.database.read() as session:
+            return jobs.page(session, status, dataset, method, q, limit, after)
+
+    def counts(self) -> dict[str, int]:
+        """Number of jobs by status; every status is named."""
+        with self.database.read() as session:
+            return jobs.counts(session)
+
+    def events(self, job_id: str, after: int = 0, limit: int = 1000) -> list[Event]:
+        """The job's events with `seq` above `after`, oldest first. Raises UnknownJob."""
+        with self.database.read() as session:
+            jobs.get(session, job_id)
+            return log.after(session, job_id, after, limit)
+
+    def files(self, job_id: str) -> list[File]:
+        """The files of the job's artifact by name; none before it has succeeded. Raises UnknownJob."""
+        with self.database.read() as session:
+            jobs.get(session, job_id)
+            return jobs.files(session, job_id)
+
+    def file(self, job_id: str, name: str) -> File | None:
+        """One file of the job's artifact, None if there is no such job or file."""
+        with self.database.read() as session:
+            return jobs.file(session, job_id, name)
+
+    def request_cancel(self, job_id: str) -> Job:
+        """Cancel a queued job at once; ask a running one's worker to stop ("cancelling"). Idempotent.
+
+        Raises:
+            UnknownJob: no such job.
+            IllegalTransition: the job has succeeded or failed.
+        """
+        with self.database.write() as session:
+            return jobs.request_cancel(session, job_id)
+
+    def retry(self, job_id: str) -> Job:
+        """Queue a failed or cancelled job again; it continues from its last checkpoint.
+
+        Raises:
+            UnknownJob: no such job.
+            IllegalTransition: the job has not failed nor been cancelled, or an equal one is open.
+        """
+        return self._insert(lambda session: jobs.retry(session, job_id))
+
+    # What workers do
+
+    def register_worker(self, worker_id: str, device: str, hostname: str) -> None:
+        """Announce a worker process, or say again that it is there; its heartbeats say so too."""
+        with self.database.write() as session:
+            workers.register(session, worker_id, device, hostname)
+
+    def workers(self, seen_within: float | None = None) -> list[Worker]:
+        """The workers seen in the last `seen_within` seconds; None: in the last day."""
+        with self.database.read() as session:
+            return workers.seen_within(session, seen_within)
+
+    def claim(self, worker_id: str, ttl: float) -> Claim | None:
+        """Start the longest waiting job and hold it for `ttl` seconds; None when nothing waits."""
+        with self.database.write() as session:
+            return claims.claim(session, worker_id, ttl)
+
+    def heartbeat(self, claim: Claim, ttl: float) -> Beat:
+        """Hold the job for another `ttl` seconds. When it is not held any more, stop and write nothing."""
+        with self.database.write() as session:
+            return claims.heartbeat(session, claim, ttl)
+
+    def record(
+        self,
+        claim: Claim,
+        phase: str | None = None,
+        progress: Document | None = None,
+        metrics: Document | None = None,
+        events: Sequence[tuple[str, Document]] = (),
+    ) -> bool:
+        """Keep what the engine says of itself; False when the job is not held any more.
+
+        Args:
+            claim: the worker's hold.
+            phase: what the job is doing now; default `progress["phase"]`, else unchanged.
+            progress: `{done, total, eta_seconds, phases}`; replaces the last one. Told as an event now and then.
+            metrics: numbers by name, merged into the job's.
+            events: `(type, data)`, appended to the log, up to `core.ledger.events.REPORTED_LIMIT` an attempt.
+        """
+        with self.database.write() as session:
+            return claims.record(session, claim, phase, progress, metrics, events)
+
+    def succeed(self, claim: Claim, files: Sequence[File], metrics: Document | None = None) -> bool:
+        """Publish the result; False when the job is not held any more or was cancelled, and the result is dropped.
+
+        When the connection breaks during the commit, call it again: an attempt that has succeeded succeeds again.
+        """
+        with self.database.write() as session:
+            return claims.succeed(session, claim, files, metrics)
+
+    def fail(self, claim: Claim, error: Document) -> bool:
+        """End the job with `{code, type, message, phase, hint}`; False when not held, or cancelled instead."""
+        with self.database.write() as session:
+            return claims.fail(session, claim, error)
+
+    def cancelled(self, claim: Claim) -> bool:
+        """Say that the work has stopped after a cancel request; False when not held any more.
+
+        Raises:
+            IllegalTransition: nobody has asked to cancel.
+        """
+        with self.database.write() as session:
+            return claims.stop(session, claim)
+
+    def release(self, claim: Claim, reason: str) -> bool:
+        """Give the job back to the queue without counting a loss; False when not held, or cancelled instead."""
+        with self.database.write() as session:
+            return claims.release(session, claim, reason)
+
+    def lose(self, claim: Claim, reason: str) -> bool:
+        """Say that the engine crashed: back to the queue, or failed as `worker_lost`; False when not held."""
+        with self.database.write() as session:
+            return claims.lose(session, claim, reason)
+
+    def sweep(self) -> Swept:
+        """Take the jobs of dead workers away from them, count the losses, and forget what is out of date."""
+        swept = Swept()
+        while True:
+            with self.database.write() as session:
+                batch = sweep.expire(session)
+            swept = swept + batch
+            if len(batch) < sweep.BATCH:
+                break
+        with self.database.write() as session:
+            sweep.forget(session)
+        return swept
+
+    def _insert(self, work: Callable[[Session], Result]) -> Result:
+        """Run a transaction that a unique index may refuse because another one was faster: then look again."""
+        for _ in range(_TRIES - 1):
+            try:
+                with self.database.write() as session:
+                    return work(session)
+            except IntegrityError:
+                continue
+        with self.database.write() as session:
+            return work(session)

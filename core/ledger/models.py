@@ -1,0 +1,172 @@
+"""The tables. Changing one needs a migration; the tests compare the two."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, final
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ColumnElement,
+    Enum,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    literal,
+    or_,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from core.ledger.columns import Instant, JsonDocument
+from core.ledger.types import Status
+
+
+class Base(DeclarativeBase):
+    """The declarative base: constraints get names, so that a migration can drop them on either database."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+        }
+    )
+    type_annotation_map = {datetime: Instant, dict[str, Any]: JsonDocument, str: String}  # noqa: RUF012
+
+
+@final
+class JobRow(Base):
+    """A job; the checks at the end make a half-written state impossible, whoever writes it."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    status: Mapped[Status] = mapped_column(
+        Enum(Status, native_enum=False, length=16, values_callable=lambda statuses: [each.value for each in statuses])
+    )
+    phase: Mapped[str | None]
+    progress: Mapped[dict[str, Any] | None]
+    attempt: Mapped[int]
+    losses: Mapped[int]
+    max_attempts: Mapped[int]
+    worker_id: Mapped[str | None]
+    lease_expires_at: Mapped[datetime | None]
+    dataset: Mapped[str]
+    method: Mapped[str]
+    ipc: Mapped[int]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    request: Mapped[dict[str, Any]]
+    recipe: Mapped[dict[str, Any]]
+    fingerprint: Mapped[str | None]
+    metrics: Mapped[dict[str, Any] | None]
+    error: Mapped[dict[str, Any] | None]
+    last_seq: Mapped[int]
+    """Number of the newest event."""
+    attempt_seq: Mapped[int]
+    """Number of the event that started this attempt: what lies between the two was reported by its worker."""
+    progressed_at: Mapped[datetime | None]
+    """When the newest progress event was written."""
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    cancel_requested_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint(
+            "status IN ('queued', 'running', 'cancelling', 'succeeded', 'failed', 'cancelled')", name="status_known"
+        ),
+        CheckConstraint(
+            "(status IN ('running', 'cancelling')) = (lease_expires_at IS NOT NULL)", name="lease_while_held"
+        ),
+        CheckConstraint(
+            "(status IN ('succeeded', 'failed', 'cancelled')) = (finished_at IS NOT NULL)", name="finished_at_the_end"
+        ),
+        CheckConstraint("(status = 'failed') = (error IS NOT NULL)", name="error_when_failed"),
+        CheckConstraint("attempt >= 0 AND losses >= 0 AND losses <= attempt", name="losses_are_attempts"),
+        CheckConstraint("max_attempts >= 1 AND losses <= max_attempts", name="losses_bounded"),
+        # One open job a fingerprint. `cancelling` is left out: an equal request after a cancel deserves a new job.
+        Index(
+            "uq_jobs_open_fingerprint",
+            "fingerprint",
+            unique=True,
+            sqlite_where=text("status IN ('queued', 'running')"),
+            postgresql_where=text("status IN ('queued', 'running')"),
+        ),
+        Index(
+            "ix_jobs_queue",
+            "created_at",
+            "id",
+            sqlite_where=text("status = 'queued'"),
+            postgresql_where=text("status = 'queued'"),
+        ),
+        Index(
+            "ix_jobs_leases",
+            "lease_expires_at",
+            sqlite_where=text("status IN ('running', 'cancelling')"),
+            postgresql_where=text("status IN ('running', 'cancelling')"),
+        ),
+        Index("ix_jobs_fingerprint", "fingerprint", "finished_at"),
+        Index("ix_jobs_created", "created_at", "id"),
+    )
+
+
+@final
+class EventRow(Base):
+    """An event; appended inside the job's row lock, which makes the numbers gap-free, and never changed."""
+
+    __tablename__ = "job_events"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    type: Mapped[str]
+    at: Mapped[datetime]
+    data: Mapped[dict[str, Any]]
+
+
+@final
+class FileRow(Base):
+    """A file of a published artifact, written in the transaction that ends the job."""
+
+    __tablename__ = "job_files"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(index=True)
+    media_type: Mapped[str]
+
+
+@final
+class KeyRow(Base):
+    """An idempotency key, by its digest: so any length and any character will do, and no client's secret is kept."""
+
+    __tablename__ = "idempotency_keys"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    body_hash: Mapped[str]
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+@final
+class WorkerRow(Base):
+    """A worker process that has announced itself."""
+
+    __tablename__ = "workers"
+
+    worker_id: Mapped[str] = mapped_column(primary_key=True)
+    device: Mapped[str]
+    hostname: Mapped[str]
+    registered_at: Mapped[datetime]
+    last_seen: Mapped[datetime]
+
+
+def stands(*statuses: Status) -> ColumnElement[bool]:
+    """Whether a job has one of these statuses, as literals: a bound parameter would hide the partial indexes."""
+    return or_(*(JobRow.status == literal(each, JobRow.status.type, literal_execute=True) for each in statuses))

@@ -1,0 +1,123 @@
+"""Accepting a job: once for an idempotency key, once for equal requests that are open or done."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.ids import new_id
+from core.ledger import clock, events, jobs
+from core.ledger.models import JobRow, KeyRow, stands
+from core.ledger.types import Document, IdempotencyConflict, Outcome, Status, Submission
+
+KEY_LIFETIME = timedelta(hours=24)
+"""How long an idempotency key is remembered."""
+
+
+@final
+@dataclass(frozen=True)
+class Order:
+    """What is submitted; `fingerprint` None means that no other job's result will do."""
+
+    request: Document
+    recipe: Document
+    dataset: str
+    method: str
+    ipc: int
+    seed: int
+    fingerprint: str | None
+    max_attempts: int
+
+
+@final
+@dataclass(frozen=True)
+class Key:
+    """A client's idempotency key and the digest of the body it came with."""
+
+    text: str
+    body_hash: str
+
+    @property
+    def digest(self) -> str:
+        """What the ledger keeps of the key."""
+        return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def submit(session: Session, order: Order, key: Key | None) -> Submission:
+    """The job that answers this order: made before for this key, done, in progress, or new.
+
+    Two transactions may both find nothing and insert: a unique index lets one of them through, and the other one, which
+    gets sqlalchemy's IntegrityError, starts over and finds it (`Ledger.submit`).
+    """
+    now = clock.now(session)
+    if key is not None:
+        known = _replay(session, key, now)
+        if known is not None:
+            return Submission(jobs.view(session, known), "replayed")
+    row, outcome = _answer(session, order, now)
+    session.flush()
+    if key is not None:
+        session.add(KeyRow(key=key.digest, body_hash=key.body_hash, job_id=row.id, expires_at=now + KEY_LIFETIME))
+        session.flush()
+    return Submission(jobs.view(session, row), outcome)
+
+
+def _replay(session: Session, key: Key, now: datetime) -> JobRow | None:
+    known = session.get(KeyRow, key.digest, with_for_update=True)
+    if known is None:
+        return None
+    if known.expires_at <= now:
+        session.delete(known)
+        session.flush()
+        return None
+    if known.body_hash != key.body_hash:
+        raise IdempotencyConflict
+    return session.get_one(JobRow, known.job_id)
+
+
+def _answer(session: Session, order: Order, now: datetime) -> tuple[JobRow, Outcome]:
+    done = _done_twin(session, order.fingerprint)
+    if done is not None:
+        return done, "cached"
+    twin = jobs.open_twin(session, order.fingerprint)
+    if twin is not None:
+        return twin, "twin"
+    return _create(session, order, now), "created"
+
+
+def _done_twin(session: Session, fingerprint: str | None) -> JobRow | None:
+    if fingerprint is None:
+        return None
+    done = select(JobRow).where(JobRow.fingerprint == fingerprint, stands(Status.SUCCEEDED))
+    return session.scalars(done.order_by(JobRow.finished_at.desc()).limit(1)).first()
+
+
+def _create(session: Session, order: Order, now: datetime) -> JobRow:
+    row = JobRow(
+        id=new_id("job", now),
+        status=Status.QUEUED,
+        attempt=0,
+        losses=0,
+        max_attempts=order.max_attempts,
+        dataset=order.dataset,
+        method=order.method,
+        ipc=order.ipc,
+        seed=order.seed,
+        request=order.request,
+        recipe=order.recipe,
+        fingerprint=order.fingerprint,
+        last_seq=0,
+        attempt_seq=0,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(row)
+    session.flush()  # before the event: its foreign key is checked at once
+    told = {"dataset": order.dataset, "method": order.method, "ipc": order.ipc, "seed": order.seed}
+    events.append(session, row, "job.created", now, {"status": row.status.value, "attempt": 0, **told})
+    return row

@@ -1,0 +1,42 @@
+"""Cleaning up after the dead: expired leases, forgotten keys, workers not seen for a day."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from core.ledger import claims, clock
+from core.ledger.models import JobRow, KeyRow, WorkerRow, stands
+from core.ledger.types import Status, Swept
+
+BATCH = 100
+"""Jobs handled in one transaction."""
+
+WORKER_MEMORY = timedelta(days=1)
+"""How long a silent worker stays in the list."""
+
+
+def expire(session: Session) -> Swept:
+    """Take up to `BATCH` jobs from workers whose lease has expired."""
+    now = clock.now(session)
+    expired = (
+        select(JobRow)
+        .where(stands(Status.RUNNING, Status.CANCELLING), JobRow.lease_expires_at <= now)
+        .order_by(JobRow.lease_expires_at)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)  # a locked row is being renewed or swept already
+    )
+    became: dict[Status, list[str]] = {Status.QUEUED: [], Status.FAILED: [], Status.CANCELLED: []}
+    for row in session.scalars(expired).all():
+        status = claims.give_up(session, row, f"Worker {row.worker_id} stopped answering.")
+        became[status].append(row.id)
+    return Swept(*(tuple(job_ids) for job_ids in became.values()))
+
+
+def forget(session: Session) -> None:
+    """Delete idempotency keys past their time and workers that have long been silent."""
+    now = clock.now(session)
+    session.execute(delete(KeyRow).where(KeyRow.expires_at <= now))
+    session.execute(delete(WorkerRow).where(WorkerRow.last_seen <= now - WORKER_MEMORY))

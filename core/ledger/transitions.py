@@ -1,0 +1,102 @@
+"""The state machine: one table, and the one function that moves a job along it.
+
+Whoever moves a job holds its row lock, and whoever speaks for a worker has compared the attempt first (`claims.held`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, final
+
+from sqlalchemy.orm import Session
+
+from core.ledger import events
+from core.ledger.models import JobRow
+from core.ledger.types import ENDED, HELD, IllegalTransition, Status
+
+
+@final
+class Move(StrEnum):
+    """What somebody wants of a job."""
+
+    CLAIM = "start"
+    SUCCEED = "finish"
+    FAIL = "fail"
+    RELEASE = "release"  # by a worker that is told to stop
+    LOSE = "lose"  # the engine crashed, or the lease expired
+    CANCEL = "cancel"  # by the client
+    STOP = "stop"  # by the worker, having been asked to
+    RETRY = "retry"  # by the client
+
+
+def _always(row: JobRow) -> bool:
+    return True
+
+
+def _patience_left(row: JobRow) -> bool:
+    return row.losses < row.max_attempts
+
+
+@final
+@dataclass(frozen=True)
+class Transition:
+    """One row of the table."""
+
+    move: Move
+    source: Status
+    target: Status
+    event: str
+    guard: Callable[[JobRow], bool] = _always
+
+
+TABLE = (
+    Transition(Move.CLAIM, Status.QUEUED, Status.RUNNING, "job.started"),
+    Transition(Move.SUCCEED, Status.RUNNING, Status.SUCCEEDED, "job.succeeded"),
+    Transition(Move.FAIL, Status.RUNNING, Status.FAILED, "job.failed"),
+    Transition(Move.RELEASE, Status.RUNNING, Status.QUEUED, "job.requeued"),
+    Transition(Move.LOSE, Status.RUNNING, Status.QUEUED, "job.requeued", guard=_patience_left),
+    Transition(Move.LOSE, Status.RUNNING, Status.FAILED, "job.failed"),
+    Transition(Move.CANCEL, Status.QUEUED, Status.CANCELLED, "job.cancelled"),
+    Transition(Move.CANCEL, Status.RUNNING, Status.CANCELLING, "job.cancel_requested"),
+    # However the worker ends after a cancel request, the job is cancelled: a late result is dropped.
+    Transition(Move.STOP, Status.CANCELLING, Status.CANCELLED, "job.cancelled"),
+    Transition(Move.SUCCEED, Status.CANCELLING, Status.CANCELLED, "job.cancelled"),
+    Transition(Move.FAIL, Status.CANCELLING, Status.CANCELLED, "job.cancelled"),
+    Transition(Move.RELEASE, Status.CANCELLING, Status.CANCELLED, "job.cancelled"),
+    Transition(Move.LOSE, Status.CANCELLING, Status.CANCELLED, "job.cancelled"),
+    Transition(Move.RETRY, Status.FAILED, Status.QUEUED, "job.requeued"),
+    Transition(Move.RETRY, Status.CANCELLED, Status.QUEUED, "job.requeued"),
+)
+"""Every way a job can move; of two rows for the same move and source the first whose guard holds applies."""
+
+
+def destination(row: JobRow, move: Move) -> Transition:
+    """The transition that this move would be.
+
+    Raises:
+        IllegalTransition: the table has none from the job's status.
+    """
+    for transition in TABLE:
+        if transition.move is move and transition.source is row.status and transition.guard(row):
+            return transition
+    allowed = sorted({each.source.value for each in TABLE if each.move is move})
+    raise IllegalTransition(
+        f"Job {row.id} is {row.status.value}; only a job that is {' or '.join(allowed)} can {move.value}."
+    )
+
+
+def apply(session: Session, row: JobRow, transition: Transition, now: datetime, **data: Any) -> None:
+    """Move a locked job, and append the event that says so; `data` is what the event tells besides the attempt."""
+    assert row.status is transition.source
+    row.status = transition.target
+    if row.status not in HELD:
+        row.lease_expires_at = None
+        row.phase = None
+    if row.status is Status.QUEUED:
+        row.worker_id = None
+    if row.status in ENDED:
+        row.finished_at = now
+    events.append(session, row, transition.event, now, {"status": row.status.value, "attempt": row.attempt, **data})

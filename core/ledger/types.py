@@ -1,0 +1,173 @@
+"""What crosses the ledger's boundary: frozen values, never database objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal, final
+
+Document = dict[str, Any]
+"""A JSON object. Stored documents hold no NaN and no infinity: those become null."""
+
+Phase = Literal["preparing", "training_experts", "distilling", "relabelling", "evaluating", "publishing"]
+"""What a running job is doing."""
+
+Outcome = Literal["created", "twin", "cached", "replayed"]
+"""What became of a submission: a new job, an equal one in progress, an equal one done, an answer given before."""
+
+
+@final
+class Status(StrEnum):
+    """Where a job stands. `cancelling` is a running job that has been asked to stop."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+HELD = frozenset({Status.RUNNING, Status.CANCELLING})
+"""A worker holds a lease on such a job."""
+
+ENDED = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
+"""Nothing will happen to such a job any more, unless somebody retries it."""
+
+
+@final
+@dataclass(frozen=True)
+class Job:
+    """A job as it stood at one moment; every time is aware and in UTC.
+
+    `attempt` counts how often a worker has started the job, `losses` how often one was lost while holding it.
+    `queue_position` is 1 for the job that is started next and null for a job that is not queued.
+    `error` is `{code, type, message, phase, hint}`, and only a failed job has one.
+    """
+
+    id: str
+    status: Status
+    phase: str | None
+    progress: Document | None
+    attempt: int
+    losses: int
+    max_attempts: int
+    worker_id: str | None
+    dataset: str
+    method: str
+    ipc: int
+    seed: int
+    request: Document
+    recipe: Document
+    fingerprint: str | None
+    metrics: Document | None
+    error: Document | None
+    queue_position: int | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    cancel_requested_at: datetime | None
+    updated_at: datetime
+
+
+@final
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a job. Numbers start at 1 and have no gaps within a job."""
+
+    seq: int
+    type: str
+    at: datetime
+    data: Document
+
+
+@final
+@dataclass(frozen=True)
+class File:
+    """A file of a finished job's artifact; `sha256` (64 hexadecimal digits) is its address in the store."""
+
+    name: str
+    bytes: int
+    sha256: str
+    media_type: str
+
+
+@final
+@dataclass(frozen=True)
+class Submission:
+    """The job that answers a submission, and whether it is a new one."""
+
+    job: Job
+    outcome: Outcome
+
+
+@final
+@dataclass(frozen=True)
+class Claim:
+    """A worker's hold on a job. The attempt is the fencing token: every write of the worker is compared with it."""
+
+    job: Job
+    attempt: int
+
+
+@final
+@dataclass(frozen=True)
+class Beat:
+    """The answer to a heartbeat: does the worker still hold the job, and has somebody asked to cancel it?"""
+
+    held: bool
+    cancel_requested: bool
+
+
+@final
+@dataclass(frozen=True)
+class Swept:
+    """The ids of the jobs whose lease had expired, by what became of them."""
+
+    requeued: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    cancelled: tuple[str, ...] = ()
+
+    def __add__(self, other: Swept) -> Swept:
+        return Swept(self.requeued + other.requeued, self.failed + other.failed, self.cancelled + other.cancelled)
+
+    def __len__(self) -> int:
+        return len(self.requeued) + len(self.failed) + len(self.cancelled)
+
+
+@final
+@dataclass(frozen=True)
+class Worker:
+    """A worker process that has announced itself."""
+
+    worker_id: str
+    device: str
+    hostname: str
+    registered_at: datetime
+    last_seen: datetime
+
+
+@final
+class UnknownJob(ValueError):
+    """No job has this id."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"There is no job {job_id!r}: list the jobs there are with GET /v1/jobs.")
+        self.job_id = job_id
+
+
+@final
+class IllegalTransition(ValueError):
+    """The job's state does not allow what was asked."""
+
+
+@final
+class IdempotencyConflict(ValueError):
+    """An idempotency key came again with another request."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key was used for another request in the last 24 hours: "
+            "send the same body again, or choose a new key."
+        )

@@ -1,0 +1,109 @@
+"""Fixtures that start the real thing: PostgreSQL, Redis, and a migrated ledger on either database.
+
+A test that wants both databases takes `ledger` or `ledger_url`. Databases are copies of one migrated template, made in
+some 30 ms; servers start when the first test needs them and end with the run.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from core.ledger import Ledger
+from tests import services
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[services.Postgres]:
+    """A PostgreSQL server for the whole run."""
+    with services.postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[str]:
+    """The URL of a Redis server for the whole run."""
+    with services.redis_server() as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> str:
+    """The URL of an empty Redis."""
+    services.flush_redis(redis_server)
+    return redis_server
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: services.Postgres) -> str:
+    """The name of a migrated PostgreSQL database to copy."""
+    name = postgres.create()
+    _migrate(postgres.url(name))
+    return name
+
+
+@pytest.fixture
+def new_postgres_url(postgres: services.Postgres, postgres_template: str) -> Iterator[Callable[[], str]]:
+    """Makes URLs of migrated, otherwise empty PostgreSQL databases, each its own."""
+    names: list[str] = []
+
+    def new() -> str:
+        names.append(postgres.create(postgres_template))
+        return postgres.url(names[-1])
+
+    yield new
+    for name in names:
+        postgres.drop(name)
+
+
+@pytest.fixture
+def postgres_url(new_postgres_url: Callable[[], str]) -> str:
+    """The URL of a migrated, otherwise empty PostgreSQL database of this test's own."""
+    return new_postgres_url()
+
+
+@pytest.fixture
+def empty_postgres_url(postgres: services.Postgres) -> Iterator[str]:
+    """The URL of a PostgreSQL database without tables."""
+    name = postgres.create()
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """The URL of a migrated, otherwise empty SQLite database of this test's own."""
+    path = shutil.copy(sqlite_template, tmp_path / "ledger.db")
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a migrated, otherwise empty ledger: the test runs on either database."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return url
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    """A migrated, otherwise empty ledger: the test runs on either database."""
+    ledger = Ledger(ledger_url)
+    yield ledger
+    ledger.close()
+
+
+def _migrate(url: str) -> None:
+    ledger = Ledger(url)
+    ledger.migrate()
+    ledger.close()

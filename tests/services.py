@@ -1,0 +1,164 @@
+"""Real PostgreSQL and Redis servers for the tests, each in a folder of its own that goes away with it.
+
+A server runs under a two-line shell whose standard input is a pipe from this process: when the pipe closes, because the
+tests ended or were killed, the shell stops the server and removes its folder. So nothing outlives the tests.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import redis
+
+START_LIMIT = 60.0
+"""Seconds a server may take to answer; they need one or two on a quiet machine."""
+
+_LIFELINE = """
+signal=$1 folder=$2; shift 2
+"$@" >"$folder/log" 2>&1 & server=$!
+cat >/dev/null
+kill -s "$signal" "$server"; wait "$server"
+rm -rf "$folder"
+"""
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running PostgreSQL server whose superuser `postgres` needs no password."""
+
+    port: int
+
+    def url(self, database: str) -> str:
+        """The SQLAlchemy URL of one of its databases."""
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
+
+    def create(self, template: str = "template0") -> str:
+        """Make a database from a template and return its name; some 30 ms."""
+        name = f"test_{uuid.uuid4().hex}"
+        self._run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return name
+
+    def drop(self, name: str) -> None:
+        """Remove a database, ending the connections to it."""
+        self._run(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    def _run(self, statement: str) -> None:
+        with psycopg.connect(self._conninfo, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    @property
+    def _conninfo(self) -> str:
+        return f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres"
+
+
+@contextmanager
+def postgres_server() -> Iterator[Postgres]:
+    """Start PostgreSQL on a free loopback port; stopped when the block ends.
+
+    Raises:
+        FileNotFoundError: PostgreSQL is not installed; the message names the package.
+    """
+    initdb = _program("initdb", "postgresql", *sorted(Path("/usr/lib/postgresql").glob("*/bin")))
+    user = "postgres" if os.getuid() == 0 else None  # PostgreSQL refuses to run as root
+    folder = _folder("postgresql-", user)
+    data, port = folder / "data", free_port()
+    how = "--username=postgres --auth=trust --encoding=UTF8 --locale=C --no-sync --no-instructions".split()
+    subprocess.run([initdb, "--pgdata", data, *how], check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
+    settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "max_connections": 200}
+    careless = dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes", "autovacuum"), "off")
+    options = [word for item in (settings | careless).items() for word in ("-c", "=".join(map(str, item)))]
+    command = [initdb.with_name("postgres"), "-D", data, "-p", port, *options]
+    with _lifeline("INT", folder, command, user) as server:
+        postgres = Postgres(port)
+        _wait_for(lambda: psycopg.connect(postgres._conninfo, connect_timeout=2).close(), server, folder)
+        yield postgres
+
+
+@contextmanager
+def redis_server() -> Iterator[str]:
+    """Start Redis without persistence on a free loopback port and yield its URL; stopped when the block ends.
+
+    Raises:
+        FileNotFoundError: Redis is not installed; the message names the package.
+    """
+    program = _program("redis-server", "redis-server")
+    folder, port = _folder("redis-", None), free_port()
+    command = [program, "--port", port, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no"]
+    with _lifeline("TERM", folder, command, None) as server:
+        url = f"redis://127.0.0.1:{port}/0"
+        _wait_for(lambda: _ping(url), server, folder)
+        yield url
+
+
+def free_port() -> int:
+    """A loopback TCP port that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def flush_redis(url: str) -> None:
+    """Empty every database of the Redis server."""
+    with redis.Redis.from_url(url) as client:
+        client.flushall()
+
+
+def _ping(url: str) -> None:
+    with redis.Redis.from_url(url, socket_connect_timeout=2) as client:
+        client.ping()
+
+
+@contextmanager
+def _lifeline(
+    signal: str, folder: Path, command: Sequence[object], user: str | None
+) -> Iterator[subprocess.Popen[bytes]]:
+    words = ["sh", "-c", _LIFELINE, "sh", signal, *map(str, [folder, *command])]
+    server = subprocess.Popen(words, stdin=subprocess.PIPE, user=user, cwd=folder)
+    assert server.stdin is not None
+    try:
+        yield server
+    finally:
+        server.stdin.close()
+        server.wait(START_LIMIT)
+
+
+def _wait_for(answer: Callable[[], object], server: subprocess.Popen[bytes], folder: Path) -> None:
+    deadline = time.monotonic() + START_LIMIT
+    while True:
+        try:
+            answer()
+        except (psycopg.OperationalError, redis.ConnectionError) as error:
+            if time.monotonic() > deadline or server.poll() is not None:
+                log = (folder / "log").read_text(errors="replace")
+                raise RuntimeError(f"{server.args!r} did not answer; its log ends:\n{log[-2000:]}") from error
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _program(name: str, package: str, *folders: Path) -> Path:
+    found = shutil.which(name, path=os.pathsep.join([*map(str, reversed(folders)), os.environ.get("PATH", os.defpath)]))
+    if found is None:
+        raise FileNotFoundError(f"The tests need {name}: install it with `apt-get install {package}`.")
+    return Path(found)
+
+
+def _folder(prefix: str, user: str | None) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    if user is not None:
+        owner = pwd.getpwnam(user)
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+    return folder
