@@ -1,0 +1,21 @@
+"""The published result of a job: its file set, its checksums, and the store that keeps it. No torch, no pickle."""
+
+from core.artifacts.archive import zip_bytes, zip_stream
+from core.artifacts.build import build
+from core.artifacts.distilled import Distilled
+from core.artifacts.manifest import FileEntry, Manifest, inventory, verify
+from core.artifacts.store import MissingObject, Store, StoreUnavailable
+
+__all__ = [
+    "Distilled",
+    "FileEntry",
+    "Manifest",
+    "MissingObject",
+    "Store",
+    "StoreUnavailable",
+    "build",
+    "inventory",
+    "verify",
+    "zip_bytes",
+    "zip_stream",
+]

@@ -1,0 +1,95 @@
+"""The synthetic set as files of arrays: safetensors (the exact floats), npz (the plain bundle) and parquet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from core.artifacts.distilled import Distilled
+from core.request import canonical_json
+
+
+def write_tensors(path: Path, result: Distilled) -> None:
+    """`dataset.safetensors`: images, labels, soft labels, step size and whitening, none of them rounded.
+
+    All metadata is canonical JSON under the single key `stillhouse`: with several keys the bytes of the file would
+    follow the order of a hash map, which differs from process to process.
+    """
+    arrays: dict[str, NDArray[Any]] = {"images": result.images, "labels": result.labels}
+    if result.soft_labels is not None:
+        arrays["soft_labels"] = result.soft_labels
+    if result.step_size is not None:
+        arrays["step_size"] = np.array(result.step_size, dtype=np.float64)
+    transform = dict(result.transform)
+    if transform["kind"] == "zca":
+        for part in ("mean", "whiten", "unwhiten"):
+            arrays[f"zca_{part}"] = np.asarray(transform.pop(part), dtype=np.float32)
+    else:
+        transform = {key: value if key == "kind" else _floats(value) for key, value in transform.items()}
+    about = {
+        "schema_version": 1,
+        "class_names": result.facts.class_names,
+        "dataset": result.facts.name,
+        "dataset_digest": result.facts.digest,
+        "recipe": result.recipe,
+        "request": result.request,
+        "transform": transform,
+    }
+    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    save_file(whole, path, metadata={"stillhouse": canonical_json(about)})
+
+
+def write_bundle(path: Path, result: Distilled) -> None:
+    """`dataset.npz`: x_train uint8 (n, H, W) or (n, H, W, 3), y_train, class_names, and soft_labels if there are."""
+    pixels = result.pixels.transpose(0, 2, 3, 1)
+    arrays: dict[str, NDArray[Any]] = {
+        "x_train": np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels),
+        "y_train": result.labels,
+        "class_names": np.array(result.facts.class_names),
+    }
+    if result.soft_labels is not None:
+        arrays["soft_labels"] = result.soft_labels
+    np.savez(path, allow_pickle=False, **arrays)
+
+
+def write_parquet(path: Path, result: Distilled, names: Sequence[str], pictures: Sequence[bytes]) -> None:
+    """The images as PNG `pictures` with their labels, readable by `datasets.load_dataset` and the Hub's viewer."""
+    features: dict[str, Any] = {
+        "image": {"_type": "Image"},
+        "label": {"_type": "ClassLabel", "names": list(result.facts.class_names)},
+    }
+    columns: dict[str, pa.Array] = {
+        "image": pa.array(
+            [{"bytes": picture, "path": name} for name, picture in zip(names, pictures, strict=True)],
+            type=pa.struct({"bytes": pa.binary(), "path": pa.string()}),
+        ),
+        "label": pa.array(result.labels, type=pa.int64()),
+    }
+    if result.soft_labels is not None:
+        classes = result.facts.classes
+        features["soft_label"] = {
+            "_type": "List",
+            "feature": {"_type": "Value", "dtype": "float32"},
+            "length": classes,
+        }
+        columns["soft_label"] = pa.FixedSizeListArray.from_arrays(pa.array(result.soft_labels.ravel()), classes)
+    table = pa.table(columns).replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    pq.write_table(table, path, compression="zstd")
+
+
+def write_metrics(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """`metrics.parquet`: step int64, seconds float64, name, value float64; one row per logged value."""
+    schema = pa.schema({"step": pa.int64(), "seconds": pa.float64(), "name": pa.string(), "value": pa.float64()})
+    pq.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=schema), path, compression="zstd")
+
+
+def _floats(values: Any) -> list[float]:
+    return [float(value) for value in np.asarray(values).ravel()]

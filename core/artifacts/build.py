@@ -1,0 +1,75 @@
+"""The whole file set of an artifact, written from one `Distilled`."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+from numpy import uint8
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.artifacts import arrays, layout, load
+from core.artifacts.card import card
+from core.artifacts.distilled import Distilled
+from core.artifacts.manifest import Manifest, json_text, write_manifest
+from core.artifacts.preview import preview
+
+
+def build(folder: Path, result: Distilled) -> Manifest:
+    """Write the artifact of `result` into `folder`, which is created and must be empty.
+
+    The same `result` gives the same bytes. Raises FileExistsError if something is in the folder already.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise FileExistsError(f"{folder} is not empty; an artifact is built in a folder of its own")
+    names = layout.image_names(result.labels, result.facts.class_names)
+    pictures = [_png(image) for image in result.pixels]
+    for name, content in zip(names, pictures, strict=True):
+        _place(folder, name).write_bytes(content)
+    arrays.write_parquet(_place(folder, layout.PARQUET), result, names, pictures)
+    arrays.write_tensors(folder / layout.TENSORS, result)
+    arrays.write_bundle(folder / layout.BUNDLE, result)
+    arrays.write_metrics(folder / layout.METRICS, result.metrics)
+    preview(result).save(folder / layout.PREVIEW, optimize=True)
+    _write(folder / layout.REPORT, json_text(result.report))
+    _write(folder / layout.RECIPE, _recipe(result))
+    _write(folder / layout.CARD, card(result, sum(map(len, pictures)), _size(folder / layout.PARQUET)))
+    shutil.copyfile(load.__file__, folder / layout.LOADER)
+    return write_manifest(folder, result.request, result.provenance)
+
+
+def _recipe(result: Distilled) -> str:
+    """Everything a rerun needs: the request, the recipe it resolved to, the data by digest, and who made it."""
+    return json_text(
+        {
+            "schema_version": 1,
+            "request": result.request,
+            "recipe": result.recipe,
+            "dataset": {key: value for key, value in asdict(result.facts).items() if key not in ("where", "on_disk")},
+            "provenance": result.provenance,
+        }
+    )
+
+
+def _png(image: NDArray[uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0)).save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def _place(folder: Path, name: str) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size

@@ -1,0 +1,60 @@
+"""What a finished job hands over to be published: arrays and plain data, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.data import DatasetFacts
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Distilled:
+    """A synthetic set of n images with all that is needed to train on it and to judge it.
+
+    `transform` is the preprocessing as data, for x in [0, 1]: `{"kind": "none"}`;
+    `{"kind": "mean_std", "mean": [C], "std": [C]}` for (x - mean) / std; or
+    `{"kind": "zca", "mean": [D], "whiten": [D, D], "unwhiten": [D, D]}` for (flat(x) - mean) @ whiten.
+    """
+
+    images: NDArray[np.float32]
+    """[n, C, H, W] in the preprocessed space, exactly as optimised."""
+    labels: NDArray[np.int64]
+    """[n] class of each image."""
+    soft_labels: NDArray[np.float32] | None
+    """[n, classes] probabilities, where the labels were learned."""
+    pixels: NDArray[np.uint8]
+    """[n, C, H, W] the images brought back to 0..255 and clipped."""
+    step_size: float | None
+    """The learning rate learned with the images."""
+    transform: Mapping[str, Any]
+    facts: DatasetFacts
+    request: Mapping[str, Any]
+    recipe: Mapping[str, Any]
+    report: Mapping[str, Any]
+    """Content of report.json."""
+    metrics: list[Mapping[str, Any]]
+    """One row per logged value: step, seconds, name, value."""
+    provenance: Mapping[str, Any]
+    """versions, hardware, timings, seeds, commit, fingerprint."""
+
+    def __post_init__(self) -> None:
+        n = len(self.labels)
+        assert n > 0, "a synthetic set has at least one image"
+        assert self.images.shape == (n, *self.facts.shape), f"images are {self.images.shape}"
+        assert self.pixels.shape == self.images.shape, f"pixels are {self.pixels.shape}"
+        assert self.images.dtype == np.float32, f"images are {self.images.dtype}"
+        assert self.pixels.dtype == np.uint8, f"pixels are {self.pixels.dtype}"
+        assert 0 <= self.labels.min() <= self.labels.max() < self.facts.classes, "labels name classes"
+        assert self.soft_labels is None or self.soft_labels.shape == (n, self.facts.classes), "one soft label an image"
+        assert self.transform["kind"] in ("none", "mean_std", "zca"), f"no transform {self.transform['kind']}"
+
+    @property
+    def ipc(self) -> int:
+        """Images of the class that has most."""
+        return int(np.bincount(self.labels).max())

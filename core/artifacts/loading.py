@@ -1,0 +1,71 @@
+"""The card's section on loading: code that a reader can paste, and that the tests really run."""
+
+from __future__ import annotations
+
+from core.artifacts import layout
+from core.artifacts.distilled import Distilled
+
+
+def how_to_load(result: Distilled) -> str:
+    """Markdown with one fenced Python block each for PyTorch, fair evaluation, `datasets` and NumPy."""
+    evaluation = result.recipe.get("evaluation", {})
+    batch = min(int(evaluation.get("batch_size", 256)), len(result.labels))
+    targets = "soft_labels" if result.soft_labels is not None else "labels"
+    learned = result.step_size is not None
+    pytorch = [
+        "from safetensors.torch import load_file",
+        "from torch.utils.data import DataLoader, TensorDataset",
+        "",
+        f'synthetic = load_file("{layout.TENSORS}")',
+        f'pairs = TensorDataset(synthetic["images"], synthetic["{targets}"])',
+        f"loader = DataLoader(pairs, batch_size={batch}, shuffle=True)",
+    ]
+    if learned:
+        pytorch.append('step_size = synthetic["step_size"].item()')
+    kind = "probabilities" if targets == "soft_labels" else "class numbers"
+    rate = (
+        "`step_size` is the learning rate of plain SGD that was learned together with the images."
+        if learned
+        else "No learning rate was learned; the evaluation used the one in the recipe."
+    )
+    return "\n\n".join(
+        (
+            "In the folder of this file. PyTorch, with the floats exactly as optimised:",
+            _python(pytorch),
+            f"The targets are {kind}, which `torch.nn.functional.cross_entropy` takes as they are. {rate}",
+            "Real images must go through the same preprocessing before such a network sees them; `load.py` brings "
+            "it (NumPy and safetensors only):",
+            _python(
+                [
+                    "from load import load",
+                    "",
+                    "data = load()",
+                    "pixels = data.to_pixels(data.images)  # or any real images, uint8 [N, C, H, W]",
+                    "x = data.transform(pixels)  # float32, ready for the network",
+                    'protocol = data.recipe["evaluation"]  # how the numbers above were measured',
+                ]
+            ),
+            "Hugging Face `datasets`, with 8-bit images:",
+            _python(
+                [
+                    "from datasets import load_dataset",
+                    "",
+                    f'train = load_dataset("parquet", data_files="{layout.PARQUET}", split="train")',
+                    'image, label = train[0]["image"], train.features["label"].int2str(train[0]["label"])',
+                ]
+            ),
+            "Plain NumPy, with 8-bit images:",
+            _python(
+                [
+                    "import numpy as np",
+                    "",
+                    f'bundle = np.load("{layout.BUNDLE}")',
+                    'x, y, names = bundle["x_train"], bundle["y_train"], bundle["class_names"]',
+                ]
+            ),
+        )
+    )
+
+
+def _python(lines: list[str]) -> str:
+    return "\n".join(("```python", *lines, "```"))
