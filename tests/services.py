@@ -74,7 +74,7 @@ def postgres_server() -> Iterator[Postgres]:
     user = "postgres" if os.getuid() == 0 else None  # PostgreSQL refuses to run as root
     folder = _folder("postgresql-", user)
     data, port = folder / "data", free_port()
-    how = "--username=postgres --auth=trust --encoding=UTF8 --locale=C --no-sync --no-instructions".split()
+    how = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"]
     subprocess.run([initdb, "--pgdata", data, *how], check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
     settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "max_connections": 200}
     careless = dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes", "autovacuum"), "off")

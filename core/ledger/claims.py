@@ -27,9 +27,9 @@ def claim(session: Session, worker_id: str, ttl: float) -> Claim | None:
     row.worker_id = worker_id
     row.lease_expires_at = now + timedelta(seconds=ttl)
     row.started_at = row.started_at or now
+    row.reported = 0
     transition = transitions.destination(row, Move.CLAIM)
     transitions.apply(session, row, transition, now, worker_id=worker_id)
-    row.attempt_seq = row.last_seq
     session.flush()
     return Claim(jobs.view(session, row), row.attempt)
 

@@ -12,7 +12,7 @@ from core.ledger.models import EventRow, JobRow
 from core.ledger.types import Document, Event
 
 REPORTED_LIMIT = 10_000
-"""Events a worker may report in one attempt; further ones are dropped. Transitions are always written."""
+"""Events a worker may report in one attempt, progress aside; further ones are dropped."""
 
 _TOLD = ("phase", "done", "total", "eta_seconds")
 
@@ -26,14 +26,15 @@ def append(session: Session, row: JobRow, kind: str, now: datetime, data: Docume
 
 def report(session: Session, row: JobRow, now: datetime, reported: Sequence[tuple[str, Document]]) -> None:
     """Append what a worker reports, as far as the attempt's limit allows."""
-    for kind, data in reported[: _room(row)]:
+    for kind, data in reported[: max(0, REPORTED_LIMIT - row.reported)]:
         append(session, row, kind, now, {"attempt": row.attempt, **data})
+        row.reported += 1
 
 
 def report_progress(session: Session, row: JobRow, now: datetime, phase_changed: bool) -> None:
     """Append a progress event when the phase changed or the last one is long enough ago."""
     due = row.progressed_at is None or (now - row.progressed_at).total_seconds() >= spacing(row, now)
-    if (due or phase_changed) and _room(row):
+    if due or phase_changed:
         progress = row.progress or {}
         told = {key: progress[key] for key in _TOLD if key in progress}
         append(session, row, "progress", now, {"attempt": row.attempt, **told, "phase": row.phase})
@@ -56,7 +57,3 @@ def after(session: Session, job_id: str, seq: int, limit: int) -> list[Event]:
         select(EventRow).where(EventRow.job_id == job_id, EventRow.seq > seq).order_by(EventRow.seq).limit(limit)
     )
     return [Event(row.seq, row.type, row.at, row.data) for row in rows]
-
-
-def _room(row: JobRow) -> int:
-    return max(0, REPORTED_LIMIT - (row.last_seq - row.attempt_seq))

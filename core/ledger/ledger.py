@@ -48,7 +48,7 @@ class Ledger:
             with self.database.read() as session:
                 found = schema.current(session)
         except SQLAlchemyError as error:
-            return {"ready": False, "database": backend, "schema": None, "detail": f"No answer: {error}"}
+            return {"ready": False, "database": backend, "schema": None, "detail": f"No answer: {error.args[0]}"}
         detail = None if found == expected else f"The schema is at {found}, not {expected}: run `stillhouse serve`."
         return {"ready": found == expected, "database": backend, "schema": found, "detail": detail}
 
@@ -158,8 +158,7 @@ class Ledger:
 
     def register_worker(self, worker_id: str, device: str, hostname: str) -> None:
         """Announce a worker process, or say again that it is there; its heartbeats say so too."""
-        with self.database.write() as session:
-            workers.register(session, worker_id, device, hostname)
+        self._insert(lambda session: workers.register(session, worker_id, device, hostname))
 
     def workers(self, seen_within: float | None = None) -> list[Worker]:
         """The workers seen in the last `seen_within` seconds; None: in the last day."""

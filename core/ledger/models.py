@@ -67,8 +67,8 @@ class JobRow(Base):
     error: Mapped[dict[str, Any] | None]
     last_seq: Mapped[int]
     """Number of the newest event."""
-    attempt_seq: Mapped[int]
-    """Number of the event that started this attempt: what lies between the two was reported by its worker."""
+    reported: Mapped[int]
+    """Events this attempt's worker has reported, progress aside."""
     progressed_at: Mapped[datetime | None]
     """When the newest progress event was written."""
     created_at: Mapped[datetime]

@@ -13,6 +13,7 @@ from sqlalchemy import NullPool, text
 from sqlalchemy.orm import Session
 
 from core.ledger.database import Database, connect, writing
+from core.ledger.filesystem import check_local
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
@@ -24,6 +25,7 @@ def upgrade(database: Database, revision: str = "head") -> None:
     """Bring the database to a revision, in one transaction; processes that start together do it one by one."""
     if database.file is not None:
         database.file.parent.mkdir(parents=True, exist_ok=True)
+        check_local(database.file)
     _alembic(database, lambda config: command.upgrade(config, revision))
 
 

@@ -112,7 +112,7 @@ def _create(session: Session, order: Order, now: datetime) -> JobRow:
         recipe=order.recipe,
         fingerprint=order.fingerprint,
         last_seq=0,
-        attempt_seq=0,
+        reported=0,
         created_at=now,
         updated_at=now,
     )

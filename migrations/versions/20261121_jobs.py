@@ -37,7 +37,7 @@ def upgrade() -> None:
         sa.Column("metrics", sa.JSON(), nullable=True),
         sa.Column("error", sa.JSON(), nullable=True),
         sa.Column("last_seq", sa.Integer(), nullable=False),
-        sa.Column("attempt_seq", sa.Integer(), nullable=False),
+        sa.Column("reported", sa.Integer(), nullable=False),
         sa.Column("progressed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
