@@ -49,14 +49,22 @@ def resolve(request: JobRequest, facts: DatasetFacts) -> Recipe:
         RecipeError: an override is unknown, out of range or meaningless, or the dataset is too small for the ipc.
     """
     method = methods.method(request.method)
-    errors = _too_many_images(request, facts)
-    if errors:
-        raise RecipeError(errors)
     task = methods.Task(request.dataset, request.ipc, facts.shape, facts.classes)
     recipe = override(method.recipe(task), request.overrides)
     recipe = override(recipe, {f"evaluation.{path}": value for path, value in request.evaluation.items()}, prefix="")
-    _check_fit(recipe, request, facts)
+    check(recipe, request, facts)
     return recipe
+
+
+def check(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
+    """Refuse what only the dataset can tell to be impossible.
+
+    Raises:
+        RecipeError: the dataset is too small, or its images are.
+    """
+    errors = [*_too_many_images(request, facts), *_too_deep(recipe, facts), *_batch_too_large(recipe, request, facts)]
+    if errors:
+        raise RecipeError(errors)
 
 
 def canonical_json(value: Any) -> str:
@@ -102,28 +110,27 @@ def _too_many_images(request: JobRequest, facts: DatasetFacts) -> list[FieldErro
     return []
 
 
-def _check_fit(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
-    """Refuse what only the dataset's shape can tell to be impossible."""
-    side = min(facts.shape[1:])
-    depth = recipe.network.depth
-    if depth is not None and side >> depth < 1:
-        raise RecipeError(
-            [
-                FieldError(
-                    "overrides.network.depth",
-                    f"{depth} poolings leave nothing of a {side}-pixel image.",
-                    f"Set network.depth to at most {side.bit_length() - 1}.",
-                )
-            ]
+def _too_deep(recipe: Recipe, facts: DatasetFacts) -> list[FieldError]:
+    side, depth = min(facts.shape[1:]), recipe.network.depth
+    if depth is None or side >> depth >= 1:
+        return []
+    return [
+        FieldError(
+            "overrides.network.depth",
+            f"{depth} poolings leave nothing of a {side}-pixel image.",
+            f"Set network.depth to at most {side.bit_length() - 1}.",
         )
-    batch = getattr(recipe.objective, "batch_size", None)
-    if batch is not None and batch > request.ipc * facts.classes:
-        raise RecipeError(
-            [
-                FieldError(
-                    "overrides.objective.batch_size",
-                    f"A student step of {batch} images exceeds the synthetic set of {request.ipc * facts.classes}.",
-                    f"Leave objective.batch_size out, or set it to at most {request.ipc * facts.classes}.",
-                )
-            ]
+    ]
+
+
+def _batch_too_large(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
+    batch, images = getattr(recipe.objective, "batch_size", None), request.ipc * facts.classes
+    if batch is None or batch <= images:
+        return []
+    return [
+        FieldError(
+            "overrides.objective.batch_size",
+            f"A student step of {batch} images exceeds the synthetic set of {images}.",
+            f"Leave objective.batch_size out, or set it to at most {images}.",
         )
+    ]

@@ -1,0 +1,102 @@
+"""DSA augmentation as pure functions of (images, key) (Zhao & Bilen 2021, strategy "S").
+
+One transform a call, drawn from the recipe's list and applied to the whole batch with parameters drawn for each image.
+Every transform is differentiable in the pixels, and the same key gives the same view: the adjoint replays the view of
+a step from its key instead of storing it. Images are [B, C, H, W] in the preprocessed space.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.engine.keys import Key
+from core.recipe import Augment
+
+_SHIFT = 0.125  # of the side, in whole pixels
+_CUTOUT = 0.5  # side of the hole over the side of the image
+_SCALE = 1.2
+_DEGREES = 15.0
+_BRIGHTNESS, _SATURATION, _CONTRAST = 1.0, 2.0, 0.5
+
+
+def dsa(images: Tensor, augment: Augment, key: Key, *, shared: bool = False) -> Tensor:
+    """One view of a batch. `shared` gives every image the same parameters (siamese augmentation, as DM needs it)."""
+    if not augment.transforms:
+        return images
+    name = augment.transforms[key.fold("transform").integer(0, len(augment.transforms))]
+    n = 1 if shared else len(images)
+    draw = key.fold(name).uniform(4, n).to(images.device, images.dtype)
+    return _TRANSFORMS[name](images, draw.expand(4, len(images)))
+
+
+def _color(x: Tensor, u: Tensor) -> Tensor:
+    brightness, saturation, contrast = u[:3].view(3, -1, 1, 1, 1).unbind()
+    x = x + (brightness - 0.5) * _BRIGHTNESS
+    grey = x.mean(1, keepdim=True)
+    x = (x - grey) * (saturation * _SATURATION) + grey
+    level = x.mean((1, 2, 3), keepdim=True)
+    return (x - level) * (contrast + _CONTRAST) + level
+
+
+def _crop(x: Tensor, u: Tensor) -> Tensor:
+    """Shift by up to an eighth of the side, filling with zeros."""
+    height, width = x.shape[2:]
+    reach_y, reach_x = int(height * _SHIFT + 0.5), int(width * _SHIFT + 0.5)
+    dy = (u[0] * (2 * reach_y + 1)).long().clamp_(max=2 * reach_y)
+    dx = (u[1] * (2 * reach_x + 1)).long().clamp_(max=2 * reach_x)
+    padded = F.pad(x, (reach_x, reach_x, reach_y, reach_y))
+    image = torch.arange(len(x), device=x.device)[:, None, None]
+    rows = torch.arange(height, device=x.device)[None, :, None] + dy[:, None, None]
+    columns = torch.arange(width, device=x.device)[None, None, :] + dx[:, None, None]
+    return padded.permute(0, 2, 3, 1)[image, rows, columns].permute(0, 3, 1, 2).contiguous()
+
+
+def _cutout(x: Tensor, u: Tensor) -> Tensor:
+    """A square hole of half the side, centred anywhere; it may stick out of the image."""
+    return x * (1 - _inside(u[0], x.shape[2]).unsqueeze(2) * _inside(u[1], x.shape[3]).unsqueeze(1)).unsqueeze(1)
+
+
+def _inside(u: Tensor, side: int) -> Tensor:
+    """1 where a coordinate of a line of `side` pixels lies in the hole, [B, side]."""
+    hole = int(side * _CUTOUT + 0.5)
+    places = side + (1 - hole % 2)
+    start = (u * places).long().clamp_(max=places - 1) - hole // 2
+    position = torch.arange(side, device=u.device)[None]
+    return ((position >= start[:, None]) & (position < start[:, None] + hole)).to(u.dtype)
+
+
+def _flip(x: Tensor, u: Tensor) -> Tensor:
+    return torch.where((u[0] < 0.5).view(-1, 1, 1, 1), x.flip(3), x)
+
+
+def _scale(x: Tensor, u: Tensor) -> Tensor:
+    low, high = 1 / _SCALE, _SCALE
+    sx, sy = low + (high - low) * u[0], low + (high - low) * u[1]
+    zero = torch.zeros_like(sx)
+    return _warp(x, torch.stack((sx, zero, zero, zero, sy, zero), 1))
+
+
+def _rotate(x: Tensor, u: Tensor) -> Tensor:
+    angle = (u[0] - 0.5) * 2 * math.radians(_DEGREES)
+    sin, cos, zero = angle.sin(), angle.cos(), torch.zeros_like(angle)
+    return _warp(x, torch.stack((cos, -sin, zero, sin, cos, zero), 1))
+
+
+def _warp(x: Tensor, matrix: Tensor) -> Tensor:
+    grid = F.affine_grid(matrix.view(-1, 2, 3), list(x.shape), align_corners=True)
+    return F.grid_sample(x, grid, align_corners=True)
+
+
+_TRANSFORMS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "color": _color,
+    "crop": _crop,
+    "cutout": _cutout,
+    "flip": _flip,
+    "scale": _scale,
+    "rotate": _rotate,
+}

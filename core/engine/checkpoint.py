@@ -1,0 +1,62 @@
+"""A state of the loop as one safetensors file: written whole or not at all, read back bit for bit."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+
+from core.engine.distill import Leaves, State
+
+_GROUPS = ("leaves", "velocity", "good")
+_LEAVES = ("images", "logits", "log_step_size")
+
+
+class CheckpointMismatch(ValueError):
+    """A checkpoint of another run lies where this one's is expected."""
+
+
+def save(path: Path, state: State, run: str) -> None:
+    """Store a state; `run` names what it belongs to (a fingerprint, or anything as specific)."""
+    tensors = {
+        f"{group}.{leaf}": getattr(getattr(state, group), leaf).cpu().contiguous()
+        for group in _GROUPS
+        for leaf in _LEAVES
+    }
+    numbers = {"step": state.step, "loss": repr(state.loss), "damping": state.damping, "rollbacks": state.rollbacks}
+    # safetensors refuses tensors that share memory, as `good` and `leaves` do before the first step
+    tensors = {name: tensor.clone() for name, tensor in tensors.items()}
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    safetensors.torch.save_file(tensors, partial, metadata={"state": json.dumps(numbers), "run": run})
+    partial.replace(path)
+
+
+def load(path: Path, run: str, device: torch.device) -> State | None:
+    """The stored state, or None if there is none.
+
+    Raises:
+        CheckpointMismatch: it was written by a run with another name.
+    """
+    if not path.exists():
+        return None
+    with safetensors.safe_open(path, framework="pt", device=str(device)) as file:
+        metadata = file.metadata()
+        if metadata["run"] != run:
+            raise CheckpointMismatch(
+                f"{path.name} belongs to run {metadata['run']}, not {run}: delete it to start afresh."
+            )
+        groups = {group: Leaves(**{leaf: file.get_tensor(f"{group}.{leaf}") for leaf in _LEAVES}) for group in _GROUPS}
+    numbers = json.loads(metadata["state"])
+    return State(
+        step=numbers["step"],
+        leaves=groups["leaves"],
+        velocity=groups["velocity"],
+        good=groups["good"],
+        loss=float(numbers["loss"]),
+        damping=numbers["damping"],
+        rollbacks=numbers["rollbacks"],
+    )

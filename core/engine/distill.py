@@ -1,0 +1,172 @@
+"""The loop: decode, ask the objective for a gradient, pull it back, move, yield.
+
+Whoever consumes the states decides when to log, look, save or stop. A state and the arguments of `distill` determine
+everything that follows, so a run resumed from a stored state equals, bit for bit, one that never stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from core.engine import init
+from core.engine.keys import Key
+from core.engine.optimise import Sgd
+from core.engine.real import Real
+from core.engine.synthetic import Gradients, Synthetic, SyntheticDataset
+from core.recipe import Hard, Learnable, Recipe, Trajectory
+
+Objective = Callable[[Synthetic, Key, int], tuple[Tensor, Gradients]]
+"""(synthetic set, key, outer step) -> (loss, gradients)."""
+
+MAX_ROLLBACKS = 10
+
+
+class Diverged(ArithmeticError):
+    """The loss became NaN or infinite again and again, and smaller steps did not help."""
+
+
+@dataclass(frozen=True)
+class Leaves:
+    """What is optimised: images [n, C, H, W], label logits [n, K], the logarithm of the step size."""
+
+    images: Tensor
+    logits: Tensor
+    log_step_size: Tensor
+
+
+@dataclass(frozen=True)
+class State:
+    """The loop between two outer steps.
+
+    `good` are the last leaves whose loss was finite; `damping` multiplies every outer learning rate and is halved by
+    each of the `rollbacks`.
+    """
+
+    step: int
+    leaves: Leaves
+    velocity: Leaves
+    good: Leaves
+    loss: float = float("nan")
+    damping: float = 1.0
+    rollbacks: int = 0
+
+
+def begin(recipe: Recipe, real: Real, ipc: int, key: Key) -> State:
+    """The state before the first step."""
+    classes = init.classes(real, ipc)
+    confidence = recipe.labels.confidence if isinstance(recipe.labels, Learnable) else 0.0
+    leaves = Leaves(
+        images=init.images(recipe.init, real, ipc, key.fold("init")),
+        logits=torch.nn.functional.one_hot(classes, real.classes).float() * confidence,
+        log_step_size=torch.tensor(recipe.step_size.initial, device=classes.device).log(),
+    )
+    still = Leaves(*(torch.zeros_like(leaf) for leaf in _tensors(leaves)))
+    return State(step=0, leaves=leaves, velocity=still, good=leaves)
+
+
+def distill(recipe: Recipe, objective: Objective, state: State, key: Key) -> Iterator[State]:
+    """Yield the state after each outer step, from `state` to the recipe's last.
+
+    Raises:
+        Diverged: the loss was not finite in `MAX_ROLLBACKS` + 1 steps, although each time the loop went back to the
+            last good leaves and halved its learning rates.
+    """
+    while state.step < recipe.schedule.steps:
+        state = _advance(recipe, objective, state, key)
+        yield state
+
+
+def finish(recipe: Recipe, state: State, real: Real, ipc: int) -> SyntheticDataset:
+    """The dataset a state stands for."""
+    soft = None if isinstance(recipe.labels, Hard) else state.leaves.logits.softmax(1)
+    learned = _step_size(state.leaves) if isinstance(recipe.objective, Trajectory) else None
+    return SyntheticDataset(
+        images=state.leaves.images,
+        labels=init.classes(real, ipc),
+        soft_labels=soft,
+        step_size=None if learned is None else float(learned),
+        transform=real.transform,
+    )
+
+
+def _advance(recipe: Recipe, objective: Objective, state: State, key: Key) -> State:
+    leaves = state.leaves
+    labels = probabilities(recipe, leaves)
+    loss, gradients = objective(Synthetic(leaves.images, labels, _step_size(leaves)), key, state.step)
+    pulled = _pull_back(recipe, leaves, labels, gradients)
+    if not all(bool(t.isfinite().all()) for t in (loss, *_tensors(pulled))):
+        return _roll_back(state)
+    value = float(loss)
+    if recipe.schedule.skip_above is not None and value > recipe.schedule.skip_above:
+        return replace(state, step=state.step + 1, loss=value, good=leaves)
+    moved, velocity = _move(recipe, state, pulled)
+    return replace(state, step=state.step + 1, leaves=moved, velocity=velocity, good=leaves, loss=value)
+
+
+def _roll_back(state: State) -> State:
+    """Back to the last leaves whose loss was finite, at rest, with halved learning rates."""
+    if state.rollbacks == MAX_ROLLBACKS:
+        raise Diverged(
+            f"The loss was not finite for the {MAX_ROLLBACKS + 1}th time, at outer step {state.step}. Lower "
+            "schedule.image_lr or step_size.lr by a factor of ten, or step_size.initial by two."
+        )
+    return replace(
+        state,
+        step=state.step + 1,
+        leaves=state.good,
+        velocity=Leaves(*(torch.zeros_like(leaf) for leaf in _tensors(state.good))),
+        loss=float("nan"),
+        damping=state.damping / 2,
+        rollbacks=state.rollbacks + 1,
+    )
+
+
+def _move(recipe: Recipe, state: State, pulled: Leaves) -> tuple[Leaves, Leaves]:
+    eta = recipe.step_size
+    labels = recipe.labels
+    rules = (
+        Sgd(recipe.schedule.image_lr * state.damping, recipe.schedule.image_momentum),
+        Sgd(labels.lr * state.damping, labels.momentum) if isinstance(labels, Learnable) else Sgd(0.0, 0.0),
+        # d eta = eta d(log eta): dividing by eta_0^2 keeps the published meaning of the rate, see recipe.StepSize
+        Sgd(eta.lr / eta.initial**2 * state.damping, eta.momentum),
+    )
+    steps = [
+        rule.update(value, gradient, velocity)
+        for rule, value, gradient, velocity in zip(
+            rules, _tensors(state.leaves), _tensors(pulled), _tensors(state.velocity), strict=True
+        )
+    ]
+    return Leaves(*(value for value, _ in steps)), Leaves(*(velocity for _, velocity in steps))
+
+
+def _pull_back(recipe: Recipe, leaves: Leaves, labels: Tensor, gradients: Gradients) -> Leaves:
+    """Gradients of what the objective saw, as gradients of the leaves."""
+    logits = torch.zeros_like(leaves.logits)
+    if gradients.labels is not None and isinstance(recipe.labels, Learnable):
+        inner = (gradients.labels * labels).sum(1, keepdim=True)
+        logits = labels * (gradients.labels - inner)  # the softmax's own Jacobian
+    log_step_size = torch.zeros_like(leaves.log_step_size)
+    if gradients.step_size is not None:
+        log_step_size = gradients.step_size * _step_size(leaves)
+    return Leaves(gradients.images, logits, log_step_size)
+
+
+def probabilities(recipe: Recipe, leaves: Leaves) -> Tensor:
+    """Label probabilities [n, K] of the synthetic images."""
+    if isinstance(recipe.labels, Learnable):
+        return leaves.logits.softmax(1)
+    n, classes = leaves.logits.shape
+    own = torch.arange(classes, device=leaves.logits.device).repeat_interleave(n // classes)
+    return torch.nn.functional.one_hot(own, classes).to(leaves.images.dtype)
+
+
+def _step_size(leaves: Leaves) -> Tensor:
+    return leaves.log_step_size.exp()
+
+
+def _tensors(leaves: Leaves) -> tuple[Tensor, Tensor, Tensor]:
+    return leaves.images, leaves.logits, leaves.log_step_size

@@ -1,0 +1,97 @@
+"""Expert trajectories: networks trained on the real data by plain SGD, and the format their snapshots are stored in.
+
+One trajectory is one safetensors file: `theta` [E, P] float32, the parameters after the epochs `first`..`first + E - 1`
+(epoch 0 is the initialisation). Only the epochs a segment can read are trained and kept.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.engine.augment import dsa
+from core.engine.kernels import gradient
+from core.engine.keys import Key
+from core.engine.networks import ConvNet
+from core.engine.real import Labelled
+from core.recipe import Augment, Experts, Trajectory
+
+
+@dataclass(frozen=True)
+class Window:
+    """The epochs [first, last] that segments read."""
+
+    first: int
+    last: int
+
+
+def window(objective: Trajectory) -> Window:
+    """The snapshots an objective can ask for."""
+    return Window(objective.min_start_epoch, objective.max_start_epoch - 1 + objective.expert_epochs)
+
+
+def train(
+    network: ConvNet, real: Labelled, classes: int, experts: Experts, augment: Augment, last: int, key: Key
+) -> Iterator[Tensor]:
+    """Yield theta [P] after epochs 0..last, each a clone of its own."""
+    theta = network.init(key.fold("init")).to(real.images.device)
+    velocity = torch.zeros_like(theta)
+    targets = F.one_hot(real.labels, classes).to(theta.dtype)
+
+    def loss(theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(network.apply(theta, images), labels)
+
+    yield theta.clone()
+    for epoch in range(last):
+        order = key.fold("order", epoch).permutation(len(targets)).to(theta.device)
+        for step, batch in enumerate(order.split(experts.batch_size)):
+            images = real.images[batch]
+            if experts.augment:
+                images = dsa(images, augment, key.fold("augment", epoch, step))
+            g = gradient(loss, theta, images, targets[batch])
+            velocity = experts.momentum * velocity + g + experts.weight_decay * theta
+            theta = theta - experts.lr * velocity
+        yield theta.clone()
+
+
+def save(path: Path, thetas: list[Tensor], first: int) -> None:
+    """Write a trajectory so that a reader sees all of it or nothing."""
+    whole = torch.stack(thetas).float().cpu().contiguous()
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    safetensors.torch.save_file({"theta": whole}, partial, metadata={"first": str(first)})
+    partial.replace(path)
+
+
+def covers(path: Path, needed: Window) -> bool:
+    """Whether a stored trajectory exists, is readable and holds the epochs `needed`."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            first = int(file.metadata()["first"])
+            return first <= needed.first and needed.last < first + file.get_slice("theta").get_shape()[0]
+    except (OSError, safetensors.SafetensorError):
+        return False
+
+
+class Trajectories:
+    """Stored expert trajectories, mapped into memory and read one snapshot at a time."""
+
+    def __init__(self, paths: list[Path], device: torch.device) -> None:
+        self._files = [safetensors.safe_open(path, framework="pt") for path in paths]
+        self._first = [int(file.metadata()["first"]) for file in self._files]
+        self._device = device
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def snapshot(self, expert: int, epoch: int) -> Tensor:
+        """theta [P] of an expert after an epoch, float32 on the device."""
+        row: Tensor = self._files[expert].get_slice("theta")[epoch - self._first[expert]]
+        return row.to(self._device)

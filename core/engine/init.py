@@ -1,0 +1,34 @@
+"""Initial synthetic images, class by class: image i belongs to class i // ipc."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from core.engine.keys import Key
+from core.engine.real import Real
+from core.recipe import Init, Noise
+from core.recipe import Real as RealInit
+
+
+def images(init: Init, real: Real, ipc: int, key: Key) -> Tensor:
+    """[K * ipc, C, H, W] in the preprocessed space, on the device of the real data."""
+    match init:
+        case RealInit():
+            return real.train.images[chosen(real, ipc, key)].clone()
+        case Noise(std=std):
+            return (key.normal(real.classes * ipc, *real.shape) * std).to(real.train.images.device)
+
+
+def chosen(real: Real, ipc: int, key: Key) -> Tensor:
+    """Training indices of a random subset with ipc images of each class, [K * ipc]."""
+    picks = [
+        members[key.fold(c).permutation(len(members))[:ipc].to(members.device)]
+        for c, members in enumerate(real.members)
+    ]
+    return torch.cat(picks)
+
+
+def classes(real: Real, ipc: int) -> Tensor:
+    """Class index of each synthetic image, int64 [K * ipc]."""
+    return torch.arange(real.classes, device=real.train.labels.device).repeat_interleave(ipc)

@@ -1,0 +1,82 @@
+"""Pixels to the space the networks see, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from core.recipe import MeanStd, Preprocess, Unprocessed, Zca
+
+_BATCH = 4096  # images whitened at a time
+
+
+@dataclass(frozen=True)
+class Transform:
+    """A fitted preprocessing, as data.
+
+    mean_std: mean and std [C]. zca: mean [D], whiten and unwhiten [D, D] with D = C * H * W. none: nothing.
+    """
+
+    kind: str
+    arrays: dict[str, Tensor] = field(default_factory=dict)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """uint8 [N, C, H, W] to float32 of the same shape."""
+        x = pixels.float() / 255
+        a = self.arrays
+        match self.kind:
+            case "mean_std":
+                return (x - a["mean"].view(-1, 1, 1)) / a["std"].view(-1, 1, 1)
+            case "zca":
+                return torch.cat([self._mix(chunk, "whiten") for chunk in x.split(_BATCH)])
+            case _:
+                return x
+
+    def inverse(self, images: Tensor) -> Tensor:
+        """Back to uint8 pixels, rounded and clipped."""
+        a = self.arrays
+        match self.kind:
+            case "mean_std":
+                x = images * a["std"].view(-1, 1, 1) + a["mean"].view(-1, 1, 1)
+            case "zca":
+                x = (images.flatten(1) @ a["unwhiten"] + a["mean"]).view_as(images)
+            case _:
+                x = images
+        return (x * 255).round().clamp(0, 255).to(torch.uint8)
+
+    def _mix(self, x: Tensor, matrix: str) -> Tensor:
+        return ((x.flatten(1) - self.arrays["mean"]) @ self.arrays[matrix]).view_as(x)
+
+
+def fit(preprocess: Preprocess, pixels: Tensor) -> Transform:
+    """Fit on training pixels, uint8 [N, C, H, W]; everything is computed in float64 and kept in float32."""
+    match preprocess:
+        case MeanStd():
+            flat = pixels.transpose(0, 1).flatten(1)
+            # by channel, so that float64 needs room for one of them only
+            stats = [torch.std_mean(channel.double() / 255) for channel in flat]
+            std = torch.stack([s for s, _ in stats]).clamp_min(1e-3).float()
+            return Transform("mean_std", {"mean": torch.stack([m for _, m in stats]).float(), "std": std})
+        case Zca(eps=eps):
+            return _fit_zca(pixels, eps)
+        case Unprocessed():
+            return Transform("none")
+
+
+def _fit_zca(pixels: Tensor, eps: float) -> Transform:
+    """W = U diag((S + eps)^-1/2) U^T of the unbiased covariance of images in [0, 1]."""
+    n, size = len(pixels), pixels[0].numel()
+    total, square = torch.zeros(size, dtype=torch.float64), torch.zeros(size, size, dtype=torch.float64)
+    for chunk in pixels.cpu().flatten(1).split(_BATCH):
+        x = chunk.double() / 255
+        total += x.sum(0)
+        square += x.T @ x
+    mean = total / n
+    covariance = (square - n * torch.outer(mean, mean)) / (n - 1)
+    values, vectors = torch.linalg.eigh(covariance)
+    scale = (values.clamp_min(0) + eps).sqrt()
+    whiten, unwhiten = (vectors / scale) @ vectors.T, (vectors * scale) @ vectors.T
+    arrays = {"mean": mean, "whiten": whiten, "unwhiten": unwhiten}
+    return Transform("zca", {name: value.float().to(pixels.device) for name, value in arrays.items()})

@@ -1,0 +1,100 @@
+"""The honest report: every accuracy with its protocol, its seeds and the baselines beside it."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.data import DatasetFacts
+from core.engine.evaluate import Result
+from core.recipe import Recipe
+
+SCHEMA_VERSION = 1
+
+
+def row(result: Result) -> dict[str, Any]:
+    """One line of the report's table."""
+    return {
+        "name": result.name,
+        "images": result.images,
+        "network": result.network,
+        "lr": result.lr,
+        "n_seeds": len(result.scores),
+        "accuracy_mean": result.mean,
+        "accuracy_std": result.std,
+        "accuracies": [score.accuracy for score in result.scores],
+        "validation_mean": result.validation,
+        "per_class_mean": [statistics.fmean(c) for c in zip(*(s.per_class for s in result.scores), strict=True)],
+        "seconds": sum(score.seconds for score in result.scores),
+    }
+
+
+def compose(
+    recipe: Recipe,
+    facts: DatasetFacts,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    bytes_after: int,
+    phases: Mapping[str, float],
+    peak_memory_mib: float,
+    device: str,
+    selection: str,
+    warnings: Sequence[str],
+) -> dict[str, Any]:
+    """The content of report.json."""
+    by_name = {line["name"]: line for line in rows}
+    distilled = by_name["distilled"]
+    closed = gap_closed(by_name)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "protocol": recipe.evaluation.model_dump(mode="json"),
+        "augment": recipe.augment.model_dump(mode="json"),
+        "n_seeds": recipe.evaluation.seeds,
+        "results": [dict(line) for line in rows],
+        "gap_closed": closed,
+        "compression": {
+            "images_before": facts.train_count,
+            "images_after": distilled["images"],
+            "bytes_before": facts.train_count * _pixels(facts),
+            "bytes_after": bytes_after,
+        },
+        "per_class": dict(zip(facts.class_names, distilled["per_class_mean"], strict=True)),
+        "selection": selection,
+        "phases": dict(phases),
+        "peak_memory_mib": peak_memory_mib,
+        "device": device,
+        "warnings": [*warnings, *_doubts(by_name, closed)],
+    }
+
+
+def gap_closed(by_name: Mapping[str, Mapping[str, Any]]) -> float | None:
+    """(distilled - random) / (full - random), or None when a baseline is missing or the gap is not positive."""
+    if not {"random", "full"} <= by_name.keys():
+        return None
+    low, high = by_name["random"]["accuracy_mean"], by_name["full"]["accuracy_mean"]
+    return (by_name["distilled"]["accuracy_mean"] - low) / (high - low) if high > low else None
+
+
+def _doubts(by_name: Mapping[str, Mapping[str, Any]], closed: float | None) -> list[str]:
+    """What a sceptic should be told before reading the numbers."""
+    doubts: list[str] = []
+    distilled = by_name["distilled"]
+    if distilled["n_seeds"] < 5:
+        doubts.append(f"Only {distilled['n_seeds']} evaluation seeds: the spread is not to be trusted below five.")
+    if "random" in by_name and distilled["accuracy_mean"] <= by_name["random"]["accuracy_mean"]:
+        doubts.append("The distilled images train no better than random real images of the same number.")
+    if "full" not in by_name:
+        doubts.append("No reference on the full training set was trained (evaluation.full was left out).")
+    elif closed is None:
+        doubts.append("The reference on the full set is no better than random images: its training is too short.")
+    if "distilled_8bit" in by_name:
+        lost = distilled["accuracy_mean"] - by_name["distilled_8bit"]["accuracy_mean"]
+        if lost > 0.02:
+            doubts.append(f"Rounded to 8-bit pixels the images lose {100 * lost:.1f} points: use dataset.safetensors.")
+    return doubts
+
+
+def _pixels(facts: DatasetFacts) -> int:
+    channels, height, width = facts.shape
+    return channels * height * width

@@ -1,0 +1,125 @@
+"""N steps of SGD on the synthetic set, and the exact gradient of any function of the path.
+
+With u_i the cotangent of the velocity m_i, the adjoint of
+
+    m_{i+1} = mu m_i + g(theta_i; x_i, y_i),    theta_{i+1} = theta_i - eta m_{i+1}
+
+runs backwards with one `adjoint_step` an SGD step and needs of the forward pass only theta_0..theta_N: activation
+memory does not grow with N. Maclaurin et al. 2015 for the recursion; Griewank 1992 for trading memory for one more
+forward pass. `plain` keeps the graph of all N steps instead, as the published implementations do, and is the oracle
+of the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from core.engine.kernels import Loss, adjoint_step, gradient
+
+View = Callable[[Tensor], Tensor]
+"""A differentiable, deterministic view of a batch of images, e.g. an augmentation with its key already chosen."""
+
+Terminal = Callable[[Sequence[Tensor]], tuple[Tensor, Mapping[int, Tensor]]]
+"""(theta_0..theta_N) -> (loss, {i: d loss / d theta_i})."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of student training: where it starts, what it sees in each step, and how it moves.
+
+    theta [P]; images [n, C, H, W]; labels [n, K] probabilities; step_size scalar; batches: N index tensors into images
+    (they may repeat an image and may differ in length); views: N functions of a batch.
+    """
+
+    loss: Loss
+    theta: Tensor
+    images: Tensor
+    labels: Tensor
+    step_size: Tensor
+    batches: Sequence[Tensor]
+    views: Sequence[View]
+    momentum: float = 0.0
+
+
+class Cotangents(NamedTuple):
+    """Gradients of the terminal loss, shaped like the segment's images, labels, step_size and theta."""
+
+    images: Tensor
+    labels: Tensor
+    step_size: Tensor
+    theta: Tensor
+
+
+def adjoint(segment: Segment, terminal: Terminal) -> tuple[Tensor, Cotangents]:
+    """The terminal loss and its exact gradient, in activation memory that does not grow with the number of steps.
+
+    Memory: N + 1 parameter vectors and the graph of one step. Time: one gradient and one `adjoint_step` a step.
+    """
+    eta, mu = segment.step_size.detach(), segment.momentum
+    path = _run(segment)
+    loss, injected = terminal(path)
+    steps = len(segment.batches)
+    lam = injected.get(steps, torch.zeros_like(segment.theta))
+    velocity_bar = torch.zeros_like(lam)
+    images_bar = torch.zeros_like(segment.images)
+    labels_bar = torch.zeros_like(segment.labels)
+    eta_bar = torch.zeros_like(eta)
+    for i in reversed(range(steps)):
+        u = velocity_bar - eta * lam
+        batch, view = segment.batches[i], segment.views[i]
+        seen, pull_back = torch.func.vjp(view, segment.images[batch])[:2]
+        step = adjoint_step(segment.loss, path[i], seen, segment.labels[batch], u)
+        images_bar.index_add_(0, batch, pull_back(step.images)[0])
+        labels_bar.index_add_(0, batch, step.labels)
+        # sum_i <u_i, g_i> = -eta sum_i <lam_{i+1}, m_{i+1}> by summation by parts: no velocity has to be stored
+        eta_bar = eta_bar + step.along / eta
+        lam = lam + step.theta
+        velocity_bar = mu * u
+        if i in injected:
+            lam = lam + injected[i]
+    return loss, Cotangents(images_bar, labels_bar, eta_bar, lam)
+
+
+def plain(segment: Segment, terminal: Terminal) -> tuple[Tensor, Cotangents]:
+    """The same by back-propagation through the graph of all steps: memory grows with N times the batch.
+
+    For tests and reproduction; never the default.
+    """
+    leaves = (segment.images, segment.labels, segment.step_size, segment.theta)
+    with torch.enable_grad():
+        images, labels, eta, start = (leaf.detach().requires_grad_() for leaf in leaves)
+        theta, velocity = start, torch.zeros_like(start)
+        path = [theta]
+        for batch, view in zip(segment.batches, segment.views, strict=True):
+            value = segment.loss(theta, view(images[batch]), labels[batch])
+            (g,) = torch.autograd.grad(value, theta, create_graph=True)
+            velocity = segment.momentum * velocity + g
+            theta = theta - eta * velocity
+            path.append(theta)
+        loss, injected = terminal([point.detach() for point in path])
+        ends = sorted(injected)
+        bars = torch.autograd.grad(
+            [path[i] for i in ends],
+            (images, labels, eta, start),
+            [injected[i] for i in ends],
+            allow_unused=True,
+            materialize_grads=True,
+        )
+    return loss, Cotangents(*bars)
+
+
+def _run(segment: Segment) -> list[Tensor]:
+    """theta_0..theta_N."""
+    theta, velocity = segment.theta.detach(), None
+    path = [theta]
+    for batch, view in zip(segment.batches, segment.views, strict=True):
+        g = gradient(segment.loss, theta, view(segment.images[batch]), segment.labels[batch])
+        velocity = g if velocity is None else segment.momentum * velocity + g
+        theta = theta - segment.step_size * velocity
+        path.append(theta)
+    return path

@@ -1,0 +1,143 @@
+"""The adjoint is the gradient of the unrolled loop, whatever the network, the batches and the augmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.engine.augment import dsa
+from core.engine.kernels import adjoint_step
+from core.engine.keys import Key
+from core.engine.networks import ConvNet
+from core.engine.unroll import Segment, Terminal, adjoint, plain
+from core.recipe import Augment
+
+KEY = Key(7)
+BATCHES = {
+    "whole": [torch.arange(6)] * 6,
+    "partial": [torch.tensor([0, 1, 2, 3]), torch.tensor([4, 5])] * 3,
+    "duplicates": [torch.tensor([0, 0, 3]), torch.tensor([5, 5, 5, 1]), torch.arange(6)] * 2,
+}
+VIEWS = {
+    "plain": lambda step: lambda x: x,
+    # every transform in turn, replayed from its key; cast because augmentation draws in float32
+    **{name: partial(lambda name, step: partial(_view, name=name, step=step), name) for name in
+       ("color", "crop", "cutout", "flip", "scale", "rotate")},
+}  # fmt: skip
+
+
+def _view(images: Tensor, name: str, step: int) -> Tensor:
+    return dsa(images, Augment(transforms=(name,)), KEY.fold("view", step))  # type: ignore[arg-type]
+
+
+def segment(
+    norm: str = "instance",
+    batches: str = "partial",
+    view: str = "plain",
+    momentum: float = 0.0,
+    steps: int | None = None,
+) -> tuple[Segment, Tensor]:
+    """A segment in float64 on 8x8 images of three classes, and a target."""
+    network = ConvNet((3, 8, 8), 3, 5, 2, norm)  # type: ignore[arg-type]
+    chosen = BATCHES[batches][: steps or 6]
+
+    def loss(theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(network.apply(theta, images), labels)
+
+    made = Segment(
+        loss=loss,
+        theta=network.init(KEY.fold("start")).double(),
+        images=KEY.fold("images").normal(6, 3, 8, 8).double(),
+        labels=KEY.fold("labels").normal(6, 3).double().softmax(1),
+        step_size=torch.tensor(0.05, dtype=torch.float64),
+        batches=chosen,
+        views=[VIEWS[view](i) for i in range(len(chosen))],
+        momentum=momentum,
+    )
+    return made, network.init(KEY.fold("target")).double()
+
+
+def end_point(target: Tensor) -> Terminal:
+    def terminal(path: Sequence[Tensor]) -> tuple[Tensor, Mapping[int, Tensor]]:
+        residual = path[-1] - target
+        return residual.square().sum(), {len(path) - 1: 2 * residual}
+
+    return terminal
+
+
+def whole_path(target: Tensor) -> Terminal:
+    """Depends on every point, the first included."""
+
+    def terminal(path: Sequence[Tensor]) -> tuple[Tensor, Mapping[int, Tensor]]:
+        residuals = [point - target for point in path]
+        return sum((r.square().sum() for r in residuals), torch.zeros(())), {i: 2 * r for i, r in enumerate(residuals)}
+
+    return terminal
+
+
+def assert_equal_gradients(made: Segment, terminal: Terminal) -> None:
+    loss, ours = adjoint(made, terminal)
+    truth_loss, truth = plain(made, terminal)
+    assert float(loss) == pytest.approx(float(truth_loss), rel=1e-12)
+    for name, one, other in zip(truth._fields, ours, truth, strict=True):
+        assert other.norm() > 0, f"{name}: the oracle's gradient vanishes and proves nothing"
+        assert (one - other).norm() <= 1e-10 * other.norm(), name
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("batches", BATCHES)
+@pytest.mark.parametrize("norm", ["instance", "batch", "none"])
+def test_adjoint_equals_plain_unroll(norm: str, batches: str, momentum: float) -> None:
+    made, target = segment(norm=norm, batches=batches, momentum=momentum)
+    assert_equal_gradients(made, end_point(target))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_adjoint_equals_plain_unroll_through_augmentation(view: str) -> None:
+    made, target = segment(view=view, batches="duplicates", momentum=0.5)
+    assert_equal_gradients(made, end_point(target))
+
+
+def test_adjoint_takes_cotangents_anywhere_on_the_path() -> None:
+    made, target = segment(momentum=0.9)
+    assert_equal_gradients(made, whole_path(target))
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_adjoint_of_short_segments(steps: int) -> None:
+    made, target = segment(steps=steps)
+    assert_equal_gradients(made, end_point(target))
+
+
+def test_adjoint_equals_finite_differences() -> None:
+    made, target = segment(norm="none", momentum=0.9)
+    _, bars = adjoint(made, end_point(target))
+    direction = KEY.fold("direction").normal(6, 3, 8, 8).double()
+    step = 1e-6
+
+    def value(images: Tensor) -> float:
+        moved = Segment(**{**vars(made), "images": images})
+        return float(adjoint(moved, end_point(target))[0])
+
+    slope = (value(made.images + step * direction) - value(made.images - step * direction)) / (2 * step)
+    assert float((bars.images * direction).sum()) == pytest.approx(slope, rel=1e-6)
+
+
+def test_both_orders_of_the_kernel_agree() -> None:
+    made, target = segment()
+    u = made.theta - target
+    args = (made.loss, made.theta, made.images, made.labels, u)
+    for one, other in zip(adjoint_step(*args, order="reverse"), adjoint_step(*args, order="forward"), strict=True):
+        assert (one - other).norm() <= 1e-13 * other.norm()
+
+
+def test_a_segment_that_stands_still_has_the_distance_of_its_start() -> None:
+    made, target = segment()
+    still = Segment(**{**vars(made), "step_size": torch.tensor(0.0, dtype=torch.float64).add(1e-300)})
+    loss, _ = adjoint(still, end_point(target))
+    assert float(loss) == pytest.approx(float((made.theta - target).square().sum()), rel=1e-12)

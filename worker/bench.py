@@ -1,0 +1,89 @@
+"""One attempt's work bench: the job, its data and network, and where it may write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+
+from core.data import Dataset
+from core.engine.keys import Key
+from core.engine.networks import ConvNet
+from core.engine.real import Real
+from core.recipe import Recipe
+from core.request import JobRequest
+from worker.cache import Cache
+from worker.channel import Channel
+from worker.protocol import JobFolder
+
+
+class Drained(Exception):
+    """Told to stop, and did, with everything in the checkpoint."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What `job.json` says."""
+
+    job_id: str
+    attempt: int
+    request: JobRequest
+    recipe: Recipe
+    data_dir: Path
+    experts_dir: Path
+    expert_cache_bytes: int
+    device: str
+    checkpoint_interval: float
+    fingerprint: str | None
+
+    @classmethod
+    def read(cls, job_dir: Path) -> Self:
+        """The job of a folder."""
+        content: dict[str, Any] = json.loads((job_dir / "job.json").read_text())
+        return cls(
+            job_id=content["job_id"],
+            attempt=content["attempt"],
+            request=JobRequest.model_validate(content["request"]),
+            recipe=Recipe.model_validate(content["recipe"]),
+            data_dir=Path(content["data_dir"]),
+            experts_dir=Path(content["experts_dir"]),
+            expert_cache_bytes=content["expert_cache_bytes"],
+            device=content["device"],
+            checkpoint_interval=content["checkpoint_interval"],
+            fingerprint=content.get("fingerprint"),
+        )
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every phase works with."""
+
+    job: Job
+    folder: JobFolder
+    channel: Channel
+    stopped: Callable[[], bool]
+    cache: Cache
+    dataset: Dataset
+    real: Real
+    network: ConvNet
+    key: Key
+
+    def breathe(self) -> None:
+        """Called wherever stopping loses nothing.
+
+        Raises:
+            Drained: the attempt was told to stop.
+        """
+        if self.stopped():
+            raise Drained
+
+
+def device(name: str) -> torch.device:
+    """The device a setting means."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)

@@ -1,0 +1,103 @@
+"""The engine's process: reads a job folder, runs its phases, speaks JSON lines; no SQL, no secrets.
+
+    python -m worker.engine --job-dir D --channel FD
+
+Its standard input is a life line: when it closes, whoever started the engine is gone, and so is the engine.
+SIGTERM asks it to checkpoint and leave. Exit statuses are `worker.protocol.Exit`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import Any, Never
+
+import torch
+
+from core.data import DatasetInvalid, DatasetUnavailable, UnknownDataset
+from core.engine.checkpoint import CheckpointMismatch
+from core.engine.distill import Diverged
+from core.recipe import RecipeError
+from worker.bench import Drained, Job
+from worker.channel import Channel
+from worker.phases import run
+from worker.protocol import Exit, JobFolder
+
+_CODES: dict[type[BaseException], tuple[str, str]] = {
+    DatasetUnavailable: ("dataset_unavailable", "Put the file where the message says, then retry the job."),
+    UnknownDataset: ("dataset_unavailable", "Put the bundle back, or submit a dataset of GET /v1/datasets."),
+    DatasetInvalid: ("invalid_dataset", "Mend the bundle as the message says, then retry the job."),
+    RecipeError: ("invalid_dataset", "Submit a new job with the change the message asks for."),
+    Diverged: ("numerical_divergence", "Submit a new job with the lower learning rates the message names."),
+    CheckpointMismatch: ("engine_error", "Submit the job anew: its checkpoint belongs to another run."),
+    torch.cuda.OutOfMemoryError: ("out_of_memory", "Lower objective.batch_size, network.width or ipc."),
+    MemoryError: ("out_of_memory", "Lower objective.batch_size, network.width or ipc."),
+}
+
+
+def main() -> Never:
+    """Run one attempt and exit with its status."""
+    parser = argparse.ArgumentParser(prog="python -m worker.engine", description=__doc__)
+    parser.add_argument("--job-dir", type=Path, required=True)
+    parser.add_argument("--channel", type=int, required=True, help="file descriptor the JSON lines are written to")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+    threading.Thread(target=_die_with_parent, daemon=True, name="life-line").start()
+    told_to_stop = threading.Event()
+
+    def on_term(_signal: int, _frame: FrameType | None) -> None:
+        told_to_stop.set()
+
+    signal.signal(signal.SIGTERM, on_term)
+    sys.exit(attempt(options.job_dir, Channel(options.channel), told_to_stop))
+
+
+def attempt(job_dir: Path, channel: Channel, told_to_stop: threading.Event) -> Exit:
+    """Run the job of a folder to its result, its error, or a checkpoint."""
+    job = Job.read(job_dir)
+    folder = JobFolder(job_dir, job.attempt)
+    try:
+        metrics = run(job, folder, channel, told_to_stop.is_set)
+    except Drained:
+        return Exit.DRAINED
+    except Exception as error:
+        traceback.print_exc()
+        _write(folder.error, _explain(error, channel.phase))
+        return Exit.FAILED
+    _write(folder.result, {"metrics": metrics})
+    return Exit.DONE
+
+
+def _explain(error: Exception, phase: str) -> dict[str, Any]:
+    code, hint = next(
+        (found for kind, found in _CODES.items() if isinstance(error, kind)),
+        ("engine_error", "This is a fault of the engine, not of the request: report it with the job's log."),
+    )
+    # On the CPU torch reports exhausted memory as a plain RuntimeError of its allocator.
+    if code == "engine_error" and "can't allocate memory" in str(error):
+        code, hint = _CODES[MemoryError]
+    return {"code": code, "type": type(error).__name__, "message": str(error), "phase": phase, "hint": hint}
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    partial = path.with_suffix(".part")
+    partial.write_text(json.dumps(content))
+    partial.replace(path)
+
+
+def _die_with_parent() -> None:
+    while sys.stdin.buffer.read(1):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

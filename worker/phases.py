@@ -1,0 +1,226 @@
+"""The phases of a job, in order: each consumes what the core yields, says how far it is, and can be stopped.
+
+Everything slow is kept as soon as it is done (experts in the cache, the loop's state and each line of the report in the
+checkpoint), so an attempt that follows a crash goes on where the last one was.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+
+from core.artifacts import build
+from core.data import Catalogue
+from core.engine import distill, evaluate, experts
+from core.engine.checkpoint import load as load_state
+from core.engine.checkpoint import save as save_state
+from core.engine.distill import Objective, State
+from core.engine.keys import Key
+from core.engine.networks import build as build_network
+from core.engine.objectives import distribution, trajectory
+from core.engine.real import prepare
+from core.recipe import Distribution, Nothing, Trajectory
+from core.request import ENGINE_VERSION, check
+from worker.bench import Bench, Job, device
+from worker.cache import Cache
+from worker.channel import Channel
+from worker.package import distilled
+from worker.protocol import JobFolder
+from worker.verdict import rows
+
+_CURVE_POINTS = 500  # of the loss, at most
+
+
+def run(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[], bool]) -> dict[str, Any]:
+    """Run a job to its artifact in the staging folder; returns the metrics of the job object.
+
+    Raises:
+        Drained: it was told to stop first.
+    """
+    folder.checkpoint.mkdir(parents=True, exist_ok=True)
+    timings = folder.checkpoint / "seconds.json"
+    channel.seconds = json.loads(timings.read_text()) if timings.exists() else {}
+    try:
+        bench = _prepare(job, folder, channel, stopped)
+        objective = _objective(bench)
+        state, selection = _distil(bench, objective)
+        result = distill.finish(job.recipe, state, bench.real, job.request.ipc)
+        lines = rows(bench, result)
+        channel.enter("publishing", 1)
+        artifact = distilled(bench, result, lines, selection)
+        build(folder.staging, artifact)
+        channel.progress(1, 1)
+        return {
+            "gap_closed": artifact.report["gap_closed"],
+            "seconds": round(sum(channel.seconds.values()), 3),
+            "results": {
+                row["name"]: {field: row[field] for field in ("accuracy_mean", "accuracy_std", "n_seeds")}
+                for row in rows
+            },
+        }
+    finally:
+        channel.leave()
+        timings.write_text(json.dumps(channel.seconds))
+
+
+def _prepare(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[], bool]) -> Bench:
+    channel.enter("preparing", 2)
+    dataset = Catalogue(job.data_dir).load(job.request.dataset)
+    # At submission the dataset may not have been here, or another one of this name.
+    check(job.recipe, job.request, dataset.facts)
+    channel.progress(1, 2)
+    real = prepare(dataset, job.recipe.preprocess, device(job.device))
+    channel.progress(2, 2)
+    return Bench(
+        job=job,
+        folder=folder,
+        channel=channel,
+        stopped=stopped,
+        cache=Cache(job.experts_dir, job.expert_cache_bytes),
+        dataset=dataset,
+        real=real,
+        network=build_network(job.recipe.network, real.shape, real.classes),
+        key=Key(job.request.seed),
+    )
+
+
+def _objective(bench: Bench) -> Objective | None:
+    recipe = bench.job.recipe
+    match recipe.objective:
+        case Trajectory() as objective:
+            known = _experts(bench, objective)
+            return partial(trajectory.distance, objective, bench.network, recipe.augment, known)
+        case Distribution() as objective:
+            return partial(distribution.distance, objective, bench.network, recipe.augment, bench.real)
+        case Nothing():
+            return None
+
+
+def _experts(bench: Bench, objective: Trajectory) -> experts.Trajectories:
+    """Train the experts the cache does not hold. They do not depend on the job's seed, so that jobs can share them."""
+    recipe = bench.job.recipe
+    assert recipe.experts is not None, "a recipe that matches trajectories has experts"
+    needed = experts.window(objective)
+    identity = {
+        "content": "expert trajectory",
+        "engine": ENGINE_VERSION,
+        "dataset": bench.dataset.facts.digest,
+        "network": bench.network.name,
+        "preprocess": recipe.preprocess.model_dump(mode="json"),
+        "augment": recipe.augment.model_dump(mode="json"),
+        "experts": recipe.experts.model_dump(mode="json", exclude={"count", "epochs"}),
+    }
+    count = recipe.experts.count
+    paths = [bench.cache.path({**identity, "index": index}, ".safetensors") for index in range(count)]
+    missing = [index for index in range(count) if not experts.covers(paths[index], needed)]
+    total = count * needed.last
+    bench.channel.enter("training_experts", total)
+    done = (count - len(missing)) * needed.last
+    bench.channel.log(f"{count - len(missing)} of {count} expert trajectories were in the cache.")
+    for index in missing:
+        snapshots = experts.train(
+            bench.network,
+            bench.real.train,
+            bench.real.classes,
+            recipe.experts,
+            recipe.augment,
+            needed.last,
+            Key(0).fold("expert", index),
+        )
+        kept: list[torch.Tensor] = []
+        for epoch, theta in enumerate(snapshots):
+            bench.breathe()
+            bench.channel.progress(done + epoch, total)
+            if epoch >= needed.first:
+                kept.append(theta)
+        experts.save(paths[index], kept, needed.first)
+        done += needed.last
+    bench.cache.trim(keep=frozenset(paths))
+    bench.channel.progress(total, total)
+    return experts.Trajectories(paths, bench.real.train.images.device)
+
+
+def _distil(bench: Bench, objective: Objective | None) -> tuple[State, str]:
+    """The state that is the result, and in words how it was chosen."""
+    job, recipe = bench.job, bench.job.recipe
+    key = bench.key.fold("distill")
+    run_name = job.fingerprint or job.job_id
+    stored, curves = bench.folder.checkpoint / "state.safetensors", bench.folder.checkpoint / "curves.json"
+    state = load_state(stored, run_name, bench.real.train.images.device)
+    if state is None:
+        state = distill.begin(recipe, bench.real, job.request.ipc, key)
+    if objective is None:
+        return state, "initialisation"
+    total = recipe.schedule.steps
+    bench.channel.enter("distilling", total)
+    if state.step:
+        bench.channel.log(f"Resumed from the checkpoint of outer step {state.step}.")
+        bench.channel.recall([p for p in json.loads(curves.read_text()) if p["step"] <= state.step])
+
+    def keep(state: State) -> None:
+        # The curves first: a crash between the two leaves points beyond the state, which resuming drops.
+        curves.write_text(json.dumps(bench.channel.curves()))
+        save_state(stored, state, run_name)
+
+    looks = _Looks(bench, run_name)
+    saved = time.monotonic()
+    bench.channel.progress(state.step, total)
+    for state in distill.distill(recipe, objective, state, key):  # noqa: B020 (the loop goes on from the state)
+        bench.channel.progress(state.step, total)
+        if state.step % max(1, total // _CURVE_POINTS) == 0 and not math.isnan(state.loss):
+            bench.channel.metric("loss", state.step, state.loss)
+            bench.channel.metric("step_size", state.step, float(state.leaves.log_step_size.exp()))
+        looks.at(state)
+        if bench.stopped() or time.monotonic() - saved >= job.checkpoint_interval:
+            keep(state)
+            saved = time.monotonic()
+        bench.breathe()
+    keep(state)
+    if recipe.evaluation.select == "best_validation":
+        return looks.best(state)
+    return state, "last iterate"
+
+
+class _Looks:
+    """Looks at the validation split every so many steps; keeps the best state if the recipe selects by it."""
+
+    def __init__(self, bench: Bench, run_name: str) -> None:
+        self._bench = bench
+        self._run = run_name
+        self._state = bench.folder.checkpoint / "best.safetensors"
+        self._score = bench.folder.checkpoint / "best.json"
+
+    def at(self, state: State) -> None:
+        recipe = self._bench.job.recipe
+        every = recipe.evaluation.look_every
+        if every is None or state.step % every:
+            return
+        bench = self._bench
+        result = distill.finish(recipe, state, bench.real, bench.job.request.ipc)
+        rate = recipe.evaluation.lr or result.step_size
+        assert rate is not None, "an objective that learns no step size comes with evaluation.lr"
+        accuracy = evaluate.look(
+            bench.network,
+            result.images,
+            distill.probabilities(recipe, state.leaves),
+            bench.real,
+            evaluate.on_synthetic(recipe.evaluation, recipe.augment, rate),
+            bench.key.fold("look", state.step),
+        )
+        bench.channel.metric("validation_accuracy", state.step, accuracy)
+        best = json.loads(self._score.read_text()) if self._score.exists() else {"accuracy": -1.0}
+        if recipe.evaluation.select == "best_validation" and accuracy > best["accuracy"]:
+            save_state(self._state, state, self._run)
+            self._score.write_text(json.dumps({"accuracy": accuracy, "step": state.step}))
+
+    def best(self, last: State) -> tuple[State, str]:
+        found = load_state(self._state, self._run, last.leaves.images.device)
+        if found is None:
+            return last, "last iterate (no look was taken)"
+        return found, f"best of the looks on the validation split: step {found.step}"
