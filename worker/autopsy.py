@@ -10,7 +10,7 @@ from typing import Any
 from worker.protocol import JobFolder
 
 Error = dict[str, Any]
-"""`{"code", "type", "message", "phase", "hint"}`, and `log_tail` where the engine left last words."""
+"""`{"code", "type", "message", "phase", "hint"}`."""
 
 
 def crash(status: int, last_words: Sequence[str]) -> str:
@@ -22,11 +22,12 @@ def crash(status: int, last_words: Sequence[str]) -> str:
     how = f"was killed by {_name(-status)}" if status < 0 else f"ended with status {status}"
     if ran_out:
         return f"The engine {how} after running out of memory."
-    last = next((line for line in reversed(last_words) if line.strip()), "")
-    return f"The engine {how}" + (f": {last[:300]}" if last else " without a word") + "."
+    fatal = [line for line in last_words if line.startswith("Fatal Python error")]
+    said = [line.strip() for line in fatal or last_words if line.strip()]
+    return f"The engine {how}" + (f": {said[-1][:300]}" if said else " without a word") + "."
 
 
-def failure(folder: JobFolder, phase: str | None, last_words: Sequence[str]) -> Error:
+def failure(folder: JobFolder, phase: str | None) -> Error:
     """The error that the engine wrote before it exited with FAILED."""
     try:
         written = json.loads(folder.error.read_bytes())
@@ -39,7 +40,6 @@ def failure(folder: JobFolder, phase: str | None, last_words: Sequence[str]) -> 
         "message": str(error.get("message", "The engine failed and left no explanation.")),
         "phase": error.get("phase") or phase,
         "hint": error.get("hint"),
-        "log_tail": list(last_words),
     }
 
 

@@ -165,4 +165,4 @@ class Child:
     def _overhear(self, output: IO[bytes]) -> None:
         with output:
             while line := output.readline(_LONGEST_LINE):
-                self._tail.append(line[:2000].decode(errors="replace").rstrip())
+                self._tail.append(line[:500].decode(errors="replace").rstrip())

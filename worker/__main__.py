@@ -1,0 +1,23 @@
+"""One worker in the configured mode: on a broker a Celery worker, without one the poller. `python -m worker`."""
+
+from __future__ import annotations
+
+from core.settings import settings
+from worker import poller
+from worker.supervisor import ENGINE
+
+
+def main(engine: str = ENGINE) -> None:
+    """Works until SIGTERM or SIGINT; the running job is then checkpointed and queued again."""
+    if settings().broker_url is None:
+        poller.run(engine)
+        return
+    from worker.app import app  # needs a broker
+
+    app.worker_main(
+        ["worker", "--pool=threads", "--concurrency=1", "--without-gossip", "--without-mingle", f"--engine={engine}"]
+    )
+
+
+if __name__ == "__main__":
+    main(poller.engine_option(__doc__).parse_args().engine)

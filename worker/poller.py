@@ -1,0 +1,102 @@
+"""The trigger without a broker, and the backstop with one: looks for work at intervals. `python -m worker.poller`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import socket
+import threading
+import time
+from typing import Final, final
+
+import structlog
+
+from core import logs
+from core.artifacts.store import Store
+from core.ledger import Ledger
+from core.settings import Settings, settings
+from worker.patience import AWAY, until_ready
+from worker.stop import Stopper
+from worker.supervisor import ENGINE, Supervisor
+from worker.sweeper import Sweeper
+
+_SETTLING: Final = 10.0
+"""Seconds a drained attempt may take to be written down, beyond the engine's own grace."""
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+@final
+class Poller:
+    """A worker: one slot, a thread that looks for work for it, and a thread that sweeps."""
+
+    def __init__(self, settings: Settings, interval: float, engine: str = ENGINE) -> None:
+        """
+        Args:
+            interval: seconds between looks for work.
+            engine: module that is run as the engine's process.
+        """
+        self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+        """New with every start: a name that comes back could be taken for the worker that died."""
+        self.drain = threading.Event()
+        """Setting it is the polite way to stop."""
+        ledger, store = Ledger(settings.ledger_url), Store(settings.artifacts_url)
+        self.supervisor = Supervisor(settings, ledger, store, self.worker_id, self.drain, engine)
+        self._ledger = ledger
+        self._settings = settings
+        self._interval = interval
+        self._polling = threading.Thread(target=self._poll, name="poller", daemon=True)
+        sweeper = Sweeper(settings, ledger)
+        self._sweeping = threading.Thread(target=sweeper.run, args=(self.drain,), name="sweeper", daemon=True)
+
+    def open(self) -> None:
+        """Starts both threads."""
+        self._polling.start()
+        self._sweeping.start()
+        log.info("worker ready", worker=self.worker_id, every=self._interval)
+
+    def close(self) -> None:
+        """Drains: the running job is checkpointed and queued again. Returns within `drain_grace` and ten seconds."""
+        self.drain.set()
+        self._polling.join(timeout=self._settings.drain_grace + _SETTLING)
+        self._sweeping.join(timeout=1)
+        log.info("worker stopped", worker=self.worker_id)
+
+    def _poll(self) -> None:
+        until_ready(self._ledger, self.drain)
+        announced = float("-inf")
+        while not self.drain.is_set():
+            if time.monotonic() - announced >= self._settings.heartbeat_interval:
+                self._announce()
+                announced = time.monotonic()
+            self.supervisor.look()
+            self.drain.wait(self._interval)
+
+    def _announce(self) -> None:
+        """Says that this worker is there; while it works, the heartbeats of the job say it."""
+        try:
+            self._ledger.register_worker(self.worker_id, self._settings.device, socket.gethostname())
+        except AWAY as error:
+            log.warning("the ledger does not answer", reason=type(error).__name__)
+
+
+def run(engine: str = ENGINE) -> None:
+    """Works until SIGTERM or SIGINT."""
+    stopper = Stopper()
+    logs.configure(settings())
+    poller = Poller(settings(), settings().poll_interval, engine)
+    poller.open()
+    log.info("stopping", signal=stopper.wait().name)
+    poller.close()
+
+
+def engine_option(description: str | None) -> argparse.ArgumentParser:
+    """The command line that every way to start a worker shares."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--engine", default=ENGINE, help="module that is run as the engine's process")
+    return parser
+
+
+if __name__ == "__main__":
+    run(engine_option(__doc__).parse_args().engine)

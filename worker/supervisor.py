@@ -1,0 +1,260 @@
+"""One attempt at a job: claim, start the engine, keep the lease, pass on what it says, stop it, publish.
+
+Whoever triggers it (a Celery doorbell, the poller) calls `look`, which runs queued jobs until there are none. Every
+write carries the attempt's number, so an attempt that lost its lease can do no harm; it also writes nothing.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, final
+
+import structlog
+
+from core.artifacts.store import Store
+from core.ledger import Claim, Ledger, Status
+from core.settings import Settings
+from worker import autopsy
+from worker.child import Child
+from worker.patience import AWAY, PAUSE, until_answered
+from worker.protocol import Exit, JobFolder
+from worker.publish import PublicationRefused, collect
+from worker.pulse import Pulse
+
+ENGINE: Final = "worker.engine"
+
+_TICK: Final = 0.2
+"""Seconds between looks at the reasons to stop an engine."""
+
+_CANCEL_GRACE: Final = 5.0
+"""Seconds an engine has to go after a cancel; nothing of it is kept, so there is little to wait for."""
+
+_STORE_TRIES: Final = 5
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+@final
+class Stop(enum.Enum):
+    """Why the supervisor stopped an engine."""
+
+    LOST = "the attempt lost its lease"
+    FENCED = "no heartbeat was possible for too long"
+    CANCELLED = "a user cancelled the job"
+    DRAINED = "the worker was told to stop"
+    TIMED_OUT = "the attempt ran too long"
+
+
+@final
+class Outcome(enum.StrEnum):
+    """What became of an attempt, for the worker's log; the ledger has it in its own words."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    RELEASED = "released"
+    CRASHED = "crashed"
+    LOST = "lost"
+
+
+@final
+class Supervisor:
+    """The worker's one slot. Safe to call from several threads: one works, the others return at once."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        store: Store,
+        worker_id: str,
+        drain: threading.Event,
+        engine: str = ENGINE,
+    ) -> None:
+        """
+        Args:
+            worker_id: unique to this start of this process.
+            drain: when set, the running engine is told to checkpoint and its job goes back to the queue.
+            engine: module that is run as the child process.
+        """
+        self._settings = settings
+        self._ledger = ledger
+        self._store = store
+        self._worker_id = worker_id
+        self._drain = drain
+        self._engine = engine
+        self._slot = threading.Lock()
+        self._rung = threading.Event()
+
+    def look(self) -> None:
+        """Runs queued jobs, one after the other, until none is left or the worker drains. Never raises."""
+        self._rung.set()
+        # Whoever finds the slot taken has left the bell rung, and the holder looks at it again after letting go.
+        while self._rung.is_set() and self._slot.acquire(blocking=False):
+            try:
+                self._rung.clear()
+                while not self._drain.is_set() and self._run_next():
+                    pass
+            except AWAY as error:
+                log.warning("the ledger does not answer", reason=type(error).__name__)
+            except Exception:
+                log.exception("looking for work failed")
+            finally:
+                self._slot.release()
+
+    def _run_next(self) -> bool:
+        claimed_at = time.monotonic()
+        claim = self._ledger.claim(self._worker_id, self._settings.lease_ttl)
+        if claim is None:
+            return False
+        with structlog.contextvars.bound_contextvars(job=claim.job.id, attempt=claim.attempt):
+            log.info("attempt started", dataset=claim.job.dataset, method=claim.job.method)
+            try:
+                outcome = self._attempt(claim, claimed_at)
+            except AWAY:
+                log.warning("attempt left to the sweeper: the ledger does not answer")
+            except Exception as error:
+                log.exception("attempt broke the supervisor")
+                self._ledger.lose(claim, f"The worker failed: {type(error).__name__}: {error}")
+            else:
+                log.info("attempt ended", outcome=outcome)
+                if outcome is Outcome.CRASHED:
+                    self._drain.wait(PAUSE)  # a full disk or a GPU in reset should not use up all attempts at once
+        return True
+
+    def _attempt(self, claim: Claim, claimed_at: float) -> Outcome:
+        folder = JobFolder(self._settings.jobs.resolve() / claim.job.id, claim.attempt)
+        with Pulse(self._ledger, claim, self._settings, claimed_at) as pulse:
+            try:
+                self._prepare(folder, claim)
+            except OSError as error:
+                return self._storage_trouble(claim, error)
+            with Child.spawn(self._engine, folder.root, pulse.hear) as child:
+                status, stop = self._watch(child, pulse)
+            return self._conclude(claim, folder, pulse, child, status, stop)
+
+    def _prepare(self, folder: JobFolder, claim: Claim) -> None:
+        settings, job = self._settings, claim.job
+        shutil.rmtree(folder.staging, ignore_errors=True)
+        folder.staging.mkdir(parents=True, exist_ok=True)
+        folder.checkpoint.mkdir(exist_ok=True)
+        order = {
+            "job_id": job.id,
+            "attempt": claim.attempt,
+            "request": job.request,
+            "recipe": job.recipe,
+            "fingerprint": job.fingerprint,
+            "data_dir": str(settings.datasets.resolve()),
+            "experts_dir": str(settings.experts.resolve()),
+            "expert_cache_bytes": settings.expert_cache_bytes,
+            "device": settings.device,
+            "checkpoint_interval": settings.checkpoint_interval,
+        }
+        draft = folder.job.with_suffix(f".{claim.attempt}.tmp")
+        draft.write_text(json.dumps(order, indent=2))
+        draft.replace(folder.job)
+
+    def _watch(self, child: Child, pulse: Pulse) -> tuple[int, Stop | None]:
+        """Waits for the engine's end, and brings it about when there is a reason to."""
+        started = time.monotonic()
+        stop: Stop | None = None
+        deadline = float("inf")
+        while (status := child.wait(_TICK)) is None:
+            if stop is not Stop.LOST and pulse.lost.is_set():
+                stop, deadline = Stop.LOST, 0.0  # a successor may run already: no grace
+            elif stop is None and (stop := self._reason(pulse, started)) is not None:
+                log.info("stopping the engine", reason=stop.value)
+                child.terminate()
+                deadline = time.monotonic() + self._grace(stop)
+            if time.monotonic() >= deadline:
+                child.kill()
+        return status, stop
+
+    def _reason(self, pulse: Pulse, started: float) -> Stop | None:
+        if pulse.silence() > self._settings.self_fence_after:
+            return Stop.FENCED
+        if pulse.cancel_requested.is_set():
+            return Stop.CANCELLED
+        if self._drain.is_set():
+            return Stop.DRAINED
+        if time.monotonic() - started > self._settings.job_timeout:
+            return Stop.TIMED_OUT
+        return None
+
+    def _grace(self, stop: Stop) -> float:
+        if stop is Stop.FENCED:  # the engine must be gone before the lease is
+            settings = self._settings
+            return min(settings.drain_grace, (settings.lease_ttl - settings.self_fence_after) / 2)
+        return _CANCEL_GRACE if stop is Stop.CANCELLED else self._settings.drain_grace
+
+    def _conclude(
+        self, claim: Claim, folder: JobFolder, pulse: Pulse, child: Child, status: int, stop: Stop | None
+    ) -> Outcome:
+        """Turns the engine's end into exactly one fenced transition."""
+        if stop is Stop.LOST or pulse.lost.is_set():
+            return Outcome.LOST
+        ledger, words = self._ledger, child.last_words()
+        if words and status not in (Exit.DONE, Exit.DRAINED):
+            pulse.hear({"type": "log", "level": "error", "message": "\n".join(words)})
+        until_answered(pulse.flush, self._drain)
+        if stop is Stop.CANCELLED:
+            return self._settle(claim, Outcome.CANCELLED, lambda: ledger.cancelled(claim))
+        if status == Exit.DONE:
+            return self._publish(claim, folder, pulse)
+        if stop is Stop.TIMED_OUT:
+            error = autopsy.timeout(self._settings.job_timeout, pulse.phase)
+            return self._settle(claim, Outcome.FAILED, lambda: ledger.fail(claim, error))
+        if status == Exit.FAILED:
+            error = autopsy.failure(folder, pulse.phase)
+            return self._settle(claim, Outcome.FAILED, lambda: ledger.fail(claim, error))
+        if status == Exit.DRAINED or (stop is not None and (child.killed or status == -signal.SIGTERM)):
+            # An engine that was told too early, or would not go in time, did not crash: its last checkpoint is good.
+            reason = (stop or Stop.DRAINED).value
+            return self._settle(claim, Outcome.RELEASED, lambda: ledger.release(claim, reason))
+        reason = autopsy.crash(status, words)
+        log.warning("the engine crashed", status=status, reason=reason, last_words=words)
+        return self._settle(claim, Outcome.CRASHED, lambda: ledger.lose(claim, reason))
+
+    def _publish(self, claim: Claim, folder: JobFolder, pulse: Pulse) -> Outcome:
+        """Stores the artifact and flips the job, in that order; a crash between the two leaves only spare blobs."""
+
+        def tell(done: int, total: int) -> None:
+            pulse.hear({"type": "progress", "phase": "publishing", "done": done, "total": total})
+
+        for left in reversed(range(_STORE_TRIES)):
+            try:
+                files = collect(folder.staging, self._store, tell)
+                metrics = json.loads(folder.result.read_bytes())["metrics"]
+            except Exception as error:  # every kind of store has exceptions of its own
+                if isinstance(error, PublicationRefused) or not left:
+                    return self._storage_trouble(claim, error)
+                log.warning("the store does not take the artifact", reason=str(error), tries_left=left)
+                self._drain.wait(PAUSE)
+            else:
+                break
+        until_answered(pulse.flush, self._drain)
+        outcome = self._settle(claim, Outcome.SUCCEEDED, lambda: self._ledger.succeed(claim, files, metrics))
+        if outcome is Outcome.SUCCEEDED:
+            shutil.rmtree(folder.root, ignore_errors=True)
+        return outcome
+
+    def _storage_trouble(self, claim: Claim, problem: Exception) -> Outcome:
+        """Worth another attempt, since the checkpoint is good; the last one says what is wrong with the storage."""
+        error = autopsy.storage(problem)
+        log.error("storage trouble", reason=error["message"])
+        if claim.job.losses + 1 < claim.job.max_attempts:
+            return self._settle(claim, Outcome.CRASHED, lambda: self._ledger.lose(claim, error["message"]))
+        return self._settle(claim, Outcome.FAILED, lambda: self._ledger.fail(claim, error))
+
+    def _settle(self, claim: Claim, outcome: Outcome, write: Callable[[], bool]) -> Outcome:
+        """Makes the one fenced write that ends an attempt; what became of it, for the log."""
+        if until_answered(write, self._drain):
+            return outcome
+        job = until_answered(lambda: self._ledger.job(claim.job.id), self._drain)
+        cancelled = job.attempt == claim.attempt and job.status is Status.CANCELLED
+        return Outcome.CANCELLED if cancelled else Outcome.LOST

@@ -1,0 +1,99 @@
+"""What no single attempt can do: expire leases, ring again, delete what dead attempts left. `python -m worker.sweeper`.
+
+Any number of sweepers may run anywhere; the ledger counts each loss once, and everything else is idempotent.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import final
+
+import structlog
+
+from core import bell, logs
+from core.ledger import HELD, Job, Ledger, Status, UnknownJob
+from core.settings import Settings, settings
+from worker.patience import AWAY, until_ready
+from worker.protocol import staging
+from worker.stop import Stopper
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+@final
+class Sweeper:
+    """Goes round every `sweep_interval` seconds until drained."""
+
+    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+        self._settings = settings
+        self._ledger = ledger
+
+    def run(self, drain: threading.Event) -> None:
+        """Sweeps at once and then at intervals; returns when drain is set. Never raises."""
+        until_ready(self._ledger, drain)
+        while not drain.is_set():
+            try:
+                self.sweep()
+            except AWAY as error:
+                log.warning("the ledger does not answer", reason=type(error).__name__)
+            except Exception:
+                log.exception("sweeping failed")
+            drain.wait(self._settings.sweep_interval)
+
+    def sweep(self) -> None:
+        """One round."""
+        swept = self._ledger.sweep()
+        if swept:
+            log.warning("leases expired", requeued=swept.requeued, failed=swept.failed, cancelled=swept.cancelled)
+        if self._ledger.counts()[Status.QUEUED]:
+            bell.ring(self._settings)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Deletes staging folders of attempts that are over, and all of a job that succeeded."""
+        with suppress(FileNotFoundError):
+            for root in self._settings.jobs.iterdir():
+                attempts = _attempts(root)
+                if not attempts:
+                    continue
+                try:
+                    job = self._ledger.job(root.name)
+                except UnknownJob:
+                    continue  # another database's job: not ours to delete
+                if job.status is Status.SUCCEEDED:
+                    shutil.rmtree(root, ignore_errors=True)
+                for folder in attempts:
+                    if _is_over(job, int(folder.name)):
+                        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _attempts(root: Path) -> list[Path]:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return [folder for folder in staging(root).iterdir() if folder.name.isdecimal()]
+    return []
+
+
+def _is_over(job: Job, attempt: int) -> bool:
+    """False for an attempt later than the job as it was read, which may have begun since."""
+    return attempt < job.attempt or (attempt == job.attempt and job.status not in HELD)
+
+
+def main() -> None:
+    """Sweeps until SIGTERM or SIGINT."""
+    stopper = Stopper()
+    logs.configure(settings())
+    ledger = Ledger(settings().ledger_url)
+    drain = threading.Event()
+    thread = threading.Thread(target=Sweeper(settings(), ledger).run, args=(drain,), name="sweeper", daemon=True)
+    thread.start()
+    log.info("sweeper ready", every=settings().sweep_interval)
+    stopper.wait()
+    drain.set()
+    thread.join(timeout=settings().drain_grace)
+
+
+if __name__ == "__main__":
+    main()
