@@ -1,0 +1,52 @@
+"""`python -m api`: serve the API where the settings say, until SIGINT or SIGTERM."""
+
+from __future__ import annotations
+
+import socket
+from typing import final
+
+import uvicorn
+
+from api.app import create_app
+from core import logs
+from core.settings import settings
+
+GRACE = 5
+"""Seconds a response that is being sent has to end after the service was told to stop."""
+
+
+@final
+class Server(uvicorn.Server):
+    """Uvicorn, which waits for open responses before it stops; streams are told first, so that they do end."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Come up, and say where."""
+        await super().startup(sockets)
+        for listener in sockets or []:
+            host, port = listener.getsockname()[:2]
+            print(f"Stillhouse API: http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let long polls and event streams end now; then stop as uvicorn does."""
+        self.config.app.state.house.closing.set()  # type: ignore[union-attr]  # our own application
+        await super().shutdown(sockets)
+
+
+def main() -> None:
+    """Serve; exit status 3 if the service cannot start."""
+    configuration = settings()
+    logs.configure(configuration)
+    config = uvicorn.Config(
+        create_app(configuration),
+        host=configuration.host,
+        port=configuration.port,
+        access_log=False,  # the middleware logs each request, with its id
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+    Server(config).run(sockets=[config.bind_socket()])
+
+
+if __name__ == "__main__":
+    main()

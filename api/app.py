@@ -1,0 +1,58 @@
+"""The application: the house, its middleware, its routers."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from api import artifacts, datasets, events, health, jobs, methods, openapi, pages, refusals
+from api.house import House
+from api.middleware import Frame
+from core.settings import Settings, settings
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+def create_app(configuration: Settings | None = None) -> FastAPI:
+    """The service's application; connects to nothing until it is started.
+
+    Args:
+        configuration: default: the process's settings, from the environment.
+    """
+    house = House.open(configuration or settings())
+    app = FastAPI(lifespan=_lifespan, docs_url=None, redoc_url=None)
+    app.state.house = house
+    app.add_middleware(Frame, metrics=house.metrics, max_body_bytes=house.settings.max_body_bytes)
+    for room in (jobs, events, artifacts, datasets, methods, health, pages):
+        app.include_router(room.router)
+    app.mount("/static", pages.static)
+    refusals.install(app)
+    openapi.install(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    house: House = app.state.house
+    await run_in_threadpool(house.ledger.migrate)
+    if not _is_loopback(house.settings.host):
+        log.warning(
+            "open to the network without authentication",
+            host=house.settings.host,
+            fix="set STILLHOUSE_HOST=127.0.0.1, or put a proxy that authenticates before it",
+        )
+    yield
+    house.closing.set()
+    house.ledger.close()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

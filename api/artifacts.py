@@ -1,0 +1,152 @@
+"""`/v1/jobs/{id}/files` and its neighbours: what a finished job has made.
+
+A file's name is a key of the ledger's table and nothing else: it never becomes part of a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi.responses import StreamingResponse
+
+from api.downloads import content_disposition, matches, send
+from api.house import Here
+from api.jobs import Known
+from api.pagination import After, Limit, slice_of
+from api.problems import Kind, ProblemError, responses
+from api.schemas import File, FilePage
+from core import ledger
+from core.artifacts import zip_stream
+
+router = APIRouter(prefix="/v1/jobs", tags=["artifacts"], responses=responses(Kind.INVALID_REQUEST))
+
+_BLOB = responses(Kind.UNKNOWN_JOB, Kind.UNKNOWN_FILE, Kind.NOT_SUCCEEDED, Kind.RANGE_NOT_SATISFIABLE, Kind.NOT_READY)
+
+
+def _succeeded(job: Known) -> ledger.Job:
+    if job.status == ledger.Status.SUCCEEDED:
+        return job
+    hints = {
+        ledger.Status.FAILED: "Its `error` says why; POST /v1/jobs/{id}/retry tries again.",
+        ledger.Status.CANCELLED: "POST /v1/jobs/{id}/retry queues it again.",
+    }
+    waiting = "Wait for it: GET /v1/jobs/{id}?wait=30."
+    hint = hints.get(job.status, waiting).replace("{id}", job.id)
+    raise ProblemError(Kind.NOT_SUCCEEDED, f"The job is {job.status}; it has no files.", hint=hint)
+
+
+Succeeded = Annotated[ledger.Job, Depends(_succeeded)]
+"""Parameter of an operation: the job in the path, which has succeeded; 404 and 409 otherwise."""
+
+
+def _binary(media_type: str, description: str) -> dict[int | str, dict[str, Any]]:
+    content = {media_type: {"schema": {"type": "string", "format": "binary"}}}
+    return {
+        200: {"description": description, "content": content},
+        206: {"description": "The part that `Range` asks for.", "content": content},
+        304: {"description": "The client's copy (`If-None-Match`) is the file."},
+    }
+
+
+@router.get(
+    "/{id}/files",
+    operation_id="list_files",
+    summary="List the files",
+    responses=responses(Kind.UNKNOWN_JOB, Kind.NOT_SUCCEEDED, Kind.INVALID_CURSOR),
+)
+def list_files(house: Here, job: Succeeded, limit: Limit = 200, after: After = None) -> FilePage:
+    """The artifact's files by name, each with its size, its SHA-256 and where to get it."""
+    files, following = slice_of(
+        house.ledger.files(job.id), lambda file: file.name, house.cursors, f"files of {job.id}", limit, after
+    )
+    return FilePage(items=[File.of(job.id, file) for file in files], next=following)
+
+
+@router.get(
+    "/{id}/files/{name:path}",
+    operation_id="get_file",
+    summary="Download a file",
+    response_class=Response,
+    responses=_binary("*/*", "The file.") | _BLOB,
+)
+@router.head("/{id}/files/{name:path}", include_in_schema=False)
+def get_file(
+    request: Request,
+    house: Here,
+    job: Succeeded,
+    name: Annotated[str, Path(examples=["data/train-00000-of-00001.parquet"])],
+) -> Response:
+    """The bytes. The ETag is their SHA-256; `Range`, `If-Range` and `If-None-Match` work, and so does HEAD.
+
+    `pandas.read_parquet(url)` and `datasets.load_dataset("parquet", data_files=url)` read from here directly.
+    """
+    return _send(request, house, job, name)
+
+
+@router.get(
+    "/{id}/preview.png",
+    operation_id="get_preview",
+    summary="See the synthetic images",
+    response_class=Response,
+    responses=_binary("image/png", "The synthetic images as a labelled grid.") | _BLOB,
+)
+@router.head("/{id}/preview.png", include_in_schema=False)
+def get_preview(request: Request, house: Here, job: Succeeded) -> Response:
+    """The synthetic images as one labelled grid."""
+    return _send(request, house, job, "preview.png", "inline")
+
+
+@router.get(
+    "/{id}/report",
+    operation_id="get_report",
+    summary="Read what the result is worth",
+    response_class=Response,
+    responses=_binary("application/json", "The report.") | _BLOB,
+)
+@router.head("/{id}/report", include_in_schema=False)
+def get_report(request: Request, house: Here, job: Succeeded) -> Response:
+    """What fresh networks score when trained on the synthetic set, on random images and on everything, and how."""
+    return _send(request, house, job, "report.json", "inline")
+
+
+@router.get(
+    "/{id}/archive.zip",
+    operation_id="get_archive",
+    summary="Download everything",
+    response_class=Response,
+    responses=_binary("application/zip", "All files.") | _BLOB,
+)
+@router.head("/{id}/archive.zip", include_in_schema=False)
+def get_archive(request: Request, house: Here, job: Succeeded) -> Response:
+    """All files as one zip, the same bytes every time; its ETag is a hash of every file's name and SHA-256."""
+    files = house.ledger.files(job.id)
+    etag = f'"{_identity(files)}"'
+    headers = {
+        "ETag": etag,
+        "Cache-Control": "private, max-age=31536000, immutable",
+        "Content-Disposition": content_disposition("attachment", f"{job.dataset}-{job.method}-ipc{job.ipc}.zip"),
+    }
+    if matches(request.headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers=headers)
+    if request.method == "HEAD":
+        return Response(headers=headers, media_type="application/zip")
+    entries = [(file.name, partial(house.store.open, file.sha256)) for file in files]
+    return StreamingResponse(zip_stream(entries), headers=headers, media_type="application/zip")
+
+
+def _send(
+    request: Request, house: Here, job: ledger.Job, name: str, how: Literal["attachment", "inline"] = "attachment"
+) -> Response:
+    file = house.ledger.file(job.id, name)
+    if file is None:
+        hint = f"GET /v1/jobs/{job.id}/files lists its files."
+        raise ProblemError(Kind.UNKNOWN_FILE, "The artifact has no file of this name.", hint=hint)
+    return send(request, house.store, file, how)
+
+
+def _identity(files: list[ledger.File]) -> str:
+    lines = "".join(f"{file.sha256}  {file.name}\n" for file in files)
+    return hashlib.sha256(lines.encode()).hexdigest()

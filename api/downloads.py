@@ -1,0 +1,105 @@
+"""A stored file as an HTTP response: entity tag, conditional and ranged requests (RFC 9110), digest (RFC 9530)."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from typing import IO, Final, Literal
+from urllib.parse import quote
+
+import structlog
+from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
+
+from api.problems import Kind, ProblemError
+from core.artifacts import MissingObject, Store
+from core.ledger import File
+
+log = structlog.stdlib.get_logger(__name__)
+
+_CHUNK: Final = 1 << 18
+_RANGE: Final = re.compile(r"bytes=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*")
+
+
+def send(
+    request: Request, store: Store, file: File, disposition: Literal["attachment", "inline"] = "attachment"
+) -> Response:
+    """The file, or the part of it that was asked for, or 304 if the client has it.
+
+    Raises:
+        ProblemError: RANGE_NOT_SATISFIABLE, or NOT_READY when the store is away or has lost the file.
+    """
+    etag = f'"{file.sha256}"'
+    headers = {
+        "ETag": etag,
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, max-age=31536000, immutable",
+        "Content-Disposition": content_disposition(disposition, file.name.rpartition("/")[2]),
+        "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(file.sha256)).decode()}:",
+    }
+    if matches(request.headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers=headers)
+    status, first, last = 200, 0, file.bytes - 1
+    wanted = request.headers.get("range") if request.headers.get("if-range", etag) == etag else None
+    if wanted is not None and (span := _span(wanted, file.bytes)) is not None:
+        status, (first, last) = 206, span
+        headers["Content-Range"] = f"bytes {first}-{last}/{file.bytes}"
+    headers["Content-Length"] = str(last - first + 1)
+    if request.method == "HEAD":
+        return Response(status_code=status, headers=headers, media_type=file.media_type)
+    body = _read(_open(store, file), first, last - first + 1)
+    return StreamingResponse(body, status, headers=headers, media_type=file.media_type)
+
+
+def matches(if_none_match: str | None, etag: str) -> bool:
+    """Whether the client's `If-None-Match` names this representation (weak comparison, RFC 9110 section 13.1.2)."""
+    if if_none_match is None:
+        return False
+    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return "*" in tags or etag in tags
+
+
+def content_disposition(kind: Literal["attachment", "inline"], name: str) -> str:
+    """The header's value for a file name of any characters (RFC 6266)."""
+    plain = re.sub(r"[^A-Za-z0-9._ -]", "_", name)
+    return f'{kind}; filename="{plain}"' + ("" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}")
+
+
+def _open(store: Store, file: File) -> IO[bytes]:
+    try:
+        return store.open(file.sha256)
+    except (MissingObject, OSError) as error:
+        log.error("artifact not readable", sha256=file.sha256, reason=str(error))
+        raise ProblemError(
+            Kind.NOT_READY,
+            f"The artifact store does not give out '{file.name}'.",
+            hint="Try again; if it persists, the operator should check STILLHOUSE_STORE_URL.",
+            headers={"Retry-After": "10"},
+        ) from error
+
+
+def _span(header: str, size: int) -> tuple[int, int] | None:
+    """First and last byte of the one range asked for; None for several or for what is no range: both may be ignored."""
+    found = _RANGE.fullmatch(header)
+    if found is None or not (found[1] or found[2]):
+        return None
+    first = int(found[1]) if found[1] else max(0, size - int(found[2]))
+    last = min(int(found[2]), size - 1) if found[1] and found[2] else size - 1
+    if found[1] and found[2] and int(found[2]) < first:
+        return None
+    if first >= size or (not found[1] and int(found[2]) == 0):
+        raise ProblemError(
+            Kind.RANGE_NOT_SATISFIABLE,
+            f"The file has {size:,} bytes; the range asks for none of them.",
+            headers={"Content-Range": f"bytes */{size}"},
+        )
+    return first, last
+
+
+def _read(source: IO[bytes], first: int, length: int) -> Iterator[bytes]:
+    with source:
+        source.seek(first)
+        while length > 0 and (chunk := source.read(min(_CHUNK, length))):
+            length -= len(chunk)
+            yield chunk

@@ -1,0 +1,60 @@
+"""Waiting for a job: the long poll and the event stream. Neither holds a database connection between two looks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from typing import Final
+
+import anyio
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from api.house import House
+from api.schemas import Event
+from core.ledger import ENDED, Job
+
+_LAST: Final = frozenset(f"job.{status}" for status in ENDED)
+_TICK: Final = 0.25
+_PING: Final = 15.0
+_BATCH: Final = 200
+
+
+async def changed(house: House, job: Job, seconds: float, request: Request) -> Job:
+    """The job once its status is another than now; as it is when the time is up, the client or the service leaves."""
+    deadline = time.monotonic() + seconds
+    before = job.status
+    while job.status == before and before not in ENDED and not house.closing.is_set():
+        pause = min(_TICK, deadline - time.monotonic())
+        if pause <= 0 or await request.is_disconnected():
+            break
+        await anyio.sleep(pause)
+        job = await run_in_threadpool(house.ledger.job, job.id)
+    return job
+
+
+async def stream(house: House, job: Job, after: int) -> AsyncIterator[bytes]:
+    """Every event after `after` as server-sent events, gap-free, until the job is over or the service leaves.
+
+    `job` must have been read before the call: a job that was over by then has written its last event.
+    """
+    over, spoke = job.status in ENDED, time.monotonic()
+    yield format_sse_event(retry=1000)
+    while not house.closing.is_set():
+        events = await run_in_threadpool(house.ledger.events, job.id, after, _BATCH)
+        for event in events:
+            shown = Event.model_validate(asdict(event))
+            yield format_sse_event(id=str(event.seq), event=event.type, data_str=shown.model_dump_json())
+        if events:
+            # A retry may follow an end, so the end is an event with nothing after it.
+            after, over, spoke = events[-1].seq, events[-1].type in _LAST, time.monotonic()
+            if over or len(events) == _BATCH:
+                continue
+        elif over:
+            return
+        elif time.monotonic() - spoke > _PING:
+            spoke = time.monotonic()
+            yield KEEPALIVE_COMMENT
+        await anyio.sleep(_TICK)

@@ -1,0 +1,71 @@
+"""`/healthz`, `/readyz`, `/metrics`: for whoever keeps the service running."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import APIRouter, Response
+from prometheus_client import generate_latest
+
+from api.house import Here, House
+from api.problems import Kind, ProblemError, responses
+from api.schemas import Health, Readiness
+
+VERSION = version("stillhouse")
+
+router = APIRouter(tags=["operations"])
+
+_EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@router.get("/healthz", operation_id="get_health", summary="Is the process alive?")
+def get_health() -> Health:
+    """Answers as long as the process does; touches nothing else."""
+    return Health(version=VERSION)
+
+
+@router.get(
+    "/readyz", operation_id="get_readiness", summary="Can the service take work?", responses=responses(Kind.NOT_READY)
+)
+def get_readiness(house: Here) -> Readiness:
+    """Whether the database answers with the right schema and the artifact store can be read.
+
+    Workers and broker are reported and fail nothing: without them jobs are accepted and wait.
+    """
+    checks = {"ledger": house.ledger.ready(), "store": _store(house)}
+    failing = [name for name, check in checks.items() if not check["ready"]]
+    if failing:
+        raise ProblemError(
+            Kind.NOT_READY,
+            "; ".join(f"{name}: {checks[name]['detail']}" for name in failing),
+            hint="The operator should look at what `checks` says.",
+            headers={"Retry-After": "5"},
+            checks=checks,
+        )
+    alive = house.ledger.workers(seen_within=house.settings.lease_ttl)
+    workers = {"alive": len(alive), "devices": sorted(worker.device for worker in alive)}
+    trigger = "doorbell" if house.settings.broker_url else "polling"
+    return Readiness(ready=True, checks={**checks, "workers": workers, "trigger": trigger})
+
+
+@router.get(
+    "/metrics",
+    operation_id="get_metrics",
+    summary="Numbers for Prometheus",
+    response_class=Response,
+    responses={
+        200: {"description": "Prometheus text format.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+    },
+)
+def get_metrics(house: Here) -> Response:
+    """What this process has answered, and how the whole service stands by its ledger."""
+    return Response(generate_latest(house.metrics.registry), media_type=_EXPOSITION)
+
+
+def _store(house: House) -> dict[str, Any]:
+    try:
+        house.store.exists("0" * 64)
+    except Exception as error:  # whatever a driver raises: the answer is the point
+        return {"ready": False, "detail": f"{type(error).__name__}: {error}"}
+    return {"ready": True, "detail": None}

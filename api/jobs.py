@@ -1,0 +1,233 @@
+"""`/v1/jobs`: submit, look, wait, cancel, retry."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, BackgroundTasks, Body, Depends, Header, Path, Query, Request, Response
+
+from api import following
+from api.house import Here
+from api.pagination import After, Limit
+from api.problems import Kind, ProblemError, responses
+from api.schemas import Job, JobPage, Status
+from api.submission import prepare
+from core import bell, ledger
+from core.request import JobRequest
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=responses(Kind.INVALID_REQUEST))
+
+Filter = Annotated[str | None, Query(max_length=200)]
+
+_EXAMPLES: dict[str, Any] = {
+    "digits": {
+        "summary": "Ten images of handwritten digits, one per class",
+        "value": {"dataset": "digits", "ipc": 1, "method": "mtt"},
+    },
+    "overridden": {
+        "summary": "Another schedule, and ten networks to judge it",
+        "value": {
+            "dataset": "cifar10",
+            "ipc": 10,
+            "method": "mtt",
+            "overrides": {"schedule.steps": 2000, "objective.syn_steps": 20},
+            "evaluation": {"seeds": 10},
+            "seed": 7,
+        },
+    },
+}
+
+
+def _known(job_id: Annotated[str, Path(alias="id", description="The job's id.")], house: Here) -> ledger.Job:
+    try:
+        return house.ledger.job(job_id)
+    except ledger.UnknownJob:
+        hint = "GET /v1/jobs lists the jobs there are."
+        raise ProblemError(Kind.UNKNOWN_JOB, "No job has the id in the path.", hint=hint) from None
+
+
+Known = Annotated[ledger.Job, Depends(_known)]
+"""Parameter of an operation: the job whose id is in the path; 404 when there is none."""
+
+
+def _json_only(content_type: Annotated[str, Header(include_in_schema=False)] = "") -> None:
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise ProblemError(
+            Kind.UNSUPPORTED_MEDIA_TYPE,
+            f"The body is declared as '{kind}'." if kind else "The body has no Content-Type.",
+            hint="Send `Content-Type: application/json`.",
+        )
+
+
+@router.post(
+    "",
+    operation_id="create_job",
+    summary="Ask for a distilled dataset",
+    status_code=202,
+    response_model=Job,
+    dependencies=[Depends(_json_only)],
+    responses={
+        200: {"model": Job, "description": "An equal request has been answered before; this is its job."},
+        202: {"description": "The job is queued, or an equal one is under way; `Location` says where."},
+        **responses(
+            Kind.MALFORMED_BODY,
+            Kind.BODY_TOO_LARGE,
+            Kind.UNSUPPORTED_MEDIA_TYPE,
+            Kind.INVALID_REQUEST,
+            Kind.IDEMPOTENCY_CONFLICT,
+        ),
+    },
+)
+def create_job(
+    house: Here,
+    response: Response,
+    after: BackgroundTasks,
+    request: Annotated[JobRequest, Body(openapi_examples=_EXAMPLES)],
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            min_length=1,
+            max_length=255,
+            pattern=r"^[\x20-\x7e]*$",
+            description="Any unique text; the same request with the same key within 24 hours is one job.",
+        ),
+    ] = None,
+) -> Job:
+    """Queues a job, or finds the one that already answers the question.
+
+    Equal requests on equal data share a fingerprint. If such a job has succeeded, it is the answer (200, `cached`);
+    if one is queued or running, it is the answer too (202). Everything in the request is checked now, so that an
+    accepted job fails only for reasons that lie outside it. `overrides` changes any field of the method's recipe by
+    its path; `GET /v1/methods/{name}` holds the schema.
+    """
+    ready = prepare(request, house.catalogue)
+    try:
+        submission = house.ledger.submit(
+            request=ready.request,
+            recipe=ready.recipe,
+            dataset=request.dataset,
+            method=request.method,
+            ipc=request.ipc,
+            seed=request.seed,
+            fingerprint=ready.fingerprint,
+            max_attempts=house.settings.max_attempts,
+            idempotency_key=idempotency_key,
+            body_hash=ready.body_hash,
+        )
+    except ledger.IdempotencyConflict:
+        raise ProblemError(
+            Kind.IDEMPOTENCY_CONFLICT,
+            "This Idempotency-Key came with another body before.",
+            hint="Use a fresh key for a new request, or repeat the old request unchanged.",
+        ) from None
+    house.metrics.submissions.labels(submission.outcome).inc()
+    job = submission.job
+    if submission.outcome == "created":
+        after.add_task(bell.ring, house.settings)
+    if submission.outcome == "replayed":
+        response.headers["Idempotent-Replayed"] = "true"
+    if job.status == "succeeded":
+        response.status_code = 200
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    _advise(response, job)
+    return Job.of(job, cached=submission.outcome == "cached")
+
+
+@router.get("", operation_id="list_jobs", summary="List jobs, newest first", responses=responses(Kind.INVALID_CURSOR))
+def list_jobs(
+    house: Here,
+    status: Annotated[Status | None, Query(description="Only jobs in this status.")] = None,
+    dataset: Filter = None,
+    method: Filter = None,
+    q: Annotated[Filter, Query(description="Only jobs whose id, dataset or method contains this text.")] = None,
+    limit: Limit = 50,
+    after: After = None,
+) -> JobPage:
+    """Jobs in the order of their submission, newest first; a new submission never shifts a page."""
+    listing = f"jobs?{status=}&{dataset=}&{method=}&{q=}"
+    position = None
+    if after is not None:
+        at, job_id = house.cursors.read(listing, after)
+        position = datetime.fromisoformat(at), job_id
+    jobs = house.ledger.jobs(status=status, dataset=dataset, method=method, q=q, limit=limit + 1, after=position)
+    more, last = len(jobs) > limit, jobs[:limit][-1] if jobs else None
+    return JobPage(
+        items=[Job.of(job) for job in jobs[:limit]],
+        next=house.cursors.write(listing, [last.created_at.isoformat(), last.id]) if more and last else None,
+    )
+
+
+@router.get(
+    "/{id}", operation_id="get_job", summary="Look at a job, or wait for it", responses=responses(Kind.UNKNOWN_JOB)
+)
+async def get_job(
+    house: Here,
+    job: Known,
+    request: Request,
+    response: Response,
+    wait: Annotated[float, Query(ge=0, le=60, description="Seconds to wait for another status.")] = 0,
+) -> Job:
+    """The job as it is; with `wait`, as soon as its status changes or the time is up.
+
+    A queued or running job comes with `Retry-After`, the seconds after which looking again makes sense.
+    """
+    if wait:
+        job = await following.changed(house, job, wait, request)
+    _advise(response, job)
+    return Job.of(job)
+
+
+@router.post(
+    "/{id}/cancel",
+    operation_id="cancel_job",
+    summary="Cancel a job",
+    status_code=202,
+    responses=responses(Kind.UNKNOWN_JOB, Kind.ALREADY_FINISHED),
+)
+def cancel_job(house: Here, job: Known, response: Response) -> Job:
+    """A queued job is cancelled at once; a running one is `cancelling` until its worker has stopped, within seconds.
+
+    Asking twice is asking once. What the job has computed so far is dropped.
+    """
+    try:
+        job = house.ledger.request_cancel(job.id)
+    except ledger.IllegalTransition as error:
+        raise ProblemError(
+            Kind.ALREADY_FINISHED,
+            str(error),
+            hint=f"GET /v1/jobs/{job.id} tells how it ended.",
+        ) from None
+    _advise(response, job)
+    return Job.of(job)
+
+
+@router.post(
+    "/{id}/retry",
+    operation_id="retry_job",
+    summary="Queue a failed or cancelled job again",
+    status_code=202,
+    responses=responses(Kind.UNKNOWN_JOB, Kind.NOT_RETRYABLE),
+)
+def retry_job(house: Here, job: Known, response: Response, after: BackgroundTasks) -> Job:
+    """A new attempt of the same job, which keeps its id, its events and whatever checkpoint is left."""
+    try:
+        job = house.ledger.retry(job.id)
+    except ledger.IllegalTransition as error:
+        raise ProblemError(
+            Kind.NOT_RETRYABLE, str(error), hint="A succeeded job has its result; an active one will have it."
+        ) from None
+    after.add_task(bell.ring, house.settings)
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    _advise(response, job)
+    return Job.of(job)
+
+
+def _advise(response: Response, job: ledger.Job) -> None:
+    """Tell pollers when to look again."""
+    if job.status == "queued":
+        response.headers["Retry-After"] = "5"
+    elif job.status not in ledger.ENDED:
+        eta = (job.progress or {}).get("eta_seconds") or 0
+        response.headers["Retry-After"] = str(int(min(max(eta / 20, 2), 30)))

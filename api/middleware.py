@@ -1,0 +1,121 @@
+"""Around every request: an id, a limit on the body, a log line, a measurement, and an answer whatever happens."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from typing import final
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.metrics import Metrics
+from api.problems import Kind, ProblemError, respond
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SAFE = ("GET", "HEAD", "OPTIONS")
+_METHODS = (*_SAFE, "POST", "PUT", "PATCH", "DELETE")
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",
+}
+
+_REPORT = "Try again; if it persists, tell the operator the request_id."
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+@final
+class Frame:
+    """The outermost layer of the application, in plain ASGI so that streams pass through it untouched."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, max_body_bytes: int) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        request_id = scope["request_id"] = _request_id(headers)
+        began, status = time.perf_counter(), 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                out = MutableHeaders(scope=message)
+                out["X-Request-Id"] = request_id
+                for name, value in _HEADERS.items():
+                    out.setdefault(name, value)
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                self._admit(scope, headers)
+                await self._app(scope, self._limited(receive), answer)
+            except ClientDisconnect:
+                status = status or 499
+            except ProblemError as problem:
+                await respond(Request(scope), problem)(scope, receive, answer)
+            except Exception:
+                log.exception("request failed", method=scope["method"], path=scope["path"])
+                if status:
+                    raise  # the response has begun: only breaking it off tells the client
+                fault = ProblemError(Kind.INTERNAL, "The request could not be finished.", hint=_REPORT)
+                await respond(Request(scope), fault)(scope, receive, answer)
+            finally:
+                self._account(scope, status, time.perf_counter() - began)
+
+    def _admit(self, scope: Scope, headers: Headers) -> None:
+        """Refuse, unread, what is too large or comes from another site's page."""
+        length = headers.get("content-length", "").lstrip("0")
+        if length.isdecimal() and (len(length) > 18 or int(length) > self._max_body_bytes):
+            raise self._too_large()
+        origin = headers.get("origin")
+        if origin and scope["method"] not in _SAFE and urlsplit(origin).netloc != headers.get("host"):
+            raise ProblemError(Kind.CROSS_ORIGIN, f"A page of {origin} may not change anything here.")
+
+    def _limited(self, receive: Receive) -> Receive:
+        """Count what arrives: a chunked body announces no length."""
+        arrived = 0
+
+        async def limited() -> Message:
+            nonlocal arrived
+            message = await receive()
+            arrived += len(message.get("body", b""))
+            if arrived > self._max_body_bytes:
+                raise self._too_large()
+            return message
+
+        return limited
+
+    def _too_large(self) -> ProblemError:
+        return ProblemError(
+            Kind.BODY_TOO_LARGE,
+            f"The body exceeds {self._max_body_bytes:,} bytes.",
+            hint="A job request is a few hundred bytes; datasets do not travel in it.",
+            headers={"Connection": "close"},
+        )
+
+    def _account(self, scope: Scope, status: int, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in _METHODS else "other"  # a label must not grow with its input
+        route = getattr(scope.get("route"), "path", "unmatched")
+        self._metrics.requests.labels(method, route, str(status)).inc()
+        self._metrics.seconds.labels(method, route).observe(seconds)
+        log.info("answered", method=scope["method"], path=scope["path"], status=status, seconds=round(seconds, 4))
+
+
+def _request_id(headers: Headers) -> str:
+    """The client's own id where it is a plain one, so that its log and ours can be joined; else a fresh one."""
+    given = headers.get("x-request-id", "")
+    return given if _ID.fullmatch(given) else f"req_{secrets.token_hex(8)}"

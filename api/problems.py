@@ -1,0 +1,182 @@
+"""Everything that can go wrong in a request, said once: RFC 9457 problem documents.
+
+A `Kind` is stable: its slug ends the document's `type`, a client may branch on it, and the page `/problems` explains
+it. What happened this time, and what to do about it, is in `detail`, `hint` and `errors`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+from fastapi import HTTPException, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.recipe import FieldError
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Kind(Enum):
+    """A sort of problem: HTTP status, title, and what it means wherever it appears."""
+
+    MALFORMED_BODY = 400, "The body is not JSON", "The request body could not be parsed as UTF-8 JSON."
+    INVALID_CURSOR = (
+        400,
+        "The cursor is not one of ours",
+        "`after` must be the unchanged `next` of the previous page of the same list with the same filters.",
+    )
+    CROSS_ORIGIN = (
+        403,
+        "Another site's page sent this",
+        "A browser says that a page of another origin sent this change; only the service's own pages may.",
+    )
+    NOT_FOUND = 404, "There is nothing here", "The path belongs to no operation and no page."
+    UNKNOWN_JOB = 404, "There is no such job", "No job has this id."
+    UNKNOWN_DATASET = 404, "There is no such dataset", "The catalogue holds no dataset of this name."
+    INVALID_DATASET = 409, "The dataset cannot be used", "Its bundle is there but broken; `detail` says how to mend it."
+    UNKNOWN_METHOD = 404, "There is no such method", "The catalogue holds no method of this name."
+    UNKNOWN_FILE = 404, "The job has no such file", "The artifact of this job holds no file of this name."
+    METHOD_NOT_ALLOWED = (
+        405,
+        "This path does not answer that method",
+        "The path exists; the header `Allow` lists the methods that it answers.",
+    )
+    NOT_SUCCEEDED = 409, "The job has no result", "Files exist once a job has succeeded, and only then."
+    ALREADY_FINISHED = 409, "The job is over", "A job that has succeeded or failed cannot be cancelled."
+    NOT_RETRYABLE = 409, "The job cannot be retried", "Only a failed or cancelled job can be queued again."
+    BODY_TOO_LARGE = 413, "The body is too large", "The request body exceeds STILLHOUSE_MAX_BODY_BYTES."
+    UNSUPPORTED_MEDIA_TYPE = (
+        415,
+        "The body must be JSON",
+        "The header `Content-Type` must be `application/json`.",
+    )
+    RANGE_NOT_SATISFIABLE = (
+        416,
+        "The range lies outside the file",
+        "`Content-Range` tells the file's length in bytes.",
+    )
+    INVALID_REQUEST = (
+        422,
+        "The request is not valid",
+        "`errors` names every field at fault, what is wrong with it, and what to do.",
+    )
+    IDEMPOTENCY_CONFLICT = (
+        422,
+        "The idempotency key belongs to another request",
+        "The same `Idempotency-Key` was sent with a different body within the last 24 hours.",
+    )
+    INTERNAL = (
+        500,
+        "Something broke on our side",
+        "The service has a fault. Its log holds the details under the `request_id`.",
+    )
+    NOT_READY = 503, "The service is not ready", "Something the service needs does not answer; try again."
+
+    def __init__(self, status: int, title: str, meaning: str) -> None:
+        self.status = status
+        self.title = title
+        self.meaning = meaning
+
+    @property
+    def slug(self) -> str:
+        """The kind's name in documents: `unknown-job`."""
+        return self.name.lower().replace("_", "-")
+
+    @property
+    def uri(self) -> str:
+        """The `type` of a document of this kind: its paragraph on the page of problems."""
+        return f"/problems#{self.slug}"
+
+
+class FieldProblem(BaseModel):
+    """One field at fault."""
+
+    field: str = Field(description="Path of the field, as in `overrides.objective.syn_steps`.")
+    message: str = Field(description="What is wrong with it.")
+    fix: str = Field(description="What to do about it.")
+
+
+class Problem(BaseModel):
+    """An RFC 9457 problem document: the body of every error."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="The kind of problem, stable; the page it points to explains the kind.")
+    title: str = Field(description="The kind in a few words.")
+    status: int = Field(description="The HTTP status, repeated.")
+    detail: str = Field(description="What happened this time.")
+    instance: str = Field(description="The path of the request.")
+    request_id: str = Field(description="The response's `X-Request-Id`; the service's log knows it.")
+    hint: str | None = Field(default=None, description="What to do about it, where there is something to do.")
+    errors: list[FieldProblem] | None = Field(default=None, description="Every field at fault.")
+
+
+class ProblemError(HTTPException):
+    """Raise it anywhere in a request to answer with a problem document."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        detail: str,
+        *,
+        hint: str | None = None,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+        **extensions: Any,
+    ) -> None:
+        super().__init__(kind.status, detail, dict(headers or {}))
+        self.kind = kind
+        self.hint = hint
+        self.errors = tuple(errors)
+        self.extensions = extensions
+
+
+def invalid(errors: Sequence[FieldError]) -> ProblemError:
+    """The 422 that names every field at fault."""
+    detail = "; ".join(f"{error.field}: {error.message}" for error in errors)
+    return ProblemError(Kind.INVALID_REQUEST, detail, errors=errors)
+
+
+def respond(request: Request, problem: ProblemError) -> Response:
+    """The problem as a response to this request."""
+    document = Problem(
+        type=problem.kind.uri,
+        title=problem.kind.title,
+        status=problem.kind.status,
+        detail=str(problem.detail),
+        instance=request.scope.get("raw_path", b"/").decode("latin-1").partition("?")[0],
+        request_id=request.scope.get("request_id", ""),
+        hint=problem.hint,
+        errors=[FieldProblem(field=e.field, message=e.message, fix=e.fix) for e in problem.errors] or None,
+        **problem.extensions,
+    )
+    # Escaped to ASCII: a document may quote half a surrogate pair, which UTF-8 cannot spell.
+    text = json.dumps(document.model_dump(exclude_none=True))
+    return Response(text, problem.kind.status, headers=problem.headers, media_type=MEDIA_TYPE)
+
+
+def responses(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI entries of the problems an operation can answer with: an entry a status, an example a kind."""
+    entries: dict[int | str, dict[str, Any]] = {}
+    for kind in kinds:
+        schema = {"$ref": "#/components/schemas/Problem"}
+        entry = entries.setdefault(
+            kind.status, {"description": kind.title, "content": {MEDIA_TYPE: {"schema": schema, "examples": {}}}}
+        )
+        if kind.title not in entry["description"]:
+            entry["description"] += f", or: {kind.title[0].lower()}{kind.title[1:]}"
+        entry["content"][MEDIA_TYPE]["examples"][kind.slug] = {
+            "summary": kind.title,
+            "value": {
+                "type": kind.uri,
+                "title": kind.title,
+                "status": kind.status,
+                "detail": kind.meaning,
+                "instance": "/v1/jobs",
+                "request_id": "req_7k3q9w0c5x2v",
+            },
+        }
+    return entries

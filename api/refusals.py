@@ -1,0 +1,120 @@
+"""Exceptions that reach the edge of the application, translated into problem documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from api.problems import Kind, ProblemError, invalid, respond
+from core.overrides import nearest
+from core.recipe import FieldError
+from core.request import JobRequest
+
+_FIXES = {
+    "missing": "Add it.",
+    "int_type": "Use an integer, without quotes.",
+    "int_parsing": "Use an integer.",
+    "int_from_float": "Use an integer.",
+    "int_parsing_size": "Use a smaller integer.",
+    "string_type": "Use a string, in quotes.",
+    "dict_type": "Use an object: {...}.",
+    "model_attributes_type": "Send a JSON object: {...}.",
+    "float_parsing": "Use a number.",
+    "finite_number": "Use a finite number.",
+}
+_BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_LENGTHS = {"min_length": "at least", "max_length": "at most"}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every exception an operation may end with as a problem document (the middleware answers the rest)."""
+    app.add_exception_handler(ProblemError, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+
+
+def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)
+    return respond(request, error)
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    details = error.errors()
+    if details and details[0]["type"] == "json_invalid":
+        return respond(request, _malformed(details[0], error.body))
+    return respond(request, invalid([_explain(detail) for detail in details]))
+
+
+def _http(request: Request, error: Exception) -> Response:
+    """What the framework itself refuses: a path, a method, a body it cannot read."""
+    assert isinstance(error, HTTPException)
+    path, method = request.url.path, request.method
+    match error.status_code:
+        case 404:
+            hint = "GET /docs lists every operation."
+            return respond(request, ProblemError(Kind.NOT_FOUND, f"Nothing is at {path}.", hint=hint))
+        case 405:
+            allow = ", ".join(_methods(request))
+            problem = ProblemError(
+                Kind.METHOD_NOT_ALLOWED,
+                f"{path} does not answer {method}.",
+                hint=f"It answers {allow}.",
+                headers={"Allow": allow},
+            )
+            return respond(request, problem)
+        case 400:
+            detail = "The body cannot be read as UTF-8 JSON, or holds a number or a nesting beyond any use."
+            return respond(request, ProblemError(Kind.MALFORMED_BODY, detail, hint="Send a small JSON object."))
+    raise error
+
+
+def _malformed(detail: Mapping[str, Any], body: object) -> ProblemError:
+    at = detail["loc"][-1]
+    text = body if isinstance(body, str) else ""
+    line, column = text.count("\n", 0, at) + 1, at - (text.rfind("\n", 0, at) + 1) + 1
+    message = f"{detail['ctx']['error']} at line {line}, column {column}."
+    return ProblemError(
+        Kind.MALFORMED_BODY,
+        message,
+        errors=[FieldError("body", message, "Put keys and strings in double quotes, and no comma before a bracket.")],
+    )
+
+
+def _explain(detail: Mapping[str, Any]) -> FieldError:
+    """One of pydantic's errors as the field, the fault and the fix."""
+    place, *path = detail["loc"]
+    field = ".".join(str(step) for step in path) or str(place)
+    if detail["type"] == "missing":
+        return FieldError(field, f"The {place} lacks '{field}'." if path else "There is no body.", "Add it.")
+    if detail["type"] == "extra_forbidden":
+        return FieldError(field, f"There is no field '{field}'.", nearest(field, JobRequest.model_fields))
+    return FieldError(field, f"{detail['msg']}.", _fix(detail["type"], detail.get("ctx", {})))
+
+
+def _fix(kind: str, context: Mapping[str, Any]) -> str:
+    for bound, words in _BOUNDS.items():
+        if bound in context:
+            return f"Use a value of {words} {context[bound]}."
+    for bound, words in _LENGTHS.items():
+        if bound in context:
+            return f"Use {words} {context[bound]} characters or entries."
+    if "expected" in context:
+        return f"Use {context['expected']}."
+    return _FIXES.get(kind, "GET /docs describes the field.")
+
+
+def _methods(request: Request) -> Sequence[str]:
+    """The methods that the path answers, over all routes: the framework names those of the first match only."""
+    return [method for method in _METHODS if _answers(request, method)]
+
+
+def _answers(request: Request, method: str) -> bool:
+    scope = {**request.scope, "method": method}
+    return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)

@@ -1,0 +1,244 @@
+"""What clients read: the job object and its relatives, as JSON. Absent values are null, never missing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, Self
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.pagination import Page
+from core import ledger
+
+Status = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
+"""`queued -> running -> succeeded | failed | cancelled`, with `cancelling` between running and cancelled."""
+
+
+class Shown(BaseModel):
+    """Frozen data on its way out."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class PhaseProgress(Shown):
+    """How far one phase is."""
+
+    done: float | None = Field(default=None, description="In the phase's own unit: experts, outer steps, networks.")
+    total: float | None = None
+    seconds: float | None = Field(default=None, description="Seconds the phase has taken so far.")
+
+
+class Progress(Shown):
+    """How far the current attempt is."""
+
+    phase: str | None = None
+    done: float | None = None
+    total: float | None = None
+    eta_seconds: float | None = Field(default=None, description="Seconds until it is over, as far as one can tell.")
+    phases: dict[str, PhaseProgress] = Field(default={}, description="Every phase that has begun, in order.")
+
+
+class JobError(Shown):
+    """Why a job failed."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    code: str = Field(description="Stable; more codes may come.", examples=["dataset_unavailable"])
+    type: str | None = Field(default=None, description="The exception's name, for whoever reads the code.")
+    message: str
+    phase: str | None = Field(default=None, description="The phase it happened in.")
+    hint: str | None = Field(default=None, description="What to do about it.")
+
+
+class Links(Shown):
+    """Where to go from here; null where there is nothing (yet)."""
+
+    model_config = ConfigDict(frozen=True, serialize_by_alias=True)
+
+    itself: str = Field(alias="self")
+    html: str
+    events: str
+    cancel: str | None
+    retry: str | None
+    files: str | None
+    archive: str | None
+    preview: str | None
+    report: str | None
+
+    @classmethod
+    def of(cls, job: ledger.Job) -> Self:
+        """The links that work for a job in this status."""
+        base = f"/v1/jobs/{job.id}"
+        done = job.status == "succeeded"
+        return cls(
+            self=base,
+            html=f"/jobs/{job.id}",
+            events=f"{base}/events",
+            cancel=f"{base}/cancel" if job.status in ("queued", "running", "cancelling") else None,
+            retry=f"{base}/retry" if job.status in ("failed", "cancelled") else None,
+            files=f"{base}/files" if done else None,
+            archive=f"{base}/archive.zip" if done else None,
+            preview=f"{base}/preview.png" if done else None,
+            report=f"{base}/report" if done else None,
+        )
+
+
+class Job(Shown):
+    """A distillation job."""
+
+    object: Literal["job"] = "job"
+    id: str = Field(description="Opaque; later jobs sort after earlier ones.")
+    status: Status
+    phase: str | None = Field(
+        description="Inside `running`: preparing, training_experts, distilling, relabelling, evaluating, publishing."
+    )
+    dataset: str
+    method: str
+    ipc: int = Field(description="Images per class.")
+    seed: int
+    cached: bool = Field(description="Whether this answer to a submission is the finished job of an equal request.")
+    queue_position: int | None = Field(description="While queued: 1 is next.")
+    progress: Progress | None
+    metrics: dict[str, Any] | None = Field(description="What the result is worth, once it is known.")
+    error: JobError | None
+    attempt: int = Field(description="Times a worker has started this job.")
+    losses: int = Field(description="Attempts that ended with the worker, not the work.")
+    max_attempts: int
+    worker: str | None = Field(description="Who has it now.")
+    request: dict[str, Any] = Field(description="What was asked for.")
+    recipe: dict[str, Any] = Field(description="What that means, completely.")
+    fingerprint: str | None = Field(description="Equal requests on equal data have equal fingerprints.")
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    cancel_requested_at: datetime | None
+    updated_at: datetime
+    links: Links
+
+    @classmethod
+    def of(cls, job: ledger.Job, *, cached: bool = False) -> Self:
+        """The job as the ledger has it."""
+        return cls.model_validate(
+            {
+                **{name: value for name, value in vars(job).items() if name in cls.model_fields},
+                "worker": job.worker_id,
+                "progress": {"phase": job.phase, **job.progress} if job.progress else None,
+                "cached": cached,
+                "links": Links.of(job),
+            }
+        )
+
+
+class JobPage(Page[Job]):
+    """Jobs, newest first."""
+
+
+class Event(Shown):
+    """One line of a job's history."""
+
+    seq: int = Field(description="Counts from 1 within the job, without a gap.")
+    type: str = Field(examples=["job.created", "job.started", "progress", "metric", "job.succeeded"])
+    at: datetime
+    data: dict[str, Any]
+
+
+class EventPage(Shown):
+    """A job's history, oldest first."""
+
+    items: list[Event]
+    next: int | None = Field(description="Send it as `after` to read on; null when this is all there is so far.")
+
+
+class File(Shown):
+    """One file of an artifact."""
+
+    name: str = Field(examples=["data/train-00000-of-00001.parquet"])
+    bytes: int
+    sha256: str = Field(description="Hexadecimal; the ETag of the file.")
+    media_type: str
+    url: str
+
+    @classmethod
+    def of(cls, job_id: str, file: ledger.File) -> Self:
+        """The file as the ledger has it."""
+        url = f"/v1/jobs/{job_id}/files/{quote(file.name)}"
+        return cls(name=file.name, bytes=file.bytes, sha256=file.sha256, media_type=file.media_type, url=url)
+
+
+class FilePage(Page[File]):
+    """The files of an artifact, by name."""
+
+
+class Dataset(Shown):
+    """A dataset that can be distilled."""
+
+    name: str
+    title: str
+    shape: tuple[int, int, int] = Field(description="Channels, height, width.")
+    classes: int
+    class_names: list[str]
+    train_count: int = Field(description="Training images, the validation split included.")
+    test_count: int
+    smallest_class: int = Field(description="Images of the rarest class that distillation may use; bounds `ipc`.")
+    digest: str | None = Field(description="Hash of all pixels and labels; null when not on disk.")
+    licence: str
+    citation: str
+    on_disk: bool
+    source: Literal["embedded", "torchvision", "bundle"]
+    where: str = Field(description="Where it is, or which file to put where.")
+
+
+class DatasetPage(Page[Dataset]):
+    """Datasets, by name."""
+
+
+class Preset(Shown):
+    """A setting with published (or measured) values of its own."""
+
+    dataset: str
+    ipc: int
+    recipe: dict[str, Any] = Field(description="The complete recipe there.")
+
+
+class MethodSummary(Shown):
+    """A way to distil, in short."""
+
+    name: str
+    family: str
+    title: str
+    summary: str
+    equation: str
+    citation: str
+    published: str = Field(description="The numbers of the paper.")
+    use: str = Field(description="When to use it.")
+    avoid: str = Field(description="When not to.")
+    url: str
+
+
+class MethodPage(Page[MethodSummary]):
+    """Methods, by name."""
+
+
+class Method(MethodSummary):
+    """A way to distil, with its recipes and what may be changed about them."""
+
+    recipe: dict[str, Any] = Field(description="The complete recipe for the `dataset` and `ipc` of the query.")
+    presets: list[Preset] = Field(description="Where published (or measured) settings replace the defaults.")
+    overrides: dict[str, Any] = Field(description="JSON Schema of a recipe; the paths of `overrides` lead into it.")
+
+
+class Health(Shown):
+    """The process is alive."""
+
+    status: Literal["alive"] = "alive"
+    version: str
+
+
+class Readiness(Shown):
+    """The service can take work."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    ready: bool
+    checks: dict[str, Any] = Field(description="What was looked at, and what was found.")

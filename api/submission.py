@@ -1,0 +1,74 @@
+"""From what a client asks for to what the ledger stores: names looked up, recipe resolved, fingerprint taken."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, final
+
+from api.problems import invalid
+from core import methods
+from core.data import Catalogue, DatasetFacts, DatasetInvalid, UnknownDataset
+from core.recipe import FieldError, Recipe, RecipeError
+from core.request import JobRequest, canonical_json, fingerprint, resolve
+
+
+@final
+@dataclass(frozen=True)
+class Prepared:
+    """A request that makes sense."""
+
+    request: dict[str, Any]
+    recipe: dict[str, Any]
+    fingerprint: str | None
+    """None while the dataset is not on disk: then nobody knows yet what would be distilled."""
+    body_hash: str
+
+
+def prepare(request: JobRequest, catalogue: Catalogue) -> Prepared:
+    """Everything the ledger is to know about a request.
+
+    Raises:
+        ProblemError: INVALID_REQUEST, naming every field at fault and its fix.
+    """
+    asked = request.model_dump(mode="json")
+    recipe, facts = resolved(request, catalogue)
+    return Prepared(
+        asked,
+        recipe.model_dump(mode="json"),
+        fingerprint(request, recipe, facts.digest) if facts.digest else None,
+        hashlib.sha256(_canonical(asked)).hexdigest(),
+    )
+
+
+def resolved(request: JobRequest, catalogue: Catalogue) -> tuple[Recipe, DatasetFacts]:
+    """The request's recipe and the facts of its dataset.
+
+    Raises:
+        ProblemError: INVALID_REQUEST, naming every field at fault and its fix.
+    """
+    errors, facts = [], None
+    try:
+        facts = catalogue.facts(request.dataset)
+    except (UnknownDataset, DatasetInvalid) as error:
+        errors.append(FieldError("dataset", f"{error}.", "GET /v1/datasets lists the names that can be used."))
+    try:
+        methods.method(request.method)
+    except methods.UnknownMethod as error:
+        errors.append(FieldError("method", str(error), "GET /v1/methods lists the names."))
+    if errors or facts is None:
+        raise invalid(errors)
+    try:
+        return resolve(request, facts), facts
+    except RecipeError as error:
+        raise invalid(error.errors) from None
+
+
+def _canonical(asked: dict[str, Any]) -> bytes:
+    try:
+        return canonical_json(asked).encode()
+    except ValueError:
+        error = FieldError(
+            "overrides", "It holds NaN, infinity or half a surrogate pair.", "Use finite numbers and plain text."
+        )
+        raise invalid([error]) from None
