@@ -19,6 +19,7 @@ _LICENCES = {
     "CC0 1.0": "cc0-1.0",
     "Apache-2.0": "apache-2.0",
     "MIT": "mit",
+    "none stated by the authors": "unknown",
     "unknown": "unknown",
 }
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
@@ -61,7 +62,7 @@ def _front_matter(result: Distilled, picture_bytes: int, parquet_bytes: int) -> 
     licence = _LICENCES.get(facts.licence, "other")
     lines = ["---", f"pretty_name: {_quoted(f'{facts.title}, distilled')}", f"license: {licence}"]
     if licence == "other":
-        lines.append(f"license_name: {_quoted(facts.licence)}")
+        lines.append(f"license_name: {_slug(facts.licence)}")
     lines += [
         "task_categories:",
         "- image-classification",
@@ -186,6 +187,10 @@ def _words(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {item}" for key, item in value.items())
     return re.sub(r"\s+", " ", str(value))
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-") or "other"
 
 
 def _quoted(text: str) -> str:

@@ -24,7 +24,7 @@ def how_to_load(result: Distilled) -> str:
         pytorch.append('step_size = synthetic["step_size"].item()')
     kind = "probabilities" if targets == "soft_labels" else "class numbers"
     rate = (
-        "`step_size` is the learning rate of plain SGD that was learned together with the images."
+        "`step_size` is the learning rate that was learned together with the images."
         if learned
         else "No learning rate was learned; the evaluation used the one in the recipe."
     )

@@ -38,7 +38,8 @@ class Store:
 
     def __init__(self, url: str) -> None:
         try:
-            filesystem, root = url_to_fs(url)
+            # Listings are not cached: another process may have put an object since.
+            filesystem, root = url_to_fs(url, use_listings_cache=False)
         except ImportError as fault:
             raise StoreUnavailable(
                 f"the store {url!r} needs a package that is not installed ({fault}); for s3:// addresses: "
