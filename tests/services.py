@@ -33,6 +33,15 @@ kill -s "$signal" "$server"; wait "$server"
 rm -rf "$folder"
 """
 
+_DELETE_ALL = """
+SET session_replication_role = replica;  -- no foreign keys for now
+DO $$ DECLARE name text; BEGIN
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
+        EXECUTE format('DELETE FROM %I', name);
+    END LOOP;
+END $$
+"""
+
 
 @dataclass(frozen=True)
 class Postgres:
@@ -45,22 +54,23 @@ class Postgres:
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
 
     def create(self, template: str = "template0") -> str:
-        """Make a database from a template and return its name; some 30 ms."""
+        """Copy a database and return the copy's name; up to a second on a busy disk."""
         name = f"test_{uuid.uuid4().hex}"
-        self._run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        with self.session() as connection:
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
         return name
 
-    def drop(self, name: str) -> None:
-        """Remove a database, ending the connections to it."""
-        self._run(f'DROP DATABASE "{name}" WITH (FORCE)')
+    def empty(self, name: str) -> None:
+        """End the connections to a database and delete every row but the schema's version; some 20 ms."""
+        with self.session() as connection:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        with self.session(name) as connection:
+            connection.execute(_DELETE_ALL)
 
-    def _run(self, statement: str) -> None:
-        with psycopg.connect(self._conninfo, autocommit=True) as connection:
-            connection.execute(statement.encode())
-
-    @property
-    def _conninfo(self) -> str:
-        return f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres"
+    def session(self, database: str = "postgres") -> psycopg.Connection:
+        """A connection of the superuser's, committing each statement."""
+        conninfo = f"host=127.0.0.1 port={self.port} user=postgres dbname={database} connect_timeout=5"
+        return psycopg.connect(conninfo, autocommit=True)
 
 
 @contextmanager
@@ -82,7 +92,7 @@ def postgres_server() -> Iterator[Postgres]:
     command = [initdb.with_name("postgres"), "-D", data, "-p", port, *options]
     with _lifeline("INT", folder, command, user) as server:
         postgres = Postgres(port)
-        _wait_for(lambda: psycopg.connect(postgres._conninfo, connect_timeout=2).close(), server, folder)
+        _wait_for(lambda: postgres.session().close(), server, folder)
         yield postgres
 
 

@@ -49,7 +49,6 @@ def heartbeat(session: Session, claim: Claim, ttl: float) -> Beat:
         return Beat(held=False, cancel_requested=False)
     now = clock.now(session)
     row.lease_expires_at = now + timedelta(seconds=ttl)
-    session.flush()
     session.execute(update(WorkerRow).where(WorkerRow.worker_id == row.worker_id).values(last_seen=now))
     return Beat(held=True, cancel_requested=row.status is Status.CANCELLING)
 

@@ -96,8 +96,11 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A transaction that writes: all of it is kept when the block ends, nothing when it raises."""
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+        """A transaction that writes: all of it is kept when the block ends, nothing when it raises.
+
+        A changed row is written at `flush` or at the end, whole: a query in between would write it half changed.
+        """
+        with Session(self.engine, expire_on_commit=False, autoflush=False) as session, session.begin():
             session.connection(execution_options=_WRITES)  # begin now: the clock is read after the lock is taken
             yield session
 

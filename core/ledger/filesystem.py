@@ -7,9 +7,7 @@ from pathlib import Path
 
 MOUNTS = Path("/proc/self/mountinfo")
 
-_SHARED = re.compile(
-    r"nfs|nfs4|cifs|smb\w*|ncpfs|afs|ceph|lustre|gpfs|glusterfs|fuse\.(sshfs|glusterfs|cephfs?|s3fs)"
-)
+_SHARED = re.compile(r"nfs|nfs4|cifs|smb\w*|ncpfs|afs|ceph|lustre|gpfs|glusterfs|fuse\.(sshfs|glusterfs|cephfs?|s3fs)")
 
 
 def check_local(file: Path, mounts: str | None = None) -> None:
