@@ -94,7 +94,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 def _die_with_parent() -> None:
-    while sys.stdin.buffer.read(1):
+    while os.read(0, 1):  # not sys.stdin: a thread that waits in its buffer's lock aborts the interpreter's shutdown
         pass
     os._exit(1)
 
