@@ -47,8 +47,10 @@ class Problem(ClientError):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        head = f"{self.title}: {self.detail}" if self.detail and self.detail != self.title else self.title
-        return "\n".join([head, *(f"  {error}" for error in self.errors)])
+        hint = self.document.get("hint")
+        if self.errors:  # `detail` is these lines in a row
+            return "\n".join([self.title, *(f"  {error}" for error in self.errors)])
+        return f"{self.title}: {self.detail}" + (f"\n  {hint}" if hint else "")
 
 
 def _exit_code(status: int) -> int:

@@ -124,7 +124,8 @@ def _migrate(environment: Mapping[str, str]) -> None:
 
 
 def _start(part: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(python(part), env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
+    # Standard output is for data: what a part says goes to standard error.
+    return subprocess.Popen(python(part), env=environment, stdin=subprocess.DEVNULL, stdout=2, start_new_session=True)
 
 
 def _becomes_ready(address: Address, children: Mapping[str, subprocess.Popen[bytes]], signals: Signals) -> bool:
