@@ -27,7 +27,7 @@ from core.engine.objectives import distribution, trajectory
 from core.engine.real import prepare
 from core.recipe import Distribution, Nothing, Trajectory
 from core.request import ENGINE_VERSION, check
-from worker.bench import Bench, Job, device
+from worker.bench import Bench, Job, device, use_threads
 from worker.cache import Cache
 from worker.channel import Channel
 from worker.package import distilled
@@ -60,8 +60,8 @@ def run(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[], boo
             "gap_closed": artifact.report["gap_closed"],
             "seconds": round(sum(channel.seconds.values()), 3),
             "results": {
-                row["name"]: {field: row[field] for field in ("accuracy_mean", "accuracy_std", "n_seeds")}
-                for row in rows
+                line["name"]: {field: line[field] for field in ("accuracy_mean", "accuracy_std", "n_seeds")}
+                for line in lines
             },
         }
     finally:
@@ -72,6 +72,7 @@ def run(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[], boo
 def _prepare(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[], bool]) -> Bench:
     channel.enter("preparing", 2)
     dataset = Catalogue(job.data_dir).load(job.request.dataset)
+    use_threads(dataset.facts.shape)
     # At submission the dataset may not have been here, or another one of this name.
     check(job.recipe, job.request, dataset.facts)
     channel.progress(1, 2)
