@@ -222,7 +222,7 @@ def list_jobs(
     if as_json:
         data([job.raw for job in jobs])
     else:
-        rows = [(j.id, j.status, j.dataset, j.method, j.ipc, j.created_at) for j in jobs]
+        rows = [(j.id, j.status, j.dataset, j.method, j.ipc, (j.created_at or "")[:16]) for j in jobs]
         table(("JOB", "STATUS", "DATASET", "METHOD", "IPC", "CREATED"), rows)
 
 

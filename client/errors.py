@@ -75,8 +75,8 @@ class JobFailed(ClientError):
         self.job_id = job_id
         self.error = dict(error)
         message = f"Job {job_id} failed ({error.get('code', 'internal')}): {error.get('message', 'no message')}"
-        hint = error.get("hint")
-        super().__init__(f"{message}\n  {hint}" if hint else message)
+        lines = [message, error.get("hint"), f"Its history: stillhouse events {job_id}"]
+        super().__init__("\n  ".join(filter(None, lines)))
 
 
 class JobCancelled(ClientError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
@@ -33,13 +34,13 @@ def data(value: object) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table for people and `grep`: on a pipe no cell is ever cut."""
-    console = Console(highlight=False)
+    piped = not sys.stdout.isatty()
     grid = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
-        grid.add_column(column, no_wrap=not console.is_terminal, overflow="fold")
+        grid.add_column(column, no_wrap=piped, overflow="fold")
     for row in rows:
         grid.add_row(*("" if cell is None else str(cell) for cell in row))
-    console.print(grid, width=None if console.is_terminal else 10_000)
+    Console(highlight=False, width=10_000 if piped else None).print(grid)
 
 
 def wants_json(context: typer.Context, value: bool) -> bool:

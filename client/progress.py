@@ -87,7 +87,7 @@ class Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._said = ""
+        self._stage = self._said = ""
         self._at = 0.0
 
     def __enter__(self) -> Self:
@@ -100,14 +100,17 @@ class Lines:
 
     def __call__(self, job: Job) -> None:
         """Show the job as it is, if there is something to say."""
-        stage = job.status if job.ended or not job.phase else job.phase
-        if stage == self._said and time.monotonic() - self._at < _QUIET_SECONDS:
+        stage = job.phase if job.phase and not job.ended else job.status
+        if stage == self._stage and time.monotonic() - self._at < _QUIET_SECONDS:
             return
-        self._said, self._at = stage, time.monotonic()
-        phase = job.phases.get(job.phase or "")
-        share = f"  {100 * phase.done / phase.total:3.0f} %" if phase and phase.total and not job.ended else ""
+        phase = job.phases.get(stage)
+        share = f"  {100 * phase.done / phase.total:3.0f} %" if phase and phase.total else ""
         note = "" if job.ended else _left(job) or _place(job)
-        self._console.print(f"{stage.replace('_', ' '):<17}{share}  {note}".rstrip(), highlight=False)
+        line = f"{stage.replace('_', ' '):<17}{share}  {note}".rstrip()
+        self._stage, self._at = stage, time.monotonic()
+        if line != self._said:
+            self._said = line
+            self._console.print(line, highlight=False)
 
 
 def _left(job: Job) -> str:
