@@ -1,0 +1,114 @@
+"""The migrations make the tables that the models describe, on both databases, and can be undone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from core.ledger import Ledger, schema
+from core.ledger.models import Base
+from tests.ledger.orders import queued
+
+SCRIPTS = ScriptDirectory.from_config(schema.configuration())
+REVISIONS = [script.revision for script in SCRIPTS.walk_revisions()]
+
+SQLITE_SCHEMA = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%' AND name NOT LIKE 'sqlite_%'"
+POSTGRES_SCHEMA = """
+SELECT indexname AS name, indexdef AS sql FROM pg_indexes WHERE schemaname = 'public'
+UNION SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+"""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    """A ledger without tables."""
+    sqlite = f"sqlite:///{tmp_path / 'bare.db'}"
+    ledger = Ledger(sqlite if request.param == "sqlite" else request.getfixturevalue("bare_postgres_url"))
+    yield ledger
+    ledger.close()
+
+
+def test_there_is_one_line_of_migrations() -> None:
+    assert SCRIPTS.get_heads() == [schema.head()]
+    assert len(SCRIPTS.get_bases()) == 1
+
+
+def test_a_bare_database_becomes_ready(bare: Ledger) -> None:
+    assert bare.ready()["ready"] is False
+    bare.migrate()
+    assert bare.ready() == {
+        "ready": True,
+        "database": bare.database.url.get_backend_name(),
+        "schema": schema.head(),
+        "detail": None,
+    }
+    queued(bare)
+    bare.migrate()
+    assert bare.counts()["queued"] == 1
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_each_step_can_be_undone_and_done_again(bare: Ledger, revision: str) -> None:
+    schema.upgrade(bare.database, revision)
+    before = _definitions(bare)
+    schema.downgrade(bare.database, "-1")
+    schema.upgrade(bare.database, revision)
+    assert _definitions(bare) == before
+
+
+def test_all_can_be_undone(bare: Ledger) -> None:
+    bare.migrate()
+    schema.downgrade(bare.database, "base")
+    assert set(inspect(bare.database.engine).get_table_names()) == {"alembic_version"}
+    assert bare.ready()["ready"] is False
+
+
+def test_the_migrated_tables_are_the_models_tables(bare: Ledger) -> None:
+    bare.migrate()
+    with bare.database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_constraints_and_indexes_are_the_models_too(bare: Ledger) -> None:
+    """What `compare_metadata` does not see: checks, and the conditions of partial indexes."""
+    bare.migrate()
+    migrated = _definitions(bare)
+    schema.downgrade(bare.database, "base")
+    Base.metadata.create_all(bare.database.engine)
+    assert _definitions(bare) == migrated
+
+
+def test_a_failed_migration_leaves_the_database_as_it_was(bare: Ledger) -> None:
+    with bare.database.write() as session:
+        session.execute(text("CREATE TABLE workers (id INTEGER)"))  # the last table the first migration makes
+    with pytest.raises(Exception, match=r"workers.*already exists"):
+        bare.migrate()
+    assert set(inspect(bare.database.engine).get_table_names()) == {"workers"}
+
+
+def test_the_command_line_of_alembic_works_from_anywhere(tmp_path: Path) -> None:
+    environment = {**os.environ, "STILLHOUSE_DATABASE_URL": f"sqlite:///{tmp_path / 'ledger.db'}"}
+    environment["PYTHONPATH"] = str(schema.MIGRATIONS.parent)
+    command = [sys.executable, "-m", "alembic", "-c", str(schema.MIGRATIONS / "alembic.ini"), "upgrade", "head"]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=60)
+    ledger = Ledger(environment["STILLHOUSE_DATABASE_URL"])
+    assert ledger.ready()["ready"]
+    ledger.close()
+
+
+def _definitions(ledger: Ledger) -> dict[str, str]:
+    """Every table (SQLite), constraint and index as the database itself spells it, columns in any order."""
+    sqlite = ledger.database.url.get_backend_name() == "sqlite"
+    with ledger.database.read() as session:
+        rows = session.execute(text(SQLITE_SCHEMA if sqlite else POSTGRES_SCHEMA)).all()
+    return {row.name: "\n".join(sorted(line.strip(", \t") for line in (row.sql or "").splitlines())) for row in rows}
