@@ -43,7 +43,8 @@ def write_tensors(path: Path, result: Distilled) -> None:
         "request": result.request,
         "transform": transform,
     }
-    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    # Not ascontiguousarray, which makes a vector of a scalar.
+    whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     save_file(whole, path, metadata={"stillhouse": canonical_json(about)})
 
 
