@@ -4,7 +4,7 @@ from core.artifacts.archive import zip_bytes, zip_stream
 from core.artifacts.build import build
 from core.artifacts.distilled import Distilled
 from core.artifacts.manifest import FileEntry, Manifest, inventory, verify
-from core.artifacts.store import MissingObject, Store, StoreUnavailable
+from core.artifacts.store import MissingObject, Store, StoreUnavailable, StoreUnreachable
 
 __all__ = [
     "Distilled",
@@ -13,6 +13,7 @@ __all__ = [
     "MissingObject",
     "Store",
     "StoreUnavailable",
+    "StoreUnreachable",
     "build",
     "inventory",
     "verify",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import secrets
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, cast, final
 
 import fsspec
 from fsspec.core import url_to_fs
+from fsspec.utils import get_protocol
 
 from core.artifacts.load import sha256 as sha256_of
 
@@ -25,6 +28,11 @@ class StoreUnavailable(ValueError):
 
 
 @final
+class StoreUnreachable(OSError):
+    """The store's server did not answer as it should; trying again later may help."""
+
+
+@final
 class MissingObject(LookupError):
     """The store holds no object with this SHA-256."""
 
@@ -33,67 +41,49 @@ class MissingObject(LookupError):
 class Store:
     """Files by their SHA-256, at `<url>/sha256/ab/<hex>`; equal content is kept once and never changes.
 
-    An object is written under a temporary name and moved, so a reader finds it whole or not at all.
+    An object is written under a temporary name and moved, so a reader finds it whole or not at all. Every method
+    raises OSError (StoreUnreachable, where the trouble is not the operating system's) if the store fails.
     """
 
     def __init__(self, url: str) -> None:
-        try:
-            # Listings are not cached: another process may have put an object since.
-            filesystem, root = url_to_fs(url, use_listings_cache=False)
-        except ImportError as fault:
-            raise StoreUnavailable(
-                f"the store {url!r} needs a package that is not installed ({fault}); for s3:// addresses: "
-                "pip install 'stillhouse[s3]'"
-            ) from fault
-        except ValueError as fault:
-            raise StoreUnavailable(
-                f"the store {url!r} is not an address that can be opened ({fault}); use file:///folder or "
-                "s3://bucket/prefix"
-            ) from fault
-        self._files: fsspec.AbstractFileSystem = filesystem
-        self._root = root.rstrip("/")
+        self._files, self._root = _filesystem(url)
 
     def put(self, path: Path) -> tuple[str, int]:
-        """Store the file at `path`; returns (sha256 in hexadecimal, bytes). Storing the same content again is free."""
+        """Store the file at `path`; returns (sha256 in hexadecimal, bytes). Storing equal content again is free."""
         sha256, size = sha256_of(path), path.stat().st_size
-        address = self._address(sha256)
-        if self.exists(sha256) and self.size(sha256) == size:
-            return sha256, size
-        draft = f"{self._root}/tmp/{secrets.token_hex(16)}"
-        self._files.makedirs(f"{self._root}/tmp", exist_ok=True)
-        try:
-            with path.open("rb") as source, self._files.open(draft, "wb") as target:
-                shutil.copyfileobj(source, target, _PIECE)
-                _settle(target)
-            self._files.makedirs(address.rpartition("/")[0], exist_ok=True)
-            self._files.mv(draft, address)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                self._files.rm_file(draft)
-            raise
+        address, draft = self._address(sha256), f"{self._root}/tmp/{secrets.token_hex(16)}"
+        with _one_kind_of_trouble():
+            if self._files.exists(address) and self._files.size(address) == size:
+                return sha256, size
+            try:
+                with path.open("rb") as source, self._files.open(draft, "wb") as target:
+                    shutil.copyfileobj(source, target, _PIECE)
+                    _settle(target)
+                self._files.mv(draft, address)
+            except BaseException:
+                with contextlib.suppress(Exception):
+                    self._files.rm_file(draft)
+                raise
         return sha256, size
 
     def open(self, sha256: str) -> IO[bytes]:
-        """The object as a seekable binary file; the caller closes it. Raises MissingObject."""
-        try:
+        """The object as a seekable binary file, which the caller closes. Raises MissingObject."""
+        with _one_kind_of_trouble(), _found(sha256):
             return cast("IO[bytes]", self._files.open(self._address(sha256), "rb"))
-        except FileNotFoundError:
-            raise MissingObject(f"the store holds no object {sha256}") from None
 
     def size(self, sha256: str) -> int:
         """Bytes of the object. Raises MissingObject."""
-        try:
+        with _one_kind_of_trouble(), _found(sha256):
             return int(self._files.size(self._address(sha256)))
-        except FileNotFoundError:
-            raise MissingObject(f"the store holds no object {sha256}") from None
 
     def exists(self, sha256: str) -> bool:
         """Whether the store holds the object."""
-        return bool(self._files.exists(self._address(sha256)))
+        with _one_kind_of_trouble():
+            return bool(self._files.exists(self._address(sha256)))
 
     def delete(self, sha256: str) -> None:
         """Remove the object; no error if there is none."""
-        with contextlib.suppress(FileNotFoundError):
+        with _one_kind_of_trouble(), contextlib.suppress(FileNotFoundError):
             self._files.rm_file(self._address(sha256))
 
     def _address(self, sha256: str) -> str:
@@ -102,8 +92,51 @@ class Store:
         return f"{self._root}/sha256/{sha256[:2]}/{sha256}"
 
 
+def _filesystem(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    # Neither listings nor connections are shared: another process may have put an object since the last look, and
+    # two stores may have the same address on different servers.
+    options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
+    if get_protocol(url) in ("file", "local"):
+        options["auto_mkdir"] = True
+    try:
+        filesystem, root = url_to_fs(url, **options)
+    except ImportError as fault:
+        raise StoreUnavailable(
+            f"the store {url!r} needs a package that is not installed ({fault}); for s3:// addresses: "
+            "pip install 'stillhouse[s3]'"
+        ) from fault
+    except ValueError as fault:
+        raise StoreUnavailable(
+            f"the store {url!r} is not an address that can be opened ({fault}); use file:///folder or "
+            "s3://bucket/prefix"
+        ) from fault
+    return filesystem, root.rstrip("/")
+
+
+@contextlib.contextmanager
+def _one_kind_of_trouble() -> Iterator[None]:
+    # Every file system brings its own family of exceptions; whoever stores an artifact knows only OSError.
+    try:
+        yield
+    except (OSError, ValueError, MissingObject):
+        raise
+    except Exception as fault:
+        raise StoreUnreachable(f"the store does not work: {fault}") from fault
+
+
+@contextlib.contextmanager
+def _found(sha256: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise MissingObject(f"the store holds no object {sha256}") from None
+
+
 def _settle(target: Any) -> None:
     # A local file must be on the disk before it gets its name, or a power cut leaves an empty one under it.
     target.flush()
-    with contextlib.suppress(AttributeError, OSError):
-        os.fsync(target.fileno())
+    try:
+        descriptor = target.fileno()
+    except (AttributeError, io.UnsupportedOperation):
+        return  # Not a local file; its server settles it.
+    os.fsync(descriptor)

@@ -1,0 +1,140 @@
+"""The card: front matter the Hub understands, the numbers of the report, and code that runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from core.artifacts import Distilled, build
+from core.artifacts.figures import percent
+from tests.artifacts.results import class_named, result
+
+
+def card(folder: Path, given: Distilled) -> str:
+    build(folder, given)
+    return (folder / "README.md").read_text()
+
+
+def front_matter(text: str) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(text.split("---\n")[1])
+    return content
+
+
+def blocks(text: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+
+
+def execute(folder: Path, script: str, home: Path) -> str:
+    """Run a script in the artifact's folder, offline, as a reader would."""
+    environment = os.environ | {"HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_front_matter_describes_the_data(tmp_path: Path) -> None:
+    text = card(tmp_path, result(ipc=2, soft=True))
+    front = front_matter(text)
+    assert front["license"] == "cc-by-4.0"
+    assert front["size_categories"] == ["n<1K"]
+    assert front["configs"][0]["data_files"] == [{"split": "train", "path": "data/train-00000-of-00001.parquet"}]
+    features = {feature["name"]: feature for feature in front["dataset_info"]["features"]}
+    assert features["label"]["dtype"]["class_label"]["names"] == {str(n): str(n) for n in range(10)}
+    assert features["soft_label"] == {"name": "soft_label", "list": "float32", "length": 10}
+    split = front["dataset_info"]["splits"][0]
+    pictures = (path.stat().st_size for path in (tmp_path / "images").rglob("*.png"))
+    assert (split["name"], split["num_examples"], split["num_bytes"]) == ("train", 20, sum(pictures))
+
+
+@pytest.mark.parametrize("name", ['say "yes": no', "# not a comment", "null", "naïve 猫 \\ 'x'", "- a", "{}"])
+def test_class_names_survive_yaml(tmp_path: Path, name: str) -> None:
+    names = (name, *(f"c{n}" for n in range(1, 10)))
+    front = front_matter(card(tmp_path, class_named(names)))
+    assert front["dataset_info"]["features"][1]["dtype"]["class_label"]["names"]["0"] == name
+
+
+@pytest.mark.parametrize(
+    ("licence", "expected"),
+    [("MIT", "mit"), ("unknown", "unknown"), ("none stated by the authors", "unknown"), ("My Own, v2", "other")],
+)
+def test_a_licence_is_one_the_hub_knows(tmp_path: Path, licence: str, expected: str) -> None:
+    given = result()
+    text = card(tmp_path, replace(given, facts=replace(given.facts, licence=licence)))
+    assert front_matter(text)["license"] == expected
+    assert front_matter(text).get("license_name") == ("my-own-v2" if expected == "other" else None)
+
+
+def test_the_numbers_are_the_reports(tmp_path: Path) -> None:
+    text = card(tmp_path, result(ipc=2))
+    rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    assert rows == [
+        "| --- | ---: | ---: | ---: | --- |",
+        "| random real images | 20 | 64.0 ± 4.0 % | 3 | convnet-d2-w32-instance |",
+        "| **distilled, exact floats** | 20 | 91.0 ± 1.0 % | 3 | convnet-d2-w32-instance |",
+        "| distilled, 8-bit pixels | 20 | 90.0 ± 1.0 % | 3 | convnet-d2-w32-instance |",
+        "| full training set | 1,438 | 99.3 ± 0.3 % | 3 | convnet-d2-w32-instance |",
+    ]
+    assert "close 77 % of the gap" in text
+    assert "tried with one learning rate only" in text
+    assert "CC BY 4.0" in text
+    assert "Cazenavette" in text
+
+
+def test_without_an_evaluation_nothing_is_claimed(tmp_path: Path) -> None:
+    text = card(tmp_path, replace(result(), report={}))
+    assert "no accuracy is claimed" in text
+    assert "%" not in text.split("## How to load it")[0]
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ({"accuracy_mean": 0.5, "accuracy_std": 0.125, "accuracies": [0.4, 0.6]}, "50.0 ± 12.5 %"),
+        ({"accuracy_mean": 0.5, "accuracy_std": 0.0, "accuracies": [0.5]}, "50.0 %"),
+        ({"accuracy_mean": 0.987, "accuracy_std": None, "accuracies": None}, "98.7 %"),
+    ],
+)
+def test_a_spread_needs_more_than_one_seed(row: dict[str, Any], text: str) -> None:
+    assert percent(row) == text
+
+
+SHOWN = """
+import numpy, torch
+assert synthetic["images"].shape == (20, 1, 8, 8) and synthetic["images"].dtype == torch.float32
+loss = torch.nn.functional.cross_entropy(torch.zeros(20, 10), next(iter(loader))[1])
+assert abs(loss.item() - numpy.log(10)) < 1e-5
+assert (numpy.asarray(image) == bundle["x_train"][0]).all() and label == names[y[0]] == "0"
+assert train.features["label"].names == list(names) and train[:]["label"] == y.tolist()
+
+# The folder as a whole is a dataset repository: this reads the card's front matter, as the Hub does.
+import os, pandas
+whole = load_dataset(os.getcwd())
+assert list(whole) == ["train"] and whole["train"].features == train.features
+assert whole["train"][5]["image"] == train[5]["image"]
+assert list(pandas.read_parquet("data/train-00000-of-00001.parquet").columns) == list(train.features)
+"""
+
+
+@pytest.mark.parametrize(("soft", "learned"), [(False, 0.0123), (True, None)])
+def test_the_code_in_the_card_runs(tmp_path: Path, soft: bool, learned: float | None) -> None:
+    text = card(tmp_path / "artifact", result(ipc=2, soft=soft, step_size=learned))
+    code = blocks(text)
+    assert len(code) == 4
+    script = "\n".join([*code, SHOWN])
+    if learned is not None:
+        script += "\nassert step_size == data.step_size == 0.0123"
+    script += "\nassert protocol['epochs'] == data.recipe['evaluation']['epochs']"
+    if soft:
+        script += "\nassert next(iter(loader))[1].shape == (20, 10)"
+        script += "\nassert numpy.allclose(train[0]['soft_label'], bundle['soft_labels'][0])"
+    execute(tmp_path / "artifact", script, tmp_path / "home")

@@ -1,0 +1,143 @@
+"""`load.py`, as a user has it: exact floats, the preprocessing, and the check of every file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from core.artifacts import build, verify
+from core.artifacts.load import load
+from tests.artifacts.results import digits, preprocess, result
+
+
+@pytest.mark.parametrize("kind", ["mean_std", "zca", "none"])
+def test_floats_come_back_exactly_and_the_preprocessing_with_them(tmp_path: Path, kind: str) -> None:
+    given = result(ipc=3, kind=kind, soft=True)
+    build(tmp_path, given)
+    data = load(tmp_path)
+    assert np.array_equal(data.images, given.images)
+    assert np.array_equal(data.labels, given.labels)
+    assert given.soft_labels is not None
+    assert np.array_equal(data.targets, given.soft_labels)
+    assert data.step_size == given.step_size
+    assert data.class_names == given.facts.class_names
+    assert data.recipe == given.recipe
+    # On images that never left 0..255 the way there and back is exact but for the last bits of a float.
+    assert np.array_equal(data.to_pixels(data.images), given.pixels)
+    assert np.abs(data.transform(given.pixels) - given.images).max() < 2e-5
+    test = digits().test.images
+    expected = preprocess(kind, digits().train.images, test)[1]
+    assert data.transform(test).dtype == np.float32
+    assert np.abs(data.transform(test) - expected).max() < 2e-5
+
+
+def test_what_left_the_pixel_range_is_clipped_and_rounded(tmp_path: Path) -> None:
+    given = result(kind="none")
+    build(tmp_path, given)
+    x = np.full((1, 1, 8, 8), 0.5, np.float32)
+    x[0, 0, 0, :2] = -3, 7
+    assert load(tmp_path).to_pixels(x)[0, 0, 0, :3].tolist() == [0, 255, 128]
+
+
+def test_hard_labels_and_no_step_size(tmp_path: Path) -> None:
+    build(tmp_path, result(step_size=None))
+    data = load(tmp_path)
+    assert (data.step_size, data.soft_labels) == (None, None)
+    assert np.array_equal(data.targets, np.arange(10))
+
+
+def test_the_tensors_carry_one_metadata_key(tmp_path: Path) -> None:
+    build(tmp_path, result(kind="zca", soft=True))
+    with safe_open(tmp_path / "dataset.safetensors", framework="numpy") as file:
+        assert list(file.metadata()) == ["stillhouse"]
+        names = set(file.keys())
+    assert names == {"images", "labels", "soft_labels", "step_size", "zca_mean", "zca_unwhiten", "zca_whiten"}
+
+
+def run(folder: Path) -> tuple[int, str]:
+    """What a user sees who checks a download; -I, so that nothing but the folder's own file is used."""
+    done = subprocess.run([sys.executable, "-I", "load.py"], cwd=folder, capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("artifact") / "sound"
+    build(folder, result())
+    return folder
+
+
+def test_a_sound_artifact_is_ok(sound: Path) -> None:
+    assert verify(sound) == []
+    assert run(sound) == (0, "OK: every file matches its SHA-256\n")
+
+
+def test_sha256sum_agrees(sound: Path) -> None:
+    assert shutil.which("sha256sum"), "part of every Linux"
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=sound, check=True, timeout=60)
+
+
+def edit_manifest(folder: Path, change: Callable[[dict[str, object]], object]) -> None:
+    path = folder / "manifest.json"
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def flip(folder: Path) -> None:
+    path = folder / "dataset.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def name_outside(folder: Path) -> None:
+    (folder / "SHA256SUMS").open("a").write(f"{'0' * 64}  ../outside\n")
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "altered": (flip, "dataset.safetensors is altered"),
+    "truncated": (lambda f: (f / "dataset.npz").write_bytes(b""), "dataset.npz has 0 bytes"),
+    "missing": (lambda f: (f / "images" / "3" / "0.png").unlink(), "images/3/0.png is missing"),
+    "no sums": (lambda f: (f / "SHA256SUMS").unlink(), "SHA256SUMS is missing"),
+    "no manifest": (lambda f: (f / "manifest.json").unlink(), "manifest.json is missing"),
+    "garbled sums": (lambda f: (f / "SHA256SUMS").write_text("garbage"), "cannot be read"),
+    "garbled manifest": (lambda f: (f / "manifest.json").write_text("[1]"), "cannot be read"),
+    "other manifest": (lambda f: edit_manifest(f, lambda m: m.update(seeds=1)), "does not match its own digest"),
+    "shorter manifest": (lambda f: edit_manifest(f, lambda m: m["files"].pop()), "is not in manifest.json"),  # type: ignore[attr-defined]
+    "outside": (name_outside, "../outside lies outside the folder"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_damage_is_found_and_named(sound: Path, tmp_path: Path, case: str) -> None:
+    damage, words = DAMAGE[case]
+    folder = tmp_path / "damaged"
+    shutil.copytree(sound, folder)
+    damage(folder)
+    problems = verify(folder)
+    assert any(words in problem for problem in problems), problems
+
+
+def test_damage_makes_the_check_fail(sound: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(sound, folder)
+    flip(folder)
+    code, text = run(folder)
+    assert code == 1
+    assert text.startswith("dataset.safetensors is altered")
+
+
+def test_files_of_the_users_own_do_no_harm(sound: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "used"
+    shutil.copytree(sound, folder)
+    (folder / "my-model.bin").write_bytes(b"trained")
+    assert verify(folder) == []
