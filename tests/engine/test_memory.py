@@ -23,8 +23,8 @@ key, strategy, steps = Key(0), getattr(unroll, sys.argv[1]), int(sys.argv[2])
 def gradient_through(steps):
     segment = unroll.Segment(
         loss=lambda theta, x, y: F.cross_entropy(network.apply(theta, x), y),
-        theta=network.init(key), images=key.normal(50, 3, 32, 32), labels=torch.full((50, 10), 0.1),
-        step_size=torch.tensor(0.01), batches=[torch.arange(50)] * steps, views=[lambda x: x] * steps,
+        theta=network.init(key), images=key.normal(20, 3, 32, 32), labels=torch.full((20, 10), 0.1),
+        step_size=torch.tensor(0.01), batches=[torch.arange(20)] * steps, views=[lambda x: x] * steps,
     )
     strategy(segment, lambda path: (path[-1].square().sum(), {len(path) - 1: 2 * path[-1]}))
 

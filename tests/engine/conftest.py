@@ -1,0 +1,64 @@
+"""A toy that every method must master: two classes of real 8x8 digits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core import methods
+from core.data import Catalogue, Dataset, Images
+from core.engine.real import Real, prepare
+from core.overrides import override
+from core.recipe import MeanStd, Recipe
+
+BUDGET = {
+    "network.width": 4,
+    "evaluation.epochs": 3,
+    "evaluation.seeds": 1,
+    "evaluation.full.epochs": 1,
+    "evaluation.baseline_lrs": [0.01],
+}
+TRAJECTORY_BUDGET = {
+    "objective.syn_steps": 3,
+    "objective.max_start_epoch": 2,
+    "objective.expert_epochs": 1,
+    "experts.count": 2,
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """The toy is too small to share, and other tests' servers want the other core."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def toy() -> Dataset:
+    """The zeros and ones of digits."""
+    whole = Catalogue(Path("nowhere")).load("digits")
+
+    def two(part: Images) -> Images:
+        return part.take(np.flatnonzero(part.labels < 2))
+
+    facts = replace(whole.facts, name="digits", classes=2, class_names=("0", "1"))
+    return Dataset(facts, two(whole.train), two(whole.validation), two(whole.test))
+
+
+@pytest.fixture(scope="session")
+def real(toy: Dataset) -> Real:
+    return prepare(toy, MeanStd(), torch.device("cpu"))
+
+
+def small(method: str, **changes: object) -> Recipe:
+    """A method's recipe with the smallest budget that still does something; keyword `a__b` is the path `a.b`."""
+    recipe = methods.method(method).recipe(methods.Task("digits", 2, (1, 8, 8), 2))
+    budget = dict(BUDGET)
+    if recipe.objective.kind == "trajectory":
+        budget |= TRAJECTORY_BUDGET
+    if recipe.schedule.steps:
+        budget["schedule.steps"] = 4
+    return override(recipe, budget | {path.replace("__", "."): value for path, value in changes.items()})

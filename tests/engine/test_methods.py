@@ -1,0 +1,99 @@
+"""The conformance suite: what every name in the method catalogue must do, now and when it is added."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from core import methods
+from core.engine import checkpoint, distill
+from core.engine.real import Real
+from core.methods import Task
+from core.recipe import Recipe
+from tests.engine.conftest import small
+from tests.engine.still import states
+
+NAMES = methods.names()
+TASKS = [
+    Task("digits", 1, (1, 8, 8), 10),
+    Task("mnist", 10, (1, 28, 28), 10),
+    Task("cifar10", 10, (3, 32, 32), 10),
+    Task("cifar100", 50, (3, 32, 32), 100),
+    Task("somebody-elses", 3, (3, 64, 64), 7),
+]
+
+
+def leaves(state: distill.State) -> list[torch.Tensor]:
+    return [state.leaves.images, state.leaves.logits, state.leaves.log_step_size]
+
+
+def same(one: distill.State, other: distill.State) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(leaves(one), leaves(other), strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_method_says_what_it_is(name: str) -> None:
+    entry = methods.method(name)
+    for text in (entry.title, entry.summary, entry.equation, entry.citation, entry.published, entry.use, entry.avoid):
+        assert len(text) > 10
+    assert any(digit.isdigit() for digit in entry.published), "a published number"
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.dataset)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_method_has_a_recipe_for_every_task(name: str, task: Task) -> None:
+    recipe = methods.method(name).recipe(task)
+    assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
+    assert recipe == methods.method(name).recipe(task)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_method_returns_what_was_asked_for(name: str, real: Real, tmp_path: Path) -> None:
+    recipe = small(name)
+    result = distill.finish(recipe, states(recipe, real, tmp_path)[-1], real, 2)
+    assert result.images.shape == (4, 1, 8, 8)
+    assert result.images.dtype == torch.float32
+    assert result.images.isfinite().all()
+    assert result.labels.tolist() == [0, 0, 1, 1]
+    assert result.step_size is None or result.step_size > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_seed_decides_everything(name: str, real: Real, tmp_path: Path) -> None:
+    recipe = small(name)
+    first, again, other = (states(recipe, real, tmp_path, seed)[-1] for seed in (1, 1, 2))
+    assert same(first, again)
+    assert not torch.equal(first.leaves.images, other.leaves.images)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_resuming_equals_never_having_stopped(name: str, real: Real, tmp_path: Path) -> None:
+    recipe = small(name)
+    whole = states(recipe, real, tmp_path)
+    for stop in range(len(whole)):
+        stored = tmp_path / "state.safetensors"
+        checkpoint.save(stored, whole[stop], "this run")
+        resumed = checkpoint.load(stored, "this run", torch.device("cpu"))
+        assert resumed is not None
+        rest = states(recipe, real, tmp_path, start=resumed)
+        assert same(rest[-1], whole[-1])
+        assert rest[-1].step == whole[-1].step
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_global_is_touched(name: str, real: Real, tmp_path: Path) -> None:
+    before = torch.random.get_rng_state(), os.getcwd(), set(os.environ)  # noqa: PTH109 (the process's own view)
+    states(small(name), real, tmp_path)
+    after = torch.random.get_rng_state(), os.getcwd(), set(os.environ)  # noqa: PTH109
+    assert torch.equal(before[0], after[0])
+    assert before[1:] == after[1:]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if small(name).schedule.steps])
+def test_the_loss_falls(name: str, real: Real, tmp_path: Path) -> None:
+    recipe = small(name, schedule__steps=30)
+    losses = [state.loss for state in states(recipe, real, tmp_path)[1:]]
+    assert sum(losses[-8:]) < sum(losses[:8])

@@ -1,0 +1,58 @@
+"""Preprocessing: fitted on training pixels, invertible, as data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from core.data import Dataset
+from core.engine.preprocess import fit
+from core.engine.real import prepare
+from core.recipe import MeanStd, Preprocess, Unprocessed, Zca
+
+
+@pytest.mark.parametrize("preprocess", [MeanStd(), Zca(), Zca(eps=1e-3), Unprocessed()], ids=str)
+def test_there_and_back(preprocess: Preprocess, toy: Dataset) -> None:
+    pixels = torch.from_numpy(toy.train.images)
+    transform = fit(preprocess, pixels)
+    there = transform.forward(pixels)
+    assert there.dtype == torch.float32
+    assert there.shape == pixels.shape
+    assert (transform.inverse(there).int() - pixels.int()).abs().max() <= 1
+
+
+def test_mean_std_standardises(toy: Dataset) -> None:
+    images = fit(MeanStd(), torch.from_numpy(toy.train.images)).forward(torch.from_numpy(toy.train.images))
+    assert float(images.mean()) == pytest.approx(0, abs=1e-5)
+    assert float(images.std()) == pytest.approx(1, abs=1e-4)
+
+
+def test_zca_is_the_published_formula(toy: Dataset) -> None:
+    pixels = torch.from_numpy(toy.train.images)
+    x = (pixels.numpy().reshape(len(pixels), -1) / 255).astype(np.float64)
+    values, vectors = np.linalg.eigh(np.cov(x.T))
+    whiten = vectors @ np.diag((values + 0.1) ** -0.5) @ vectors.T
+    truth = (x - x.mean(0)) @ whiten
+    ours = fit(Zca(eps=0.1), pixels).forward(pixels).flatten(1).numpy()
+    assert np.abs(ours - truth).max() < 1e-4
+
+
+def test_a_constant_channel_does_not_divide_by_zero() -> None:
+    pixels = torch.full((10, 1, 8, 8), 7, dtype=torch.uint8)
+    for preprocess in (MeanStd(), Zca()):
+        assert fit(preprocess, pixels).forward(pixels).isfinite().all()
+
+
+def test_test_data_goes_through_the_training_split_s_transform(toy: Dataset) -> None:
+    real = prepare(toy, MeanStd(), torch.device("cpu"))
+    again = real.transform.forward(torch.from_numpy(toy.test.images))
+    assert torch.equal(real.test.images, again)
+    assert abs(float(real.test.images.mean())) > 1e-6, "the test split is not standardised by itself"
+
+
+def test_members_list_each_class(toy: Dataset) -> None:
+    real = prepare(toy, MeanStd(), torch.device("cpu"))
+    for c, members in enumerate(real.members):
+        assert real.train.labels[members].unique().tolist() == [c]
+    assert sum(map(len, real.members)) == len(real.train.labels)
