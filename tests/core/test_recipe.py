@@ -1,0 +1,122 @@
+"""The vocabulary: what can be said, what cannot, and what the refusal tells the user to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from core import methods
+from core.overrides import override
+from core.recipe import Noise, Recipe, RecipeError, Trajectory, Zca
+
+TASK = methods.Task("cifar10", 1, (3, 32, 32), 10)
+MTT = methods.mtt(TASK)
+
+
+def changed(**changes: Any) -> Recipe:
+    return override(MTT, {path.replace("__", "."): value for path, value in changes.items()})
+
+
+def refusal(method: str, changes: dict[str, Any]) -> tuple[str, str]:
+    """Field and fix of the only error."""
+    with pytest.raises(RecipeError) as caught:
+        override(methods.method(method).recipe(TASK), changes)
+    (error,) = caught.value.errors
+    assert error.message
+    return error.field, error.fix
+
+
+def test_any_field_by_its_path() -> None:
+    recipe = changed(objective__syn_steps=7, network__width=16, evaluation__full=None)
+    assert isinstance(recipe.objective, Trajectory)
+    assert (recipe.objective.syn_steps, recipe.network.width, recipe.evaluation.full) == (7, 16, None)
+    assert MTT.network.width == 128, "the original is untouched"
+
+
+def test_a_kind_starts_its_part_afresh_whatever_the_order() -> None:
+    assert override(MTT, {"init.std": 2.0, "init.kind": "noise"}).init == Noise(std=2.0)
+    assert override(MTT, {"preprocess": {"kind": "zca", "eps": 0.2}}).preprocess == Zca(eps=0.2)
+
+
+def test_a_part_left_out_can_be_asked_for() -> None:
+    without = changed(evaluation__full=None)
+    assert override(without, {"evaluation.full.epochs": 3}).evaluation.full is not None
+
+
+def test_recipes_survive_json() -> None:
+    assert Recipe.model_validate_json(MTT.model_dump_json()) == MTT
+
+
+@pytest.mark.parametrize(
+    ("method", "changes", "field", "fix"),
+    [
+        ("mtt", {"objective.syn_stepz": 3}, "objective.syn_stepz", "Did you mean 'syn_steps'?"),
+        ("mtt", {"objectve.syn_steps": 3}, "objectve.syn_steps", "Did you mean 'objective'?"),
+        ("mtt", {"nonsense": 3}, "nonsense", "Use one of: network"),
+        ("mtt", {"network.width.more": 3}, "network.width.more", "Set 'width' itself"),
+        ("mtt", {"objective.syn_steps": 0}, "objective.syn_steps", "at least 1"),
+        ("mtt", {"objective.syn_steps": 10**9}, "objective.syn_steps", "at most 1000"),
+        ("mtt", {"step_size.initial": 0}, "step_size.initial", "greater than 0"),
+        ("mtt", {"step_size.initial": float("nan")}, "step_size.initial", ""),
+        ("mtt", {"objective.syn_steps": "many"}, "objective.syn_steps", ""),
+        ("mtt", {"network.norm": "layer"}, "network.norm", "'instance', 'batch' or 'none'"),
+        ("mtt", {"preprocess.kind": "pca"}, "preprocess.kind", "'mean_std', 'zca', 'none'"),
+        ("mtt", {"augment.transforms": ["flip", "flip"]}, "augment.transforms", "List each transform once"),
+        ("mtt", {"augment.transforms": ["blur"]}, "augment.transforms.0", "'color', 'crop'"),
+        ("mtt", {"experts": None}, "experts", "Give experts"),
+        ("mtt", {"experts.epochs": 2}, "experts.epochs", "at least 3"),
+        ("mtt", {"objective.min_start_epoch": 2}, "objective.max_start_epoch", "at least 3"),
+        ("mtt", {"schedule.steps": 0}, "schedule.steps", "at least 1"),
+        ("mtt", {"evaluation.select": "best_validation"}, "evaluation.look_every", "look_every"),
+        ("mtt", {"objective.kind": "nothing"}, "schedule.steps", "to 0"),
+        ("random", {"schedule.steps": 5}, "schedule.steps", "Set schedule.steps to 0"),
+        ("random", {"init.kind": "noise"}, "init.kind", "'real'"),
+        ("random", {"labels.kind": "learnable"}, "labels.kind", "'hard'"),
+        ("random", {"evaluation.lr": None}, "evaluation.lr", "Set evaluation.lr"),
+        ("random", {"evaluation.look_every": 5}, "evaluation.look_every", "Leave evaluation.look_every out"),
+        ("dm", {"labels.kind": "learnable"}, "labels.kind", "'hard'"),
+        ("dm", {"experts": {"count": 3}}, "experts", "Leave experts out"),
+    ],
+)
+def test_what_means_nothing_is_refused_with_the_fix(method: str, changes: dict[str, Any], field: str, fix: str) -> None:
+    found, advice = refusal(method, changes)
+    assert found == f"overrides.{field}"
+    assert fix in advice
+    assert advice.endswith((".", "?"))
+
+
+def test_every_error_is_told_at_once() -> None:
+    with pytest.raises(RecipeError) as caught:
+        override(MTT, {"network.width": 0, "objective.syn_steps": 0})
+    assert {error.field for error in caught.value.errors} == {
+        "overrides.network.width",
+        "overrides.objective.syn_steps",
+    }
+
+
+def test_presets_are_the_published_settings() -> None:
+    ipc10 = methods.mtt(methods.Task("cifar10", 10, (3, 32, 32), 10))
+    assert isinstance(ipc10.objective, Trajectory)
+    assert ipc10.preprocess == Zca(eps=0.1)
+    assert (ipc10.objective.syn_steps, ipc10.objective.max_start_epoch) == (30, 20)
+    assert (ipc10.schedule.image_lr, ipc10.step_size.initial, ipc10.step_size.lr) == (100.0, 0.001, 1e-5)
+
+
+def test_the_nearest_ipc_lends_its_preset() -> None:
+    near = methods.mtt(methods.Task("cifar10", 45, (3, 32, 32), 10))
+    assert near == methods.mtt(methods.Task("cifar10", 50, (3, 32, 32), 10))
+
+
+def test_the_schema_describes_every_field() -> None:
+    schema = methods.override_schema()
+    fields = [f for part in schema["$defs"].values() for name, f in part["properties"].items() if name != "kind"]
+    assert fields
+    assert all("description" in field or "$ref" in field or "anyOf" in field for field in fields)
+
+
+def test_unknown_methods_offer_the_nearest() -> None:
+    with pytest.raises(methods.UnknownMethod, match="Did you mean 'mtt'"):
+        methods.method("mttt")
+    with pytest.raises(methods.UnknownMethod, match="Use one of"):
+        methods.method("__all__")

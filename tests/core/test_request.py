@@ -1,0 +1,94 @@
+"""Requests: what is refused before a job exists, and when two of them are the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from core.data import Catalogue, DatasetFacts
+from core.recipe import RecipeError
+from core.request import JobRequest, canonical_json, fingerprint, resolve
+
+FACTS = Catalogue(Path("nowhere")).facts("digits")
+
+
+def request(**fields: Any) -> JobRequest:
+    return JobRequest.model_validate({"dataset": "digits", "ipc": 1, "method": "mtt", **fields})
+
+
+def print_of(made: JobRequest, digest: str = "sha256:data") -> str:
+    return fingerprint(made, resolve(made, FACTS), digest)
+
+
+@pytest.mark.parametrize("ipc", [0, -1, 1.5, "ten", True, None])
+def test_ipc_is_a_positive_whole_number(ipc: object) -> None:
+    with pytest.raises(ValidationError):
+        request(ipc=ipc)
+
+
+def test_unknown_fields_are_refused() -> None:
+    with pytest.raises(ValidationError, match="metod"):
+        request(metod="dm")
+
+
+def test_ipc_may_not_exceed_the_smallest_class() -> None:
+    resolve(request(ipc=FACTS.smallest_class), FACTS)
+    with pytest.raises(RecipeError, match=f"at most {FACTS.smallest_class}"):
+        resolve(request(ipc=FACTS.smallest_class + 1), FACTS)
+
+
+def test_a_result_has_a_size_limit() -> None:
+    many: DatasetFacts = replace(FACTS, smallest_class=10**6, classes=1000)
+    with pytest.raises(RecipeError, match="Set ipc to at most 200"):
+        resolve(request(ipc=201), many)
+
+
+def test_a_network_may_not_pool_the_image_away() -> None:
+    with pytest.raises(RecipeError, match="at most 3"):
+        resolve(request(overrides={"network.depth": 4}), FACTS)
+
+
+def test_a_student_step_may_not_exceed_the_synthetic_set() -> None:
+    with pytest.raises(RecipeError, match="at most 10"):
+        resolve(request(overrides={"objective.batch_size": 11}), FACTS)
+
+
+def test_evaluation_is_a_short_cut_to_its_overrides() -> None:
+    short = resolve(request(evaluation={"seeds": 3}), FACTS)
+    assert short == resolve(request(overrides={"evaluation.seeds": 3}), FACTS)
+    with pytest.raises(RecipeError) as caught:
+        resolve(request(evaluation={"seed": 3}), FACTS)
+    assert caught.value.errors[0].field == "evaluation.seed"
+
+
+def test_the_same_request_has_the_same_fingerprint() -> None:
+    default = print_of(request())
+    assert default == print_of(request())
+    assert default == print_of(request(overrides={"objective.syn_steps": 20})), "saying the default changes nothing"
+    others = [
+        print_of(request(), "sha256:other"),
+        print_of(request(seed=1)),
+        print_of(request(ipc=2)),
+        print_of(request(method="random")),
+        print_of(request(overrides={"objective.syn_steps": 21})),
+    ]
+    assert len({default, *others}) == 6
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.text(), JSON))
+def test_canonical_json_does_not_depend_on_order(value: dict[str, Any]) -> None:
+    backwards = dict(reversed(list(value.items())))
+    assert canonical_json(value) == canonical_json(backwards)
