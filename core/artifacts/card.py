@@ -35,13 +35,14 @@ def card(result: Distilled, picture_bytes: int, parquet_bytes: int) -> str:
     """The card's text; `picture_bytes` and `parquet_bytes` are the sizes its front matter states."""
     facts = result.facts
     images = f"{result.ipc} image{'s' if result.ipc > 1 else ''} per class"
+    made = "synthetic images" if _is_synthetic(result) else "selected real images"
     parts = [
         _front_matter(result, picture_bytes, parquet_bytes),
         f"# {facts.title}, distilled to {images}",
-        f"{len(result.labels):,} synthetic images that stand in for the {facts.train_count:,} training images of "
-        f"{facts.title}: a network trained on them from scratch should do nearly as well as one trained on the "
-        "original. How nearly is measured below.",
-        f"![the synthetic images]({layout.PREVIEW})",
+        f"{len(result.labels):,} {made} that stand in for the {facts.train_count:,} training images of "
+        f"{facts.title}, chosen so that a network trained on them alone, from scratch, comes as near as so few images "
+        "can bring it to one trained on everything. How near that is was measured; see below.",
+        f"![the {made}]({layout.PREVIEW})",
         "## What it is worth",
         _results(result.report),
         "## How to load it",
@@ -72,7 +73,7 @@ def _front_matter(result: Distilled, picture_bytes: int, parquet_bytes: int) -> 
         f"- {_quoted(facts.name)}",
         "tags:",
         "- dataset-distillation",
-        "- synthetic",
+        *(["- synthetic"] if _is_synthetic(result) else []),
         "configs:",
         "- config_name: default",
         "  data_files:",
@@ -176,11 +177,16 @@ def _limits(result: Distilled) -> str:
         + "; other architectures and other ways of training may gain less, and were not measured here.",
         "They live in the preprocessed space and unclamped: use the floats with the shipped preprocessing. PNG and "
         "parquet hold them rounded to 8 bits and clipped, which costs what the table says.",
-        "They are no means of anonymisation: they start from or resemble real training images, and no privacy "
+        "They are no means of anonymisation: they are, start from or resemble real training images, and no privacy "
         "guarantee is made.",
         *(str(warning) for warning in result.report.get("warnings", [])),
     ]
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _is_synthetic(result: Distilled) -> bool:
+    """Whether anything was optimised; methods of zero steps only select."""
+    return bool(result.recipe.get("schedule", {}).get("steps", 1))
 
 
 def _words(value: Any) -> str:

@@ -12,7 +12,7 @@ from typing import final
 
 from core.data.bundle import Bundle, read_bundle
 from core.data.digest import Measured, Stamp, measure, recall, remember
-from core.data.digits import digits
+from core.data.digits import digits, measured_digits
 from core.data.download import SOURCES, download
 from core.data.facts import Dataset, DatasetFacts, DatasetInvalid, Source, UnknownDataset
 from core.data.known import KNOWN
@@ -52,7 +52,7 @@ class Catalogue:
         Raises UnknownDataset, with near matches, or DatasetInvalid if its bundle is broken.
         """
         if name == _EMBEDDED:
-            return _facts(name, measure(digits()), "embedded", "inside scikit-learn")
+            return _facts(name, measured_digits(), "embedded", "inside scikit-learn")
         if (path := self._bundles().get(name)) is not None:
             finding = self._finding(name, path)
             if isinstance(finding, str):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from core.data.bundle import Bundle
+from core.data.digest import Measured, measure
 from core.data.facts import Images
 from core.data.split import split_test
 
@@ -16,7 +17,6 @@ SPLIT_SEED = 0
 """Seed of the 80/20 split into train and test; part of what `digits` means here."""
 
 
-@functools.cache
 def digits() -> Bundle:
     """All digits as uint8 [N, 1, 8, 8], the source's 0..16 brought to 0..255 by rounding value * 255 / 16."""
     table = np.loadtxt(_table(), delimiter=",", dtype=np.int64)
@@ -24,6 +24,12 @@ def digits() -> Bundle:
     everything = Images(pixels, table[:, -1].copy())
     train, test = split_test(everything.labels, SPLIT_SEED)
     return Bundle(everything.take(train), everything.take(test), tuple(str(digit) for digit in range(10)))
+
+
+@functools.cache
+def measured_digits() -> Measured:
+    """Shape, counts and digest of `digits`, read once in the life of a process."""
+    return measure(digits())
 
 
 def _table() -> Path:

@@ -20,12 +20,14 @@ def digits() -> Dataset:
     return Catalogue(Path("no data folder is needed")).load("digits")
 
 
-def result(ipc: int = 1, kind: str = "mean_std", soft: bool = False, step_size: float | None = 0.0123) -> Distilled:
+def result(
+    ipc: int = 1, kind: str = "mean_std", soft: bool = False, step_size: float | None = 0.0123, method: str = "mtt"
+) -> Distilled:
     """The first `ipc` training digits of each class as if they had been distilled: the pixels are exact."""
     facts, train = digits().facts, digits().train
     index = np.concatenate([np.flatnonzero(train.labels == label)[:ipc] for label in range(10)])
     transform, images = preprocess(kind, train.images, train.images[index])
-    request = JobRequest(dataset="digits", ipc=ipc, method="mtt", seed=7)
+    request = JobRequest(dataset="digits", ipc=ipc, method=method, seed=7)
     recipe = resolve(request, facts).model_dump(mode="json")
     return Distilled(
         images=images,

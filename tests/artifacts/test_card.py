@@ -90,6 +90,13 @@ def test_the_numbers_are_the_reports(tmp_path: Path) -> None:
     assert "Cazenavette" in text
 
 
+def test_a_selection_does_not_pass_for_a_synthesis(tmp_path: Path) -> None:
+    text = card(tmp_path / "selected", result(method="random"))
+    assert "10 selected real images" in text
+    assert "synthetic" not in front_matter(text)["tags"]
+    assert "synthetic" in front_matter(card(tmp_path / "distilled", result()))["tags"]
+
+
 def test_without_an_evaluation_nothing_is_claimed(tmp_path: Path) -> None:
     text = card(tmp_path, replace(result(), report={}))
     assert "no accuracy is claimed" in text

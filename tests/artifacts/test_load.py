@@ -59,6 +59,7 @@ def test_the_tensors_carry_one_metadata_key(tmp_path: Path) -> None:
     with safe_open(tmp_path / "dataset.safetensors", framework="numpy") as file:
         assert list(file.metadata()) == ["stillhouse"]
         names = set(file.keys())
+        assert file.get_tensor("step_size").shape == ()
     assert names == {"images", "labels", "soft_labels", "step_size", "zca_mean", "zca_unwhiten", "zca_whiten"}
 
 
