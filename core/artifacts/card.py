@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -10,19 +9,10 @@ from typing import Any
 from core.artifacts import layout
 from core.artifacts.distilled import Distilled
 from core.artifacts.figures import percent
+from core.artifacts.front_matter import front_matter
 from core.artifacts.loading import how_to_load
 from core.methods import UnknownMethod, method
 
-_LICENCES = {
-    "CC BY 4.0": "cc-by-4.0",
-    "CC BY-SA 3.0": "cc-by-sa-3.0",
-    "CC0 1.0": "cc0-1.0",
-    "Apache-2.0": "apache-2.0",
-    "MIT": "mit",
-    "none stated by the authors": "unknown",
-    "unknown": "unknown",
-}
-_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
 _ROWS = {
     "random": "random real images",
     "distilled": "**distilled, exact floats**",
@@ -33,16 +23,12 @@ _ROWS = {
 
 def card(result: Distilled, picture_bytes: int, parquet_bytes: int) -> str:
     """The card's text; `picture_bytes` and `parquet_bytes` are the sizes its front matter states."""
-    facts = result.facts
     images = f"{result.ipc} image{'s' if result.ipc > 1 else ''} per class"
-    made = "synthetic images" if _is_synthetic(result) else "selected real images"
     parts = [
-        _front_matter(result, picture_bytes, parquet_bytes),
-        f"# {facts.title}, distilled to {images}",
-        f"{len(result.labels):,} {made} that stand in for the {facts.train_count:,} training images of "
-        f"{facts.title}, chosen so that a network trained on them alone, from scratch, comes as near as so few images "
-        "can bring it to one trained on everything. How near that is was measured; see below.",
-        f"![the {made}]({layout.PREVIEW})",
+        front_matter(result, picture_bytes, parquet_bytes),
+        f"# {result.facts.title}, distilled to {images}",
+        _summary(result),
+        f"![the images, enlarged]({layout.PREVIEW})",
         "## What it is worth",
         _results(result.report),
         "## How to load it",
@@ -57,50 +43,18 @@ def card(result: Distilled, picture_bytes: int, parquet_bytes: int) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _front_matter(result: Distilled, picture_bytes: int, parquet_bytes: int) -> str:
-    # Written by hand: a JSON string is a YAML string, and that is all the YAML that this needs.
-    facts = result.facts
-    licence = _LICENCES.get(facts.licence, "other")
-    lines = ["---", f"pretty_name: {_quoted(f'{facts.title}, distilled')}", f"license: {licence}"]
-    if licence == "other":
-        lines.append(f"license_name: {_slug(facts.licence)}")
-    lines += [
-        "task_categories:",
-        "- image-classification",
-        "size_categories:",
-        f"- {next((name for limit, name in _SIZES if len(result.labels) < limit), '100K<n<1M')}",
-        "source_datasets:",
-        f"- {_quoted(facts.name)}",
-        "tags:",
-        "- dataset-distillation",
-        *(["- synthetic"] if _is_synthetic(result) else []),
-        "configs:",
-        "- config_name: default",
-        "  data_files:",
-        "  - split: train",
-        f"    path: {layout.PARQUET}",
-        "dataset_info:",
-        "  features:",
-        "  - name: image",
-        "    dtype: image",
-        "  - name: label",
-        "    dtype:",
-        "      class_label:",
-        "        names:",
-        *(f"          '{label}': {_quoted(name)}" for label, name in enumerate(facts.class_names)),
-    ]
-    if result.soft_labels is not None:
-        lines += ["  - name: soft_label", "    list: float32", f"    length: {facts.classes}"]
-    lines += [
-        "  splits:",
-        "  - name: train",
-        f"    num_bytes: {picture_bytes}",
-        f"    num_examples: {len(result.labels)}",
-        f"  download_size: {parquet_bytes}",
-        f"  dataset_size: {picture_bytes}",
-        "---",
-    ]
-    return "\n".join(lines)
+def _summary(result: Distilled) -> str:
+    n, facts = len(result.labels), result.facts
+    if not result.is_synthetic:
+        return (
+            f"{n:,} real training images, selected out of the {facts.train_count:,} of {facts.title}. How near a "
+            "network trained on them alone comes to one trained on everything is said below."
+        )
+    return (
+        f"{n:,} synthetic images that stand in for the {facts.train_count:,} training images of {facts.title}, made "
+        "so that a network trained on them alone, from scratch, comes as near as so few images can bring it to one "
+        "trained on everything. How near that is, is said below."
+    )
 
 
 def _results(report: Mapping[str, Any]) -> str:
@@ -184,20 +138,7 @@ def _limits(result: Distilled) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _is_synthetic(result: Distilled) -> bool:
-    """Whether anything was optimised; methods of zero steps only select."""
-    return bool(result.recipe.get("schedule", {}).get("steps", 1))
-
-
 def _words(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {item}" for key, item in value.items())
     return re.sub(r"\s+", " ", str(value))
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-") or "other"
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)

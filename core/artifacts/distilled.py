@@ -55,6 +55,11 @@ class Distilled:
         assert self.transform["kind"] in ("none", "mean_std", "zca"), f"no transform {self.transform['kind']}"
 
     @property
+    def is_synthetic(self) -> bool:
+        """Whether anything was optimised; a recipe of zero steps only selects real images."""
+        return bool(self.recipe.get("schedule", {}).get("steps", 1))
+
+    @property
     def ipc(self) -> int:
         """Images of the class that has most."""
         return int(np.bincount(self.labels).max())

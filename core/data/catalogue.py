@@ -13,7 +13,7 @@ from typing import final
 from core.data.bundle import Bundle, read_bundle
 from core.data.digest import Measured, Stamp, measure, recall, remember
 from core.data.digits import digits, measured_digits
-from core.data.download import SOURCES, download
+from core.data.download import SOURCES, download, unavailable
 from core.data.facts import Dataset, DatasetFacts, DatasetInvalid, Source, UnknownDataset
 from core.data.known import KNOWN
 from core.data.rules import FORMAT
@@ -21,6 +21,7 @@ from core.data.split import held_out, split_validation
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _EMBEDDED = "digits"
+_MOST_NAMED = 20
 _log = logging.getLogger(__name__)
 
 
@@ -77,8 +78,10 @@ class Catalogue:
         if path is None:
             raise self._unknown(name)
         _check_name(name, path)
-        stamp = Stamp.of(path)
-        bundle = read_bundle(path)
+        try:
+            stamp, bundle = Stamp.of(path), read_bundle(path)
+        except FileNotFoundError:
+            raise unavailable(name, self._data_dir, "it was deleted a moment ago") from None
         measured = measure(bundle)  # Never recalled: the digest speaks of the very arrays that are returned.
         remember(self._sidecar(name), stamp, measured)
         return _dataset(_facts(name, measured, "bundle", str(path)), bundle)
@@ -156,8 +159,9 @@ class Catalogue:
         plain = {re.sub(r"[^a-z0-9]", "", known): known for known in names}
         near = difflib.get_close_matches(re.sub(r"[^a-z0-9]", "", name.lower()), plain, n=3, cutoff=0.6)
         guess = f"did you mean {' or '.join(repr(plain[match]) for match in near)}? Otherwise, " if near else ""
+        listed = ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")
         return UnknownDataset(
-            f"there is no dataset {name[:64]!r}; {guess}it must be one of {', '.join(names)}, or a bundle "
+            f"there is no dataset {name[:64]!r}; {guess}it must be one of {listed}, or a bundle "
             f"<name>.npz in {self._data_dir} (name: lower-case letters, digits, '.', '_', '-')"
         )
 

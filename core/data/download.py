@@ -60,7 +60,7 @@ def download(name: str, data_dir: Path) -> None:
 def unavailable(name: str, data_dir: Path, reason: str) -> DatasetUnavailable:
     """The error that tells what to do when `name` cannot be fetched."""
     return DatasetUnavailable(
-        f"{name} is not on disk and could not be downloaded ({reason}). "
+        f"{name} is not on disk and could not be fetched ({reason}). "
         f"Put it there by hand as {data_dir / f'{name}.npz'}: {FORMAT}."
     )
 

@@ -92,7 +92,7 @@ def test_the_numbers_are_the_reports(tmp_path: Path) -> None:
 
 def test_a_selection_does_not_pass_for_a_synthesis(tmp_path: Path) -> None:
     text = card(tmp_path / "selected", result(method="random"))
-    assert "10 selected real images" in text
+    assert "10 real training images, selected out of the 1,438" in text
     assert "synthetic" not in front_matter(text)["tags"]
     assert "synthetic" in front_matter(card(tmp_path / "distilled", result()))["tags"]
 

@@ -1,0 +1,77 @@
+"""The head of a card that the Hugging Face Hub and `datasets` read.
+
+Written by hand: a JSON string is a YAML string, and nothing else here needs quoting.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from core.artifacts import layout
+from core.artifacts.distilled import Distilled
+
+_LICENCES = {
+    "CC BY 4.0": "cc-by-4.0",
+    "CC BY-SA 3.0": "cc-by-sa-3.0",
+    "CC0 1.0": "cc0-1.0",
+    "Apache-2.0": "apache-2.0",
+    "MIT": "mit",
+    "none stated by the authors": "unknown",
+    "unknown": "unknown",
+}
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
+
+
+def front_matter(result: Distilled, picture_bytes: int, parquet_bytes: int) -> str:
+    """YAML between two lines of dashes: licence, tags, where the data lie, features and sizes."""
+    facts = result.facts
+    licence = _LICENCES.get(facts.licence, "other")
+    lines = ["---", f"pretty_name: {_quoted(f'{facts.title}, distilled')}", f"license: {licence}"]
+    if licence == "other":
+        lines.append(f"license_name: {_slug(facts.licence)}")
+    lines += [
+        "task_categories:",
+        "- image-classification",
+        "size_categories:",
+        f"- {next((name for limit, name in _SIZES if len(result.labels) < limit), '100K<n<1M')}",
+        "source_datasets:",
+        f"- {_quoted(facts.name)}",
+        "tags:",
+        "- dataset-distillation",
+        *(["- synthetic"] if result.is_synthetic else []),
+        "configs:",
+        "- config_name: default",
+        "  data_files:",
+        "  - split: train",
+        f"    path: {layout.PARQUET}",
+        "dataset_info:",
+        "  features:",
+        "  - name: image",
+        "    dtype: image",
+        "  - name: label",
+        "    dtype:",
+        "      class_label:",
+        "        names:",
+        *(f"          '{label}': {_quoted(name)}" for label, name in enumerate(facts.class_names)),
+    ]
+    if result.soft_labels is not None:
+        lines += ["  - name: soft_label", "    list: float32", f"    length: {facts.classes}"]
+    lines += [
+        "  splits:",
+        "  - name: train",
+        f"    num_bytes: {picture_bytes}",
+        f"    num_examples: {len(result.labels)}",
+        f"  download_size: {parquet_bytes}",
+        f"  dataset_size: {picture_bytes}",
+        "---",
+    ]
+    return "\n".join(lines)
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-") or "other"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
