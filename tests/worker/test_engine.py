@@ -1,0 +1,251 @@
+"""The engine's process on real digits: results, refusals, drains, kills, and the life line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from core.artifacts import verify
+from core.data import Catalogue
+from core.request import JobRequest, fingerprint, resolve
+from worker.protocol import Exit, JobFolder
+
+SMALL = {
+    "network.width": 4,
+    "objective.syn_steps": 3,
+    "objective.max_start_epoch": 2,
+    "objective.expert_epochs": 1,
+    "experts.count": 2,
+    "schedule.steps": 12,
+    "evaluation.epochs": 5,
+    "evaluation.seeds": 2,
+    "evaluation.full.epochs": 1,
+    "evaluation.baseline_lrs": [0.01],
+}
+
+
+@dataclass
+class Run:
+    """A job folder, and the engine's process once it is started."""
+
+    folder: JobFolder
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    _lines: IO[str] = field(init=False, repr=False)
+
+    def write(self, **fields: Any) -> None:
+        """job.json, of a request made of `fields`."""
+        checkpoint_interval = fields.pop("checkpoint_interval", 0.0)
+        data_dir = fields.pop("data_dir", self.folder.root / "datasets")
+        request = JobRequest.model_validate(
+            {"dataset": "digits", "ipc": 1, "method": "mtt", "overrides": SMALL, **fields}
+        )
+        facts = Catalogue(Path("nowhere")).facts("digits")
+        recipe = resolve(request.model_copy(update={"dataset": "digits"}), facts)
+        self.folder.root.mkdir(parents=True, exist_ok=True)
+        self.folder.job.write_text(
+            json.dumps(
+                {
+                    "job_id": "job_test",
+                    "attempt": self.folder.attempt,
+                    "request": request.model_dump(mode="json"),
+                    "recipe": recipe.model_dump(mode="json"),
+                    "data_dir": str(data_dir),
+                    "experts_dir": str(self.folder.root.parent / "experts"),
+                    "expert_cache_bytes": 2**30,
+                    "device": "cpu",
+                    "checkpoint_interval": checkpoint_interval,
+                    "fingerprint": fingerprint(request, recipe, "sha256:x"),
+                }
+            )
+        )
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Spawn the engine as the supervisor does."""
+        ours, theirs = os.pipe()
+        self._lines = os.fdopen(ours)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "worker.engine", "--job-dir", str(self.folder.root), "--channel", str(theirs)],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=(theirs,),
+            start_new_session=True,
+        )
+        os.close(theirs)
+        return process
+
+    def listen(self) -> Iterator[dict[str, Any]]:
+        """Its messages, until it closes the channel; who stops listening early leaves the channel open."""
+        for line in self._lines:
+            self.messages.append(json.loads(line))
+            yield self.messages[-1]
+
+    def finish(self) -> int:
+        """Run to the end; its exit status."""
+        process = self.start()
+        for _ in self.listen():
+            pass
+        return process.wait(60)
+
+    def until_distilling(self, steps: int) -> subprocess.Popen[bytes]:
+        """Start it and return once so many outer steps are behind it."""
+        process = self.start()
+        for message in self.listen():
+            if message["type"] == "metric" and message["name"] == "loss" and message["step"] >= steps:
+                return process
+        pytest.fail(f"the engine ended early: {process.stderr and process.stderr.read().decode()}")
+
+    def tensors(self) -> dict[str, np.ndarray[Any, Any]]:
+        return safetensors.numpy.load_file(self.folder.staging / "dataset.safetensors")
+
+    def error(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.folder.error.read_text())
+        return found
+
+
+def run(root: Path, attempt: int = 1, **fields: Any) -> Run:
+    made = Run(JobFolder(root, attempt))
+    made.write(**fields)
+    return made
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that nothing ever stopped."""
+    made = run(tmp_path_factory.mktemp("undisturbed") / "job")
+    assert made.finish() == Exit.DONE
+    return made
+
+
+def assert_same_result(one: Run, other: Run) -> None:
+    mine, theirs = one.tensors(), other.tensors()
+    assert mine.keys() == theirs.keys()
+    for name, array in mine.items():
+        assert np.array_equal(array, theirs[name]), name
+
+
+def test_a_run_leaves_a_verified_artifact_and_metrics(undisturbed: Run) -> None:
+    assert verify(undisturbed.folder.staging) == []
+    metrics = json.loads(undisturbed.folder.result.read_text())["metrics"]
+    assert set(metrics["results"]) == {"distilled", "distilled_8bit", "random", "full"}
+    report = json.loads((undisturbed.folder.staging / "report.json").read_text())
+    assert [line["n_seeds"] for line in report["results"]] == [2, 2, 2, 2]
+    assert report["selection"] == "last iterate"
+    assert report["peak_memory_mib"] > 0
+    assert set(report["phases"]) >= {"preparing", "training_experts", "distilling", "evaluating"}
+    assert any("Only 2 evaluation seeds" in warning for warning in report["warnings"])
+
+
+def test_every_phase_reports_its_progress(undisturbed: Run) -> None:
+    ends: dict[str, tuple[int, int]] = {}
+    for message in undisturbed.messages:
+        if message["type"] == "progress":
+            assert 0 <= message["done"] <= message["total"]
+            ends[message["phase"]] = (message["done"], message["total"])
+    assert list(ends) == ["preparing", "training_experts", "distilling", "evaluating", "publishing"]
+    assert all(done == total for done, total in ends.values())
+    losses = [m for m in undisturbed.messages if m["type"] == "metric" and m["name"] == "loss"]
+    assert [m["step"] for m in losses] == list(range(1, 13))
+
+
+def test_a_drained_run_resumes_to_the_same_bits(undisturbed: Run, tmp_path: Path) -> None:
+    first = run(tmp_path / "job", checkpoint_interval=1000.0)
+    process = first.until_distilling(4)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == Exit.DRAINED
+    second = run(tmp_path / "job", attempt=2)
+    assert second.finish() == Exit.DONE
+    resumed = [m["message"] for m in second.messages if m["type"] == "log" and "Resumed" in m["message"]]
+    assert resumed, "it did not begin again"
+    assert_same_result(second, undisturbed)
+
+
+def test_a_killed_run_resumes_from_its_checkpoint_to_the_same_bits(undisturbed: Run, tmp_path: Path) -> None:
+    first = run(tmp_path / "job")  # a checkpoint after every step
+    process = first.until_distilling(5)
+    process.kill()
+    assert process.wait(30) == -signal.SIGKILL
+    second = run(tmp_path / "job", attempt=2)
+    assert second.finish() == Exit.DONE
+    (message,) = [m["message"] for m in second.messages if m["type"] == "log" and "Resumed" in m["message"]]
+    assert int(message.rstrip(".").split()[-1]) >= 4
+    assert_same_result(second, undisturbed)
+
+
+def test_later_jobs_share_the_experts(undisturbed: Run) -> None:
+    later = run(undisturbed.folder.root.parent / "later", seed=5)
+    assert later.finish() == Exit.DONE
+    assert "2 of 2 expert trajectories were in the cache." in [m.get("message") for m in later.messages]
+
+
+def test_it_dies_with_its_life_line(tmp_path: Path) -> None:
+    process = run(tmp_path / "job").until_distilling(1)
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(10) == 1
+
+
+@pytest.mark.parametrize("method", ["random", "dm"])
+def test_other_families_run(method: str, tmp_path: Path) -> None:
+    overrides = {path: value for path, value in SMALL.items() if path.split(".")[0] in ("network", "evaluation")}
+    if method == "dm":
+        overrides["schedule.steps"] = 3
+    made = run(tmp_path / "job", method=method, overrides=overrides)
+    assert made.finish() == Exit.DONE
+    assert verify(made.folder.staging) == []
+
+
+def test_zca_learned_labels_and_selection_on_validation(tmp_path: Path) -> None:
+    changes = {
+        "preprocess.kind": "zca",
+        "labels.kind": "learnable",
+        "evaluation.look_every": 4,
+        "evaluation.select": "best_validation",
+    }
+    made = run(tmp_path / "job", overrides=SMALL | changes)
+    assert made.finish() == Exit.DONE
+    assert verify(made.folder.staging) == []
+    looks = [m for m in made.messages if m["type"] == "metric" and m["name"] == "validation_accuracy"]
+    assert [look["step"] for look in looks] == [4, 8, 12]
+    report = json.loads((made.folder.staging / "report.json").read_text())
+    assert report["selection"].startswith("best of the looks on the validation split")
+    assert made.tensors()["soft_labels"].shape == (10, 10)
+
+
+def test_a_dataset_that_is_not_there_says_which_file_to_put_where(tmp_path: Path) -> None:
+    made = run(tmp_path / "job", dataset="cifar10", data_dir=tmp_path / "data")
+    assert made.finish() == Exit.FAILED
+    error = made.error()
+    assert (error["code"], error["phase"]) == ("dataset_unavailable", "preparing")
+    assert str(tmp_path / "data" / "cifar10.npz") in error["message"]
+    assert error["hint"]
+
+
+def test_a_dataset_too_small_for_the_request_is_refused(tmp_path: Path) -> None:
+    """Possible when the dataset was not on disk at submission."""
+    made = run(tmp_path / "job")
+    content = json.loads(made.folder.job.read_text())
+    content["request"]["ipc"] = 5000
+    made.folder.job.write_text(json.dumps(content))
+    assert made.finish() == Exit.FAILED
+    assert made.error()["code"] == "invalid_dataset"
+    assert "Set ipc to at most" in made.error()["message"]
+
+
+def test_divergence_is_told_with_the_fix(tmp_path: Path) -> None:
+    made = run(
+        tmp_path / "job", overrides=SMALL | {"step_size.initial": 10.0, "network.norm": "none", "schedule.steps": 40}
+    )
+    assert made.finish() == Exit.FAILED
+    assert made.error()["code"] == "numerical_divergence"
+    assert "step_size.initial" in made.error()["message"]
