@@ -1,0 +1,45 @@
+"""What a benchmark row must say about where it was measured."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+
+def describe() -> str:
+    """One line: processor, cores, memory, device, versions, commit, date, and the command."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    return (
+        f"{_processor()}, {torch.get_num_threads()} threads, {_memory_gib():.0f} GiB, {device}; "
+        f"Python {platform.python_version()}, torch {torch.__version__}; commit {_commit()}; "
+        f"{datetime.now(UTC):%Y-%m-%d}; `{' '.join(['python', '-m', _module(), *sys.argv[1:]])}`"
+    )
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _memory_gib() -> float:
+    info = Path("/proc/meminfo")
+    return int(info.read_text().split()[1]) / 2**20 if info.exists() else float("nan")
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or "unknown"
+
+
+def _module() -> str:
+    spec = sys.modules["__main__"].__spec__
+    return spec.name if spec else Path(sys.argv[0]).name
