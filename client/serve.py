@@ -19,9 +19,6 @@ import httpx
 
 from client.errors import ClientError, UsageError
 
-PARTS = ("api", "worker")
-"""Modules that make a service, each run with `python -m` in a process group of its own; the worker sweeps as well."""
-
 _TICK = 0.1
 _START_SECONDS = 60.0
 _STOP_SECONDS = 40.0  # the worker gives its engine 25 s to write a checkpoint
@@ -100,10 +97,9 @@ def serve(address: Address, ready: Callable[[Address], None]) -> None:
     children: dict[str, subprocess.Popen[bytes]] = {}
     with Signals() as signals:
         try:
-            _migrate(environment)
-            for part in PARTS:
-                children[part] = _start(part, environment)
+            children["api"] = _start("api", environment)  # which brings the ledger up to date
             if _becomes_ready(address, children, signals):
+                children["worker"] = _start("worker", environment)  # which sweeps as well
                 ready(address)
             while not signals.count:
                 _check(children)
@@ -115,12 +111,6 @@ def serve(address: Address, ready: Callable[[Address], None]) -> None:
 def python(module: str, *arguments: str) -> list[str]:
     """Command that runs a module of the installed service, never one of the same name in the current folder."""
     return [sys.executable, "-P", "-m", module, *arguments]
-
-
-def _migrate(environment: Mapping[str, str]) -> None:
-    code = subprocess.call(python("core.ledger"), env=environment, start_new_session=True)
-    if code:
-        raise ClientError(f"The ledger could not be brought up to date (exit code {code}); its message is above.")
 
 
 def _start(part: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:

@@ -1,0 +1,34 @@
+"""One real service for all tests of the client, and one finished job in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from client import Job
+from tests.client.running import CHEAP, Running, serving
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """API, worker and engine, started by `stillhouse serve`."""
+    with serving(tmp_path_factory.mktemp("service") / "home") as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def finished(running: Running) -> Job:
+    """A job that has succeeded."""
+    with running.client() as client:
+        job = client.submit("digits", ipc=1, method="random", evaluation=CHEAP)
+        return client.wait(job.id, timeout=60)
+
+
+@pytest.fixture
+def artifact(running: Running, finished: Job, tmp_path: Path) -> Path:
+    """The finished job's artifact, downloaded for this test."""
+    with running.client() as client:
+        client.download(finished.id, tmp_path / "artifact")
+    return tmp_path / "artifact"

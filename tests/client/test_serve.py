@@ -1,0 +1,71 @@
+"""`stillhouse serve`: comes up whole, goes down whole, and says what is wrong when it cannot."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+from tests.client.running import ENDLESS, command, processes_of, serving, spawn, until
+
+
+def test_ctrl_c_ends_every_process(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    # Somebody's own folder may hold an `api.py`; what runs is the installed service wherever it is started.
+    (tmp_path / "api.py").write_text("raise SystemExit('this is not the service')")
+    with serving(home, cwd=tmp_path) as service:
+        assert len(processes_of(home)) >= 3, "serve, API and worker"
+        service.process.send_signal(signal.SIGINT)
+        assert service.process.wait(60) == 0
+        assert processes_of(home) == []
+
+
+def test_a_running_job_survives_a_restart_of_the_service(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with serving(home) as service, service.client() as client:
+        assert client.ready()["ready"]
+        job = client.submit("digits", ipc=1, method="mtt", overrides=ENDLESS)
+        until(lambda: client.job(job.id).phase == "distilling", "the job distils")
+    assert processes_of(home) == [], "the engine ends with its service"
+    with serving(home) as service, service.client() as client:
+        until(lambda: client.job(job.id).phase == "distilling", "the job goes on")
+        assert client.job(job.id).raw["attempt"] == 2
+        assert client.job(job.id).raw["losses"] == 0, "a drained job has lost nothing"
+
+
+def test_the_death_of_a_part_ends_the_service_and_says_so(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with serving(home) as service:
+        worker = next(pid for pid in processes_of(home) if b"\0worker\0" in Path(f"/proc/{pid}/cmdline").read_bytes())
+        os.kill(worker, signal.SIGKILL)
+        assert service.process.wait(60) == 1
+        assert processes_of(home) == []
+    assert "The worker process ended by SIGKILL" in (tmp_path / "home.log").read_text()
+
+
+def test_a_port_in_use_is_a_clear_refusal(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        answer = command("serve", "--port", port, "--home", tmp_path / "home")
+    assert answer.code == 2
+    assert f"Cannot listen on 127.0.0.1:{port}: Address already in use" in answer.err
+    assert "--port" in answer.err
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_foreign_address_is_a_clear_refusal(tmp_path: Path) -> None:
+    answer = command("serve", "--host", "192.0.2.1", "--port", 0, "--home", tmp_path)
+    assert answer.code == 2
+    assert "Cannot listen on 192.0.2.1" in answer.err
+
+
+def test_settings_that_contradict_each_other_stop_the_service_before_it_starts(tmp_path: Path) -> None:
+    words = ("serve", "--port", 0, "--home", tmp_path / "home")
+    environment = os.environ | {"STILLHOUSE_HEARTBEAT_INTERVAL": "60"}
+    process = spawn(*words, stderr=subprocess.PIPE, environment=environment)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert b"STILLHOUSE_HEARTBEAT_INTERVAL (60) must be at most a third" in said
+    assert processes_of(tmp_path / "home") == []
