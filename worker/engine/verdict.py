@@ -16,7 +16,7 @@ from core.engine.keys import Key
 from core.engine.report import row
 from core.engine.synthetic import SyntheticDataset
 from core.request import ENGINE_VERSION
-from worker.bench import Bench
+from worker.engine.bench import Bench
 
 Row = dict[str, Any]
 

@@ -16,8 +16,8 @@ from core.engine.networks import ConvNet
 from core.engine.real import Real
 from core.recipe import Recipe
 from core.request import JobRequest
-from worker.cache import Cache
-from worker.channel import Channel
+from worker.engine.cache import Cache
+from worker.engine.channel import Channel
 from worker.protocol import JobFolder
 
 

@@ -18,7 +18,7 @@ from core.artifacts import Distilled
 from core.engine.report import compose
 from core.engine.synthetic import SyntheticDataset
 from core.request import ENGINE_VERSION
-from worker.bench import Bench
+from worker.engine.bench import Bench
 
 _VERSIONED = ("stillhouse", "torch", "numpy", "safetensors", "pyarrow")
 

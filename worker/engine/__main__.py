@@ -26,9 +26,9 @@ from core.data import DatasetInvalid, DatasetUnavailable, UnknownDataset
 from core.engine.checkpoint import CheckpointMismatch
 from core.engine.distill import Diverged
 from core.recipe import RecipeError
-from worker.bench import Drained, Job
-from worker.channel import Channel
-from worker.phases import run
+from worker.engine.bench import Drained, Job
+from worker.engine.channel import Channel
+from worker.engine.phases import run
 from worker.protocol import Exit, JobFolder
 
 _CODES: dict[type[BaseException], tuple[str, str]] = {

@@ -27,12 +27,12 @@ from core.engine.objectives import distribution, trajectory
 from core.engine.real import prepare
 from core.recipe import Distribution, Nothing, Trajectory
 from core.request import ENGINE_VERSION, check
-from worker.bench import Bench, Job, device, use_threads
-from worker.cache import Cache
-from worker.channel import Channel
-from worker.package import distilled
+from worker.engine.bench import Bench, Job, device, use_threads
+from worker.engine.cache import Cache
+from worker.engine.channel import Channel
+from worker.engine.package import distilled
 from worker.protocol import JobFolder
-from worker.verdict import rows
+from worker.engine.verdict import rows
 
 _CURVE_POINTS = 500  # of the loss, at most
 
