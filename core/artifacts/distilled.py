@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -38,7 +38,7 @@ class Distilled:
     recipe: Mapping[str, Any]
     report: Mapping[str, Any]
     """Content of report.json."""
-    metrics: list[Mapping[str, Any]]
+    metrics: Sequence[Mapping[str, Any]]
     """One row per logged value: step, seconds, name, value."""
     provenance: Mapping[str, Any]
     """versions, hardware, timings, seeds, commit, fingerprint."""

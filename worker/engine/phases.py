@@ -31,8 +31,8 @@ from worker.engine.bench import Bench, Job, device, use_threads
 from worker.engine.cache import Cache
 from worker.engine.channel import Channel
 from worker.engine.package import distilled
-from worker.protocol import JobFolder
 from worker.engine.verdict import rows
+from worker.protocol import JobFolder
 
 _CURVE_POINTS = 500  # of the loss, at most
 
