@@ -37,15 +37,18 @@ class Client:
     """A Stillhouse service; use it as a context manager, or call `close`.
 
     `url` and `api_key` default to STILLHOUSE_URL and STILLHOUSE_API_KEY. `patience` is how many seconds calls outlive
-    a service that is away. Every method raises `Problem` when the service refuses and `Unreachable` when nobody
-    answers.
+    a service that is away, `timeout` how many a service that listens may be silent. Every method
+    raises `Problem` when the service refuses and `Unreachable` when nobody answers.
     """
 
-    def __init__(self, url: str | None = None, api_key: str | None = None, *, patience: float = 0.0) -> None:
+    def __init__(
+        self, url: str | None = None, api_key: str | None = None, *, patience: float = 0.0, timeout: float = 60.0
+    ) -> None:
         self._http = Http(
             url or os.environ.get("STILLHOUSE_URL") or DEFAULT_URL,
             api_key or os.environ.get("STILLHOUSE_API_KEY"),
             patience=patience,
+            timeout=timeout,
         )
 
     def __enter__(self) -> Self:

@@ -174,10 +174,10 @@ def distill(
     """Submit, wait, download, verify. Succeeds only with a verified artifact in --out, and prints that folder."""
     limit = _seconds(timeout)
     with Client(patience=_PATIENCE) as client:
-        job = _submit(client, dataset, ipc, method, seed, changes)
-        job = _wait(client, job.id, limit)
+        submitted = _submit(client, dataset, ipc, method, seed, changes)
+        job = _wait(client, submitted.id, limit)
         _download(client, job.id, out)
-    data({"job": job.raw, "folder": str(out)} if as_json else str(out))
+    data({"folder": str(out), "cached": submitted.cached, "job": job.raw} if as_json else str(out))
 
 
 @app.command()

@@ -76,7 +76,7 @@ def _port(host: str, port: int, *, taken_is_fine: bool) -> Finding:
 
 def _service() -> Finding:
     try:
-        with Client() as client:
+        with Client(timeout=5) as client:
             client.ready()
             return Finding("service", True, f"ready at {client.url}")
     except ClientError as error:

@@ -17,7 +17,6 @@ Received = Callable[[File, int], None]
 """Called with the file and the number of its bytes that are here, as they come."""
 
 _PART = ".part"
-_CHUNK = 1 << 18
 
 
 def download(http: Http, job_id: str, files: Sequence[File], folder: Path, received: Received | None = None) -> int:
@@ -58,22 +57,20 @@ def _one(http: Http, job_id: str, file: File, target: Path, received: Received) 
 
 def _fetch(http: Http, url: str, file: File, part: Path, received: Received) -> int:
     """Append what is missing to `part`, through interruptions as long as each brings something new."""
-    fetched = 0
-    while True:
-        here = part.stat().st_size if part.exists() else 0
-        if here >= file.bytes and part.exists():
-            return fetched
+    fetched, whole = 0, _size(part) >= file.bytes > 0
+    while not whole:
+        here = _size(part)
         try:
-            fetched += _append(http, url, file, part, here, received)
+            _append(http, url, file, part, here, received)
+            whole = True
         except httpx.TransportError as error:
-            if part.exists() and part.stat().st_size > here:
-                continue
-            raise http.unreachable(error) from error
-        else:
-            return fetched
+            if _size(part) <= here:
+                raise http.unreachable(error) from error
+        fetched += max(0, _size(part) - here)
+    return fetched
 
 
-def _append(http: Http, url: str, file: File, part: Path, here: int, received: Received) -> int:
+def _append(http: Http, url: str, file: File, part: Path, here: int, received: Received) -> None:
     headers = {"Accept-Encoding": "identity"}
     if here:
         headers |= {"Range": f"bytes={here}-", "If-Range": f'"{file.sha256}"'}
@@ -81,11 +78,14 @@ def _append(http: Http, url: str, file: File, part: Path, here: int, received: R
         resumed = response.status_code == 206
         arrived = here if resumed else 0
         with part.open("ab" if resumed else "wb") as out:
-            for chunk in response.iter_bytes(_CHUNK):
-                out.write(chunk)
-                arrived += len(chunk)
+            for piece in response.iter_bytes():  # as they come: a larger buffer would be lost with the line
+                out.write(piece)
+                arrived += len(piece)
                 received(file, arrived)
-        return arrived - (here if resumed else 0)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _quiet(file: File, arrived: int) -> None:

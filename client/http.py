@@ -21,9 +21,10 @@ class Http:
 
     `patience` is how many seconds a call outlives a service that is away (restarting, or busy: 429 and 503 with
     `Retry-After`) before it raises. Only idempotent calls, and those carrying an `Idempotency-Key`, are repeated.
+    `timeout` is how many seconds a service that listens may be silent.
     """
 
-    def __init__(self, url: str, api_key: str | None = None, *, patience: float = 0.0) -> None:
+    def __init__(self, url: str, api_key: str | None = None, *, patience: float = 0.0, timeout: float = 60.0) -> None:
         self.url = url.rstrip("/")
         self.patience = patience
         address = httpx.URL(self.url)
@@ -36,7 +37,7 @@ class Http:
         self._http = httpx.Client(
             base_url=self.url,
             headers=headers,
-            timeout=httpx.Timeout(60, connect=5),
+            timeout=httpx.Timeout(timeout, connect=min(timeout, 5)),
             trust_env=not _is_loopback(address.host),
         )
 
@@ -67,14 +68,9 @@ class Http:
         return response.json()
 
     @contextmanager
-    def stream(
-        self, path: str, *, headers: Mapping[str, str] | None = None, read_timeout: float = 60.0
-    ) -> Iterator[httpx.Response]:
+    def stream(self, path: str, *, headers: Mapping[str, str] | None = None) -> Iterator[httpx.Response]:
         """An open answer to GET, its body still to be read; `httpx.TransportError` there is the reader's to judge."""
-        timeout = httpx.Timeout(60, connect=5, read=read_timeout)
-        response = self._send(
-            self._http.build_request("GET", path, headers=dict(headers or {}), timeout=timeout), stream=True
-        )
+        response = self._send(self._http.build_request("GET", path, headers=dict(headers or {})), stream=True)
         try:
             if response.status_code >= 400:
                 response.read()

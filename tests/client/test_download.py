@@ -1,0 +1,116 @@
+"""Downloads: continued where they stopped, checked to the last byte, never half there under a final name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from client import Client, File, HashMismatch, Job, Unreachable, verify
+from client.download import download
+from client.http import Http
+from tests.client.cutting import Line, line_to
+from tests.client.running import Running
+
+BIG = "preview.png"
+
+
+@pytest.fixture
+def line(running: Running) -> Iterator[Line]:
+    """A line to the service that can be cut."""
+    with line_to(running.url) as line:
+        yield line
+
+
+@pytest.fixture
+def http(line: Line) -> Iterator[Http]:
+    """A connection over that line."""
+    http = Http(line.url, patience=5)
+    yield http
+    http.close()
+
+
+@pytest.fixture
+def file(running: Running, finished: Job) -> File:
+    """A file of some size."""
+    with running.client() as client:
+        return next(file for file in client.files(finished.id) if file.name == BIG)
+
+
+def test_everything_arrives_and_only_once(running: Running, finished: Job, tmp_path: Path) -> None:
+    seen: dict[str, int] = {}
+    with running.client() as client:
+        files = client.files(finished.id)
+        total = client.download(finished.id, tmp_path / "a", lambda file, arrived: seen.update({file.name: arrived}))
+        assert total == sum(file.bytes for file in files)
+        assert seen == {file.name: file.bytes for file in files}
+        assert client.download(finished.id, tmp_path / "a") == 0
+    assert not list(tmp_path.rglob("*.part"))
+    assert verify(tmp_path / "a") == []
+
+
+def test_a_download_goes_on_where_it_stopped(
+    http: Http, finished: Job, file: File, artifact: Path, tmp_path: Path
+) -> None:
+    (tmp_path / f"{BIG}.part").write_bytes((artifact / BIG).read_bytes()[:1000])
+    assert download(http, finished.id, [file], tmp_path) == file.bytes - 1000
+    assert (tmp_path / BIG).read_bytes() == (artifact / BIG).read_bytes()
+
+
+@pytest.mark.parametrize("rubbish", [10, 10**6], ids=["short", "long"])
+def test_a_wrong_beginning_is_thrown_away(http: Http, finished: Job, file: File, tmp_path: Path, rubbish: int) -> None:
+    (tmp_path / f"{BIG}.part").write_bytes(b"?" * rubbish)
+    download(http, finished.id, [file], tmp_path)
+    assert (tmp_path / BIG).stat().st_size == file.bytes
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [BIG]
+
+
+def test_a_cut_line_is_taken_up_again(http: Http, line: Line, finished: Job, file: File, tmp_path: Path) -> None:
+    line.cuts, line.length = 3, 3000
+    assert download(http, finished.id, [file], tmp_path) == file.bytes
+    assert line.cuts == 0
+    assert (tmp_path / BIG).stat().st_size == file.bytes
+
+
+def test_a_dead_line_is_unreachable_and_keeps_what_came(
+    line: Line, finished: Job, file: File, artifact: Path, tmp_path: Path
+) -> None:
+    part = tmp_path / f"{BIG}.part"
+    part.write_bytes((artifact / BIG).read_bytes()[:1000])
+    line.cuts, line.length = 1, 0
+    with pytest.raises(Unreachable):
+        download(Http(line.url), finished.id, [file], tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [part.name]
+    assert part.stat().st_size == 1000
+
+
+def test_a_damaged_store_is_noticed(running: Running, finished: Job, file: File, tmp_path: Path) -> None:
+    blob = running.home / "store" / "sha256" / file.sha256[:2] / file.sha256
+    sound = blob.read_bytes()
+    blob.chmod(0o644)
+    blob.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
+    try:
+        answer = running.command("get", finished.id, "--out", tmp_path)
+        assert answer.code == 8
+        assert BIG in answer.err
+        assert not list(tmp_path.glob(f"{BIG}*")), "nothing under its name, nothing to continue"
+    finally:
+        blob.write_bytes(sound)
+    assert running.command("get", finished.id, "--out", tmp_path).code == 0
+
+
+@pytest.mark.parametrize("name", ["../escape", "/etc/passwd", "a/../../b", "C:\\x", ""])
+def test_a_name_that_leads_out_is_refused(http: Http, finished: Job, file: File, tmp_path: Path, name: str) -> None:
+    with pytest.raises(HashMismatch, match="leads out"):
+        download(http, finished.id, [replace(file, name=name)], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_events_have_no_gap_when_the_line_is_cut(line: Line, finished: Job) -> None:
+    with Client(line.url, patience=5) as client:
+        expected = [event.seq for event in client.events(finished.id)]
+        line.cuts, line.length = 2, 900  # the headers, and a part of the story
+        assert [event.seq for event in client.follow(finished.id)] == expected
+        assert line.cuts == 0

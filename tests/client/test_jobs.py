@@ -1,0 +1,154 @@
+"""The command line against the real service: every command, and every exit code a script may meet."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from client import Job
+from client.errors import Problem
+from tests.client.running import CHEAP, ENDLESS, Running, command, spawn, until
+from tests.data.bundles import place, sound
+from tests.services import free_port
+
+EVALUATION = [word for name, value in CHEAP.items() for word in ("--set", f"evaluation.{name}={json.dumps(value)}")]
+ENDLESSLY = [word for path, value in ENDLESS.items() for word in ("--set", f"{path}={value}")]
+
+
+def test_distil_ends_with_a_verified_artifact(running: Running, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ("distill", "digits", "--ipc", 2, "--method", "random", "--seed", 7, "--out", out, "--wait", *EVALUATION)
+    answer = running.command(*words)
+    assert answer.code == 0, answer.err
+    assert answer.out == f"{out}\n", "the folder, and nothing else"
+    assert "every byte verified" in answer.err
+    assert (out / "dataset.safetensors").exists()
+    assert command("verify", out).code == 0
+    request = json.loads((out / "recipe.json").read_text())["request"]
+    assert (request["dataset"], request["ipc"], request["seed"]) == ("digits", 2, 7)
+
+    again = running.command(*words, "--json")
+    assert again.json["cached"], "the same request is the same job"
+    assert "(0 bytes fetched)" in again.err, "what is here is not fetched again"
+
+
+def test_submit_prints_the_id_alone(running: Running) -> None:
+    answer = running.command("submit", "digits", "--ipc", 3, "--method", "random", *EVALUATION)
+    assert answer.code == 0
+    assert answer.out.strip().startswith("job_")
+    assert running.command("wait", answer.out.strip(), "--timeout", "1m").out == "succeeded\n"
+
+
+def test_the_catalogues(running: Running) -> None:
+    assert {"dm", "mtt", "random"} <= {method["name"] for method in running.command("methods", "--json").json}
+    assert "Matching training trajectories" in running.command("methods").out
+    rows = {dataset["name"]: dataset for dataset in running.command("datasets", "--json").json}
+    assert rows["digits"]["train_count"] == 1438
+    assert "digits" in running.command("datasets").out
+
+
+def test_what_is_known_of_a_job(running: Running, finished: Job) -> None:
+    assert running.command("show", finished.id, "--json").json["status"] == "succeeded"
+    assert "succeeded" in running.command("show", finished.id).out
+    listed = running.command("list", "--status", "succeeded", "--method", "random", "--json").json
+    assert finished.id in [job["id"] for job in listed]
+    assert {job["status"] for job in listed} == {"succeeded"}
+    assert len(running.command("list", "--limit", 1, "--json").json) == 1
+    assert finished.id in running.command("list").out, "no id is cut"
+    events = [json.loads(line) for line in running.command("events", finished.id, "--json").out.splitlines()]
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert (events[0]["type"], events[-1]["type"]) == ("job.created", "job.succeeded")
+    followed = running.command("events", finished.id, "--follow", "--after", 2).out.splitlines()
+    assert len(followed) == len(events) - 2
+
+
+def test_a_pipe_gets_no_colours(running: Running, finished: Job) -> None:
+    for words in (("list",), ("show", finished.id), ("show", "job_0"), ("--help",)):
+        answer = running.command(*words)
+        assert "\x1b" not in answer.out + answer.err
+
+
+def test_the_ends_a_wait_can_have(running: Running, tmp_path: Path) -> None:
+    """5 timed out, 130 interrupted (both leave the job running), 4 cancelled, 3 failed, 2 cancelled too late."""
+    job = running.command("submit", "digits", "--ipc", 1, "--method", "mtt", *ENDLESSLY).out.strip()
+    answer = running.command("wait", job, "--timeout", "0.5s")
+    assert answer.code == 5
+    assert f"stillhouse wait {job}" in answer.err
+
+    waiting = spawn("wait", job, environment={"STILLHOUSE_URL": running.url}, stderr=subprocess.PIPE)
+    assert waiting.stderr is not None
+    waiting.stderr.readline()  # it shows the job: it waits
+    waiting.send_signal(signal.SIGINT)
+    _, said = waiting.communicate(timeout=60)
+    assert waiting.returncode == 130
+    assert job.encode() in said
+    with running.client() as client:
+        assert client.job(job).status in ("queued", "running")
+
+        # A dataset that vanishes between the submission and the work: the worker is still busy with the first job.
+        bundle = place(running.home / "datasets", "vanishing", sound())
+        doomed = running.command("submit", "vanishing", "--ipc", 1, "--method", "random", *EVALUATION).out.strip()
+        bundle.unlink()
+        until(lambda: client.job(job).status == "running", "the first job runs")
+        assert running.command("cancel", job).out in ("cancelling\n", "cancelled\n")
+        assert running.command("wait", job).code == 4
+        answer = running.command("wait", doomed)
+    assert answer.code == 3
+    assert "dataset_unavailable" in answer.err
+    assert running.command("cancel", doomed).code == 2, "it is over"
+    assert running.command("retry", doomed).out == "queued\n"
+    assert running.command("wait", doomed).code == 3
+    assert running.command("get", doomed, "--out", tmp_path).code == 2, "it has no result"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--ipc", 0, "--method", "mtt"), ["ipc", "greater than or equal to 1"]),
+        (("--ipc", 1000, "--method", "mtt"), ["Set ipc to at most"]),
+        (("--ipc", 1, "--method", "mmt"), ["Did you mean 'mtt'?"]),
+        (("--ipc", 1, "--method", "mtt", "--set", "objective.syn_step=3"), ["Did you mean 'syn_steps'?"]),
+        (("--ipc", 1, "--method", "mtt", "--set", "objective.syn_steps"), ["write PATH=VALUE"]),
+        (("--ipc", 1), ["--method"]),
+        (("--ipc", "one", "--method", "mtt"), ["--ipc", "integer"]),
+    ],
+    ids=str,
+)
+def test_a_request_that_cannot_be_is_a_usage_error(running: Running, words: tuple[object], expected: list[str]) -> None:
+    answer = running.command("submit", "digits", *words)
+    assert answer.code == 2
+    assert answer.out == ""
+    for part in expected:
+        assert part in answer.err
+
+
+def test_a_time_that_is_none_is_a_usage_error(running: Running, finished: Job) -> None:
+    assert running.command("wait", finished.id, "--timeout", "soon").code == 2
+
+
+def test_an_unknown_job_is_not_found(running: Running, tmp_path: Path) -> None:
+    for words in (("show",), ("wait",), ("cancel",), ("retry",), ("events",), ("get", "--out", tmp_path)):
+        assert running.command(*words, "job_01AAAAAAAAAAAAAAAAAAAAAAAA").code == 7, words
+
+
+def test_an_error_is_json_too(running: Running) -> None:
+    answer = running.command("submit", "digits", "--ipc", 1000, "--method", "mtt", "--json")
+    problem = json.loads(answer.err)
+    assert (problem["exit_code"], problem["status"]) == (2, 422)
+    assert problem["errors"][0]["field"] == "ipc"
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, 6), (403, 6), (429, 6), (404, 7), (409, 2), (500, 1), (503, 9)])
+def test_refusals_have_exit_codes(status: int, code: int) -> None:
+    assert Problem(status, {"title": "No"}).exit_code == code
+
+
+def test_nobody_there() -> None:
+    answer = command("list", STILLHOUSE_URL=f"http://127.0.0.1:{free_port()}")
+    assert answer.code == 9
+    assert "stillhouse serve" in answer.err
+    assert command("list", STILLHOUSE_URL="localhost:8000").code == 2, "an address without a scheme"
