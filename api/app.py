@@ -25,7 +25,7 @@ def create_app(configuration: Settings | None = None) -> FastAPI:
         configuration: default: the process's settings, from the environment.
     """
     house = House.open(configuration or settings())
-    app = FastAPI(lifespan=_lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(lifespan=_lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.house = house
     app.add_middleware(Frame, metrics=house.metrics, max_body_bytes=house.settings.max_body_bytes)
     for room in (jobs, events, artifacts, datasets, methods, health, pages):

@@ -77,7 +77,7 @@ def get_file(
     request: Request,
     house: Here,
     job: Succeeded,
-    name: Annotated[str, Path(examples=["data/train-00000-of-00001.parquet"])],
+    name: Annotated[str, Path(description="A name in the listing.", examples=["data/train-00000-of-00001.parquet"])],
 ) -> Response:
     """The bytes. The ETag is their SHA-256; `Range`, `If-Range` and `If-None-Match` work, and so does HEAD.
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path
 
 from api.house import Here
 from api.pagination import After, Limit, slice_of
-from api.problems import Kind, ProblemError, responses
+from api.problems import Kind, ProblemError, responses, sentence
 from api.schemas import Dataset, DatasetPage
 from core.data import DatasetInvalid, UnknownDataset
 
@@ -31,11 +31,13 @@ def list_datasets(house: Here, limit: Limit = 50, after: After = None) -> Datase
     summary="Look at a dataset",
     responses=responses(Kind.UNKNOWN_DATASET, Kind.INVALID_DATASET),
 )
-def get_dataset(house: Here, name: Annotated[str, Path(examples=["digits"])]) -> Dataset:
+def get_dataset(
+    house: Here, name: Annotated[str, Path(description="The dataset's name.", examples=["digits"])]
+) -> Dataset:
     """Shape, classes, counts, licence, content hash, and where it is or which file to put where."""
     try:
         return Dataset.model_validate(asdict(house.catalogue.facts(name)))
     except UnknownDataset as error:
-        raise ProblemError(Kind.UNKNOWN_DATASET, f"{error}.", hint="GET /v1/datasets lists the names.") from None
+        raise ProblemError(Kind.UNKNOWN_DATASET, sentence(error), hint="GET /v1/datasets lists the names.") from None
     except DatasetInvalid as error:
-        raise ProblemError(Kind.INVALID_DATASET, f"{error}.") from None
+        raise ProblemError(Kind.INVALID_DATASET, sentence(error)) from None

@@ -10,15 +10,13 @@ from fastapi import APIRouter, BackgroundTasks, Body, Depends, Header, Path, Que
 from api import following
 from api.house import Here
 from api.pagination import After, Limit
-from api.problems import Kind, ProblemError, responses
+from api.problems import Kind, ProblemError, responses, sentence
 from api.schemas import Job, JobPage, Status
 from api.submission import prepare
 from core import bell, ledger
 from core.request import JobRequest
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=responses(Kind.INVALID_REQUEST))
-
-Filter = Annotated[str | None, Query(max_length=200)]
 
 _EXAMPLES: dict[str, Any] = {
     "digits": {
@@ -139,9 +137,11 @@ def create_job(
 def list_jobs(
     house: Here,
     status: Annotated[Status | None, Query(description="Only jobs in this status.")] = None,
-    dataset: Filter = None,
-    method: Filter = None,
-    q: Annotated[Filter, Query(description="Only jobs whose id, dataset or method contains this text.")] = None,
+    dataset: Annotated[str | None, Query(max_length=200, description="Only jobs on this dataset.")] = None,
+    method: Annotated[str | None, Query(max_length=200, description="Only jobs of this method.")] = None,
+    q: Annotated[
+        str | None, Query(max_length=200, description="Only jobs whose id, dataset or method contains this.")
+    ] = None,
     limit: Limit = 50,
     after: After = None,
 ) -> JobPage:
@@ -174,7 +174,8 @@ async def get_job(
     A queued or running job comes with `Retry-After`, the seconds after which looking again makes sense.
     """
     if wait:
-        job = await following.changed(house, job, wait, request)
+        with house.metrics.waits.track_inprogress():
+            job = await following.changed(house, job, wait, request)
     _advise(response, job)
     return Job.of(job)
 
@@ -196,7 +197,7 @@ def cancel_job(house: Here, job: Known, response: Response) -> Job:
     except ledger.IllegalTransition as error:
         raise ProblemError(
             Kind.ALREADY_FINISHED,
-            str(error),
+            sentence(error),
             hint=f"GET /v1/jobs/{job.id} tells how it ended.",
         ) from None
     _advise(response, job)
@@ -216,7 +217,7 @@ def retry_job(house: Here, job: Known, response: Response, after: BackgroundTask
         job = house.ledger.retry(job.id)
     except ledger.IllegalTransition as error:
         raise ProblemError(
-            Kind.NOT_RETRYABLE, str(error), hint="A succeeded job has its result; an active one will have it."
+            Kind.NOT_RETRYABLE, sentence(error), hint="A succeeded job has its result; an active one will have it."
         ) from None
     after.add_task(bell.ring, house.settings)
     response.headers["Location"] = f"/v1/jobs/{job.id}"

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query
 
 from api.house import Here, House
 from api.pagination import After, Limit, slice_of
-from api.problems import Kind, ProblemError, responses
+from api.problems import Kind, ProblemError, responses, sentence
 from api.schemas import Method, MethodPage, MethodSummary, Preset
 from api.submission import resolved
 from core import methods
@@ -27,7 +27,7 @@ def list_methods(house: Here, limit: Limit = 50, after: After = None) -> MethodP
 @router.get("/{name}", operation_id="get_method", summary="Look at a method", responses=responses(Kind.UNKNOWN_METHOD))
 def get_method(
     house: Here,
-    name: Annotated[str, Path(examples=["mtt"])],
+    name: Annotated[str, Path(description="The method's name.", examples=["mtt"])],
     dataset: Annotated[str, Query(min_length=1, max_length=200, description="Show the recipe on it.")] = "digits",
     ipc: Annotated[int, Query(ge=1, le=100_000, description="Show the recipe at it.")] = 1,
 ) -> Method:
@@ -35,7 +35,7 @@ def get_method(
     try:
         method = methods.method(name)
     except methods.UnknownMethod as error:
-        raise ProblemError(Kind.UNKNOWN_METHOD, str(error), hint="GET /v1/methods lists the names.") from None
+        raise ProblemError(Kind.UNKNOWN_METHOD, sentence(error), hint="GET /v1/methods lists the names.") from None
     presets = [Preset(dataset=on, ipc=at, recipe=_recipe(house, name, on, at)) for on, at in method.presets]
     return Method(
         **_summary(method),

@@ -35,6 +35,7 @@ class Metrics:
             registry=self.registry,
         )
         self.streams = Gauge("stillhouse_sse_connections", "Event streams that are open now.", registry=self.registry)
+        self.waits = Gauge("stillhouse_long_polls", "Long polls that are open now.", registry=self.registry)
         self.submissions = Counter(
             "stillhouse_submissions",
             "Accepted submissions: created, twin of an active job, cached result, replayed key.",

@@ -18,6 +18,8 @@ from core.recipe import FieldError
 
 MEDIA_TYPE = "application/problem+json"
 
+_MOST_ERRORS = 50
+
 
 class Kind(Enum):
     """A sort of problem: HTTP status, title, and what it means wherever it appears."""
@@ -135,9 +137,15 @@ class ProblemError(HTTPException):
 
 
 def invalid(errors: Sequence[FieldError]) -> ProblemError:
-    """The 422 that names every field at fault."""
-    detail = "; ".join(f"{error.field}: {error.message}" for error in errors)
-    return ProblemError(Kind.INVALID_REQUEST, detail, errors=errors)
+    """The 422 that names the fields at fault (the first of them, should there be very many)."""
+    detail = " ".join(f"{error.field}: {error.message}" for error in errors[:3])
+    return ProblemError(Kind.INVALID_REQUEST, detail, errors=errors[:_MOST_ERRORS])
+
+
+def sentence(error: ValueError) -> str:
+    """The message of an exception as a sentence of its own."""
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?", "!")) else ".")
 
 
 def respond(request: Request, problem: ProblemError) -> Response:

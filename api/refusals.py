@@ -26,6 +26,7 @@ _FIXES = {
     "model_attributes_type": "Send a JSON object: {...}.",
     "float_parsing": "Use a number.",
     "finite_number": "Use a finite number.",
+    "string_unicode": "Use plain text, without half a surrogate pair.",
 }
 _BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -90,12 +91,17 @@ def _malformed(detail: Mapping[str, Any], body: object) -> ProblemError:
 def _explain(detail: Mapping[str, Any]) -> FieldError:
     """One of pydantic's errors as the field, the fault and the fix."""
     place, *path = detail["loc"]
-    field = ".".join(str(step) for step in path) or str(place)
+    field = _short(".".join(str(step) for step in path) or str(place))
     if detail["type"] == "missing":
         return FieldError(field, f"The {place} lacks '{field}'." if path else "There is no body.", "Add it.")
     if detail["type"] == "extra_forbidden":
         return FieldError(field, f"There is no field '{field}'.", nearest(field, JobRequest.model_fields))
     return FieldError(field, f"{detail['msg']}.", _fix(detail["type"], detail.get("ctx", {})))
+
+
+def _short(field: str) -> str:
+    """A client can nest as deep as it likes; its error stays readable."""
+    return field if len(field) <= 200 else f"{field[:100]}...{field[-80:]}"
 
 
 def _fix(kind: str, context: Mapping[str, Any]) -> str:

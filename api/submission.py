@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, final
 
-from api.problems import invalid
+from api.problems import invalid, sentence
 from core import methods
 from core.data import Catalogue, DatasetFacts, DatasetInvalid, UnknownDataset
 from core.recipe import FieldError, Recipe, RecipeError
@@ -51,11 +51,11 @@ def resolved(request: JobRequest, catalogue: Catalogue) -> tuple[Recipe, Dataset
     try:
         facts = catalogue.facts(request.dataset)
     except (UnknownDataset, DatasetInvalid) as error:
-        errors.append(FieldError("dataset", f"{error}.", "GET /v1/datasets lists the names that can be used."))
+        errors.append(FieldError("dataset", sentence(error), "GET /v1/datasets lists the names that can be used."))
     try:
         methods.method(request.method)
     except methods.UnknownMethod as error:
-        errors.append(FieldError("method", str(error), "GET /v1/methods lists the names."))
+        errors.append(FieldError("method", sentence(error), "GET /v1/methods lists the names."))
     if errors or facts is None:
         raise invalid(errors)
     try:

@@ -1,0 +1,66 @@
+"""An application in process on either database, with a workshop that moves its jobs along."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from api.house import House
+from core.settings import Settings
+from tests.api.workshop import Workshop, make_artifact
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_logs() -> Iterator[None]:
+    """Log lines go where pytest catches them."""
+    structlog.configure(
+        processors=[structlog.stdlib.render_to_log_kwargs],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small real artifact."""
+    return make_artifact(tmp_path_factory.mktemp("artifact"))
+
+
+@pytest.fixture
+def settings(ledger_url: str, tmp_path: Path) -> Settings:
+    """Settings of a service of this test's own."""
+    return Settings(home=tmp_path / "home", database_url=ledger_url, data_dir=None, broker_url=None, store_url=None)
+
+
+@pytest.fixture
+def app(settings: Settings) -> FastAPI:
+    """The application, not started."""
+    return create_app(settings)
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    """A client of the started application; an exception inside it is an answer, as in production."""
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def house(app: FastAPI) -> House:
+    """The application's house."""
+    house: House = app.state.house
+    return house
+
+
+@pytest.fixture
+def workshop(client: TestClient, house: House, artifact: Path) -> Workshop:
+    """Moves the jobs of the application along."""
+    return Workshop(client, house.ledger, house.store, artifact)

@@ -1,0 +1,66 @@
+"""The catalogues of datasets and methods."""
+
+from __future__ import annotations
+
+from fastapi.testclient import TestClient
+
+from api.house import House
+from core import methods
+from core.recipe import Recipe
+from tests.api.workshop import ON_SQLITE
+
+pytestmark = ON_SQLITE
+
+
+def test_datasets_are_shown_with_what_one_must_know(client: TestClient) -> None:
+    listed = client.get("/v1/datasets").json()
+    names = [dataset["name"] for dataset in listed["items"]]
+    assert names == sorted(names)
+    assert {"digits", "cifar10"} <= set(names)
+    assert listed["next"] is None
+    digits = client.get("/v1/datasets/digits").json()
+    assert digits in listed["items"]
+    assert (digits["shape"], digits["classes"], digits["on_disk"], digits["source"]) == (
+        [1, 8, 8],
+        10,
+        True,
+        "embedded",
+    )
+    assert digits["digest"].startswith("sha256:")
+    absent = client.get("/v1/datasets/cifar10").json()
+    assert (absent["on_disk"], absent["digest"]) == (False, None)
+    assert "cifar10.npz" in absent["where"]
+
+
+def test_catalogues_are_paged_like_every_list(client: TestClient) -> None:
+    for path in ("/v1/datasets", "/v1/methods"):
+        whole = [item["name"] for item in client.get(path).json()["items"]]
+        seen, after = [], None
+        while True:
+            page = client.get(path, params={"limit": 1} | ({"after": after} if after else {})).json()
+            seen += [item["name"] for item in page["items"]]
+            after = page["next"]
+            if after is None:
+                break
+        assert seen == whole
+
+
+def test_methods_are_shown_with_recipe_presets_and_schema(client: TestClient) -> None:
+    listed = client.get("/v1/methods").json()["items"]
+    assert [method["name"] for method in listed] == list(methods.names())
+    for summary in listed:
+        method = client.get(summary["url"]).json()
+        assert summary.items() <= method.items()
+        Recipe.model_validate(method["recipe"])
+        for preset in method["presets"]:
+            Recipe.model_validate(preset["recipe"])
+        assert method["overrides"] == methods.override_schema()
+
+
+def test_a_method_shows_its_recipe_for_a_task(client: TestClient, house: House) -> None:
+    shown = client.get("/v1/methods/mtt", params={"dataset": "cifar10", "ipc": 50}).json()
+    (preset,) = [each for each in shown["presets"] if (each["dataset"], each["ipc"]) == ("cifar10", 50)]
+    assert shown["recipe"] == preset["recipe"]
+    assert shown["recipe"] != client.get("/v1/methods/mtt").json()["recipe"]
+    asked = {"dataset": "cifar10", "ipc": 50, "method": "mtt"}
+    assert client.post("/v1/jobs", json=asked).json()["recipe"] == shown["recipe"]

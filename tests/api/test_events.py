@@ -1,0 +1,172 @@
+"""Following a job: pages of events, the event stream, the long poll."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from api.house import House
+from core.ledger import Status
+from tests.api.workshop import Workshop
+
+STREAM = {"Accept": "text/event-stream"}
+
+
+@dataclass
+class Message:
+    id: int
+    event: str
+    data: dict[str, Any]
+
+
+def messages(response: httpx.Response) -> Iterator[Message]:
+    for block in response.read().decode().split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+        if "data" in fields:
+            yield Message(int(fields["id"]), fields["event"], json.loads(fields["data"]))
+
+
+def follow(client: httpx.Client, job_id: str, **headers: str) -> list[Message]:
+    response = client.get(f"/v1/jobs/{job_id}/events", headers=STREAM | headers)
+    assert response.headers["Content-Type"].startswith("text/event-stream")
+    assert response.headers["Cache-Control"] == "no-cache"
+    return list(messages(response))
+
+
+def until(house: House, gauge: str, value: float) -> None:
+    """Wait until a metric of the service has this value."""
+    deadline = time.monotonic() + 30
+    while (found := house.metrics.registry.get_sample_value(gauge)) != value:
+        assert time.monotonic() < deadline, f"{gauge} is {found}, not {value}"
+
+
+def sampled(measure: Callable[[], int]) -> list[int]:
+    """The measure, read for half a second."""
+    deadline, seen = time.monotonic() + 0.5, list[int]()
+    while time.monotonic() < deadline:
+        seen.append(measure())
+        time.sleep(0.001)
+    return seen
+
+
+def tell(workshop: Workshop, job_id: str, number: int) -> None:
+    events = [("metric", {"name": "loss", "step": step, "value": 1 / (step + 1)}) for step in range(number)]
+    assert workshop.ledger.record(workshop.start(job_id), phase="distilling", events=events)
+
+
+def test_events_are_read_in_pages(workshop: Workshop) -> None:
+    job_id = workshop.submit()
+    tell(workshop, job_id, 5)
+    page = workshop.client.get(f"/v1/jobs/{job_id}/events", params={"limit": 4}).json()
+    assert [event["seq"] for event in page["items"]] == [1, 2, 3, 4]
+    assert page["items"][0]["type"] == "job.created"
+    assert page["items"][0].keys() == {"seq", "type", "at", "data"}
+    rest = workshop.client.get(f"/v1/jobs/{job_id}/events", params={"after": page["next"]}).json()
+    assert [event["seq"] for event in rest["items"]] == list(range(5, 5 + len(rest["items"])))
+    assert rest["next"] is None
+
+
+def test_a_stream_of_a_finished_job_tells_all_and_ends(workshop: Workshop) -> None:
+    job_id = workshop.submit()
+    tell(workshop, job_id, 450)  # more than the stream reads at once
+    workshop.succeed(job_id)
+    told = follow(workshop.client, job_id)
+    stored = workshop.ledger.events(job_id)
+    assert [message.id for message in told] == [event.seq for event in stored] == list(range(1, len(stored) + 1))
+    assert [message.event for message in told] == [event.type for event in stored]
+    assert told[-1].event == "job.succeeded"
+    pages = workshop.client.get(f"/v1/jobs/{job_id}/events").json()["items"]
+    assert [message.data for message in told[:200]] == pages
+
+
+def test_a_stream_resumes_where_the_client_was(workshop: Workshop) -> None:
+    job_id = workshop.job(Status.FAILED)
+    last = len(workshop.ledger.events(job_id))
+    assert [message.id for message in follow(workshop.client, job_id, **{"Last-Event-ID": "1"})] == list(
+        range(2, last + 1)
+    )
+    response = workshop.client.get(f"/v1/jobs/{job_id}/events", headers=STREAM | {"Last-Event-ID": str(last)})
+    assert response.status_code == 204, "a browser reconnects until it is told 204"
+
+
+def test_a_stream_goes_on_after_the_end_of_an_earlier_attempt(workshop: Workshop) -> None:
+    job_id = workshop.job(Status.FAILED)
+    workshop.client.post(f"/v1/jobs/{job_id}/retry")
+    workshop.claims.clear()
+    ended = threading.Timer(0.6, workshop.succeed, [job_id])
+    ended.start()
+    told = [message.event for message in follow(workshop.client, job_id)]
+    ended.join()
+    assert told.index("job.failed") < told.index("job.requeued") < told.index("job.succeeded") == len(told) - 1
+
+
+def test_a_stream_tells_while_it_happens(workshop: Workshop) -> None:
+    job_id = workshop.job(Status.RUNNING)
+
+    def work() -> None:
+        for _ in range(20):
+            tell(workshop, job_id, 3)
+        workshop.succeed(job_id)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    told = follow(workshop.client, job_id)
+    worker.join()
+    assert [message.id for message in told] == list(range(1, len(workshop.ledger.events(job_id)) + 1))
+
+
+@pytest.mark.parametrize("status", [Status.SUCCEEDED, Status.FAILED, Status.CANCELLED])
+def test_waiting_for_what_is_over_takes_no_time(workshop: Workshop, status: Status) -> None:
+    job_id = workshop.job(status)
+    began = time.monotonic()
+    assert workshop.client.get(f"/v1/jobs/{job_id}?wait=30").json()["status"] == status
+    assert time.monotonic() - began < 5
+
+
+def test_waiting_ends_when_the_status_changes(workshop: Workshop, house: House) -> None:
+    job_id = workshop.submit()
+    answers: list[httpx.Response] = []
+    waiting = threading.Thread(target=lambda: answers.append(workshop.client.get(f"/v1/jobs/{job_id}?wait=60")))
+    began = time.monotonic()
+    waiting.start()
+    until(house, "stillhouse_long_polls", 1)
+    workshop.start(job_id)
+    waiting.join(60)
+    assert answers[0].json()["status"] == "running"
+    assert time.monotonic() - began < 30
+
+
+def test_waiting_ends_when_the_time_is_up(client: TestClient, workshop: Workshop) -> None:
+    job_id = workshop.submit()
+    began = time.monotonic()
+    assert client.get(f"/v1/jobs/{job_id}?wait=0.6").json()["status"] == "queued"
+    assert time.monotonic() - began >= 0.6
+
+
+def test_whoever_waits_holds_no_database_connection(workshop: Workshop, house: House) -> None:
+    """Sixty waiting clients, more than there are threads, and the pool is as good as empty."""
+    job_id = workshop.submit()
+    paths = [f"/v1/jobs/{job_id}?wait=60"] * 30 + [f"/v1/jobs/{job_id}/events"] * 30
+    waiting = [threading.Thread(target=workshop.client.get, args=[path], kwargs={"headers": STREAM}) for path in paths]
+    for thread in waiting:
+        thread.start()
+    pool = house.ledger.database.engine.pool
+    try:
+        until(house, "stillhouse_sse_connections", 30)
+        until(house, "stillhouse_long_polls", 30)
+        assert statistics.median(sampled(pool.checkedout)) < 10  # type: ignore[attr-defined]
+        assert workshop.client.get("/healthz").status_code == 200
+    finally:
+        house.closing.set()  # the service leaves: every one of them is let go
+        for thread in waiting:
+            thread.join(30)
+    assert not any(thread.is_alive() for thread in waiting)

@@ -1,0 +1,196 @@
+"""Submitting, listing, showing, cancelling and retrying jobs."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from api.house import House
+from core.ledger import Status
+from tests.api.workshop import ERROR, METRICS, Workshop, request
+
+SHAPE = {
+    *("object", "id", "status", "phase", "dataset", "method", "ipc", "seed", "cached", "queue_position", "progress"),
+    *("metrics", "error", "attempt", "losses", "max_attempts", "worker", "request", "recipe", "fingerprint"),
+    *("created_at", "started_at", "finished_at", "cancel_requested_at", "updated_at", "links"),
+}
+
+
+def test_an_accepted_job_says_where_it_is_and_when_to_look(client: TestClient) -> None:
+    asked = request(ipc=2, method="mtt", overrides={"schedule.steps": 7}, evaluation={"seeds": 3})
+    response = client.post("/v1/jobs", json=asked)
+    job = response.json()
+    assert response.status_code == 202
+    assert response.headers["Location"] == f"/v1/jobs/{job['id']}" == job["links"]["self"]
+    assert int(response.headers["Retry-After"]) > 0
+    assert job.keys() == SHAPE
+    assert (job["status"], job["queue_position"], job["cached"]) == ("queued", 1, False)
+    assert job["request"] == asked
+    assert (job["recipe"]["schedule"]["steps"], job["recipe"]["evaluation"]["seeds"]) == (7, 3)
+    assert job["fingerprint"].startswith("sha256:")
+    assert client.get(response.headers["Location"]).json() == job
+
+
+def test_a_dataset_that_is_not_on_disk_is_accepted_without_a_fingerprint(client: TestClient) -> None:
+    response = client.post("/v1/jobs", json=request(dataset="cifar10", ipc=10, method="mtt"))
+    assert response.status_code == 202
+    assert response.json()["fingerprint"] is None
+
+
+def test_a_bundle_placed_in_the_data_folder_can_be_asked_for(client: TestClient, house: House) -> None:
+    house.settings.datasets.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    labels = np.arange(40) % 2
+    train, test = (rng.integers(0, 256, (40, 8, 8), np.uint8) for _ in range(2))
+    names = np.array(["no", "yes"])
+    bundle = house.settings.datasets / "mine.npz"
+    np.savez(bundle, x_train=train, x_test=test, y_train=labels, y_test=labels, class_names=names)
+    assert client.get("/v1/datasets/mine").json()["on_disk"] is True
+    assert client.post("/v1/jobs", json=request(dataset="mine")).json()["fingerprint"] is not None
+
+
+def test_the_same_request_twice_is_one_job(workshop: Workshop) -> None:
+    asked = request()
+    first = workshop.client.post("/v1/jobs", json=asked)
+    twin = workshop.client.post("/v1/jobs", json=asked)
+    assert (twin.status_code, twin.json()["id"], twin.json()["cached"]) == (202, first.json()["id"], False)
+    workshop.succeed(first.json()["id"])
+    cached = workshop.client.post("/v1/jobs", json=asked)
+    assert (cached.status_code, cached.json()["id"], cached.json()["cached"]) == (200, first.json()["id"], True)
+    assert "Retry-After" not in cached.headers
+    assert workshop.client.get(f"/v1/jobs/{first.json()['id']}").json()["cached"] is False
+
+
+def test_spelling_out_a_default_is_the_same_request(client: TestClient) -> None:
+    asked = request()
+    spelt = asked | {"overrides": {"schedule.steps": 0}}
+    assert client.post("/v1/jobs", json=asked).json()["id"] == client.post("/v1/jobs", json=spelt).json()["id"]
+
+
+def test_equal_submissions_at_the_same_moment_are_one_job(client: TestClient) -> None:
+    asked = request()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: client.post("/v1/jobs", json=asked), range(8)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+
+
+def test_an_idempotency_key_repeats_its_answer(workshop: Workshop) -> None:
+    asked, headers = request(dataset="cifar10"), {"Idempotency-Key": "monday 7"}
+    first = workshop.client.post("/v1/jobs", json=asked, headers=headers)
+    again = workshop.client.post("/v1/jobs", json=asked, headers=headers)
+    assert "Idempotent-Replayed" not in first.headers
+    assert (again.status_code, again.headers["Idempotent-Replayed"]) == (202, "true")
+    assert again.json()["id"] == first.json()["id"]
+    workshop.succeed(first.json()["id"])
+    late = workshop.client.post("/v1/jobs", json=asked, headers=headers)
+    assert (late.status_code, late.json()["id"], late.json()["status"]) == (200, first.json()["id"], "succeeded")
+    other = workshop.client.post("/v1/jobs", json=asked | {"ipc": 2}, headers=headers)
+    assert (other.status_code, other.json()["type"]) == (422, "/problems#idempotency-conflict")
+
+
+def test_a_running_job_shows_what_its_worker_says(workshop: Workshop) -> None:
+    job_id = workshop.job(Status.RUNNING)
+    phases = {"preparing": {"done": 1, "total": 1, "seconds": 0.5}}
+    progress = {"phase": "distilling", "done": 20, "total": 80, "eta_seconds": 600, "phases": phases}
+    workshop.ledger.record(workshop.claims[job_id], phase="distilling", progress=progress, metrics={"loss": 0.5})
+    response = workshop.client.get(f"/v1/jobs/{job_id}")
+    job = response.json()
+    assert job["progress"] == progress
+    assert (job["phase"], job["worker"], job["attempt"], job["metrics"]) == (
+        "distilling",
+        "gpu-0@here",
+        1,
+        {"loss": 0.5},
+    )
+    assert response.headers["Retry-After"] == "30"
+
+
+def test_a_job_at_its_end_shows_its_error_or_its_links(workshop: Workshop) -> None:
+    failed = workshop.client.get(f"/v1/jobs/{workshop.job(Status.FAILED)}").json()
+    assert failed["error"] == ERROR
+    assert failed["links"]["retry"] is not None
+    assert failed["links"]["files"] is None
+    done = workshop.client.get(f"/v1/jobs/{workshop.job(Status.SUCCEEDED)}")
+    assert "Retry-After" not in done.headers
+    assert done.json()["metrics"] == METRICS
+    working = {name for name, link in done.json()["links"].items() if link is not None}
+    assert working == {"self", "html", "events", "files", "archive", "preview", "report"}
+    for name in working:
+        assert workshop.client.get(done.json()["links"][name]).status_code == 200
+
+
+def test_lists_are_filtered_and_paged_newest_first(workshop: Workshop) -> None:
+    ids = [workshop.submit() for _ in range(5)]
+    other = workshop.submit(dataset="cifar10", method="dm", ipc=3)
+    workshop.fail(ids[0])
+
+    def listed(**query: Any) -> list[str]:
+        return [job["id"] for job in workshop.client.get("/v1/jobs", params=query).json()["items"]]
+
+    assert listed() == [other, *reversed(ids)]
+    assert listed(status="failed") == [ids[0]]
+    assert listed(dataset="cifar10") == listed(method="dm") == listed(q="IFAR") == listed(q=other) == [other]
+    assert listed(q="100%") == listed(dataset="\0") == []
+
+    pages, after = [], None
+    while True:
+        query: dict[str, Any] = {"limit": 2, "dataset": "digits"} | ({"after": after} if after else {})
+        page = workshop.client.get("/v1/jobs", params=query).json()
+        pages.append([job["id"] for job in page["items"]])
+        after = page["next"]
+        workshop.submit()  # a newcomer does not shift the pages
+        if after is None:
+            break
+    assert pages == [[ids[4], ids[3]], [ids[2], ids[1]], [ids[0]]]
+
+
+def test_a_cursor_is_taken_back_unchanged_or_not_at_all(workshop: Workshop) -> None:
+    for _ in range(3):
+        workshop.submit()
+    after = workshop.client.get("/v1/jobs", params={"limit": 1, "dataset": "digits"}).json()["next"]
+    query = {"limit": 1, "dataset": "digits", "after": after}
+    assert workshop.client.get("/v1/jobs", params=query).status_code == 200
+    turned = after[:-1] + ("A" if after[-1] != "A" else "B")
+    for changed in (query | {"after": turned}, query | {"dataset": "cifar10"}, query | {"after": "é" * 9}):
+        response = workshop.client.get("/v1/jobs", params=changed)
+        assert (response.status_code, response.json()["type"]) == (400, "/problems#invalid-cursor")
+    assert workshop.client.get("/v1/datasets", params={"after": after}).status_code == 400
+
+
+def test_a_queued_job_is_cancelled_at_once_and_a_running_one_by_its_worker(workshop: Workshop) -> None:
+    queued = workshop.submit()
+    for _ in range(2):
+        response = workshop.client.post(f"/v1/jobs/{queued}/cancel")
+        assert (response.status_code, response.json()["status"]) == (202, "cancelled")
+    running = workshop.job(Status.RUNNING)
+    for _ in range(2):
+        response = workshop.client.post(f"/v1/jobs/{running}/cancel")
+        assert (response.status_code, response.json()["status"]) == (202, "cancelling")
+    assert workshop.ledger.cancelled(workshop.claims[running])
+    assert workshop.client.get(f"/v1/jobs/{running}").json()["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED])
+def test_a_failed_or_cancelled_job_is_queued_again(workshop: Workshop, status: Status) -> None:
+    job_id = workshop.job(status)
+    response = workshop.client.post(f"/v1/jobs/{job_id}/retry")
+    assert (response.status_code, response.headers["Location"]) == (202, f"/v1/jobs/{job_id}")
+    assert (response.json()["status"], response.json()["error"]) == ("queued", None)
+    workshop.claims.clear()
+    workshop.succeed(job_id)
+
+
+def test_a_retry_gives_way_to_an_equal_job_that_is_open(workshop: Workshop) -> None:
+    asked = request()
+    first = workshop.client.post("/v1/jobs", json=asked).json()["id"]
+    workshop.client.post(f"/v1/jobs/{first}/cancel")
+    second = workshop.client.post("/v1/jobs", json=asked).json()["id"]
+    assert second != first
+    response = workshop.client.post(f"/v1/jobs/{first}/retry")
+    assert response.status_code == 409
+    assert second in response.json()["detail"]

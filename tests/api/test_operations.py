@@ -1,0 +1,158 @@
+"""Health, readiness, metrics, the constant cost of lists, and what the process is made of."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import redis
+from fastapi.testclient import TestClient
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import event
+
+from api.app import create_app
+from api.house import House
+from core.bell import QUEUE
+from core.ledger import Status
+from core.settings import Settings
+from tests.api.workshop import ON_SQLITE, Workshop, request
+from tests.services import free_port
+
+
+@contextmanager
+def statements(house: House) -> Iterator[list[str]]:
+    """The SQL statements sent meanwhile, transaction control aside."""
+    sent: list[str] = []
+
+    def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
+        if not statement.startswith("BEGIN"):
+            sent.append(statement)
+
+    engine = house.ledger.database.engine
+    event.listen(engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def test_a_living_process_says_so_and_a_ready_one_says_more(
+    client: TestClient, workshop: Workshop, house: House
+) -> None:
+    assert client.get("/healthz").json()["status"] == "alive"
+    ready = client.get("/readyz").json()
+    assert ready["ready"] is True
+    assert ready["checks"]["workers"]["alive"] == 0
+    workshop.ledger.register_worker("gpu-0@here", "cuda", "here")
+    assert client.get("/readyz").json()["checks"]["workers"] == {"alive": 1, "devices": ["cuda"]}
+
+
+def test_a_database_that_is_away_is_no_surprise(tmp_path_factory: pytest.TempPathFactory) -> None:
+    away = f"postgresql://postgres@127.0.0.1:{free_port()}/none"
+    app = create_app(Settings(home=tmp_path_factory.mktemp("home"), database_url=away))
+    client = TestClient(app, raise_server_exceptions=False)  # never started: it could not migrate
+    assert client.get("/healthz").status_code == 200
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()["type"]) == (503, "/problems#not-ready")
+    assert response.json()["checks"]["ledger"]["ready"] is False
+    assert client.get("/v1/jobs").status_code == 500
+
+
+def test_metrics_count_jobs_requests_and_routes(workshop: Workshop, house: House) -> None:
+    workshop.job(Status.FAILED)
+    job_id = workshop.submit()
+    workshop.client.get(f"/v1/jobs/{job_id}")
+    workshop.client.get("/wp-admin.php")
+    workshop.client.request("BREW", "/v1/jobs")
+    text = workshop.client.get("/metrics").text
+    samples = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert samples["stillhouse_jobs", "failed"] == samples["stillhouse_jobs", "queued"] == 1
+    assert samples["stillhouse_http_requests_total", "/v1/jobs", "202", "POST"] == 2
+    assert samples["stillhouse_http_requests_total", "/v1/jobs/{id}", "200", "GET"] == 1
+    assert samples["stillhouse_http_requests_total", "404", "GET", "unmatched"] == 1
+    assert ("stillhouse_http_requests_total", "/v1/jobs", "405", "other") in samples
+    assert samples["stillhouse_submissions_total", "created"] == 2
+    assert "stillhouse_doorbell_failures_total" in text
+    assert job_id not in text
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs", "/", "/v1/jobs?status=queued&q=dig", "/metrics"])
+def test_a_list_costs_the_same_however_long_it_is(workshop: Workshop, house: House, path: str) -> None:
+    workshop.job(Status.FAILED)
+    workshop.submit()
+    with statements(house) as few:
+        workshop.client.get(path)
+    for _ in range(12):
+        workshop.submit()
+    with statements(house) as many:
+        workshop.client.get(path)
+    assert 0 < len(many) == len(few) <= 3
+
+
+def test_a_listing_of_files_costs_the_same_however_long_it_is(workshop: Workshop, house: House) -> None:
+    job_id = workshop.job(Status.SUCCEEDED)
+    with statements(house) as sent:
+        assert len(workshop.client.get(f"/v1/jobs/{job_id}/files").json()["items"]) > 10
+    assert len(sent) <= 4
+
+
+@ON_SQLITE
+def test_a_new_job_rings_the_bell_after_it_is_stored(settings: Settings, redis_url: str) -> None:
+    app = create_app(settings.model_copy(update={"broker_url": redis_url}))
+    broker = redis.Redis.from_url(redis_url)
+    asked = request()
+    with TestClient(app) as client:
+        job = client.post("/v1/jobs", json=asked).json()
+        assert rings(broker) == 1
+        assert client.post("/v1/jobs", json=asked).json()["id"] == job["id"]
+        assert rings(broker) == 1, "a twin needs no bell"
+        client.post(f"/v1/jobs/{job['id']}/cancel")
+        client.post(f"/v1/jobs/{job['id']}/retry")
+        assert rings(broker) == 2
+    broker.close()
+
+
+@ON_SQLITE
+def test_a_broker_that_is_away_is_the_services_secret(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"broker_url": f"redis://127.0.0.1:{free_port()}/0"}))
+    with TestClient(app) as client:
+        response = client.post("/v1/jobs", json=request())
+        assert response.status_code == 202
+        assert client.get(response.headers["Location"]).json()["status"] == "queued"
+        assert app.state.house.metrics.registry.get_sample_value("stillhouse_doorbell_failures_total") >= 1
+
+
+def rings(broker: redis.Redis) -> int:
+    """How many bells hang in the queue."""
+    return int(sum(broker.llen(key) for key in broker.keys(f"*{QUEUE}") if broker.type(key) == b"list"))
+
+
+@ON_SQLITE
+def test_a_service_open_to_the_network_says_that_it_is(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    for host, warned in (("127.0.0.1", False), ("::1", False), ("localhost", False), ("0.0.0.0", True)):
+        caplog.clear()
+        with TestClient(create_app(settings.model_copy(update={"host": host}))):
+            pass
+        assert any("without authentication" in record.message for record in caplog.records) is warned
+
+
+def test_the_process_is_small_and_starts_at_once() -> None:
+    """Processor seconds, not the clock's: other processes may be busy here."""
+    code = """if True:
+        import api.app, resource, sys
+        print(*sorted({"torch", "torchvision", "sklearn", "celery", "pandas"} & sys.modules.keys()))
+        print(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))
+    """
+    seconds = [math.inf]
+    while min(seconds) >= 2 and len(seconds) < 6:
+        run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        heavy, spent = run.stdout.splitlines()
+        assert heavy == ""
+        seconds.append(float(spent))
+    assert min(seconds) < 2
