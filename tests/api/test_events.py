@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import pytest
 from fastapi.testclient import TestClient
 
 from api.house import House
 from core.ledger import Status
-from tests.api.workshop import Workshop
+from tests.api.workshop import Client, Workshop
 
 STREAM = {"Accept": "text/event-stream"}
 
@@ -28,14 +27,14 @@ class Message:
     data: dict[str, Any]
 
 
-def messages(response: httpx.Response) -> Iterator[Message]:
+def messages(response: Any) -> Iterator[Message]:
     for block in response.read().decode().split("\n\n"):
         fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
         if "data" in fields:
             yield Message(int(fields["id"]), fields["event"], json.loads(fields["data"]))
 
 
-def follow(client: httpx.Client, job_id: str, **headers: str) -> list[Message]:
+def follow(client: Client, job_id: str, **headers: str) -> list[Message]:
     response = client.get(f"/v1/jobs/{job_id}/events", headers=STREAM | headers)
     assert response.headers["Content-Type"].startswith("text/event-stream")
     assert response.headers["Cache-Control"] == "no-cache"
@@ -134,7 +133,7 @@ def test_waiting_for_what_is_over_takes_no_time(workshop: Workshop, status: Stat
 
 def test_waiting_ends_when_the_status_changes(workshop: Workshop, house: House) -> None:
     job_id = workshop.submit()
-    answers: list[httpx.Response] = []
+    answers: list[Any] = []
     waiting = threading.Thread(target=lambda: answers.append(workshop.client.get(f"/v1/jobs/{job_id}?wait=60")))
     began = time.monotonic()
     waiting.start()

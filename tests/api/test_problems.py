@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-import httpx
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
@@ -18,7 +18,8 @@ from tests.api.workshop import ON_SQLITE, Workshop, request
 JSON = {"Content-Type": "application/json"}
 NOBODY = "job_00000000000000000000000000"
 
-Break = Callable[[Workshop, House], httpx.Response]
+Break = Callable[[Workshop, House], Any]
+"""Does what must go wrong; returns the response."""
 
 
 def post(body: bytes, **headers: str) -> Break:
@@ -26,7 +27,7 @@ def post(body: bytes, **headers: str) -> Break:
 
 
 def get(path: str, status: Status | None = None, **headers: str) -> Break:
-    def act(shop: Workshop, house: House) -> httpx.Response:
+    def act(shop: Workshop, house: House) -> Any:
         job_id = shop.job(status) if status else NOBODY
         return shop.client.get(path.replace("{id}", job_id), headers=headers)
 
@@ -37,13 +38,13 @@ def act(verb: str, status: Status | None) -> Break:
     return lambda shop, house: shop.client.post(f"/v1/jobs/{shop.job(status) if status else NOBODY}/{verb}")
 
 
-def broken_bundle(shop: Workshop, house: House) -> httpx.Response:
+def broken_bundle(shop: Workshop, house: House) -> Any:
     house.settings.datasets.mkdir(parents=True)
     (house.settings.datasets / "broken.npz").write_bytes(b"not a zip")
     return shop.client.get("/v1/datasets/broken")
 
 
-def lost_blob(shop: Workshop, house: House) -> httpx.Response:
+def lost_blob(shop: Workshop, house: House) -> Any:
     job_id = shop.job(Status.SUCCEEDED)
     file = house.ledger.file(job_id, "report.json")
     assert file is not None
@@ -64,18 +65,18 @@ def without(table: str, house: House) -> Iterator[None]:
     rename("elsewhere", table)
 
 
-def lost_table(shop: Workshop, house: House) -> httpx.Response:
+def lost_table(shop: Workshop, house: House) -> Any:
     job_id = shop.submit()
     with without("job_events", house):
         return shop.client.get(f"/v1/jobs/{job_id}/events")
 
 
-def lost_schema(shop: Workshop, house: House) -> httpx.Response:
+def lost_schema(shop: Workshop, house: House) -> Any:
     with without("alembic_version", house):
         return shop.client.get("/readyz")
 
 
-def reused_key(shop: Workshop, house: House) -> httpx.Response:
+def reused_key(shop: Workshop, house: House) -> Any:
     headers = {"Idempotency-Key": "k"}
     shop.client.post("/v1/jobs", json=request(), headers=headers)
     return shop.client.post("/v1/jobs", json=request(), headers=headers)

@@ -7,11 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
-
-from fastapi.testclient import TestClient
 
 from core.artifacts import Distilled, Store, build, inventory
 from core.data import Catalogue
@@ -25,6 +22,9 @@ ERROR = {
     "hint": "Lower schedule.image_lr.",
 }
 METRICS = {"accuracy": 0.87}
+Client = Any
+"""A TestClient, or an httpx.Client of a service in another process: relatives without a common type."""
+
 LONG = 3600.0
 """A lease, in seconds, that no test outlives."""
 
@@ -83,7 +83,7 @@ def make_artifact(folder: Path) -> Path:
 class Workshop:
     """A client's side and a worker's side of one service."""
 
-    client: httpx.Client | TestClient
+    client: Client
     ledger: Ledger
     store: Store
     artifact: Path
