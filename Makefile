@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: install demo test lint serve bench lock clean
+.PHONY: install demo test lint serve bench docs lock clean
 
 install: $(VENV)/.installed
 
@@ -31,6 +31,10 @@ serve: install
 
 bench: install
 	$(BIN)/python -m benchmarks.unroll
+
+docs: install
+	$(BIN)/python -m docs.tables
+	$(BIN)/python -m api.openapi
 
 lock:
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
