@@ -136,7 +136,8 @@ def _lifeline(
     signal: str, folder: Path, command: Sequence[object], user: str | None
 ) -> Iterator[subprocess.Popen[bytes]]:
     words = ["sh", "-c", _LIFELINE, "sh", signal, *map(str, [folder, *command])]
-    server = subprocess.Popen(words, stdin=subprocess.PIPE, user=user, cwd=folder)
+    # In a session of its own: a signal to the tests' group, such as Ctrl-C, must not kill the shell that cleans up.
+    server = subprocess.Popen(words, stdin=subprocess.PIPE, user=user, cwd=folder, start_new_session=True)
     assert server.stdin is not None
     try:
         yield server

@@ -136,7 +136,7 @@ def give_up(session: Session, row: JobRow, reason: str) -> Status:
         row.error = {
             "code": "worker_lost",
             "type": "WorkerLost",
-            "message": f"{row.losses} attempts ended without an answer; the last one: {reason}",
+            "message": f"Lost {row.losses} times, which is as often as a job may be; the last time: {reason}",
             "phase": phase,
             "hint": "Look for a crash or a lack of memory in the worker's log, then retry: the checkpoint is kept.",
         }
