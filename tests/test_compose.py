@@ -1,0 +1,178 @@
+"""docker-compose.yml without docker: every command is run, every variable and every route is looked up."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+import yaml
+
+from api.app import create_app
+from core.ledger import Ledger
+from core.settings import Settings
+from tests.services import free_port
+
+ROOT = Path(__file__).parent.parent
+FILE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
+SERVICES: dict[str, dict[str, Any]] = FILE["services"]
+OURS = {name: service for name, service in SERVICES.items() if service.get("image") == "stillhouse"}
+LIMIT = 60.0
+
+
+def environment(service: dict[str, Any], home: Path, database_url: str, redis_url: str, port: int) -> dict[str, str]:
+    """The service's own variables, with the addresses of this test's servers in place of those of the containers."""
+    here = {
+        "STILLHOUSE_HOME": str(home),
+        "STILLHOUSE_DATABASE_URL": database_url,
+        "STILLHOUSE_BROKER_URL": redis_url,
+        "STILLHOUSE_PORT": str(port),
+        "STILLHOUSE_DEVICE": "cpu",
+    }
+    given = {name: here.get(name, str(value)) for name, value in service["environment"].items()}
+    return {name: value for name, value in os.environ.items() if not name.startswith("STILLHOUSE_")} | given
+
+
+def command(service: dict[str, Any]) -> list[str]:
+    program, *arguments = service["command"]
+    assert program == "python"
+    return [sys.executable, "-P", *arguments]
+
+
+@contextmanager
+def started(service: dict[str, Any], variables: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The service as its container would run it; whatever is left of it afterwards is killed."""
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command(service), env=variables, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def said(process: subprocess.Popen[bytes], words: str, folder: Path) -> None:
+    """Wait until the service has said these words."""
+    deadline = time.monotonic() + LIMIT
+    while words not in (text := (folder / "log").read_text("utf-8", "replace")):
+        assert process.poll() is None, text
+        assert time.monotonic() < deadline, text
+        time.sleep(0.02)
+
+
+def stops(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """What `docker compose down` asks for: an end within the grace period, without complaint."""
+    process.send_signal(signal.SIGTERM)
+    # Uvicorn, once everything is closed, ends by the signal it was sent.
+    assert process.wait(45) in (0, -signal.SIGTERM), (folder / "log").read_text("utf-8", "replace")
+
+
+def test_the_services_are_those_that_were_promised() -> None:
+    assert set(SERVICES) == {"api", "worker", "worker-gpu", "sweeper", "migrate", "postgres", "redis"}
+    assert set(OURS) == {"api", "worker", "worker-gpu", "sweeper", "migrate"}
+    assert all(service["init"] for service in OURS.values())
+    assert SERVICES["worker-gpu"]["profiles"] == ["gpu"]
+    assert SERVICES["worker-gpu"]["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
+
+
+def test_whoever_uses_the_ledger_waits_for_its_migration() -> None:
+    for name in ("api", "worker", "worker-gpu", "sweeper"):
+        assert SERVICES[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+    for service in SERVICES.values():
+        for needed, how in service.get("depends_on", {}).items():
+            assert how["condition"] == "service_completed_successfully" or "healthcheck" in SERVICES[needed]
+
+
+def test_every_variable_is_a_setting() -> None:
+    names = {f"STILLHOUSE_{name.upper()}" for name in Settings.model_fields}
+    for service in OURS.values():
+        assert set(service["environment"]) <= names
+        values = {name.removeprefix("STILLHOUSE_").lower(): v for name, v in service["environment"].items()}
+        Settings(**values)
+    dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
+    assert set(re.findall(r"STILLHOUSE_\w+", dockerfile)) <= names
+
+
+def test_artifacts_outlive_the_containers_and_are_shared() -> None:
+    home = OURS["api"]["environment"]["STILLHOUSE_HOME"]
+    for service in OURS.values():
+        assert service["environment"]["STILLHOUSE_HOME"] == home
+        assert any(volume.split(":")[1] == home for volume in service["volumes"])
+    named = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", ())}
+    assert named == set(FILE["volumes"])
+
+
+def test_every_health_check_asks_for_a_route(tmp_path: Path) -> None:
+    app = create_app(Settings(home=tmp_path))
+    urls = re.findall(r"http://[^'\s]+", str(SERVICES["api"]["healthcheck"]["test"]))
+    assert urls
+    for url in urls:
+        assert urlsplit(url).path in app.openapi()["paths"]
+        assert str(urlsplit(url).port) == OURS["api"]["environment"]["STILLHOUSE_PORT"]
+
+
+def test_the_image_holds_what_the_commands_need() -> None:
+    kept = {line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line.startswith("!")}
+    for path in kept:
+        assert (ROOT / path).exists(), path
+    for service in OURS.values():
+        assert service["command"][2].split(".")[0] in kept
+
+
+def test_the_whole_composition_works(tmp_path: Path, bare_postgres_url: str, redis_url: str) -> None:
+    """migrate, then api, worker and sweeper on PostgreSQL and Redis, each by its own command with its own variables."""
+    port = free_port()
+    folders = {name: tmp_path / name for name in OURS}
+    for folder in folders.values():
+        folder.mkdir()
+
+    def variables(name: str) -> dict[str, str]:
+        return environment(OURS[name], tmp_path / "home", bare_postgres_url, redis_url, port)
+
+    migrate = subprocess.run(
+        command(OURS["migrate"]), env=variables("migrate"), cwd=folders["migrate"], capture_output=True
+    )
+    assert migrate.returncode == 0, migrate.stderr
+    assert Ledger(bare_postgres_url).ready()["ready"]
+
+    names = ("api", "worker", "sweeper")
+    with (
+        started(OURS["api"], variables("api"), folders["api"]) as api,
+        started(OURS["worker"], variables("worker"), folders["worker"]) as worker,
+        started(OURS["sweeper"], variables("sweeper"), folders["sweeper"]) as sweeper,
+    ):
+        said(api, "Uvicorn running", folders["api"])
+        said(worker, "worker ready", folders["worker"])
+        said(sweeper, "sweeper ready", folders["sweeper"])
+        words = [str(word) for word in OURS["api"]["healthcheck"]["test"]]
+        published = OURS["api"]["environment"]["STILLHOUSE_PORT"]
+        check = [sys.executable, "-c", words[-1].replace(f":{published}/", f":{port}/")]
+        assert words[:3] == ["CMD", "python", "-c"]
+        assert subprocess.run(check).returncode == 0
+        checks = httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).json()["checks"]
+        assert checks["trigger"] == "doorbell"
+        assert checks["workers"]["alive"] == 1
+        for name, process in zip(names, (api, worker, sweeper), strict=True):
+            stops(process, folders[name])
+
+
+def test_the_gpu_worker_differs_in_its_device_alone() -> None:
+    worker, gpu = SERVICES["worker"], SERVICES["worker-gpu"]
+    assert gpu["command"] == worker["command"]
+    assert gpu["environment"] == worker["environment"] | {"STILLHOUSE_DEVICE": "cuda"}
+
+
+@pytest.mark.parametrize("name", ["postgres", "redis"])
+def test_the_servers_are_asked_whether_they_are_well(name: str) -> None:
+    assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
+    assert "ports" not in SERVICES[name], "reached from inside alone"
