@@ -88,9 +88,10 @@ def postgres_server() -> Iterator[Postgres]:
     subprocess.run([initdb, "--pgdata", data, *how], check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
     settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "max_connections": 200}
     careless = dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes", "autovacuum"), "off")
+    careless |= {"wal_level": "minimal", "max_wal_senders": "0"}
     options = [word for item in (settings | careless).items() for word in ("-c", "=".join(map(str, item)))]
     command = [initdb.with_name("postgres"), "-D", data, "-p", port, *options]
-    with _lifeline("INT", folder, command, user) as server:
+    with _lifeline("QUIT", folder, command, user) as server:
         postgres = Postgres(port)
         _wait_for(lambda: postgres.session().close(), server, folder)
         yield postgres

@@ -21,8 +21,8 @@ Answer = TypeVar("Answer")
 
 @pytest.fixture(scope="module")
 def processes() -> Iterator[ProcessPoolExecutor]:
-    """Three processes that share nothing with this one, nor with each other."""
-    with ProcessPoolExecutor(3, multiprocessing.get_context("spawn")) as pool:
+    """Two processes that share nothing with this one, nor with each other."""
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         yield pool
 
 
@@ -87,7 +87,7 @@ def test_claimers_in_processes_never_get_the_same_job(
     ledger: Ledger, ledger_url: str, processes: ProcessPoolExecutor
 ) -> None:
     ids = {queued(ledger).id for _ in range(60)}
-    claimed = list(processes.map(claim_in_process, [ledger_url] * 3, ["worker-1", "worker-2", "worker-3"]))
+    claimed = list(processes.map(claim_in_process, [ledger_url] * 2, ["worker-1", "worker-2"]))
     assert Counter(job_id for mine in claimed for job_id in mine) == dict.fromkeys(ids, 1)
     assert {job.attempt for job in ledger.jobs(limit=100)} == {1}
 
@@ -158,7 +158,7 @@ def test_processes_that_start_together_migrate_once(
         url = f"sqlite:///{tmp_path / 'new' / 'ledger.db'}"
     else:
         url = request.getfixturevalue("bare_postgres_url")
-    assert all(processes.map(migrate_in_process, [url] * 6))
+    assert all(processes.map(migrate_in_process, [url] * 4))
 
 
 def claim_in_process(url: str, worker_id: str) -> list[str]:
