@@ -14,9 +14,7 @@ def main(engine: str = ENGINE) -> None:
         return
     from worker.app import app  # needs a broker
 
-    app.worker_main(
-        ["worker", "--pool=threads", "--concurrency=1", "--without-gossip", "--without-mingle", f"--engine={engine}"]
-    )
+    app.worker_main(["--quiet", "worker", "--without-gossip", "--without-mingle", f"--engine={engine}"])
 
 
 if __name__ == "__main__":

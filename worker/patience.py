@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -11,6 +10,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core.ledger import Ledger
+from worker.drain import Drain
 
 AWAY: Final = (OperationalError, InterfaceError, PoolTimeout)
 """Absent, restarting, locked or full: worth another try, unlike every other error."""
@@ -23,7 +23,7 @@ T = TypeVar("T")
 log = structlog.stdlib.get_logger(__name__)
 
 
-def until_answered(ask: Callable[[], T], drain: threading.Event) -> T:
+def until_answered(ask: Callable[[], T], drain: Drain) -> T:
     """Asks until the database answers; while draining only once more, and then raises one of AWAY."""
     while True:
         last = drain.is_set()
@@ -35,7 +35,7 @@ def until_answered(ask: Callable[[], T], drain: threading.Event) -> T:
             drain.wait(PAUSE)
 
 
-def until_ready(ledger: Ledger, drain: threading.Event) -> None:
+def until_ready(ledger: Ledger, drain: Drain) -> None:
     """Waits until the ledger is there and has this code's schema, or drain is set; says once what it waits for."""
     state = ledger.ready()
     if not state["ready"]:

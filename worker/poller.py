@@ -16,8 +16,8 @@ from core import logs
 from core.artifacts.store import Store
 from core.ledger import Ledger
 from core.settings import Settings, settings
+from worker.drain import Drain
 from worker.patience import AWAY, until_ready
-from worker.stop import Stopper
 from worker.supervisor import ENGINE, Supervisor
 from worker.sweeper import Sweeper
 
@@ -39,8 +39,8 @@ class Poller:
         """
         self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         """New with every start: a name that comes back could be taken for the worker that died."""
-        self.drain = threading.Event()
-        """Setting it is the polite way to stop."""
+        self.drain = Drain()
+        """Raising it is the polite way to stop."""
         ledger, store = Ledger(settings.ledger_url), Store(settings.artifacts_url)
         self.supervisor = Supervisor(settings, ledger, store, self.worker_id, self.drain, engine)
         self._ledger = ledger
@@ -83,11 +83,12 @@ class Poller:
 
 def run(engine: str = ENGINE) -> None:
     """Works until SIGTERM or SIGINT."""
-    stopper = Stopper()
     logs.configure(settings())
     poller = Poller(settings(), settings().poll_interval, engine)
+    poller.drain.on_signals()
     poller.open()
-    log.info("stopping", signal=stopper.wait().name)
+    poller.drain.wait()
+    log.info("worker stopping", worker=poller.worker_id)
     poller.close()
 
 

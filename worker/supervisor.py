@@ -22,6 +22,7 @@ from core.ledger import Claim, Ledger, Status
 from core.settings import Settings
 from worker import autopsy
 from worker.child import Child
+from worker.drain import Drain
 from worker.patience import AWAY, PAUSE, until_answered
 from worker.protocol import Exit, JobFolder
 from worker.publish import PublicationRefused, collect
@@ -73,7 +74,7 @@ class Supervisor:
         ledger: Ledger,
         store: Store,
         worker_id: str,
-        drain: threading.Event,
+        drain: Drain,
         engine: str = ENGINE,
     ) -> None:
         """

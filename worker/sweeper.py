@@ -6,7 +6,6 @@ Any number of sweepers may run anywhere; the ledger counts each loss once, and e
 from __future__ import annotations
 
 import shutil
-import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import final
@@ -16,9 +15,9 @@ import structlog
 from core import bell, logs
 from core.ledger import HELD, Job, Ledger, Status, UnknownJob
 from core.settings import Settings, settings
+from worker.drain import Drain
 from worker.patience import AWAY, until_ready
 from worker.protocol import staging
-from worker.stop import Stopper
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -31,7 +30,7 @@ class Sweeper:
         self._settings = settings
         self._ledger = ledger
 
-    def run(self, drain: threading.Event) -> None:
+    def run(self, drain: Drain) -> None:
         """Sweeps at once and then at intervals; returns when drain is set. Never raises."""
         until_ready(self._ledger, drain)
         while not drain.is_set():
@@ -83,16 +82,12 @@ def _is_over(job: Job, attempt: int) -> bool:
 
 def main() -> None:
     """Sweeps until SIGTERM or SIGINT."""
-    stopper = Stopper()
+    drain = Drain()
+    drain.on_signals()
     logs.configure(settings())
-    ledger = Ledger(settings().ledger_url)
-    drain = threading.Event()
-    thread = threading.Thread(target=Sweeper(settings(), ledger).run, args=(drain,), name="sweeper", daemon=True)
-    thread.start()
     log.info("sweeper ready", every=settings().sweep_interval)
-    stopper.wait()
-    drain.set()
-    thread.join(timeout=settings().drain_grace)
+    Sweeper(settings(), Ledger(settings().ledger_url)).run(drain)
+    log.info("sweeper stopped")
 
 
 if __name__ == "__main__":

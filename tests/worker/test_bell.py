@@ -1,0 +1,97 @@
+"""The bell may be lost, late, doubled or broken: it only ever saves time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core import bell
+from core.ledger import Status
+from core.settings import Settings
+from tests import services
+from tests.worker.conftest import over
+from tests.worker.double import state_after
+from tests.worker.service import Service, until
+
+
+@over((("celery", "sqlite"),), "running")
+def test_many_bells_for_one_job_start_it_once(running: Service) -> None:
+    play = running.submit(steps=6)
+    for _ in range(20):
+        assert bell.ring(running.settings)
+    play.wait_for_end()
+    last = running.submit(steps=1)
+    last.wait_for_end()
+    assert play.history() == last.history() == ["created", "started", "succeeded"]
+
+
+@over((("celery", "sqlite"),), "running")
+def test_one_bell_starts_all_that_waits(running: Service) -> None:
+    plays = [running.submit_quietly(steps=2) for _ in range(3)]
+    bell.ring(running.settings)
+    assert [play.wait_for_end().status for play in plays] == [Status.SUCCEEDED] * 3
+
+
+def test_a_job_whose_bell_is_lost_is_found_by_the_backstop(new_service: Callable[..., Service], redis_url: str) -> None:
+    service = new_service("celery", "sqlite", backstop_interval=0.3, sweep_interval=600)
+    first = service.submit(steps=2)
+    services.flush_redis(redis_url)  # nobody has heard it yet
+    service.start_worker()
+    assert first.wait_for_end().status is Status.SUCCEEDED
+    services.flush_redis(redis_url)  # queues and bindings of a worker that is connected
+    assert service.submit(steps=2).wait_for_end().status is Status.SUCCEEDED
+
+
+def test_the_sweeper_rings_for_a_job_whose_bell_is_lost(new_service: Callable[..., Service], redis_url: str) -> None:
+    service = new_service("celery", "postgresql", sweep_interval=600)
+    service.start_worker()
+    play = service.submit_quietly(steps=2)
+    service.start_sweeper()
+    assert play.wait_for_end().status is Status.SUCCEEDED
+
+
+def test_a_job_goes_through_while_the_broker_is_away(new_service: Callable[..., Service], tmp_path: Path) -> None:
+    with services.redis_server() as url:
+        service = Service(tmp_path / "home", new_service("poller", "sqlite").settings.ledger_url, url, "celery",
+                          backstop_interval=0.3)  # fmt: skip
+        worker = service.start_worker()
+        assert service.submit(steps=2).wait_for_end().status is Status.SUCCEEDED
+    try:
+        began = time.monotonic()
+        assert not bell.ring(service.settings)
+        assert time.monotonic() - began < 5
+        play = service.submit(steps=6)
+        assert play.wait_for_end().status is Status.SUCCEEDED
+        assert play.state() == state_after(6)
+        worker.terminate()
+        assert worker.wait(timeout=60) == 0
+    finally:
+        service.close()
+
+
+def test_celery_works_on_a_folder_as_well(new_service: Callable[..., Service], tmp_path: Path) -> None:
+    database_url = new_service("poller", "sqlite").settings.ledger_url
+    service = Service(tmp_path / "home", database_url, f"filesystem://{tmp_path}/broker", "celery")
+    try:
+        service.start_worker()
+        assert service.submit(steps=2).wait_for_end().status is Status.SUCCEEDED
+    finally:
+        service.close()
+
+
+def test_without_a_broker_there_is_no_bell() -> None:
+    assert not bell.ring(Settings(broker_url=None))
+
+
+def test_a_folder_must_be_named() -> None:
+    with pytest.raises(ValueError, match="filesystem:///absolute/folder"):
+        bell.transport("filesystem://", patience=1)
+
+
+def test_a_bell_that_cannot_be_rung_is_counted() -> None:
+    before = bell.FAILURES._value.get()
+    assert not bell.ring(Settings(broker_url=f"redis://127.0.0.1:{services.free_port()}/0"))
+    until(lambda: bell.FAILURES._value.get() == before + 1, "the failure is counted")

@@ -1,0 +1,114 @@
+"""Stopping in good order: cancelled by a client, told to go by the operator, out of time."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+
+from core.ledger import Status
+from tests.worker.conftest import BOTH, EVERYWHERE, over
+from tests.worker.service import Service, is_alive, until
+
+FEW_SECONDS = 15.0
+"""How soon a cancel must have worked: one or two seconds, and five more for a deaf engine, on a machine under load."""
+
+
+def cancel(service: Service, job_id: str) -> float:
+    """Cancels a running job; returns the seconds until it was over."""
+    began = time.monotonic()
+    assert service.ledger.request_cancel(job_id).status is Status.CANCELLING
+    until(lambda: service.ledger.job(job_id).status is Status.CANCELLED, "the job is cancelled")
+    return time.monotonic() - began
+
+
+@over(EVERYWHERE, "running")
+def test_a_running_job_is_cancelled_within_seconds(running: Service) -> None:
+    play = running.submit(steps=12, hold_at=7)
+    engine = play.wait_for_step(1, 6)
+    assert cancel(running, play.job_id) < FEW_SECONDS
+    assert not is_alive(engine)
+    assert play.history() == ["created", "started", "cancel_requested", "cancelled"]
+    assert running.ledger.files(play.job_id) == []
+
+
+@over(BOTH, "running")
+def test_an_engine_that_ignores_sigterm_is_killed(running: Service) -> None:
+    play = running.submit(steps=12, hold_at=7, deaf=True)
+    engine = play.wait_for_step(1, 6)
+    assert cancel(running, play.job_id) < FEW_SECONDS
+    assert not is_alive(engine)
+
+
+@over(BOTH, "running")
+def test_a_cancelled_job_that_is_queued_never_starts(running: Service) -> None:
+    first = running.submit(steps=12, hold_at=7)
+    first.wait_for_step(1, 6)  # the only slot is taken
+    second = running.submit(steps=3)
+    assert running.ledger.request_cancel(second.job_id).status is Status.CANCELLED
+    first.open_gate()
+    assert first.wait_for_end().status is Status.SUCCEEDED
+    running.submit(steps=1).wait_for_end()
+    assert second.history() == ["created", "cancelled"]
+    assert second.steps(attempt=1) == []
+
+
+@over(BOTH, "running")
+def test_a_cancelled_job_can_be_retried_from_its_checkpoint(running: Service) -> None:
+    play = running.submit(steps=12, checkpoint_every=100, hold_at=7)
+    play.wait_for_step(1, 6)
+    cancel(running, play.job_id)
+    play.open_gate()
+    running.ledger.retry(play.job_id)
+    running.submit(steps=1)  # rings for both
+    assert play.wait_for_end().status is Status.SUCCEEDED
+    assert play.steps(attempt=2) == list(range(7, 12))
+
+
+@over(BOTH)
+def test_a_worker_told_to_stop_hands_its_job_back_unharmed(service: Service) -> None:
+    worker = service.start_worker()
+    play = service.submit(steps=12, checkpoint_every=100, hold_at=7)
+    play.wait_for_step(1, 6)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=60) == 0
+    job = play.job
+    assert (job.status, job.attempt, job.losses) == (Status.QUEUED, 1, 0)
+    play.open_gate()
+    service.start_worker()
+    job = play.wait_for_end()
+    assert (job.status, job.attempt, job.losses) == (Status.SUCCEEDED, 2, 0)
+    assert play.steps(attempt=2) == list(range(7, 12))
+
+
+@over(BOTH)
+def test_every_further_signal_is_ignored_while_a_worker_stops(service: Service) -> None:
+    worker = service.start_worker()
+    play = service.submit(steps=12, hold_at=7, deaf=True)
+    engine = play.wait_for_step(1, 6)
+    worker.send_signal(signal.SIGINT)
+    worker.send_signal(signal.SIGTERM)  # a parent passes on the Ctrl-C that its child got as well
+    assert worker.wait(timeout=60) == 0
+    assert not is_alive(engine)
+    assert (play.job.status, play.job.losses) == (Status.QUEUED, 0)
+
+
+def test_a_deaf_engine_is_not_waited_for(new_service: Callable[..., Service]) -> None:
+    service = new_service("poller", "sqlite", drain_grace=0.5)
+    play = service.submit(steps=12, hold_at=7, deaf=True)
+    with service.supervisor_at_work() as drain:
+        engine = play.wait_for_step(1, 6)
+        drain.set()
+        until(lambda: not is_alive(engine), "the engine is gone")
+    assert (play.job.status, play.job.losses) == (Status.QUEUED, 0)
+
+
+def test_an_attempt_that_takes_too_long_fails(new_service: Callable[..., Service]) -> None:
+    service = new_service("poller", "sqlite", job_timeout=1.0)
+    play = service.submit(steps=12, hold_at=7)
+    with service.supervisor_at_work():
+        job = play.wait_for_end()
+    assert job.status is Status.FAILED
+    assert job.error is not None
+    assert (job.error["code"], job.error["phase"]) == ("timeout", "distilling")
+    assert "STILLHOUSE_JOB_TIMEOUT" in job.error["hint"]
