@@ -49,6 +49,13 @@ def command(service: dict[str, Any]) -> list[str]:
     return [sys.executable, "-P", *arguments]
 
 
+def healthcheck(service: dict[str, Any], port: int) -> list[str]:
+    how, program, *arguments = service["healthcheck"]["test"]
+    assert (how, program) == ("CMD", "python")
+    inside = OURS["api"]["environment"]["STILLHOUSE_PORT"]
+    return [sys.executable, "-P", *(word.replace(f":{inside}/", f":{port}/") for word in arguments)]
+
+
 @contextmanager
 def started(service: dict[str, Any], variables: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The service as its container would run it; whatever is left of it afterwards is killed."""
@@ -154,11 +161,9 @@ def test_the_whole_composition_works(tmp_path: Path, bare_postgres_url: str, red
         said(api, "Uvicorn running", folders["api"])
         said(worker, "worker ready", folders["worker"])
         said(sweeper, "sweeper ready", folders["sweeper"])
-        words = [str(word) for word in OURS["api"]["healthcheck"]["test"]]
-        published = OURS["api"]["environment"]["STILLHOUSE_PORT"]
-        check = [sys.executable, "-c", words[-1].replace(f":{published}/", f":{port}/")]
-        assert words[:3] == ["CMD", "python", "-c"]
-        assert subprocess.run(check).returncode == 0
+        for name in ("api", "worker"):
+            check = healthcheck(OURS[name], port)
+            assert subprocess.run(check, env=variables(name), cwd=folders[name]).returncode == 0, check
         checks = httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).json()["checks"]
         assert checks["trigger"] == "doorbell"
         assert checks["workers"]["alive"] == 1
