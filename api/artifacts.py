@@ -42,8 +42,8 @@ Succeeded = Annotated[ledger.Job, Depends(_succeeded)]
 """Parameter of an operation: the job in the path, which has succeeded; 404 and 409 otherwise."""
 
 
-def _binary(media_type: str, description: str) -> dict[int | str, dict[str, Any]]:
-    content = {media_type: {"schema": {"type": "string", "format": "binary"}}}
+def _content(media_type: str, description: str, kind: str = "string") -> dict[int | str, dict[str, Any]]:
+    content = {media_type: {"schema": {"type": kind} | ({"format": "binary"} if kind == "string" else {})}}
     return {
         200: {"description": description, "content": content},
         206: {"description": "The part that `Range` asks for.", "content": content},
@@ -70,7 +70,7 @@ def list_files(house: Here, job: Succeeded, limit: Limit = 200, after: After = N
     operation_id="get_file",
     summary="Download a file",
     response_class=Response,
-    responses=_binary("*/*", "The file.") | _BLOB,
+    responses=_content("*/*", "The file.") | _BLOB,
 )
 @router.head("/{id}/files/{name:path}", include_in_schema=False)
 def get_file(
@@ -91,7 +91,7 @@ def get_file(
     operation_id="get_preview",
     summary="See the synthetic images",
     response_class=Response,
-    responses=_binary("image/png", "The synthetic images as a labelled grid.") | _BLOB,
+    responses=_content("image/png", "The synthetic images as a labelled grid.") | _BLOB,
 )
 @router.head("/{id}/preview.png", include_in_schema=False)
 def get_preview(request: Request, house: Here, job: Succeeded) -> Response:
@@ -104,7 +104,7 @@ def get_preview(request: Request, house: Here, job: Succeeded) -> Response:
     operation_id="get_report",
     summary="Read what the result is worth",
     response_class=Response,
-    responses=_binary("application/json", "The report.") | _BLOB,
+    responses=_content("application/json", "The report.", "object") | _BLOB,
 )
 @router.head("/{id}/report", include_in_schema=False)
 def get_report(request: Request, house: Here, job: Succeeded) -> Response:
@@ -117,7 +117,7 @@ def get_report(request: Request, house: Here, job: Succeeded) -> Response:
     operation_id="get_archive",
     summary="Download everything",
     response_class=Response,
-    responses=_binary("application/zip", "All files.") | _BLOB,
+    responses=_content("application/zip", "All files.") | _BLOB,
 )
 @router.head("/{id}/archive.zip", include_in_schema=False)
 def get_archive(request: Request, house: Here, job: Succeeded) -> Response:

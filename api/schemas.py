@@ -175,7 +175,7 @@ class Dataset(Shown):
 
     name: str
     title: str
-    shape: tuple[int, int, int] = Field(description="Channels, height, width.")
+    shape: list[int] = Field(min_length=3, max_length=3, description="Channels, height, width.")
     classes: int
     class_names: list[str]
     train_count: int = Field(description="Training images, the validation split included.")

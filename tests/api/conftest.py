@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from api.app import create_app
 from api.house import House
 from core.settings import Settings
+from tests.api.serving import Server, serving
 from tests.api.workshop import Workshop, make_artifact
 
 
@@ -32,6 +33,13 @@ def _plain_logs() -> Iterator[None]:
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a small real artifact."""
     return make_artifact(tmp_path_factory.mktemp("artifact"))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, artifact: Path) -> Iterator[Server]:
+    """A service in a process of its own, for all tests that do not end it."""
+    with serving(Settings(home=tmp_path_factory.mktemp("home")), artifact) as server:
+        yield server
 
 
 @pytest.fixture

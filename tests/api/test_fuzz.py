@@ -1,0 +1,126 @@
+"""Every operation under generated requests, good and bad: never a 500, and every answer as the document promises.
+
+Event streams and waiting are tested by hand: here they would only take time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+from schemathesis.specs.openapi.schemas import OpenApiSchema
+
+from core import methods
+from core.ledger import Status
+from tests.api.test_openapi import OPERATIONS
+from tests.api.workshop import ON_SQLITE, Workshop
+
+pytestmark = ON_SQLITE
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+    unsupported_method,
+]
+
+
+CAN_BE_ASKED_WRONGLY = {
+    *("create_job", "list_jobs", "get_job", "list_events", "list_files"),
+    *("list_datasets", "list_methods", "get_method"),
+}
+"""Operations with a body, a query or a header that is more than any text."""
+
+
+@pytest.fixture
+def api(app: FastAPI, workshop: Workshop) -> OpenApiSchema:
+    """The document of a service that has a job in every status."""
+    for status in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.CANCELLING, Status.RUNNING, Status.QUEUED):
+        workshop.job(status)
+    return schemathesis.openapi.from_asgi("/openapi.json", app)
+
+
+@pytest.mark.parametrize(
+    ("operation_id", "mode"),
+    [(name, GenerationMode.POSITIVE) for name in sorted(OPERATIONS)]
+    + [(name, GenerationMode.NEGATIVE) for name in sorted(CAN_BE_ASKED_WRONGLY)],
+)
+def test_no_request_breaks_a_promise(
+    api: OpenApiSchema, workshop: Workshop, operation_id: str, mode: GenerationMode
+) -> None:
+    operation = api.find_operation_by_id(operation_id)
+    ids = [job.id for job in workshop.ledger.jobs()]
+
+    @seed(0)
+    @settings(
+        max_examples=200 if operation_id == "create_job" else 30,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(mode), job_id=st.sampled_from([None, *ids]))
+    def holds(case: schemathesis.Case[Any], job_id: str | None) -> None:
+        if job_id and "id" in case.path_parameters:
+            case.path_parameters["id"] = job_id
+        if isinstance(case.query.get("wait"), float) and 0 <= case.query["wait"] <= 60:
+            case.query["wait"] = 0.01
+        case.call_and_validate(checks=CHECKS)
+
+    holds()
+
+
+def paths(tree: Any, prefix: str = "") -> Iterator[str]:
+    """Every path into a recipe, parts and leaves."""
+    for name, value in tree.items() if isinstance(tree, dict) else ():
+        yield prefix + name
+        yield from paths(value, f"{prefix}{name}.")
+
+
+RECIPE = methods.method("mtt").recipe(methods.Task("digits", 1, (1, 8, 8), 10)).model_dump(mode="json")
+WORDS = st.sampled_from([*paths(RECIPE), "kind", "mtt", "real", "noise", "trajectory", "zca", "hard", "learnable"])
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | WORDS
+VALUES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS | st.text(max_size=3), inner, max_size=3)
+)
+CHANGES = st.dictionaries(WORDS | st.text(max_size=5) | st.tuples(WORDS, WORDS).map(".".join), VALUES, max_size=4)
+
+
+def test_no_override_breaks_the_service(client: TestClient) -> None:
+    @seed(0)
+    @settings(max_examples=400, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(
+        method=st.sampled_from(methods.names()),
+        ipc=st.integers(1, 130),
+        overrides=CHANGES,
+        evaluation=CHANGES | st.just({}),
+    )
+    def holds(method: str, ipc: int, overrides: dict[str, Any], evaluation: dict[str, Any]) -> None:
+        asked = {"dataset": "digits", "method": method, "ipc": ipc, "overrides": overrides, "evaluation": evaluation}
+        response = client.post("/v1/jobs", content=json.dumps(asked), headers={"Content-Type": "application/json"})
+        assert response.status_code in (200, 202, 422), (asked, response.text)
+        for error in response.json().get("errors", ()) if response.status_code == 422 else ():
+            assert error["field"].split(".")[0] in ("dataset", "ipc", "method", "overrides", "evaluation", "seed")
+            assert error["message"]
+            assert error["fix"]
+
+    holds()
