@@ -11,7 +11,7 @@ import httpx
 from client.errors import HashMismatch
 from client.http import Http
 from client.jobs import File
-from client.verify import is_inside, sha256
+from client.verify import is_inside, published, sha256
 
 Received = Callable[[File, int], None]
 """Called with the file and the number of its bytes that are here, as they come."""
@@ -23,7 +23,8 @@ def download(http: Http, job_id: str, files: Sequence[File], folder: Path, recei
     """Bring every file into `folder`; returns the bytes that crossed the wire.
 
     A file that is already here with the published sha256 is left alone. Bytes arrive in `<name>.part`, which a later
-    call continues, and take their final name in one step when their sha256 is right.
+    call continues, and take their final name in one step when their sha256 is right. Files of another artifact that was
+    downloaded to the same folder are removed, so that its pictures do not mix with these.
 
     Raises:
         HashMismatch: a file's bytes are wrong even when fetched afresh; nothing is left under its name.
@@ -32,7 +33,11 @@ def download(http: Http, job_id: str, files: Sequence[File], folder: Path, recei
     for file in files:
         if not is_inside(file.name):
             raise HashMismatch(f"The service publishes '{file.name}', a name that leads out of the artifact.")
-    return sum(_one(http, job_id, file, folder / file.name, received or _quiet) for file in files)
+    stale = published(folder) - {file.name for file in files}
+    fetched = sum(_one(http, job_id, file, folder / file.name, received or _quiet) for file in files)
+    for name in stale:
+        (folder / name).unlink(missing_ok=True)
+    return fetched
 
 
 def _one(http: Http, job_id: str, file: File, target: Path, received: Received) -> int:

@@ -38,6 +38,7 @@ class Http:
             base_url=self.url,
             headers=headers,
             timeout=httpx.Timeout(timeout, connect=min(timeout, 5)),
+            follow_redirects=True,
             trust_env=not _is_loopback(address.host),
         )
 
@@ -65,7 +66,10 @@ class Http:
         response = self._send(request, stream=False)
         if response.status_code >= 400:
             raise _problem(response)
-        return response.json()
+        try:
+            return response.json()
+        except ValueError as error:
+            raise Unreachable(f"What answers at {self.url} is not Stillhouse. Is STILLHOUSE_URL right?") from error
 
     @contextmanager
     def stream(self, path: str, *, headers: Mapping[str, str] | None = None) -> Iterator[httpx.Response]:

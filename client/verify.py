@@ -43,6 +43,14 @@ def verify(folder: Path) -> list[str]:
     return problems
 
 
+def published(folder: Path) -> set[str]:
+    """Names of the files that the artifact in `folder`, if there is one, says it consists of."""
+    try:
+        return {name for name, _ in _sums(folder / SUMS) if is_inside(name)}
+    except (FileNotFoundError, ValueError):
+        return set()
+
+
 def sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes."""
     with path.open("rb") as file:

@@ -12,7 +12,7 @@ from client import Client, File, HashMismatch, Job, Unreachable, verify
 from client.download import download
 from client.http import Http
 from tests.client.cutting import Line, line_to
-from tests.client.running import Running
+from tests.client.running import CHEAP, Running
 
 BIG = "preview.png"
 
@@ -99,6 +99,19 @@ def test_a_damaged_store_is_noticed(running: Running, finished: Job, file: File,
     finally:
         blob.write_bytes(sound)
     assert running.command("get", finished.id, "--out", tmp_path).code == 0
+
+
+def test_another_artifact_in_the_same_folder_makes_way(
+    running: Running, finished: Job, artifact: Path, tmp_path: Path
+) -> None:
+    (artifact / "notes.txt").write_text("mine")
+    with running.client() as client:
+        job = client.wait(client.submit("digits", ipc=4, method="random", evaluation=CHEAP).id)
+        client.download(job.id, artifact)
+        assert len(list(artifact.rglob("*.png"))) == 41
+        client.download(finished.id, artifact)
+        assert len(list(artifact.rglob("*.png"))) == 11, "ten images and their preview"
+    assert (artifact / "notes.txt").read_text() == "mine", "what nobody published is nobody's to remove"
 
 
 @pytest.mark.parametrize("name", ["../escape", "/etc/passwd", "a/../../b", "C:\\x", ""])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import signal
+import socketserver
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -152,3 +155,22 @@ def test_nobody_there() -> None:
     assert answer.code == 9
     assert "stillhouse serve" in answer.err
     assert command("list", STILLHOUSE_URL="localhost:8000").code == 2, "an address without a scheme"
+
+
+def test_somebody_else_there() -> None:
+    with socketserver.TCPServer(("127.0.0.1", 0), Stranger) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        answer = command("list", STILLHOUSE_URL=f"http://127.0.0.1:{server.server_address[1]}")
+        server.shutdown()
+    assert answer.code == 9
+    assert "is not Stillhouse" in answer.err
+
+
+class Stranger(http.server.BaseHTTPRequestHandler):
+    """Some other web server."""
+
+    def do_GET(self) -> None:
+        """Be friendly."""
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<h1>Welcome</h1>")

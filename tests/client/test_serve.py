@@ -69,3 +69,13 @@ def test_settings_that_contradict_each_other_stop_the_service_before_it_starts(t
     assert process.returncode == 1
     assert b"STILLHOUSE_HEARTBEAT_INTERVAL (60) must be at most a third" in said
     assert processes_of(tmp_path / "home") == []
+
+
+def test_a_worker_alone_works_until_it_is_told_to_stop(tmp_path: Path, sqlite_url: str) -> None:
+    home = tmp_path / "home"
+    variables = {"STILLHOUSE_HOME": str(home), "STILLHOUSE_DATABASE_URL": sqlite_url}
+    log = tmp_path / "log"
+    with log.open("wb") as output, spawn("worker", environment=variables, stderr=output, stdout=output) as worker:
+        until(lambda: b"worker ready" in log.read_bytes(), "the worker is ready")
+        worker.terminate()
+        assert worker.wait(60) == 0
