@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.settings import settings
 from worker import poller
-from worker.supervisor import ENGINE
+from worker.protocol import ENGINE
 
 
 def main(engine: str = ENGINE) -> None:

@@ -11,6 +11,7 @@ from click import Option
 from core import logs
 from core.bell import QUEUE, transport
 from core.settings import Settings, settings
+from worker.protocol import ENGINE
 
 _PATIENCE: Final = 10.0
 """Seconds a worker waits for the broker's answer; must exceed the second its blocking read waits for a bell."""
@@ -43,7 +44,7 @@ def create(settings: Settings) -> Celery:
         broker_connection_max_retries=None,
     )
     application.user_options["worker"].add(
-        Option(["--engine"], default="worker.engine", help="Module that is run as the engine's process.")
+        Option(["--engine"], default=ENGINE, help="Module that is run as the engine's process.")
     )
     return application
 

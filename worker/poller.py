@@ -18,7 +18,8 @@ from core.ledger import Ledger
 from core.settings import Settings, settings
 from worker.drain import Drain
 from worker.patience import AWAY, until_ready
-from worker.supervisor import ENGINE, Supervisor
+from worker.protocol import ENGINE
+from worker.supervisor import Supervisor
 from worker.sweeper import Sweeper
 
 _SETTLING: Final = 10.0

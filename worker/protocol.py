@@ -10,7 +10,10 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Final, final
+
+ENGINE: Final = "worker.engine"
+"""Module that is run as the engine's process."""
 
 
 @final
@@ -52,7 +55,7 @@ class JobFolder:
     @property
     def staging(self) -> Path:
         """Folder of the artifact in the making."""
-        return staging(self.root) / str(self.attempt)
+        return staging_of(self.root) / str(self.attempt)
 
     @property
     def result(self) -> Path:
@@ -65,6 +68,6 @@ class JobFolder:
         return self.root / f"error-{self.attempt}.json"
 
 
-def staging(root: Path) -> Path:
-    """Folder of the staging folders of a job's attempts."""
+def staging_of(root: Path) -> Path:
+    """Folder of the staging folders of all attempts at a job."""
     return root / "staging"

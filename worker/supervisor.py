@@ -24,17 +24,15 @@ from worker import autopsy
 from worker.child import Child
 from worker.drain import Drain
 from worker.patience import AWAY, PAUSE, until_answered
-from worker.protocol import Exit, JobFolder
+from worker.protocol import ENGINE, Exit, JobFolder
 from worker.publish import PublicationRefused, collect
 from worker.pulse import Pulse
-
-ENGINE: Final = "worker.engine"
 
 _TICK: Final = 0.2
 """Seconds between looks at the reasons to stop an engine."""
 
-_CANCEL_GRACE: Final = 5.0
-"""Seconds an engine has to go after a cancel; nothing of it is kept, so there is little to wait for."""
+_CANCEL_GRACE: Final = 3.0
+"""Seconds an engine has to go after a cancel: it may save what it can, but nobody waits for its result."""
 
 _STORE_TRIES: Final = 5
 

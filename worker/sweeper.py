@@ -17,7 +17,7 @@ from core.ledger import HELD, Job, Ledger, Status, UnknownJob
 from core.settings import Settings, settings
 from worker.drain import Drain
 from worker.patience import AWAY, until_ready
-from worker.protocol import staging
+from worker.protocol import staging_of
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -71,7 +71,7 @@ class Sweeper:
 
 def _attempts(root: Path) -> list[Path]:
     with suppress(FileNotFoundError, NotADirectoryError):
-        return [folder for folder in staging(root).iterdir() if folder.name.isdecimal()]
+        return [folder for folder in staging_of(root).iterdir() if folder.name.isdecimal()]
     return []
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, final
 
 from celery import Task, bootsteps
 from celery.signals import worker_shutting_down
@@ -13,6 +13,7 @@ from worker.app import app
 from worker.poller import Poller
 
 
+@final
 class Workplace(bootsteps.StartStopStep):  # type: ignore[misc]
     """Runs the backstop and the sweeper beside Celery's consumer, on the same slot as the doorbell."""
 

@@ -9,25 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import services
-from tests.worker.service import ROOT, Service, Trigger
-
-Combination = tuple[Trigger, str]
-
-EVERYWHERE: tuple[Combination, ...] = (
-    ("poller", "sqlite"),
-    ("poller", "postgresql"),
-    ("celery", "sqlite"),
-    ("celery", "postgresql"),
-)
-"""For what a trigger or a database could well break."""
-
-BOTH: tuple[Combination, ...] = (("poller", "sqlite"), ("celery", "postgresql"))
-"""For the rest: each trigger and each database once."""
-
-
-def over(combinations: tuple[Combination, ...], fixture: str = "service") -> pytest.MarkDecorator:
-    """Runs a test with its service in each of these combinations."""
-    return pytest.mark.parametrize(fixture, combinations, ids="-".join, indirect=True)
+from tests.worker.service import ROOT, Combination, Service, Trigger
 
 
 @pytest.fixture(autouse=True)
@@ -40,12 +22,13 @@ def _engines_find_the_double(monkeypatch: pytest.MonkeyPatch) -> None:
 def new_service(
     request: pytest.FixtureRequest, tmp_path: Path, sqlite_url: str, postgres_url: str, redis_url: str
 ) -> Iterator[Callable[..., Service]]:
-    """Makes a service: `new_service(trigger, database, **patience)`; if the test fails its whole story is reported."""
+    """Makes services: `new_service(trigger, database, **settings)`; if the test fails their whole story is reported."""
     made: list[Service] = []
     databases, brokers = {"sqlite": sqlite_url, "postgresql": postgres_url}, {"poller": None, "celery": redis_url}
 
-    def new(trigger: Trigger, database: str, **patience: float) -> Service:
-        made.append(Service(tmp_path / "home", databases[database], brokers[trigger], trigger, **patience))
+    def new(trigger: Trigger, database: str, broker_url: str | None = None, **patience: float) -> Service:
+        broker = broker_url or brokers[trigger]
+        made.append(Service(tmp_path / "home", databases[database], broker, trigger, **patience))
         return made[-1]
 
     yield new

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, final
 
+import pytest
+
 from core import bell
 from core.artifacts.store import Store
 from core.ledger import ENDED, Event, Job, Ledger, Status
@@ -23,11 +25,30 @@ from worker.supervisor import Supervisor
 
 Trigger = Literal["poller", "celery"]
 
+Combination = tuple[Trigger, str]
+
+EVERYWHERE: tuple[Combination, ...] = (
+    ("poller", "sqlite"),
+    ("poller", "postgresql"),
+    ("celery", "sqlite"),
+    ("celery", "postgresql"),
+)
+"""For what a trigger or a database could well break."""
+
+BOTH: tuple[Combination, ...] = (("poller", "sqlite"), ("celery", "postgresql"))
+"""For the rest: each trigger and each database once."""
+
+
+def over(combinations: tuple[Combination, ...], fixture: str = "service") -> pytest.MarkDecorator:
+    """Runs a test with its service in each of these combinations."""
+    return pytest.mark.parametrize(fixture, combinations, ids="-".join, indirect=True)
+
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
 """Seconds a condition may take to come true; it is there for a machine under load, and nothing waits that long."""
 
-IMPATIENT = {
+IMPATIENT: dict[str, Any] = {
     "lease_ttl": 3.0,
     "heartbeat_interval": 0.5,
     "self_fence_after": 2.4,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.ledger import Status
-from tests.worker.conftest import BOTH, over
-from tests.worker.service import Service, until
+from tests.worker.service import BOTH, Service, over, until
 
 
 @over(BOTH, "running")

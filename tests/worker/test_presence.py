@@ -11,8 +11,7 @@ import pytest
 
 from core.ledger import Ledger
 from core.settings import Settings
-from tests.worker.conftest import BOTH, over
-from tests.worker.service import Service
+from tests.worker.service import BOTH, Service, over
 from worker.health import alive
 from worker.progress import Progress
 

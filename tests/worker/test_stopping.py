@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable
 
 from core.ledger import Status
-from tests.worker.conftest import BOTH, EVERYWHERE, over
-from tests.worker.service import Service, is_alive, until
+from tests.worker.service import BOTH, EVERYWHERE, Service, is_alive, over, until
 
 FEW_SECONDS = 15.0
 """How soon a cancel must have worked: one or two seconds, and five more for a deaf engine, on a machine under load."""
@@ -32,7 +31,7 @@ def test_a_running_job_is_cancelled_within_seconds(running: Service) -> None:
     assert running.ledger.files(play.job_id) == []
 
 
-@over(BOTH, "running")
+@over(BOTH[:1], "running")
 def test_an_engine_that_ignores_sigterm_is_killed(running: Service) -> None:
     play = running.submit(steps=12, hold_at=7, deaf=True)
     engine = play.wait_for_step(1, 6)

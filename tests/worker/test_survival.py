@@ -8,9 +8,8 @@ import signal
 import pytest
 
 from core.ledger import Status
-from tests.worker.conftest import BOTH, EVERYWHERE, over
 from tests.worker.double import state_after
-from tests.worker.service import Service, is_alive, until
+from tests.worker.service import BOTH, EVERYWHERE, Service, is_alive, over, until
 
 
 @over(EVERYWHERE, "running")
