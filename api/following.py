@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict
 from typing import Final
 
@@ -17,7 +17,8 @@ from api.schemas import Event
 from core.ledger import ENDED, Job
 
 _LAST: Final = frozenset(f"job.{status}" for status in ENDED)
-_TICK: Final = 0.25
+_FIRST_PAUSE: Final = 0.1
+_LAST_PAUSE: Final = 1.0
 _PING: Final = 15.0
 _BATCH: Final = 200
 
@@ -26,8 +27,9 @@ async def changed(house: House, job: Job, seconds: float, request: Request) -> J
     """The job once its status is another than now; as it is when the time is up, the client or the service leaves."""
     deadline = time.monotonic() + seconds
     before = job.status
+    pauses = _pauses()
     while job.status == before and before not in ENDED and not house.closing.is_set():
-        pause = min(_TICK, deadline - time.monotonic())
+        pause = min(next(pauses), deadline - time.monotonic())
         if pause <= 0 or await request.is_disconnected():
             break
         await anyio.sleep(pause)
@@ -40,7 +42,7 @@ async def stream(house: House, job: Job, after: int) -> AsyncIterator[bytes]:
 
     `job` must have been read before the call: a job that was over by then has written its last event.
     """
-    over, spoke = job.status in ENDED, time.monotonic()
+    over, spoke, pauses = job.status in ENDED, time.monotonic(), _pauses()
     yield format_sse_event(retry=1000)
     while not house.closing.is_set():
         events = await run_in_threadpool(house.ledger.events, job.id, after, _BATCH)
@@ -49,7 +51,8 @@ async def stream(house: House, job: Job, after: int) -> AsyncIterator[bytes]:
             yield format_sse_event(id=str(event.seq), event=event.type, data_str=shown.model_dump_json())
         if events:
             # A retry may follow an end, so the end is an event with nothing after it.
-            after, over, spoke = events[-1].seq, events[-1].type in _LAST, time.monotonic()
+            after, over = events[-1].seq, events[-1].type in _LAST
+            spoke, pauses = time.monotonic(), _pauses()
             if over or len(events) == _BATCH:
                 continue
         elif over:
@@ -57,4 +60,12 @@ async def stream(house: House, job: Job, after: int) -> AsyncIterator[bytes]:
         elif time.monotonic() - spoke > _PING:
             spoke = time.monotonic()
             yield KEEPALIVE_COMMENT
-        await anyio.sleep(_TICK)
+        await anyio.sleep(next(pauses))
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds between two looks: few just after something happened, then more, so that many may watch a quiet job."""
+    pause = _FIRST_PAUSE
+    while True:
+        yield pause
+        pause = min(1.5 * pause, _LAST_PAUSE)

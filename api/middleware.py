@@ -19,6 +19,7 @@ from api.problems import Kind, ProblemError, respond
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _METHODS = (*_SAFE, "POST", "PUT", "PATCH", "DELETE")
+_PROBES = ("/healthz", "/readyz", "/metrics")  # asked every few seconds, by machines
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -47,10 +48,10 @@ class Frame:
             return
         headers = Headers(scope=scope)
         request_id = scope["request_id"] = _request_id(headers)
-        began, status = time.perf_counter(), 0
+        began, ended, status = time.perf_counter(), 0.0, 0
 
         async def answer(message: Message) -> None:
-            nonlocal status
+            nonlocal ended, status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 out = MutableHeaders(scope=message)
@@ -58,6 +59,7 @@ class Frame:
                 for name, value in _HEADERS.items():
                     out.setdefault(name, value)
             await send(message)
+            ended = time.perf_counter()  # of the last piece, before whatever the operation does in the background
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
@@ -74,7 +76,7 @@ class Frame:
                 fault = ProblemError(Kind.INTERNAL, "The request could not be finished.", hint=_REPORT)
                 await respond(Request(scope), fault)(scope, receive, answer)
             finally:
-                self._account(scope, status, time.perf_counter() - began)
+                self._account(scope, status, (ended or time.perf_counter()) - began)
 
     def _admit(self, scope: Scope, headers: Headers) -> None:
         """Refuse, unread, what is too large or comes from another site's page."""
@@ -112,7 +114,8 @@ class Frame:
         route = getattr(scope.get("route"), "path", "unmatched")
         self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.seconds.labels(method, route).observe(seconds)
-        log.info("answered", method=scope["method"], path=scope["path"], status=status, seconds=round(seconds, 4))
+        tell = log.debug if route in _PROBES else log.info
+        tell("answered", method=scope["method"], path=scope["path"], status=status, seconds=round(seconds, 4))
 
 
 def _request_id(headers: Headers) -> str:

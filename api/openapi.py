@@ -69,14 +69,16 @@ def _document(app: FastAPI) -> dict[str, Any]:
     schemas |= problem.pop("$defs") | {"Problem": problem}
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    for operation in (operation for path in document["paths"].values() for operation in path.values()):
-        _complete(operation)
+    for path in document["paths"].values():
+        for method, operation in path.items():
+            _complete(method, operation)
     return document
 
 
-def _complete(operation: dict[str, Any]) -> None:
+def _complete(method: str, operation: dict[str, Any]) -> None:
     """Add what every operation may answer, and the header that every answer carries."""
-    for status, entry in responses(Kind.INTERNAL).items():
+    always = (Kind.INTERNAL, Kind.NOT_READY) if method == "get" else (Kind.CROSS_ORIGIN, Kind.INTERNAL, Kind.NOT_READY)
+    for status, entry in responses(*always).items():
         operation["responses"].setdefault(str(status), entry)
     for entry in operation["responses"].values():
         entry.setdefault("headers", {})["X-Request-Id"] = {

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy import exc
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
@@ -14,6 +16,8 @@ from api.problems import Kind, ProblemError, invalid, respond
 from core.overrides import nearest
 from core.recipe import FieldError
 from core.request import JobRequest
+
+log = structlog.stdlib.get_logger(__name__)
 
 _FIXES = {
     "missing": "Add it.",
@@ -38,6 +42,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    for away in (exc.OperationalError, exc.TimeoutError):
+        app.add_exception_handler(away, _unavailable)
 
 
 def _problem(request: Request, error: Exception) -> Response:
@@ -74,6 +80,15 @@ def _http(request: Request, error: Exception) -> Response:
             detail = "The body cannot be read as UTF-8 JSON, or holds a number or a nesting beyond any use."
             return respond(request, ProblemError(Kind.MALFORMED_BODY, detail, hint="Send a small JSON object."))
     raise error
+
+
+def _unavailable(request: Request, error: Exception) -> Response:
+    """The database restarts, is full, or has no connection left: the same request may succeed soon."""
+    log.error("database away", reason=str(error))
+    problem = ProblemError(
+        Kind.NOT_READY, "The database does not answer.", hint="Try again.", headers={"Retry-After": "5"}
+    )
+    return respond(request, problem)
 
 
 def _malformed(detail: Mapping[str, Any], body: object) -> ProblemError:

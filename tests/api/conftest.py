@@ -38,14 +38,16 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, artifact: Path) -> Iterator[Server]:
     """A service in a process of its own, for all tests that do not end it."""
-    with serving(Settings(home=tmp_path_factory.mktemp("home")), artifact) as server:
+    with serving(Settings(home=tmp_path_factory.mktemp("home"), port=0), artifact) as server:
         yield server
 
 
 @pytest.fixture
 def settings(ledger_url: str, tmp_path: Path) -> Settings:
     """Settings of a service of this test's own."""
-    return Settings(home=tmp_path / "home", database_url=ledger_url, data_dir=None, broker_url=None, store_url=None)
+    return Settings(
+        home=tmp_path / "home", database_url=ledger_url, data_dir=None, broker_url=None, store_url=None, port=0
+    )
 
 
 @pytest.fixture

@@ -43,17 +43,18 @@ class Server:
         self.process.wait(PATIENCE)
 
 
+def environment(settings: Settings) -> dict[str, str]:
+    """This process's environment with these settings in place of its own."""
+    given = {name: value for name, value in settings.model_dump().items() if value is not None}
+    ours = {f"STILLHOUSE_{name.upper()}": str(value) for name, value in given.items()}
+    return {name: value for name, value in os.environ.items() if not name.startswith("STILLHOUSE_")} | ours
+
+
 @contextmanager
 def serving(settings: Settings, artifact: Path) -> Iterator[Server]:
     """The service with these settings, until the block ends."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("STILLHOUSE_")}
-    environment |= {
-        "STILLHOUSE_HOME": str(settings.home),
-        "STILLHOUSE_DATABASE_URL": settings.ledger_url,
-        "STILLHOUSE_PORT": "0",
-        "STILLHOUSE_LOG_FORMAT": "json",
-    }
-    process = subprocess.Popen([sys.executable, "-m", "api"], env=environment, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "api"]
+    process = subprocess.Popen(command, env=environment(settings), stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()

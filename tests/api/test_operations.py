@@ -57,7 +57,9 @@ def test_a_database_that_is_away_is_no_surprise(tmp_path_factory: pytest.TempPat
     response = client.get("/readyz")
     assert (response.status_code, response.json()["type"]) == (503, "/problems#not-ready")
     assert response.json()["checks"]["ledger"]["ready"] is False
-    assert client.get("/v1/jobs").status_code == 500
+    response = client.get("/v1/jobs")
+    assert (response.status_code, response.json()["type"]) == (503, "/problems#not-ready")
+    assert int(response.headers["Retry-After"]) > 0
 
 
 def test_metrics_count_jobs_requests_and_routes(workshop: Workshop, house: House) -> None:

@@ -39,6 +39,14 @@ def tell(server: Server, job_id: str, number: int) -> None:
     assert server.workshop.ledger.record(server.workshop.start(job_id), phase="distilling", events=reported)
 
 
+def assert_no_stream_is_left(server: Server) -> None:
+    """The service notices soon that a follower has gone."""
+    deadline = time.monotonic() + PATIENCE
+    while "stillhouse_sse_connections 0.0" not in server.workshop.client.get("/metrics").text:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def exchange(server: Server, *parts: bytes) -> bytes:
     """What the service answers to these bytes; the rest is not sent once it has answered."""
     with socket.create_connection(server.address, PATIENCE) as wire:
@@ -66,6 +74,7 @@ def test_a_stream_that_breaks_is_continued_without_a_gap(server: Server) -> None
             seen.append(event["seq"])
             if len(seen) == 7:
                 break  # the line is cut
+    assert_no_stream_is_left(server)
     tell(server, job_id, 10)  # meanwhile the job goes on
     resumed = STREAM | {"Last-Event-ID": str(seen[-1])}
     with workshop.client.stream("GET", url.format(job_id), headers=resumed) as response:
