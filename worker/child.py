@@ -42,9 +42,17 @@ _NAMES: Final = frozenset(
     )
 )
 _PREFIXES: Final = (
-    "CUBLAS_", "CUDA_", "CUDNN_", "GOMP_", "KMP_", "LC_", "MKL_", "NCCL_", "NVIDIA_", "OMP_", "OPENBLAS_",
+    "CUBLAS_", "CUDA_", "CUDNN_", "GLIBC_TUNABLES", "GOMP_", "KMP_", "LC_", "MALLOC_", "MKL_", "NCCL_", "NVIDIA_", "OMP_", "OPENBLAS_",
     "PYTORCH_", "TORCH", "TRITON_", "XDG_",
 )  # fmt: skip
+_TUNING: Final = {
+    # Memory of a freed tensor is kept for the next one instead of being handed back and faulted in again: half of the
+    # time of a training step on a CPU (ConvNet-3 width 32, batch 256). The allocator's own defaults suit small objects.
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
+    # Threads that wait for each other sleep instead of spinning: four times as fast when the cores are shared.
+    "OMP_WAIT_POLICY": "passive",
+}
 _TAIL_LINES: Final = 40
 _LONGEST_LINE: Final = 1 << 20
 _PASSWORD: Final = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
@@ -53,9 +61,12 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 def environment(of: Mapping[str, str]) -> dict[str, str]:
-    """The part of an environment that the engine may see: paths, locale, proxies, and the numerical libraries' own."""
+    """The part of an environment that the engine may see: paths, locale, proxies, and the numerical libraries' own.
+
+    How memory and threads are handled is tuned to tensors, unless the environment says otherwise.
+    """
     seen = {name: value for name, value in of.items() if name in _NAMES or name.startswith(_PREFIXES)}
-    return seen | {"PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
+    return _TUNING | seen | {"PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
 
 
 @final
