@@ -13,7 +13,7 @@ import pytest
 from tests.client.running import processes_of
 
 ROOT = Path(__file__).parent.parent
-QUICK = ["evaluation.epochs=200", "evaluation.full.epochs=8", "schedule.steps=60", "experts.count=3"]
+QUICK = ["evaluation.epochs=150", "evaluation.full.epochs=6", "schedule.steps=40", "experts.count=2"]
 
 
 def demo(folder: Path, *arguments: str, changes: list[str]) -> subprocess.CompletedProcess[str]:

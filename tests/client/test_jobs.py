@@ -39,11 +39,11 @@ def test_distil_ends_with_a_verified_artifact(running: Running, tmp_path: Path) 
     assert "(0 bytes fetched)" in again.err, "what is here is not fetched again"
 
 
-def test_submit_prints_the_id_alone(running: Running) -> None:
-    answer = running.command("submit", "digits", "--ipc", 3, "--method", "random", *EVALUATION)
-    assert answer.code == 0
-    assert answer.out.strip().startswith("job_")
-    assert running.command("wait", answer.out.strip(), "--timeout", "1m").out == "succeeded\n"
+def test_submit_prints_the_id_alone(running: Running, finished: Job) -> None:
+    answer = running.command("submit", "digits", "--ipc", 1, "--method", "random", *EVALUATION)
+    assert answer.out == f"{finished.id}\n", "an equal request is that job, however it was put"
+    assert "(finished before)" in answer.err
+    assert running.command("wait", finished.id, "--timeout", "1m").out == "succeeded\n"
 
 
 def test_the_catalogues(running: Running) -> None:
