@@ -42,7 +42,8 @@ _NAMES: Final = frozenset(
     )
 )
 _PREFIXES: Final = (
-    "CUBLAS_", "CUDA_", "CUDNN_", "GLIBC_TUNABLES", "GOMP_", "KMP_", "LC_", "MALLOC_", "MKL_", "NCCL_", "NVIDIA_", "OMP_", "OPENBLAS_",
+    "CUBLAS_", "CUDA_", "CUDNN_", "GLIBC_TUNABLES", "GOMP_", "KMP_", "LC_", "MALLOC_",
+    "MKL_", "NCCL_", "NVIDIA_", "OMP_", "OPENBLAS_",
     "PYTORCH_", "TORCH", "TRITON_", "XDG_",
 )  # fmt: skip
 _TUNING: Final = {
