@@ -16,13 +16,16 @@ from api.downloads import content_disposition, matches, send
 from api.house import Here
 from api.jobs import Known
 from api.pagination import After, Limit, slice_of
-from api.problems import Kind, ProblemError, responses
+from api.problems import Kind, ProblemError, header, responses
 from api.schemas import File, FilePage
 from core import ledger
 from core.artifacts import zip_stream
 
 router = APIRouter(prefix="/v1/jobs", tags=["artifacts"], responses=responses(Kind.INVALID_REQUEST))
 
+_ETAG = header("ETag", "The file's SHA-256 (of an archive: that of its listing), in quotes.")
+_DIGEST = header("Repr-Digest", "The same as RFC 9530 writes it: sha-256=:base64:.")
+_SPAN = header("Content-Range", "Which bytes these are, of how many.")
 _BLOB = responses(Kind.UNKNOWN_JOB, Kind.UNKNOWN_FILE, Kind.NOT_SUCCEEDED, Kind.RANGE_NOT_SATISFIABLE, Kind.NOT_READY)
 
 
@@ -45,9 +48,9 @@ Succeeded = Annotated[ledger.Job, Depends(_succeeded)]
 def _content(media_type: str, description: str, kind: str = "string") -> dict[int | str, dict[str, Any]]:
     content = {media_type: {"schema": {"type": kind} | ({"format": "binary"} if kind == "string" else {})}}
     return {
-        200: {"description": description, "content": content},
-        206: {"description": "The part that `Range` asks for.", "content": content},
-        304: {"description": "The client's copy (`If-None-Match`) is the file."},
+        200: {"description": description, "content": content, "headers": _ETAG | _DIGEST},
+        206: {"description": "The part that `Range` asks for.", "content": content, "headers": _ETAG | _DIGEST | _SPAN},
+        304: {"description": "The client's copy (`If-None-Match`) is the file.", "headers": _ETAG},
     }
 
 
@@ -117,7 +120,15 @@ def get_report(request: Request, house: Here, job: Succeeded) -> Response:
     operation_id="get_archive",
     summary="Download everything",
     response_class=Response,
-    responses=_content("application/zip", "All files.") | _BLOB,
+    responses={
+        200: {
+            "description": "All files.",
+            "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+            "headers": _ETAG,
+        },
+        304: {"description": "The client's copy (`If-None-Match`) is the archive.", "headers": _ETAG},
+        **responses(Kind.UNKNOWN_JOB, Kind.NOT_SUCCEEDED),
+    },
 )
 @router.head("/{id}/archive.zip", include_in_schema=False)
 def get_archive(request: Request, house: Here, job: Succeeded) -> Response:

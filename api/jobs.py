@@ -10,7 +10,7 @@ from fastapi import APIRouter, BackgroundTasks, Body, Depends, Header, Path, Que
 from api import following
 from api.house import Here
 from api.pagination import After, Limit
-from api.problems import Kind, ProblemError, responses, sentence
+from api.problems import Kind, ProblemError, header, responses, sentence
 from api.schemas import Job, JobPage, Status
 from api.submission import prepare
 from core import bell, ledger
@@ -35,6 +35,10 @@ _EXAMPLES: dict[str, Any] = {
         },
     },
 }
+
+_LOCATION = header("Location", "The job's path.")
+_RETRY_AFTER = header("Retry-After", "While the job is queued or running: seconds until looking again makes sense.")
+_REPLAYED = header("Idempotent-Replayed", "`true` when the Idempotency-Key has been answered before.")
 
 
 def _known(job_id: Annotated[str, Path(alias="id", description="The job's id.")], house: Here) -> ledger.Job:
@@ -67,8 +71,15 @@ def _json_only(content_type: Annotated[str, Header(include_in_schema=False)] = "
     response_model=Job,
     dependencies=[Depends(_json_only)],
     responses={
-        200: {"model": Job, "description": "An equal request has been answered before; this is its job."},
-        202: {"description": "The job is queued, or an equal one is under way; `Location` says where."},
+        200: {
+            "model": Job,
+            "description": "An equal request has been answered before; this is its job.",
+            "headers": _LOCATION | _REPLAYED,
+        },
+        202: {
+            "description": "The job is queued, or an equal one is under way; `Location` says where.",
+            "headers": _LOCATION | _REPLAYED | _RETRY_AFTER,
+        },
         **responses(
             Kind.MALFORMED_BODY,
             Kind.BODY_TOO_LARGE,
@@ -160,7 +171,10 @@ def list_jobs(
 
 
 @router.get(
-    "/{id}", operation_id="get_job", summary="Look at a job, or wait for it", responses=responses(Kind.UNKNOWN_JOB)
+    "/{id}",
+    operation_id="get_job",
+    summary="Look at a job, or wait for it",
+    responses={200: {"headers": _RETRY_AFTER}, **responses(Kind.UNKNOWN_JOB)},
 )
 async def get_job(
     house: Here,
@@ -209,7 +223,7 @@ def cancel_job(house: Here, job: Known, response: Response) -> Job:
     operation_id="retry_job",
     summary="Queue a failed or cancelled job again",
     status_code=202,
-    responses=responses(Kind.UNKNOWN_JOB, Kind.NOT_RETRYABLE),
+    responses={202: {"headers": _LOCATION | _RETRY_AFTER}, **responses(Kind.UNKNOWN_JOB, Kind.NOT_RETRYABLE)},
 )
 def retry_job(house: Here, job: Known, response: Response, after: BackgroundTasks) -> Job:
     """A new attempt of the same job, which keeps its id, its events and whatever checkpoint is left."""

@@ -6,7 +6,6 @@ import re
 import secrets
 import time
 from typing import final
-from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -84,7 +83,7 @@ class Frame:
         if length.isdecimal() and (len(length) > 18 or int(length) > self._max_body_bytes):
             raise self._too_large()
         origin = headers.get("origin")
-        if origin and scope["method"] not in _SAFE and urlsplit(origin).netloc != headers.get("host"):
+        if origin and scope["method"] not in _SAFE and origin.partition("://")[2] != headers.get("host"):
             raise ProblemError(Kind.CROSS_ORIGIN, f"A page of {origin} may not change anything here.")
 
     def _limited(self, receive: Receive) -> Receive:

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.health import VERSION
-from api.problems import Kind, Problem, responses
+from api.problems import Kind, Problem, header, responses
 
 FILE: Final = Path(__file__).parent.parent / "docs" / "openapi.json"
 
@@ -81,10 +81,7 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
     for status, entry in responses(*always).items():
         operation["responses"].setdefault(str(status), entry)
     for entry in operation["responses"].values():
-        entry.setdefault("headers", {})["X-Request-Id"] = {
-            "description": "Names this request in the service's log.",
-            "schema": {"type": "string"},
-        }
+        entry["headers"] = entry.get("headers", {}) | header("X-Request-Id", "Names this request in the service's log.")
     operation["responses"] = dict(sorted(operation["responses"].items()))
 
 

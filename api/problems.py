@@ -166,6 +166,11 @@ def respond(request: Request, problem: ProblemError) -> Response:
     return Response(text, problem.kind.status, headers=problem.headers, media_type=MEDIA_TYPE)
 
 
+def header(name: str, description: str) -> dict[str, Any]:
+    """The OpenAPI entry of a response header."""
+    return {name: {"description": description, "schema": {"type": "string"}}}
+
+
 def responses(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI entries of the problems an operation can answer with: an entry a status, an example a kind."""
     entries: dict[int | str, dict[str, Any]] = {}
@@ -174,7 +179,7 @@ def responses(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
         entry = entries.setdefault(
             kind.status, {"description": kind.title, "content": {MEDIA_TYPE: {"schema": schema, "examples": {}}}}
         )
-        if kind.title not in entry["description"]:
+        if kind.title != entry["description"]:
             entry["description"] += f", or: {kind.title[0].lower()}{kind.title[1:]}"
         entry["content"][MEDIA_TYPE]["examples"][kind.slug] = {
             "summary": kind.title,
