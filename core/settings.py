@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     self_fence_after: float = Field(
         default=40,
         gt=0,
-        description="Seconds without a successful heartbeat after which a worker stops its own engine.",
+        description="Seconds without a heartbeat that succeeded after which a worker stops its engine.",
     )
     sweep_interval: float = Field(default=15, gt=0, description="Seconds between rounds of the sweeper.")
     poll_interval: float = Field(default=1, gt=0, description="Seconds between looks for work without a broker.")
@@ -56,7 +56,9 @@ class Settings(BaseSettings):
         default=15, gt=0, description="Seconds between looks for work when a broker rings the bell."
     )
     checkpoint_interval: float = Field(default=30, gt=0, description="Seconds between checkpoints while distilling.")
-    max_attempts: int = Field(default=3, ge=1, description="Attempts a job may lose to crashes; the last of them fails it.")
+    max_attempts: int = Field(
+        default=3, ge=1, description="Attempts a job may lose to crashes; the last of them fails it."
+    )
     drain_grace: float = Field(default=25, gt=0, description="Seconds the engine has to checkpoint when told to stop.")
     job_timeout: float = Field(default=86_400, gt=0, description="Seconds one attempt at a job may run.")
     expert_cache_bytes: int = Field(
