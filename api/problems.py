@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, final
 
 from fastapi import HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +21,7 @@ MEDIA_TYPE = "application/problem+json"
 _MOST_ERRORS = 50
 
 
+@final
 class Kind(Enum):
     """A sort of problem: HTTP status, title, and what it means wherever it appears."""
 
@@ -93,6 +94,7 @@ class Kind(Enum):
         return f"/problems#{self.slug}"
 
 
+@final
 class FieldProblem(BaseModel):
     """One field at fault."""
 
@@ -101,6 +103,7 @@ class FieldProblem(BaseModel):
     fix: str = Field(description="What to do about it.")
 
 
+@final
 class Problem(BaseModel):
     """An RFC 9457 problem document: the body of every error."""
 
@@ -116,6 +119,7 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = Field(default=None, description="Every field at fault.")
 
 
+@final
 class ProblemError(HTTPException):
     """Raise it anywhere in a request to answer with a problem document."""
 
