@@ -203,18 +203,20 @@ class Service:
             drain.set()
             thread.join()
 
-    def submit(self, **script: Any) -> Play:
+    def submit(self, max_attempts: int = 3, **script: Any) -> Play:
         """Queues a job that the double plays by this script, and rings."""
-        play = self.submit_quietly(**script)
+        play = self.submit_quietly(max_attempts, **script)
         bell.ring(self.settings)
         return play
 
-    def submit_quietly(self, **script: Any) -> Play:
+    def submit_quietly(self, max_attempts: int = 3, **script: Any) -> Play:
         """Queues a job without ringing."""
         trace, gate = (self.settings.home / f"{len(self._plays)}-{name}" for name in ("trace", "gate"))
         overrides = {"trace": str(trace), "gate": str(gate), **script}
         request = {"dataset": "digits", "ipc": 1, "method": "mtt", "overrides": overrides}
-        submission = self.ledger.submit(request, {}, dataset="digits", method="mtt", ipc=1, seed=0)
+        submission = self.ledger.submit(
+            request, {}, dataset="digits", method="mtt", ipc=1, seed=0, max_attempts=max_attempts
+        )
         self._plays.append(Play(self.ledger, self._store, submission.job.id, trace, gate))
         return self._plays[-1]
 

@@ -37,10 +37,18 @@ def test_the_staging_of_a_failed_job_is_swept_and_its_checkpoint_kept(running: S
 @pytest.mark.parametrize("spoil", ["change", "remove", "add", "link"])
 @over(BOTH[:1], "running")
 def test_a_spoilt_artifact_is_refused(running: Service, spoil: str) -> None:
-    play = running.submit(steps=3, spoil=spoil)
+    play = running.submit(steps=3, spoil=spoil, max_attempts=1)
     job = play.wait_for_end()
-    assert (job.status, job.attempt) == (Status.FAILED, 3)
+    assert job.status is Status.FAILED
     assert job.error is not None
     assert (job.error["code"], job.error["phase"]) == ("storage_error", "publishing")
     assert "data/st" in job.error["message"]
     assert running.ledger.files(job.id) == []
+
+
+@over(BOTH[1:], "running")
+def test_an_artifact_that_could_not_be_stored_is_made_again(running: Service) -> None:
+    play = running.submit(steps=3, spoil="change", max_attempts=2)
+    job = play.wait_for_end()
+    assert (job.status, job.attempt) == (Status.FAILED, 2)
+    assert play.history() == ["created", "started", "requeued", "started", "failed"]
