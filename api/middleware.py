@@ -7,6 +7,7 @@ import secrets
 import time
 from typing import final
 
+import anyio
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
@@ -26,6 +27,8 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
 }
 
+_DISCARDED = 16 * 2**20
+_DISCARD_SECONDS = 3.0
 _REPORT = "Try again; if it persists, tell the operator the request_id."
 
 log = structlog.stdlib.get_logger(__name__)
@@ -62,7 +65,7 @@ class Frame:
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                self._admit(scope, headers)
+                await self._admit(scope, headers, receive)
                 await self._app(scope, self._limited(receive), answer)
             except ClientDisconnect:
                 status = status or 499
@@ -77,10 +80,13 @@ class Frame:
             finally:
                 self._account(scope, status, (ended or time.perf_counter()) - began)
 
-    def _admit(self, scope: Scope, headers: Headers) -> None:
-        """Refuse, unread, what is too large or comes from another site's page."""
-        length = headers.get("content-length", "").lstrip("0")
-        if length.isdecimal() and (len(length) > 18 or int(length) > self._max_body_bytes):
+    async def _admit(self, scope: Scope, headers: Headers, receive: Receive) -> None:
+        """Refuse what announces that it is too large, and what comes from another site's page."""
+        announced = headers.get("content-length", "")
+        length = int(announced[:18]) if announced.isdecimal() else 0
+        if length > self._max_body_bytes:
+            if length <= _DISCARDED and "expect" not in headers:  # who expects a 100 has not begun to send
+                await _discard(receive)
             raise self._too_large()
         origin = headers.get("origin")
         if origin and scope["method"] not in _SAFE and origin.partition("://")[2] != headers.get("host"):
@@ -95,6 +101,8 @@ class Frame:
             message = await receive()
             arrived += len(message.get("body", b""))
             if arrived > self._max_body_bytes:
+                if message.get("more_body"):
+                    await _discard(receive)
                 raise self._too_large()
             return message
 
@@ -115,6 +123,17 @@ class Frame:
         self._metrics.seconds.labels(method, route).observe(seconds)
         tell = log.debug if route in _PROBES else log.info
         tell("answered", method=scope["method"], path=scope["path"], status=status, seconds=round(seconds, 4))
+
+
+async def _discard(receive: Receive) -> None:
+    """Read on for a while: a client that writes all before it reads would see a reset, and not the answer."""
+    budget = _DISCARDED
+    with anyio.move_on_after(_DISCARD_SECONDS):
+        while budget > 0:
+            message = await receive()
+            if not message.get("more_body"):
+                return
+            budget -= len(message["body"])
 
 
 def _request_id(headers: Headers) -> str:

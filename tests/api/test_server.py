@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import itertools
 import json
 import socket
 import threading
@@ -128,13 +130,28 @@ def test_a_huge_body_is_refused_before_it_is_sent(server: Server) -> None:
 def test_a_huge_body_without_a_length_is_refused_as_it_comes(server: Server) -> None:
     head = b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
-    answer = exchange(server, head, *[chunk] * 1000)
+    answer = exchange(server, head, *[chunk] * 100, b"0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 413")
     assert b"body-too-large" in answer
-    response = server.workshop.client.post(
-        "/v1/jobs", content=iter([b" " * 2**19] * 64), headers={"Content-Type": "application/json"}
-    )
-    assert response.status_code == 413
+
+
+@pytest.mark.parametrize("content", [b" " * 10 * 2**20, [b" " * 2**20] * 10], ids=["announced", "chunked"])
+def test_whoever_sends_all_before_it_listens_hears_the_refusal(server: Server, content: bytes | list[bytes]) -> None:
+    for _ in range(5):
+        response = server.workshop.client.post(
+            "/v1/jobs", content=content, headers={"Content-Type": "application/json"}
+        )
+        assert (response.status_code, response.json()["type"]) == (413, "/problems#body-too-large")
+
+
+def test_whoever_never_stops_sending_is_cut_off(server: Server) -> None:
+    head = b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    ten_gigabytes = itertools.repeat(b"100000\r\n" + b" " * 0x100000 + b"\r\n", 10_000)
+    with socket.create_connection(server.address, PATIENCE) as wire:
+        wire.sendall(head)
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            collections.deque(map(wire.sendall, ten_gigabytes), maxlen=0)
+    assert server.workshop.client.get("/healthz").status_code == 200
 
 
 def test_a_small_body_without_a_length_is_read(server: Server) -> None:
