@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from benchmarks.machine import describe
 from core.engine import unroll
 from core.engine.keys import Key
-from core.engine.networks import build
+from core.engine.networks import CrossEntropy, build
 from core.recipe import Network
 
 _MIB_PER_IMAGE_AND_STEP = 3.6  # of the plain unroll at width 128, measured; only to foresee what can't fit
@@ -75,7 +75,7 @@ def measure(strategy: str, steps: int, batch: int, width: int) -> dict[str, floa
 
     def segment(n: int) -> unroll.Segment:
         return unroll.Segment(
-            loss=lambda theta, x, y: F.cross_entropy(network.apply(theta, x), y),
+            loss=CrossEntropy(network),
             theta=network.init(key),
             images=key.fold("images").normal(batch, 3, 32, 32),
             labels=F.one_hot(torch.arange(batch) % 10, 10).float(),

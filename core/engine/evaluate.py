@@ -16,7 +16,7 @@ from torch import Tensor
 from core.engine.augment import dsa
 from core.engine.kernels import gradient
 from core.engine.keys import Key
-from core.engine.networks import ConvNet, Moments
+from core.engine.networks import ConvNet, CrossEntropy, Moments
 from core.engine.real import Labelled, Real
 from core.recipe import Augment, Evaluation, FullTraining
 
@@ -116,13 +116,12 @@ def train(network: ConvNet, images: Tensor, labels: Tensor, protocol: Protocol, 
     running: Moments | None = None
     seen: list[Moments] = []
 
-    def loss(theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
-        if network.norm != "batch":
-            return F.cross_entropy(network.apply(theta, images), labels)
+    def observed(theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
         logits, moments = network.apply_and_observe(theta, images)
         seen.append(moments)
         return F.cross_entropy(logits, labels)
 
+    loss = observed if network.norm == "batch" else CrossEntropy(network)
     for epoch in range(protocol.epochs):
         rate = protocol.rate(epoch)
         order = key.fold("order", epoch).permutation(len(images)).to(images.device)

@@ -20,7 +20,7 @@ from torch import Tensor
 from core.engine.augment import dsa
 from core.engine.kernels import gradient
 from core.engine.keys import Key
-from core.engine.networks import ConvNet
+from core.engine.networks import ConvNet, CrossEntropy
 from core.engine.real import Labelled
 from core.recipe import Augment, Experts, Trajectory
 
@@ -45,10 +45,7 @@ def train(
     theta = network.init(key.fold("init")).to(real.images.device)
     velocity = torch.zeros_like(theta)
     targets = F.one_hot(real.labels, classes).to(theta.dtype)
-
-    def loss(theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
-        return F.cross_entropy(network.apply(theta, images), labels)
-
+    loss = CrossEntropy(network)
     yield theta.clone()
     for epoch in range(last):
         order = key.fold("order", epoch).permutation(len(targets)).to(theta.device)

@@ -15,7 +15,7 @@ from core.engine.keys import Key
 from core.engine.networks import ConvNet
 from core.engine.real import Real
 from core.recipe import Recipe
-from core.request import JobRequest
+from core.request import ENGINE_VERSION, JobRequest
 from worker.engine.cache import Cache
 from worker.engine.channel import Channel
 from worker.protocol import JobFolder
@@ -71,6 +71,19 @@ class Bench:
     real: Real
     network: ConvNet
     key: Key
+
+    def identity(self, content: str, **particulars: Any) -> dict[str, Any]:
+        """What determines something learned from this job's real data alone: the name it is cached under."""
+        recipe = self.job.recipe
+        return {
+            "content": content,
+            "engine": ENGINE_VERSION,
+            "dataset": self.dataset.facts.digest,
+            "network": self.network.name,
+            "preprocess": recipe.preprocess.model_dump(mode="json"),
+            "augment": recipe.augment.model_dump(mode="json"),
+            **particulars,
+        }
 
     def breathe(self) -> None:
         """Called wherever stopping loses nothing.

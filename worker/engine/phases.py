@@ -26,7 +26,7 @@ from core.engine.networks import build as build_network
 from core.engine.objectives import distribution, trajectory
 from core.engine.real import prepare
 from core.recipe import Distribution, Nothing, Trajectory
-from core.request import ENGINE_VERSION, check
+from core.request import check
 from worker.engine.bench import Bench, Job, device, use_threads
 from worker.engine.cache import Cache
 from worker.engine.channel import Channel
@@ -108,16 +108,8 @@ def _experts(bench: Bench, objective: Trajectory) -> experts.Trajectories:
     recipe = bench.job.recipe
     assert recipe.experts is not None, "a recipe that matches trajectories has experts"
     needed = experts.window(objective)
-    identity = {
-        "content": "expert trajectory",
-        "engine": ENGINE_VERSION,
-        "dataset": bench.dataset.facts.digest,
-        "network": bench.network.name,
-        "preprocess": recipe.preprocess.model_dump(mode="json"),
-        "augment": recipe.augment.model_dump(mode="json"),
-        "experts": recipe.experts.model_dump(mode="json", exclude={"count", "epochs"}),
-    }
-    count = recipe.experts.count
+    training = recipe.experts.model_dump(mode="json", exclude={"count", "epochs"})
+    identity, count = bench.identity("expert trajectory", experts=training), recipe.experts.count
     paths = [bench.cache.path({**identity, "index": index}, ".safetensors") for index in range(count)]
     missing = [index for index in range(count) if not experts.covers(paths[index], needed)]
     total = count * needed.last

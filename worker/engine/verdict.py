@@ -15,7 +15,6 @@ from core.engine.evaluate import Protocol, Result
 from core.engine.keys import Key
 from core.engine.report import row
 from core.engine.synthetic import SyntheticDataset
-from core.request import ENGINE_VERSION
 from worker.engine.bench import Bench
 
 Row = dict[str, Any]
@@ -91,16 +90,8 @@ def _full(bench: Bench) -> Iterator[Row]:
     """The full training set under its own protocol; the same for every job on the same data and network."""
     recipe, real = bench.job.recipe, bench.real
     assert recipe.evaluation.full is not None, "asked for only when the recipe has it"
-    identity = {
-        "content": "reference on the full training set",
-        "engine": ENGINE_VERSION,
-        "dataset": bench.dataset.facts.digest,
-        "network": bench.network.name,
-        "preprocess": recipe.preprocess.model_dump(mode="json"),
-        "augment": recipe.augment.model_dump(mode="json"),
-        "training": recipe.evaluation.full.model_dump(mode="json"),
-        "seeds": recipe.evaluation.seeds,
-    }
+    training = recipe.evaluation.full.model_dump(mode="json")
+    identity = bench.identity("reference on the full set", training=training, seeds=recipe.evaluation.seeds)
     path = bench.cache.path(identity, ".json")
     if path.exists():
         yield json.loads(path.read_text())

@@ -7,9 +7,10 @@ distances, inner products and stored experts need no tree of tensors.
 from __future__ import annotations
 
 from core.engine.networks.convnet import ConvNet, Moments
+from core.engine.networks.loss import CrossEntropy
 from core.recipe import Network
 
-__all__ = ["ConvNet", "Moments", "build"]
+__all__ = ["ConvNet", "CrossEntropy", "Moments", "build"]
 
 
 def build(network: Network, shape: tuple[int, int, int], classes: int) -> ConvNet:

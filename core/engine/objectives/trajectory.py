@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine.augment import dsa
 from core.engine.experts import Trajectories
 from core.engine.keys import Key
-from core.engine.networks import ConvNet
+from core.engine.networks import ConvNet, CrossEntropy
 from core.engine.synthetic import Gradients, Synthetic
 from core.engine.unroll import Segment, adjoint
 from core.recipe import Augment, Trajectory
@@ -44,7 +43,7 @@ def distance(
         return residual.square().sum() / scale, {len(path) - 1: 2 * residual / scale}
 
     segment = Segment(
-        loss=lambda theta, images, labels: F.cross_entropy(network.apply(theta, images), labels),
+        loss=CrossEntropy(network),
         theta=origin,
         images=synthetic.images,
         labels=synthetic.labels,
