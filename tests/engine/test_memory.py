@@ -47,7 +47,7 @@ def growth(strategy: str, steps: int) -> tuple[float, float]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=240,
     )
     measured = json.loads(done.stdout.splitlines()[-1])
     return measured["growth"], measured["vector"]
