@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,15 +45,6 @@ def until(house: House, gauge: str, value: float) -> None:
     deadline = time.monotonic() + 30
     while (found := house.metrics.registry.get_sample_value(gauge)) != value:
         assert time.monotonic() < deadline, f"{gauge} is {found}, not {value}"
-
-
-def sampled(measure: Callable[[], int]) -> list[int]:
-    """The measure, read for half a second."""
-    deadline, seen = time.monotonic() + 0.5, list[int]()
-    while time.monotonic() < deadline:
-        seen.append(measure())
-        time.sleep(0.001)
-    return seen
 
 
 def tell(workshop: Workshop, job_id: str, number: int) -> None:
@@ -162,7 +152,9 @@ def test_whoever_waits_holds_no_database_connection(workshop: Workshop, house: H
     try:
         until(house, "stillhouse_sse_connections", 30)
         until(house, "stillhouse_long_polls", 30)
-        assert statistics.median(sampled(pool.checkedout)) < 10  # type: ignore[attr-defined]
+        deadline = time.monotonic() + 30
+        while pool.checkedout() > 3:  # type: ignore[attr-defined]  # whoever is just looking
+            assert time.monotonic() < deadline
         assert workshop.client.get("/healthz").status_code == 200
     finally:
         house.closing.set()  # the service leaves: every one of them is let go
