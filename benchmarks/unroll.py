@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -26,6 +25,7 @@ import torch.nn.functional as F
 from benchmarks.machine import describe
 from core.engine import unroll
 from core.engine.keys import Key
+from core.engine.memory import peak_mib
 from core.engine.networks import CrossEntropy, build
 from core.recipe import Network
 
@@ -93,10 +93,10 @@ def measure(strategy: str, steps: int, batch: int, width: int) -> dict[str, floa
     run = {"plain": unroll.plain, "adjoint": unroll.adjoint}[strategy]
     tiny = segment(1)
     run(tiny, terminal)  # kernels are chosen and loaded
-    before = _peak_mib()
+    before = peak_mib()
     started = time.perf_counter()
     run(segment(steps), terminal)
-    return {"seconds": time.perf_counter() - started, "mib": _peak_mib() - before}
+    return {"seconds": time.perf_counter() - started, "mib": peak_mib() - before}
 
 
 def _in_a_process(strategy: str, steps: int, options: argparse.Namespace) -> dict[str, float]:
@@ -107,10 +107,6 @@ def _in_a_process(strategy: str, steps: int, options: argparse.Namespace) -> dic
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return measured
-
-
-def _peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _free_mib() -> float:

@@ -10,10 +10,11 @@ import sys
 import pytest
 
 PROGRAM = """
-import json, resource, sys
+import json, sys
 import torch, torch.nn.functional as F
 from core.engine import unroll
 from core.engine.keys import Key
+from core.engine.memory import peak_mib
 from core.engine.networks import ConvNet
 
 torch.set_num_threads(1)
@@ -28,13 +29,10 @@ def gradient_through(steps):
     )
     strategy(segment, lambda path: (path[-1].square().sum(), {len(path) - 1: 2 * path[-1]}))
 
-def high_water():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
 gradient_through(2)  # code, kernels and the graph of a step
-before = high_water()
+before = peak_mib()
 gradient_through(steps)
-print(json.dumps({"growth": high_water() - before, "vector": network.size * 4 / 2**20}))
+print(json.dumps({"growth": peak_mib() - before, "vector": network.size * 4 / 2**20}))
 """
 
 

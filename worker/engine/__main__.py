@@ -9,7 +9,6 @@ SIGTERM asks it to checkpoint and leave. Exit statuses are `worker.protocol.Exit
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import signal
@@ -26,6 +25,7 @@ from core.data import DatasetInvalid, DatasetUnavailable, UnknownDataset
 from core.engine.checkpoint import CheckpointMismatch
 from core.engine.distill import Diverged
 from core.recipe import RecipeError
+from worker.engine import keep
 from worker.engine.bench import Drained, Job
 from worker.engine.channel import Channel
 from worker.engine.phases import run
@@ -70,9 +70,9 @@ def attempt(job_dir: Path, channel: Channel, told_to_stop: threading.Event) -> E
         return Exit.DRAINED
     except Exception as error:
         traceback.print_exc()
-        _write(folder.error, _explain(error, channel.phase))
+        keep.write(folder.error, _explain(error, channel.phase))
         return Exit.FAILED
-    _write(folder.result, {"metrics": metrics})
+    keep.write(folder.result, {"metrics": metrics})
     return Exit.DONE
 
 
@@ -85,12 +85,6 @@ def _explain(error: Exception, phase: str) -> dict[str, Any]:
     if code == "engine_error" and "can't allocate memory" in str(error):
         code, hint = _CODES[MemoryError]
     return {"code": code, "type": type(error).__name__, "message": str(error), "phase": phase, "hint": hint}
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(content))
-    partial.replace(path)
 
 
 def _die_with_parent() -> None:

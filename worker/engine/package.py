@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import numpy as np
 import torch
 
 from core.artifacts import Distilled
+from core.engine.memory import peak_mib
 from core.engine.report import compose
 from core.engine.synthetic import SyntheticDataset
 from core.request import ENGINE_VERSION
@@ -38,7 +37,7 @@ def distilled(bench: Bench, result: SyntheticDataset, rows: list[dict[str, Any]]
         rows,
         bytes_after=sum(array.nbytes for array in needed) + len(images),
         phases=phases,
-        peak_memory_mib=_peak_memory_mib(bench.real.train.images.device),
+        peak_memory_mib=round(peak_mib(bench.real.train.images.device), 1),
         device=_hardware(bench.real.train.images.device),
         selection=selection,
         warnings=[],
@@ -65,13 +64,6 @@ def distilled(bench: Bench, result: SyntheticDataset, rows: list[dict[str, Any]]
             "timings": phases,
         },
     )
-
-
-def _peak_memory_mib(device: torch.device) -> float:
-    if device.type == "cuda":
-        return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, KiB elsewhere
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)
 
 
 def _hardware(device: torch.device) -> str:

@@ -6,7 +6,6 @@ checkpoint), so an attempt that follows a crash goes on where the last one was.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from core.engine.objectives import distribution, trajectory
 from core.engine.real import prepare
 from core.recipe import Distribution, Nothing, Trajectory
 from core.request import check
+from worker.engine import keep
 from worker.engine.bench import Bench, Job, device, use_threads
 from worker.engine.cache import Cache
 from worker.engine.channel import Channel
@@ -45,7 +45,7 @@ def run(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[], boo
     """
     folder.checkpoint.mkdir(parents=True, exist_ok=True)
     timings = folder.checkpoint / "seconds.json"
-    channel.seconds = json.loads(timings.read_text()) if timings.exists() else {}
+    channel.seconds = keep.read(timings, {})
     try:
         bench = _prepare(job, folder, channel, stopped)
         objective = _objective(bench)
@@ -66,7 +66,7 @@ def run(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[], boo
         }
     finally:
         channel.leave()
-        timings.write_text(json.dumps(channel.seconds))
+        keep.write(timings, channel.seconds)
 
 
 def _prepare(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[], bool]) -> Bench:
@@ -154,11 +154,11 @@ def _distil(bench: Bench, objective: Objective | None) -> tuple[State, str]:
     bench.channel.enter("distilling", total)
     if state.step:
         bench.channel.log(f"Resumed from the checkpoint of outer step {state.step}.")
-        bench.channel.recall([p for p in json.loads(curves.read_text()) if p["step"] <= state.step])
+        bench.channel.recall([p for p in keep.read(curves, []) if p["step"] <= state.step])
 
-    def keep(state: State) -> None:
+    def store(state: State) -> None:
         # The curves first: a crash between the two leaves points beyond the state, which resuming drops.
-        curves.write_text(json.dumps(bench.channel.curves()))
+        keep.write(curves, bench.channel.curves())
         save_state(stored, state, run_name)
 
     looks = _Looks(bench, run_name)
@@ -171,10 +171,10 @@ def _distil(bench: Bench, objective: Objective | None) -> tuple[State, str]:
             bench.channel.metric("step_size", state.step, float(state.leaves.log_step_size.exp()))
         looks.at(state)
         if bench.stopped() or time.monotonic() - saved >= job.checkpoint_interval:
-            keep(state)
+            store(state)
             saved = time.monotonic()
         bench.breathe()
-    keep(state)
+    store(state)
     if recipe.evaluation.select == "best_validation":
         return looks.best(state)
     return state, "last iterate"
@@ -207,10 +207,10 @@ class _Looks:
             bench.key.fold("look", state.step),
         )
         bench.channel.metric("validation_accuracy", state.step, accuracy)
-        best = json.loads(self._score.read_text()) if self._score.exists() else {"accuracy": -1.0}
+        best = keep.read(self._score, {"accuracy": -1.0})
         if recipe.evaluation.select == "best_validation" and accuracy > best["accuracy"]:
             save_state(self._state, state, self._run)
-            self._score.write_text(json.dumps({"accuracy": accuracy, "step": state.step}))
+            keep.write(self._score, {"accuracy": accuracy, "step": state.step})
 
     def best(self, last: State) -> tuple[State, str]:
         found = load_state(self._state, self._run, last.leaves.images.device)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -15,6 +14,7 @@ from core.engine.evaluate import Protocol, Result
 from core.engine.keys import Key
 from core.engine.report import row
 from core.engine.synthetic import SyntheticDataset
+from worker.engine import keep
 from worker.engine.bench import Bench
 
 Row = dict[str, Any]
@@ -40,7 +40,7 @@ def rows(bench: Bench, result: SyntheticDataset) -> list[Row]:
         **({"full": lambda: _full(bench)} if recipe.evaluation.full else {}),
     }
     kept = bench.folder.checkpoint / "rows.json"
-    known: dict[str, Row] = json.loads(kept.read_text()) if kept.exists() else {}
+    known: dict[str, Row] = keep.read(kept, {})
     total = len(arms) * seeds
     bench.channel.enter("evaluating", total)
     for place, (name, arm) in enumerate(arms.items()):
@@ -50,7 +50,7 @@ def rows(bench: Bench, result: SyntheticDataset) -> list[Row]:
             bench.channel.progress(place * seeds + part["n_seeds"], total)
             bench.breathe()
             known[name] = part
-        kept.write_text(json.dumps(known))
+        keep.write(kept, known)
     return [known[name] for name in arms]
 
 
@@ -93,17 +93,15 @@ def _full(bench: Bench) -> Iterator[Row]:
     training = recipe.evaluation.full.model_dump(mode="json")
     identity = bench.identity("reference on the full set", training=training, seeds=recipe.evaluation.seeds)
     path = bench.cache.path(identity, ".json")
-    if path.exists():
-        yield json.loads(path.read_text())
+    if known := keep.read(path, None):
+        yield known
         return
     labels = F.one_hot(real.train.labels, real.classes).float()
     protocol = evaluate.on_full(recipe.evaluation.full, recipe.augment)
     line: Row = {}
     for line in _train(bench, "full", real.train.images, labels, protocol, Key(0).fold("full")):
         yield line
-    partial = path.with_suffix(f".{bench.job.job_id}.part")
-    partial.write_text(json.dumps(line))
-    partial.replace(path)
+    keep.write(path, line)
 
 
 def _probabilities(bench: Bench, result: SyntheticDataset) -> Tensor:
