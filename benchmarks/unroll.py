@@ -28,6 +28,7 @@ from core.engine.keys import Key
 from core.engine.memory import peak_mib
 from core.engine.networks import CrossEntropy, build
 from core.recipe import Network
+from worker.child import environment
 
 _MIB_PER_IMAGE_AND_STEP = 3.6  # of the plain unroll at width 128, measured; only to foresee what can't fit
 
@@ -102,9 +103,8 @@ def measure(strategy: str, steps: int, batch: int, width: int) -> dict[str, floa
 def _in_a_process(strategy: str, steps: int, options: argparse.Namespace) -> dict[str, float]:
     command = [sys.executable, "-m", "benchmarks.unroll", "--measure", strategy, str(steps)]
     command += ["--batch", str(options.batch), "--width", str(options.width)]
-    # freed memory goes back at once, so that the peak is what was alive
-    env = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "1048576"}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    # allocator and threads as the worker sets them for its engine
+    done = subprocess.run(command, env=environment(os.environ), capture_output=True, text=True, check=True)
     measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return measured
 

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import safetensors
 import safetensors.torch
@@ -38,15 +39,28 @@ def window(objective: Trajectory) -> Window:
     return Window(objective.min_start_epoch, objective.max_start_epoch - 1 + objective.expert_epochs)
 
 
+class Moment(NamedTuple):
+    """An expert in training: `epoch` whole epochs and `step` of the next one's `steps` are behind it; theta [P]."""
+
+    epoch: int
+    step: int
+    steps: int
+    theta: Tensor
+
+
 def train(
     network: ConvNet, real: Labelled, classes: int, experts: Experts, augment: Augment, last: int, key: Key
-) -> Iterator[Tensor]:
-    """Yield theta [P] after epochs 0..last, each a clone of its own."""
+) -> Iterator[Moment]:
+    """Yield every step from the initialisation to the end of epoch `last`, each theta a tensor of its own.
+
+    The moments with `step == 0` are the snapshots after whole epochs.
+    """
     theta = network.init(key.fold("init")).to(real.images.device)
     velocity = torch.zeros_like(theta)
     targets = F.one_hot(real.labels, classes).to(theta.dtype)
     loss = CrossEntropy(network)
-    yield theta.clone()
+    steps = -(-len(targets) // experts.batch_size)
+    yield Moment(0, 0, steps, theta)
     for epoch in range(last):
         order = key.fold("order", epoch).permutation(len(targets)).to(theta.device)
         for step, batch in enumerate(order.split(experts.batch_size)):
@@ -56,7 +70,7 @@ def train(
             g = gradient(loss, theta, images, targets[batch])
             velocity = experts.momentum * velocity + g + experts.weight_decay * theta
             theta = theta - experts.lr * velocity
-        yield theta.clone()
+            yield Moment(*divmod(epoch * steps + step + 1, steps), steps, theta)
 
 
 def save(path: Path, thetas: list[Tensor], first: int) -> None:

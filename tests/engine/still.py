@@ -23,17 +23,16 @@ def objective(recipe: Recipe, real: Real, folder: Path) -> Objective | None:
             needed, paths = experts.window(wanted), []
             for index in range(recipe.experts.count):
                 paths.append(folder / f"{index}.safetensors")
-                snapshots = list(
-                    experts.train(
-                        network,
-                        real.train,
-                        real.classes,
-                        recipe.experts,
-                        recipe.augment,
-                        needed.last,
-                        Key(0).fold("expert", index),
-                    )
+                moments = experts.train(
+                    network,
+                    real.train,
+                    real.classes,
+                    recipe.experts,
+                    recipe.augment,
+                    needed.last,
+                    Key(0).fold("expert", index),
                 )
+                snapshots = [moment.theta for moment in moments if moment.step == 0]
                 experts.save(paths[-1], snapshots[needed.first :], needed.first)
             stored = experts.Trajectories(paths, real.train.images.device)
             return partial(trajectory.distance, wanted, network, recipe.augment, stored)

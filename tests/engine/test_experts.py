@@ -21,7 +21,8 @@ NETWORK = build(Network(width=4, depth=2), (1, 8, 8), 2)
 
 def trained(real: Real, last: int = 3, **fields: object) -> list[torch.Tensor]:
     settings = Experts.model_validate({"batch_size": 64, **fields})
-    return list(experts.train(NETWORK, real.train, 2, settings, Augment(), last, Key(0)))
+    moments = experts.train(NETWORK, real.train, 2, settings, Augment(), last, Key(0))
+    return [moment.theta for moment in moments if moment.step == 0]
 
 
 def test_snapshots_are_distinct_clones(real: Real) -> None:
@@ -30,6 +31,12 @@ def test_snapshots_are_distinct_clones(real: Real) -> None:
     assert len({snapshot.data_ptr() for snapshot in snapshots}) == 4
     for one, next_ in pairwise(snapshots):
         assert (one - next_).square().sum() > 0
+
+
+def test_every_step_is_a_moment(real: Real) -> None:
+    moments = list(experts.train(NETWORK, real.train, 2, Experts(batch_size=100), Augment(), 2, Key(0)))
+    steps = -(-len(real.train.labels) // 100)
+    assert [(m.epoch, m.step) for m in moments] == [divmod(i, steps) for i in range(2 * steps + 1)]
 
 
 def test_longer_training_begins_with_the_shorter(real: Real) -> None:

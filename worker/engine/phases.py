@@ -112,12 +112,12 @@ def _experts(bench: Bench, objective: Trajectory) -> experts.Trajectories:
     identity, count = bench.identity("expert trajectory", experts=training), recipe.experts.count
     paths = [bench.cache.path({**identity, "index": index}, ".safetensors") for index in range(count)]
     missing = [index for index in range(count) if not experts.covers(paths[index], needed)]
-    total = count * needed.last
+    each = needed.last * -(-len(bench.real.train.labels) // recipe.experts.batch_size)  # SGD steps of one expert
+    done, total = (count - len(missing)) * each, count * each
     bench.channel.enter("training_experts", total)
-    done = (count - len(missing)) * needed.last
     bench.channel.log(f"{count - len(missing)} of {count} expert trajectories were in the cache.")
     for index in missing:
-        snapshots = experts.train(
+        moments = experts.train(
             bench.network,
             bench.real.train,
             bench.real.classes,
@@ -127,13 +127,13 @@ def _experts(bench: Bench, objective: Trajectory) -> experts.Trajectories:
             Key(0).fold("expert", index),
         )
         kept: list[torch.Tensor] = []
-        for epoch, theta in enumerate(snapshots):
+        for moment in moments:
             bench.breathe()
-            bench.channel.progress(done + epoch, total)
-            if epoch >= needed.first:
-                kept.append(theta)
+            bench.channel.progress(done + moment.epoch * moment.steps + moment.step, total)
+            if moment.step == 0 and moment.epoch >= needed.first:
+                kept.append(moment.theta)
         experts.save(paths[index], kept, needed.first)
-        done += needed.last
+        done += each
     bench.cache.trim(keep=frozenset(paths))
     bench.channel.progress(total, total)
     return experts.Trajectories(paths, bench.real.train.images.device)
