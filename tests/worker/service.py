@@ -71,7 +71,7 @@ def is_alive(pid: int) -> bool:
     """Whether a process runs; one that has ended but is not reaped does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # gone before the file was opened, or while it was read
         return False
     return state != "Z"
 
