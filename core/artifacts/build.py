@@ -11,7 +11,7 @@ from numpy import uint8
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.artifacts import arrays, layout, load
+from core.artifacts import layout, load
 from core.artifacts.card import card
 from core.artifacts.distilled import Distilled
 from core.artifacts.manifest import Manifest, json_text, write_manifest
@@ -23,6 +23,8 @@ def build(folder: Path, result: Distilled) -> Manifest:
 
     The same `result` gives the same bytes. Raises FileExistsError if something is in the folder already.
     """
+    from core.artifacts import arrays  # pyarrow is slow to load, and who only reads artifacts does without it
+
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty; an artifact is built in a folder of its own")

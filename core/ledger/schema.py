@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import NullPool, text
 from sqlalchemy.orm import Session
 
 from core.ledger.database import Database, connect, writing
 from core.ledger.filesystem import check_local
+
+if TYPE_CHECKING:  # Alembic takes a tenth of a process's start, and is needed after it
+    from alembic.config import Config
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
@@ -26,16 +26,22 @@ def upgrade(database: Database, revision: str = "head") -> None:
     if database.file is not None:
         database.file.parent.mkdir(parents=True, exist_ok=True)
         check_local(database.file)
+    from alembic import command
+
     _alembic(database, lambda config: command.upgrade(config, revision))
 
 
 def downgrade(database: Database, revision: str) -> None:
     """Go back to a revision (`-1`: one step, `base`: no tables), losing what it does not know."""
+    from alembic import command
+
     _alembic(database, lambda config: command.downgrade(config, revision))
 
 
 def head() -> str:
     """The revision this code was written for."""
+    from alembic.script import ScriptDirectory
+
     revision = ScriptDirectory.from_config(configuration()).get_current_head()
     assert revision is not None, f"no migration in {MIGRATIONS}"
     return revision
@@ -43,11 +49,15 @@ def head() -> str:
 
 def current(session: Session) -> str | None:
     """The revision of the database, None when it has no tables yet."""
+    from alembic.migration import MigrationContext
+
     return MigrationContext.configure(session.connection()).get_current_revision()
 
 
 def configuration() -> Config:
     """Alembic's configuration, independent of the working directory."""
+    from alembic.config import Config
+
     assert MIGRATIONS.is_dir(), f"{MIGRATIONS} is missing: run Stillhouse from a checkout or its image."
     return Config(MIGRATIONS / "alembic.ini")
 
