@@ -51,7 +51,8 @@ _TUNING: Final = {
     # time of a training step on a CPU (ConvNet-3 width 32, batch 256). The allocator's own defaults suit small objects.
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
-    # Threads that wait for each other sleep instead of spinning: four times as fast when the cores are shared.
+    # Threads that wait for each other sleep instead of spinning: on a busy machine the same step is four times as fast,
+    # on a quiet one it takes half as long again.
     "OMP_WAIT_POLICY": "passive",
 }
 _TAIL_LINES: Final = 40

@@ -42,7 +42,7 @@ def adjoint_step(
     """Derivatives of <grad_theta loss, u> in theta, images and labels; symmetry of the Hessian makes the first H u.
 
     The two orders agree to rounding (float64: 1e-15). "reverse" differentiates the gradient's graph backwards and is
-    the faster one in eager mode (2.4 times as fast, ConvNet-3 width 128, batch 100, two CPU cores). "forward" is the
+    the faster one in eager mode (1.2 times as fast, ConvNet-3 width 128, batch 100, two CPU cores). "forward" is the
     gradient of a Jacobian-vector product of the loss: pure torch.func, hence the one a compiler can take whole.
     """
     if order == "forward":
