@@ -24,9 +24,10 @@ import torch.nn.functional as F
 
 from benchmarks.machine import describe
 from core.engine import unroll
+from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.memory import peak_mib
-from core.engine.networks import CrossEntropy, build
+from core.engine.networks import build
 from core.recipe import Network
 from worker.child import environment
 
@@ -76,7 +77,7 @@ def measure(strategy: str, steps: int, batch: int, width: int) -> dict[str, floa
 
     def segment(n: int) -> unroll.Segment:
         return unroll.Segment(
-            loss=CrossEntropy(network),
+            kernels=Eager(network),
             theta=network.init(key),
             images=key.fold("images").normal(batch, 3, 32, 32),
             labels=F.one_hot(torch.arange(batch) % 10, 10).float(),

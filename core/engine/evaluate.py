@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine.augment import dsa
-from core.engine.kernels import gradient
+from core.engine.kernels import Kernels
 from core.engine.keys import Key
-from core.engine.networks import ConvNet, CrossEntropy, Moments
+from core.engine.networks import ConvNet, Moments
 from core.engine.real import Labelled, Real
 from core.recipe import Augment, Evaluation, FullTraining
 
@@ -109,27 +108,22 @@ class Result:
         return statistics.fmean(score.validation for score in self.scores)
 
 
-def train(network: ConvNet, images: Tensor, labels: Tensor, protocol: Protocol, key: Key) -> Trained:
+def train(kernels: Kernels, images: Tensor, labels: Tensor, protocol: Protocol, key: Key) -> Trained:
     """Train a fresh network on images [n, C, H, W] with label probabilities [n, K]."""
+    network = kernels.network
     theta = network.init(key.fold("init")).to(images.device)
     velocity = torch.zeros_like(theta)
     running: Moments | None = None
-    seen: list[Moments] = []
-
-    def observed(theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
-        logits, moments = network.apply_and_observe(theta, images)
-        seen.append(moments)
-        return F.cross_entropy(logits, labels)
-
-    loss = observed if network.norm == "batch" else CrossEntropy(network)
     for epoch in range(protocol.epochs):
         rate = protocol.rate(epoch)
         order = key.fold("order", epoch).permutation(len(images)).to(images.device)
         for step, batch in enumerate(order.split(protocol.batch_size)):
             view = dsa(images[batch], protocol.augment, key.fold("augment", epoch, step))
-            g = gradient(loss, theta, view, labels[batch])
-            if seen:
-                running = _blend(running, seen.pop())
+            if network.norm == "batch":
+                g, seen = kernels.observe(theta, view, labels[batch])
+                running = _blend(running, seen)
+            else:
+                g = kernels.gradient(theta, view, labels[batch])
             velocity = protocol.momentum * velocity + g + protocol.weight_decay * theta
             theta = theta - rate * velocity
     return Trained(theta, running)
@@ -147,7 +141,7 @@ def accuracy(network: ConvNet, trained: Trained, data: Labelled) -> tuple[float,
 
 def evaluate(
     name: str,
-    network: ConvNet,
+    kernels: Kernels,
     images: Tensor,
     labels: Tensor,
     real: Real,
@@ -159,17 +153,17 @@ def evaluate(
     scores: list[Score] = []
     for seed in range(seeds):
         started = time.perf_counter()
-        trained = train(network, images, labels, protocol, key.fold("seed", seed))
+        trained = train(kernels, images, labels, protocol, key.fold("seed", seed))
         seconds = time.perf_counter() - started
-        test, per_class = accuracy(network, trained, real.test)
-        validation, _ = accuracy(network, trained, real.validation)
+        test, per_class = accuracy(kernels.network, trained, real.test)
+        validation, _ = accuracy(kernels.network, trained, real.validation)
         scores.append(Score(test, validation, per_class, seconds))
-        yield Result(name, len(images), network.name, protocol.lr, tuple(scores))
+        yield Result(name, len(images), kernels.network.name, protocol.lr, tuple(scores))
 
 
-def look(network: ConvNet, images: Tensor, labels: Tensor, real: Real, protocol: Protocol, key: Key) -> float:
+def look(kernels: Kernels, images: Tensor, labels: Tensor, real: Real, protocol: Protocol, key: Key) -> float:
     """Validation accuracy of one fresh network: what selection and tuning may see."""
-    return accuracy(network, train(network, images, labels, protocol, key), real.validation)[0]
+    return accuracy(kernels.network, train(kernels, images, labels, protocol, key), real.validation)[0]
 
 
 def _blend(running: Moments | None, new: Moments) -> Moments:

@@ -19,9 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine.augment import dsa
-from core.engine.kernels import gradient
+from core.engine.kernels import Kernels
 from core.engine.keys import Key
-from core.engine.networks import ConvNet, CrossEntropy
 from core.engine.real import Labelled
 from core.recipe import Augment, Experts, Trajectory
 
@@ -49,16 +48,15 @@ class Moment(NamedTuple):
 
 
 def train(
-    network: ConvNet, real: Labelled, classes: int, experts: Experts, augment: Augment, last: int, key: Key
+    kernels: Kernels, real: Labelled, classes: int, experts: Experts, augment: Augment, last: int, key: Key
 ) -> Iterator[Moment]:
     """Yield every step from the initialisation to the end of epoch `last`, each theta a tensor of its own.
 
     The moments with `step == 0` are the snapshots after whole epochs.
     """
-    theta = network.init(key.fold("init")).to(real.images.device)
+    theta = kernels.network.init(key.fold("init")).to(real.images.device)
     velocity = torch.zeros_like(theta)
     targets = F.one_hot(real.labels, classes).to(theta.dtype)
-    loss = CrossEntropy(network)
     steps = -(-len(targets) // experts.batch_size)
     yield Moment(0, 0, steps, theta)
     for epoch in range(last):
@@ -67,7 +65,7 @@ def train(
             images = real.images[batch]
             if experts.augment:
                 images = dsa(images, augment, key.fold("augment", epoch, step))
-            g = gradient(loss, theta, images, targets[batch])
+            g = kernels.gradient(theta, images, targets[batch])
             velocity = experts.momentum * velocity + g + experts.weight_decay * theta
             theta = theta - experts.lr * velocity
             yield Moment(*divmod(epoch * steps + step + 1, steps), steps, theta)

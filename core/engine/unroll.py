@@ -19,7 +19,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core.engine.kernels import Loss, adjoint_step, gradient
+from core.engine.kernels import Kernels
+from core.engine.networks import CrossEntropy
 
 View = Callable[[Tensor], Tensor]
 """A differentiable, deterministic view of a batch of images, e.g. an augmentation with its key already chosen."""
@@ -36,7 +37,7 @@ class Segment:
     (they may repeat an image and may differ in length); views: N functions of a batch.
     """
 
-    loss: Loss
+    kernels: Kernels
     theta: Tensor
     images: Tensor
     labels: Tensor
@@ -73,7 +74,7 @@ def adjoint(segment: Segment, terminal: Terminal) -> tuple[Tensor, Cotangents]:
         u = velocity_bar - eta * lam
         batch, view = segment.batches[i], segment.views[i]
         seen, pull_back = torch.func.vjp(view, segment.images[batch])[:2]
-        step = adjoint_step(segment.loss, path[i], seen, segment.labels[batch], u)
+        step = segment.kernels.adjoint(path[i], seen, segment.labels[batch], u)
         images_bar.index_add_(0, batch, pull_back(step.images)[0])
         labels_bar.index_add_(0, batch, step.labels)
         # sum_i <u_i, g_i> = -eta sum_i <lam_{i+1}, m_{i+1}> by summation by parts: no velocity has to be stored
@@ -91,12 +92,13 @@ def plain(segment: Segment, terminal: Terminal) -> tuple[Tensor, Cotangents]:
     For tests and reproduction; never the default.
     """
     leaves = (segment.images, segment.labels, segment.step_size, segment.theta)
+    network_loss = CrossEntropy(segment.kernels.network)
     with torch.enable_grad():
         images, labels, eta, start = (leaf.detach().requires_grad_() for leaf in leaves)
         theta, velocity = start, torch.zeros_like(start)
         path = [theta]
         for batch, view in zip(segment.batches, segment.views, strict=True):
-            value = segment.loss(theta, view(images[batch]), labels[batch])
+            value = network_loss(theta, view(images[batch]), labels[batch])
             (g,) = torch.autograd.grad(value, theta, create_graph=True)
             velocity = segment.momentum * velocity + g
             theta = theta - eta * velocity
@@ -118,7 +120,7 @@ def _run(segment: Segment) -> list[Tensor]:
     theta, velocity = segment.theta.detach(), None
     path = [theta]
     for batch, view in zip(segment.batches, segment.views, strict=True):
-        g = gradient(segment.loss, theta, view(segment.images[batch]), segment.labels[batch])
+        g = segment.kernels.gradient(theta, view(segment.images[batch]), segment.labels[batch])
         velocity = g if velocity is None else segment.momentum * velocity + g
         theta = theta - segment.step_size * velocity
         path.append(theta)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.engine import distill, experts
 from core.engine.distill import Objective, State
+from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.objectives import distribution, trajectory
@@ -24,7 +25,7 @@ def objective(recipe: Recipe, real: Real, folder: Path) -> Objective | None:
             for index in range(recipe.experts.count):
                 paths.append(folder / f"{index}.safetensors")
                 moments = experts.train(
-                    network,
+                    Eager(network),
                     real.train,
                     real.classes,
                     recipe.experts,
@@ -35,7 +36,7 @@ def objective(recipe: Recipe, real: Real, folder: Path) -> Objective | None:
                 snapshots = [moment.theta for moment in moments if moment.step == 0]
                 experts.save(paths[-1], snapshots[needed.first :], needed.first)
             stored = experts.Trajectories(paths, real.train.images.device)
-            return partial(trajectory.distance, wanted, network, recipe.augment, stored)
+            return partial(trajectory.distance, wanted, Eager(network), recipe.augment, stored)
         case Distribution() as wanted:
             return partial(distribution.distance, wanted, network, recipe.augment, real)
         case Nothing():

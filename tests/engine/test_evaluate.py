@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from core.data import Dataset
 from core.engine import evaluate, report
 from core.engine.evaluate import Protocol
+from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.real import Real
@@ -43,7 +44,7 @@ def test_training_is_torchs_sgd(real: Real) -> None:
     """With one batch an epoch, momentum and weight decay."""
     protocol = replace(PLAIN, batch_size=10_000, schedule="step")
     key = Key(0)
-    ours = evaluate.train(NETWORK, real.train.images, targets(real), protocol, key)
+    ours = evaluate.train(Eager(NETWORK), real.train.images, targets(real), protocol, key)
     theta = torch.nn.Parameter(NETWORK.init(key.fold("init")))
     optimiser = torch.optim.SGD([theta], lr=protocol.lr, momentum=0.9, weight_decay=5e-4)
     for epoch in range(protocol.epochs):
@@ -57,19 +58,21 @@ def test_training_is_torchs_sgd(real: Real) -> None:
 @pytest.mark.parametrize("norm", ["instance", "batch", "none"])
 def test_networks_learn_whatever_their_norm(norm: str, real: Real) -> None:
     network = build(Network(width=4, depth=2, norm=norm), (1, 8, 8), 2)  # type: ignore[arg-type]
-    result = list(evaluate.evaluate("full", network, real.train.images, targets(real), real, PLAIN, 2, Key(0)))[-1]
+    result = list(evaluate.evaluate("full", Eager(network), real.train.images, targets(real), real, PLAIN, 2, Key(0)))[
+        -1
+    ]
     assert result.mean > 0.9
     assert len(result.scores) == 2
     assert result.scores[0].per_class[0] > 0.8
 
 
 def test_seeds_are_independent_of_their_number(real: Real) -> None:
-    one, two = evaluate.evaluate("full", NETWORK, real.train.images, targets(real), real, PLAIN, 2, Key(0))
+    one, two = evaluate.evaluate("full", Eager(NETWORK), real.train.images, targets(real), real, PLAIN, 2, Key(0))
     assert one.scores[0].accuracy == two.scores[0].accuracy
 
 
 def test_per_class_accuracy_adds_up(real: Real) -> None:
-    trained = evaluate.train(NETWORK, real.train.images, targets(real), replace(PLAIN, epochs=1), Key(3))
+    trained = evaluate.train(Eager(NETWORK), real.train.images, targets(real), replace(PLAIN, epochs=1), Key(3))
     overall, per_class = evaluate.accuracy(NETWORK, trained, real.test)
     shares = torch.bincount(real.test.labels).float() / len(real.test.labels)
     assert overall == pytest.approx(float((torch.tensor(per_class) * shares).sum()), abs=1e-6)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 from core.engine import experts
 from core.engine.experts import Window
+from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.real import Real
@@ -21,7 +22,7 @@ NETWORK = build(Network(width=4, depth=2), (1, 8, 8), 2)
 
 def trained(real: Real, last: int = 3, **fields: object) -> list[torch.Tensor]:
     settings = Experts.model_validate({"batch_size": 64, **fields})
-    moments = experts.train(NETWORK, real.train, 2, settings, Augment(), last, Key(0))
+    moments = experts.train(Eager(NETWORK), real.train, 2, settings, Augment(), last, Key(0))
     return [moment.theta for moment in moments if moment.step == 0]
 
 
@@ -34,7 +35,7 @@ def test_snapshots_are_distinct_clones(real: Real) -> None:
 
 
 def test_every_step_is_a_moment(real: Real) -> None:
-    moments = list(experts.train(NETWORK, real.train, 2, Experts(batch_size=100), Augment(), 2, Key(0)))
+    moments = list(experts.train(Eager(NETWORK), real.train, 2, Experts(batch_size=100), Augment(), 2, Key(0)))
     steps = -(-len(real.train.labels) // 100)
     assert [(m.epoch, m.step) for m in moments] == [divmod(i, steps) for i in range(2 * steps + 1)]
 

@@ -13,6 +13,7 @@ PROGRAM = """
 import json, sys
 import torch, torch.nn.functional as F
 from core.engine import unroll
+from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.memory import peak_mib
 from core.engine.networks import ConvNet
@@ -23,7 +24,7 @@ key, strategy, steps = Key(0), getattr(unroll, sys.argv[1]), int(sys.argv[2])
 
 def gradient_through(steps):
     segment = unroll.Segment(
-        loss=lambda theta, x, y: F.cross_entropy(network.apply(theta, x), y),
+        kernels=Eager(network),
         theta=network.init(key), images=key.normal(20, 3, 32, 32), labels=torch.full((20, 10), 0.1),
         step_size=torch.tensor(0.01), batches=[torch.arange(20)] * steps, views=[lambda x: x] * steps,
     )

@@ -7,13 +7,12 @@ from functools import partial
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine.augment import dsa
-from core.engine.kernels import adjoint_step
+from core.engine.kernels import Eager, adjoint_step
 from core.engine.keys import Key
-from core.engine.networks import ConvNet
+from core.engine.networks import ConvNet, CrossEntropy
 from core.engine.unroll import Segment, Terminal, adjoint, plain
 from core.recipe import Augment
 
@@ -46,11 +45,8 @@ def segment(
     network = ConvNet((3, 8, 8), 3, 5, 2, norm)  # type: ignore[arg-type]
     chosen = BATCHES[batches][: steps or 6]
 
-    def loss(theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
-        return F.cross_entropy(network.apply(theta, images), labels)
-
     made = Segment(
-        loss=loss,
+        kernels=Eager(network),
         theta=network.init(KEY.fold("start")).double(),
         images=KEY.fold("images").normal(6, 3, 8, 8).double(),
         labels=KEY.fold("labels").normal(6, 3).double().softmax(1),
@@ -131,7 +127,7 @@ def test_adjoint_equals_finite_differences() -> None:
 def test_both_orders_of_the_kernel_agree() -> None:
     made, target = segment()
     u = made.theta - target
-    args = (made.loss, made.theta, made.images, made.labels, u)
+    args = (CrossEntropy(made.kernels.network), made.theta, made.images, made.labels, u)
     for one, other in zip(adjoint_step(*args, order="reverse"), adjoint_step(*args, order="forward"), strict=True):
         assert (one - other).norm() <= 1e-13 * other.norm()
 

@@ -11,6 +11,7 @@ from typing import Any, Self
 import torch
 
 from core.data import Dataset
+from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.networks import ConvNet
 from core.engine.real import Real
@@ -70,6 +71,7 @@ class Bench:
     dataset: Dataset
     real: Real
     network: ConvNet
+    kernels: Kernels
     key: Key
 
     def identity(self, content: str, **particulars: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from core.engine import distill, evaluate, experts
 from core.engine.checkpoint import load as load_state
 from core.engine.checkpoint import save as save_state
 from core.engine.distill import Objective, State
+from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build as build_network
 from core.engine.objectives import distribution, trajectory
@@ -78,6 +79,7 @@ def _prepare(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[]
     channel.progress(1, 2)
     real = prepare(dataset, job.recipe.preprocess, device(job.device))
     channel.progress(2, 2)
+    network = build_network(job.recipe.network, real.shape, real.classes)
     return Bench(
         job=job,
         folder=folder,
@@ -86,7 +88,8 @@ def _prepare(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[]
         cache=Cache(job.experts_dir, job.expert_cache_bytes),
         dataset=dataset,
         real=real,
-        network=build_network(job.recipe.network, real.shape, real.classes),
+        network=network,
+        kernels=Eager(network),
         key=Key(job.request.seed),
     )
 
@@ -96,7 +99,7 @@ def _objective(bench: Bench) -> Objective | None:
     match recipe.objective:
         case Trajectory() as objective:
             known = _experts(bench, objective)
-            return partial(trajectory.distance, objective, bench.network, recipe.augment, known)
+            return partial(trajectory.distance, objective, bench.kernels, recipe.augment, known)
         case Distribution() as objective:
             return partial(distribution.distance, objective, bench.network, recipe.augment, bench.real)
         case Nothing():
@@ -118,7 +121,7 @@ def _experts(bench: Bench, objective: Trajectory) -> experts.Trajectories:
     bench.channel.log(f"{count - len(missing)} of {count} expert trajectories were in the cache.")
     for index in missing:
         moments = experts.train(
-            bench.network,
+            bench.kernels,
             bench.real.train,
             bench.real.classes,
             recipe.experts,
@@ -199,7 +202,7 @@ class _Looks:
         rate = recipe.evaluation.lr or result.step_size
         assert rate is not None, "an objective that learns no step size comes with evaluation.lr"
         accuracy = evaluate.look(
-            bench.network,
+            bench.kernels,
             result.images,
             distill.probabilities(recipe, state.leaves),
             bench.real,

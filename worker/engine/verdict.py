@@ -56,7 +56,7 @@ def rows(bench: Bench, result: SyntheticDataset) -> list[Row]:
 
 def _train(bench: Bench, name: str, images: Tensor, labels: Tensor, protocol: Protocol, key: Key) -> Iterator[Row]:
     seeds = bench.job.recipe.evaluation.seeds
-    for result in evaluate.evaluate(name, bench.network, images, labels, bench.real, protocol, seeds, key):
+    for result in evaluate.evaluate(name, bench.kernels, images, labels, bench.real, protocol, seeds, key):
         yield row(result)
 
 
@@ -75,12 +75,12 @@ def _random(bench: Bench, n: int, key: Key) -> Iterator[Row]:
         looks = []
         for protocol in protocols:
             bench.breathe()
-            looks.append(evaluate.look(bench.network, draw(0), labels, real, protocol, key.fold("look")))
+            looks.append(evaluate.look(bench.kernels, draw(0), labels, real, protocol, key.fold("look")))
         best = protocols[looks.index(max(looks))]
     so_far: Result | None = None
     for seed in range(recipe.evaluation.seeds):
         for one in evaluate.evaluate(
-            "random", bench.network, draw(seed), labels, real, best, 1, key.fold("seed", seed)
+            "random", bench.kernels, draw(seed), labels, real, best, 1, key.fold("seed", seed)
         ):
             so_far = replace(one, scores=(*so_far.scores, *one.scores)) if so_far else one
             yield row(so_far)

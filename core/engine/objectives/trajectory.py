@@ -10,8 +10,8 @@ from torch import Tensor
 
 from core.engine.augment import dsa
 from core.engine.experts import Trajectories
+from core.engine.kernels import Kernels
 from core.engine.keys import Key
-from core.engine.networks import ConvNet, CrossEntropy
 from core.engine.synthetic import Gradients, Synthetic
 from core.engine.unroll import Segment, adjoint
 from core.recipe import Augment, Trajectory
@@ -19,7 +19,7 @@ from core.recipe import Augment, Trajectory
 
 def distance(
     objective: Trajectory,
-    network: ConvNet,
+    kernels: Kernels,
     augment: Augment,
     experts: Trajectories,
     synthetic: Synthetic,
@@ -43,7 +43,7 @@ def distance(
         return residual.square().sum() / scale, {len(path) - 1: 2 * residual / scale}
 
     segment = Segment(
-        loss=CrossEntropy(network),
+        kernels=kernels,
         theta=origin,
         images=synthetic.images,
         labels=synthetic.labels,

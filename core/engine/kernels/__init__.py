@@ -1,0 +1,10 @@
+"""The two pure steps in which all time is spent: one SGD step, and its adjoint.
+
+Both are functions of tensors alone, with nothing to differentiate around them, so this package is the only place that
+knows how second-order gradients are obtained, and the only place to compile them.
+"""
+
+from core.engine.kernels.eager import Eager, adjoint_step, gradient
+from core.engine.kernels.step import Adjoint, Kernels, Loss
+
+__all__ = ["Adjoint", "Eager", "Kernels", "Loss", "adjoint_step", "gradient"]

@@ -1,0 +1,47 @@
+"""What a pair of kernels is: the gradient of a loss, and the adjoint of the step taken along it.
+
+Shapes: theta [P], images [B, C, H, W], labels [B, K] (probabilities). Several students are stepped at once where every
+argument has a leading dimension S: theta [S, P], images [S, B, C, H, W], labels [S, B, K].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from torch import Tensor
+
+from core.engine.networks import ConvNet, Moments
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(theta, images, labels) -> scalar, the mean over the batch."""
+
+
+class Adjoint(NamedTuple):
+    """What one SGD step hands back to its inputs, for a cotangent `u` of the step's gradient g = grad_theta loss."""
+
+    along: Tensor  # <g, u>, scalar
+    theta: Tensor  # H u, [P]
+    images: Tensor  # d<g, u>/d images, [B, C, H, W]
+    labels: Tensor  # d<g, u>/d labels, [B, K]
+
+
+class Kernels(Protocol):
+    """The two steps for the mean cross-entropy of one network; a value, safe to share."""
+
+    @property
+    def network(self) -> ConvNet:
+        """Whose loss it is."""
+        ...
+
+    def gradient(self, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+        """g = grad_theta loss, shaped like theta: all an SGD step needs. Stacked students are allowed."""
+        ...
+
+    def observe(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Moments]:
+        """The gradient, and what each batch norm saw. Stacked students are allowed."""
+        ...
+
+    def adjoint(self, theta: Tensor, images: Tensor, labels: Tensor, u: Tensor) -> Adjoint:
+        """Derivatives of <g, u> in theta, images and labels; symmetry of the Hessian makes the first H u."""
+        ...
