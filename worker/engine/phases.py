@@ -12,11 +12,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import torch
-
 from core.artifacts import build
 from core.data import Catalogue
-from core.engine import distill, evaluate, experts
+from core.engine import distill
 from core.engine.checkpoint import load as load_state
 from core.engine.checkpoint import save as save_state
 from core.engine.distill import Objective, State
@@ -27,10 +25,11 @@ from core.engine.objectives import distribution, trajectory
 from core.engine.real import prepare
 from core.recipe import Distribution, Nothing, Trajectory
 from core.request import check
-from worker.engine import keep
+from worker.engine import keep, teachers
 from worker.engine.bench import Bench, Job, device, use_threads
 from worker.engine.cache import Cache
 from worker.engine.channel import Channel
+from worker.engine.looks import Looks
 from worker.engine.package import distilled
 from worker.engine.verdict import rows
 from worker.protocol import JobFolder
@@ -98,48 +97,12 @@ def _objective(bench: Bench) -> Objective | None:
     recipe = bench.job.recipe
     match recipe.objective:
         case Trajectory() as objective:
-            known = _experts(bench, objective)
+            known = teachers.trajectories(bench, objective)
             return partial(trajectory.distance, objective, bench.kernels, recipe.augment, known)
         case Distribution() as objective:
             return partial(distribution.distance, objective, bench.network, recipe.augment, bench.real)
         case Nothing():
             return None
-
-
-def _experts(bench: Bench, objective: Trajectory) -> experts.Trajectories:
-    """Train the experts the cache does not hold. They do not depend on the job's seed, so that jobs can share them."""
-    recipe = bench.job.recipe
-    assert recipe.experts is not None, "a recipe that matches trajectories has experts"
-    needed = experts.window(objective)
-    training = recipe.experts.model_dump(mode="json", exclude={"count", "epochs"})
-    identity, count = bench.identity("expert trajectory", experts=training), recipe.experts.count
-    paths = [bench.cache.path({**identity, "index": index}, ".safetensors") for index in range(count)]
-    missing = [index for index in range(count) if not experts.covers(paths[index], needed)]
-    each = needed.last * -(-len(bench.real.train.labels) // recipe.experts.batch_size)  # SGD steps of one expert
-    done, total = (count - len(missing)) * each, count * each
-    bench.channel.enter("training_experts", total)
-    bench.channel.log(f"{count - len(missing)} of {count} expert trajectories were in the cache.")
-    for index in missing:
-        moments = experts.train(
-            bench.kernels,
-            bench.real.train,
-            bench.real.classes,
-            recipe.experts,
-            recipe.augment,
-            needed.last,
-            Key(0).fold("expert", index),
-        )
-        kept: list[torch.Tensor] = []
-        for moment in moments:
-            bench.breathe()
-            bench.channel.progress(done + moment.epoch * moment.steps + moment.step, total)
-            if moment.step == 0 and moment.epoch >= needed.first:
-                kept.append(moment.theta)
-        experts.save(paths[index], kept, needed.first)
-        done += each
-    bench.cache.trim(keep=frozenset(paths))
-    bench.channel.progress(total, total)
-    return experts.Trajectories(paths, bench.real.train.images.device)
 
 
 def _distil(bench: Bench, objective: Objective | None) -> tuple[State, str]:
@@ -164,7 +127,7 @@ def _distil(bench: Bench, objective: Objective | None) -> tuple[State, str]:
         keep.write(curves, bench.channel.curves())
         save_state(stored, state, run_name)
 
-    looks = _Looks(bench, run_name)
+    looks = Looks(bench, run_name)
     saved = time.monotonic()
     bench.channel.progress(state.step, total)
     for state in distill.distill(recipe, objective, state, key):  # noqa: B020 (the loop goes on from the state)
@@ -181,42 +144,3 @@ def _distil(bench: Bench, objective: Objective | None) -> tuple[State, str]:
     if recipe.evaluation.select == "best_validation":
         return looks.best(state)
     return state, "last iterate"
-
-
-class _Looks:
-    """Looks at the validation split every so many steps; keeps the best state if the recipe selects by it."""
-
-    def __init__(self, bench: Bench, run_name: str) -> None:
-        self._bench = bench
-        self._run = run_name
-        self._state = bench.folder.checkpoint / "best.safetensors"
-        self._score = bench.folder.checkpoint / "best.json"
-
-    def at(self, state: State) -> None:
-        recipe = self._bench.job.recipe
-        every = recipe.evaluation.look_every
-        if every is None or state.step % every:
-            return
-        bench = self._bench
-        result = distill.finish(recipe, state, bench.real, bench.job.request.ipc)
-        rate = recipe.evaluation.lr or result.step_size
-        assert rate is not None, "an objective that learns no step size comes with evaluation.lr"
-        accuracy = evaluate.look(
-            bench.kernels,
-            result.images,
-            distill.probabilities(recipe, state.leaves),
-            bench.real,
-            evaluate.on_synthetic(recipe.evaluation, recipe.augment, rate),
-            bench.key.fold("look", state.step),
-        )
-        bench.channel.metric("validation_accuracy", state.step, accuracy)
-        best = keep.read(self._score, {"accuracy": -1.0})
-        if recipe.evaluation.select == "best_validation" and accuracy > best["accuracy"]:
-            save_state(self._state, state, self._run)
-            keep.write(self._score, {"accuracy": accuracy, "step": state.step})
-
-    def best(self, last: State) -> tuple[State, str]:
-        found = load_state(self._state, self._run, last.leaves.images.device)
-        if found is None:
-            return last, "last iterate (no look was taken)"
-        return found, f"best of the looks on the validation split: step {found.step}"
