@@ -6,19 +6,39 @@ import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import torch
 
 
-def describe() -> str:
-    """One line: processor, cores, memory, device, versions, commit, date, and the command."""
+def describe(*private: Path | None) -> str:
+    """One line: processor, cores, memory, device, versions, commit, date, and the command.
+
+    Paths that are `private`, such as where the user keeps a checkout, are written as PATH.
+    """
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    command = " ".join(["python", "-m", _module(), *sys.argv[1:]])
+    for path in private:
+        command = command if path is None else command.replace(str(path), "PATH")
     return (
         f"{_processor()}, {torch.get_num_threads()} threads, {_memory_gib():.0f} GiB, {device}; "
-        f"Python {platform.python_version()}, torch {torch.__version__}; commit {_commit()}; "
-        f"{datetime.now(UTC):%Y-%m-%d}; `{' '.join(['python', '-m', _module(), *sys.argv[1:]])}`"
+        f"Python {platform.python_version()}, torch {torch.__version__}; commit {commit()}; "
+        f"{datetime.now(UTC):%Y-%m-%d}; `{command}`"
     )
+
+
+@cache
+def commit() -> str:
+    """The commit that is checked out, `+` if the code that is measured differs from it."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", *arguments]
+        done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
+    changed = git("status", "--porcelain", "--", "core", "worker", "benchmarks/*.py")
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + ("+" if changed else "")
 
 
 def _processor() -> str:
@@ -31,13 +51,6 @@ def _processor() -> str:
 def _memory_gib() -> float:
     info = Path("/proc/meminfo")
     return int(info.read_text().split()[1]) / 2**20 if info.exists() else float("nan")
-
-
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() or "unknown"
 
 
 def _module() -> str:
