@@ -19,14 +19,13 @@ class Arm:
     """One way to compute the two kernels.
 
     dtype: of the tensors handed to them. peak: of the arithmetic inside, hence of the peaks that `limits` compares
-    with. direct: multiplications done, over those of a direct convolution (a Winograd kernel does fewer).
+    with.
     """
 
     name: str
     build: Build
     dtype: torch.dtype = torch.float32
     peak: torch.dtype = torch.float32
-    direct: float = 1.0
 
 
 ARMS = {
@@ -42,3 +41,8 @@ OURS = tuple(name for name in ARMS if name != TRUTH)
 PEER, PEER_TUNED = "peer", "peer-tuned"
 PEERS = (PEER, PEER_TUNED)
 """The reference as it ships, and in the environment (allocator, waiting threads) that the worker gives its engine."""
+
+
+def multiplications(kernels: Kernels) -> tuple[float, ...]:
+    """How many each block's convolution does, over those of its definition."""
+    return (1.0,) * kernels.network.depth
