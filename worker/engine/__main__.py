@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import signal
 import sys
 import threading
@@ -25,7 +24,7 @@ from core.data import DatasetInvalid, DatasetUnavailable, UnknownDataset
 from core.engine.checkpoint import CheckpointMismatch
 from core.engine.distill import Diverged
 from core.recipe import RecipeError
-from worker.engine import keep
+from worker.engine import keep, lifeline
 from worker.engine.bench import Drained, Job
 from worker.engine.channel import Channel
 from worker.engine.phases import run
@@ -50,7 +49,7 @@ def main() -> Never:
     parser.add_argument("--channel", type=int, required=True, help="file descriptor the JSON lines are written to")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
-    threading.Thread(target=_die_with_parent, daemon=True, name="life-line").start()
+    lifeline.hold()
     told_to_stop = threading.Event()
 
     def on_term(_signal: int, _frame: FrameType | None) -> None:
@@ -85,12 +84,6 @@ def _explain(error: Exception, phase: str) -> dict[str, Any]:
     if code == "engine_error" and "can't allocate memory" in str(error):
         code, hint = _CODES[MemoryError]
     return {"code": code, "type": type(error).__name__, "message": str(error), "phase": phase, "hint": hint}
-
-
-def _die_with_parent() -> None:
-    while os.read(0, 1):  # not sys.stdin: a thread that waits in its buffer's lock aborts the interpreter's shutdown
-        pass
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,8 @@
+"""What a job will cost, before it runs: seconds, memory, bytes; from a recipe and a calibration, without torch."""
+
+from core.forecast.calibration import Calibration, Point
+from core.forecast.history import Past
+from core.forecast.history import read as past
+from core.forecast.predict import Estimate, Forecast, predict
+
+__all__ = ["Calibration", "Estimate", "Forecast", "Past", "Point", "past", "predict"]

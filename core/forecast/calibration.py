@@ -1,0 +1,109 @@
+"""What a machine can do, from a few measured points: time = overhead + arithmetic / rate + memory traffic / bandwidth.
+
+The points are measured by the worker's calibration, in the engine's own process; here they become a model by which any
+number of kernel calls on any network is priced. Small images are a machine of their own: the engine takes one thread
+for them, and overhead is most of what they cost.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Sequence
+from typing import final
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.forecast.network import Geometry, geometry
+from core.forecast.work import Kernel
+from core.recipe import Network
+
+SMALL = 256
+"""Pixels up to which an image is small."""
+
+
+@final
+class Point(BaseModel):
+    """One measurement: a kernel on `batch` images, in seconds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kernel: Kernel
+    network: Network
+    shape: tuple[int, int, int]
+    classes: int
+    batch: int
+    seconds: float = Field(gt=0)
+
+    @property
+    def load(self) -> tuple[float, float, float]:
+        """What the model is linear in."""
+        return load(self.kernel, geometry(self.network, self.shape, self.classes), self.batch)
+
+
+@final
+class Calibration(BaseModel):
+    """A worker's hardware, measured. `hardware` and `engine` together say what may be compared with what."""
+
+    model_config = ConfigDict(frozen=True)
+
+    hardware: str
+    """The processor or GPU by name, with the threads that are used."""
+    engine: str
+    """Version of the engine that was measured."""
+    torch: str
+    baseline_mib: float = Field(ge=0)
+    """Memory the engine's process takes before it holds any data."""
+    startup: float = Field(ge=0)
+    """Seconds until the engine's process has loaded what it needs."""
+    seconds: float = Field(ge=0)
+    """How long the calibration took."""
+    points: tuple[Point, ...]
+
+    @property
+    def key(self) -> str:
+        """Jobs with equal keys ran under comparable conditions."""
+        return f"{self.hardware}, engine {self.engine}"
+
+    def price(self, kernel: Kernel, network: Geometry, batch: int) -> float:
+        """Seconds of one call of a kernel."""
+        costs = _fit(self.points)[kernel, _small(network.shape)]
+        return sum(cost * amount for cost, amount in zip(costs, load(kernel, network, batch), strict=True))
+
+
+def load(kernel: Kernel, network: Geometry, batch: int) -> tuple[float, float, float]:
+    """One call as (calls, forward operations, floats moved); a gradient's three passes are part of its rate."""
+    if kernel == "data":
+        return 1.0, 0.0, float(batch * network.pixels + network.parameters)
+    return 1.0, float(batch * network.forward_flops), float(batch * network.activations + network.parameters)
+
+
+@functools.lru_cache(maxsize=32)
+def _fit(points: tuple[Point, ...]) -> dict[tuple[Kernel, bool], tuple[float, ...]]:
+    """Seconds a call, an operation and a float, for each kernel and kind of image."""
+    found: dict[tuple[Kernel, bool], list[Point]] = {}
+    for point in points:
+        found.setdefault((point.kernel, _small(point.shape)), []).append(point)
+    return {kind: _least_squares(same) for kind, same in found.items()}
+
+
+def _least_squares(points: Sequence[Point]) -> tuple[float, ...]:
+    """The costs, none negative, with the least relative errors: the best of all choices of what costs nothing."""
+    seconds = np.array([point.seconds for point in points])
+    loads = np.array([point.load for point in points]) / seconds[:, None]
+    scale = loads.max(0).clip(min=np.finfo(float).tiny)
+    best, least = np.zeros(3), float("inf")
+    for used in itertools.chain.from_iterable(itertools.combinations(range(3), k) for k in (1, 2, 3)):
+        columns = list(used)
+        part = np.linalg.lstsq(loads[:, columns] / scale[columns], np.ones(len(points)), rcond=None)[0]
+        costs = np.zeros(3)
+        costs[columns] = part / scale[columns]
+        error = float(np.square(loads @ costs - 1).sum())
+        if (costs >= 0).all() and error < least:
+            best, least = costs, error
+    return tuple(float(cost) for cost in best)
+
+
+def _small(shape: tuple[int, int, int]) -> bool:
+    return shape[1] * shape[2] <= SMALL

@@ -1,0 +1,114 @@
+"""What past jobs teach about a forecast: how far off the model was on this hardware, and what they left in the cache.
+
+The ratio of actual to predicted seconds is taken as log-normal. Three jobs of the same method correct the model by
+their median and say how much they scatter; three of any method say how far the model may be off; before that a factor
+of two is assumed. Intervals hold four jobs out of five.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, final
+
+from core.forecast.identity import Leaves
+from core.forecast.work import Cached
+
+LEVEL: Final = 0.8
+ENOUGH: Final = 3
+ASSUMED: Final = math.log(2)
+
+_QUANTILE: Final = statistics.NormalDist().inv_cdf((1 + LEVEL) / 2)
+_LEAST: Final = math.log(1.05)
+_NEGLIGIBLE: Final = 0.05  # seconds: shorter phases say nothing about the model
+
+
+@final
+@dataclass(frozen=True)
+class Past:
+    """A job that succeeded at its first attempt: seconds by phase, as predicted for what it really did and as taken."""
+
+    job_id: str
+    method: str
+    predicted: Mapping[str, float]
+    actual: Mapping[str, float]
+    leaves: Leaves
+
+
+class Interval(NamedTuple):
+    """Factors on a prediction: the likeliest, and the bounds of the interval."""
+
+    expected: float
+    low: float
+    high: float
+
+
+def read(job_id: str, method: str, forecast: Mapping[str, Any], progress: Mapping[str, Any]) -> Past:
+    """A past job from the forecast it was given and the progress it ended with.
+
+    What was there before it began (experts in the cache) is taken off the prediction.
+    """
+    predicted, actual = {}, {}
+    for name, phase in (progress.get("phases") or {}).items():
+        estimate = (forecast.get("phases") or {}).get(name)
+        if estimate is None:
+            continue
+        skipped, total = phase.get("skipped") or 0, phase.get("total") or 0
+        left = 1 - skipped / total if total else 1.0
+        # Only of the experts is it known afterwards how many there were.
+        whole = estimate["uncached"] if name == "training_experts" else estimate["model"]
+        predicted[name], actual[name] = whole * left, float(phase.get("seconds") or 0)
+    return Past(job_id, method, predicted, actual, Leaves.model_validate(forecast.get("leaves") or {}))
+
+
+def of_phase(past: Sequence[Past], method: str, phase: str) -> Interval:
+    """How the seconds of a phase relate to the model's."""
+    ratios = [(job.method, job.predicted.get(phase, 0.0), job.actual.get(phase, 0.0)) for job in past]
+    telling = [(name, math.log(a / p)) for name, p, a in ratios if min(p, a) > _NEGLIGIBLE]
+    return _interval([r for name, r in telling if name == method], [r for _, r in telling])
+
+
+def of_total(past: Sequence[Past], method: str, corrections: Mapping[str, float]) -> Interval:
+    """How the seconds of whole jobs relate to the model's, after each phase has been corrected."""
+    same, every = [], []
+    for job in past:
+        predicted = sum(seconds * corrections.get(phase, 1.0) for phase, seconds in job.predicted.items())
+        actual = sum(job.actual.values())
+        if min(predicted, actual) > _NEGLIGIBLE:
+            every.append(math.log(actual / predicted))
+            same += every[-1:] if job.method == method else []
+    found = _interval([], same if len(same) >= ENOUGH else every)
+    return Interval(1.0, found.low, found.high)
+
+
+def cached(past: Sequence[Past], leaves: Leaves) -> tuple[Cached, tuple[str, ...]]:
+    """What earlier jobs on this hardware have left that this one can use, and which jobs those were."""
+    experts, reference, makers = 0, False, []
+    for job in past:
+        useful = min(job.leaves.covers(leaves), leaves.count)
+        same = leaves.reference is not None and job.leaves.reference == leaves.reference
+        if useful > experts or (same and not reference):
+            makers.append(job.job_id)
+        experts, reference = max(experts, useful), reference or same
+    return Cached(experts, reference), tuple(makers)
+
+
+def _interval(same: Sequence[float], every: Sequence[float]) -> Interval:
+    """Of logarithms of ratios."""
+    if len(same) >= ENOUGH:
+        n, middle = len(same), statistics.median(same)
+        half = max(_student(n - 1) * statistics.stdev(same) * math.sqrt(1 + 1 / n), _LEAST)
+        return Interval(math.exp(middle), math.exp(middle - half), math.exp(middle + half))
+    half = ASSUMED
+    if len(every) >= ENOUGH:
+        n = len(every)
+        half = max(_student(n) * math.sqrt(math.fsum(r * r for r in every) / n), _LEAST)
+    return Interval(1.0, math.exp(-half), math.exp(half))
+
+
+def _student(degrees: int) -> float:
+    """Student's quantile from the normal one (Cornish and Fisher, two terms): 2 % off at two degrees of freedom."""
+    z = _QUANTILE
+    return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)

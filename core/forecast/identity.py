@@ -1,0 +1,59 @@
+"""What a job leaves in a worker's cache for later jobs, by name: expert trajectories, the reference on the full set."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.data import DatasetFacts
+from core.forecast.network import Geometry
+from core.forecast.work import expert_epochs
+from core.recipe import Recipe, Trajectory
+from core.request import ENGINE_VERSION, canonical_json
+
+
+@final
+class Leaves(BaseModel):
+    """Equal names stand for equal content: same data, network, preprocessing, augmentation and training."""
+
+    model_config = ConfigDict(frozen=True)
+
+    experts: str | None = Field(default=None, description="Name of the expert trajectories.")
+    count: int = Field(default=0, description="How many of them.")
+    first: int = Field(default=0, description="First epoch of theirs that is kept.")
+    last: int = Field(default=0, description="Last epoch.")
+    reference: str | None = Field(default=None, description="Name of the reference on the full training set.")
+
+    def covers(self, needed: Leaves) -> int:
+        """How many trajectories of the needed kind there are, with all the epochs needed."""
+        if needed.experts is None or self.experts != needed.experts:
+            return 0
+        return self.count if self.first <= needed.first and needed.last <= self.last else 0
+
+
+def leaves(recipe: Recipe, facts: DatasetFacts, network: Geometry) -> Leaves:
+    """What a job of this recipe will leave; nothing that can be named while the dataset is not on disk."""
+    if facts.digest is None:
+        return Leaves()
+    common = {
+        "engine": ENGINE_VERSION,
+        "dataset": facts.digest,
+        "network": [network.width, network.depth, network.norm],
+        "preprocess": recipe.preprocess.model_dump(mode="json"),
+        "augment": recipe.augment.model_dump(mode="json"),
+    }
+    found: dict[str, Any] = {}
+    if isinstance(recipe.objective, Trajectory) and recipe.experts is not None:
+        training = recipe.experts.model_dump(mode="json", exclude={"count", "epochs"})
+        first, last = expert_epochs(recipe.objective)
+        found = {"experts": _name(common, training), "count": recipe.experts.count, "first": first, "last": last}
+    if recipe.evaluation.full is not None:
+        training = recipe.evaluation.full.model_dump(mode="json") | {"seeds": recipe.evaluation.seeds}
+        found["reference"] = _name(common, training)
+    return Leaves(**found)
+
+
+def _name(common: dict[str, Any], particulars: dict[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(common | {"training": particulars}).encode()).hexdigest()[:16]

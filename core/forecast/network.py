@@ -1,0 +1,62 @@
+"""What a ConvNet costs, from its recipe alone: parameters, arithmetic, activations. The engine's network, counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from core.recipe import Network
+
+
+@final
+@dataclass(frozen=True)
+class Geometry:
+    """ConvNet-D{depth}-W{width} on images of one shape."""
+
+    shape: tuple[int, int, int]
+    """(channels, height, width) of an image."""
+    classes: int
+    width: int
+    depth: int
+    norm: str
+    parameters: int
+    """P."""
+    forward_flops: int
+    """Of one image's forward pass: multiplications and additions of the convolutions and the linear layer."""
+    activations: int
+    """Floats one image's convolutions put out, all blocks together."""
+    widest: int
+    """Floats the largest of those outputs has."""
+
+    @property
+    def pixels(self) -> int:
+        """Floats of an image."""
+        channels, height, width = self.shape
+        return channels * height * width
+
+
+def geometry(network: Network, shape: tuple[int, int, int], classes: int) -> Geometry:
+    """The network a recipe means for images of `shape` in `classes` classes."""
+    channels, height, width = shape
+    depth = network.depth or max(1, (min(height, width) // 4).bit_length() - 1)
+    if channels == 1 and (height, width) == (28, 28):  # padded to 32, as the literature does for MNIST
+        height, width = 32, 32
+    parameters, flops, outputs = 0, 0, []
+    for _ in range(depth):
+        weights = network.width * channels * 9
+        parameters += weights + network.width * (1 if network.norm == "none" else 3)
+        flops += 2 * weights * height * width
+        outputs.append(network.width * height * width)
+        channels, height, width = network.width, height // 2, width // 2
+    features = channels * height * width
+    return Geometry(
+        shape=shape,
+        classes=classes,
+        width=network.width,
+        depth=depth,
+        norm=network.norm,
+        parameters=parameters + (features + 1) * classes,
+        forward_flops=flops + 2 * features * classes,
+        activations=sum(outputs),
+        widest=max(outputs),
+    )

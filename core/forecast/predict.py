@@ -1,0 +1,232 @@
+"""The forecast of a job: seconds by phase with error bars, memory, bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.data import DatasetFacts
+from core.forecast import history, memory
+from core.forecast.calibration import Calibration
+from core.forecast.history import ENOUGH, LEVEL, Interval, Past
+from core.forecast.identity import Leaves, leaves
+from core.forecast.network import Geometry, geometry
+from core.forecast.work import Phase, Sizes, Work, work
+from core.recipe import Network, Recipe, Zca
+
+_MIB = 2**20
+
+# Seconds of what no kernel is in, measured on two CPU cores; past jobs correct them.
+_READ_BYTE, _READ_IMAGE = 1e-8, 1e-5
+_PUBLISH, _PUBLISH_IMAGE = 1.5, 1e-3
+
+
+class Shown(BaseModel):
+    """Frozen data that clients read."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Estimate(Shown):
+    """A number of seconds and where it lies in four jobs out of five."""
+
+    expected: float
+    low: float
+    high: float
+
+
+class PhaseEstimate(Estimate):
+    """The seconds of a phase."""
+
+    model: float = Field(description="What the calibration alone says, before past jobs correct it.")
+    uncached: float = Field(description="The same for an empty cache.")
+
+
+class Basis(Shown):
+    """Where the error bars come from."""
+
+    jobs: int = Field(description="Past jobs on this hardware that were looked at.")
+    method_jobs: int = Field(description="Those of the same method; from three on they correct the prediction.")
+    level: float = Field(default=LEVEL, description="Share of jobs the intervals are meant to hold.")
+    detail: str = Field(description="The same in a sentence.")
+
+
+class Reuse(Shown):
+    """What earlier jobs on this hardware have left in the cache, and is taken to be there still."""
+
+    experts: int = Field(description="Expert trajectories.")
+    reference: bool = Field(description="The reference on the full training set.")
+    saves_seconds: float = Field(description="What it would cost otherwise; the upper bounds include it.")
+    jobs: list[str] = Field(description="The jobs that left it.")
+
+
+class Memory(Shown):
+    """MiB of memory: resident memory where the engine computes on a CPU, the GPU's where it computes there."""
+
+    working_mib: float = Field(description="Of data, parameters and activations.")
+    baseline_mib: float | None = Field(description="Of the process before it holds any; null before a calibration.")
+    peak_mib: float | None = Field(description="Both together.")
+
+
+class Bytes(Shown):
+    """What the job will leave on disk."""
+
+    experts: int = Field(description="In the worker's cache: the expert snapshots that are read.")
+    labels: int = Field(description="Of the synthetic set, as they are published.")
+    artifact: int = Field(description="All files of the artifact, roughly.")
+
+
+class Forecast(Shown):
+    """What a job will cost."""
+
+    object: Literal["forecast"] = "forecast"
+    hardware: str | None = Field(description="The worker hardware it speaks of; null before a worker has calibrated.")
+    conditions: str | None = Field(description="Hardware and engine; forecasts under equal conditions are comparable.")
+    seconds: Estimate | None = Field(description="Of the whole job, waiting aside; null before a calibration.")
+    phases: dict[str, PhaseEstimate] = Field(description="By phase.")
+    basis: Basis
+    reuse: Reuse | None = Field(description="Null where nothing is known to be there.")
+    memory: Memory
+    bytes: Bytes
+    work: dict[str, dict[str, int]] = Field(description="Kernel calls by phase and kernel.")
+    leaves: Leaves = Field(description="Names of what it leaves in the cache for later jobs.")
+
+
+def predict(
+    recipe: Recipe,
+    facts: DatasetFacts,
+    ipc: int,
+    method: str,
+    calibration: Calibration | None,
+    past: Sequence[Past] = (),
+) -> Forecast:
+    """The forecast of a job.
+
+    Args:
+        recipe, facts, ipc, method: the job.
+        calibration: of the hardware it will run on; None when nobody has measured yet.
+        past: jobs that succeeded under the calibration's conditions.
+    """
+    network = geometry(recipe.network, facts.shape, facts.classes)
+    sizes = Sizes.of(facts, ipc)
+    named = leaves(recipe, facts, network)
+    found, makers = history.cached(past, named)
+    whole, calls = work(recipe, sizes), work(recipe, sizes, found)
+    stored = memory.stored_bytes(recipe, network, sizes)
+    working = memory.peak_bytes(recipe, network, sizes, whole) / _MIB
+    phases: dict[str, PhaseEstimate] = {}
+    seconds = reuse = baseline = None
+    if calibration is not None:
+        baseline = calibration.baseline_mib
+        uncached = _price(calibration, recipe, network, sizes, whole)
+        model = _price(calibration, recipe, network, sizes, calls)
+        phases = _corrected(uncached, model, past, method)
+        saved = sum(uncached.values()) - sum(model.values())
+        if saved > 0:
+            reuse = Reuse(
+                experts=found.experts, reference=found.reference, saves_seconds=_rounded(saved), jobs=list(makers)
+            )
+        seconds = _total(phases, past, method, saved)
+    return Forecast(
+        hardware=calibration.hardware if calibration else None,
+        conditions=calibration.key if calibration else None,
+        seconds=seconds,
+        phases=phases,
+        basis=_basis(calibration, past, method),
+        reuse=reuse,
+        memory=Memory(
+            working_mib=round(working, 1),
+            baseline_mib=baseline,
+            peak_mib=None if baseline is None else round(baseline + working, 1),
+        ),
+        bytes=Bytes(**stored._asdict()),
+        work=_sums(calls),
+        leaves=named,
+    )
+
+
+def _price(
+    calibration: Calibration, recipe: Recipe, network: Geometry, sizes: Sizes, calls: Sequence[Work]
+) -> dict[str, float]:
+    """Seconds by phase."""
+    seconds = {"preparing": _preparing(calibration, recipe, network, sizes)}
+    for call in calls:
+        cost = call.calls * calibration.price(call.kernel, network, call.images)
+        seconds[call.phase] = seconds.get(call.phase, 0.0) + cost
+    seconds["publishing"] = _PUBLISH + _PUBLISH_IMAGE * sizes.synthetic
+    return {phase: seconds[phase] for phase in get_args(Phase) if phase in seconds}
+
+
+def _preparing(calibration: Calibration, recipe: Recipe, network: Geometry, sizes: Sizes) -> float:
+    images = sizes.train + sizes.validation + sizes.test
+    seconds = calibration.startup + images * (_READ_IMAGE + _READ_BYTE * network.pixels)
+    if isinstance(recipe.preprocess, Zca):
+        # a covariance in double precision, its eigenvectors, and every image multiplied by the result
+        operations = network.pixels**2 * (4 * sizes.train + 25 * network.pixels + 2 * images)
+        probe = geometry(Network(), (3, 32, 32), 10)
+        seconds += operations * calibration.price("forward", probe, 32) / (32 * probe.forward_flops)
+    return seconds
+
+
+def _corrected(
+    uncached: Mapping[str, float], model: Mapping[str, float], past: Sequence[Past], method: str
+) -> dict[str, PhaseEstimate]:
+    phases = {}
+    for phase, alone in uncached.items():
+        factor, cost = history.of_phase(past, method, phase), model.get(phase, 0.0)
+        high = max(cost * factor.high, alone * factor.expected)
+        phases[phase] = PhaseEstimate(
+            **_bounds(cost, Interval(factor.expected, factor.low, high / cost)) if cost else _bounds_of_nothing(high),
+            model=_rounded(cost),
+            uncached=_rounded(alone),
+        )
+    return phases
+
+
+def _total(phases: Mapping[str, PhaseEstimate], past: Sequence[Past], method: str, saved: float) -> Estimate:
+    corrections = {name: phase.expected / phase.model for name, phase in phases.items() if phase.model}
+    expected = sum(phase.expected for phase in phases.values())
+    factor = history.of_total(past, method, corrections)
+    return Estimate(
+        expected=_rounded(expected),
+        low=_rounded(expected * factor.low),
+        high=_rounded(max(expected * factor.high, expected + saved)),
+    )
+
+
+def _bounds(seconds: float, factor: Interval) -> dict[str, float]:
+    return {name: _rounded(seconds * value) for name, value in factor._asdict().items()}
+
+
+def _bounds_of_nothing(high: float) -> dict[str, float]:
+    return {"expected": 0.0, "low": 0.0, "high": _rounded(high)}
+
+
+def _basis(calibration: Calibration | None, past: Sequence[Past], method: str) -> Basis:
+    same = sum(job.method == method for job in past)
+    if calibration is None:
+        detail = "No worker has calibrated yet: start one (`stillhouse serve`) and ask again once it has been idle."
+    elif same >= ENOUGH:
+        detail = f"{same} past jobs of this method on this hardware correct the calibration."
+    elif len(past) >= ENOUGH:
+        detail = (
+            f"{len(past)} past jobs on this hardware, fewer than {ENOUGH} of this method: only the spread is theirs."
+        )
+    else:
+        detail = f"Calibration only ({len(past)} past jobs on this hardware): a factor of two either way is assumed."
+    return Basis(jobs=len(past), method_jobs=same, detail=detail)
+
+
+def _sums(calls: Sequence[Work]) -> dict[str, dict[str, int]]:
+    sums: dict[str, dict[str, int]] = {}
+    for call in calls:
+        if call.kernel != "data":
+            phase = sums.setdefault(call.phase, {})
+            phase[call.kernel] = phase.get(call.kernel, 0) + call.calls
+    return {phase: kernels for phase, kernels in sums.items() if any(kernels.values())}
+
+
+def _rounded(seconds: float) -> float:
+    return round(seconds, 3)

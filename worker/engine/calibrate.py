@@ -1,0 +1,178 @@
+"""Measure this hardware, once for each version of the engine: a few seconds of the kernels on images of two sizes.
+
+    python -m worker.engine.calibrate --job-dir D --channel FD
+
+It is started like the engine and lives like it. `D/order.json` says on which device; the measurement is kept in D and
+said on the channel: `{"type": "calibration", ...}`, the fields of `core.forecast.Calibration`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.data import Catalogue
+from core.engine.augment import dsa
+from core.engine.kernels import Eager, Kernels
+from core.engine.keys import Key
+from core.engine.memory import peak_mib
+from core.engine.networks import build
+from core.forecast import Calibration, Point
+from core.forecast.work import Kernel
+from core.recipe import Augment, Network
+from core.request import ENGINE_VERSION, canonical_json
+from worker.engine import keep, lifeline
+from worker.engine.bench import device as device_of
+from worker.engine.bench import use_threads
+
+_ENOUGH = 0.15  # seconds a point is measured for
+_AT_LEAST, _AT_MOST = 3, 40  # times
+_CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a point is measured."""
+
+    shape: tuple[int, int, int]
+    network: Network
+    batch: int
+
+
+_SMALL = [Site((1, 8, 8), Network(width=width, depth=2), batch) for width, batch in ((32, 10), (32, 128), (64, 64))]
+_LARGE = [Site((3, 32, 32), Network(width=width), batch) for width, batch in ((32, 8), (32, 64), (128, 8), (128, 32))]
+_WIDE = [*_LARGE, *(Site((3, 32, 32), Network(width=width), batch) for width, batch in ((128, 256), (256, 256)))]
+_LOADED = ("worker.engine.__main__", "pyarrow.parquet")
+"""What a job's process loads sooner or later."""
+
+
+def calibrate(device: torch.device, folder: Path) -> Calibration:
+    """What was measured before on this hardware by this engine, or is measured now."""
+    startup = time.process_time()
+    identity = {"hardware": hardware(device), "engine": ENGINE_VERSION, "torch": torch.__version__}
+    kept = folder / f"{hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:16]}.json"
+    if (known := keep.read(kept, None)) is not None:
+        return Calibration.model_validate(known)
+    began = time.perf_counter()
+    for module in _LOADED:
+        importlib.import_module(module)
+    Catalogue(folder / "nowhere").load("digits")
+    startup += time.perf_counter() - began
+    points = [point for site in _SMALL for point in measure(site, device)]
+    baseline = round(peak_mib(device), 1)  # now that everything is loaded and every kernel has run
+    points += [point for site in (_WIDE if device.type == "cuda" else _LARGE) for point in measure(site, device)]
+    took = round(time.perf_counter() - began, 3)
+    found = Calibration(
+        **identity, baseline_mib=baseline, startup=round(startup, 3), seconds=took, points=tuple(points)
+    )
+    keep.write(kept, found.model_dump(mode="json"))
+    return found
+
+
+def measure(site: Site, device: torch.device) -> Iterator[Point]:
+    """Every kernel there."""
+    threads = torch.get_num_threads()
+    use_threads(site.shape)
+    try:
+        for kernel, call in _calls(site, device).items():
+            yield Point(
+                kernel=kernel,
+                network=site.network,
+                shape=site.shape,
+                classes=_CLASSES,
+                batch=site.batch,
+                seconds=_seconds(call, device),
+            )
+    finally:
+        torch.set_num_threads(threads)
+
+
+def hardware(device: torch.device) -> str:
+    """The GPU's name, or the processor's with the number of threads the engine takes."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{_processor()}, {torch.get_num_threads()} threads"
+
+
+def _calls(site: Site, device: torch.device) -> dict[Kernel, Callable[[int], object]]:
+    """The kernels as functions of the repetition."""
+    network = build(site.network, site.shape, _CLASSES)
+    kernels: Kernels = Eager(network)
+    key = Key(0)
+    theta = network.init(key.fold("theta")).to(device)
+    u = key.fold("u").normal(network.size).to(device)
+    images = key.fold("images").normal(site.batch, *site.shape).to(device)
+    labels = F.one_hot(torch.arange(site.batch, device=device) % _CLASSES, _CLASSES).float()
+    order = key.permutation(site.batch).to(device)
+
+    def forward(_: int) -> Tensor:
+        with torch.no_grad():
+            return network.apply(theta, images)
+
+    def data(repetition: int) -> Tensor:
+        """What surrounds a gradient: a batch picked and augmented, theta moved."""
+        view = dsa(images[order], Augment(), key.fold("view", repetition))
+        velocity = 0.9 * u + theta + 5e-4 * theta
+        return theta - 0.01 * velocity * view[0, 0, 0, 0]
+
+    return {
+        "forward": forward,
+        "gradient": lambda _: kernels.gradient(theta, images, labels),
+        "adjoint": lambda _: kernels.adjoint(theta, images, labels, u),
+        "data": data,
+    }
+
+
+def _seconds(call: Callable[[int], object], device: torch.device) -> float:
+    """Mean of one call, the first one aside; a mean, because an augmentation is another one each time."""
+    call(0)
+    _settle(device)
+    began, done = time.perf_counter(), 0
+    while done < _AT_LEAST or (done < _AT_MOST and time.perf_counter() - began < _ENOUGH):
+        done += 1
+        call(done)
+        _settle(device)
+    return (time.perf_counter() - began) / done
+
+
+def _settle(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _processor() -> str:
+    path = Path("/proc/cpuinfo")
+    if path.exists():
+        for line in path.read_text().splitlines():
+            if line.startswith("model name"):
+                return " ".join(line.partition(":")[2].split())
+    return platform.processor() or platform.machine()
+
+
+def main() -> None:
+    """Calibrate, and say so."""
+    parser = argparse.ArgumentParser(prog="python -m worker.engine.calibrate", description=__doc__)
+    parser.add_argument("--job-dir", type=Path, required=True)
+    parser.add_argument("--channel", type=int, required=True, help="file descriptor the JSON line is written to")
+    options = parser.parse_args()
+    lifeline.hold()
+    order: dict[str, Any] = keep.read(options.job_dir / "order.json", {"device": "auto"})
+    with os.fdopen(options.channel, "w") as channel:
+        found = calibrate(device_of(order["device"]), options.job_dir)
+        print(canonical_json({"type": "calibration", **found.model_dump(mode="json")}), file=channel)
+
+
+if __name__ == "__main__":
+    main()
