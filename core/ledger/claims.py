@@ -79,6 +79,15 @@ def record(
     return True
 
 
+def foresee(session: Session, claim: Claim, forecast: Document) -> bool:
+    """Keep what the job is expected to cost where it runs."""
+    row = held(session, claim)
+    if row is None:
+        return False
+    row.forecast = forecast
+    return True
+
+
 def succeed(session: Session, claim: Claim, files: Sequence[File], metrics: Document | None) -> bool:
     """Publish: the files' rows and the job's end in one transaction."""
     row = held(session, claim)

@@ -133,6 +133,13 @@ def open_twin(session: Session, fingerprint: str | None) -> JobRow | None:
     return session.scalars(select(JobRow).where(JobRow.fingerprint == fingerprint, is_open)).one_or_none()
 
 
+def under(session: Session, conditions: str, limit: int) -> list[Job]:
+    """The latest jobs that succeeded at their first attempt under these conditions, as their forecasts name them."""
+    same = JobRow.forecast["conditions"].as_string() == conditions
+    statement = select(JobRow).where(stands(Status.SUCCEEDED), JobRow.attempt == 1, same)
+    return views(session, session.scalars(statement.order_by(JobRow.finished_at.desc()).limit(limit)))
+
+
 def queue() -> Select[JobRow]:
     """The queued jobs, in the order they are started."""
     return select(JobRow).where(stands(Status.QUEUED)).order_by(JobRow.created_at, JobRow.id)
@@ -173,6 +180,7 @@ def _view(row: JobRow, place: int | None) -> Job:
         recipe=row.recipe,
         fingerprint=row.fingerprint,
         metrics=row.metrics,
+        forecast=row.forecast,
         error=row.error,
         queue_position=place,
         created_at=row.created_at,

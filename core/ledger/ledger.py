@@ -66,6 +66,7 @@ class Ledger:
         max_attempts: int = 3,
         idempotency_key: str | None = None,
         body_hash: str | None = None,
+        forecast: Document | None = None,
     ) -> Submission:
         """Accept a job, unless an equal one is open ("twin") or done ("cached") or the key was used ("replayed").
 
@@ -77,11 +78,12 @@ class Ledger:
             max_attempts: how many lost workers fail the job.
             idempotency_key: the client's key, remembered for 24 hours.
             body_hash: digest of the body that came with the key.
+            forecast: what a new job is expected to cost.
 
         Raises:
             IdempotencyConflict: the key came with another body before.
         """
-        order = submissions.Order(request, recipe, dataset, method, ipc, seed, fingerprint, max_attempts)
+        order = submissions.Order(request, recipe, dataset, method, ipc, seed, fingerprint, max_attempts, forecast)
         key = None
         if idempotency_key is not None:
             assert body_hash is not None, "an idempotency key needs the digest of its body"
@@ -112,6 +114,11 @@ class Ledger:
         """
         with self.database.read() as session:
             return jobs.page(session, status, dataset, method, q, limit, after)
+
+    def jobs_under(self, conditions: str, limit: int = 100) -> list[Job]:
+        """The latest jobs that succeeded at once and whose forecast names these conditions, latest first."""
+        with self.database.read() as session:
+            return jobs.under(session, conditions, limit)
 
     def counts(self) -> dict[str, int]:
         """Number of jobs by status; every status is named."""
@@ -156,9 +163,13 @@ class Ledger:
 
     # What workers do
 
-    def register_worker(self, worker_id: str, device: str, hostname: str) -> None:
-        """Announce a worker process, or say again that it is there; its heartbeats say so too."""
-        self._insert(lambda session: workers.register(session, worker_id, device, hostname))
+    def register_worker(self, worker_id: str, device: str, hostname: str, calibration: Document | None = None) -> None:
+        """Announce a worker process, or say again that it is there; its heartbeats say so too.
+
+        Args:
+            calibration: what it has measured of its hardware; None keeps what it said before.
+        """
+        self._insert(lambda session: workers.register(session, worker_id, device, hostname, calibration))
 
     def workers(self, seen_within: float | None = None) -> list[Worker]:
         """The workers seen in the last `seen_within` seconds; None: in the last day."""
@@ -194,6 +205,11 @@ class Ledger:
         """
         with self.database.write() as session:
             return claims.record(session, claim, phase, progress, metrics, events)
+
+    def foresee(self, claim: Claim, forecast: Document) -> bool:
+        """Keep what the job is expected to cost where it runs; False when the job is not held any more."""
+        with self.database.write() as session:
+            return claims.foresee(session, claim, forecast)
 
     def succeed(self, claim: Claim, files: Sequence[File], metrics: Document | None = None) -> bool:
         """Publish the result; False when the job is not held any more or was cancelled, and the result is dropped.

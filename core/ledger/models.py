@@ -64,6 +64,7 @@ class JobRow(Base):
     recipe: Mapped[dict[str, Any]]
     fingerprint: Mapped[str | None]
     metrics: Mapped[dict[str, Any] | None]
+    forecast: Mapped[dict[str, Any] | None]
     error: Mapped[dict[str, Any] | None]
     last_seq: Mapped[int]
     """Number of the newest event."""
@@ -163,6 +164,7 @@ class WorkerRow(Base):
     worker_id: Mapped[str] = mapped_column(primary_key=True)
     device: Mapped[str]
     hostname: Mapped[str]
+    calibration: Mapped[dict[str, Any] | None]
     registered_at: Mapped[datetime]
     last_seen: Mapped[datetime]
 

@@ -32,6 +32,7 @@ class Order:
     seed: int
     fingerprint: str | None
     max_attempts: int
+    forecast: Document | None = None
 
 
 @final
@@ -111,6 +112,7 @@ def _create(session: Session, order: Order, now: datetime) -> JobRow:
         request=order.request,
         recipe=order.recipe,
         fingerprint=order.fingerprint,
+        forecast=order.forecast,
         last_seq=0,
         reported=0,
         created_at=now,

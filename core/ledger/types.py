@@ -43,7 +43,8 @@ class Job:
 
     `attempt` counts how often a worker has started the job, `losses` how often one was lost while holding it.
     `queue_position` is 1 for the job that is started next and null for a job that is not queued.
-    `error` is `{code, type, message, phase, hint}`, and only a failed job has one.
+    `forecast` is what it was expected to cost, where that was known. `error` is
+    `{code, type, message, phase, hint}`, and only a failed job has one.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Job:
     recipe: Document
     fingerprint: str | None
     metrics: Document | None
+    forecast: Document | None
     error: Document | None
     queue_position: int | None
     created_at: datetime
@@ -139,11 +141,12 @@ class Swept:
 @final
 @dataclass(frozen=True)
 class Worker:
-    """A worker process that has announced itself."""
+    """A worker process that has announced itself; `calibration` is what it has measured of its hardware."""
 
     worker_id: str
     device: str
     hostname: str
+    calibration: Document | None
     registered_at: datetime
     last_seen: datetime
 

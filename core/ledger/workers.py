@@ -9,17 +9,18 @@ from sqlalchemy.orm import Session
 
 from core.ledger import clock
 from core.ledger.models import WorkerRow
-from core.ledger.types import Worker
+from core.ledger.types import Document, Worker
 
 
-def register(session: Session, worker_id: str, device: str, hostname: str) -> None:
-    """Announce a worker, or say again that it is there."""
+def register(session: Session, worker_id: str, device: str, hostname: str, calibration: Document | None) -> None:
+    """Announce a worker, or say again that it is there; None keeps the calibration it had."""
     now = clock.now(session)
     row = session.get(WorkerRow, worker_id, with_for_update=True)
     if row is None:
         row = WorkerRow(worker_id=worker_id, registered_at=now)
         session.add(row)
     row.device, row.hostname, row.last_seen = device, hostname, now
+    row.calibration = calibration or row.calibration
 
 
 def seen_within(session: Session, seconds: float | None) -> list[Worker]:
@@ -28,6 +29,6 @@ def seen_within(session: Session, seconds: float | None) -> list[Worker]:
     if seconds is not None:
         statement = statement.where(WorkerRow.last_seen > clock.now(session) - timedelta(seconds=seconds))
     return [
-        Worker(row.worker_id, row.device, row.hostname, row.registered_at, row.last_seen)
+        Worker(row.worker_id, row.device, row.hostname, row.calibration, row.registered_at, row.last_seen)
         for row in session.scalars(statement)
     ]

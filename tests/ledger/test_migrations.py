@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,18 @@ def test_a_failed_migration_leaves_the_database_as_it_was(bare: Ledger) -> None:
     assert set(inspect(bare.database.engine).get_table_names()) == {"workers"}
 
 
+def test_rows_from_before_the_forecasts_still_load(bare: Ledger) -> None:
+    """Upgraded, a job and a worker of the first schema are what they were, and nobody has forecast or measured them."""
+    bare.migrate()
+    job = queued(bare, forecast={"conditions": "here"})
+    bare.register_worker("worker", "cpu", "host", {"hardware": "here"})
+    schema.downgrade(bare.database, "0001_jobs")
+    assert "forecast" not in {column["name"] for column in inspect(bare.database.engine).get_columns("jobs")}
+    bare.migrate()
+    assert bare.job(job.id) == replace(job, forecast=None)
+    assert [(worker.worker_id, worker.calibration) for worker in bare.workers()] == [("worker", None)]
+
+
 def test_the_command_line_of_alembic_works_from_anywhere(tmp_path: Path) -> None:
     environment = {**os.environ, "STILLHOUSE_DATABASE_URL": f"sqlite:///{tmp_path / 'ledger.db'}"}
     environment["PYTHONPATH"] = str(schema.MIGRATIONS.parent)
@@ -111,4 +125,20 @@ def _definitions(ledger: Ledger) -> dict[str, str]:
     sqlite = ledger.database.url.get_backend_name() == "sqlite"
     with ledger.database.read() as session:
         rows = session.execute(text(SQLITE_SCHEMA if sqlite else POSTGRES_SCHEMA)).all()
-    return {row.name: "\n".join(sorted(line.strip(", \t") for line in (row.sql or "").splitlines())) for row in rows}
+    return {row.name: _spelt(row.sql or "") for row in rows}
+
+
+def _spelt(sql: str) -> str:
+    """A definition with one space for every gap; what a table's parentheses hold in any order, a line each."""
+    words = re.sub(r"\s+", " ", sql).strip()
+    if not words.startswith("CREATE TABLE"):
+        return words
+    head, _, body = words.removesuffix(")").partition("(")
+    parts, depth = [""], 0
+    for letter in body:
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return "\n".join([head, *sorted(part.strip() for part in parts)])
