@@ -41,8 +41,3 @@ OURS = tuple(name for name in ARMS if name != TRUTH)
 PEER, PEER_TUNED = "peer", "peer-tuned"
 PEERS = (PEER, PEER_TUNED)
 """The reference as it ships, and in the environment (allocator, waiting threads) that the worker gives its engine."""
-
-
-def multiplications(kernels: Kernels) -> tuple[float, ...]:
-    """How many each block's convolution does, over those of its definition."""
-    return (1.0,) * kernels.network.depth

@@ -16,75 +16,19 @@ import argparse
 import math
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.arms import ARMS, OURS, multiplications
+from benchmarks.arithmetic import FIRST, INNER, Layer, convolved, done, layers, work
+from benchmarks.arms import ARMS, OURS
 from benchmarks.instruments import seconds
 from benchmarks.machine import describe
 from benchmarks.processes import Found, Measurement, Runs, Spec, add_options, answer
 from benchmarks.rows import spread, table
 from benchmarks.setting import prepare
 from core.engine.keys import Key
-from core.engine.networks import ConvNet
-
-
-@dataclass(frozen=True)
-class Needs:
-    """How often a kernel needs each pass of a convolution."""
-
-    forward: int
-    activations: int
-    weights: int
-
-    def of(self, forward: float, activations: float, weights: float) -> float:
-        """The sum, each pass at its price."""
-        return self.forward * forward + self.activations * activations + self.weights * weights
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One 3x3 convolution, side by side with its place: sides are those of its output."""
-
-    channels: int
-    width: int
-    height: int
-    side: int
-    padding: int
-
-    @property
-    def flops(self) -> int:
-        """Of one forward pass of one image, a multiplication and an addition counting as two."""
-        return 2 * 9 * self.channels * self.width * self.height * self.side
-
-
-INNER = {"gradient": Needs(1, 1, 1), "adjoint": Needs(3, 3, 2)}
-FIRST = {"gradient": Needs(1, 0, 1), "adjoint": Needs(2, 2, 1)}
-
-
-def layers(network: ConvNet) -> list[Layer]:
-    """The convolutions of a network."""
-    channels, height, side = network.shape
-    found = []
-    for block in range(network.depth):
-        padding = 3 if block == 0 and network.shape == (1, 28, 28) else 1
-        height, side = height + 2 * padding - 2, side + 2 * padding - 2
-        found.append(Layer(channels, network.width, height, side, padding))
-        channels, height, side = network.width, height // 2, side // 2
-    return found
-
-
-def work(kernel: str, network: ConvNet, batch: int, shares: tuple[float, ...] | None = None) -> float:
-    """Operations of a kernel on a batch; `shares` of each convolution's direct ones, none for all."""
-    total = 0.0
-    for i, layer in enumerate(layers(network)):
-        needs = (INNER if i else FIRST)[kernel]
-        total += needs.of(*[layer.flops * batch] * 3) * (shares[i] if shares else 1.0)
-    classes, features = dict(network.layout)["linear.weight"]
-    return total + INNER[kernel].of(*[2 * classes * features * batch] * 3)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -131,13 +75,12 @@ def measure(spec: Spec) -> Found:
     found: Found = {"matrix": _matrix_peak(arm.peak, device)}
     for kernel, run in runs.items():
         floor = sum((INNER if i else FIRST)[kernel].of(*prices) for i, prices in enumerate(passes))
-        convolutions = work(kernel, network, batch) - _linear(kernel, network, batch)
         found[kernel] = {
             "seconds": _typical(run, device, spec["iterations"]),
             "work": work(kernel, network, batch),
-            "done": work(kernel, network, batch, multiplications(kernels)),
+            "done": done(kernel, kernels, here.theta, here.images, labels, u),
             "floor": floor,
-            "convolution": convolutions / floor,
+            "convolution": convolved(kernel, network, batch) / floor,
         }
     return found
 
@@ -160,11 +103,6 @@ def _row(kernel: str, label: str, runs: list[Found]) -> list[str]:
         spread([run["convolution"] / 1e9 for run in runs], 0),
         str(len(runs)),
     ]
-
-
-def _linear(kernel: str, network: ConvNet, batch: int) -> float:
-    classes, features = dict(network.layout)["linear.weight"]
-    return INNER[kernel].of(*[2 * classes * features * batch] * 3)
 
 
 def _convolve(layer: Layer, batch: int, dtype: torch.dtype, device: torch.device, calls: int) -> list[float]:

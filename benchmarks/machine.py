@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ def describe(*private: Path | None) -> str:
     Paths that are `private`, such as where the user keeps a checkout, are written as PATH.
     """
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    command = " ".join(["python", "-m", _module(), *sys.argv[1:]])
+    command = shlex.join(["python", "-m", _module(), *sys.argv[1:]])
     for path in private:
         command = command if path is None else command.replace(str(path), "PATH")
     return (

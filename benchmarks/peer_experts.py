@@ -32,7 +32,9 @@ from benchmarks.setting import Pictures, pictures
 from core.engine import experts
 from core.engine.keys import Key
 from core.engine.networks import ConvNet, build
+from core.engine.preprocess import Transform
 from core.engine.real import Labelled
+from core.engine.train import Moment
 from core.recipe import Augment, Experts, Network
 
 _WARM = 2  # batches
@@ -45,7 +47,9 @@ def main(arguments: list[str] | None = None) -> None:
     if answer(options, measure):
         return
     runs = Runs.open("benchmarks.peer_experts", options)
-    spec = {name: getattr(options, name) for name in ("device", "steps", "batch", "width", "seed", "with_test")}
+    spec = {
+        name: getattr(options, name) for name in ("device", "steps", "batch", "width", "seed", "with_test", "together")
+    }
     spec |= {"peer": str(options.peer), "data": str(options.data) if options.data else None}
     arms = {name: Measurement({**spec, "arm": name}, tuned=name != PEER) for name in options.arms}
     _print(options, runs.interleave(arms, options.repeats))
@@ -56,30 +60,26 @@ def measure(spec: Spec) -> Found:
     data = Path(spec["data"]) if spec["data"] else None
     key, device = Key(spec["seed"]), torch.device(spec["device"])
     seen = pictures(data, spec["steps"] * spec["batch"], key)
-    c, h, w = seen.images.shape[1:]
+    c, h, w = seen.pixels.shape[1:]
     network = build(Network(width=spec["width"]), (c, h, w), seen.classes)
-    gauge = Gauge(device)
-    if spec["arm"] in PEERS:
-        found, theta = _theirs(spec, seen, network, device)
-    else:
-        found, theta = _ours(spec, seen, network, device)
-    memory = {"rise": gauge.rise(), "whole": gauge.whole()}
+    found, theta = (_theirs if spec["arm"] in PEERS else _ours)(spec, seen, network, device)
     few = slice(_JUDGED)
     with torch.no_grad():
-        loss = float(F.cross_entropy(network.apply(theta.cpu(), seen.images[few]), seen.labels[few]))
-    return {**found, **memory, "loss": loss}
+        logits = network.apply(theta.cpu(), seen.transform.forward(seen.pixels[few]))
+        loss = float(F.cross_entropy(logits, seen.labels[few]))
+    return {**found, "loss": loss}
 
 
 def _theirs(spec: Spec, seen: Pictures, network: ConvNet, device: torch.device) -> tuple[Found, Tensor]:
     torch.manual_seed(spec["round"])
-    peer = Peer(Path(spec["peer"]))
+    peer, shown = Peer(Path(spec["peer"])), seen.images
     epoch, arguments = peer.module("utils").epoch, peer.arguments(device)
     student = peer.network(network, _start(spec, network)).to(device)
     descent = torch.optim.SGD(student.parameters(), lr=0.01, momentum=0, weight_decay=0)
     criterion = nn.CrossEntropyLoss().to(device)
 
     def run(mode: str, n: int, batch: int) -> float:
-        images = loader(peer, seen.images[:n], seen.labels[:n], batch, shuffle=mode == "train")
+        images = loader(peer, shown[:n], seen.labels[:n], batch, shuffle=mode == "train")
         train = mode == "train"
         return seconds(
             lambda: epoch(
@@ -88,29 +88,35 @@ def _theirs(spec: Spec, seen: Pictures, network: ConvNet, device: torch.device) 
             device,
         )
 
-    first = run("train", _WARM * spec["batch"], spec["batch"])
+    first, gauge = run("train", _WARM * spec["batch"], spec["batch"]), Gauge(device)
     start = peer.network(network, _start(spec, network)).to(device).state_dict()
     student.load_state_dict(start)
-    trained = run("train", len(seen.images), spec["batch"])
+    trained = run("train", len(shown), spec["batch"])
+    memory = {"rise": gauge.rise(), "whole": gauge.whole()}
     theta = torch.cat([p.detach().reshape(-1) for p in student.parameters()])
-    tested = run("test", len(seen.images) // 5, 128) if spec["with_test"] else None  # 128: the script's test batches
-    rates = {"rate": len(seen.images) / trained, "first": first, "stubbed": peer.stubbed}
-    return rates | ({"with_test": len(seen.images) / (trained + tested)} if tested else {}), theta
+    tested = run("test", len(shown) // 5, 128) if spec["with_test"] else None  # 128: the script's test batches
+    rates = {"rate": len(shown) / trained, "first": first, "stubbed": peer.stubbed, **memory}
+    return rates | ({"with_test": len(shown) / (trained + tested)} if tested else {}), theta
 
 
 def _ours(spec: Spec, seen: Pictures, network: ConvNet, device: torch.device) -> tuple[Found, Tensor]:
     kernels = ARMS[spec["arm"]].build(network, spec["batch"], device)
     recipe = Experts(batch_size=spec["batch"])
-    real = Labelled(seen.images.to(device), seen.labels.to(device))
-    last: deque[experts.Moment] = deque(maxlen=1)
+    transform = Transform(seen.transform.kind, {name: a.to(device) for name, a in seen.transform.arrays.items()})
+    real = Labelled(seen.pixels.to(device), seen.labels.to(device), transform)
+    keys = [Key(spec["seed"] + expert) for expert in range(spec["together"])]
+    last: deque[Moment] = deque(maxlen=1)
 
     def run(n: int) -> float:
-        part = Labelled(real.images[:n], real.labels[:n])
-        epoch = experts.train(kernels, part, seen.classes, recipe, Augment(), 1, Key(spec["seed"]))
+        epoch = experts.train(
+            kernels, Labelled(real.stored[:n], real.labels[:n], transform), seen.classes, recipe, Augment(), 1, keys
+        )
         return seconds(lambda: last.extend(epoch), device)
 
-    first = run(_WARM * spec["batch"])
-    return {"first": first, "rate": len(seen.images) / run(len(seen.images)), "stubbed": []}, last[0].theta
+    first, gauge = run(_WARM * spec["batch"]), Gauge(device)
+    rate = len(keys) * len(real) / run(len(real))
+    memory = {"rise": gauge.rise(), "whole": gauge.whole()}
+    return {"first": first, "rate": rate, "stubbed": [], **memory}, last[0].theta[0]
 
 
 def _start(spec: Spec, network: ConvNet) -> Tensor:
@@ -125,11 +131,11 @@ def _print(options: argparse.Namespace, found: dict[str, list[Found]]) -> None:
         label = f"{name} and its test epoch"
         rates[label], rows_of[label] = [run["with_test"] for run in found[name]], found[name]
     theirs = [name for name in PEERS if name in found]
-    data = "images of the given bundle" if options.data else "standard normal images, 3x32x32"
+    data = "images of the given bundle" if options.data else "made-up images, 3x32x32"
     print(describe(options.peer, options.data, options.runs))
     print(
         f"\nConvNet W{options.width}, one epoch of {options.steps} batches of {options.batch}, {data}, DSA, "
-        f"{options.device}; median of {options.repeats} processes (min-max)."
+        f"{options.device}, {options.together} of our experts at once; median of {options.repeats} processes (min-max)."
         + missing(sorted({stub for name in theirs for run in found[name] for stub in run["stubbed"]}))
         + "\n"
     )
@@ -160,7 +166,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=20, help="batches that are timed (%(default)s)")
     parser.add_argument("--batch", type=int, default=256, help="images a step (%(default)s)")
     parser.add_argument("--width", type=int, default=128, help="of the ConvNet (%(default)s)")
-    parser.add_argument("--data", type=Path, metavar="NPZ", help="bundle with x_train and y_train (normal images)")
+    parser.add_argument("--data", type=Path, metavar="NPZ", help="bundle with x_train and y_train (made-up images)")
+    parser.add_argument("--together", type=int, default=1, help="experts we train at once (%(default)s)")
     parser.add_argument("--with-test", action="store_true", help="a row with the reference's test epoch, too")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)

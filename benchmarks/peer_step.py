@@ -143,7 +143,7 @@ def _print(options: argparse.Namespace, found: dict[str, list[Found]], truth: Fo
     gradients = {name: torch.load(folder / runs[0]["gradient"], weights_only=True) for name, runs in found.items()}
     exact = torch.load(folder / truth["gradient"], weights_only=True) if truth else None
     theirs = [name for name in PEERS if name in found]
-    data = "images of the given bundle" if options.data else "standard normal images"
+    data = "images of the given bundle" if options.data else "made-up images"
     differences = [run["difference"] for name in theirs for run in found[name]]
     print(describe(options.peer, options.data, options.runs))
     print(
@@ -199,7 +199,7 @@ def _needed(options: argparse.Namespace) -> float:
 
 def _name(options: argparse.Namespace) -> str:
     said = (options.width, options.depth, options.steps, options.batch, options.images, options.seed)
-    more = (options.step_size, options.expert_steps, options.data.stem if options.data else "normal")
+    more = (options.step_size, options.expert_steps, options.data.stem if options.data else "made-up")
     return "-".join(map(str, said + more))
 
 
@@ -213,7 +213,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--images", type=int, help="synthetic images in all (as many as a batch)")
     parser.add_argument("--width", type=int, default=128, help="of the ConvNet (%(default)s)")
     parser.add_argument("--depth", type=int, help="of the ConvNet (3 for 32x32)")
-    parser.add_argument("--data", type=Path, metavar="NPZ", help="bundle with x_train and y_train (normal images)")
+    parser.add_argument("--data", type=Path, metavar="NPZ", help="bundle with x_train and y_train (made-up images)")
     parser.add_argument("--dsa", action="store_true", help="augment, each arm with its own draws")
     parser.add_argument("--step-size", type=float, default=0.01, help="of the student (%(default)s)")
     parser.add_argument("--expert-steps", type=int, default=20, help="SGD steps to the target (%(default)s)")

@@ -2,7 +2,7 @@
 
     python -m benchmarks.scaling [--arms eager ...] [--vary steps batch ipc classes experts] [--width 64]
 
-One outer iteration of trajectory matching (3x32x32, normal images, no augmentation), each size varied by itself around
+One outer iteration of trajectory matching (3x32x32, made-up images, no augmentation), each size varied by itself around
 a small base point; `experts` are students of batch 256 whose SGD step is taken at once (stacked), per step. Each
 measurement is a process of its own, points in turn. The last column of the first table is how much memory one more
 step takes, in vectors of parameters, between the smallest and the largest N.
@@ -65,7 +65,8 @@ def main(arguments: list[str] | None = None) -> None:
     print(describe(options.runs))
     said = ", ".join(f"{_TITLES[name]} {base[name]}" for name in _SIZES[:-1])
     print(
-        f"\nConvNet-3 W{options.width}, {options.device}; {said} unless varied; median of {options.repeats} (min-max)."
+        f"\nConvNet-3 W{options.width}, {options.device}; {said} unless varied; "
+        f"median of {options.repeats} processes (min-max)."
     )
     for name in options.vary:
         points = {
@@ -133,7 +134,8 @@ def _table(name: str, found: dict[tuple[str, int], list[Found]]) -> str:
         "arm",
         _TITLES[name],
         f"seconds {unit}",
-        "seconds a unit",
+        "over the second column",
+        "first, s",
         "peak MiB above start",
         "peak MiB of the process",
     ]

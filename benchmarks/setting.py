@@ -16,20 +16,27 @@ from core.engine.augment import dsa
 from core.engine.kernels import Eager, Kernels
 from core.engine.keys import Key
 from core.engine.networks import ConvNet, build
-from core.engine.preprocess import fit
+from core.engine.preprocess import Transform, fit
 from core.engine.unroll import Cotangents, Segment, View, adjoint
 from core.recipe import Augment, MeanStd, Network
 
 _EXPERT_BATCH = 128
+_PATTERNS = Key(0)  # of made-up classes: the same in every draw of images
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images float32 [n, C, H, W], normalised; labels int64 [n]; `classes` of them."""
+    """pixels uint8 [n, C, H, W]; labels int64 [n]; `classes` of them; how pixels become what networks see."""
 
-    images: Tensor
+    pixels: Tensor
     labels: Tensor
     classes: int
+    transform: Transform
+
+    @property
+    def images(self) -> Tensor:
+        """float32 [n, C, H, W]."""
+        return self.transform.forward(self.pixels)
 
 
 @dataclass(frozen=True)
@@ -54,13 +61,17 @@ class Setting:
 
 
 def pictures(data: Path | None, n: int, key: Key, classes: int = 10, test: bool = False) -> Pictures:
-    """`n` images, class after class in turn: of a bundle (x_train, y_train, ...), else standard normal 3x32x32.
+    """`n` images, class after class in turn: of a bundle (x_train, y_train, ...), else made up, 3x32x32.
 
-    Real images are normalised by the mean and deviation of each channel of the training split.
+    Made-up images are normal noise on a pattern of their class. Both are normalised by the mean and deviation of each
+    channel, of the whole training split where there is one.
     """
     if data is None:
         labels = torch.arange(n) % classes
-        return Pictures(key.fold("images", int(test)).normal(n, 3, 32, 32), labels, classes)
+        blocks = _PATTERNS.normal(classes, 3, 4, 4).repeat_interleave(8, 2).repeat_interleave(8, 3)
+        noise = key.fold("noise", int(test)).normal(n, 3, 32, 32)
+        pixels = (128 + 50 * noise + 25 * blocks[labels]).round().clamp(0, 255).to(torch.uint8)
+        return Pictures(pixels, labels, classes, fit(MeanStd(), pixels))
     with np.load(data, allow_pickle=False) as bundle:
         x_train, split = bundle["x_train"], "test" if test else "train"
         x, labels = bundle["x_test"] if test else x_train, torch.from_numpy(bundle[f"y_{split}"]).long()
@@ -69,8 +80,7 @@ def pictures(data: Path | None, n: int, key: Key, classes: int = 10, test: bool 
     members = [order[labels[order] == c] for c in range(classes)]
     turns = -(-n // classes)
     chosen = torch.stack([torch.cat([m] * -(-turns // len(m)))[:turns] for m in members], 1).flatten()[:n]
-    pixels = _planes(x[chosen.numpy()])
-    return Pictures(fit(MeanStd(), _planes(x_train)).forward(pixels), labels[chosen], classes)
+    return Pictures(_planes(x[chosen.numpy()]), labels[chosen], classes, fit(MeanStd(), _planes(x_train)))
 
 
 def prepare(
@@ -85,21 +95,21 @@ def prepare(
     expert_steps: int = 20,
     key: Key,
 ) -> Setting:
-    """A setting in which the student's images are real (or normal), and the target is `expert_steps` of SGD away.
+    """A setting in which the student's images are real (or made up), and the target is `expert_steps` of SGD away.
 
     The expert starts where the student does and moves at the reference's rate, 0.01, on other images of the same kind.
-    Each student batch is the next part of a permutation that is drawn anew when it runs out.
+    A student's batch is the next part of a permutation that is drawn anew when it runs out.
     """
     kind = pictures(data, images, key.fold("synthetic"), classes)
-    c, h, w = kind.images.shape[1:]
+    c, h, w = kind.pixels.shape[1:]
     network = build(Network(width=width, depth=depth), (c, h, w), kind.classes)
     theta = network.init(key.fold("network"))
     target, kernels = theta, Eager(network)
     if expert_steps:
         seen = pictures(data, expert_steps * _EXPERT_BATCH, key.fold("expert"), classes)
-        targets = F.one_hot(seen.labels, kind.classes).float()
+        shown, targets = seen.images, F.one_hot(seen.labels, kind.classes).float()
         for part in torch.arange(len(targets)).split(_EXPERT_BATCH):
-            target = target - 0.01 * kernels.gradient(target, seen.images[part], targets[part])
+            target = target - 0.01 * kernels.gradient(target, shown[part], targets[part])
     else:
         target = network.init(key.fold("target"))
     batches: list[Tensor] = []
