@@ -16,7 +16,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from core.engine.kernels import Kernels
 from core.engine.networks import ConvNet
 
-
 Number = TypeVar("Number", int, float)
 
 
@@ -35,7 +34,7 @@ class Needs:
 
 @dataclass(frozen=True)
 class Layer:
-    """One 3x3 convolution, side by side with its place: sides are those of its output."""
+    """One 3x3 convolution of `channels` into `width`; `height` and `side` are those of its output."""
 
     channels: int
     width: int
@@ -82,7 +81,7 @@ def done(kernel: str, kernels: Kernels, theta: Tensor, images: Tensor, labels: T
     """Operations that `kernels` really do, what a compiler leaves out because nobody reads it not counted."""
     if kernel == "gradient":
         return _count(lambda *given: [kernels.gradient(*given)], theta, images, labels)
-    return _count(kernels.adjoint, theta, images, labels, u)
+    return _count(lambda *given: kernels.adjoint(*given), theta, images, labels, u)
 
 
 def _count(run: Callable[..., Sequence[Tensor]], *given: Tensor) -> int:
