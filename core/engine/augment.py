@@ -8,7 +8,7 @@ a step from its key instead of storing it. Images are [B, C, H, W] in the prepro
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -28,10 +28,38 @@ def dsa(images: Tensor, augment: Augment, key: Key, *, shared: bool = False) -> 
     """One view of a batch. `shared` gives every image the same parameters (siamese augmentation, as DM needs it)."""
     if not augment.transforms:
         return images
+    name, draw = _draw(augment, key, 1 if shared else len(images))
+    return _TRANSFORMS[name](images, draw.to(images.device, images.dtype).expand(4, len(images)))
+
+
+def dsa_each(images: Tensor, augment: Augment, keys: Sequence[Key]) -> Tensor:
+    """One view of each of S batches [S, B, C, H, W], the same as `dsa` of the batch and its key alone.
+
+    Batches whose keys draw the same transform go through it together.
+    """
+    if not augment.transforms:
+        return images
+    drawn = [_draw(augment, key, images.shape[1]) for key in keys]
+    draws = torch.stack([draw for _, draw in drawn], 1).to(images.device, images.dtype)
+    names = [name for name, _ in drawn]
+    views: Tensor | None = None
+    for name in dict.fromkeys(names):
+        members = [s for s, other in enumerate(names) if other == name]
+        # a slice is no copy, and one batch or all of them are the common cases
+        at = slice(members[0], members[-1] + 1) if members[-1] - members[0] < len(members) else members
+        view = _TRANSFORMS[name](images[at].flatten(0, 1), draws[:, at].flatten(1)).view(-1, *images.shape[1:])
+        if len(members) == len(names):
+            return view
+        views = torch.empty_like(images) if views is None else views
+        views[at] = view
+    assert views is not None, "there is at least one batch"
+    return views
+
+
+def _draw(augment: Augment, key: Key, n: int) -> tuple[str, Tensor]:
+    """The transform a key draws, and its parameters for n images, [4, n] on the CPU."""
     name = augment.transforms[key.fold("transform").integer(0, len(augment.transforms))]
-    n = 1 if shared else len(images)
-    draw = key.fold(name).uniform(4, n).to(images.device, images.dtype)
-    return _TRANSFORMS[name](images, draw.expand(4, len(images)))
+    return name, key.fold(name).uniform(4, n)
 
 
 def _color(x: Tensor, u: Tensor) -> Tensor:

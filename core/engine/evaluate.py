@@ -1,49 +1,37 @@
-"""Fresh networks trained under a stated protocol, and how well they do on data they never saw."""
+"""Fresh networks trained under a stated protocol, and how well they do on data they never saw.
+
+What takes long is a generator: it yields the share of its work that is done, and returns its result.
+"""
 
 from __future__ import annotations
 
 import math
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from core.engine.augment import dsa
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.networks import ConvNet, Moments
 from core.engine.real import Labelled, Real
+from core.engine.train import Protocol, Take, own, sgd, shared, stack_for
 from core.recipe import Augment, Evaluation, FullTraining
 
-_RUNNING = 0.1  # share of the new batch in batch norm's running moments
+RUNGS = (0.25, 0.5)
+"""Shares of its epochs after which a look that selects may be given up."""
+
 _TEST_BATCH = 1024
+_EARLIEST = 20  # epochs before which an accuracy says nothing about the last one
+_LAG = 0.1  # accuracy behind the best look
+_ERRORS = 4  # standard errors of the difference of two accuracies, on top of it
+_RUNG_IMAGES = 1000  # of the validation split, so that a rung costs little of a look
 
-
-@dataclass(frozen=True)
-class Protocol:
-    """How a network is trained: SGD, `epochs` passes in batches of `batch_size`."""
-
-    epochs: int
-    batch_size: int
-    lr: float
-    momentum: float
-    weight_decay: float
-    schedule: Literal["step", "cosine", "constant"]
-    augment: Augment
-
-    def rate(self, epoch: int) -> float:
-        """Learning rate in an epoch."""
-        match self.schedule:
-            case "step":
-                return self.lr * (0.1 if epoch >= self.epochs // 2 + 1 else 1.0)
-            case "cosine":
-                return self.lr * 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
-            case "constant":
-                return self.lr
+Images = Tensor | Labelled
+"""One set for all networks, [n, C, H, W] or real data; or for each of S its own, [S, n, C, H, W]."""
 
 
 def on_synthetic(evaluation: Evaluation, augment: Augment, lr: float) -> Protocol:
@@ -66,10 +54,11 @@ def on_full(full: FullTraining, augment: Augment) -> Protocol:
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network: theta [P] and, for batch norm, its running moments."""
+    """A trained network: theta [P], for batch norm its running moments, and its share of the seconds it took."""
 
     theta: Tensor
     moments: Moments | None
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -108,31 +97,43 @@ class Result:
         return statistics.fmean(score.validation for score in self.scores)
 
 
-def train(kernels: Kernels, images: Tensor, labels: Tensor, protocol: Protocol, key: Key) -> Trained:
-    """Train a fresh network on images [n, C, H, W] with label probabilities [n, K]."""
-    network = kernels.network
-    theta = network.init(key.fold("init")).to(images.device)
-    velocity = torch.zeros_like(theta)
-    running: Moments | None = None
-    for epoch in range(protocol.epochs):
-        rate = protocol.rate(epoch)
-        order = key.fold("order", epoch).permutation(len(images)).to(images.device)
-        for step, batch in enumerate(order.split(protocol.batch_size)):
-            view = dsa(images[batch], protocol.augment, key.fold("augment", epoch, step))
-            if network.norm == "batch":
-                g, seen = kernels.observe(theta, view, labels[batch])
-                running = _blend(running, seen)
-            else:
-                g = kernels.gradient(theta, view, labels[batch])
-            velocity = protocol.momentum * velocity + g + protocol.weight_decay * theta
-            theta = theta - rate * velocity
-    return Trained(theta, running)
+@dataclass(frozen=True)
+class Look:
+    """Validation accuracy of a network, and what it was at each rung (on some of the images).
+
+    A look that was `given_up` ended at the last rung it lists.
+    """
+
+    accuracy: float
+    rungs: tuple[float, ...] = ()
+    given_up: bool = False
+
+
+def train(
+    kernels: Kernels,
+    images: Images,
+    labels: Tensor,
+    protocol: Protocol,
+    keys: Sequence[Key],
+    rates: Sequence[float] | None = None,
+) -> Generator[float, None, list[Trained]]:
+    """Train a fresh network a key, as many together as `stack_for` says; `labels` [n, K] are probabilities."""
+    stack = stack_for(kernels.network, min(len(labels), protocol.batch_size), labels.device)
+    trained: list[Trained] = []
+    for first in range(0, len(keys), stack):
+        part = slice(first, first + stack)
+        started, size = time.perf_counter(), len(keys[part])
+        for moment in sgd(kernels, _taking(images, part), labels, protocol, keys[part], rates[part] if rates else None):
+            yield (first + size * moment.epochs / protocol.epochs) / len(keys)
+        seconds = (time.perf_counter() - started) / size
+        trained += [Trained(moment.theta[s], moment.moments(s), seconds) for s in range(size)]
+    return trained
 
 
 def accuracy(network: ConvNet, trained: Trained, data: Labelled) -> tuple[float, tuple[float, ...]]:
     """Overall accuracy, and accuracy per class."""
     with torch.no_grad():
-        guesses = [network.apply(trained.theta, x, trained.moments).argmax(1) for x in data.images.split(_TEST_BATCH)]
+        guesses = [network.apply(trained.theta, x, trained.moments).argmax(1) for x in data.batches(_TEST_BATCH)]
     right = (torch.cat(guesses) == data.labels).float()
     hits = torch.zeros(network.classes, device=right.device).index_add_(0, data.labels, right)
     counts = torch.bincount(data.labels, minlength=network.classes).clamp_min(1)
@@ -140,35 +141,64 @@ def accuracy(network: ConvNet, trained: Trained, data: Labelled) -> tuple[float,
 
 
 def evaluate(
-    name: str,
+    name: str, kernels: Kernels, images: Images, labels: Tensor, real: Real, protocol: Protocol, keys: Sequence[Key]
+) -> Generator[float, None, Result]:
+    """Train a fresh network a key and test each."""
+    scores: list[Score] = []
+    for trained in (yield from train(kernels, images, labels, protocol, keys)):
+        test, per_class = accuracy(kernels.network, trained, real.test)
+        validation, _ = accuracy(kernels.network, trained, real.validation)
+        scores.append(Score(test, validation, per_class, trained.seconds))
+        yield 1.0
+    return Result(name, len(labels), kernels.network.name, protocol.lr, tuple(scores))
+
+
+def tune(
     kernels: Kernels,
     images: Tensor,
     labels: Tensor,
     real: Real,
     protocol: Protocol,
-    seeds: int,
+    rates: Sequence[float],
     key: Key,
-) -> Iterator[Result]:
-    """Train `seeds` fresh networks and test each; yields the result so far after each of them."""
-    scores: list[Score] = []
-    for seed in range(seeds):
-        started = time.perf_counter()
-        trained = train(kernels, images, labels, protocol, key.fold("seed", seed))
-        seconds = time.perf_counter() - started
-        test, per_class = accuracy(kernels.network, trained, real.test)
-        validation, _ = accuracy(kernels.network, trained, real.validation)
-        scores.append(Score(test, validation, per_class, seconds))
-        yield Result(name, len(images), kernels.network.name, protocol.lr, tuple(scores))
+) -> Generator[float, None, list[float]]:
+    """Validation accuracy of the same fresh network trained at each of the learning rates."""
+    found = yield from train(kernels, images, labels, protocol, [key] * len(rates), rates)
+    return [accuracy(kernels.network, trained, real.validation)[0] for trained in found]
 
 
-def look(kernels: Kernels, images: Tensor, labels: Tensor, real: Real, protocol: Protocol, key: Key) -> float:
-    """Validation accuracy of one fresh network: what selection and tuning may see."""
-    return accuracy(kernels.network, train(kernels, images, labels, protocol, key), real.validation)[0]
+def look(
+    kernels: Kernels,
+    images: Tensor,
+    labels: Tensor,
+    real: Real,
+    protocol: Protocol,
+    key: Key,
+    rungs: Sequence[float] = (),
+    best: Look | None = None,
+) -> Generator[float, None, Look]:
+    """How one fresh network does on the validation split, at the end and after the shares `rungs` of its epochs.
+
+    Given the best look so far, this one is given up at a rung where it lies hopelessly behind what that one was there:
+    by more than ten points and four standard errors of such a difference. The margin is wide because a wrong choice
+    costs more than a look: what could still win by any ordinary luck is trained to its end. The accuracy of a look that
+    was given up is its last rung's. Rungs before epoch 20 are left out: they foretell nothing.
+    """
+    network, sample = kernels.network, real.validation.sample(_RUNG_IMAGES)
+    margin = _LAG + _ERRORS * math.sqrt(2 * 0.25 / len(sample))
+    places = {epoch for share in rungs if (epoch := int(share * protocol.epochs)) >= _EARLIEST}
+    found: list[float] = []
+    for moment in sgd(kernels, shared(images), labels, protocol, [key]):
+        now = Trained(moment.theta[0], moment.moments(0), 0.0)
+        if moment.step == 0 and moment.epoch in places:
+            found.append(accuracy(network, now, sample)[0])
+            if best and len(best.rungs) >= len(found) and found[-1] < best.rungs[len(found) - 1] - margin:
+                return Look(found[-1], tuple(found), given_up=True)
+        yield moment.epochs / protocol.epochs
+    return Look(accuracy(network, now, real.validation)[0], tuple(found))
 
 
-def _blend(running: Moments | None, new: Moments) -> Moments:
-    if running is None:
-        return new
-    old_and_new = [zip(old, fresh, strict=True) for old, fresh in zip(running, new, strict=True)]
-    means, variances = (tuple(torch.lerp(old, fresh, _RUNNING) for old, fresh in pairs) for pairs in old_and_new)
-    return Moments(means, variances)
+def _taking(images: Images, part: slice) -> Take:
+    if isinstance(images, Labelled):
+        return images.take
+    return own(images[part]) if images.ndim == 5 else shared(images)

@@ -15,9 +15,9 @@ def images(init: Init, real: Real, ipc: int, key: Key) -> Tensor:
     """[K * ipc, C, H, W] in the preprocessed space, on the device of the real data."""
     match init:
         case RealInit():
-            return real.train.images[chosen(real, ipc, key)].clone()
+            return real.train.take(chosen(real, ipc, key))
         case Noise(std=std):
-            return (key.normal(real.classes * ipc, *real.shape) * std).to(real.train.images.device)
+            return (key.normal(real.classes * ipc, *real.shape) * std).to(real.device)
 
 
 def chosen(real: Real, ipc: int, key: Key) -> Tensor:
@@ -31,4 +31,4 @@ def chosen(real: Real, ipc: int, key: Key) -> Tensor:
 
 def classes(real: Real, ipc: int) -> Tensor:
     """Class index of each synthetic image, int64 [K * ipc]."""
-    return torch.arange(real.classes, device=real.train.labels.device).repeat_interleave(ipc)
+    return torch.arange(real.classes, device=real.device).repeat_interleave(ipc)

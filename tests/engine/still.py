@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from core.engine import distill, experts
+from core.engine import distill, experts, trajectories
 from core.engine.distill import Objective, State
 from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.objectives import distribution, trajectory
 from core.engine.real import Real
+from core.engine.trajectories import Trajectories
 from core.recipe import Distribution, Nothing, Recipe, Trajectory
 
 
@@ -21,22 +22,18 @@ def objective(recipe: Recipe, real: Real, folder: Path) -> Objective | None:
     match recipe.objective:
         case Trajectory() as wanted:
             assert recipe.experts is not None
-            needed, paths = experts.window(wanted), []
+            needed, stored = experts.window(wanted), []
+            keys = [Key(0).fold("expert", index) for index in range(recipe.experts.count)]
+            moments = experts.train(
+                Eager(network), real.train, real.classes, recipe.experts, recipe.augment, needed.last, keys
+            )
+            snapshots = [moment.theta for moment in moments if moment.step == 0][needed.first :]
             for index in range(recipe.experts.count):
-                paths.append(folder / f"{index}.safetensors")
-                moments = experts.train(
-                    Eager(network),
-                    real.train,
-                    real.classes,
-                    recipe.experts,
-                    recipe.augment,
-                    needed.last,
-                    Key(0).fold("expert", index),
-                )
-                snapshots = [moment.theta for moment in moments if moment.step == 0]
-                experts.save(paths[-1], snapshots[needed.first :], needed.first)
-            stored = experts.Trajectories(paths, real.train.images.device)
-            return partial(trajectory.distance, wanted, Eager(network), recipe.augment, stored)
+                path = folder / f"{index}.safetensors"
+                path.write_bytes(trajectories.pack([theta[index] for theta in snapshots], needed.first))
+                stored.append(trajectories.read(path, needed, real.device))
+            assert all(stored)
+            return partial(trajectory.distance, wanted, Eager(network), recipe.augment, Trajectories(stored))
         case Distribution() as wanted:
             return partial(distribution.distance, wanted, network, recipe.augment, real)
         case Nothing():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.engine.augment import dsa
+from core.engine.augment import dsa, dsa_each
 from core.engine.keys import Key
 from core.recipe import Augment
 
@@ -37,6 +37,16 @@ def test_shared_views_treat_every_image_alike(name: str) -> None:
 def test_gradients_in_float64(name: str) -> None:
     images = Key(2).normal(2, 3, 6, 6).double().requires_grad_()
     assert torch.autograd.gradcheck(lambda x: dsa(x, only(name), Key(3)), (images,), atol=1e-6)
+
+
+@pytest.mark.parametrize("transforms", [ALL, ("scale", "rotate"), ("crop",), ()], ids=str)
+def test_a_stack_of_batches_sees_what_each_would_alone(transforms: tuple[str, ...]) -> None:
+    augment, keys = Augment(transforms=transforms), [Key(seed) for seed in (3, 1, 4, 1, 5, 9, 2)]  # type: ignore[arg-type]
+    for n in (1, 2, 7):
+        images = Key(6).normal(n, 5, 3, 32, 32)
+        together = dsa_each(images, augment, keys[:n])
+        for batch, key, view in zip(images, keys, together, strict=False):
+            assert torch.equal(view, dsa(batch, augment, key))
 
 
 def test_every_transform_is_drawn() -> None:

@@ -47,8 +47,8 @@ def test_a_constant_channel_does_not_divide_by_zero() -> None:
 def test_test_data_goes_through_the_training_split_s_transform(toy: Dataset) -> None:
     real = prepare(toy, MeanStd(), torch.device("cpu"))
     again = real.transform.forward(torch.from_numpy(toy.test.images))
-    assert torch.equal(real.test.images, again)
-    assert abs(float(real.test.images.mean())) > 1e-6, "the test split is not standardised by itself"
+    assert torch.equal(torch.cat(list(real.test.batches(50))), again)
+    assert abs(float(again.mean())) > 1e-6, "the test split is not standardised by itself"
 
 
 def test_members_list_each_class(toy: Dataset) -> None:
@@ -56,3 +56,21 @@ def test_members_list_each_class(toy: Dataset) -> None:
     for c, members in enumerate(real.members):
         assert real.train.labels[members].unique().tolist() == [c]
     assert sum(map(len, real.members)) == len(real.train.labels)
+
+
+@pytest.mark.parametrize("preprocess", [MeanStd(), Zca(), Unprocessed()], ids=str)
+def test_images_are_the_same_however_they_are_read(preprocess: Preprocess, toy: Dataset) -> None:
+    real = prepare(toy, preprocess, torch.device("cpu"))
+    whole = real.transform.forward(torch.from_numpy(toy.train.images))
+    assert torch.equal(real.train.take(torch.arange(len(whole))), whole)
+    assert torch.equal(torch.cat(list(real.train.batches(17))), whole)
+    index = torch.tensor([[3, 1], [0, 3], [2, 2]])
+    assert torch.equal(real.train.take(index), whole[index])
+
+
+def test_a_sample_spans_the_split(toy: Dataset) -> None:
+    real = prepare(toy, MeanStd(), torch.device("cpu"))
+    few = real.train.sample(7)
+    assert 4 <= len(few) <= 7
+    assert torch.equal(few.take(torch.tensor([1])), real.train.take(torch.tensor([-(-len(real.train) // 7)])))
+    assert len(real.train.sample(10_000)) == len(real.train)

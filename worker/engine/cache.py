@@ -1,23 +1,39 @@
-"""A folder of files named by what determines their content, trimmed to a size, least recently used first."""
+"""A folder of files named by what determines their content, held to a size, least recently used first."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import IO, Any, NamedTuple, final
 
 from core.request import canonical_json
+
+_PART = ".part"  # ends the name of a file that is being written
+
+
+class Freed(NamedTuple):
+    """What was deleted to stay within the limit."""
+
+    files: int
+    size: int  # bytes
 
 
 @final
 @dataclass(frozen=True)
 class Cache:
-    """Expert trajectories and reference results, shared by every job on the same data and network."""
+    """Expert trajectories and reference results, shared by every job on the same data and network.
+
+    Several engines may use the folder at once. A file that one of them has mapped can be read to its end even if
+    another one deletes it.
+    """
 
     folder: Path
     limit: int
-    """Bytes the folder is trimmed to."""
+    """Bytes the folder is held to, what is being written included."""
 
     def path(self, identity: dict[str, Any], suffix: str) -> Path:
         """Where the content determined by `identity` lies, or is to be written. Marks it as used."""
@@ -28,18 +44,61 @@ class Cache:
             path.touch()
         return path
 
-    def trim(self, keep: frozenset[Path] = frozenset()) -> None:
-        """Delete the files used longest ago until the rest fits; `keep` are in use and stay."""
-        known = []
+    def write(self, path: Path, content: bytes, keep: frozenset[Path] = frozenset()) -> Freed:
+        """Make room, then write so that a reader finds the old content or the new one, whole.
+
+        Content larger than the limit is written all the same: the job needs it. The next `trim` deletes it.
+        """
+        freed = self.trim(keep, room=len(content), replaced=path)
+        part, file = self._part(path)
+        with file:
+            file.truncate(len(content))  # so that whoever counts sees it whole
+            file.write(content)
+            file.flush()
+            part.replace(path)
+        return freed
+
+    def trim(self, keep: frozenset[Path] = frozenset(), *, room: int = 0, replaced: Path | None = None) -> Freed:
+        """Delete the files used longest ago until the rest fits beside `room` bytes; `keep` are in use and stay.
+
+        What a crash left half written is deleted; what another engine is writing counts. `replaced` is about to be
+        written anew and does not count.
+        """
+        known, freed = [], Freed(0, 0)
         for path in self.folder.glob("*"):
             try:
-                known.append((path.stat().st_mtime, path.stat().st_size, path))
-            except FileNotFoundError:  # another engine trims at the same time
+                found = path.stat()
+                if path.suffix == _PART and _is_orphan(path):
+                    path.unlink(missing_ok=True)
+                elif path != replaced:
+                    known.append((found.st_mtime, found.st_size, path))
+            except FileNotFoundError:  # another engine trims or finishes writing at the same time
                 continue
-        excess = sum(size for _, size, _ in known) - self.limit
+        excess = sum(size for _, size, _ in known) + room - self.limit
         for _, size, path in sorted(known):
             if excess <= 0:
-                return
-            if path not in keep:
+                break
+            if path not in keep and path.suffix != _PART:
                 path.unlink(missing_ok=True)
                 excess -= size
+                freed = Freed(freed.files + 1, freed.size + size)
+        return freed
+
+    def _part(self, path: Path) -> tuple[Path, IO[bytes]]:
+        """A fresh file beside `path`, locked: the lock ends with the process, so that it tells orphans apart."""
+        while True:
+            part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{_PART}")
+            file = part.open("xb")
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if part.exists():  # else another engine's trim came between the two
+                return part, file
+            file.close()
+
+
+def _is_orphan(part: Path) -> bool:
+    with part.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return part.exists() and os.path.samestat(os.fstat(file.fileno()), part.stat())

@@ -8,13 +8,19 @@ from core.engine import distill, evaluate
 from core.engine.checkpoint import load as load_state
 from core.engine.checkpoint import save as save_state
 from core.engine.distill import State
+from core.engine.evaluate import Look
 from worker.engine import keep
 from worker.engine.bench import Bench
+from worker.engine.follow import follow
 
 
 @final
 class Looks:
-    """Looks at the validation split every so many steps; keeps the best state if the recipe selects by it."""
+    """Looks at the validation split every so many steps; keeps the best state if the recipe selects by it.
+
+    Then a look that falls hopelessly behind the best one is given up: its network's validation accuracy is in the log
+    and not in the curve, whose points are all of networks trained to the end.
+    """
 
     def __init__(self, bench: Bench, run_name: str) -> None:
         self._bench = bench
@@ -23,28 +29,44 @@ class Looks:
         self._score = bench.folder.checkpoint / "best.json"
 
     def at(self, state: State) -> None:
-        """Look, if it is time to."""
+        """Look, if it is time to.
+
+        Raises:
+            Drained: the attempt was told to stop; the look will be taken again.
+        """
         recipe = self._bench.job.recipe
         every = recipe.evaluation.look_every
         if every is None or state.step % every:
             return
-        bench = self._bench
+        bench, selects = self._bench, recipe.evaluation.select == "best_validation"
+        best = self._best() if selects else None
         result = distill.finish(recipe, state, bench.real, bench.job.request.ipc)
         rate = recipe.evaluation.lr or result.step_size
         assert rate is not None, "an objective that learns no step size comes with evaluation.lr"
-        accuracy = evaluate.look(
-            bench.kernels,
-            result.images,
-            distill.probabilities(recipe, state.leaves),
-            bench.real,
-            evaluate.on_synthetic(recipe.evaluation, recipe.augment, rate),
-            bench.key.fold("look", state.step),
+        seen = follow(
+            bench,
+            evaluate.look(
+                bench.kernels,
+                result.images,
+                distill.probabilities(recipe, state.leaves),
+                bench.real,
+                evaluate.on_synthetic(recipe.evaluation, recipe.augment, rate),
+                bench.key.fold("look", state.step),
+                evaluate.RUNGS if selects else (),
+                best,
+            ),
         )
-        bench.channel.metric("validation_accuracy", state.step, accuracy)
-        best = keep.read(self._score, {"accuracy": -1.0})
-        if recipe.evaluation.select == "best_validation" and accuracy > best["accuracy"]:
+        if seen.given_up and best is not None:
+            behind = best.rungs[len(seen.rungs) - 1]
+            bench.channel.log(
+                f"The look at step {state.step} was given up at {seen.accuracy:.1%} on the validation split, where the "
+                f"best one so far had {behind:.1%}."
+            )
+            return
+        bench.channel.metric("validation_accuracy", state.step, seen.accuracy)
+        if selects and (best is None or seen.accuracy > best.accuracy):
             save_state(self._state, state, self._run)
-            keep.write(self._score, {"accuracy": accuracy, "step": state.step})
+            keep.write(self._score, {"accuracy": seen.accuracy, "rungs": seen.rungs, "step": state.step})
 
     def best(self, last: State) -> tuple[State, str]:
         """The best state seen, and in words that it is."""
@@ -52,3 +74,7 @@ class Looks:
         if found is None:
             return last, "last iterate (no look was taken)"
         return found, f"best of the looks on the validation split: step {found.step}"
+
+    def _best(self) -> Look | None:
+        score = keep.read(self._score, None)
+        return score and Look(score["accuracy"], tuple(score.get("rungs", ())))

@@ -37,8 +37,8 @@ def distilled(bench: Bench, result: SyntheticDataset, rows: list[dict[str, Any]]
         rows,
         bytes_after=sum(array.nbytes for array in needed) + len(images),
         phases=phases,
-        peak_memory_mib=round(peak_mib(bench.real.train.images.device), 1),
-        device=_hardware(bench.real.train.images.device),
+        peak_memory_mib=round(peak_mib(bench.real.device), 1),
+        device=_hardware(bench.real.device),
         selection=selection,
         warnings=[],
     )

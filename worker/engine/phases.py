@@ -97,7 +97,7 @@ def _objective(bench: Bench) -> Objective | None:
     recipe = bench.job.recipe
     match recipe.objective:
         case Trajectory() as objective:
-            known = teachers.trajectories(bench, objective)
+            known = teachers.gather(bench, objective)
             return partial(trajectory.distance, objective, bench.kernels, recipe.augment, known)
         case Distribution() as objective:
             return partial(distribution.distance, objective, bench.network, recipe.augment, bench.real)
@@ -111,7 +111,7 @@ def _distil(bench: Bench, objective: Objective | None) -> tuple[State, str]:
     key = bench.key.fold("distill")
     run_name = job.fingerprint or job.job_id
     stored, curves = bench.folder.checkpoint / "state.safetensors", bench.folder.checkpoint / "curves.json"
-    state = load_state(stored, run_name, bench.real.train.images.device)
+    state = load_state(stored, run_name, bench.real.device)
     if state is None:
         state = distill.begin(recipe, bench.real, job.request.ipc, key)
     if objective is None:

@@ -2,45 +2,76 @@
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from core.engine import experts
+from core.engine import experts, trajectories
 from core.engine.keys import Key
-from core.recipe import Trajectory
+from core.engine.train import stack_for
+from core.engine.trajectories import Trajectories
+from core.recipe import Experts, Trajectory
 from worker.engine.bench import Bench
 
 
-def trajectories(bench: Bench, objective: Trajectory) -> experts.Trajectories:
-    """Train the experts the cache does not hold. They do not depend on the job's seed, so that jobs can share them."""
+def gather(bench: Bench, objective: Trajectory) -> Trajectories:
+    """Train the experts the cache does not hold, several at once where that pays.
+
+    They do not depend on the job's seed, so that jobs can share them. Each is mapped as soon as it is there: from then
+    on nobody can take it away.
+    """
     recipe = bench.job.recipe
     assert recipe.experts is not None, "a recipe that matches trajectories has experts"
-    needed = experts.window(objective)
     training = recipe.experts.model_dump(mode="json", exclude={"count", "epochs"})
     identity, count = bench.identity("expert trajectory", experts=training), recipe.experts.count
     paths = [bench.cache.path({**identity, "index": index}, ".safetensors") for index in range(count)]
-    missing = [index for index in range(count) if not experts.covers(paths[index], needed)]
-    each = needed.last * -(-len(bench.real.train.labels) // recipe.experts.batch_size)  # SGD steps of one expert
-    done, total = (count - len(missing)) * each, count * each
+    needed = experts.window(objective)
+    found = {
+        index: expert
+        for index, path in enumerate(paths)
+        if (expert := trajectories.read(path, needed, bench.real.device))
+    }
+    steps = needed.last * -(-len(bench.real.train) // recipe.experts.batch_size)  # of one expert
+    done, total = len(found) * steps, count * steps
     bench.channel.enter("training_experts", total)
-    bench.channel.log(f"{count - len(missing)} of {count} expert trajectories were in the cache.")
-    for index in missing:
-        moments = experts.train(
+    bench.channel.log(f"{len(found)} of {count} expert trajectories were in the cache.")
+    for indices in _stacks(bench, recipe.experts, [index for index in range(count) if index not in found]):
+        kept = []
+        for moment in experts.train(
             bench.kernels,
             bench.real.train,
             bench.real.classes,
             recipe.experts,
             recipe.augment,
             needed.last,
-            Key(0).fold("expert", index),
-        )
-        kept: list[torch.Tensor] = []
-        for moment in moments:
+            [Key(0).fold("expert", index) for index in indices],
+        ):
             bench.breathe()
-            bench.channel.progress(done + moment.epoch * moment.steps + moment.step, total)
+            bench.channel.progress(done + len(indices) * (moment.epoch * moment.steps + moment.step), total)
             if moment.step == 0 and moment.epoch >= needed.first:
                 kept.append(moment.theta)
-        experts.save(paths[index], kept, needed.first)
-        done += each
-    bench.cache.trim(keep=frozenset(paths))
+        for place, index in enumerate(indices):
+            content = trajectories.pack([theta[place] for theta in kept], needed.first)
+            _write(bench, paths[index], content, frozenset(paths))
+            expert = trajectories.read(paths[index], needed, bench.real.device)
+            assert expert is not None, "it was written a moment ago"
+            found[index] = expert
+        done += len(indices) * steps
     bench.channel.progress(total, total)
-    return experts.Trajectories(paths, bench.real.train.images.device)
+    return Trajectories([found[index] for index in range(count)])
+
+
+def _stacks(bench: Bench, recipe: Experts, missing: Sequence[int]) -> Iterator[list[int]]:
+    """Who is trained with whom: a matter of their numbers alone, so that a job done again has the same experts."""
+    size = stack_for(bench.network, min(recipe.batch_size, len(bench.real.train)), bench.real.device)
+    for first in range(0, recipe.count, size):
+        if indices := [index for index in missing if first <= index < first + size]:
+            yield indices
+
+
+def _write(bench: Bench, path: Path, content: bytes, keep: frozenset[Path]) -> None:
+    freed = bench.cache.write(path, content, keep)
+    if freed.files:
+        bench.channel.log(
+            f"Evicted {freed.files} files ({freed.size:,} bytes) from the cache of expert trajectories, used longest "
+            f"ago, to hold it to {bench.cache.limit:,} bytes."
+        )

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Generator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine import evaluate, init
-from core.engine.evaluate import Protocol, Result
+from core.engine.evaluate import Result
 from core.engine.keys import Key
 from core.engine.report import row
 from core.engine.synthetic import SyntheticDataset
 from worker.engine import keep
 from worker.engine.bench import Bench
+from worker.engine.follow import follow
 
 Row = dict[str, Any]
+Work = Generator[float, None, Result]
+
+T = TypeVar("T")
 
 
 def rows(bench: Bench, result: SyntheticDataset) -> list[Row]:
     """The lines `distilled`, `distilled_8bit`, `random` and, unless left out, `full` of the report.
 
-    Each line is kept in the checkpoint once it is known; the reference on the full set is kept in the cache, since it
-    does not depend on the job.
+    Each line is kept in the checkpoint once it is known, so that an attempt that follows repeats one of them at most;
+    the reference on the full set is kept in the cache, since it does not depend on the job.
     """
     recipe, seeds = bench.job.recipe, bench.job.recipe.evaluation.seeds
     key = bench.key.fold("evaluate")
@@ -33,75 +39,78 @@ def rows(bench: Bench, result: SyntheticDataset) -> list[Row]:
     assert rate is not None, "an objective that learns no step size comes with evaluation.lr"
     protocol = evaluate.on_synthetic(recipe.evaluation, recipe.augment, rate)
     rounded = result.transform.forward(result.transform.inverse(result.images))
-    arms: dict[str, Callable[[], Iterator[Row]]] = {
-        "distilled": lambda: _train(bench, "distilled", result.images, labels, protocol, key),
-        "distilled_8bit": lambda: _train(bench, "distilled_8bit", rounded, labels, protocol, key),
-        "random": lambda: _random(bench, len(result.images), key.fold("random")),
-        **({"full": lambda: _full(bench)} if recipe.evaluation.full else {}),
+    keys = _keys(key, seeds)
+    arms: dict[str, Work] = {
+        "distilled": evaluate.evaluate("distilled", bench.kernels, result.images, labels, bench.real, protocol, keys),
+        "distilled_8bit": evaluate.evaluate(
+            "distilled_8bit", bench.kernels, rounded, labels, bench.real, protocol, keys
+        ),
+        "random": _random(bench, len(result.images), key.fold("random")),
     }
     kept = bench.folder.checkpoint / "rows.json"
     known: dict[str, Row] = keep.read(kept, {})
-    total = len(arms) * seeds
+    names = [*arms, *(["full"] if recipe.evaluation.full else [])]
+    total = len(names) * seeds
     bench.channel.enter("evaluating", total)
-    for place, (name, arm) in enumerate(arms.items()):
-        if name in known:
-            continue
-        for part in arm():
-            bench.channel.progress(place * seeds + part["n_seeds"], total)
-            bench.breathe()
-            known[name] = part
-        keep.write(kept, known)
-    return [known[name] for name in arms]
+    for place, name in enumerate(names):
+
+        def say(share: float, place: int = place) -> None:
+            bench.channel.progress(place * seeds + int(share * seeds), total)
+
+        if name not in known:
+            known[name] = _full(bench, say) if name == "full" else row(follow(bench, arms[name], say))
+            keep.write(kept, known)
+        say(1.0)
+    return [known[name] for name in names]
 
 
-def _train(bench: Bench, name: str, images: Tensor, labels: Tensor, protocol: Protocol, key: Key) -> Iterator[Row]:
-    seeds = bench.job.recipe.evaluation.seeds
-    for result in evaluate.evaluate(name, bench.kernels, images, labels, bench.real, protocol, seeds, key):
-        yield row(result)
-
-
-def _random(bench: Bench, n: int, key: Key) -> Iterator[Row]:
+def _random(bench: Bench, n: int, key: Key) -> Work:
     """Random real images, a fresh draw for each seed, at the rate that is best on the validation split."""
     recipe, real = bench.job.recipe, bench.real
-    ipc = n // real.classes
+    ipc, seeds, rates = n // real.classes, recipe.evaluation.seeds, recipe.evaluation.baseline_lrs
     labels = F.one_hot(init.classes(real, ipc), real.classes).float()
-
-    def draw(seed: int) -> Tensor:
-        return real.train.images[init.chosen(real, ipc, key.fold("draw", seed))]
-
-    protocols = [evaluate.on_synthetic(recipe.evaluation, recipe.augment, lr) for lr in recipe.evaluation.baseline_lrs]
-    best = protocols[0]
-    if len(protocols) > 1:
-        looks = []
-        for protocol in protocols:
-            bench.breathe()
-            looks.append(evaluate.look(bench.kernels, draw(0), labels, real, protocol, key.fold("look")))
-        best = protocols[looks.index(max(looks))]
-    so_far: Result | None = None
-    for seed in range(recipe.evaluation.seeds):
-        for one in evaluate.evaluate(
-            "random", bench.kernels, draw(seed), labels, real, best, 1, key.fold("seed", seed)
-        ):
-            so_far = replace(one, scores=(*so_far.scores, *one.scores)) if so_far else one
-            yield row(so_far)
+    draws = torch.stack([real.train.take(init.chosen(real, ipc, key.fold("draw", seed))) for seed in range(seeds)])
+    protocol = evaluate.on_synthetic(recipe.evaluation, recipe.augment, rates[0])
+    tried = 0 if len(rates) == 1 else len(rates)
+    if tried:
+        looks = evaluate.tune(bench.kernels, draws[0], labels, real, protocol, rates, key.fold("look"))
+        found = yield from _part(looks, 0, tried / (tried + seeds))
+        protocol = replace(protocol, lr=rates[found.index(max(found))])
+    keys = [key.fold("seed", seed).fold("seed", 0) for seed in range(seeds)]
+    arm = evaluate.evaluate("random", bench.kernels, draws, labels, real, protocol, keys)
+    return (yield from _part(arm, tried / (tried + seeds), 1))
 
 
-def _full(bench: Bench) -> Iterator[Row]:
+def _part(work: Generator[float, None, T], start: float, end: float) -> Generator[float, None, T]:
+    """Work that is the part from `start` to `end` of a larger one."""
+    while True:
+        try:
+            yield start + (end - start) * next(work)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+
+def _full(bench: Bench, say: Callable[[float], None]) -> Row:
     """The full training set under its own protocol; the same for every job on the same data and network."""
     recipe, real = bench.job.recipe, bench.real
     assert recipe.evaluation.full is not None, "asked for only when the recipe has it"
     training = recipe.evaluation.full.model_dump(mode="json")
     identity = bench.identity("reference on the full set", training=training, seeds=recipe.evaluation.seeds)
     path = bench.cache.path(identity, ".json")
-    if known := keep.read(path, None):
-        yield known
-        return
+    known: Row | None = keep.read(path, None)
+    if known is not None:
+        return known
     labels = F.one_hot(real.train.labels, real.classes).float()
     protocol = evaluate.on_full(recipe.evaluation.full, recipe.augment)
-    line: Row = {}
-    for line in _train(bench, "full", real.train.images, labels, protocol, Key(0).fold("full")):
-        yield line
-    keep.write(path, line)
+    keys = _keys(Key(0).fold("full"), recipe.evaluation.seeds)
+    line = row(follow(bench, evaluate.evaluate("full", bench.kernels, real.train, labels, real, protocol, keys), say))
+    bench.cache.write(path, json.dumps(line).encode())
+    return line
+
+
+def _keys(key: Key, seeds: int) -> list[Key]:
+    return [key.fold("seed", seed) for seed in range(seeds)]
 
 
 def _probabilities(bench: Bench, result: SyntheticDataset) -> Tensor:

@@ -36,7 +36,7 @@ def distance(
         chosen = members[draw.fold("real", c).permutation(len(members))[: objective.real_batch].to(members.device)]
         view = draw.fold("view", c)
         with torch.no_grad():
-            goal = network.embed(theta, dsa(real.train.images[chosen], augment, view, shared=True)).mean(0)
+            goal = network.embed(theta, dsa(real.train.take(chosen), augment, view, shared=True)).mean(0)
         with torch.enable_grad():
             images = synthetic.images[own].detach().requires_grad_()
             mean = network.embed(theta, dsa(images, augment, view, shared=True)).mean(0)

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from core.engine.augment import dsa
-from core.engine.experts import Trajectories
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.synthetic import Gradients, Synthetic
+from core.engine.trajectories import Trajectories
 from core.engine.unroll import Segment, adjoint
 from core.recipe import Augment, Trajectory
 

@@ -1,0 +1,166 @@
+"""The one training loop: S networks at once, each from its own key, by plain SGD.
+
+Experts on the real data and students on a synthetic set are trained by the same steps. A network's path depends on its
+own key and learning rate alone: how many others are trained beside it changes its arithmetic no more than the kernels
+do, and `Eager` kernels not at all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from core.engine.augment import dsa_each
+from core.engine.kernels import Kernels
+from core.engine.keys import Key
+from core.engine.networks import ConvNet, Moments
+from core.recipe import Augment
+
+_RUNNING = 0.1  # share of the new batch in batch norm's running moments
+_BUSY = 5e9  # operations of a step beyond which one network keeps a processor busy: about 10 ms of two CPU cores
+_CPU_ROOM = 2**30  # bytes of activations: more of them miss the caches, and the machine is shared
+_GPU_SHARE = 4  # of the device's memory one of so many parts; the rest is the dataset's and the experts'
+
+Take = Callable[[Tensor], Tensor]
+"""Indices int64 [S, B], a row for each network, to images float32 [S, B, C, H, W]."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a network is trained: SGD, `epochs` passes in batches of `batch_size`."""
+
+    epochs: int
+    batch_size: int
+    lr: float
+    momentum: float
+    weight_decay: float
+    schedule: Literal["step", "cosine", "constant"]
+    augment: Augment
+
+    def rate(self, epoch: int) -> float:
+        """Learning rate in an epoch."""
+        match self.schedule:
+            case "step":
+                return self.lr * (0.1 if epoch >= self.epochs // 2 + 1 else 1.0)
+            case "cosine":
+                return self.lr * 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
+            case "constant":
+                return self.lr
+
+
+class Moment(NamedTuple):
+    """Training in progress: `epoch` whole epochs and `step` of the next one's `steps` are behind it.
+
+    theta [S, P], a tensor of its own at every moment. `running` are batch norm's moments so far, [S, width] each; None
+    for other norms and before the first step.
+    """
+
+    epoch: int
+    step: int
+    steps: int
+    theta: Tensor
+    running: Moments | None
+
+    @property
+    def epochs(self) -> float:
+        """Epochs behind it, with the fraction of the one it is in."""
+        return self.epoch + self.step / self.steps
+
+    def moments(self, network: int) -> Moments | None:
+        """Batch norm's moments of one of the networks, [width] each."""
+        return self.running and Moments(*(tuple(m[network] for m in kind) for kind in self.running))
+
+
+def shared(images: Tensor) -> Take:
+    """Every network sees the same images [n, C, H, W]."""
+    return lambda index: images[index]
+
+
+def own(images: Tensor) -> Take:
+    """Each network has its own images [S, n, C, H, W]."""
+    network = torch.arange(len(images), device=images.device)[:, None]
+    return lambda index: images[network, index]
+
+
+def sgd(
+    kernels: Kernels,
+    take: Take,
+    labels: Tensor,
+    protocol: Protocol,
+    keys: Sequence[Key],
+    rates: Sequence[float] | None = None,
+) -> Iterator[Moment]:
+    """Train one fresh network a key on images with label probabilities [n, K]; yields the start and every step.
+
+    A key draws its network's initialisation, order and augmentation. `rates` gives each network a learning rate of its
+    own instead of the protocol's. The moments with `step == 0` lie between two epochs.
+    """
+    device = labels.device
+    theta = torch.stack([kernels.network.init(key.fold("init")) for key in keys]).to(device)
+    own_rules = [replace(protocol, lr=lr) for lr in rates] if rates else [protocol] * len(keys)
+    velocity: Tensor | None = None
+    running: Moments | None = None
+    steps = -(-len(labels) // protocol.batch_size)
+    yield Moment(0, 0, steps, theta, running)
+    for epoch in range(protocol.epochs):
+        rate = torch.tensor([rule.rate(epoch) for rule in own_rules], device=device)[:, None]
+        order = torch.stack([key.fold("order", epoch).permutation(len(labels)) for key in keys]).to(device)
+        for step, batch in enumerate(order.split(protocol.batch_size, 1)):
+            view = dsa_each(take(batch), protocol.augment, [key.fold("augment", epoch, step) for key in keys])
+            g, seen = _step(kernels, theta, view, labels[batch])
+            running = seen if running is None or seen is None else _blend(running, seen)
+            # Products and sums one by one: fused, they'd round differently at another place in the stack.
+            if protocol.weight_decay:
+                g = g + protocol.weight_decay * theta
+            velocity = g if velocity is None or not protocol.momentum else protocol.momentum * velocity + g
+            theta = theta - rate * velocity
+            yield Moment(*divmod(epoch * steps + step + 1, steps), steps, theta, running)
+
+
+def batch_sizes(n: int, protocol: Protocol) -> frozenset[int]:
+    """The sizes of the batches that n images are trained on: what kernels of a fixed shape have to be made for."""
+    size = min(n, protocol.batch_size)
+    return frozenset({size, n % size} - {0})
+
+
+def stack_for(network: ConvNet, batch: int, device: torch.device) -> int:
+    """How many networks to train at once: 1 where a single one keeps the processor busy, else as many as fit.
+
+    It depends on the machine but not on what else runs there, so that a job repeated has the same stacks. The room is
+    that of activations in float32: of every block the output of the convolution, the norm and the ReLU, their
+    gradients' two largest, and the pooled one.
+    """
+    positions, operations = 0.0, 0.0
+    channels, height, width = network.shape
+    for _ in range(network.depth):
+        positions += height * width
+        operations += 2 * 9 * channels * network.width * height * width
+        channels, height, width = network.width, height // 2, width // 2
+    if device.type == "cpu" and 3 * batch * operations > _BUSY:
+        return 1
+    room = torch.cuda.get_device_properties(device).total_memory // _GPU_SHARE if device.type == "cuda" else _CPU_ROOM
+    return max(1, int(room / (4 * 5.25 * batch * network.width * positions)))
+
+
+def _step(kernels: Kernels, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Moments | None]:
+    """The gradients [S, P], and what batch norms saw; one network goes to the kernels unstacked."""
+    alone = len(theta) == 1
+    where = (theta[0], images[0], labels[0]) if alone else (theta, images, labels)
+    if kernels.network.norm != "batch":
+        g = kernels.gradient(*where)
+        return (g[None] if alone else g), None
+    g, seen = kernels.observe(*where)
+    return (g[None], Moments(*(tuple(m[None] for m in kind) for kind in seen))) if alone else (g, seen)
+
+
+def _blend(running: Moments, new: Moments) -> Moments:
+    means, variances = (
+        tuple(old + _RUNNING * (fresh - old) for old, fresh in zip(*kinds, strict=True))
+        for kinds in zip(running, new, strict=True)
+    )
+    return Moments(means, variances)

@@ -1,0 +1,109 @@
+"""The format expert trajectories are stored in: a safetensors file each, mapped into memory, a fifth of float32's size.
+
+`start` float16 [P] is the snapshot after epoch `first`; each later epoch is the step from what is stored of the one
+before, in 6 bits a parameter: `codes` uint8 [E - 1, 3 * P' / 4] of integers -31..31 and `scales` bfloat16
+[E - 1, P' / 64], one for 64 parameters (P' is P rounded up to blocks). Since each step starts from the stored point,
+errors don't add up, and a segment's displacement is that of the expert to about two per cent (`benchmarks/store.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.engine.experts import Window
+
+_FORMAT = "2"  # 1 stored float32 snapshots
+_BLOCK = 64  # parameters that share a scale
+_TOP = 31  # the largest code: 6 bits with a sign
+
+
+@dataclass(frozen=True)
+class Expert:
+    """A stored trajectory. Its tensors lie in the mapped file, so that only what is read takes memory."""
+
+    first: int
+    start: Tensor
+    codes: Tensor
+    scales: Tensor
+    device: torch.device
+
+    def covers(self, needed: Window) -> bool:
+        """Whether it holds every epoch of a window."""
+        return self.first <= needed.first and needed.last <= self.first + len(self.codes)
+
+    def snapshot(self, epoch: int) -> Tensor:
+        """theta [P] after an epoch, float32 on the device."""
+        theta = self.start.to(self.device).float()
+        behind = epoch - self.first
+        for code, scale in zip(self.codes[:behind], self.scales[:behind], strict=True):
+            theta += _decode(code.to(self.device), scale.to(self.device), len(theta))
+        return theta
+
+
+class Trajectories:
+    """The experts a job matches."""
+
+    def __init__(self, experts: Sequence[Expert]) -> None:
+        self._experts = experts
+
+    def __len__(self) -> int:
+        return len(self._experts)
+
+    def snapshot(self, expert: int, epoch: int) -> Tensor:
+        """theta [P] of an expert after an epoch, float32 on the device."""
+        return self._experts[expert].snapshot(epoch)
+
+
+def pack(thetas: Sequence[Tensor], first: int) -> bytes:
+    """The content of a file: snapshots [P] after the epochs `first` and following."""
+    start = thetas[0].to("cpu", torch.float16)
+    known, steps = start.float(), []
+    for theta in thetas[1:]:
+        steps.append(_encode(theta.to("cpu", torch.float32) - known))
+        known = known + _decode(*steps[-1], len(known))
+    empty = torch.zeros(0, 0, dtype=torch.uint8), torch.zeros(0, 0, dtype=torch.bfloat16)
+    codes, scales = map(torch.stack, zip(*steps, strict=True)) if steps else empty
+    tensors = {"start": start, "codes": codes, "scales": scales}
+    return safetensors.torch.save(tensors, {"format": _FORMAT, "first": str(first)})
+
+
+def read(path: Path, needed: Window, device: torch.device) -> Expert | None:
+    """The trajectory in a file, or None where there is none, or one of another format or of too few epochs.
+
+    What was read stays readable when the file is deleted.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != _FORMAT:
+                return None
+            tensors = {name: file.get_tensor(name) for name in ("start", "codes", "scales")}
+    except (OSError, safetensors.SafetensorError):
+        return None
+    expert = Expert(int(metadata["first"]), **tensors, device=device)
+    return expert if expert.covers(needed) else None
+
+
+def _encode(move: Tensor) -> tuple[Tensor, Tensor]:
+    """A step [P] as codes and scales, on the CPU."""
+    blocks = F.pad(move, (0, -len(move) % _BLOCK)).view(-1, _BLOCK)
+    scales = (blocks.abs().amax(1) / _TOP).to(torch.bfloat16)
+    # a block that does not move has the scale 0, and its codes are 0 whatever they are divided by
+    levels = blocks / scales.float().where(scales != 0, 1)[:, None]
+    a, b, c, d = (levels.round().clamp(-_TOP, _TOP) + _TOP).to(torch.uint8).view(-1, 4).unbind(1)
+    return torch.stack((a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d), 1).flatten(), scales
+
+
+def _decode(codes: Tensor, scales: Tensor, size: int) -> Tensor:
+    """The step [P] that codes and scales stand for."""
+    a, b, c = codes.view(-1, 3).unbind(1)
+    levels = torch.stack((a >> 2, (a & 3) << 4 | b >> 4, (b & 15) << 2 | c >> 6, c & 63), 1).view(-1, _BLOCK)
+    return ((levels.float() - _TOP) * scales.float()[:, None]).flatten()[:size]
