@@ -182,10 +182,43 @@ def test_a_killed_run_resumes_from_its_checkpoint_to_the_same_bits(undisturbed: 
     assert_same_result(second, undisturbed)
 
 
+def test_a_run_drained_while_evaluating_repeats_one_line_at_most(undisturbed: Run, tmp_path: Path) -> None:
+    slow = SMALL | {"evaluation.epochs": 150}
+    first = run(tmp_path / "job", overrides=slow)
+    process = first.start()
+    for message in first.listen():
+        if (message["type"], message.get("phase")) == ("progress", "evaluating") and message["done"] >= 2:
+            break
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == Exit.DRAINED
+    kept = json.loads((first.folder.checkpoint / "rows.json").read_text())
+    assert "distilled" in kept
+    second = run(tmp_path / "job", attempt=2, overrides=slow)
+    assert second.finish() == Exit.DONE
+    report = json.loads((second.folder.staging / "report.json").read_text())
+    assert [line["name"] for line in report["results"]] == ["distilled", "distilled_8bit", "random", "full"]
+    assert report["results"][: len(kept)] == list(kept.values()), "seconds and all: they weren't trained again"
+
+
 def test_later_jobs_share_the_experts(undisturbed: Run) -> None:
     later = run(undisturbed.folder.root.parent / "later", seed=5)
     assert later.finish() == Exit.DONE
     assert "2 of 2 expert trajectories were in the cache." in [m.get("message") for m in later.messages]
+
+
+def test_the_cache_of_experts_is_held_to_its_limit(tmp_path: Path) -> None:
+    """By experts of one width for those of another, and never below what a job needs."""
+    limit = 6000
+    for width, evicts in ((4, False), (6, True)):
+        made = run(tmp_path / str(width), overrides=SMALL | {"network.width": width})
+        content = json.loads(made.folder.job.read_text())
+        made.folder.job.write_text(json.dumps(content | {"expert_cache_bytes": limit}))
+        assert made.finish() == Exit.DONE
+        told = [m["message"] for m in made.messages if m["type"] == "log" and m["message"].startswith("Evicted")]
+        assert bool(told) is evicts
+        files = list((tmp_path / "experts").glob("*.safetensors"))
+        assert len(files) == 2
+        assert sum(file.stat().st_size for file in files) <= limit
 
 
 def test_it_dies_with_its_life_line(tmp_path: Path) -> None:
