@@ -10,7 +10,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from api import artifacts, datasets, events, health, jobs, methods, openapi, pages, refusals
+from api import artifacts, datasets, events, forecasts, health, jobs, methods, openapi, pages, refusals
 from api.house import House
 from api.middleware import Frame
 from core.settings import Settings, settings
@@ -28,7 +28,7 @@ def create_app(configuration: Settings | None = None) -> FastAPI:
     app = FastAPI(lifespan=_lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.house = house
     app.add_middleware(Frame, metrics=house.metrics, max_body_bytes=house.settings.max_body_bytes)
-    for room in (jobs, events, artifacts, datasets, methods, health, pages):
+    for room in (jobs, forecasts, events, artifacts, datasets, methods, health, pages):
         app.include_router(room.router)
     app.mount("/static", pages.static)
     refusals.install(app)

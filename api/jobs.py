@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, BackgroundTasks, Body, Depends, Header, Path, Query, Request, Response
 
 from api import following
+from api.foresight import foresight
 from api.house import Here
 from api.pagination import After, Limit
 from api.problems import Kind, ProblemError, header, responses, sentence
@@ -18,7 +19,7 @@ from core.request import JobRequest
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=responses(Kind.INVALID_REQUEST))
 
-_EXAMPLES: dict[str, Any] = {
+EXAMPLES: dict[str, Any] = {
     "digits": {
         "summary": "Ten images of handwritten digits, one per class",
         "value": {"dataset": "digits", "ipc": 1, "method": "mtt"},
@@ -53,7 +54,7 @@ Known = Annotated[ledger.Job, Depends(_known)]
 """Parameter of an operation: the job whose id is in the path; 404 when there is none."""
 
 
-def _json_only(content_type: Annotated[str, Header(include_in_schema=False)] = "") -> None:
+def json_only(content_type: Annotated[str, Header(include_in_schema=False)] = "") -> None:
     kind = content_type.partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise ProblemError(
@@ -69,7 +70,7 @@ def _json_only(content_type: Annotated[str, Header(include_in_schema=False)] = "
     summary="Ask for a distilled dataset",
     status_code=202,
     response_model=Job,
-    dependencies=[Depends(_json_only)],
+    dependencies=[Depends(json_only)],
     responses={
         200: {
             "model": Job,
@@ -93,7 +94,7 @@ def create_job(
     house: Here,
     response: Response,
     after: BackgroundTasks,
-    request: Annotated[JobRequest, Body(openapi_examples=_EXAMPLES)],
+    request: Annotated[JobRequest, Body(openapi_examples=EXAMPLES)],
     idempotency_key: Annotated[
         str | None,
         Header(
@@ -115,7 +116,7 @@ def create_job(
     try:
         submission = house.ledger.submit(
             request=ready.request,
-            recipe=ready.recipe,
+            recipe=ready.recipe.model_dump(mode="json"),
             dataset=request.dataset,
             method=request.method,
             ipc=request.ipc,
@@ -124,6 +125,7 @@ def create_job(
             max_attempts=house.settings.max_attempts,
             idempotency_key=idempotency_key,
             body_hash=ready.body_hash,
+            forecast=foresight(house, ready).model_dump(mode="json"),
         )
     except ledger.IdempotencyConflict:
         raise ProblemError(

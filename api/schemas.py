@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.pagination import Page
 from core import ledger
+from core.forecast import Forecast
 
 Status = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
 """`queued -> running -> succeeded | failed | cancelled`, with `cancelling` between running and cancelled."""
@@ -27,6 +28,7 @@ class PhaseProgress(Shown):
     done: float | None = Field(default=None, description="In the phase's own unit: experts, outer steps, networks.")
     total: float | None = None
     seconds: float | None = Field(default=None, description="Seconds the phase has taken so far.")
+    skipped: float | None = Field(default=None, description="How much of it was there before: experts in the cache.")
 
 
 class Progress(Shown):
@@ -101,6 +103,7 @@ class Job(Shown):
     queue_position: int | None = Field(description="While queued: 1 is next.")
     progress: Progress | None
     metrics: dict[str, Any] | None = Field(description="What the result is worth, once it is known.")
+    forecast: Forecast | None = Field(description="What it was expected to cost, hardware and error bars included.")
     error: JobError | None
     attempt: int = Field(description="Times a worker has started this job.")
     losses: int = Field(description="Attempts that ended with the worker, not the work.")

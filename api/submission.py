@@ -19,7 +19,8 @@ class Prepared:
     """A request that makes sense."""
 
     request: dict[str, Any]
-    recipe: dict[str, Any]
+    recipe: Recipe
+    facts: DatasetFacts
     fingerprint: str | None
     """None while the dataset is not on disk: then nobody knows yet what would be distilled."""
     body_hash: str
@@ -35,7 +36,8 @@ def prepare(request: JobRequest, catalogue: Catalogue) -> Prepared:
     recipe, facts = resolved(request, catalogue)
     return Prepared(
         asked,
-        recipe.model_dump(mode="json"),
+        recipe,
+        facts,
         fingerprint(request, recipe, facts.digest) if facts.digest else None,
         hashlib.sha256(_canonical(asked)).hexdigest(),
     )

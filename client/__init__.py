@@ -9,6 +9,8 @@ from client.errors import Problem as Problem
 from client.errors import Unreachable as Unreachable
 from client.errors import UsageError as UsageError
 from client.errors import WaitTimeout as WaitTimeout
+from client.forecast import Estimate as Estimate
+from client.forecast import Forecast as Forecast
 from client.jobs import Event as Event
 from client.jobs import File as File
 from client.jobs import Job as Job

@@ -21,6 +21,7 @@ import httpx
 
 from client.download import Received, download
 from client.errors import HashMismatch, JobCancelled, JobFailed, WaitTimeout
+from client.forecast import Forecast
 from client.http import Http
 from client.jobs import Event, File, Job
 from client.stream import messages
@@ -102,16 +103,33 @@ class Client:
         The call carries an Idempotency-Key (a fresh one unless given), so that repeating it after a lost answer makes
         no second job.
         """
-        body = {
-            "dataset": dataset,
-            "ipc": ipc,
-            "method": method,
-            "seed": seed,
-            "overrides": dict(overrides or {}),
-            "evaluation": dict(evaluation or {}),
-        }
+        body = _order(dataset, ipc, method, seed, overrides, evaluation)
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
         return Job.from_json(self._http.json("POST", "/v1/jobs", body=body, headers=headers))
+
+    def forecast(
+        self,
+        dataset: str,
+        *,
+        ipc: int,
+        method: str,
+        seed: int = 0,
+        overrides: Mapping[str, Any] | None = None,
+        evaluation: Mapping[str, Any] | None = None,
+        wait: float = 0.0,
+    ) -> Forecast:
+        """What the job that `submit` would ask for is expected to cost; asks for nothing.
+
+        A worker measures its hardware when it is first idle; `wait` is how many seconds to wait for that.
+        """
+        body = _order(dataset, ipc, method, seed, overrides, evaluation)
+        deadline = time.monotonic() + wait
+        while True:
+            found = Forecast.from_json(self._http.json("POST", "/v1/forecasts", body=body))
+            left = deadline - time.monotonic()
+            if found.seconds is not None or left <= 0:
+                return found
+            time.sleep(min(1.0, left))
 
     def job(self, job_id: str, *, wait: int | None = None) -> Job:
         """The job as it is now, or as soon as its status changes within `wait` seconds (at most 30)."""
@@ -221,3 +239,21 @@ class Client:
             for message in messages(response.iter_lines()):
                 if message.id:
                     yield Event.from_json(json.loads(message.data))
+
+
+def _order(
+    dataset: str,
+    ipc: int,
+    method: str,
+    seed: int,
+    overrides: Mapping[str, Any] | None,
+    evaluation: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    return {
+        "dataset": dataset,
+        "ipc": ipc,
+        "method": method,
+        "seed": seed,
+        "overrides": dict(overrides or {}),
+        "evaluation": dict(evaluation or {}),
+    }

@@ -12,6 +12,7 @@ import platformdirs
 import typer
 
 from client import doctor as machine
+from client import forecast as cost
 from client import serve as service
 from client.api import Client
 from client.errors import ClientError, HashMismatch, UsageError
@@ -148,6 +149,37 @@ def datasets(as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def forecast(
+    dataset: Dataset,
+    ipc: Ipc,
+    method: Method,
+    seed: Seed = 0,
+    changes: Changes = None,
+    timeout: Annotated[
+        str, typer.Option("--timeout", metavar="TIME", help="Longest wait for a worker that measures its hardware.")
+    ] = "60s",
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a job would cost in time, memory and disk, without asking for it."""
+    overrides = dict(_change(text) for text in changes or ())
+    with Client() as client:
+        found = client.forecast(
+            dataset, ipc=ipc, method=method, seed=seed, overrides=overrides, wait=_seconds(timeout) or 0.0
+        )
+    if as_json:
+        data(found.raw)
+        return
+    if found.seconds:
+        table(cost.COLUMNS, cost.rows(found))
+        data(f"On {found.hardware}. {found.basis}")
+    else:
+        data(found.basis)
+    known = {"experts": found.expert_bytes, "labels": found.label_bytes, "artifact": found.artifact_bytes}
+    sizes = [f"{name} {size:,} bytes" for name, size in known.items() if size]
+    data("; ".join([*([f"peak memory {found.peak_mib:,.0f} MiB"] if found.peak_mib else []), *sizes]))
+
+
+@app.command()
 def submit(
     dataset: Dataset, ipc: Ipc, method: Method, seed: Seed = 0, changes: Changes = None, as_json: JsonOption = False
 ) -> None:
@@ -205,7 +237,10 @@ def show(job_id: JobId, as_json: JsonOption = False) -> None:
     if as_json:
         data(job.raw)
     else:
-        table(("FIELD", "VALUE"), [(k, v if isinstance(v, str) else json.dumps(v)) for k, v in job.raw.items()])
+        shown = {name: value for name, value in job.raw.items() if name != "forecast"}
+        table(("FIELD", "VALUE"), [(k, v if isinstance(v, str) else json.dumps(v)) for k, v in shown.items()])
+        if job.forecast and job.forecast.seconds:
+            table((*cost.COLUMNS, "ACTUAL"), cost.beside(job.forecast, job.phases))
 
 
 @app.command("list")
@@ -283,10 +318,13 @@ def _submit(client: Client, dataset: str, ipc: int, method: str, seed: int, chan
 def _wait(client: Client, job_id: str, limit: float | None) -> Job:
     try:
         with display(stderr()) as watch:
-            return client.wait(job_id, timeout=limit, watch=watch)
+            job = client.wait(job_id, timeout=limit, watch=watch)
     except KeyboardInterrupt:
         say(f"\nThe job goes on. Wait again: stillhouse wait {job_id}   End it: stillhouse cancel {job_id}")
         raise typer.Exit(130) from None
+    if job.forecast and job.forecast.seconds:
+        say(f"It took {cost.duration(job.seconds)}; the forecast was {job.forecast.seconds}.")
+    return job
 
 
 def _download(client: Client, job_id: str, out: Path) -> int:

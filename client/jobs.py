@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from client.forecast import Forecast
+
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 
@@ -34,12 +36,18 @@ class Job:
     cached: bool
     created_at: str | None
     error: Mapping[str, Any] | None
+    forecast: Forecast | None
     raw: Mapping[str, Any]
 
     @property
     def ended(self) -> bool:
         """Whether nothing will change any more."""
         return self.status in ENDED
+
+    @property
+    def seconds(self) -> float:
+        """What all its phases have taken so far."""
+        return sum(phase.seconds for phase in self.phases.values())
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Self:
@@ -59,6 +67,7 @@ class Job:
             cached=bool(raw.get("cached")),
             created_at=raw.get("created_at"),
             error=raw.get("error"),
+            forecast=Forecast.from_json(raw["forecast"]) if raw.get("forecast") else None,
             raw=raw,
         )
 

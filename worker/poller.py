@@ -16,6 +16,7 @@ from core import logs
 from core.artifacts.store import Store
 from core.ledger import Ledger
 from core.settings import Settings, settings
+from worker.calibrator import Calibrator
 from worker.drain import Drain
 from worker.patience import AWAY, until_ready
 from worker.protocol import ENGINE
@@ -24,6 +25,9 @@ from worker.sweeper import Sweeper
 
 _SETTLING: Final = 10.0
 """Seconds a drained attempt may take to be written down, beyond the engine's own grace."""
+
+_IDLE: Final = 3.0
+"""Seconds without work after which a worker measures its hardware."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -43,7 +47,11 @@ class Poller:
         self.drain = Drain()
         """Raising it is the polite way to stop."""
         ledger, store = Ledger(settings.ledger_url), Store(settings.artifacts_url)
-        self.supervisor = Supervisor(settings, ledger, store, self.worker_id, self.drain, engine)
+        self._calibrator = Calibrator(settings, ledger)
+        self.supervisor = Supervisor(
+            settings, ledger, store, self.worker_id, self.drain, engine, self._calibrator.foresee
+        )
+        self._measures = engine == ENGINE  # another engine is not measured by this one's kernels
         self._ledger = ledger
         self._settings = settings
         self._interval = interval
@@ -72,12 +80,20 @@ class Poller:
                 self._announce()
                 announced = time.monotonic()
             self.supervisor.look()
-            self.drain.wait(self._interval)
+            interval = self._interval
+            if self._measures and self._calibrator.due:
+                interval = min(interval, _IDLE)
+                if time.monotonic() - self.supervisor.worked_at >= _IDLE:
+                    self.supervisor.while_idle(self._calibrator.measure)
+                    announced = float("-inf")
+            self.drain.wait(interval)
 
     def _announce(self) -> None:
         """Says that this worker is there; while it works, the heartbeats of the job say it."""
+        known = self._calibrator.known
+        measured = known.model_dump(mode="json") if known else None
         try:
-            self._ledger.register_worker(self.worker_id, self._settings.device, socket.gethostname())
+            self._ledger.register_worker(self.worker_id, self._settings.device, socket.gethostname(), measured)
         except AWAY as error:
             log.warning("the ledger does not answer", reason=type(error).__name__)
 

@@ -23,7 +23,7 @@ class Progress:
         self._since = time.monotonic()
 
     def update(self, phase: str, counts: Document) -> Document:
-        """The job's progress after the engine reported a phase's `done`, `total` and `eta_seconds`.
+        """The job's progress after the engine reported a phase's `done`, `total`, `eta_seconds` and maybe `skipped`.
 
         The time since the last report is the phase's that was reported then: engines speak first when a phase begins.
         """
@@ -33,6 +33,8 @@ class Progress:
         self.phase, self._since = phase, now
         row = self._phases.setdefault(phase, {"done": 0, "total": None, "seconds": 0.0})
         row.update(done=counts.get("done", 0), total=counts.get("total"))
+        if "skipped" in counts:
+            row["skipped"] = counts["skipped"]
         phases = {name: dict(row) for name, row in self._phases.items()}
         return {
             "phase": phase,

@@ -1,8 +1,9 @@
 """What supervisor and engine agree on: the files of a job's folder and the meaning of an exit status.
 
 Between them runs a pipe of JSON lines (the channel), from engine to supervisor:
-`{"type": "progress", "phase", "done", "total", "eta_seconds"}`, `{"type": "metric", "name", "step", "value"}`,
-`{"type": "log", "level", "message"}` and `{"type": "preview", "step", "path"}`.
+`{"type": "progress", "phase", "done", "total", "eta_seconds"}` (the first one of a phase also says `skipped`, what was
+there before), `{"type": "metric", "name", "step", "value"}`, `{"type": "log", "level", "message"}` and
+`{"type": "preview", "step", "path"}`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from typing import Final, final
 
 ENGINE: Final = "worker.engine"
 """Module that is run as the engine's process."""
+
+CALIBRATION: Final = "worker.engine.calibrate"
+"""Module that is run to measure the hardware, started as the engine is; it says `{"type": "calibration", ...}`."""
 
 
 @final

@@ -74,19 +74,24 @@ class Supervisor:
         worker_id: str,
         drain: Drain,
         engine: str = ENGINE,
+        foresee: Callable[[Claim], None] = lambda claim: None,
     ) -> None:
         """
         Args:
             worker_id: unique to this start of this process.
             drain: when set, the running engine is told to checkpoint and its job goes back to the queue.
             engine: module that is run as the child process.
+            foresee: called with every job that is about to start; must not raise.
         """
+        self.worked_at = time.monotonic()
+        """When there was last something to do."""
         self._settings = settings
         self._ledger = ledger
         self._store = store
         self._worker_id = worker_id
         self._drain = drain
         self._engine = engine
+        self._foresee = foresee
         self._slot = threading.Lock()
         self._rung = threading.Event()
 
@@ -106,13 +111,35 @@ class Supervisor:
             finally:
                 self._slot.release()
 
+    def while_idle(self, work: Callable[[Callable[[], bool]], None]) -> None:
+        """Does something else in the slot if it is free; `work` should end as soon as what it is given says so."""
+        if not self._slot.acquire(blocking=False):
+            return
+        try:
+            work(self._wanted)
+        finally:
+            self._slot.release()
+        if self._rung.is_set():
+            self.look()
+
+    def _wanted(self) -> bool:
+        """Whether something waits for the slot."""
+        if self._drain.is_set() or self._rung.is_set():
+            return True
+        try:
+            return self._ledger.counts()[Status.QUEUED] > 0
+        except AWAY:
+            return False
+
     def _run_next(self) -> bool:
         claimed_at = time.monotonic()
         claim = self._ledger.claim(self._worker_id, self._settings.lease_ttl)
         if claim is None:
             return False
+        self.worked_at = time.monotonic()
         with structlog.contextvars.bound_contextvars(job=claim.job.id, attempt=claim.attempt):
             log.info("attempt started", dataset=claim.job.dataset, method=claim.job.method)
+            self._foresee(claim)
             try:
                 outcome = self._attempt(claim, claimed_at)
             except AWAY:
@@ -124,6 +151,7 @@ class Supervisor:
                 log.info("attempt ended", outcome=outcome)
                 if outcome is Outcome.CRASHED:
                     self._drain.wait(PAUSE)  # a full disk or a GPU in reset should not use up all attempts at once
+        self.worked_at = time.monotonic()
         return True
 
     def _attempt(self, claim: Claim, claimed_at: float) -> Outcome:

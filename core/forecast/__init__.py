@@ -2,7 +2,7 @@
 
 from core.forecast.calibration import Calibration, Point
 from core.forecast.history import Past
-from core.forecast.history import read as past
+from core.forecast.outlook import outlook
 from core.forecast.predict import Estimate, Forecast, predict
 
-__all__ = ["Calibration", "Estimate", "Forecast", "Past", "Point", "past", "predict"]
+__all__ = ["Calibration", "Estimate", "Forecast", "Past", "Point", "outlook", "predict"]

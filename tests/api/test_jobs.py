@@ -15,7 +15,8 @@ from tests.api.workshop import ERROR, METRICS, Workshop, request
 
 SHAPE = {
     *("object", "id", "status", "phase", "dataset", "method", "ipc", "seed", "cached", "queue_position", "progress"),
-    *("metrics", "error", "attempt", "losses", "max_attempts", "worker", "request", "recipe", "fingerprint"),
+    *("metrics", "forecast", "error", "attempt", "losses", "max_attempts", "worker"),
+    *("request", "recipe", "fingerprint"),
     *("created_at", "started_at", "finished_at", "cancel_requested_at", "updated_at", "links"),
 }
 
@@ -95,7 +96,7 @@ def test_an_idempotency_key_repeats_its_answer(workshop: Workshop) -> None:
 
 def test_a_running_job_shows_what_its_worker_says(workshop: Workshop) -> None:
     job_id = workshop.job(Status.RUNNING)
-    phases = {"preparing": {"done": 1, "total": 1, "seconds": 0.5}}
+    phases = {"preparing": {"done": 1, "total": 1, "seconds": 0.5, "skipped": None}}
     progress = {"phase": "distilling", "done": 20, "total": 80, "eta_seconds": 600, "phases": phases}
     workshop.ledger.record(workshop.claims[job_id], phase="distilling", progress=progress, metrics={"loss": 0.5})
     response = workshop.client.get(f"/v1/jobs/{job_id}")

@@ -22,13 +22,13 @@ class Channel:
         self._entered = self._spoke = self._first = time.monotonic()
         self._first_done: int | None = None
 
-    def enter(self, phase: str, total: int) -> None:
-        """A phase begins; `total` is how much there is to do in it."""
+    def enter(self, phase: str, total: int, skipped: int = 0) -> None:
+        """A phase begins; `total` is how much there is to do in it, `skipped` how much of that was there before."""
         self.leave()
         self.phase = phase
         self._entered = time.monotonic()
         self._first_done = None
-        self._say_progress(0, total, None)
+        self._say_progress(0, total, None, skipped=skipped)
 
     def leave(self) -> None:
         """Add the time since the last `enter` to the current phase."""
@@ -65,9 +65,9 @@ class Channel:
         """One line for the person who reads the job's events."""
         self._say({"type": "log", "level": level, "message": message})
 
-    def _say_progress(self, done: int, total: int, eta: float | None) -> None:
+    def _say_progress(self, done: int, total: int, eta: float | None, **more: int) -> None:
         self._spoke = time.monotonic()
-        self._say({"type": "progress", "phase": self.phase, "done": done, "total": total, "eta_seconds": eta})
+        self._say({"type": "progress", "phase": self.phase, "done": done, "total": total, "eta_seconds": eta, **more})
 
     def _say(self, message: dict[str, Any]) -> None:
         try:

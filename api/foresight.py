@@ -1,0 +1,43 @@
+"""Whose hardware a forecast speaks of, and the forecast."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from api.house import House
+from api.submission import Prepared
+from core.forecast import Calibration, Forecast, outlook
+from core.request import ENGINE_VERSION
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+def foresight(house: House, ready: Prepared) -> Forecast:
+    """What a request will cost on the hardware most workers have."""
+    ipc, method = ready.request["ipc"], ready.request["method"]
+    return outlook(house.ledger, ready.recipe, ready.facts, ipc, method, _calibration(house))
+
+
+def _calibration(house: House) -> Calibration | None:
+    """Of the workers that are there; when none is, of those that lately were."""
+    for seen_within in (house.settings.lease_ttl, None):
+        known = [found for worker in house.ledger.workers(seen_within) if (found := _read(worker.calibration))]
+        if known:
+            common = Counter(found.key for found in known).most_common()
+            return next(found for found in known if found.key == common[0][0])
+    return None
+
+
+def _read(document: dict[str, Any] | None) -> Calibration | None:
+    """None for a worker that has not measured, or runs another version of the engine."""
+    if document is None:
+        return None
+    try:
+        found = Calibration.model_validate(document)
+    except ValidationError:
+        return None
+    return found if found.engine == ENGINE_VERSION else None

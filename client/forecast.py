@@ -1,0 +1,85 @@
+"""What a job is expected to cost, as frozen data; and the same beside what it did cost, as a table's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from client.jobs import Phase
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds: the likeliest number, and bounds that hold four jobs out of five."""
+
+    expected: float
+    low: float
+    high: float
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Read the service's estimate."""
+        return cls(raw["expected"], raw["low"], raw["high"])
+
+    def __str__(self) -> str:
+        return f"{duration(self.expected)} ({duration(self.low)} to {duration(self.high)})"
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A job's expected cost. `seconds` is None until a worker has measured its hardware."""
+
+    hardware: str | None
+    seconds: Estimate | None
+    phases: Mapping[str, Estimate]
+    peak_mib: float | None
+    expert_bytes: int | None
+    label_bytes: int | None
+    artifact_bytes: int | None
+    basis: str
+    raw: Mapping[str, Any]
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Read the service's forecast object."""
+        stored, seconds = raw.get("bytes") or {}, raw.get("seconds")
+        return cls(
+            hardware=raw.get("hardware"),
+            seconds=Estimate.from_json(seconds) if seconds else None,
+            phases={name: Estimate.from_json(phase) for name, phase in (raw.get("phases") or {}).items()},
+            peak_mib=(raw.get("memory") or {}).get("peak_mib"),
+            expert_bytes=stored.get("experts"),
+            label_bytes=stored.get("labels"),
+            artifact_bytes=stored.get("artifact"),
+            basis=str((raw.get("basis") or {}).get("detail") or ""),
+            raw=raw,
+        )
+
+
+COLUMNS = ("PHASE", "EXPECTED", "LOW", "HIGH")
+
+
+def rows(forecast: Forecast) -> list[tuple[str, ...]]:
+    """A line a phase, and the total."""
+    total = {"total": forecast.seconds} if forecast.seconds else {}
+    return [
+        (name.replace("_", " "), duration(each.expected), duration(each.low), duration(each.high))
+        for name, each in {**forecast.phases, **total}.items()
+    ]
+
+
+def beside(forecast: Forecast, phases: Mapping[str, Phase]) -> list[tuple[str, ...]]:
+    """The lines of `rows` with what each phase has taken so far."""
+    taken = [duration(phases[name].seconds) if name in phases else "" for name in forecast.phases]
+    total = duration(sum(phase.seconds for phase in phases.values())) if phases else ""
+    return [(*row, actual) for row, actual in zip(rows(forecast), [*taken, total], strict=False)]
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: `7.3 s`, `12 min`, `3.4 h`, `5.0 d`."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.{0 if seconds >= 10 * size else 1}f} {unit}"
+    return f"{seconds:.{0 if seconds >= 10 else 1}f} s"

@@ -1,0 +1,143 @@
+"""Forecasts over HTTP: of a body that would be a job, for the hardware that is there, with nothing queued."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from core.ledger import Ledger, Status
+from tests.api.workshop import Workshop, request
+from tests.forecast.machines import machine
+
+MEASURED = machine().model_dump(mode="json")
+OTHER = machine("H200", slower=0.01).model_dump(mode="json")
+
+BAD: list[tuple[str, dict[str, Any]]] = [
+    ("no such dataset", request(dataset="digit")),
+    ("no such method", request(method="mt")),
+    ("too many images", request(ipc=1000)),
+    ("a misspelt field", request() | {"ipcs": 1}),
+    ("a missing field", {"dataset": "digits"}),
+    ("an override out of range", request(method="mtt", overrides={"objective.syn_steps": 0})),
+    ("a meaningless combination", request(overrides={"schedule.steps": 3})),
+    ("an override that is not there", request(overrides={"objective.sin_steps": 3})),
+]
+
+
+def ask(client: TestClient, **changes: Any) -> dict[str, Any]:
+    response = client.post("/v1/forecasts", json=request(method="mtt") | changes)
+    assert response.status_code == 200, response.text
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+def test_a_forecast_says_what_it_would_cost_and_where(client: TestClient, workshop: Workshop) -> None:
+    workshop.ledger.register_worker("w", "cpu", "here", MEASURED)
+    found = ask(client)
+    assert (found["object"], found["hardware"]) == ("forecast", "Pentium, 1 threads")
+    assert found["seconds"]["low"] < found["seconds"]["expected"] < found["seconds"]["high"]
+    assert list(found["phases"]) == ["preparing", "training_experts", "distilling", "evaluating", "publishing"]
+    assert found["work"]["distilling"] == {"gradient": 240 * 20, "adjoint": 240 * 20}
+    assert found["memory"]["peak_mib"] == pytest.approx(found["memory"]["working_mib"] + 500, abs=0.2)
+    assert found["bytes"]["experts"] > 10 * 13 * 4 * 10_000
+    assert found["bytes"]["labels"] == 80
+    assert "Calibration only" in found["basis"]["detail"]
+    assert ask(client, overrides={"schedule.steps": 480})["seconds"]["expected"] > found["seconds"]["expected"]
+
+
+def test_a_forecast_creates_no_job(client: TestClient, workshop: Workshop) -> None:
+    workshop.ledger.register_worker("w", "cpu", "here", MEASURED)
+    ask(client)
+    assert client.get("/v1/jobs").json()["items"] == []
+    assert sum(workshop.ledger.counts().values()) == 0
+
+
+@pytest.mark.parametrize(("case", "body"), BAD, ids=[case for case, _ in BAD])
+def test_what_no_job_may_be_no_forecast_is_of(client: TestClient, case: str, body: dict[str, Any]) -> None:
+    job, forecast = (client.post(path, json=body) for path in ("/v1/jobs", "/v1/forecasts"))
+    assert forecast.status_code == job.status_code == 422
+    told = [{k: v for k, v in r.json().items() if k not in ("instance", "request_id")} for r in (job, forecast)]
+    assert told[0] == told[1]
+    assert all(error["fix"] for error in told[0]["errors"])
+
+
+def test_a_body_that_is_not_json_is_refused(client: TestClient) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert client.post("/v1/forecasts", content=b"a=b", headers=form).status_code == 415
+    half = client.post("/v1/forecasts", content=b'{"ipc"', headers={"Content-Type": "application/json"})
+    assert half.status_code == 400
+    huge = '{"dataset": "digits", "ipc": 1, "method": "mtt", "overrides": {"schedule.image_lr": NaN}}'
+    assert client.post("/v1/forecasts", content=huge, headers={"Content-Type": "application/json"}).status_code == 422
+
+
+def test_before_a_worker_has_measured_memory_and_bytes_are_known_and_seconds_are_not(client: TestClient) -> None:
+    response = client.post("/v1/forecasts", json=request(method="mtt"))
+    found = response.json()
+    assert int(response.headers["Retry-After"]) > 0
+    assert (found["seconds"], found["hardware"], found["phases"]) == (None, None, {})
+    assert found["memory"]["working_mib"] > 0
+    assert found["bytes"]["experts"] > 0
+    assert "stillhouse serve" in found["basis"]["detail"]
+
+
+def test_the_hardware_is_what_most_workers_have(client: TestClient, workshop: Workshop) -> None:
+    for name, measured in (("a", OTHER), ("b", MEASURED), ("c", MEASURED), ("d", None)):
+        workshop.ledger.register_worker(name, "cpu", "here", measured)
+    assert ask(client)["hardware"] == "Pentium, 1 threads"
+
+
+def test_a_measurement_of_another_version_or_form_does_not_count(client: TestClient, workshop: Workshop) -> None:
+    workshop.ledger.register_worker("old", "cpu", "here", MEASURED | {"engine": "0"})
+    workshop.ledger.register_worker("odd", "cpu", "here", {"hardware": "Pentium"})
+    assert ask(client)["seconds"] is None
+
+
+def test_a_job_carries_its_forecast_beside_what_it_took(client: TestClient, workshop: Workshop) -> None:
+    workshop.ledger.register_worker("w", "cpu", "here", MEASURED)
+    job_id = workshop.submit(method="mtt")
+    expected = client.get(f"/v1/jobs/{job_id}").json()["forecast"]
+    assert expected == ask(client)
+    phases = {"distilling": {"done": 240, "total": 240, "seconds": 12.5}}
+    assert workshop.ledger.record(workshop.start(job_id), phase="distilling", progress={"done": 1, "phases": phases})
+    workshop.succeed(job_id)
+    job = client.get(f"/v1/jobs/{job_id}").json()
+    assert job["forecast"] == expected
+    assert job["progress"]["phases"]["distilling"]["seconds"] == 12.5
+    page = client.get(f"/jobs/{job_id}").text
+    assert f"{expected['phases']['distilling']['expected']:,.1f}" in page
+    assert "12.5" in page
+
+
+def test_past_jobs_correct_the_next_forecast(client: TestClient, workshop: Workshop) -> None:
+    workshop.ledger.register_worker("w", "cpu", "here", MEASURED)
+    first = ask(client)
+    for _ in range(3):
+        job_id = workshop.submit(method="mtt")
+        phases = {
+            name: {"done": 1, "total": 1, "seconds": 2 * phase["uncached"]} for name, phase in first["phases"].items()
+        }
+        assert workshop.ledger.record(workshop.start(job_id), phase="publishing", progress={"phases": phases})
+        workshop.succeed(job_id)
+    found = ask(client)
+    assert (found["basis"]["jobs"], found["basis"]["method_jobs"]) == (3, 3)
+    doubled = pytest.approx(2 * first["phases"]["distilling"]["expected"], rel=1e-3)
+    assert found["phases"]["distilling"]["expected"] == doubled
+    assert found["reuse"]["experts"] == 10, "their experts are in the cache"
+    workshop.ledger.register_worker("x", "cpu", "there", OTHER)
+    workshop.ledger.register_worker("y", "cpu", "there", OTHER)
+    assert ask(client)["basis"]["jobs"] == 0, "on other hardware nothing is known of them"
+
+
+def test_a_job_submitted_before_any_measurement_shows_no_seconds(client: TestClient, workshop: Workshop) -> None:
+    job_id = workshop.job(Status.RUNNING, method="mtt")
+    assert client.get(f"/v1/jobs/{job_id}").json()["forecast"]["seconds"] is None
+    assert client.get(f"/jobs/{job_id}").status_code == 200
+
+
+def test_a_row_without_a_forecast_is_shown(client: TestClient, house: Any) -> None:
+    ledger: Ledger = house.ledger
+    job = ledger.submit({"dataset": "digits"}, {}, dataset="digits", method="mtt", ipc=1, seed=0).job
+    assert client.get(f"/v1/jobs/{job.id}").json()["forecast"] is None
+    assert client.get(f"/jobs/{job.id}").status_code == 200

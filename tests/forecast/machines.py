@@ -1,0 +1,59 @@
+"""A machine that obeys the cost model exactly, and jobs to price on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from core.data import Catalogue, DatasetFacts
+from core.forecast import Calibration, Forecast, Past, Point, predict
+from core.forecast.calibration import load
+from core.forecast.network import geometry
+from core.forecast.work import Kernel
+from core.recipe import Network, Recipe
+from core.request import JobRequest, resolve
+
+COSTS: dict[Kernel, tuple[float, float, float]] = {
+    "forward": (1e-4, 1e-11, 1e-9),
+    "gradient": (4e-4, 3e-11, 4e-9),
+    "adjoint": (1e-3, 9e-11, 9e-9),
+    "data": (2e-4, 0.0, 2e-9),
+}
+"""Seconds a call, an operation, a float."""
+
+SHAPES = ((1, 8, 8), 2), ((3, 32, 32), 3)
+SIZES = (32, 8), (32, 64), (128, 8), (128, 32)
+
+
+def machine(hardware: str = "Pentium, 1 threads", slower: float = 1.0) -> Calibration:
+    """What its calibration measures."""
+    points = []
+    for shape, depth in SHAPES:
+        for width, batch in SIZES:
+            network = Network(width=width, depth=depth)
+            for kernel, costs in COSTS.items():
+                amounts = load(kernel, geometry(network, shape, 10), batch)
+                seconds = slower * sum(cost * amount for cost, amount in zip(costs, amounts, strict=True))
+                point = {"kernel": kernel, "network": network, "shape": shape, "classes": 10, "batch": batch}
+                points.append(Point(**point, seconds=seconds))
+    return Calibration(
+        hardware=hardware, engine="1", torch="2", baseline_mib=500.0, startup=2.0, seconds=9.0, points=tuple(points)
+    )
+
+
+def facts(dataset: str = "digits") -> DatasetFacts:
+    """What is known of a dataset without its arrays."""
+    return Catalogue(Path("nowhere")).facts(dataset)
+
+
+def recipe(method: str = "mtt", dataset: str = "digits", ipc: int = 1, **overrides: Any) -> Recipe:
+    """A method's recipe; keyword `a__b` is the path `a.b`."""
+    changes = {path.replace("__", "."): value for path, value in overrides.items()}
+    return resolve(JobRequest(dataset=dataset, ipc=ipc, method=method, overrides=changes), facts(dataset))
+
+
+def forecast(
+    method: str = "mtt", dataset: str = "digits", ipc: int = 1, past: tuple[Past, ...] = (), **overrides: Any
+) -> Forecast:
+    """The forecast of a job on that machine."""
+    return predict(recipe(method, dataset, ipc, **overrides), facts(dataset), ipc, method, machine(), past)

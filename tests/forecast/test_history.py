@@ -1,0 +1,115 @@
+"""What past jobs do to a forecast: they correct it, they give it error bars, they leave something in the cache."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+
+from core.forecast import Past
+from core.forecast.history import read
+from core.forecast.identity import Leaves
+from tests.forecast.machines import forecast
+
+
+def jobs(ratios: list[float], method: str = "mtt", leaves: Leaves | None = None) -> tuple[Past, ...]:
+    """Jobs that took so many times what was predicted, in every phase."""
+    predicted = {name: phase.uncached for name, phase in forecast(method).phases.items()}
+    return tuple(
+        Past(f"job_{i}", method, predicted, {name: ratio * s for name, s in predicted.items()}, leaves or Leaves())
+        for i, ratio in enumerate(ratios)
+    )
+
+
+def test_without_past_jobs_a_factor_of_two_is_assumed() -> None:
+    found = forecast()
+    assert found.seconds is not None
+    assert found.seconds.high / found.seconds.expected == pytest.approx(2, rel=1e-3)
+    assert found.seconds.expected / found.seconds.low == pytest.approx(2, rel=1e-3)
+    assert (found.basis.jobs, found.basis.method_jobs) == (0, 0)
+    assert "Calibration only" in found.basis.detail
+    assert "factor of two" in found.basis.detail
+
+
+def test_three_jobs_of_the_method_correct_the_prediction_by_their_median() -> None:
+    alone, corrected = forecast(), forecast(past=jobs([1.4, 1.5, 1.7]))
+    assert corrected.basis.method_jobs == 3
+    for name, phase in corrected.phases.items():
+        assert phase.model == alone.phases[name].model
+        assert phase.expected == pytest.approx(1.5 * phase.model, abs=0.01)
+        assert phase.low < phase.expected < phase.high
+    assert corrected.seconds is not None
+    assert alone.seconds is not None
+    assert corrected.seconds.expected == pytest.approx(1.5 * alone.seconds.expected, rel=1e-2)
+    assert corrected.seconds.high / corrected.seconds.low < 4, "three that agree say more than the assumption"
+
+
+def test_two_jobs_and_jobs_of_other_methods_correct_nothing() -> None:
+    alone = forecast()
+    for past in (jobs([3.0, 3.0]), jobs([3.0] * 5, method="dm")):
+        found = forecast(past=past)
+        assert {name: p.expected for name, p in found.phases.items()} == {
+            name: p.expected for name, p in alone.phases.items()
+        }
+    assert found.seconds is not None
+    assert found.seconds.high > 3 * found.seconds.expected, "but five that took three times as long widen the interval"
+
+
+def test_the_intervals_hold_four_jobs_out_of_five() -> None:
+    """Ten log-normal jobs seen, the eleventh forecast, three hundred times."""
+    noise, held = random.Random(0), 0
+    for _ in range(300):
+        *seen, new = [math.exp(noise.gauss(0.4, 0.3)) for _ in range(11)]
+        phase = forecast(past=jobs(seen)).phases["distilling"]
+        held += phase.low <= new * phase.model <= phase.high
+    assert 0.74 < held / 300 < 0.88
+
+
+def test_what_earlier_jobs_left_is_taken_off_and_bounded_above() -> None:
+    alone = forecast()
+    left = jobs([1.0] * 3, leaves=alone.leaves)
+    found = forecast(past=left)
+    assert alone.leaves.experts is not None
+    assert found.reuse is not None
+    assert (found.reuse.experts, found.reuse.reference, found.reuse.jobs) == (10, True, ["job_0"])
+    assert found.phases["training_experts"].expected == 0
+    assert found.phases["training_experts"].high >= alone.phases["training_experts"].expected
+    assert found.phases["evaluating"].expected < alone.phases["evaluating"].expected
+    assert found.work["evaluating"]["gradient"] < alone.work["evaluating"]["gradient"]
+    assert found.seconds is not None
+    assert alone.seconds is not None
+    assert found.seconds.expected + found.reuse.saves_seconds == pytest.approx(alone.seconds.expected, abs=0.01)
+    assert found.seconds.high >= alone.seconds.expected - 0.01
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "experts"),
+    [
+        ("experts__count", 15, 10),
+        ("experts__count", 5, 5),
+        ("objective__max_start_epoch", 8, 10),
+        ("objective__max_start_epoch", 12, 0),
+        ("network__width", 16, 0),
+        ("experts__lr", 0.02, 0),
+        ("schedule__steps", 7, 10),
+    ],
+)
+def test_only_experts_of_the_same_training_with_every_epoch_are_of_use(path: str, value: object, experts: int) -> None:
+    found = forecast(past=jobs([1.0], leaves=forecast().leaves), **{path: value})
+    assert (found.reuse.experts if found.reuse else 0) == experts
+
+
+def test_a_dataset_that_is_not_here_leaves_nothing_that_has_a_name() -> None:
+    assert forecast(dataset="cifar10", ipc=10).leaves == Leaves()
+
+
+def test_a_past_job_is_compared_with_what_it_really_did() -> None:
+    document = forecast().model_dump(mode="json")
+    experts = {"done": 100, "total": 100, "skipped": 75, "seconds": 3.0}
+    progress = {"phases": {"training_experts": experts, "distilling": {"seconds": 8.0}, "relabelling": {"seconds": 1}}}
+    past = read("job_1", "mtt", document, progress)
+    assert past.actual == {"training_experts": 3.0, "distilling": 8.0}
+    assert past.predicted["training_experts"] == pytest.approx(document["phases"]["training_experts"]["uncached"] / 4)
+    assert past.predicted["distilling"] == document["phases"]["distilling"]["model"]
+    assert past.leaves == forecast().leaves
