@@ -90,4 +90,4 @@ def _count(run: Callable[..., Sequence[Tensor]], *given: Tensor) -> int:
     graph.recompile()
     with FlopCounterMode(display=False) as counter:
         graph(*given)
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())

@@ -19,7 +19,8 @@ import io
 import math
 import statistics
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -92,18 +93,18 @@ _Run = Callable[[list[Key], int], list[float]]
 
 
 def _ours(spec: Spec, network: ConvNet, images: Tensor, labels: Tensor, judged: Labelled) -> _Run:
-    kernels = ARMS[spec["arm"]].build(network, min(len(images), spec["batch"]), images.device)
+    kernels = cache(lambda: ARMS[spec["arm"]].build(network, min(len(images), spec["batch"]), images.device))
     targets = F.one_hot(labels, network.classes).float()
 
     def run(keys: list[Key], epochs: int) -> list[float]:
         protocol = Protocol(epochs, spec["batch"], spec["lr"], 0.9, 5e-4, "step", Augment())
         thetas: list[Tensor] = []
         if spec["way"] == "job":
-            training = evaluate.train(kernels, images, targets, protocol, keys)
+            training = evaluate.train(kernels(), images, targets, protocol, keys)
             thetas = [trained.theta for trained in _returned(training)]
         else:
             for part in [keys] if spec["way"] == "stacked" else [[key] for key in keys]:
-                end: deque[Moment] = deque(sgd(kernels, shared(images), targets, protocol, part), maxlen=1)
+                end: deque[Moment] = deque(sgd(kernels(), shared(images), targets, protocol, part), maxlen=1)
                 thetas += end[0].theta.unbind()
         trained = [evaluate.Trained(theta, None, 0.0) for theta in thetas]
         return [evaluate.accuracy(network, each, judged)[0] for each in trained]
@@ -130,13 +131,14 @@ def _theirs(spec: Spec, peer: Peer, network: ConvNet, images: Tensor, labels: Te
     return run
 
 
-def _returned(training):  # type: ignore[no-untyped-def]
+def _returned(training: Generator[float, None, list[evaluate.Trained]]) -> list[evaluate.Trained]:
     """What a generator returns at its end."""
     while True:
         try:
             next(training)
         except StopIteration as end:
-            return end.value
+            trained: list[evaluate.Trained] = end.value
+            return trained
 
 
 def _print(options: argparse.Namespace, found: dict[str, list[Found]]) -> None:
@@ -155,7 +157,7 @@ def _print(options: argparse.Namespace, found: dict[str, list[Found]]) -> None:
         + "\n"
     )
     head = ["arm", "seconds for all", *(f"times as fast as {name}" for name in compared)]
-    head += ["one pass, cold / warm cache, s", "peak MiB above start", "peak MiB of the process"]
+    head += ["one pass, cold / warm cache, s", "peak MiB above start", "peak MiB in all"]
     head += ["test accuracy, %", f"less that of {base}", "n"]
     rows = [
         [

@@ -105,8 +105,8 @@ class Unroll:
 
     def __init__(self, peer: Peer, setting: Setting, device: torch.device, augmented: bool) -> None:
         def vector(theta: Tensor) -> Tensor:
-            wrapped = peer.flat(peer.network(setting.network, theta))
-            return wrapped.flat_param.detach().to(device)  # type: ignore[no-any-return,operator,union-attr]
+            flat: Tensor = peer.flat(peer.network(setting.network, theta)).get_parameter("flat_param")
+            return flat.detach().to(device)
 
         self._start, self._target = vector(setting.theta), vector(setting.target)
         self._student = peer.flat(peer.network(setting.network, setting.theta)).to(device)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -162,7 +163,7 @@ def outer_gradient(setting: Setting, kernels: Kernels, augmented: Key | None = N
     return adjoint(segment, terminal)
 
 
-def _planes(pixels: np.ndarray) -> Tensor:  # type: ignore[type-arg]
+def _planes(pixels: np.ndarray[Any, Any]) -> Tensor:
     """uint8 [n, H, W] or [n, H, W, C] to [n, C, H, W]."""
     stacked = torch.from_numpy(np.ascontiguousarray(pixels))
     return stacked.unsqueeze(1) if stacked.ndim == 3 else stacked.permute(0, 3, 1, 2).contiguous()
