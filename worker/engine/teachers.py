@@ -32,7 +32,7 @@ def gather(bench: Bench, objective: Trajectory) -> Trajectories:
     }
     steps = needed.last * -(-len(bench.real.train) // recipe.experts.batch_size)  # of one expert
     done, total = len(found) * steps, count * steps
-    bench.channel.enter("training_experts", total)
+    bench.channel.enter("training_experts", total, skipped=done)
     bench.channel.log(f"{len(found)} of {count} expert trajectories were in the cache.")
     for indices in _stacks(bench, recipe.experts, [index for index in range(count) if index not in found]):
         kept = []
