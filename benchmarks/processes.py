@@ -8,8 +8,10 @@ slows down slows all of them.
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -54,7 +56,9 @@ class Runs:
         """The runs of a command line that `add_options` has read."""
         file: Path | None = options.runs
         if file is None:
-            return cls(module, Path(tempfile.mkdtemp(prefix="stillhouse-bench-")))
+            folder = Path(tempfile.mkdtemp(prefix="stillhouse-bench-"))
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            return cls(module, folder)
         folder = file.with_suffix(".shared")
         folder.mkdir(parents=True, exist_ok=True)
         lines = file.read_text("utf-8").splitlines() if file.exists() else []
