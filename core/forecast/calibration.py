@@ -1,4 +1,4 @@
-"""What a machine can do, from a few measured points: time = overhead + arithmetic / rate + memory traffic / bandwidth.
+"""What a machine can do, from a few measured points: time = overheads + arithmetic / rate + memory traffic / bandwidth.
 
 The points are measured by the worker's calibration, in the engine's own process; here they become a model by which any
 number of kernel calls on any network is priced. Small images are a machine of their own: the engine takes one thread
@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Sequence
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,9 +23,18 @@ SMALL = 256
 """Pixels up to which an image is small."""
 
 
+class Load(NamedTuple):
+    """What takes time in a call of a kernel."""
+
+    calls: float
+    networks: float
+    operations: float
+    floats: float
+
+
 @final
 class Point(BaseModel):
-    """One measurement: a kernel on `batch` images, in seconds."""
+    """One measurement: a kernel for `networks` networks on `batch` images each, in seconds."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,12 +43,13 @@ class Point(BaseModel):
     shape: tuple[int, int, int]
     classes: int
     batch: int
+    networks: int = 1
     seconds: float = Field(gt=0)
 
     @property
-    def load(self) -> tuple[float, float, float]:
+    def load(self) -> Load:
         """What the model is linear in."""
-        return load(self.kernel, geometry(self.network, self.shape, self.classes), self.batch)
+        return load(self.kernel, geometry(self.network, self.shape, self.classes), self.batch, self.networks)
 
 
 @final
@@ -53,6 +63,8 @@ class Calibration(BaseModel):
     engine: str
     """Version of the engine that was measured."""
     torch: str
+    device_bytes: int | None = None
+    """Memory of the GPU; None where the engine computes on a CPU."""
     baseline_mib: float = Field(ge=0)
     """Memory the engine's process takes before it holds any data."""
     startup: float = Field(ge=0)
@@ -66,22 +78,23 @@ class Calibration(BaseModel):
         """Jobs with equal keys ran under comparable conditions."""
         return f"{self.hardware}, engine {self.engine}"
 
-    def price(self, kernel: Kernel, network: Geometry, batch: int) -> float:
+    def price(self, kernel: Kernel, network: Geometry, batch: int, networks: int = 1) -> float:
         """Seconds of one call of a kernel."""
         costs = _fit(self.points)[kernel, _small(network.shape)]
-        return sum(cost * amount for cost, amount in zip(costs, load(kernel, network, batch), strict=True))
+        return sum(cost * amount for cost, amount in zip(costs, load(kernel, network, batch, networks), strict=True))
 
 
-def load(kernel: Kernel, network: Geometry, batch: int) -> tuple[float, float, float]:
-    """One call as (calls, forward operations, floats moved); a gradient's three passes are part of its rate."""
+def load(kernel: Kernel, network: Geometry, batch: int, networks: int) -> Load:
+    """One call; a gradient's three passes are part of its rate."""
     if kernel == "data":
-        return 1.0, 0.0, float(batch * network.pixels + network.parameters)
-    return 1.0, float(batch * network.forward_flops), float(batch * network.activations + network.parameters)
+        return Load(1.0, networks, 0.0, networks * (batch * network.pixels + network.parameters))
+    floats = batch * network.activations + network.parameters
+    return Load(1.0, networks, float(networks * batch * network.forward_flops), networks * floats)
 
 
 @functools.lru_cache(maxsize=32)
 def _fit(points: tuple[Point, ...]) -> dict[tuple[Kernel, bool], tuple[float, ...]]:
-    """Seconds a call, an operation and a float, for each kernel and kind of image."""
+    """Seconds a call, a network, an operation and a float, for each kernel and kind of image."""
     found: dict[tuple[Kernel, bool], list[Point]] = {}
     for point in points:
         found.setdefault((point.kernel, _small(point.shape)), []).append(point)
@@ -93,11 +106,11 @@ def _least_squares(points: Sequence[Point]) -> tuple[float, ...]:
     seconds = np.array([point.seconds for point in points])
     loads = np.array([point.load for point in points]) / seconds[:, None]
     scale = loads.max(0).clip(min=np.finfo(float).tiny)
-    best, least = np.zeros(3), float("inf")
-    for used in itertools.chain.from_iterable(itertools.combinations(range(3), k) for k in (1, 2, 3)):
+    best, least = np.zeros(4), float("inf")
+    for used in itertools.chain.from_iterable(itertools.combinations(range(4), k) for k in (1, 2, 3, 4)):
         columns = list(used)
         part = np.linalg.lstsq(loads[:, columns] / scale[columns], np.ones(len(points)), rcond=None)[0]
-        costs = np.zeros(3)
+        costs = np.zeros(4)
         costs[columns] = part / scale[columns]
         error = float(np.square(loads @ costs - 1).sum())
         if (costs >= 0).all() and error < least:

@@ -18,11 +18,11 @@ FLOAT: Final = 4
 ALIVE: Final = {"forward": 2.3, "gradient": 5.2, "adjoint": 13.7}
 """Floats alive at once in a kernel, over the floats its convolutions put out."""
 
-STORED: Final = 4.0
-"""Bytes a parameter of a stored expert snapshot takes."""
-
-_COPIES: Final = 3  # of the images being preprocessed: as floats, centred, scaled
+_BLOCK: Final = 64  # parameters of a stored expert's step that share a scale
+_HEADER: Final = 240  # bytes of a stored expert that are neither
+_COPIES: Final = 3  # of images being whitened: as floats, centred, multiplied
 _VECTORS: Final = 8  # parameter vectors at hand in any step: theta, velocity, gradient, cotangents
+_BATCHES: Final = 3  # of images beside a pass: picked, scaled, augmented
 _FIXED: Final = 57_000  # bytes of an artifact that holds next to nothing: card, report, loader, checksums
 _PIXEL_COPIES: Final = 3.2  # uint8 copies of the images in an artifact: bundle, parquet, PNG, preview
 
@@ -38,29 +38,43 @@ class Bytes(NamedTuple):
     """All files of the artifact, roughly."""
 
 
-def activation_bytes(kernel: Kernel, network: Geometry, batch: int) -> int:
-    """Bytes of activations a kernel has alive at once on `batch` images."""
-    return int(ALIVE.get(kernel, 0.0) * FLOAT * batch * network.activations)
+def activation_bytes(kernel: Kernel, network: Geometry, batch: int, networks: int = 1) -> int:
+    """Bytes of activations a kernel has alive at once on `batch` images for each of `networks`."""
+    return int(ALIVE.get(kernel, 0.0) * FLOAT * networks * batch * network.activations)
+
+
+def expert_bytes(parameters: int, snapshots: int) -> int:
+    """Bytes of a stored trajectory: the first snapshot in 16 bits, each later one as a step in 6, with scales."""
+    blocks = -(-parameters // _BLOCK)
+    return _HEADER + 2 * parameters + (snapshots - 1) * blocks * (_BLOCK * 6 // 8 + 2)
 
 
 def peak_bytes(recipe: Recipe, network: Geometry, sizes: Sizes, calls: list[Work]) -> int:
     """The most memory the engine has in use at once, beyond what its process takes before it holds any data."""
     pixels, images = network.pixels, sizes.train + sizes.validation + sizes.test
-    matrix = pixels**2 if isinstance(recipe.preprocess, Zca) else 0
     source = images * pixels  # uint8
-    ready = source + FLOAT * (images * pixels + 2 * matrix)
-    preparing = source + max(_COPIES * FLOAT * sizes.train * pixels + 2 * FLOAT * matrix, 8 * 8 * matrix)
-    vectors = _VECTORS * network.parameters * FLOAT
-    passes = max((activation_bytes(call.kernel, network, call.images) for call in calls), default=0)
+    if isinstance(recipe.preprocess, Zca):  # whitened beforehand, by two matrices that take eight in doubles to find
+        matrix = pixels**2
+        ready = source + FLOAT * (images * pixels + 2 * matrix)
+        preparing = source + max(_COPIES * FLOAT * sizes.train * pixels + 2 * FLOAT * matrix, 8 * 8 * matrix)
+    else:
+        ready, preparing = source, 2 * source + 8 * sizes.train * pixels // network.shape[0]
+    alive = (
+        activation_bytes(call.kernel, network, call.images, call.networks)
+        + call.networks * FLOAT * (_BATCHES * call.images * pixels + _VECTORS * network.parameters)
+        for call in calls
+        if call.calls
+    )
+    passes = max(alive, default=0)
     targets = sizes.train * sizes.classes * (8 + FLOAT)  # class indices become probabilities
-    return max(preparing, ready + vectors + max(passes + targets, _trajectories(recipe, network, passes)))
+    return max(preparing, ready + max(passes + targets, _trajectories(recipe, network, passes)))
 
 
 def stored_bytes(recipe: Recipe, network: Geometry, sizes: Sizes) -> Bytes:
     """What the job leaves on disk."""
     experts = 0
     if isinstance(recipe.objective, Trajectory) and recipe.experts is not None:
-        experts = int(recipe.experts.count * _snapshots(recipe.objective) * network.parameters * STORED)
+        experts = recipe.experts.count * expert_bytes(network.parameters, _snapshots(recipe.objective))
     labels = 8 * sizes.synthetic
     if isinstance(recipe.labels, Learnable):
         labels += FLOAT * sizes.synthetic * sizes.classes
@@ -70,10 +84,10 @@ def stored_bytes(recipe: Recipe, network: Geometry, sizes: Sizes) -> Bytes:
 
 
 def _trajectories(recipe: Recipe, network: Geometry, passes: int) -> int:
-    """Path of a student, or the snapshots of the expert in training (listed, stacked, written), beside one pass."""
+    """Path of a student, or the snapshots of an expert in training and what is written of them, beside one pass."""
     match recipe.objective:
         case Trajectory() as objective:
-            path, expert = objective.syn_steps + 1, 3 * _snapshots(objective)
+            path, expert = objective.syn_steps + 1, 2 * _snapshots(objective)
             return passes + max(path, expert) * network.parameters * FLOAT
         case Distribution() | Nothing():
             return passes

@@ -23,6 +23,8 @@ class Geometry:
     """P."""
     forward_flops: int
     """Of one image's forward pass: multiplications and additions of the convolutions and the linear layer."""
+    convolution_flops: int
+    """The convolutions' part of it."""
     activations: int
     """Floats one image's convolutions put out, all blocks together."""
     widest: int
@@ -57,6 +59,7 @@ def geometry(network: Network, shape: tuple[int, int, int], classes: int) -> Geo
         norm=network.norm,
         parameters=parameters + (features + 1) * classes,
         forward_flops=flops + 2 * features * classes,
+        convolution_flops=flops,
         activations=sum(outputs),
         widest=max(outputs),
     )

@@ -13,7 +13,7 @@ from core.forecast.calibration import Calibration
 from core.forecast.history import ENOUGH, LEVEL, Interval, Past
 from core.forecast.identity import Leaves, leaves
 from core.forecast.network import Geometry, geometry
-from core.forecast.work import Phase, Sizes, Work, work
+from core.forecast.work import Phase, Sizes, Work, stack_on, work
 from core.recipe import Network, Recipe, Zca
 
 _MIB = 2**20
@@ -90,7 +90,7 @@ class Forecast(Shown):
     reuse: Reuse | None = Field(description="Null where nothing is known to be there.")
     memory: Memory
     bytes: Bytes
-    work: dict[str, dict[str, int]] = Field(description="Kernel calls by phase and kernel.")
+    work: dict[str, dict[str, int]] = Field(description="Kernel calls by phase and kernel, a network at a time.")
     leaves: Leaves = Field(description="Names of what it leaves in the cache for later jobs.")
 
 
@@ -113,7 +113,8 @@ def predict(
     sizes = Sizes.of(facts, ipc)
     named = leaves(recipe, facts, network)
     found, makers = history.cached(past, named)
-    whole, calls = work(recipe, sizes), work(recipe, sizes, found)
+    stack = stack_on(network, calibration.device_bytes if calibration else None)
+    whole, calls = work(recipe, sizes, stack), work(recipe, sizes, stack, found)
     stored = memory.stored_bytes(recipe, network, sizes)
     working = memory.peak_bytes(recipe, network, sizes, whole) / _MIB
     phases: dict[str, PhaseEstimate] = {}
@@ -153,7 +154,7 @@ def _price(
     """Seconds by phase."""
     seconds = {"preparing": _preparing(calibration, recipe, network, sizes)}
     for call in calls:
-        cost = call.calls * calibration.price(call.kernel, network, call.images)
+        cost = call.calls * calibration.price(call.kernel, network, call.images, call.networks)
         seconds[call.phase] = seconds.get(call.phase, 0.0) + cost
     seconds["publishing"] = _PUBLISH + _PUBLISH_IMAGE * sizes.synthetic
     return {phase: seconds[phase] for phase in get_args(Phase) if phase in seconds}
@@ -224,7 +225,7 @@ def _sums(calls: Sequence[Work]) -> dict[str, dict[str, int]]:
     for call in calls:
         if call.kernel != "data":
             phase = sums.setdefault(call.phase, {})
-            phase[call.kernel] = phase.get(call.kernel, 0) + call.calls
+            phase[call.kernel] = phase.get(call.kernel, 0) + call.total
     return {phase: kernels for phase, kernels in sums.items() if any(kernels.values())}
 
 

@@ -6,11 +6,12 @@ the classes are of unequal size an epoch may be off by the one step that a few i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, final
 
 from core.data import DatasetFacts
+from core.forecast.network import Geometry
 from core.recipe import Distribution, Nothing, Recipe, Trajectory
 
 Phase = Literal["preparing", "training_experts", "distilling", "evaluating", "publishing"]
@@ -18,17 +19,35 @@ Phase = Literal["preparing", "training_experts", "distilling", "evaluating", "pu
 Kernel = Literal["forward", "gradient", "adjoint", "data"]
 """A forward pass; a gradient; the adjoint of a step; what surrounds them: picking and augmenting a batch, updating."""
 
+_BUSY, _CPU_ROOM, _GPU_SHARE = 5e9, 2**30, 4  # as core.engine.train has them
+
 TEST_BATCH = 1024
 """Images the engine tests at a time."""
 
 
+RUNGS = (0.25, 0.5)
+"""Shares of its epochs after which a look that selects is judged on a part of the validation split."""
+
+_EARLIEST_RUNG, _RUNG_IMAGES = 20, 1000
+
+
 class Work(NamedTuple):
-    """So many calls of a kernel in a phase, each on so many images."""
+    """So many calls of a kernel in a phase, each for so many networks on so many images each."""
 
     phase: Phase
     kernel: Kernel
     calls: int
     images: int
+    networks: int = 1
+
+    @property
+    def total(self) -> int:
+        """Calls, had each been for one network."""
+        return self.calls * self.networks
+
+
+Stack = Callable[[int], int]
+"""How many networks the engine trains together on batches of that many images."""
 
 
 @final
@@ -58,15 +77,27 @@ class Cached:
     reference: bool = False
 
 
-def work(recipe: Recipe, sizes: Sizes, cached: Cached | None = None) -> list[Work]:
-    """Every kernel call of a job, calls of a kind together."""
+def work(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached | None = None) -> list[Work]:
+    """Every kernel call of a job, calls of a kind together; nothing is given up that may be."""
     cached = cached or Cached()
     return [
-        *_training_experts(recipe, sizes, cached),
+        *_training_experts(recipe, sizes, stack, cached),
         *_distilling(recipe, sizes),
         *_looks(recipe, sizes),
-        *_evaluating(recipe, sizes, cached),
+        *_evaluating(recipe, sizes, stack, cached),
     ]
+
+
+def stack_on(network: Geometry, device_bytes: int | None) -> Stack:
+    """What the engine decides; `device_bytes` is the memory of a GPU, None for a CPU."""
+
+    def stack(batch: int) -> int:
+        if device_bytes is None and 3 * batch * network.convolution_flops > _BUSY:
+            return 1
+        room = _CPU_ROOM if device_bytes is None else device_bytes // _GPU_SHARE
+        return max(1, int(room / (4 * 5.25 * batch * network.activations)))
+
+    return stack
 
 
 def expert_epochs(objective: Trajectory) -> tuple[int, int]:
@@ -74,12 +105,12 @@ def expert_epochs(objective: Trajectory) -> tuple[int, int]:
     return objective.min_start_epoch, objective.max_start_epoch - 1 + objective.expert_epochs
 
 
-def _training_experts(recipe: Recipe, sizes: Sizes, cached: Cached) -> Iterator[Work]:
+def _training_experts(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached) -> Iterator[Work]:
     if not isinstance(recipe.objective, Trajectory):
         return
     assert recipe.experts is not None, "a recipe that matches trajectories has experts"
-    epochs = max(0, recipe.experts.count - cached.experts) * expert_epochs(recipe.objective)[1]
-    yield from _training("training_experts", epochs, sizes.train, recipe.experts.batch_size)
+    missing, epochs = max(0, recipe.experts.count - cached.experts), expert_epochs(recipe.objective)[1]
+    yield from _training("training_experts", missing, epochs, sizes.train, recipe.experts.batch_size, stack)
 
 
 def _distilling(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
@@ -103,34 +134,43 @@ def _distilling(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
 
 
 def _looks(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
-    """Networks trained for a look at the validation split."""
+    """Networks trained one by one for a look at the validation split."""
     evaluation = recipe.evaluation
-    if evaluation.look_every is not None:
-        looks = recipe.schedule.steps // evaluation.look_every
-        yield from _training("distilling", looks * evaluation.epochs, sizes.synthetic, evaluation.batch_size)
-        yield from _testing("distilling", looks, sizes.validation)
+    if evaluation.look_every is None:
+        return
+    looks = recipe.schedule.steps // evaluation.look_every
+    for calls, images in _batches(sizes.synthetic, evaluation.batch_size):
+        yield Work("distilling", "gradient", looks * evaluation.epochs * calls, images)
+        yield Work("distilling", "data", looks * evaluation.epochs * calls, images)
+    yield from _testing("distilling", looks, sizes.validation)
+    if evaluation.select == "best_validation":
+        rungs = {int(share * evaluation.epochs) for share in RUNGS}
+        sample = -(-sizes.validation // -(-sizes.validation // _RUNG_IMAGES))
+        yield from _testing("distilling", looks * sum(rung >= _EARLIEST_RUNG for rung in rungs), sample)
 
 
-def _evaluating(recipe: Recipe, sizes: Sizes, cached: Cached) -> Iterator[Work]:
+def _evaluating(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached) -> Iterator[Work]:
     evaluation = recipe.evaluation
     tried = len(evaluation.baseline_lrs)
     looks = tried if tried > 1 else 0
-    networks = 3 * evaluation.seeds  # distilled, the same in 8 bits, random
-    epochs = (networks + looks) * evaluation.epochs
-    yield from _training("evaluating", epochs, sizes.synthetic, evaluation.batch_size)
+    arms = 3 * [evaluation.seeds]  # distilled, the same in 8 bits, random
+    for together in [*arms, looks]:
+        yield from _training("evaluating", together, evaluation.epochs, sizes.synthetic, evaluation.batch_size, stack)
     yield from _testing("evaluating", looks, sizes.validation)
-    full = evaluation.full
+    networks, full = sum(arms), evaluation.full
     if full is not None and not cached.reference:
         networks += evaluation.seeds
-        yield from _training("evaluating", evaluation.seeds * full.epochs, sizes.train, full.batch_size)
+        yield from _training("evaluating", evaluation.seeds, full.epochs, sizes.train, full.batch_size, stack)
     yield from _testing("evaluating", networks, sizes.test)
     yield from _testing("evaluating", networks, sizes.validation)
 
 
-def _training(phase: Phase, epochs: int, n: int, batch: int) -> Iterator[Work]:
-    for calls, images in _batches(n, batch):
-        yield Work(phase, "gradient", epochs * calls, images)
-        yield Work(phase, "data", epochs * calls, images)
+def _training(phase: Phase, networks: int, epochs: int, n: int, batch: int, stack: Stack) -> Iterator[Work]:
+    """So many networks, as many at a time as the engine takes."""
+    for stacks, together in _batches(networks, stack(min(n, batch))):
+        for calls, images in _batches(n, batch):
+            yield Work(phase, "gradient", stacks * epochs * calls, images, together)
+            yield Work(phase, "data", stacks * epochs * calls, images, together)
 
 
 def _testing(phase: Phase, networks: int, n: int) -> Iterator[Work]:

@@ -13,29 +13,29 @@ from core.forecast.work import Kernel
 from core.recipe import Network, Recipe
 from core.request import JobRequest, resolve
 
-COSTS: dict[Kernel, tuple[float, float, float]] = {
-    "forward": (1e-4, 1e-11, 1e-9),
-    "gradient": (4e-4, 3e-11, 4e-9),
-    "adjoint": (1e-3, 9e-11, 9e-9),
-    "data": (2e-4, 0.0, 2e-9),
+COSTS: dict[Kernel, tuple[float, float, float, float]] = {
+    "forward": (1e-4, 0.0, 1e-11, 1e-9),
+    "gradient": (1e-4, 3e-4, 3e-11, 4e-9),
+    "adjoint": (1e-3, 0.0, 9e-11, 9e-9),
+    "data": (1e-4, 1e-4, 0.0, 2e-9),
 }
-"""Seconds a call, an operation, a float."""
+"""Seconds a call, a network, an operation, a float."""
 
 SHAPES = ((1, 8, 8), 2), ((3, 32, 32), 3)
-SIZES = (32, 8), (32, 64), (128, 8), (128, 32)
+SIZES = (32, 8, 1), (32, 64, 1), (128, 8, 1), (128, 32, 1), (32, 8, 4)
 
 
 def machine(hardware: str = "Pentium, 1 threads", slower: float = 1.0) -> Calibration:
     """What its calibration measures."""
     points = []
     for shape, depth in SHAPES:
-        for width, batch in SIZES:
+        for width, batch, networks in SIZES:
             network = Network(width=width, depth=depth)
             for kernel, costs in COSTS.items():
-                amounts = load(kernel, geometry(network, shape, 10), batch)
+                amounts = load(kernel, geometry(network, shape, 10), batch, networks)
                 seconds = slower * sum(cost * amount for cost, amount in zip(costs, amounts, strict=True))
                 point = {"kernel": kernel, "network": network, "shape": shape, "classes": 10, "batch": batch}
-                points.append(Point(**point, seconds=seconds))
+                points.append(Point(**point, networks=networks, seconds=seconds))
     return Calibration(
         hardware=hardware, engine="1", torch="2", baseline_mib=500.0, startup=2.0, seconds=9.0, points=tuple(points)
     )

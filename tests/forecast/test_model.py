@@ -35,11 +35,12 @@ def test_a_forward_pass_is_counted_as_the_papers_count_it() -> None:
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (3, 64, 64)])
 def test_the_price_of_a_machine_that_obeys_the_model_is_exact(shape: tuple[int, int, int]) -> None:
     found = machine()
-    for kernel, width, batch in itertools.product(COSTS, (16, 64, 256), (1, 100, 1000)):
+    for kernel, width, batch, networks in itertools.product(COSTS, (16, 64, 256), (1, 100, 1000), (1, 5)):
         network = geometry(Network(width=width), shape, 10)
-        moved = batch * (network.pixels if kernel == "data" else network.activations) + network.parameters
-        a, b, c = COSTS[kernel]
-        assert found.price(kernel, network, batch) == pytest.approx(a + b * batch * network.forward_flops + c * moved)
+        floats = batch * (network.pixels if kernel == "data" else network.activations) + network.parameters
+        call, each, operation, moved = COSTS[kernel]
+        expected = call + networks * (each + operation * batch * network.forward_flops + moved * floats)
+        assert found.price(kernel, network, batch, networks) == pytest.approx(expected)
 
 
 def test_no_noise_makes_a_price_negative() -> None:

@@ -24,14 +24,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.data import Catalogue
-from core.engine.augment import dsa
+from core.engine.augment import dsa_each
 from core.engine.kernels import Eager, Kernels
 from core.engine.keys import Key
 from core.engine.memory import peak_mib
 from core.engine.networks import build
+from core.engine.preprocess import fit
+from core.engine.real import Labelled
 from core.forecast import Calibration, Point
 from core.forecast.work import Kernel
-from core.recipe import Augment, Network
+from core.recipe import Augment, MeanStd, Network
 from core.request import ENGINE_VERSION, canonical_json
 from worker.engine import keep, lifeline
 from worker.engine.bench import device as device_of
@@ -49,10 +51,17 @@ class Site:
     shape: tuple[int, int, int]
     network: Network
     batch: int
+    networks: int = 1
 
 
-_SMALL = [Site((1, 8, 8), Network(width=width, depth=2), batch) for width, batch in ((32, 10), (32, 128), (64, 64))]
-_LARGE = [Site((3, 32, 32), Network(width=width), batch) for width, batch in ((32, 8), (32, 64), (128, 8), (128, 32))]
+_SMALL = [
+    *(Site((1, 8, 8), Network(width=width, depth=2), batch) for width, batch in ((32, 10), (32, 128), (64, 64))),
+    Site((1, 8, 8), Network(width=32, depth=2), 32, networks=8),
+]
+_LARGE = [
+    *(Site((3, 32, 32), Network(width=width), batch) for width, batch in ((32, 8), (32, 64), (128, 8), (128, 32))),
+    Site((3, 32, 32), Network(width=32), 16, networks=4),
+]
 _WIDE = [*_LARGE, *(Site((3, 32, 32), Network(width=width), batch) for width, batch in ((128, 256), (256, 256)))]
 _LOADED = ("worker.engine.__main__", "pyarrow.parquet")
 """What a job's process loads sooner or later."""
@@ -75,7 +84,12 @@ def calibrate(device: torch.device, folder: Path) -> Calibration:
     points += [point for site in (_WIDE if device.type == "cuda" else _LARGE) for point in measure(site, device)]
     took = round(time.perf_counter() - began, 3)
     found = Calibration(
-        **identity, baseline_mib=baseline, startup=round(startup, 3), seconds=took, points=tuple(points)
+        **identity,
+        device_bytes=_memory(device),
+        baseline_mib=baseline,
+        startup=round(startup, 3),
+        seconds=took,
+        points=tuple(points),
     )
     keep.write(kept, found.model_dump(mode="json"))
     return found
@@ -93,6 +107,7 @@ def measure(site: Site, device: torch.device) -> Iterator[Point]:
                 shape=site.shape,
                 classes=_CLASSES,
                 batch=site.batch,
+                networks=site.networks,
                 seconds=_seconds(call, device),
             )
     finally:
@@ -107,30 +122,37 @@ def hardware(device: torch.device) -> str:
 
 
 def _calls(site: Site, device: torch.device) -> dict[Kernel, Callable[[int], object]]:
-    """The kernels as functions of the repetition."""
+    """The kernels as functions of the repetition; those of one network alone where there is one."""
     network = build(site.network, site.shape, _CLASSES)
     kernels: Kernels = Eager(network)
-    key = Key(0)
-    theta = network.init(key.fold("theta")).to(device)
-    u = key.fold("u").normal(network.size).to(device)
-    images = key.fold("images").normal(site.batch, *site.shape).to(device)
-    labels = F.one_hot(torch.arange(site.batch, device=device) % _CLASSES, _CLASSES).float()
-    order = key.permutation(site.batch).to(device)
-
-    def forward(_: int) -> Tensor:
-        with torch.no_grad():
-            return network.apply(theta, images)
+    key, lead = Key(0), (site.networks,)
+    theta = torch.stack([network.init(key.fold("theta", s)) for s in range(site.networks)]).to(device)
+    u = key.fold("u").normal(*theta.shape).to(device)
+    labels = torch.arange(site.batch, device=device) % _CLASSES
+    pixels = (256 * key.fold("pixels").uniform(site.batch, *site.shape)).to(device, torch.uint8)
+    source = Labelled(pixels, labels, fit(MeanStd(), pixels))
+    targets = F.one_hot(labels, _CLASSES).float().expand(*lead, -1, -1).contiguous()
+    order = torch.stack([key.fold("order", s).permutation(site.batch) for s in range(site.networks)]).to(device)
+    images = source.take(order)
 
     def data(repetition: int) -> Tensor:
         """What surrounds a gradient: a batch picked and augmented, theta moved."""
-        view = dsa(images[order], Augment(), key.fold("view", repetition))
-        velocity = 0.9 * u + theta + 5e-4 * theta
-        return theta - 0.01 * velocity * view[0, 0, 0, 0]
+        keys = [key.fold("view", repetition, s) for s in range(site.networks)]
+        view = dsa_each(source.take(order), Augment(), keys)
+        velocity = 0.9 * u + (theta + 5e-4 * theta)
+        return theta - 0.01 * velocity * view[0, 0, 0, 0, 0]
+
+    if site.networks > 1:
+        return {"gradient": lambda _: kernels.gradient(theta, images, targets), "data": data}
+
+    def forward(_: int) -> Tensor:
+        with torch.no_grad():
+            return network.apply(theta[0], images[0])
 
     return {
         "forward": forward,
-        "gradient": lambda _: kernels.gradient(theta, images, labels),
-        "adjoint": lambda _: kernels.adjoint(theta, images, labels, u),
+        "gradient": lambda _: kernels.gradient(theta[0], images[0], targets[0]),
+        "adjoint": lambda _: kernels.adjoint(theta[0], images[0], targets[0], u[0]),
         "data": data,
     }
 
@@ -145,6 +167,10 @@ def _seconds(call: Callable[[int], object], device: torch.device) -> float:
         call(done)
         _settle(device)
     return (time.perf_counter() - began) / done
+
+
+def _memory(device: torch.device) -> int | None:
+    return torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else None
 
 
 def _settle(device: torch.device) -> None:

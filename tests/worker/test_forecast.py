@@ -1,0 +1,133 @@
+"""The forecast against the engine: the kernel calls it makes, the networks it stacks, the bytes it leaves."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.numpy
+import torch
+
+from core.data import Catalogue
+from core.engine.kernels import Eager
+from core.engine.networks import ConvNet, build
+from core.engine.train import stack_for
+from core.forecast import Forecast, predict
+from core.forecast.network import geometry
+from core.forecast.work import stack_on
+from core.recipe import Network
+from tests.worker.test_engine import run
+from worker.engine import phases
+from worker.engine.bench import Job
+from worker.engine.channel import Channel
+
+Calls = Counter[tuple[str, str, int]]
+"""How often a kernel was called in a phase for one network on so many images."""
+
+CHEAP: dict[str, Any] = {
+    "network.width": 4,
+    "evaluation.epochs": 3,
+    "evaluation.seeds": 3,
+    "evaluation.batch_size": 16,
+    "evaluation.full.epochs": 2,
+}
+TRAJECTORY = CHEAP | {
+    "objective.syn_steps": 5,
+    "objective.batch_size": 8,
+    "objective.min_start_epoch": 1,
+    "objective.max_start_epoch": 3,
+    "objective.expert_epochs": 1,
+    "experts.count": 3,
+    "schedule.steps": 7,
+}
+LOOKS = {"evaluation.look_every": 3, "evaluation.select": "best_validation", "evaluation.epochs": 44}
+JOBS: dict[str, tuple[str, dict[str, Any]]] = {
+    "trajectories": ("mtt", TRAJECTORY),
+    "soft labels": ("mtt", TRAJECTORY | {"labels.kind": "learnable", "evaluation.full": None}),
+    "looks": ("mtt", TRAJECTORY | LOOKS),
+    "one rate, batch norm": ("mtt", TRAJECTORY | {"evaluation.baseline_lrs": [0.01], "network.norm": "batch"}),
+    "distributions": ("dm", CHEAP | {"schedule.steps": 5, "objective.real_batch": 64}),
+    "nothing": ("random", CHEAP),
+}
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """Counts the calls of every kernel by phase; the forward pass inside a gradient is a part of it."""
+    counted: Calls = Counter()
+    inside: list[str] = []
+    at = ["preparing"]
+
+    def count(owner: type, name: str, kernel: str) -> None:
+        real: Callable[..., Any] = getattr(owner, name)
+
+        def wrapped(self: Any, theta: torch.Tensor, images: torch.Tensor, *rest: Any, **more: Any) -> Any:
+            if not inside:
+                networks = len(theta) if theta.ndim == 2 else 1
+                # distribution matching differentiates an embedding: a gradient in all but name
+                kind = "gradient" if name == "embed" and images.requires_grad else kernel
+                counted[at[0], kind, images.shape[-4]] += networks
+            inside.append(name)
+            try:
+                return real(self, theta, images, *rest, **more)
+            finally:
+                inside.pop()
+
+        monkeypatch.setattr(owner, name, wrapped)
+
+    for name, kernel in (("gradient", "gradient"), ("observe", "gradient"), ("adjoint", "adjoint")):
+        count(Eager, name, kernel)
+    for name in ("apply", "embed"):
+        count(ConvNet, name, "forward")
+    entered = Channel.enter
+
+    def enter(self: Channel, phase: str, *rest: Any, **more: Any) -> None:
+        at[0] = phase
+        entered(self, phase, *rest, **more)
+
+    monkeypatch.setattr(Channel, "enter", enter)
+    return counted
+
+
+def distil(folder: Path, method: str, overrides: dict[str, Any]) -> tuple[Job, Forecast]:
+    """Run a job in this process; its forecast, made before."""
+    made = run(folder / "job", method=method, ipc=2, overrides=overrides)
+    job = Job.read(made.folder.root)
+    forecast = predict(job.recipe, Catalogue(folder).facts("digits"), 2, method, None)
+    made.folder.staging.mkdir(parents=True)
+    phases.run(job, made.folder, Channel(os.open(os.devnull, os.O_WRONLY)), lambda: False)
+    return job, forecast
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_the_engine_makes_exactly_the_calls_that_were_forecast(name: str, calls: Calls, tmp_path: Path) -> None:
+    _, forecast = distil(tmp_path, *JOBS[name])
+    made: dict[str, dict[str, int]] = {}
+    for (phase, kernel, _), number in calls.items():
+        made.setdefault(phase, {}).setdefault(kernel, 0)
+        made[phase][kernel] += number
+    assert made == forecast.work
+
+
+def test_what_is_left_on_disk_is_as_large_as_forecast(tmp_path: Path) -> None:
+    job, forecast = distil(tmp_path, *JOBS["soft labels"])
+    experts = sum(path.stat().st_size for path in job.experts_dir.glob("*.safetensors"))
+    assert experts == pytest.approx(forecast.bytes.experts, rel=0.02)
+    staging = tmp_path / "job" / "staging" / "1"
+    arrays = safetensors.numpy.load_file(staging / "dataset.safetensors")
+    assert forecast.bytes.labels == arrays["labels"].nbytes + arrays["soft_labels"].nbytes
+    artifact = sum(path.stat().st_size for path in staging.rglob("*") if path.is_file())
+    assert artifact == pytest.approx(forecast.bytes.artifact, rel=0.2)
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (3, 64, 64)])
+def test_as_many_networks_are_stacked_as_the_engine_stacks(shape: tuple[int, int, int]) -> None:
+    for width in (4, 32, 128):
+        network = Network(width=width)
+        stack = stack_on(geometry(network, shape, 10), None)
+        for batch in (1, 10, 100, 256):
+            assert stack(batch) == stack_for(build(network, shape, 10), batch, torch.device("cpu"))
