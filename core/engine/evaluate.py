@@ -18,7 +18,7 @@ from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.networks import ConvNet, Moments
 from core.engine.real import Labelled, Real
-from core.engine.train import Protocol, Take, own, sgd, shared, stack_for
+from core.engine.train import Protocol, Take, drawn, sgd, shared, stack_for
 from core.recipe import Augment, Evaluation, FullTraining
 
 RUNGS = (0.25, 0.5)
@@ -30,8 +30,17 @@ _LAG = 0.1  # accuracy behind the best look
 _ERRORS = 4  # standard errors of the difference of two accuracies, on top of it
 _RUNG_IMAGES = 1000  # of the validation split, so that a rung costs little of a look
 
-Images = Tensor | Labelled
-"""One set for all networks, [n, C, H, W] or real data; or for each of S its own, [S, n, C, H, W]."""
+
+@dataclass(frozen=True)
+class Draws:
+    """Real data, of which each of S networks sees a choice of its own, `chosen` int64 [S, n]."""
+
+    data: Labelled
+    chosen: Tensor
+
+
+Images = Tensor | Labelled | Draws
+"""What networks are trained on: the same images [n, C, H, W] or data for all of them, or draws."""
 
 
 def on_synthetic(evaluation: Evaluation, augment: Augment, lr: float) -> Protocol:
@@ -199,6 +208,10 @@ def look(
 
 
 def _taking(images: Images, part: slice) -> Take:
-    if isinstance(images, Labelled):
-        return images.take
-    return own(images[part]) if images.ndim == 5 else shared(images)
+    match images:
+        case Labelled():
+            return images.take
+        case Draws():
+            return drawn(images.data.take, images.chosen[part])
+        case _:
+            return shared(images)

@@ -81,10 +81,9 @@ def shared(images: Tensor) -> Take:
     return lambda index: images[index]
 
 
-def own(images: Tensor) -> Take:
-    """Each network has its own images [S, n, C, H, W]."""
-    network = torch.arange(len(images), device=images.device)[:, None]
-    return lambda index: images[network, index]
+def drawn(take: Take, chosen: Tensor) -> Take:
+    """Each network sees its own choice of what there is to take, int64 [S, n]."""
+    return lambda index: take(chosen.gather(1, index))
 
 
 def sgd(

@@ -70,8 +70,9 @@ def pack(thetas: Sequence[Tensor], first: int) -> bytes:
     start = thetas[0].to("cpu", torch.float16)
     known, steps = start.float(), []
     for theta in thetas[1:]:
-        steps.append(_encode(theta.to("cpu", torch.float32) - known))
-        known = known + _decode(*(part[None] for part in steps[-1]), len(known))[0]
+        codes, scales = _encode(theta.to("cpu", torch.float32) - known)
+        known = known + _decode(codes[None], scales[None], len(known))[0]
+        steps.append((codes, scales))
     empty = torch.zeros(0, 0, dtype=torch.uint8), torch.zeros(0, 0, dtype=torch.bfloat16)
     codes, scales = map(torch.stack, zip(*steps, strict=True)) if steps else empty
     tensors = {"start": start, "codes": codes, "scales": scales}

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from core.data import Dataset
 from core.engine import evaluate, report
-from core.engine.evaluate import Look
+from core.engine.evaluate import Draws, Look
 from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build
@@ -88,16 +88,17 @@ def test_networks_learn_whatever_their_norm(norm: str, real: Real) -> None:
 
 
 def test_networks_are_independent_of_their_number(real: Real, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And of how many of them fit at once, real data or images of their own."""
+    """And of how many of them fit at once."""
     keys = [Key(seed) for seed in range(5)]
     labels = targets(real)[:40]
-    own = torch.stack([real.train.take(Key(seed).permutation(40)) for seed in range(5)])
+    own = Draws(real.train, torch.stack([Key(seed).permutation(len(real.train))[:40] for seed in range(5)]))
     once = outcome(evaluate.evaluate("random", Eager(NETWORK), own, labels, real, PLAIN, keys))
     monkeypatch.setattr(evaluate, "stack_for", lambda *_: 2)
     parts = outcome(evaluate.evaluate("random", Eager(NETWORK), own, labels, real, PLAIN, keys))
     assert [s.accuracy for s in once.scores] == [s.accuracy for s in parts.scores]
     for seed, key in enumerate(keys):
-        one = outcome(evaluate.evaluate("random", Eager(NETWORK), own[seed], labels, real, PLAIN, [key]))
+        images = real.train.take(own.chosen[seed])
+        one = outcome(evaluate.evaluate("random", Eager(NETWORK), images, labels, real, PLAIN, [key]))
         assert one.scores[0].accuracy == once.scores[seed].accuracy
         assert one.scores[0].validation == once.scores[seed].validation
 

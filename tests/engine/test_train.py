@@ -14,7 +14,7 @@ from core.engine.augment import dsa
 from core.engine.kernels import Adjoint, Eager
 from core.engine.keys import Key
 from core.engine.networks import ConvNet, Moments, build
-from core.engine.train import Moment, Protocol, Take, own, sgd, shared
+from core.engine.train import Moment, Protocol, Take, drawn, sgd, shared
 from core.recipe import Augment, Network
 
 SHAPE = (3, 8, 8)
@@ -80,10 +80,11 @@ def test_the_first_moments_are_the_batch_s() -> None:
 
 
 def test_images_of_one_s_own() -> None:
-    network, images = net("instance"), Key(3).normal(3, 22, *SHAPE)
-    end = trained(network, own(images), KEYS)[-1]
+    network, images = net("instance"), Key(3).normal(60, *SHAPE)
+    chosen = torch.stack([key.fold("draw").permutation(60)[: len(LABELS)] for key in KEYS])
+    end = trained(network, drawn(shared(images), chosen), KEYS)[-1]
     for s, key in enumerate(KEYS):
-        assert torch.equal(end.theta[s], alone(network, images[s], PROTOCOL, key)[0])
+        assert torch.equal(end.theta[s], alone(network, images[chosen[s]], PROTOCOL, key)[0])
 
 
 def test_a_rate_of_one_s_own() -> None:

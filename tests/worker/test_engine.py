@@ -244,6 +244,7 @@ def test_zca_learned_labels_and_selection_on_validation(tmp_path: Path) -> None:
         "labels.kind": "learnable",
         "evaluation.look_every": 4,
         "evaluation.select": "best_validation",
+        "evaluation.baseline_lrs": [1e-6, 0.3],
     }
     made = run(tmp_path / "job", overrides=SMALL | changes)
     assert made.finish() == Exit.DONE
@@ -252,7 +253,29 @@ def test_zca_learned_labels_and_selection_on_validation(tmp_path: Path) -> None:
     assert [look["step"] for look in looks] == [4, 8, 12]
     report = json.loads((made.folder.staging / "report.json").read_text())
     assert report["selection"].startswith("best of the looks on the validation split")
+    (random,) = [line for line in report["results"] if line["name"] == "random"]
+    assert random["lr"] == 0.3, "a rate at which nothing moves is not the best"
     assert made.tensors()["soft_labels"].shape == (10, 10)
+
+
+def test_a_hopeless_look_is_given_up_and_not_selected(tmp_path: Path) -> None:
+    """Hopeless because the best look so far is said to have been perfect half way."""
+    changes = SMALL | {"evaluation.look_every": 2, "evaluation.select": "best_validation", "evaluation.epochs": 40}
+    first = run(tmp_path / "job", overrides=changes)
+    process = first.until_distilling(5)
+    process.kill()
+    process.wait(10)
+    best = first.folder.checkpoint / "best.json"
+    score = json.loads(best.read_text())
+    assert len(score["rungs"]) == 1
+    best.write_text(json.dumps(score | {"rungs": [1.0]}))
+    second = run(tmp_path / "job", attempt=2, overrides=changes)
+    assert second.finish() == Exit.DONE
+    told = [m["message"] for m in second.messages if m["type"] == "log" and "given up" in m["message"]]
+    assert "The look at step 12 was given up" in told[-1]
+    assert not [m for m in second.messages if m["type"] == "metric" and m["name"] == "validation_accuracy"]
+    report = json.loads((second.folder.staging / "report.json").read_text())
+    assert report["selection"].endswith(f"step {score['step']}")
 
 
 def test_a_dataset_that_is_not_there_says_which_file_to_put_where(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine import evaluate, init
-from core.engine.evaluate import Result
+from core.engine.evaluate import Draws, Result
 from core.engine.keys import Key
 from core.engine.report import row
 from core.engine.synthetic import SyntheticDataset
@@ -69,15 +69,18 @@ def _random(bench: Bench, n: int, key: Key) -> Work:
     recipe, real = bench.job.recipe, bench.real
     ipc, seeds, rates = n // real.classes, recipe.evaluation.seeds, recipe.evaluation.baseline_lrs
     labels = F.one_hot(init.classes(real, ipc), real.classes).float()
-    draws = torch.stack([real.train.take(init.chosen(real, ipc, key.fold("draw", seed))) for seed in range(seeds)])
+    chosen = torch.stack([init.chosen(real, ipc, key.fold("draw", seed)) for seed in range(seeds)])
     protocol = evaluate.on_synthetic(recipe.evaluation, recipe.augment, rates[0])
     tried = 0 if len(rates) == 1 else len(rates)
     if tried:
-        looks = evaluate.tune(bench.kernels, draws[0], labels, real, protocol, rates, key.fold("look"))
+        looks = evaluate.tune(
+            bench.kernels, real.train.take(chosen[0]), labels, real, protocol, rates, key.fold("look")
+        )
         found = yield from _part(looks, 0, tried / (tried + seeds))
         protocol = replace(protocol, lr=rates[found.index(max(found))])
     keys = [key.fold("seed", seed).fold("seed", 0) for seed in range(seeds)]
-    arm = evaluate.evaluate("random", bench.kernels, draws, labels, real, protocol, keys)
+    images = Draws(real.train, chosen)
+    arm = evaluate.evaluate("random", bench.kernels, images, labels, real, protocol, keys)
     return (yield from _part(arm, tried / (tried + seeds), 1))
 
 
