@@ -32,6 +32,13 @@ def test_another_machine_s_worker_does_not_count(sqlite_url: str, tmp_path: Path
     assert alive(settings, "here")
 
 
+def test_what_was_there_before_a_phase_is_remembered() -> None:
+    progress = Progress(None)
+    progress.update("training_experts", {"done": 0, "total": 100, "skipped": 75})
+    rows = progress.update("training_experts", {"done": 80, "total": 100})["phases"]
+    assert (rows["training_experts"]["skipped"], rows["training_experts"]["done"]) == (75, 80)
+
+
 def test_phases_add_up_over_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 1.0, 3.0, 6.0, 10.0, 11.0, 13.0])
     monkeypatch.setattr("worker.progress.time.monotonic", lambda: next(clock))
