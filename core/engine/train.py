@@ -22,9 +22,10 @@ from core.engine.networks import ConvNet, Moments
 from core.recipe import Augment
 
 _RUNNING = 0.1  # share of the new batch in batch norm's running moments
-_BUSY = 5e9  # operations of a step beyond which one network keeps a processor busy: about 10 ms of two CPU cores
+_BUSY = {"cpu": 5e9, "cuda": 5e11}  # operations of a step that keep a processor busy for about ten milliseconds
 _CPU_ROOM = 2**30  # bytes of activations: more of them miss the caches, and the machine is shared
 _GPU_SHARE = 4  # of the device's memory one of so many parts; the rest is the dataset's and the experts'
+_MOST = 32  # networks of a stack: what an interruption costs is at most their training
 
 Take = Callable[[Tensor], Tensor]
 """Indices int64 [S, B], a row for each network, to images float32 [S, B, C, H, W]."""
@@ -128,22 +129,23 @@ def batch_sizes(n: int, protocol: Protocol) -> frozenset[int]:
 
 
 def stack_for(network: ConvNet, batch: int, device: torch.device) -> int:
-    """How many networks to train at once: 1 where a single one keeps the processor busy, else as many as fit.
+    """How many networks to train at once: as many as keep the processor busy, fit, and may be lost together.
 
-    It depends on the machine but not on what else runs there, so that a job repeated has the same stacks. The room is
-    that of activations in float32: of every block the output of the convolution, the norm and the ReLU, their
-    gradients' two largest, and the pooled one.
+    It depends on the machine but not on what else runs there, so that a job repeated has the same stacks. What has to
+    fit are activations in float32: of every block the output of the convolution, the norm and the ReLU, the pooled one,
+    and two gradients.
     """
-    positions, operations = 0.0, 0.0
+    positions, operations = 0, 0
     channels, height, width = network.shape
     for _ in range(network.depth):
         positions += height * width
         operations += 2 * 9 * channels * network.width * height * width
         channels, height, width = network.width, height // 2, width // 2
-    if device.type == "cpu" and 3 * batch * operations > _BUSY:
-        return 1
     room = torch.cuda.get_device_properties(device).total_memory // _GPU_SHARE if device.type == "cuda" else _CPU_ROOM
-    return max(1, int(room / (4 * 5.25 * batch * network.width * positions)))
+    fit = int(room / (4 * 5.25 * batch * network.width * positions))
+    # the backward pass takes twice the operations of the forward pass
+    wanted = math.ceil(_BUSY.get(device.type, 0) / (3 * batch * operations))
+    return max(1, min(wanted, fit, _MOST))
 
 
 def _step(kernels: Kernels, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Moments | None]:

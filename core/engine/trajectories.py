@@ -45,6 +45,7 @@ class Expert:
         """theta [P] after an epoch, float32 on the device."""
         theta = self.start.to(self.device).float()
         behind, together = epoch - self.first, max(1, _ROOM // len(theta))
+        assert 0 <= behind <= len(self.codes), "only epochs of the window are asked for"
         for first in range(0, behind, together):
             part = slice(first, min(first + together, behind))
             theta += _decode(self.codes[part].to(self.device), self.scales[part].to(self.device), len(theta)).sum(0)

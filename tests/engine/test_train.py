@@ -132,5 +132,7 @@ def test_batch_sizes_are_those_of_the_steps(n: int, sizes: set[int]) -> None:
 def test_large_networks_are_trained_one_by_one_and_small_ones_together() -> None:
     cpu = torch.device("cpu")
     assert train.stack_for(build(Network(width=128), (3, 32, 32), 10), 256, cpu) == 1
-    assert train.stack_for(build(Network(width=16), (1, 8, 8), 10), 10, cpu) > 10
-    assert train.stack_for(build(Network(width=1024), (3, 64, 64), 10), 4096, cpu) == 1
+    assert train.stack_for(build(Network(width=32), (3, 32, 32), 10), 100, cpu) == 3
+    assert train.stack_for(build(Network(width=16), (1, 8, 8), 10), 10, cpu) == 32
+    thin = build(Network(width=1, depth=1), (1, 64, 64), 10)
+    assert train.stack_for(thin, 18_000, cpu) == 1, "two would keep it busy, and don't fit"
