@@ -13,7 +13,7 @@ from torch import Tensor
 
 from core.engine.keys import Key
 
-_EPS = 1e-5  # of every normalisation, as torch's own layers have it
+EPS = 1e-5  # of every normalisation, as torch's own layers have it
 
 
 class Moments(NamedTuple):
@@ -47,7 +47,7 @@ class ConvNet:
     def layout(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
         """Name and shape of every parameter, in the order they lie in theta."""
         channels, height, width = self.shape
-        pad = 2 * (self._first_padding - 1)
+        pad = 2 * (self.first_padding - 1)
         height, width = height + pad, width + pad
         layers: list[tuple[str, tuple[int, ...]]] = []
         for block in range(self.depth):
@@ -94,33 +94,35 @@ class ConvNet:
         return logits, Moments(tuple(mean for mean, _ in seen), tuple(variance for _, variance in seen))
 
     @property
-    def _first_padding(self) -> int:
+    def first_padding(self) -> int:
+        """Of the first convolution; 1 in all others."""
         channels, height, width = self.shape
         return 3 if channels == 1 and (height, width) == (28, 28) else 1
 
-    def _unflatten(self, theta: Tensor) -> dict[str, Tensor]:
+    def unflatten(self, theta: Tensor) -> dict[str, Tensor]:
+        """Views of theta [P] by the names of `layout`."""
         pieces = theta.split([math.prod(shape) for _, shape in self.layout])
         return {name: piece.view(shape) for (name, shape), piece in zip(self.layout, pieces, strict=True)}
 
     def _classify(self, theta: Tensor, features: Tensor) -> Tensor:
-        p = self._unflatten(theta)
+        p = self.unflatten(theta)
         return F.linear(features, p["linear.weight"], p["linear.bias"])
 
     def _features(
         self, theta: Tensor, x: Tensor, moments: Moments | None, seen: list[tuple[Tensor, Tensor]] | None
     ) -> Tensor:
-        p = self._unflatten(theta)
+        p = self.unflatten(theta)
         for block in range(self.depth):
-            padding = self._first_padding if block == 0 else 1
+            padding = self.first_padding if block == 0 else 1
             x = F.conv2d(x, p[f"conv{block}.weight"], p[f"conv{block}.bias"], padding=padding)
             if self.norm == "instance":
-                x = F.group_norm(x, self.width, p[f"norm{block}.weight"], p[f"norm{block}.bias"], _EPS)
+                x = F.group_norm(x, self.width, p[f"norm{block}.weight"], p[f"norm{block}.bias"], EPS)
             elif self.norm == "batch":
                 if seen is not None:
                     variance, mean = torch.var_mean(x.detach(), (0, 2, 3))
                     seen.append((mean, variance))
                 mean_, variance_ = (moments.means[block], moments.variances[block]) if moments else (None, None)
                 affine = p[f"norm{block}.weight"], p[f"norm{block}.bias"]
-                x = F.batch_norm(x, mean_, variance_, *affine, training=moments is None, eps=_EPS)
+                x = F.batch_norm(x, mean_, variance_, *affine, training=moments is None, eps=EPS)
             x = F.avg_pool2d(F.relu(x), 2)
         return x.flatten(1)

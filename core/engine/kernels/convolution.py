@@ -1,0 +1,273 @@
+"""3x3 convolutions of stride 1 as matrix products between linear maps, in channels-last order.
+
+    y = lower(lift(x) @ weigh(w))
+
+Every part is linear, so each derivative of any order is again a product of lifted tensors between the transposes of
+these maps: `raise_` is lower's, `settle` lift's and `unweigh` weigh's. Shapes: x [B, H, W, C], w [O, C, 3, 3],
+y [B, H, W, O]; lifted X [T, n, C'], W [T, C', O], Y [T, n, O].
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Matrix = tuple[tuple[float, ...], ...]
+
+
+class Convolution(ABC):
+    """A way to multiply out a convolution of images [B, H, W, C] with zero padding of 1."""
+
+    @abstractmethod
+    def lift(self, x: Tensor) -> Tensor:
+        """x [B, H, W, C] -> X."""
+
+    @abstractmethod
+    def settle(self, lifted: Tensor, shape: torch.Size) -> Tensor:
+        """The transpose of `lift`: a cotangent of X -> one of x, of the `shape` given."""
+
+    @abstractmethod
+    def weigh(self, w: Tensor) -> Tensor:
+        """w [O, C, 3, 3] -> W."""
+
+    @abstractmethod
+    def unweigh(self, lifted: Tensor) -> Tensor:
+        """The transpose of `weigh`: a cotangent of W -> one of w."""
+
+    @abstractmethod
+    def lower(self, product: Tensor, shape: torch.Size) -> Tensor:
+        """Y -> y [B, H, W, O] for images of `shape` [B, H, W, C]."""
+
+    @abstractmethod
+    def raise_(self, y: Tensor) -> Tensor:
+        """The transpose of `lower`: a cotangent of y -> one of Y."""
+
+    def multiply(self, x: Tensor, w: Tensor, more: Tensor | None = None) -> Tensor:
+        """X, W -> Y; plus `more`."""
+        return x @ w if more is None else torch.baddbmm(more, x, w)
+
+    def back(self, y: Tensor, w: Tensor, more: Tensor | None = None) -> Tensor:
+        """Cotangent of Y, W -> cotangent of X; plus `more`."""
+        return self.multiply(y, w.mT, more)
+
+    def correlate(self, x: Tensor, y: Tensor) -> Tensor:
+        """X, cotangent of Y -> cotangent of W."""
+        return x.mT @ y
+
+
+@final
+@dataclass(frozen=True)
+class Patches(Convolution):
+    """Each output's 3x3 neighbourhood side by side: one product, for inputs of few channels."""
+
+    def lift(self, x: Tensor) -> Tensor:
+        """[B, H, W, C] -> [1, B * H * W, 9 * C]."""
+        batch, height, width, channels = x.shape
+        padded = F.pad(x, (0, 0, 1, 1, 1, 1))
+        shifts = [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)]
+        return torch.stack(shifts, 3).view(1, batch * height * width, 9 * channels)
+
+    def settle(self, lifted: Tensor, shape: torch.Size) -> Tensor:
+        """The transpose of `lift`."""
+        batch, height, width, channels = shape
+        pieces = lifted.view(batch, height, width, 9, channels).unbind(3)
+        return _add_up(
+            [F.pad(piece, (0, 0, k % 3 - 1, 1 - k % 3, k // 3 - 1, 1 - k // 3)) for k, piece in enumerate(pieces)]
+        )
+
+    def weigh(self, w: Tensor) -> Tensor:
+        """[O, C, 3, 3] -> [1, 9 * C, O]."""
+        return w.permute(2, 3, 1, 0).reshape(1, -1, len(w))
+
+    def unweigh(self, lifted: Tensor) -> Tensor:
+        """The transpose of `weigh`."""
+        return lifted.view(3, 3, -1, lifted.shape[-1]).permute(3, 2, 0, 1)
+
+    def lower(self, product: Tensor, shape: torch.Size) -> Tensor:
+        """[1, B * H * W, O] -> [B, H, W, O]."""
+        return product.view(*shape[:3], -1)
+
+    def raise_(self, y: Tensor) -> Tensor:
+        """The transpose of `lower`."""
+        return y.reshape(1, -1, y.shape[-1])
+
+
+@final
+@dataclass(frozen=True)
+class Direct(Convolution):
+    """The backend's own convolutions, where it has hardware for them; nothing is lifted."""
+
+    def lift(self, x: Tensor) -> Tensor:
+        """[B, H, W, C] -> [B, C, H, W], the same memory."""
+        return x.permute(0, 3, 1, 2)
+
+    def settle(self, lifted: Tensor, shape: torch.Size) -> Tensor:
+        """The transpose of `lift`."""
+        return lifted.permute(0, 2, 3, 1)
+
+    def weigh(self, w: Tensor) -> Tensor:
+        """w itself."""
+        return w
+
+    def unweigh(self, lifted: Tensor) -> Tensor:
+        """The same."""
+        return lifted
+
+    def lower(self, product: Tensor, shape: torch.Size) -> Tensor:
+        """[B, O, H, W] -> [B, H, W, O]."""
+        return product.permute(0, 2, 3, 1)
+
+    def raise_(self, y: Tensor) -> Tensor:
+        """The transpose of `lower`."""
+        return y.permute(0, 3, 1, 2)
+
+    def multiply(self, x: Tensor, w: Tensor, more: Tensor | None = None) -> Tensor:
+        """The convolution."""
+        y = F.conv2d(x, w, padding=1)
+        return y if more is None else more + y
+
+    def back(self, y: Tensor, w: Tensor, more: Tensor | None = None) -> Tensor:
+        """Its transpose in x."""
+        x = F.conv_transpose2d(y, w, padding=1)
+        return x if more is None else more + x
+
+    def correlate(self, x: Tensor, y: Tensor) -> Tensor:
+        """Its transpose in w."""
+        return torch.nn.grad.conv2d_weight(x, [y.shape[1], x.shape[1], 3, 3], y, padding=1)
+
+
+@final
+@dataclass(frozen=True)
+class Winograd(Convolution):
+    """F(m x m, 3 x 3) (Lavin & Gray 2016): (m + 2)^2 products for the 9 m^2 of the definition.
+
+    m = 4 takes a quarter of the multiplications and m = 2 four ninths of them; m = 4 rounds about four times as coarsely
+    as the definition in float32, m = 2 hardly more coarsely. Sides that m does not divide are padded.
+    """
+
+    m: int = 4
+
+    def lift(self, x: Tensor) -> Tensor:
+        """[B, H, W, C] -> [(m + 2)^2, B * h * w, C] with h = ceil(H / m), w = ceil(W / m) tiles."""
+        transform, m = _INPUT[self.m], self.m
+        rows = _combine(transform, _overlapping(x, 1, m), 0)
+        tiles = _combine(transform, _overlapping(rows, 3, m), 1)
+        return tiles.view(tiles.shape[0] ** 2, -1, x.shape[-1])
+
+    def settle(self, lifted: Tensor, shape: torch.Size) -> Tensor:
+        """The transpose of `lift`."""
+        batch, height, width, channels = shape
+        back, m = _transposed(_INPUT[self.m]), self.m
+        tiles = lifted.view(m + 2, m + 2, batch, -(-height // m), -(-width // m), channels)
+        columns = _overlap_add(_combined(back, tiles.unbind(1)), 3, m, width)
+        return _overlap_add(_combined(back, columns.unbind(0)), 1, m, height)
+
+    def weigh(self, w: Tensor) -> Tensor:
+        """[O, C, 3, 3] -> [(m + 2)^2, C, O]."""
+        transform = _KERNEL[self.m]
+        rows = _combine(transform, w.permute(2, 3, 1, 0).unbind(0), 0)
+        return _combine(transform, rows.unbind(1), 1).view(-1, w.shape[1], w.shape[0])
+
+    def unweigh(self, lifted: Tensor) -> Tensor:
+        """The transpose of `weigh`."""
+        back, side = _transposed(_KERNEL[self.m]), self.m + 2
+        rows = _combine(back, lifted.view(side, side, *lifted.shape[1:]).unbind(0), 0)
+        return _combine(back, rows.unbind(1), 1).permute(3, 2, 0, 1)
+
+    def lower(self, product: Tensor, shape: torch.Size) -> Tensor:
+        """[(m + 2)^2, B * h * w, O] -> [B, H, W, O]."""
+        transform, m = _OUTPUT[self.m], self.m
+        batch, height, width, _ = shape
+        tiles = product.view(m + 2, m + 2, batch, -(-height // m), -(-width // m), -1)
+        rows = _combine(transform, tiles.unbind(0), 3)  # [m + 2, B, h, m, w, O]
+        whole = _combine(transform, rows.unbind(0), 4)  # [B, h, m, w, m, O]
+        return whole.view(batch, m * whole.shape[1], m * whole.shape[3], -1)[:, :height, :width]
+
+    def raise_(self, y: Tensor) -> Tensor:
+        """The transpose of `lower`."""
+        back, m = _transposed(_OUTPUT[self.m]), self.m
+        batch, height, width, channels = y.shape
+        if height % m or width % m:
+            y = F.pad(y, (0, 0, 0, -width % m, 0, -height % m))
+        tiles = y.reshape(batch, -(-height // m), m, -(-width // m), m, channels)
+        rows = _combine(back, tiles.unbind(2), 0)  # [m + 2, B, h, w, m, O]
+        return _combine(back, rows.unbind(4), 1).view((m + 2) ** 2, -1, channels)
+
+
+# Toom-Cook with the points 0, 1, -1 (, 2, -2) and infinity; Lavin & Gray 2016, section 4.
+_INPUT: dict[int, Matrix] = {
+    2: ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1)),
+    4: (
+        (4, 0, -5, 0, 1, 0),
+        (0, -4, -4, 1, 1, 0),
+        (0, 4, -4, -1, 1, 0),
+        (0, -2, -1, 2, 1, 0),
+        (0, 2, -1, -2, 1, 0),
+        (0, 4, 0, -5, 0, 1),
+    ),
+}
+_KERNEL: dict[int, Matrix] = {
+    2: ((1, 0, 0), (1 / 2, 1 / 2, 1 / 2), (1 / 2, -1 / 2, 1 / 2), (0, 0, 1)),
+    4: (
+        (1 / 4, 0, 0),
+        (-1 / 6, -1 / 6, -1 / 6),
+        (-1 / 6, 1 / 6, -1 / 6),
+        (1 / 24, 1 / 12, 1 / 6),
+        (1 / 24, -1 / 12, 1 / 6),
+        (0, 0, 1),
+    ),
+}
+_OUTPUT: dict[int, Matrix] = {
+    2: ((1, 1, 1, 0), (0, 1, -1, -1)),
+    4: ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1)),
+}
+
+
+def _transposed(matrix: Matrix) -> Matrix:
+    return tuple(zip(*matrix, strict=True))
+
+
+def _combined(matrix: Matrix, pieces: Sequence[Tensor]) -> list[Tensor]:
+    """matrix @ pieces, without the products by nought and one."""
+    return [
+        _add_up([x if c == 1 else -x if c == -1 else c * x for c, x in zip(row, pieces, strict=True) if c])
+        for row in matrix
+    ]
+
+
+def _combine(matrix: Matrix, pieces: Sequence[Tensor], dim: int) -> Tensor:
+    return torch.stack(_combined(matrix, pieces), dim)
+
+
+def _add_up(terms: Sequence[Tensor]) -> Tensor:
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
+def _overlapping(x: Tensor, dim: int, m: int) -> list[Tensor]:
+    """The m + 2 entries along `dim` of tiles m apart: each tile's own m, between its neighbours' next ones."""
+    if x.shape[dim] % m:
+        x = F.pad(x, (*(0, 0) * (x.ndim - 1 - dim), 0, -x.shape[dim] % m))
+    own = x.unflatten(dim, (-1, m)).unbind(dim + 1)
+    return [_shifted(own[-1], dim, 1), *own, _shifted(own[0], dim, -1)]
+
+
+def _overlap_add(entries: Sequence[Tensor], dim: int, m: int, length: int) -> Tensor:
+    """The transpose of `_overlapping`: what tiles share is added."""
+    own = list(entries[1:-1])
+    own[-1] = own[-1] + _shifted(entries[0], dim, -1)
+    own[0] = own[0] + _shifted(entries[-1], dim, 1)
+    return torch.stack(own, dim + 1).flatten(dim, dim + 1).narrow(dim, 0, length)
+
+
+def _shifted(x: Tensor, dim: int, by: int) -> Tensor:
+    """x moved along `dim` by one place, up or down, with zeros moving in."""
+    return F.pad(x, (*(0, 0) * (x.ndim - 1 - dim), by, -by))
