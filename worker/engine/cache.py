@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple, final
@@ -44,19 +45,25 @@ class Cache:
             path.touch()
         return path
 
-    def write(self, path: Path, content: bytes, keep: frozenset[Path] = frozenset()) -> Freed:
-        """Make room, then write so that a reader finds the old content or the new one, whole.
+    def write(
+        self, path: Path, content: bytes, log: Callable[[str], None], keep: frozenset[Path] = frozenset()
+    ) -> None:
+        """Make room and say so, then write so that a reader finds the old content or the new one, whole.
 
         Content larger than the limit is written all the same: the job needs it. The next `trim` deletes it.
         """
         freed = self.trim(keep, room=len(content), replaced=path)
+        if freed.files:
+            log(
+                f"Evicted {freed.size:,} bytes in {freed.files} file(s), those used longest ago, from the cache of "
+                f"experts: its limit is {self.limit:,} bytes."
+            )
         part, file = self._part(path)
         with file:
             file.truncate(len(content))  # so that whoever counts sees it whole
             file.write(content)
             file.flush()
             part.replace(path)
-        return freed
 
     def trim(self, keep: frozenset[Path] = frozenset(), *, room: int = 0, replaced: Path | None = None) -> Freed:
         """Delete the files used longest ago until the rest fits beside `room` bytes; `keep` are in use and stay.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from core.engine import experts, trajectories
 from core.engine.keys import Key
@@ -48,10 +47,10 @@ def gather(bench: Bench, objective: Trajectory) -> Trajectories:
             bench.breathe()
             bench.channel.progress(done + len(indices) * (moment.epoch * moment.steps + moment.step), total)
             if moment.step == 0 and moment.epoch >= needed.first:
-                kept.append(moment.theta)
+                kept.append(moment.theta.cpu())
         for place, index in enumerate(indices):
             content = trajectories.pack([theta[place] for theta in kept], needed.first)
-            _write(bench, paths[index], content, frozenset(paths))
+            bench.cache.write(paths[index], content, bench.channel.log, keep=frozenset(paths))
             expert = trajectories.read(paths[index], needed, bench.real.device)
             assert expert is not None, "it was written a moment ago"
             found[index] = expert
@@ -66,12 +65,3 @@ def _stacks(bench: Bench, recipe: Experts, missing: Sequence[int]) -> Iterator[l
     for first in range(0, recipe.count, size):
         if indices := [index for index in missing if first <= index < first + size]:
             yield indices
-
-
-def _write(bench: Bench, path: Path, content: bytes, keep: frozenset[Path]) -> None:
-    freed = bench.cache.write(path, content, keep)
-    if freed.files:
-        bench.channel.log(
-            f"Evicted {freed.files} files ({freed.size:,} bytes) from the cache of expert trajectories, used longest "
-            f"ago, to hold it to {bench.cache.limit:,} bytes."
-        )

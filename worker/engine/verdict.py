@@ -108,7 +108,7 @@ def _full(bench: Bench, say: Callable[[float], None]) -> Row:
     protocol = evaluate.on_full(recipe.evaluation.full, recipe.augment)
     keys = _keys(Key(0).fold("full"), recipe.evaluation.seeds)
     line = row(follow(bench, evaluate.evaluate("full", bench.kernels, real.train, labels, real, protocol, keys), say))
-    bench.cache.write(path, json.dumps(line).encode())
+    bench.cache.write(path, json.dumps(line).encode(), bench.channel.log)
     return line
 
 
