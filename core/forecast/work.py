@@ -6,6 +6,7 @@ the classes are of unequal size an epoch may be off by the one step that a few i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, final
@@ -19,7 +20,7 @@ Phase = Literal["preparing", "training_experts", "distilling", "evaluating", "pu
 Kernel = Literal["forward", "gradient", "adjoint", "data"]
 """A forward pass; a gradient; the adjoint of a step; what surrounds them: picking and augmenting a batch, updating."""
 
-_BUSY, _CPU_ROOM, _GPU_SHARE = 5e9, 2**30, 4  # as core.engine.train has them
+_CPU_BUSY, _GPU_BUSY, _CPU_ROOM, _GPU_SHARE, _MOST = 5e9, 5e11, 2**30, 4, 32  # as core.engine.train has them
 
 TEST_BATCH = 1024
 """Images the engine tests at a time."""
@@ -92,10 +93,9 @@ def stack_on(network: Geometry, device_bytes: int | None) -> Stack:
     """What the engine decides; `device_bytes` is the memory of a GPU, None for a CPU."""
 
     def stack(batch: int) -> int:
-        if device_bytes is None and 3 * batch * network.convolution_flops > _BUSY:
-            return 1
-        room = _CPU_ROOM if device_bytes is None else device_bytes // _GPU_SHARE
-        return max(1, int(room / (4 * 5.25 * batch * network.activations)))
+        busy, room = (_CPU_BUSY, _CPU_ROOM) if device_bytes is None else (_GPU_BUSY, device_bytes // _GPU_SHARE)
+        wanted = math.ceil(busy / (3 * batch * network.convolution_flops))
+        return max(1, min(wanted, int(room / (4 * 5.25 * batch * network.activations)), _MOST))
 
     return stack
 
