@@ -50,9 +50,9 @@ def gather(bench: Bench, objective: Trajectory) -> Trajectories:
                 kept.append(moment.theta.cpu())
         for place, index in enumerate(indices):
             content = trajectories.pack([theta[place] for theta in kept], needed.first)
-            bench.cache.write(paths[index], content, bench.channel.log, keep=frozenset(paths))
-            expert = trajectories.read(paths[index], needed, bench.real.device)
-            assert expert is not None, "it was written a moment ago"
+            # more than once only if another engine, which must make room too, was quicker to delete than we to map
+            while (expert := trajectories.read(paths[index], needed, bench.real.device)) is None:
+                bench.cache.write(paths[index], content, bench.channel.log, keep=frozenset(paths))
             found[index] = expert
         done += len(indices) * steps
     bench.channel.progress(total, total)
