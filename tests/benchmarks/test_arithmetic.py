@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,7 +11,9 @@ from torch import Tensor
 
 from benchmarks.arithmetic import done, work
 from benchmarks.rows import ratio, spread, table
-from core.engine.kernels import Eager
+from core.engine.kernels import Adjoint, Eager
+from core.engine.kernels.convolution import Convolution, Direct, Winograd
+from core.engine.kernels.passes import Passes
 from core.engine.keys import Key
 from core.engine.networks import ConvNet
 
@@ -26,11 +30,42 @@ def test_the_definition_counts_what_autograd_computes(network: ConvNet) -> None:
     assert done("gradient", Eager(network), *given(network)) == work("gradient", network, 4)
 
 
+@dataclass(frozen=True)
+class Written(Eager):
+    """The passes as they are written, one convolution for all blocks."""
+
+    convolution: Convolution
+
+    @property
+    def passes(self) -> Passes:
+        return Passes(self.network, (self.convolution,) * self.network.depth)
+
+    def adjoint(self, theta: Tensor, images: Tensor, labels: Tensor, u: Tensor) -> Adjoint:
+        return self.passes.second(theta, self.passes.first(theta, images, labels)[1], u)[0]
+
+
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
 def test_an_adjoint_is_eight_passes_and_autograd_does_more(network: ConvNet) -> None:
     least, forward = work("adjoint", network, 4), work("gradient", network, 4) / 3
     assert 7 * forward < least < 10 * forward  # the first block needs less, and more of the gradient's third
+    assert done("adjoint", Written(network, Direct()), *given(network)) == least
     assert done("adjoint", Eager(network), *given(network)) > least
+
+
+def test_fewer_multiplications_are_seen() -> None:
+    network = ConvNet((8, 32, 32), 5, 8, 2, "instance")
+    direct, winograd = (done("adjoint", Written(network, c), *given(network)) for c in (Direct(), Winograd(4)))
+    assert 0.25 < winograd / direct < 0.27  # 36 products for 144, and the linear layer
+
+
+def test_what_is_compiled_is_counted_as_it_is_written() -> None:
+    network = NETWORKS[0]
+    kernels = Eager(network)
+
+    class Compiled(Eager):
+        gradient = staticmethod(torch.compile(kernels.gradient))  # type: ignore[assignment]
+
+    assert done("gradient", Compiled(network), *given(network)) == work("gradient", network, 4)
 
 
 def test_a_spread_is_the_median_between_the_extremes() -> None:
