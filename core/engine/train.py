@@ -115,9 +115,9 @@ def sgd(
             g, seen = _step(kernels, theta, view, labels[batch])
             running = seen if running is None or seen is None else _blend(running, seen)
             # Products and sums one by one: fused, they'd round differently at another place in the stack.
-            if protocol.weight_decay:
-                g = g + protocol.weight_decay * theta
             velocity = g if velocity is None or not protocol.momentum else protocol.momentum * velocity + g
+            if protocol.weight_decay:
+                velocity = velocity + protocol.weight_decay * theta
             theta = theta - rate * velocity
             yield Moment(*divmod(epoch * steps + step + 1, steps), steps, theta, running)
 

@@ -44,7 +44,7 @@ def alone(network: ConvNet, images: Tensor, protocol: Protocol, key: Key) -> tup
             g, seen = kernels.observe(theta, view, LABELS[batch])
             pairs = [list(zip(*kinds, strict=True)) for kinds in zip(running or seen, seen, strict=True)]
             running = Moments(*(tuple(old + 0.1 * (new - old) for old, new in kind) for kind in pairs))
-            velocity = protocol.momentum * velocity + (g + protocol.weight_decay * theta)
+            velocity = protocol.momentum * velocity + g + protocol.weight_decay * theta
             theta = theta - protocol.rate(epoch) * velocity
     return theta, running
 
@@ -64,6 +64,16 @@ def test_a_stack_is_its_networks(norm: str, count: int) -> None:
         if seen is not None and running is not None:
             for mine, its in zip((*seen.means, *seen.variances), (*running.means, *running.variances), strict=True):
                 assert torch.equal(mine, its)
+
+
+@pytest.mark.parametrize("transforms", [(name,) for name in Augment().transforms] + [Augment().transforms], ids=str)
+def test_one_channel_makes_no_difference(transforms: tuple[str, ...]) -> None:
+    """Strides of a dimension of one are anybody's guess, and convolutions choose their way by strides."""
+    network, images = build(Network(width=5, depth=2), (1, 8, 8), 4), Key(4).normal(22, 1, 8, 8)
+    protocol = replace(PROTOCOL, augment=Augment(transforms=transforms))  # type: ignore[arg-type]
+    together = trained(network, shared(images), KEYS, protocol)[-1].theta
+    for s, key in enumerate(KEYS):
+        assert torch.equal(together[s], trained(network, shared(images), [key], protocol)[-1].theta[0])
 
 
 def test_the_first_moments_are_the_batch_s() -> None:
