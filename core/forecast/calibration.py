@@ -54,7 +54,7 @@ class Point(BaseModel):
 
 @final
 class Calibration(BaseModel):
-    """A worker's hardware, measured. `hardware` and `engine` together say what may be compared with what."""
+    """A worker's hardware, measured. Hardware, engine and kernels together say what may be compared with what."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -62,6 +62,8 @@ class Calibration(BaseModel):
     """The processor or GPU by name, with the threads that are used."""
     engine: str
     """Version of the engine that was measured."""
+    kernels: str
+    """Which kernels were measured."""
     torch: str
     device_bytes: int | None = None
     """Memory of the GPU; None where the engine computes on a CPU."""
@@ -76,7 +78,7 @@ class Calibration(BaseModel):
     @property
     def key(self) -> str:
         """Jobs with equal keys ran under comparable conditions."""
-        return f"{self.hardware}, engine {self.engine}"
+        return f"{self.hardware}, engine {self.engine}, {self.kernels} kernels"
 
     def price(self, kernel: Kernel, network: Geometry, batch: int, networks: int = 1) -> float:
         """Seconds of one call of a kernel."""

@@ -22,6 +22,7 @@ _BLOCK: Final = 64  # parameters of a stored expert's step that share a scale
 _HEADER: Final = 240  # bytes of a stored expert that are neither
 _COPIES: Final = 3  # of images being whitened: as floats, centred, multiplied
 _VECTORS: Final = 8  # parameter vectors at hand in any step: theta, velocity, gradient, cotangents
+_DOUBLES: Final = 4.8  # copies in doubles of one channel that its mean and deviation take, gaps of the heap included
 _BATCHES: Final = 3  # of images beside a pass: picked, scaled, augmented
 _FIXED: Final = 57_000  # bytes of an artifact that holds next to nothing: card, report, loader, checksums
 _PIXEL_COPIES: Final = 3.2  # uint8 copies of the images in an artifact: bundle, parquet, PNG, preview
@@ -58,7 +59,7 @@ def peak_bytes(recipe: Recipe, network: Geometry, sizes: Sizes, calls: list[Work
         ready = source + FLOAT * (images * pixels + 2 * matrix)
         preparing = source + max(_COPIES * FLOAT * sizes.train * pixels + 2 * FLOAT * matrix, 8 * 8 * matrix)
     else:
-        ready, preparing = source, 2 * source + 8 * sizes.train * pixels // network.shape[0]
+        ready, preparing = source, 2 * source + int(_DOUBLES * 8 * sizes.train * pixels / network.shape[0])
     alive = (
         activation_bytes(call.kernel, network, call.images, call.networks)
         + call.networks * FLOAT * (_BATCHES * call.images * pixels + _VECTORS * network.parameters)

@@ -83,7 +83,9 @@ class Forecast(Shown):
 
     object: Literal["forecast"] = "forecast"
     hardware: str | None = Field(description="The worker hardware it speaks of; null before a worker has calibrated.")
-    conditions: str | None = Field(description="Hardware and engine; forecasts under equal conditions are comparable.")
+    conditions: str | None = Field(
+        description="Hardware, engine and kernels; forecasts under equal conditions are comparable."
+    )
     seconds: Estimate | None = Field(description="Of the whole job, waiting aside; null before a calibration.")
     phases: dict[str, PhaseEstimate] = Field(description="By phase.")
     basis: Basis

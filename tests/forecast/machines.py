@@ -37,7 +37,14 @@ def machine(hardware: str = "Pentium, 1 threads", slower: float = 1.0) -> Calibr
                 point = {"kernel": kernel, "network": network, "shape": shape, "classes": 10, "batch": batch}
                 points.append(Point(**point, networks=networks, seconds=seconds))
     return Calibration(
-        hardware=hardware, engine="1", torch="2", baseline_mib=500.0, startup=2.0, seconds=9.0, points=tuple(points)
+        hardware=hardware,
+        engine="1",
+        kernels="eager",
+        torch="2",
+        baseline_mib=500.0,
+        startup=2.0,
+        seconds=9.0,
+        points=tuple(points),
     )
 
 

@@ -28,7 +28,7 @@ from core.engine.augment import dsa_each
 from core.engine.kernels import Eager, Kernels
 from core.engine.keys import Key
 from core.engine.memory import peak_mib
-from core.engine.networks import build
+from core.engine.networks import ConvNet, build
 from core.engine.preprocess import fit
 from core.engine.real import Labelled
 from core.forecast import Calibration, Point
@@ -70,7 +70,9 @@ _LOADED = ("worker.engine.__main__", "pyarrow.parquet")
 def calibrate(device: torch.device, folder: Path) -> Calibration:
     """What was measured before on this hardware by this engine, or is measured now."""
     startup = time.process_time()
-    identity = {"hardware": hardware(device), "engine": ENGINE_VERSION, "torch": torch.__version__}
+    measured = type(_kernels(build(_SMALL[0].network, _SMALL[0].shape, _CLASSES))).__name__.lower()
+    versions = {"engine": ENGINE_VERSION, "kernels": measured, "torch": torch.__version__}
+    identity = {"hardware": hardware(device), **versions}
     kept = folder / f"{hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:16]}.json"
     if (known := keep.read(kept, None)) is not None:
         return Calibration.model_validate(known)
@@ -121,10 +123,15 @@ def hardware(device: torch.device) -> str:
     return f"{_processor()}, {torch.get_num_threads()} threads"
 
 
+def _kernels(network: ConvNet) -> Kernels:
+    """Those a job of this network is given."""
+    return Eager(network)
+
+
 def _calls(site: Site, device: torch.device) -> dict[Kernel, Callable[[int], object]]:
     """The kernels as functions of the repetition; those of one network alone where there is one."""
     network = build(site.network, site.shape, _CLASSES)
-    kernels: Kernels = Eager(network)
+    kernels = _kernels(network)
     key, lead = Key(0), (site.networks,)
     theta = torch.stack([network.init(key.fold("theta", s)) for s in range(site.networks)]).to(device)
     u = key.fold("u").normal(*theta.shape).to(device)
