@@ -64,9 +64,9 @@ class Sizes:
 
     @classmethod
     def of(cls, facts: DatasetFacts, ipc: int) -> Sizes:
-        """One training image in ten is held out, class by class."""
-        held_out = (facts.train_count + 5) // 10
-        return cls(facts.train_count - held_out, held_out, facts.test_count, facts.classes, ipc * facts.classes)
+        """One training image in ten is held out, class by class, and at least one of each class."""
+        held_out = max((facts.train_count + 5) // 10, facts.classes)
+        return cls(max(facts.train_count - held_out, 1), held_out, facts.test_count, facts.classes, ipc * facts.classes)
 
 
 @final

@@ -116,7 +116,7 @@ class Ledger:
             return jobs.page(session, status, dataset, method, q, limit, after)
 
     def jobs_under(self, conditions: str, limit: int = 100) -> list[Job]:
-        """The latest jobs that succeeded at once and whose forecast names these conditions, latest first."""
+        """The newest jobs that succeeded at once and whose forecast names these conditions, newest first."""
         with self.database.read() as session:
             return jobs.under(session, conditions, limit)
 

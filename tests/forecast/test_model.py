@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -87,6 +88,15 @@ def test_a_slower_machine_takes_as_much_longer() -> None:
     quick, slow = (predict(recipe(), facts(), 1, "mtt", machine(slower=times)) for times in (1, 3))
     for phase in ("training_experts", "distilling", "evaluating"):
         assert slow.phases[phase].expected == pytest.approx(3 * quick.phases[phase].expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("images", [1, 4, 19])
+def test_the_smallest_dataset_has_a_price(images: int) -> None:
+    tiny = replace(facts(), train_count=images, test_count=1, classes=2)
+    looking = recipe(evaluation__look_every=1, evaluation__select="best_validation")
+    found = predict(looking, tiny, 1, "mtt", machine())
+    assert found.seconds is not None
+    assert found.seconds.expected > 0
 
 
 def test_whitening_large_images_shows_in_preparing() -> None:
