@@ -9,9 +9,11 @@ y [B, H, W, O]; lifted X [T, n, C'], W [T, C', O], Y [T, n, O].
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import final
 
 import torch
@@ -47,6 +49,10 @@ class Convolution(ABC):
     @abstractmethod
     def raise_(self, y: Tensor) -> Tensor:
         """The transpose of `lower`: a cotangent of y -> one of Y."""
+
+    def factor(self, lifted: Tensor) -> Tensor:
+        """A lifted tensor as a factor of products on whose signs no ReLU depends: these may be coarser."""
+        return lifted
 
     def multiply(self, x: Tensor, w: Tensor, more: Tensor | None = None) -> Tensor:
         """X, W -> Y; plus `more`."""
@@ -139,7 +145,12 @@ class Direct(Convolution):
 
     def correlate(self, x: Tensor, y: Tensor) -> Tensor:
         """Its transpose in w."""
-        return torch.nn.grad.conv2d_weight(x, [y.shape[1], x.shape[1], 3, 3], y, padding=1)
+        w = x.new_empty((y.shape[1], x.shape[1], 3, 3))  # of which only the shape is looked at
+        ones, none, wanted = (1, 1), (0, 0), (False, True, False)
+        bars: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
+            y, x, w, None, ones, ones, ones, False, none, 1, wanted
+        )
+        return bars[1]
 
 
 @final
@@ -147,11 +158,17 @@ class Direct(Convolution):
 class Winograd(Convolution):
     """F(m x m, 3 x 3) (Lavin & Gray 2016): (m + 2)^2 products for the 9 m^2 of the definition.
 
-    m = 4 takes a quarter of the multiplications and m = 2 four ninths of them; m = 4 rounds about four times as coarsely
-    as the definition in float32, m = 2 hardly more coarsely. Sides that m does not divide are padded.
+    m = 4 takes a quarter of the multiplications, m = 2 four ninths of them; in float32 m = 4 rounds about twice as
+    coarsely as the definition, m = 2 hardly more so. Sides that m does not divide are padded. `coarse` is the type of
+    the factors where a coarser one will do, None for that of the data.
     """
 
     m: int = 4
+    coarse: torch.dtype | None = None
+
+    def factor(self, lifted: Tensor) -> Tensor:
+        """In the coarse type, if there is one."""
+        return lifted if self.coarse is None else lifted.to(self.coarse)
 
     def lift(self, x: Tensor) -> Tensor:
         """[B, H, W, C] -> [(m + 2)^2, B * h * w, C] with h = ceil(H / m), w = ceil(W / m) tiles."""
@@ -200,33 +217,42 @@ class Winograd(Convolution):
         return _combine(back, rows.unbind(4), 1).view((m + 2) ** 2, -1, channels)
 
 
-# Toom-Cook with the points 0, 1, -1 (, 2, -2) and infinity; Lavin & Gray 2016, section 4.
-_INPUT: dict[int, Matrix] = {
-    2: ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1)),
-    4: (
-        (4, 0, -5, 0, 1, 0),
-        (0, -4, -4, 1, 1, 0),
-        (0, 4, -4, -1, 1, 0),
-        (0, -2, -1, 2, 1, 0),
-        (0, 2, -1, -2, 1, 0),
-        (0, 4, 0, -5, 0, 1),
-    ),
+def _product(roots: Sequence[Fraction]) -> list[Fraction]:
+    """The coefficients of prod (x - root), lowest first."""
+    coefficients = [Fraction(1)]
+    for root in roots:
+        raised, lowered = [Fraction(0), *coefficients], [root * c for c in coefficients] + [Fraction(0)]
+        coefficients = [a - b for a, b in zip(raised, lowered, strict=True)]
+    return coefficients
+
+
+def _toom_cook(m: int, points: Sequence[Fraction]) -> tuple[Matrix, Matrix, Matrix]:
+    """Input, kernel and output transforms of F(m, 3) from m + 1 points and infinity: [n, n], [n, 3], [m, n]."""
+    others = [[b for b in points if b != a] for a in points]
+    last = Fraction(0)
+    inputs = [[*_product(rest), last] for rest in others] + [_product(points)]
+    scales = [math.prod([a - b for b in rest]) for a, rest in zip(points, others, strict=True)]
+    kernels = [[a**k / scale for k in range(3)] for a, scale in zip(points, scales, strict=True)] + [
+        [last, last, last + 1]
+    ]
+    outputs = [[a**k for a in points] + [last + (k == m - 1)] for k in range(m)]
+    return _floats(inputs), _floats(kernels), _floats(outputs)
+
+
+def _floats(rows: Sequence[Sequence[Fraction]]) -> Matrix:
+    return tuple(tuple(float(x) for x in row) for row in rows)
+
+
+# The usual points of m = 4 are 0, +-1 and +-2. These round half as coarsely (found by a search over two pairs, in the
+# forward product and in both of its transposes), as they keep the powers of the points nearer to each other.
+_POINTS = {
+    2: (Fraction(0), Fraction(1), Fraction(-1)),
+    4: (Fraction(0), Fraction(5, 8), Fraction(-5, 8), Fraction(3, 2), Fraction(-3, 2)),
 }
-_KERNEL: dict[int, Matrix] = {
-    2: ((1, 0, 0), (1 / 2, 1 / 2, 1 / 2), (1 / 2, -1 / 2, 1 / 2), (0, 0, 1)),
-    4: (
-        (1 / 4, 0, 0),
-        (-1 / 6, -1 / 6, -1 / 6),
-        (-1 / 6, 1 / 6, -1 / 6),
-        (1 / 24, 1 / 12, 1 / 6),
-        (1 / 24, -1 / 12, 1 / 6),
-        (0, 0, 1),
-    ),
-}
-_OUTPUT: dict[int, Matrix] = {
-    2: ((1, 1, 1, 0), (0, 1, -1, -1)),
-    4: ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1)),
-}
+_TRANSFORMS = {m: _toom_cook(m, points) for m, points in _POINTS.items()}
+_INPUT = {m: transforms[0] for m, transforms in _TRANSFORMS.items()}
+_KERNEL = {m: transforms[1] for m, transforms in _TRANSFORMS.items()}
+_OUTPUT = {m: transforms[2] for m, transforms in _TRANSFORMS.items()}
 
 
 def _transposed(matrix: Matrix) -> Matrix:
