@@ -45,3 +45,15 @@ class Kernels(Protocol):
     def adjoint(self, theta: Tensor, images: Tensor, labels: Tensor, u: Tensor) -> Adjoint:
         """Derivatives of <g, u> in theta, images and labels; symmetry of the Hessian makes the first H u."""
         ...
+
+    def remember(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, object]:
+        """The gradient, and what `recall` needs of it: memory that spares the adjoint a pass."""
+        ...
+
+    def recall(self, theta: Tensor, memory: object, u: Tensor) -> Adjoint:
+        """`adjoint`, from what `remember` gave; a memory is good for one call."""
+        ...
+
+    def kept_bytes(self, theta: Tensor, batch: int) -> int:
+        """Bytes that `remember` keeps of a step on so many images, about."""
+        ...

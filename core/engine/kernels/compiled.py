@@ -1,0 +1,216 @@
+"""The written-out passes as compiled programs of fixed shapes, kept on disk from one process to the next."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, final
+
+import torch
+from torch import Tensor
+from torch._inductor.standalone_compile import CompiledArtifact
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from core.engine.kernels.convolution import Convolution, Direct, Patches, Winograd
+from core.engine.kernels.eager import Eager
+from core.engine.kernels.passes import Block, Head, Kept, Passes
+from core.engine.kernels.step import Adjoint
+from core.engine.networks import ConvNet, Moments
+
+Precision = Literal["float32", "bfloat16"]
+
+_FEW = 12  # input channels of a convolution for which patches beat Winograd's transforms
+_SOURCES = ("convolution.py", "passes.py", "quads.py", "compiled.py")
+
+log = logging.getLogger(__name__)
+
+
+class Shape(NamedTuple):
+    """So many students at once, on batches of so many images each."""
+
+    students: int
+    batch: int
+
+
+def passes(network: ConvNet, precision: Precision, device: torch.device) -> Passes:
+    """The passes of a network as they are compiled for a device.
+
+    bfloat16 is for the large products whose rounding no ReLU depends on, see `Passes`; on a GPU the backend's own
+    convolutions stay in float32, or in whatever it may take for float32.
+    """
+    channels = [network.shape[0], *[network.width] * (network.depth - 1)]
+    coarse = torch.bfloat16 if precision == "bfloat16" else None
+
+    def chosen(inputs: int) -> Convolution:
+        if device.type == "cuda":
+            return Direct()
+        return Patches() if inputs <= _FEW else Winograd(4, coarse)
+
+    return Passes(network, tuple(chosen(inputs) for inputs in channels))
+
+
+@final
+@dataclass(frozen=True)
+class Compiled:
+    """Kernels that run the given shapes as compiled programs and every other shape by automatic differentiation.
+
+    A program is compiled when its shape is first met, or loaded from `folder` if that has it. Where compiling fails,
+    the shape is run eagerly from then on, and the log says why.
+    """
+
+    network: ConvNet
+    shapes: frozenset[Shape]
+    precision: Precision = "float32"
+    folder: Path | None = None
+    _programs: dict[tuple[str, Shape], _Program | None] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def eager(self) -> Eager:
+        """The kernels of the other shapes."""
+        return Eager(self.network)
+
+    def gradient(self, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+        """g = grad_theta loss, shaped like theta."""
+        program = self._program("gradient", theta, images, labels)
+        return program(theta, images, labels)[0] if program else self.eager.gradient(theta, images, labels)
+
+    def observe(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Moments]:
+        """The gradient, and what each batch norm saw."""
+        program = self._program("observe", theta, images, labels)
+        if program is None:
+            return self.eager.observe(theta, images, labels)
+        g, *seen = program(theta, images, labels)[: 1 + 2 * self.network.depth]
+        return g, Moments(tuple(seen[: self.network.depth]), tuple(seen[self.network.depth :]))
+
+    def adjoint(self, theta: Tensor, images: Tensor, labels: Tensor, u: Tensor) -> Adjoint:
+        """Derivatives of <g, u> in theta, images and labels."""
+        program = self._program("keep", theta, images, labels)
+        if program is None:
+            return self.eager.adjoint(theta, images, labels, u)
+        return self.recall(theta, _kept(program(theta, images, labels), self.network.depth), u)
+
+    def remember(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, object]:
+        """The gradient, and what makes its adjoint cheaper."""
+        program = self._program("remember", theta, images, labels)
+        if program is None:
+            return self.eager.remember(theta, images, labels)
+        g, *kept = program(theta, images, labels)
+        return g, _kept(kept, self.network.depth)
+
+    def recall(self, theta: Tensor, memory: object, u: Tensor) -> Adjoint:
+        """The adjoint from what `remember` gave."""
+        if not isinstance(memory, Kept):
+            return self.eager.recall(theta, memory, u)
+        program = self._program("recall", theta, memory.head.p, memory.head.p, u, *_leaves(memory))
+        if program is None:
+            return passes(self.network, self.precision, theta.device).second(theta, memory, u)[0]
+        return Adjoint(*program(theta, u, *_leaves(memory))[: len(Adjoint._fields)])
+
+    def kept_bytes(self, theta: Tensor, batch: int) -> int:
+        """Bytes that `remember` keeps of a step."""
+        meta = theta.to("meta")
+        images = torch.empty((batch, *self.network.shape), device="meta", dtype=theta.dtype)
+        labels = torch.empty((batch, self.network.classes), device="meta", dtype=theta.dtype)
+        kept = passes(self.network, self.precision, theta.device).first(meta, images, labels)[1]
+        return sum(leaf.nbytes for leaf in _leaves(kept))
+
+    def _program(self, name: str, theta: Tensor, images: Tensor, labels: Tensor, *more: Tensor) -> _Program | None:
+        shape = Shape(len(theta) if theta.ndim == 2 else 1, labels.shape[-2])
+        if shape not in self.shapes or theta.dtype != torch.float32:
+            return None
+        if (name, shape) not in self._programs:
+            arguments = (theta, *more) if name == "recall" else (theta, images, labels)
+            self._programs[name, shape] = self._built(name, shape, arguments)
+        return self._programs[name, shape]
+
+    def _built(self, name: str, shape: Shape, arguments: Sequence[Tensor]) -> _Program | None:
+        function = _functions(passes(self.network, self.precision, arguments[0].device))[name]
+        identity = (name, shape, self.network, self.precision, str(arguments[0].device), *_environment())
+        try:
+            return _Program.of(function, [a.detach().contiguous() for a in arguments], identity, self.folder)
+        except Exception as error:
+            # Whatever a compiler stumbles on, be it missing headers or a full disk, the work can be done without it.
+            log.warning("The kernel %s is not compiled, and slower: %s", name, str(error).strip().split("\n")[0][:500])
+            return None
+
+
+@final
+class _Program:
+    """A function of tensors compiled for the shapes of its arguments."""
+
+    def __init__(self, run: Callable[..., Sequence[Tensor]]) -> None:
+        self._run = run
+
+    def __call__(self, *arguments: Tensor) -> Sequence[Tensor]:
+        return self._run(*[argument.detach().contiguous() for argument in arguments])
+
+    @classmethod
+    def of(
+        cls, function: Callable[..., tuple[Tensor, ...]], arguments: list[Tensor], identity: Any, folder: Path | None
+    ) -> _Program:
+        path = folder and folder / f"{hashlib.sha256(repr(identity).encode()).hexdigest()[:32]}.kernel"
+        if path and path.exists():
+            try:
+                path.touch()  # a cache is trimmed by when things were used last
+                return cls(CompiledArtifact.load(path=str(path), format="binary"))
+            except Exception as error:
+                log.warning("A stored kernel is compiled anew: %s", str(error).strip().split("\n")[0][:500])
+        stacked = torch.vmap(function) if arguments[0].ndim == 2 else function
+        # without the function's annotations, which are strings and would end up among the graph's globals
+        graph = make_fx(lambda *tensors: stacked(*tensors), tracing_mode="fake")(*arguments)
+        program = torch._inductor.standalone_compile(graph, [*arguments], dynamic_shapes="from_example_inputs")
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_suffix(f".{os.getpid()}.part")
+            program.save(path=str(partial), format="binary")
+            partial.replace(path)
+        return cls(program)
+
+
+def _functions(two: Passes) -> dict[str, Callable[..., tuple[Tensor, ...]]]:
+    """The programs, with flat results. What a program does not return it does not compute."""
+    depth = two.network.depth
+
+    def gradient(theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
+        g, _, written = two.first(theta, images, labels)
+        return (g, *written)
+
+    def observe(theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
+        g, kept, written = two.first(theta, images, labels)
+        seen = two.moments(theta, kept)
+        return (g, *seen.means, *seen.variances, *written)
+
+    def keep(theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
+        _, kept, written = two.first(theta, images, labels)
+        return (*_leaves(kept), *written)
+
+    def remember(theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
+        g, kept, _ = two.first(theta, images, labels)
+        return (g, *_leaves(kept))
+
+    def recall(theta: Tensor, u: Tensor, *kept: Tensor) -> tuple[Tensor, ...]:
+        adjoint, written = two.second(theta, _kept(kept, depth), u)
+        return (*adjoint, *written)
+
+    return {f.__name__: f for f in (gradient, observe, keep, remember, recall)}
+
+
+def _leaves(kept: Kept) -> list[Tensor]:
+    return [leaf for part in (*kept.blocks, kept.head) for leaf in part]
+
+
+def _kept(leaves: Sequence[Tensor], depth: int) -> Kept:
+    size = len(Block._fields)
+    blocks = tuple(Block(*leaves[i * size : (i + 1) * size]) for i in range(depth))
+    return Kept(blocks, Head(*leaves[depth * size : depth * size + len(Head._fields)]))
+
+
+def _environment() -> tuple[str, ...]:
+    """What else a compiled program depends on: these sources, torch, the instruction set, the number of threads."""
+    sources = hashlib.sha256(b"".join((Path(__file__).parent / name).read_bytes() for name in _SOURCES))
+    capability = torch.backends.cpu.get_cpu_capability()
+    return sources.hexdigest(), torch.__version__, capability, str(torch.get_num_threads())
