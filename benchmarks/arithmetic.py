@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
-import torch._dynamo
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils.flop_counter import FlopCounterMode
 
-from core.engine.kernels import Kernels
+from core.engine.kernels import Adjoint, Compiled, Kernels
+from core.engine.kernels.compiled import passes
 from core.engine.networks import ConvNet
 
 Number = TypeVar("Number", int, float)
@@ -81,13 +81,23 @@ def work(kernel: str, network: ConvNet, batch: int) -> int:
 
 def done(kernel: str, kernels: Kernels, theta: Tensor, images: Tensor, labels: Tensor, u: Tensor) -> int:
     """Operations that `kernels` really do, what a compiler leaves out because nobody reads it not counted."""
+    gradient, adjoint = kernels.gradient, kernels.adjoint
+    if isinstance(kernels, Compiled):  # a program can't be looked into: count what it was compiled from
+        two = passes(kernels.network, kernels.precision, theta.device)
+
+        def gradient(theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+            return two.first(theta, images, labels)[0]
+
+        def adjoint(theta: Tensor, images: Tensor, labels: Tensor, u: Tensor) -> Adjoint:
+            return two.second(theta, two.first(theta, images, labels)[1], u)[0]
+
     if kernel == "gradient":
-        return _count(lambda *given: [kernels.gradient(*given)], theta, images, labels)
-    return _count(lambda *given: kernels.adjoint(*given), theta, images, labels, u)
+        return _count(lambda *given: [gradient(*given)], theta, images, labels)
+    return _count(lambda *given: adjoint(*given), theta, images, labels, u)
 
 
 def _count(run: Callable[..., Sequence[Tensor]], *given: Tensor) -> int:
-    with torch._dynamo.config.patch(error_on_nested_fx_trace=False):  # what was compiled is traced as it was written
+    with torch.no_grad():
         graph = make_fx(run)(*given)
     graph.graph.eliminate_dead_code()
     graph.recompile()

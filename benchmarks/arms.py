@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
-from core.engine.kernels import Eager, Kernels
+from core.engine.kernels import Compiled, Eager, Kernels, Shape
 from core.engine.networks import ConvNet
 
-Build = Callable[[ConvNet, int, torch.device], Kernels]
-"""(network, batch size, device) -> kernels."""
+Build = Callable[[ConvNet, frozenset[Shape], Path], Kernels]
+"""(network, shapes it will be asked for, folder of compiled programs) -> kernels."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,22 @@ class Arm:
     dtype: torch.dtype = torch.float32
     peak: torch.dtype = torch.float32
 
+    def kernels(self, network: ConvNet, folder: str, batch: int, students: int = 1) -> Kernels:
+        """Kernels for batches of that size, of one student and of so many at once, in a benchmark's folder."""
+        return self.build(network, frozenset({Shape(1, batch), Shape(students, batch)}), Path(folder) / "kernels")
+
 
 ARMS = {
     arm.name: arm
     for arm in (
-        Arm("float64", lambda network, batch, device: Eager(network), torch.float64, torch.float64),
-        Arm("eager", lambda network, batch, device: Eager(network)),
+        Arm("float64", lambda network, shapes, folder: Eager(network), torch.float64, torch.float64),
+        Arm("eager", lambda network, shapes, folder: Eager(network)),
+        Arm("fp32", lambda network, shapes, folder: Compiled(network, shapes, "float32", folder)),
+        Arm(
+            "bf16",
+            lambda network, shapes, folder: Compiled(network, shapes, "bfloat16", folder),
+            peak=torch.bfloat16,
+        ),
     )
 }
 TRUTH = "float64"

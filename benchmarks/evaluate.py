@@ -93,7 +93,9 @@ _Run = Callable[[list[Key], int], list[float]]
 
 
 def _ours(spec: Spec, network: ConvNet, images: Tensor, labels: Tensor, judged: Labelled) -> _Run:
-    kernels = cache(lambda: ARMS[spec["arm"]].build(network, min(len(images), spec["batch"]), images.device))
+    kernels = cache(
+        lambda: ARMS[spec["arm"]].kernels(network, spec["folder"], min(len(images), spec["batch"]), spec["seeds"])
+    )
     targets = F.one_hot(labels, network.classes).float()
 
     def run(keys: list[Key], epochs: int) -> list[float]:

@@ -64,7 +64,7 @@ def measure(spec: Spec) -> Found:
     arm, device, batch = ARMS[spec["arm"]], torch.device(spec["device"]), spec["batch"]
     made = prepare(None, width=spec["width"], steps=1, batch=batch, images=batch, expert_steps=0, key=Key(0))
     here, network = made.to(device, arm.dtype), made.network
-    kernels = arm.build(network, batch, device)
+    kernels = arm.kernels(network, spec["folder"], batch)
     labels = F.one_hot(here.labels, network.classes).to(arm.dtype)
     u = here.theta - here.target
     runs: dict[str, Callable[[], object]] = {

@@ -101,7 +101,9 @@ def _theirs(spec: Spec, seen: Pictures, network: ConvNet, device: torch.device) 
 
 
 def _ours(spec: Spec, seen: Pictures, network: ConvNet, device: torch.device) -> tuple[Found, Tensor]:
-    kernels = cache(lambda: ARMS[spec["arm"]].build(network, spec["batch"], device))  # a part of the first steps
+    kernels = cache(
+        lambda: ARMS[spec["arm"]].kernels(network, spec["folder"], spec["batch"], spec["together"])
+    )  # a part of the first steps
     recipe = Experts(batch_size=spec["batch"])
     transform = Transform(seen.transform.kind, {name: a.to(device) for name, a in seen.transform.arrays.items()})
     real = Labelled(seen.pixels.to(device), seen.labels.to(device), transform)

@@ -82,7 +82,7 @@ def measure(spec: Spec) -> Found:
     else:
         arm, difference = ARMS[spec["arm"]], 0.0
         here = setting.to(device, arm.dtype)
-        kernels = cache(lambda: arm.build(setting.network, len(setting.batches[0]), device))  # first iteration's part
+        kernels = cache(lambda: arm.kernels(setting.network, str(folder), len(setting.batches[0])))
         augmented = Key(0) if spec["dsa"] else None
 
         def run() -> tuple[Tensor, Tensor]:

@@ -98,7 +98,7 @@ def measure(spec: Spec) -> Found:
             key=Key(0),
         )
         here, parameters = made.to(device, arm.dtype), made.network.size
-        kernels = cache(lambda: arm.build(made.network, len(here.batches[0]), device))  # first iteration's part
+        kernels = cache(lambda: arm.kernels(made.network, spec["folder"], len(here.batches[0])))
 
         def run() -> object:
             return outer_gradient(here, kernels())
@@ -126,7 +126,7 @@ def _students(spec: Spec, device: torch.device) -> tuple[Callable[[], object], i
     seen = pictures(None, n * batch, Key(0), spec["classes"])
     images = seen.images.view(n, batch, 3, 32, 32).to(device, arm.dtype)
     labels = F.one_hot(seen.labels, spec["classes"]).view(n, batch, -1).to(device, arm.dtype)
-    kernels = cache(lambda: arm.build(network, batch, device))
+    kernels = cache(lambda: arm.kernels(network, spec["folder"], batch, n))
     return lambda: kernels().gradient(theta, images, labels), network.size
 
 

@@ -82,7 +82,7 @@ def test_with_augmentation_both_still_move(checkout: Path, tmp_path: Path) -> No
 
 def test_experts_do_the_same_work_in_both(checkout: Path) -> None:
     spec = {"peer": str(checkout), "device": "cpu", "data": None, "steps": 80, "batch": 16, "width": 8, "seed": 0}
-    spec |= {"round": 0, "together": 1}
+    spec |= {"round": 0, "together": 1, "folder": str(checkout.parent)}
     theirs, ours = (peer_experts.measure({**spec, "arm": arm, "with_test": True}) for arm in ("peer", "eager"))
     assert theirs["with_test"] < theirs["rate"]
     assert ours["rate"] > 0
@@ -92,7 +92,7 @@ def test_experts_do_the_same_work_in_both(checkout: Path) -> None:
 @pytest.mark.parametrize("way", evaluate.WAYS)
 def test_a_synthetic_set_is_judged_by_both(checkout: Path, way: str) -> None:
     spec = {"peer": str(checkout), "device": "cpu", "data": None, "batch": 16, "width": 8, "round": 0, "lr": 0.02}
-    spec |= {"ipc": 2, "seeds": 2, "epochs": 30, "test_images": 200, "way": way}
+    spec |= {"ipc": 2, "seeds": 2, "epochs": 30, "test_images": 200, "way": way, "folder": str(checkout.parent)}
     theirs, ours = (evaluate.measure({**spec, "arm": arm}) for arm in ("peer", "eager"))
     for found in (theirs, ours):
         assert len(found["accuracies"]) == 2
