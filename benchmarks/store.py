@@ -167,7 +167,7 @@ def _distil(options: argparse.Namespace, real: Real, kernels: Kernels, readers: 
 
 
 def _accuracy(recipe: Recipe, real: Real, kernels: Kernels, stored: Trajectories, ipc: int, key: Key) -> float:
-    matched = partial(trajectory.distance, recipe.objective, kernels, recipe.augment, stored)
+    matched = partial(trajectory.distance, recipe.objective, kernels, recipe.augment, stored, 0)
     state = distill.begin(recipe, real, ipc, key)
     for state in distill.distill(recipe, matched, state, key):  # noqa: B007, B020 (the last one is the result)
         pass

@@ -232,6 +232,9 @@ class Schedule(Part):
     steps: int = Field(default=5000, ge=0, le=1_000_000, description="Outer steps; 0 keeps the initial images.")
     image_lr: float = Field(default=100.0, ge=0, le=1e8, description="Outer learning rate of the images.")
     image_momentum: float = Field(default=0.5, ge=0, lt=1, description="Outer momentum of the images.")
+    memory: Literal["auto", "keep", "recompute"] = Field(
+        default="auto", description="Of student steps: keep them all, none, or as many as fit."
+    )
     skip_above: float | None = Field(
         default=None, gt=0, description="Leave out an outer step whose loss exceeds this (DATM)."
     )
@@ -295,6 +298,10 @@ class Recipe(Part):
     objective: Objective
     experts: Experts | None = None
     schedule: Schedule = Schedule()
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32",
+        description="Of the compiled kernels' large products; bfloat16 only where no ReLU depends on it.",
+    )
     relabel: KeepLabels = KeepLabels()
     evaluation: Evaluation = Evaluation()
 

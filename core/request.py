@@ -16,7 +16,7 @@ from core.recipe import FieldError, Recipe, RecipeError
 if TYPE_CHECKING:
     from core.data import DatasetFacts
 
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 """Raised whenever the same request on the same data would give other numbers; part of every fingerprint."""
 
 MAX_SYNTHETIC_IMAGES = 200_000

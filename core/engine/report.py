@@ -38,6 +38,8 @@ def compose(
     bytes_after: int,
     phases: Mapping[str, float],
     peak_memory_mib: float,
+    memory: Mapping[str, Any],
+    kernels: str,
     device: str,
     selection: str,
     warnings: Sequence[str],
@@ -63,6 +65,8 @@ def compose(
         "selection": selection,
         "phases": dict(phases),
         "peak_memory_mib": peak_memory_mib,
+        "memory": dict(memory),
+        "kernels": kernels,
         "device": device,
         "warnings": [*warnings, *_doubts(by_name, closed)],
     }

@@ -33,7 +33,7 @@ def objective(recipe: Recipe, real: Real, folder: Path) -> Objective | None:
                 path.write_bytes(trajectories.pack([theta[index] for theta in snapshots], needed.first))
                 stored.append(trajectories.read(path, needed, real.device))
             assert all(stored)
-            return partial(trajectory.distance, wanted, Eager(network), recipe.augment, Trajectories(stored))
+            return partial(trajectory.distance, wanted, Eager(network), recipe.augment, Trajectories(stored), 0)
         case Distribution() as wanted:
             return partial(distribution.distance, wanted, network, recipe.augment, real)
         case Nothing():

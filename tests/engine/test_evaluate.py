@@ -173,6 +173,8 @@ def composed(toy: Dataset, *lines: dict[str, Any]) -> dict[str, Any]:
         bytes_after=1000,
         phases={"distilling": 1.0},
         peak_memory_mib=1.0,
+        memory={},
+        kernels="",
         device="cpu",
         selection="last iterate",
         warnings=[],

@@ -19,6 +19,7 @@ from core.recipe import Recipe
 from core.request import ENGINE_VERSION, JobRequest
 from worker.engine.cache import Cache
 from worker.engine.channel import Channel
+from worker.engine.plan import Plan
 from worker.protocol import JobFolder
 
 
@@ -71,7 +72,7 @@ class Bench:
     dataset: Dataset
     real: Real
     network: ConvNet
-    kernels: Kernels
+    plan: Plan
     key: Key
 
     def identity(self, content: str, **particulars: Any) -> dict[str, Any]:
@@ -86,6 +87,11 @@ class Bench:
             "augment": recipe.augment.model_dump(mode="json"),
             **particulars,
         }
+
+    @property
+    def kernels(self) -> Kernels:
+        """What every training is done with."""
+        return self.plan.kernels
 
     def breathe(self) -> None:
         """Called wherever stopping loses nothing.

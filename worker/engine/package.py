@@ -38,6 +38,8 @@ def distilled(bench: Bench, result: SyntheticDataset, rows: list[dict[str, Any]]
         bytes_after=sum(array.nbytes for array in needed) + len(images),
         phases=phases,
         peak_memory_mib=round(peak_mib(bench.real.device), 1),
+        memory=bench.plan.memory,
+        kernels=bench.plan.reason,
         device=_hardware(bench.real.device),
         selection=selection,
         warnings=[],

@@ -18,7 +18,6 @@ from core.engine import distill
 from core.engine.checkpoint import load as load_state
 from core.engine.checkpoint import save as save_state
 from core.engine.distill import Objective, State
-from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build as build_network
 from core.engine.objectives import distribution, trajectory
@@ -31,9 +30,11 @@ from worker.engine.cache import Cache
 from worker.engine.channel import Channel
 from worker.engine.looks import Looks
 from worker.engine.package import distilled
+from worker.engine.plan import plan
 from worker.engine.verdict import rows
 from worker.protocol import JobFolder
 
+_PROGRAM_BYTES = 1 << 30  # of compiled kernels: about a megabyte each
 _CURVE_POINTS = 500  # of the loss, at most
 
 
@@ -79,6 +80,12 @@ def _prepare(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[]
     real = prepare(dataset, job.recipe.preprocess, device(job.device))
     channel.progress(2, 2)
     network = build_network(job.recipe.network, real.shape, real.classes)
+    programs = Cache(job.experts_dir.with_name("kernels"), _PROGRAM_BYTES)
+    planned = plan(job.recipe, dataset.facts, job.request.ipc, network, real.device, programs.folder)
+    programs.trim()
+    channel.log(planned.reason)
+    if planned.memory:
+        channel.log(f"Memory of student steps: {planned.memory['strategy']}.")
     return Bench(
         job=job,
         folder=folder,
@@ -88,7 +95,7 @@ def _prepare(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[]
         dataset=dataset,
         real=real,
         network=network,
-        kernels=Eager(network),
+        plan=planned,
         key=Key(job.request.seed),
     )
 
@@ -98,7 +105,7 @@ def _objective(bench: Bench) -> Objective | None:
     match recipe.objective:
         case Trajectory() as objective:
             known = teachers.gather(bench, objective)
-            return partial(trajectory.distance, objective, bench.kernels, recipe.augment, known)
+            return partial(trajectory.distance, objective, bench.kernels, recipe.augment, known, bench.plan.room)
         case Distribution() as objective:
             return partial(distribution.distance, objective, bench.network, recipe.augment, bench.real)
         case Nothing():

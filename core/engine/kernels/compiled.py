@@ -7,8 +7,9 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, final
+from typing import Literal, NamedTuple, final
 
 import torch
 from torch import Tensor
@@ -118,6 +119,14 @@ class Compiled:
         kept = passes(self.network, self.precision, theta.device).first(meta, images, labels)[1]
         return sum(leaf.nbytes for leaf in _leaves(kept))
 
+    def stored(self, name: str, shape: Shape, device: torch.device) -> bool:
+        """Whether a program lies in the folder."""
+        path = _path(self.folder, self._identity(name, shape, device))
+        return path is not None and path.exists()
+
+    def _identity(self, name: str, shape: Shape, device: torch.device) -> object:
+        return (name, shape, self.network, self.precision, str(device), *_environment())
+
     def _program(self, name: str, theta: Tensor, images: Tensor, labels: Tensor, *more: Tensor) -> _Program | None:
         shape = Shape(len(theta) if theta.ndim == 2 else 1, labels.shape[-2])
         if shape not in self.shapes or theta.dtype != torch.float32:
@@ -129,9 +138,9 @@ class Compiled:
 
     def _built(self, name: str, shape: Shape, arguments: Sequence[Tensor]) -> _Program | None:
         function = _functions(passes(self.network, self.precision, arguments[0].device))[name]
-        identity = (name, shape, self.network, self.precision, str(arguments[0].device), *_environment())
+        path = _path(self.folder, self._identity(name, shape, arguments[0].device))
         try:
-            return _Program.of(function, [a.detach().contiguous() for a in arguments], identity, self.folder)
+            return _Program.of(function, [a.detach().contiguous() for a in arguments], path)
         except Exception as error:
             # Whatever a compiler stumbles on, be it missing headers or a full disk, the work can be done without it.
             log.warning("The kernel %s is not compiled, and slower: %s", name, str(error).strip().split("\n")[0][:500])
@@ -149,10 +158,7 @@ class _Program:
         return self._run(*[argument.detach().contiguous() for argument in arguments])
 
     @classmethod
-    def of(
-        cls, function: Callable[..., tuple[Tensor, ...]], arguments: list[Tensor], identity: Any, folder: Path | None
-    ) -> _Program:
-        path = folder and folder / f"{hashlib.sha256(repr(identity).encode()).hexdigest()[:32]}.kernel"
+    def of(cls, function: Callable[..., tuple[Tensor, ...]], arguments: list[Tensor], path: Path | None) -> _Program:
         if path and path.exists():
             try:
                 path.touch()  # a cache is trimmed by when things were used last
@@ -209,6 +215,11 @@ def _kept(leaves: Sequence[Tensor], depth: int) -> Kept:
     return Kept(blocks, Head(*leaves[depth * size : depth * size + len(Head._fields)]))
 
 
+def _path(folder: Path | None, identity: object) -> Path | None:
+    return folder and folder / f"{hashlib.sha256(repr(identity).encode()).hexdigest()[:32]}.kernel"
+
+
+@cache
 def _environment() -> tuple[str, ...]:
     """What else a compiled program depends on: these sources, torch, the instruction set, the number of threads."""
     sources = hashlib.sha256(b"".join((Path(__file__).parent / name).read_bytes() for name in _SOURCES))

@@ -22,13 +22,14 @@ def distance(
     kernels: Kernels,
     augment: Augment,
     experts: Trajectories,
+    room: int,
     synthetic: Synthetic,
     key: Key,
     step: int,
 ) -> tuple[Tensor, Gradients]:
     """||theta_N - theta*_{t+M}||^2 / ||theta*_t - theta*_{t+M}||^2 of a segment drawn by (key, step), and its gradient.
 
-    1 means the student is as far from the target as if it had not moved.
+    1 means the student is as far from the target as if it had not moved. `room` is the segment's.
     """
     draw = key.fold("segment", step)
     round_, place = divmod(step, len(experts))
@@ -51,6 +52,7 @@ def distance(
         batches=minibatches(len(synthetic.images), objective, draw, synthetic.images.device),
         views=[partial(dsa, augment=augment, key=draw.fold("view", i)) for i in range(objective.syn_steps)],
         momentum=objective.momentum,
+        room=room,
     )
     loss, bars = adjoint(segment, terminal)
     return loss, Gradients(bars.images, bars.labels, bars.step_size)
