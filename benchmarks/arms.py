@@ -20,18 +20,21 @@ class Arm:
     """One way to compute the two kernels.
 
     dtype: of the tensors handed to them. peak: of the arithmetic inside, hence of the peaks that `limits` compares
-    with.
+    with. room: bytes for what student steps keep of their forward pass.
     """
 
     name: str
     build: Build
     dtype: torch.dtype = torch.float32
     peak: torch.dtype = torch.float32
+    room: int = 0
 
     def kernels(self, network: ConvNet, folder: str, batch: int, students: int = 1) -> Kernels:
         """Kernels for batches of that size, of one student and of so many at once, in a benchmark's folder."""
         return self.build(network, frozenset({Shape(1, batch), Shape(students, batch)}), Path(folder) / "kernels")
 
+
+_ALL = 1 << 50  # room for everything
 
 ARMS = {
     arm.name: arm
@@ -44,11 +47,23 @@ ARMS = {
             lambda network, shapes, folder: Compiled(network, shapes, "bfloat16", folder),
             peak=torch.bfloat16,
         ),
+        Arm(
+            "fp32-keep",
+            lambda network, shapes, folder: Compiled(network, shapes, "float32", folder),
+            room=_ALL,
+        ),
+        Arm(
+            "bf16-keep",
+            lambda network, shapes, folder: Compiled(network, shapes, "bfloat16", folder),
+            peak=torch.bfloat16,
+            room=_ALL,
+        ),
     )
 }
 TRUTH = "float64"
 """The arm that every other's gradient is compared with."""
-OURS = tuple(name for name in ARMS if name != TRUTH)
+OURS = tuple(arm.name for arm in ARMS.values() if arm.name != TRUTH and not arm.room)
+KEEPING = tuple(arm.name for arm in ARMS.values() if arm.room)
 PEER, PEER_TUNED = "peer", "peer-tuned"
 PEERS = (PEER, PEER_TUNED)
 """The reference as it ships, and in the environment (allocator, waiting threads) that the worker gives its engine."""

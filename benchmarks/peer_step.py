@@ -24,7 +24,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks.arms import ARMS, OURS, PEER, PEER_TUNED, PEERS, TRUTH
+from benchmarks.arms import ARMS, KEEPING, OURS, PEER, PEER_TUNED, PEERS, TRUTH
 from benchmarks.instruments import Gauge, seconds
 from benchmarks.machine import describe
 from benchmarks.peer import Peer, Unroll, missing
@@ -86,7 +86,7 @@ def measure(spec: Spec) -> Found:
         augmented = Key(0) if spec["dsa"] else None
 
         def run() -> tuple[Tensor, Tensor]:
-            loss, bars = outer_gradient(here, kernels(), augmented)
+            loss, bars = outer_gradient(here, kernels(), augmented, arm.room)
             return loss, bars.images
 
     got: list[tuple[Tensor, Tensor]] = []
@@ -209,7 +209,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser)
     parser.add_argument("--peer", type=Path, metavar="PATH", help="your checkout of the MTT reference")
-    parser.add_argument("--arms", nargs="+", default=[PEER, PEER_TUNED, *OURS], choices=[*PEERS, *OURS])
+    parser.add_argument(
+        "--arms", nargs="+", default=[PEER, PEER_TUNED, *OURS, *KEEPING], choices=[*PEERS, *OURS, *KEEPING]
+    )
     parser.add_argument("--steps", type=int, default=10, help="N, SGD steps of the student (%(default)s)")
     parser.add_argument("--batch", type=int, default=100, help="synthetic images a step (%(default)s)")
     parser.add_argument("--images", type=int, help="synthetic images in all (as many as a batch)")

@@ -137,10 +137,12 @@ def load(path: Path) -> Setting:
     return Setting(network=ConvNet(tuple(shape), *rest), **kept)
 
 
-def outer_gradient(setting: Setting, kernels: Kernels, augmented: Key | None = None) -> tuple[Tensor, Cotangents]:
+def outer_gradient(
+    setting: Setting, kernels: Kernels, augmented: Key | None = None, room: int = 0
+) -> tuple[Tensor, Cotangents]:
     """The normalised distance to the target after the N steps, and its gradient: the engine's own outer iteration.
 
-    `augmented` draws DSA views, one for each step.
+    `augmented` draws DSA views, one for each step; `room` are bytes for what steps keep of their forward pass.
     """
     scale = (setting.theta - setting.target).square().sum()
 
@@ -159,6 +161,7 @@ def outer_gradient(setting: Setting, kernels: Kernels, augmented: Key | None = N
         step_size=setting.step_size,
         batches=setting.batches,
         views=views,
+        room=room,
     )
     return adjoint(segment, terminal)
 
