@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from core import economy
 from core.engine.augment import dsa_each
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
@@ -22,10 +23,6 @@ from core.engine.networks import ConvNet, Moments
 from core.recipe import Augment
 
 _RUNNING = 0.1  # share of the new batch in batch norm's running moments
-_BUSY = {"cpu": 5e9, "cuda": 5e11}  # operations of a step that keep a processor busy for about ten milliseconds
-_CPU_ROOM = 2**30  # bytes of activations: more of them miss the caches, and the machine is shared
-_GPU_SHARE = 4  # of the device's memory one of so many parts; the rest is the dataset's and the experts'
-_MOST = 32  # networks of a stack: what an interruption costs is at most their training
 
 Take = Callable[[Tensor], Tensor]
 """Indices int64 [S, B], a row for each network, to images float32 [S, B, C, H, W]."""
@@ -129,23 +126,10 @@ def batch_sizes(n: int, protocol: Protocol) -> frozenset[int]:
 
 
 def stack_for(network: ConvNet, batch: int, device: torch.device) -> int:
-    """How many networks to train at once: as many as keep the processor busy, fit, and may be lost together.
-
-    It depends on the machine but not on what else runs there, so that a job repeated has the same stacks. What has to
-    fit are activations in float32: of every block the output of the convolution, the norm and the ReLU, the pooled one,
-    and two gradients.
-    """
-    positions, operations = 0, 0
-    channels, height, width = network.shape
-    for _ in range(network.depth):
-        positions += height * width
-        operations += 2 * 9 * channels * network.width * height * width
-        channels, height, width = network.width, height // 2, width // 2
-    room = torch.cuda.get_device_properties(device).total_memory // _GPU_SHARE if device.type == "cuda" else _CPU_ROOM
-    fit = int(room / (4 * 5.25 * batch * network.width * positions))
-    # the backward pass takes twice the operations of the forward pass
-    wanted = math.ceil(_BUSY.get(device.type, 0) / (3 * batch * operations))
-    return max(1, min(wanted, fit, _MOST))
+    """How many networks to train at once on batches of that size: `economy.stack` says why."""
+    layers = economy.Convolutions.of(network.shape, network.width, network.depth)
+    memory = torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else None
+    return economy.stack(layers, batch, device.type, memory)
 
 
 def _step(kernels: Kernels, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Moments | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
+from core.economy import Convolutions
 from core.recipe import Network
 
 
@@ -23,12 +24,13 @@ class Geometry:
     """P."""
     forward_flops: int
     """Of one image's forward pass: multiplications and additions of the convolutions and the linear layer."""
-    convolution_flops: int
-    """The convolutions' part of it."""
-    activations: int
-    """Floats one image's convolutions put out, all blocks together."""
-    widest: int
-    """Floats the largest of those outputs has."""
+    convolutions: Convolutions
+    """Their part of it, and what they put out."""
+
+    @property
+    def activations(self) -> int:
+        """Floats one image's convolutions put out, all blocks together."""
+        return self.convolutions.outputs
 
     @property
     def pixels(self) -> int:
@@ -43,14 +45,10 @@ def geometry(network: Network, shape: tuple[int, int, int], classes: int) -> Geo
     depth = network.depth or max(1, (min(height, width) // 4).bit_length() - 1)
     if channels == 1 and (height, width) == (28, 28):  # padded to 32, as the literature does for MNIST
         height, width = 32, 32
-    parameters, flops, outputs = 0, 0, []
-    for _ in range(depth):
-        weights = network.width * channels * 9
-        parameters += weights + network.width * (1 if network.norm == "none" else 3)
-        flops += 2 * weights * height * width
-        outputs.append(network.width * height * width)
-        channels, height, width = network.width, height // 2, width // 2
-    features = channels * height * width
+    convolutions = Convolutions.of(shape, network.width, depth)
+    weights = 9 * network.width * (channels + (depth - 1) * network.width)
+    parameters = weights + depth * network.width * (1 if network.norm == "none" else 3)
+    features = network.width * (height >> depth) * (width >> depth)
     return Geometry(
         shape=shape,
         classes=classes,
@@ -58,8 +56,6 @@ def geometry(network: Network, shape: tuple[int, int, int], classes: int) -> Geo
         depth=depth,
         norm=network.norm,
         parameters=parameters + (features + 1) * classes,
-        forward_flops=flops + 2 * features * classes,
-        convolution_flops=flops,
-        activations=sum(outputs),
-        widest=max(outputs),
+        forward_flops=convolutions.operations + 2 * features * classes,
+        convolutions=convolutions,
     )

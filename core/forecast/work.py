@@ -6,12 +6,13 @@ the classes are of unequal size an epoch may be off by the one step that a few i
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, final
 
+from core import economy
 from core.data import DatasetFacts
+from core.economy import Use
 from core.forecast.network import Geometry
 from core.recipe import Distribution, Nothing, Recipe, Trajectory
 
@@ -19,8 +20,6 @@ Phase = Literal["preparing", "training_experts", "distilling", "evaluating", "pu
 
 Kernel = Literal["forward", "gradient", "adjoint", "data"]
 """A forward pass; a gradient; the adjoint of a step; what surrounds them: picking and augmenting a batch, updating."""
-
-_CPU_BUSY, _GPU_BUSY, _CPU_ROOM, _GPU_SHARE, _MOST = 5e9, 5e11, 2**30, 4, 32  # as core.engine.train has them
 
 TEST_BATCH = 1024
 """Images the engine tests at a time."""
@@ -40,6 +39,8 @@ class Work(NamedTuple):
     calls: int
     images: int
     networks: int = 1
+    by_kernels: bool = True
+    """Whether a gradient is the one that kernels compute: the loss's, in the parameters."""
 
     @property
     def total(self) -> int:
@@ -91,13 +92,16 @@ def work(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached | None = Non
 
 def stack_on(network: Geometry, device_bytes: int | None) -> Stack:
     """What the engine decides; `device_bytes` is the memory of a GPU, None for a CPU."""
+    device = "cpu" if device_bytes is None else "cuda"
+    return lambda batch: economy.stack(network.convolutions, batch, device, device_bytes)
 
-    def stack(batch: int) -> int:
-        busy, room = (_CPU_BUSY, _CPU_ROOM) if device_bytes is None else (_GPU_BUSY, device_bytes // _GPU_SHARE)
-        wanted = math.ceil(busy / (3 * batch * network.convolution_flops))
-        return max(1, min(wanted, int(room / (4 * 5.25 * batch * network.activations)), _MOST))
 
-    return stack
+def use(call: Work, norm: str) -> Use | None:
+    """The call as `core.engine.kernels` sees it; None where the engine makes it by other means."""
+    if not call.by_kernels or call.kernel in ("forward", "data"):
+        return None
+    kernel: economy.Kernel = "adjoint" if call.kernel == "adjoint" else "observe" if norm == "batch" else "gradient"
+    return Use(kernel, (call.networks, call.images), call.calls)
 
 
 def expert_epochs(objective: Trajectory) -> tuple[int, int]:
@@ -126,7 +130,7 @@ def _distilling(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
             real = min(objective.real_batch, sizes.train // sizes.classes)
             own = sizes.synthetic // sizes.classes
             yield Work("distilling", "forward", steps * sizes.classes, real)
-            yield Work("distilling", "gradient", steps * sizes.classes, own)
+            yield Work("distilling", "gradient", steps * sizes.classes, own, by_kernels=False)
             yield Work("distilling", "data", steps * sizes.classes, real)
             yield Work("distilling", "data", steps * sizes.classes, own)
         case Nothing():

@@ -65,22 +65,25 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     def count(owner: type, name: str, kernel: str) -> None:
         real: Callable[..., Any] = getattr(owner, name)
 
-        def wrapped(self: Any, theta: torch.Tensor, images: torch.Tensor, *rest: Any, **more: Any) -> Any:
+        def wrapped(self: Any, theta: torch.Tensor, seen: Any, *rest: Any, **more: Any) -> Any:
             if not inside:
+                images = seen if isinstance(seen, torch.Tensor) else seen.leaves[1]  # what `recall` is given remembers
                 networks = len(theta) if theta.ndim == 2 else 1
                 # distribution matching differentiates an embedding: a gradient in all but name
                 kind = "gradient" if name == "embed" and images.requires_grad else kernel
                 counted[at[0], kind, images.shape[-4]] += networks
             inside.append(name)
             try:
-                return real(self, theta, images, *rest, **more)
+                return real(self, theta, seen, *rest, **more)
             finally:
                 inside.pop()
 
         monkeypatch.setattr(owner, name, wrapped)
 
-    for name, kernel in (("gradient", "gradient"), ("observe", "gradient"), ("adjoint", "adjoint")):
-        count(Eager, name, kernel)
+    for name in ("gradient", "observe", "remember"):
+        count(Eager, name, "gradient")
+    for name in ("adjoint", "recall"):
+        count(Eager, name, "adjoint")
     for name in ("apply", "embed"):
         count(ConvNet, name, "forward")
     entered = Channel.enter

@@ -8,15 +8,14 @@ from typing import Any
 
 import torch
 
+from core import economy
 from core.data import DatasetFacts
-from core.engine.kernels import Kernels, Shape, Use, choose
+from core.engine.kernels import Kernels, choose
 from core.engine.memory import free_bytes, peak_mib
 from core.engine.networks import ConvNet
 from core.engine.train import stack_for
-from core.forecast.work import Sizes, work
+from core.forecast.work import Sizes, use, work
 from core.recipe import Recipe, Trajectory
-
-_SHARE = 2  # of the free memory, one of so many parts may be kept: the rest is the next program's
 
 
 @dataclass(frozen=True)
@@ -36,32 +35,16 @@ def plan(
     """Decide before anything is computed. Compiled programs are looked for, and kept, in `folder`."""
     sizes = Sizes.of(facts, ipc)
     calls = work(recipe, sizes, lambda batch: stack_for(network, batch, device))
-    uses = [_use(call.kernel, network, Shape(call.networks, call.images), call.calls) for call in calls]
-    kernels, reason = choose(network, [use for use in uses if use], device, recipe.precision, folder)
+    uses = [found for call in calls if (found := use(call, network.norm))]
+    kernels, reason = choose(network, uses, device, recipe.precision, folder)
     if not isinstance(recipe.objective, Trajectory):
         return Plan(kernels, reason, 0, {})
     theta, steps = torch.empty(network.size), recipe.objective.syn_steps
     batch = min(recipe.objective.batch_size or sizes.synthetic, sizes.synthetic)
     each, path = kernels.kept_bytes(theta, batch), (steps + 1) * theta.nbytes
-    match recipe.schedule.memory:
-        case "keep":
-            kept = steps
-        case "recompute":
-            kept = 0
-        case "auto":
-            kept = min(steps, max(0, free_bytes(device) // _SHARE - path) // each)
+    kept = economy.kept_steps(recipe.schedule.memory, steps, path, each, free_bytes(device))
     # beside what is kept: the path, and one step's own memory, its tangents and its cotangents
     peak = peak_mib(device) + (path + (kept + 3) * each) / 2**20
     strategy = "keep" if kept == steps else "keep the last steps" if kept else "recompute"
     memory = {"strategy": strategy, "kept_steps": kept, "steps": steps, "predicted_peak_mib": round(peak, 1)}
     return Plan(kernels, reason, kept * each, memory)
-
-
-def _use(kernel: str, network: ConvNet, shape: Shape, calls: int) -> Use | None:
-    match kernel:
-        case "adjoint":
-            return Use("adjoint", shape, calls)
-        case "gradient":
-            return Use("observe" if network.norm == "batch" else "gradient", shape, calls)
-        case _:
-            return None

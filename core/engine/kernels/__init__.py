@@ -4,7 +4,7 @@ Both are functions of tensors alone, with nothing to differentiate around them, 
 knows how second-order gradients are obtained, and the only place to compile them.
 """
 
-from core.engine.kernels.choice import Chosen, Use, choose
+from core.engine.kernels.choice import Chosen, choose, missing_compiler
 from core.engine.kernels.compiled import Compiled, Precision, Shape
 from core.engine.kernels.eager import Eager, adjoint_step, gradient
 from core.engine.kernels.step import Adjoint, Kernels, Loss
@@ -18,8 +18,8 @@ __all__ = [
     "Loss",
     "Precision",
     "Shape",
-    "Use",
     "adjoint_step",
     "choose",
     "gradient",
+    "missing_compiler",
 ]

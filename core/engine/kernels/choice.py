@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 
+from core import economy
+from core.economy import Use
 from core.engine.kernels.compiled import Compiled, Precision, Shape
 from core.engine.kernels.eager import Eager
 from core.engine.kernels.step import Kernels
 from core.engine.networks import ConvNet
-
-_PROGRAMS = {"gradient": ("gradient",), "observe": ("observe",), "adjoint": ("gradient", "keep", "recall")}
-_PASSES = {"gradient": 3, "observe": 3, "adjoint": 8}  # forward passes a call takes
-_COMPILING = 15.0  # seconds a program takes on two cores
-_EAGER = {"cpu": 1 / 120e9, "cuda": 1 / 20e12}  # seconds an operation takes longer when it is not compiled
-_CALL = {"gradient": 5e-4, "observe": 5e-4, "adjoint": 2e-3}  # seconds a call takes longer, however small
-
-
-class Use(NamedTuple):
-    """So many calls of a kernel with one shape."""
-
-    kernel: Literal["gradient", "observe", "adjoint"]
-    shape: Shape
-    calls: int
 
 
 class Chosen(NamedTuple):
@@ -44,47 +30,25 @@ def choose(
     precision: Precision = "float32",
     folder: Path | None = None,
 ) -> Chosen:
-    """Compile the shapes that save more than compiling costs, and those whose programs lie in `folder` already.
-
-    What an operation and a call save was measured once and for all machines; an error of a factor of two costs seconds.
-    """
-    if (missing := _missing(device)) is not None:
+    """Compile the shapes that are worth it, by `economy.worth_compiling`; programs may lie in `folder` already."""
+    if (missing := missing_compiler(device)) is not None:
         return Chosen(Eager(network), f"The kernels are not compiled: {missing}")
-    wanted: dict[Shape, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for use in uses:
-        wanted[use.shape][use.kernel] += use.calls
+    uses = list(uses)
+    wanted = {Shape(*use.shape) for use in uses}
     candidate = Compiled(network, frozenset(wanted), precision, folder)
-    shapes = frozenset(
-        shape
-        for shape, calls in wanted.items()
-        if _saved(network, shape, calls, device) > _cost(candidate, shape, calls, device)
+    layers = economy.Convolutions.of(network.shape, network.width, network.depth)
+    worth = economy.worth_compiling(
+        layers, uses, device.type, lambda program, shape: candidate.stored(program, Shape(*shape), device)
     )
-    if not shapes:
+    if not worth:
         return Chosen(Eager(network), "No kernel is compiled: the job is too small to gain by it.")
+    shapes = frozenset(Shape(*shape) for shape in worth)
     names = ", ".join(f"{shape.students} x {shape.batch}" for shape in sorted(shapes))
     left = f"; {len(wanted) - len(shapes)} shapes are too rare" if len(shapes) < len(wanted) else ""
     return Chosen(Compiled(network, shapes, precision, folder), f"Kernels are compiled for batches of {names}{left}.")
 
 
-def _saved(network: ConvNet, shape: Shape, calls: dict[str, int], device: torch.device) -> float:
-    """Seconds."""
-    positions, operations = 0, 0
-    channels, height, width = network.shape
-    for _ in range(network.depth):
-        positions = height * width
-        operations += 2 * 9 * channels * network.width * positions
-        channels, height, width = network.width, height // 2, width // 2
-    work = operations * math.prod(shape) * _EAGER[device.type]
-    return sum(count * (_PASSES[kernel] * work + _CALL[kernel] * shape.students) for kernel, count in calls.items())
-
-
-def _cost(candidate: Compiled, shape: Shape, calls: dict[str, int], device: torch.device) -> float:
-    """Seconds to compile what is not stored."""
-    programs = {program for kernel in calls for program in _PROGRAMS[kernel]}
-    return _COMPILING * sum(not candidate.stored(program, shape, device) for program in programs)
-
-
-def _missing(device: torch.device) -> str | None:
+def missing_compiler(device: torch.device) -> str | None:
     """What stands in the way of compiling for a device."""
     if device.type == "cuda":
         from torch.utils._triton import has_triton

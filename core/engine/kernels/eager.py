@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core import economy
 from core.engine.kernels.step import Adjoint, Loss
 from core.engine.networks import ConvNet, CrossEntropy, Moments
 
@@ -60,10 +61,9 @@ class Eager:
         return _replay(memory, u)
 
     def kept_bytes(self, theta: Tensor, batch: int) -> int:
-        """What autograd keeps: measured (instance norm, 32x32) at ten floats for each that a convolution puts out."""
-        _, height, width = self.network.shape
-        positions = sum((height >> block) * (width >> block) for block in range(self.network.depth))
-        return 10 * theta.element_size() * batch * self.network.width * positions
+        """What autograd keeps."""
+        layers = economy.Convolutions.of(self.network.shape, self.network.width, self.network.depth)
+        return economy.REMEMBERED * theta.element_size() * batch * layers.outputs
 
 
 def gradient(loss: Loss, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:

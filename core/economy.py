@@ -1,0 +1,137 @@
+"""What the engine decides by arithmetic before it computes: networks together, shapes to compile, steps to remember.
+
+A forecast has to decide the same, and to do so without torch: hence one rule for both, in numbers alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Literal, NamedTuple
+
+Batch = tuple[int, int]
+"""So many students at once, on so many images each."""
+
+Kernel = Literal["gradient", "observe", "adjoint"]
+
+PROGRAMS: Final[Mapping[Kernel, frozenset[str]]] = {
+    "gradient": frozenset({"gradient"}),
+    "observe": frozenset({"observe"}),
+    "adjoint": frozenset({"gradient", "keep", "recall"}),
+}
+"""What is compiled for a kernel."""
+COMPILING: Final = 15.0
+"""Seconds a program takes to compile on two cores."""
+REMEMBERED: Final = 10
+"""Floats that autograd keeps of a step for each that a convolution puts out: measured (instance norm, 32x32)."""
+KEPT: Final = 4.25
+"""The same of the compiled kernels: counted, 3.4 to 4.7 (width 32 to 128, 8x8 to 64x64)."""
+
+_PASSES: Final[Mapping[Kernel, int]] = {"gradient": 3, "observe": 3, "adjoint": 8}  # forward passes a call takes
+_SLOWER: Final = {"cpu": 1 / 120e9, "cuda": 1 / 20e12}  # seconds an operation takes longer when it is not compiled
+_CALL: Final[Mapping[Kernel, float]] = {"gradient": 5e-4, "observe": 5e-4, "adjoint": 2e-3}  # and a call, however small
+
+_BUSY: Final = {"cpu": 5e9, "cuda": 5e11}  # operations of a step that keep a processor busy for about ten milliseconds
+_CPU_ROOM: Final = 2**30  # bytes of activations: more of them miss the caches, and the machine is shared
+_GPU_SHARE: Final = 4  # of the device's memory one of so many parts; the rest is the dataset's and the experts'
+_ALIVE: Final = 5.25  # floats alive in a gradient for each that a convolution puts out, see `stack`
+_MOST: Final = 32  # networks of a stack: what an interruption costs is at most their training
+
+_SHARE: Final = 2  # of the free memory, one of so many parts may be kept: the rest is the next program's
+
+
+class Convolutions(NamedTuple):
+    """Those of a network, all blocks together, for one image."""
+
+    operations: int
+    """Multiplications and additions of the forward pass."""
+    outputs: int
+    """Floats they put out."""
+
+    @classmethod
+    def of(cls, shape: tuple[int, int, int], width: int, depth: int) -> Convolutions:
+        """A ConvNet's for images of `shape` (C, H, W)."""
+        channels, height, width_ = shape
+        if shape == (1, 28, 28):  # padded to 32, as the literature does for MNIST
+            height, width_ = 32, 32
+        operations, outputs = 0, 0
+        for _ in range(depth):
+            operations += 2 * 9 * channels * width * height * width_
+            outputs += width * height * width_
+            channels, height, width_ = width, height // 2, width_ // 2
+        return cls(operations, outputs)
+
+
+class Use(NamedTuple):
+    """So many calls of a kernel with one shape."""
+
+    kernel: Kernel
+    shape: Batch
+    calls: int
+
+
+def stack(network: Convolutions, batch: int, device: str, device_bytes: int | None) -> int:
+    """How many networks to train at once: as many as keep the processor busy, fit, and may be lost together.
+
+    It depends on the machine but not on what else runs there, so that a job repeated has the same stacks. What has to
+    fit are activations in float32: of every block the output of the convolution, the norm and the ReLU, the pooled one,
+    and two gradients.
+
+    Args:
+        network: each network's.
+        batch: images of a step.
+        device: kind of the device, for instance "cpu" or "cuda".
+        device_bytes: its memory; None for a CPU.
+    """
+    room = _CPU_ROOM if device_bytes is None else device_bytes // _GPU_SHARE
+    fit = int(room / (4 * _ALIVE * batch * network.outputs))
+    # the backward pass takes twice the operations of the forward pass
+    wanted = math.ceil(_BUSY.get(device, 0) / (3 * batch * network.operations))
+    return max(1, min(wanted, fit, _MOST))
+
+
+def worth_compiling(
+    network: Convolutions, uses: Iterable[Use], device: str, stored: Callable[[str, Batch], bool] = lambda *_: False
+) -> frozenset[Batch]:
+    """The shapes that save more than compiling costs, and those whose programs are all `stored` already.
+
+    What an operation and a call save was measured once and for all machines; an error of a factor of two costs seconds.
+    """
+    wanted: dict[Batch, dict[Kernel, int]] = defaultdict(lambda: defaultdict(int))
+    for use in uses:
+        wanted[use.shape][use.kernel] += use.calls
+
+    def costs(shape: Batch, kernels: Iterable[Kernel]) -> float:
+        programs = frozenset[str]().union(*(PROGRAMS[kernel] for kernel in kernels))
+        return COMPILING * sum(not stored(program, shape) for program in programs)
+
+    return frozenset(
+        shape for shape, calls in wanted.items() if _saved(network, shape, calls, device) > costs(shape, calls)
+    )
+
+
+def kept_steps(memory: Literal["auto", "keep", "recompute"], steps: int, path: int, each: int, free: int) -> int:
+    """How many of a segment's student steps keep what their adjoints need.
+
+    Args:
+        memory: the recipe's wish.
+        steps: of the segment.
+        path: bytes of its parameter vectors.
+        each: bytes that a step keeps.
+        free: bytes of memory that could be taken.
+    """
+    match memory:
+        case "keep":
+            return steps
+        case "recompute":
+            return 0
+        case "auto":
+            return min(steps, max(0, free // _SHARE - path) // each)
+
+
+def _saved(network: Convolutions, shape: Batch, calls: Mapping[Kernel, int], device: str) -> float:
+    """Seconds."""
+    students, batch = shape
+    work = network.operations * students * batch * _SLOWER[device]
+    return sum(count * (_PASSES[kernel] * work + _CALL[kernel] * students) for kernel, count in calls.items())
