@@ -76,11 +76,18 @@ class Compiled:
 
     def gradient(self, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
         """g = grad_theta loss, shaped like theta."""
+        if theta.ndim == 2 and len(theta) == 1:  # what is compiled for a shape of one student has no axis of students
+            return self.gradient(theta[0], images[0], labels[0])[None]
         program = self._program("gradient", theta, images, labels)
         return program(theta, images, labels)[0] if program else self.eager.gradient(theta, images, labels)
 
     def observe(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Moments]:
         """The gradient, and what each batch norm saw."""
+        if self.network.norm != "batch":
+            return self.gradient(theta, images, labels), Moments((), ())
+        if theta.ndim == 2 and len(theta) == 1:
+            g, moments = self.observe(theta[0], images[0], labels[0])
+            return g[None], Moments(*(tuple(m[None] for m in kind) for kind in moments))
         program = self._program("observe", theta, images, labels)
         if program is None:
             return self.eager.observe(theta, images, labels)
@@ -113,6 +120,8 @@ class Compiled:
 
     def kept_bytes(self, theta: Tensor, batch: int) -> int:
         """Bytes that `remember` keeps of a step."""
+        if Shape(1, batch) not in self.shapes or theta.dtype != torch.float32:
+            return self.eager.kept_bytes(theta, batch)
         meta = theta.to("meta")
         images = torch.empty((batch, *self.network.shape), device="meta", dtype=theta.dtype)
         labels = torch.empty((batch, self.network.classes), device="meta", dtype=theta.dtype)
