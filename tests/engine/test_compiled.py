@@ -1,0 +1,250 @@
+"""Compiled programs do what the eager kernels do, are compiled once for all processes, and are never relied upon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+import torch
+from torch import Tensor
+from torch._inductor.utils import fresh_cache
+
+from core.engine.kernels import Compiled, Eager, Kernels, Precision, Shape
+from core.engine.kernels.passes import Kept
+from core.engine.networks import ConvNet
+from core.engine.unroll import Segment, adjoint
+from tests.engine.steps import Given, assert_same, given, stacked
+
+CPU = torch.device("cpu")
+NETWORK = ConvNet((16, 8, 8), 3, 16, 1, "instance")  # shallow, so quick to compile, but wide enough for Winograd
+BATCH = 6
+ALONE = Shape(1, BATCH)
+NEAR = 1e-3  # relative, in float32: says more than a cosine of 0.9999
+ONE, OTHER = (given(NETWORK, BATCH, student) for student in range(2))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of all programs of this module: each takes seconds to compile."""
+    return tmp_path_factory.mktemp("kernels")
+
+
+@pytest.fixture
+def kernels(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Compiled:
+    """Kernels that cannot fall back on the eager ones."""
+
+    def refuse(self: Compiled) -> NoReturn:
+        raise AssertionError("the programs were to run, not the eager kernels")
+
+    monkeypatch.setattr(Compiled, "eager", property(refuse))
+    return Compiled(NETWORK, frozenset({ALONE}), folder=folder)
+
+
+@pytest.fixture
+def no_compiler(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A machine on which compiling fails; the attempts."""
+    attempts: list[str] = []
+
+    def fail(*args: object, **kwargs: object) -> NoReturn:
+        attempts.append("compile")
+        raise RuntimeError("no C++ compiler\nand a long story")
+
+    monkeypatch.setattr(torch._inductor, "standalone_compile", fail)
+    return attempts
+
+
+def assert_all(ours: Sequence[Tensor], truth: Sequence[Tensor], within: float = NEAR) -> None:
+    for one, other in zip(ours, truth, strict=True):
+        assert_same(one, other, within)
+
+
+def assert_equal(ours: Sequence[Tensor], truth: Sequence[Tensor]) -> None:
+    """To the bit."""
+    assert all(torch.equal(one, other) for one, other in zip(ours, truth, strict=True))
+
+
+def test_programs_equal_the_eager_kernels(kernels: Compiled) -> None:
+    (theta, images, labels, u), eager = ONE, Eager(NETWORK)
+    assert_same(kernels.gradient(theta, images, labels), eager.gradient(theta, images, labels), NEAR)
+    truth = eager.adjoint(theta, images, labels, u)
+    assert_all(kernels.adjoint(theta, images, labels, u), truth)
+    g, memory = kernels.remember(theta, images, labels)
+    assert_same(g, eager.gradient(theta, images, labels), NEAR)
+    assert_all(kernels.recall(theta, memory, u), truth)
+
+
+def test_what_is_kept_is_foretold(kernels: Compiled) -> None:
+    theta, images, labels, _ = ONE
+    _, memory = kernels.remember(theta, images, labels)
+    assert isinstance(memory, Kept)
+    leaves = [leaf for part in (*memory.blocks, memory.head) for leaf in part]
+    held = {leaf.untyped_storage().data_ptr(): leaf.untyped_storage().nbytes() for leaf in leaves}
+    assert kernels.kept_bytes(theta, BATCH) == sum(leaf.nbytes for leaf in leaves)
+    assert sum(held.values()) == pytest.approx(kernels.kept_bytes(theta, BATCH), rel=0.01)
+
+
+def test_what_the_eager_kernels_keep_is_foretold_where_they_run() -> None:
+    kernels, eager, theta = Compiled(NETWORK, frozenset({ALONE})), Eager(NETWORK), ONE.theta
+    assert kernels.kept_bytes(theta, BATCH) != eager.kept_bytes(theta, BATCH)
+    assert kernels.kept_bytes(theta, BATCH + 1) == eager.kept_bytes(theta, BATCH + 1)
+    assert kernels.kept_bytes(theta.double(), BATCH) == eager.kept_bytes(theta.double(), BATCH)
+
+
+def unrolled(kernels: Kernels, dtype: torch.dtype = torch.float32, room: int = 0) -> Sequence[Tensor]:
+    """Loss and cotangents of three steps, one of them on fewer images."""
+    theta, images, labels, _ = (part.to(dtype) for part in given(NETWORK, 8))
+    target = OTHER.theta.to(dtype)
+    batches = [torch.tensor([0, 1, 2, 3, 4, 5]), torch.tensor([6, 7]), torch.tensor([7, 6, 5, 3, 2, 2])]
+    step_size, views = torch.tensor(0.05, dtype=dtype), [lambda x: x.flip(3)] * 3
+
+    def terminal(path: Sequence[Tensor]) -> tuple[Tensor, Mapping[int, Tensor]]:
+        residual = path[-1] - target
+        return residual.square().sum(), {len(path) - 1: 2 * residual}
+
+    loss, bars = adjoint(Segment(kernels, theta, images, labels, step_size, batches, views, 0.5, room), terminal)
+    return loss, *bars
+
+
+@pytest.mark.parametrize("room", [0, 10**9])
+def test_an_unrolled_training_is_the_same(room: int, folder: Path) -> None:
+    ours = unrolled(Compiled(NETWORK, frozenset({ALONE}), folder=folder), room=room)
+    truth = unrolled(Eager(NETWORK))
+    assert_all(ours, truth, within=0.01)
+    assert any(not torch.equal(one, other) for one, other in zip(ours, truth, strict=True))
+
+
+def test_float64_is_left_to_the_eager_kernels(no_compiler: list[str]) -> None:
+    kernels = Compiled(NETWORK, frozenset({ALONE}))
+    assert_equal(unrolled(kernels, torch.float64), unrolled(Eager(NETWORK), torch.float64))
+    assert not no_compiler
+
+
+def test_other_shapes_run_eagerly_to_the_bit(no_compiler: list[str]) -> None:
+    kernels, eager = Compiled(NETWORK, frozenset({ALONE})), Eager(NETWORK)
+    theta, images, labels, u = given(NETWORK, 5)
+    assert torch.equal(kernels.gradient(theta, images, labels), eager.gradient(theta, images, labels))
+    truth = eager.adjoint(theta, images, labels, u)
+    _, memory = kernels.remember(theta, images, labels)
+    for ours in (kernels.adjoint(theta, images, labels, u), kernels.recall(theta, memory, u)):
+        assert_equal(ours, truth)
+    both = stacked(ONE, OTHER)[:3]
+    assert torch.equal(kernels.gradient(*both), eager.gradient(*both))
+    assert not no_compiler
+
+
+def test_bfloat16_turns_the_adjoint_little(kernels: Compiled, folder: Path) -> None:
+    network = ConvNet((3, 16, 16), 10, 32, 2, "instance")
+    args = given(network, batch=16)
+    ours = Compiled(network, frozenset({Shape(1, 16)}), "bfloat16", folder).adjoint(*args)
+    truth = Eager(network).adjoint(*args)
+    assert_same(ours.images, truth.images, within=0.04)  # a cosine above 0.999
+    assert (ours.images - truth.images).norm() > 1e-4 * truth.images.norm(), "nothing was rounded to bfloat16"
+
+
+def test_stacked_students_and_their_moments_equal_single_ones(kernels: Compiled, folder: Path) -> None:
+    network = ConvNet((3, 8, 8), 3, 8, 1, "batch")
+    students = [given(network, BATCH, student) for student in range(2)]
+    g, moments = Compiled(network, frozenset({Shape(2, BATCH)}), folder=folder).observe(*stacked(*students)[:3])
+    for i, student in enumerate(students):
+        truth, seen = Eager(network).observe(*student[:3])
+        assert_all([g[i], moments.means[0][i], moments.variances[0][i]], [truth, *seen.means, *seen.variances])
+
+
+def test_a_stack_of_one_is_a_single_student(kernels: Compiled) -> None:
+    alone = kernels.gradient(*ONE[:3])
+    assert torch.equal(kernels.gradient(*stacked(ONE)[:3]), alone[None])
+
+
+def test_norms_without_moments_show_none(kernels: Compiled) -> None:
+    g, moments = kernels.observe(*ONE[:3])
+    assert moments == ((), ())
+    assert torch.equal(g, kernels.gradient(*ONE[:3]))
+
+
+def test_inputs_may_lie_in_memory_as_they_like(kernels: Compiled) -> None:
+    theta, images, labels, u = ONE
+    scattered = Given(
+        torch.stack([theta, u], 1)[:, 0].requires_grad_(),
+        images.to(memory_format=torch.channels_last),
+        labels.T.contiguous().T,
+        torch.stack([theta, u], 1)[:, 1],
+    )
+    assert not any(part.is_contiguous() for part in scattered)
+    for one, other in zip(kernels.adjoint(*scattered), kernels.adjoint(*ONE), strict=True):
+        assert torch.equal(one, other)
+        assert not one.requires_grad
+    assert torch.equal(kernels.gradient(*scattered[:3]), kernels.gradient(*ONE[:3]))
+
+
+def test_the_next_process_loads_what_was_compiled(kernels: Compiled, folder: Path) -> None:
+    first = kernels.gradient(*ONE[:3])
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    with fresh_cache(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch._inductor, "standalone_compile", None)
+        assert torch.equal(Compiled(NETWORK, kernels.shapes, folder=folder).gradient(*ONE[:3]), first)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    assert {path.suffix for path in before} == {".kernel"}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_damaged_program_is_compiled_anew(
+    share: float, kernels: Compiled, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    args = ONE[:3]
+    first = kernels.gradient(*args)
+    for path in folder.iterdir():
+        whole = path.read_bytes()
+        (tmp_path / path.name).write_bytes(whole[: int(share * len(whole))])
+    sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    assert torch.equal(Compiled(NETWORK, kernels.shapes, folder=tmp_path).gradient(*args), first)
+    assert "A stored kernel is compiled anew" in caplog.text
+    changed = [path for path in tmp_path.iterdir() if path.stat().st_size != sizes[path.name]]
+    assert len(changed) == 1, "the program that was needed, and no other"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch._inductor, "standalone_compile", None)
+        assert torch.equal(Compiled(NETWORK, kernels.shapes, folder=tmp_path).gradient(*args), first)
+
+
+def test_without_a_compiler_everything_still_works(
+    no_compiler: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kernels, eager = Compiled(NETWORK, frozenset({ALONE}), folder=tmp_path / "kernels"), Eager(NETWORK)
+    theta, images, labels, u = ONE
+    for _ in range(2):
+        assert torch.equal(kernels.gradient(theta, images, labels), eager.gradient(theta, images, labels))
+    assert len(no_compiler) == 1, "what failed is not tried again"
+    assert "The kernel gradient is not compiled, and slower: no C++ compiler" in caplog.text
+    assert "long story" not in caplog.text
+    truth = eager.adjoint(theta, images, labels, u)
+    _, memory = kernels.remember(theta, images, labels)
+    for ours in (kernels.adjoint(theta, images, labels, u), kernels.recall(theta, memory, u)):
+        assert_equal(ours, truth)
+    assert not list(tmp_path.rglob("*.*"))
+
+
+def test_what_was_remembered_can_be_recalled_uncompiled(kernels: Compiled, no_compiler: list[str]) -> None:
+    theta, images, labels, u = ONE
+    _, memory = kernels.remember(theta, images, labels)
+    failing = Compiled(NETWORK, kernels.shapes)
+    assert_all(failing.recall(theta, memory, u), Eager(NETWORK).adjoint(theta, images, labels, u))
+    assert no_compiler
+
+
+def test_a_program_is_stored_for_one_network_shape_and_precision(kernels: Compiled, folder: Path) -> None:
+    kernels.gradient(*ONE[:3])
+
+    def stored(
+        network: ConvNet = NETWORK, shape: Shape = ALONE, precision: Precision = "float32", name: str = "gradient"
+    ) -> bool:
+        return Compiled(network, frozenset({shape}), precision, folder).stored(name, shape, CPU)
+
+    assert stored()
+    assert not stored(network=ConvNet((16, 8, 8), 3, 16, 1, "none"))
+    assert not stored(network=ConvNet((16, 8, 8), 4, 16, 1, "instance"))
+    assert not stored(shape=Shape(1, BATCH + 1))
+    assert not stored(shape=Shape(BATCH, 1))
+    assert not stored(precision="bfloat16")
+    assert not stored(name="no such program")
+    assert not Compiled(NETWORK, frozenset({ALONE})).stored("gradient", ALONE, CPU)
