@@ -8,12 +8,14 @@ import secrets
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Final, final
 
 import structlog
 
 from core import logs
 from core.artifacts.store import Store
+from core.forecast import Calibration
 from core.ledger import Ledger
 from core.settings import Settings, settings
 from worker.calibrator import Calibrator
@@ -51,6 +53,8 @@ class Poller:
         self.supervisor = Supervisor(
             settings, ledger, store, self.worker_id, self.drain, engine, self._calibrator.foresee
         )
+        self._announced = float("-inf")
+        self._told: Calibration | None = None
         self._measures = engine == ENGINE  # another engine is not measured by this one's kernels
         self._ledger = ledger
         self._settings = settings
@@ -74,23 +78,31 @@ class Poller:
 
     def _poll(self) -> None:
         until_ready(self._ledger, self.drain)
-        announced = float("-inf")
         while not self.drain.is_set():
-            if time.monotonic() - announced >= self._settings.heartbeat_interval:
-                self._announce()
-                announced = time.monotonic()
+            self._greet()
             self.supervisor.look()
             interval = self._interval
             if self._measures and self._calibrator.due:
                 interval = min(interval, _IDLE)
                 if time.monotonic() - self.supervisor.worked_at >= _IDLE:
-                    self.supervisor.while_idle(self._calibrator.measure)
-                    announced = float("-inf")
+                    self.supervisor.while_idle(self._measure)
             self.drain.wait(interval)
 
-    def _announce(self) -> None:
-        """Says that this worker is there; while it works, the heartbeats of the job say it."""
-        known = self._calibrator.known
+    def _measure(self, wanted: Callable[[], bool]) -> None:
+        """Lets the calibrator measure, and tells what it has learnt when it has learnt it."""
+
+        def asked() -> bool:
+            self._greet()
+            return wanted()
+
+        self._calibrator.measure(asked)
+
+    def _greet(self) -> None:
+        """Says that this worker is there, if that is due; while it works, the heartbeats of the job say it."""
+        known, now = self._calibrator.known, time.monotonic()
+        if known is self._told and now - self._announced < self._settings.heartbeat_interval:
+            return
+        self._told, self._announced = known, now
         measured = known.model_dump(mode="json") if known else None
         try:
             self._ledger.register_worker(self.worker_id, self._settings.device, socket.gethostname(), measured)

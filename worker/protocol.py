@@ -17,7 +17,8 @@ ENGINE: Final = "worker.engine"
 """Module that is run as the engine's process."""
 
 CALIBRATION: Final = "worker.engine.calibrate"
-"""Module that is run to measure the hardware, started as the engine is; it says `{"type": "calibration", ...}`."""
+"""Module that is run to measure the hardware, started as the engine is; it says `{"type": "calibration", ...}`,
+more than once if it learns more."""
 
 
 @final

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Sequence
-from typing import NamedTuple, final
+from typing import Annotated, Literal, NamedTuple, final
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -74,14 +74,30 @@ class Calibration(BaseModel):
     seconds: float = Field(ge=0)
     """How long the calibration took."""
     points: tuple[Point, ...]
+    """Of eager kernels."""
+    compiled: dict[Literal["gradient", "adjoint"], Annotated[float, Field(gt=0)]] | None = None
+    """Seconds of a kernel that is compiled, over those of the same when it is not; None where jobs compile none."""
+    compiling: float | None = Field(default=None, ge=0)
+    """Seconds that compiling a program took; None where none was compiled, or all were there already."""
+    free_bytes: int = Field(default=0, ge=0)
+    """Memory that could be taken while nothing ran; 0 where nobody looked."""
+
+    @property
+    def device(self) -> Literal["cpu", "cuda"]:
+        """Kind of the device."""
+        return "cpu" if self.device_bytes is None else "cuda"
 
     @property
     def key(self) -> str:
         """Jobs with equal keys ran under comparable conditions."""
         return f"{self.hardware}, engine {self.engine}, {self.kernels} kernels"
 
-    def price(self, kernel: Kernel, network: Geometry, batch: int, networks: int = 1) -> float:
-        """Seconds of one call of a kernel."""
+    def price(
+        self, kernel: Kernel, network: Geometry, batch: int, networks: int = 1, *, compiled: bool = False
+    ) -> float:
+        """Seconds of one call of a kernel. What a compiled one gains is taken to be the same for every shape."""
+        if compiled and self.compiled and (kernel == "gradient" or kernel == "adjoint"):
+            return self.compiled[kernel] * self.price(kernel, network, batch, networks)
         costs = _fit(self.points)[kernel, _small(network.shape)]
         return sum(cost * amount for cost, amount in zip(costs, load(kernel, network, batch, networks), strict=True))
 

@@ -7,8 +7,10 @@ eager mode on a CPU (ConvNet-3 of width 32 to 128, 32x32, batch 64 to 1024; inst
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final, NamedTuple
 
+from core import economy
 from core.forecast.network import Geometry
 from core.forecast.work import Kernel, Sizes, Work, expert_epochs
 from core.recipe import Distribution, Learnable, Nothing, Recipe, Trajectory, Zca
@@ -50,8 +52,25 @@ def expert_bytes(parameters: int, snapshots: int) -> int:
     return _HEADER + 2 * parameters + (snapshots - 1) * blocks * (_BLOCK * 6 // 8 + 2)
 
 
-def peak_bytes(recipe: Recipe, network: Geometry, sizes: Sizes, calls: list[Work]) -> int:
-    """The most memory the engine has in use at once, beyond what its process takes before it holds any data."""
+def peak_bytes(
+    recipe: Recipe,
+    network: Geometry,
+    sizes: Sizes,
+    calls: list[Work],
+    free: int = 0,
+    compiled: Collection[economy.Batch] = (),
+) -> int:
+    """The most memory the engine has in use at once, beyond what its process takes before it holds any data.
+
+    What student steps keep is decided as the engine decides it, with `free` bytes that could be taken: of a machine
+    that was measured, those that were free while it was idle. 0 stands for not knowing, and then "auto" is taken to
+    keep nothing: what the job needs at least.
+
+    Args:
+        recipe, network, sizes, calls: the job, and all of its work.
+        free: bytes of memory that could be taken.
+        compiled: the shapes whose kernels are compiled, which keep less.
+    """
     pixels, images = network.pixels, sizes.train + sizes.validation + sizes.test
     source = images * pixels  # uint8
     if isinstance(recipe.preprocess, Zca):  # whitened beforehand, by two matrices that take eight in doubles to find
@@ -68,7 +87,11 @@ def peak_bytes(recipe: Recipe, network: Geometry, sizes: Sizes, calls: list[Work
     )
     passes = max(alive, default=0)
     targets = sizes.train * sizes.classes * (8 + FLOAT)  # class indices become probabilities
-    return max(preparing, ready + max(passes + targets, _trajectories(recipe, network, passes)))
+    return max(
+        preparing,
+        ready
+        + max(passes + targets, _trajectories(recipe, network, passes) + _kept(recipe, network, sizes, free, compiled)),
+    )
 
 
 def stored_bytes(recipe: Recipe, network: Geometry, sizes: Sizes) -> Bytes:
@@ -92,6 +115,16 @@ def _trajectories(recipe: Recipe, network: Geometry, passes: int) -> int:
             return passes + max(path, expert) * network.parameters * FLOAT
         case Distribution() | Nothing():
             return passes
+
+
+def _kept(recipe: Recipe, network: Geometry, sizes: Sizes, free: int, compiled: Collection[economy.Batch]) -> int:
+    """What student steps keep of their forward passes."""
+    if not isinstance(recipe.objective, Trajectory):
+        return 0
+    steps, batch = recipe.objective.syn_steps, min(recipe.objective.batch_size or sizes.synthetic, sizes.synthetic)
+    floats = economy.KEPT if (1, batch) in compiled else economy.REMEMBERED
+    each, path = int(floats * FLOAT * batch * network.activations), (steps + 1) * network.parameters * FLOAT
+    return each * economy.kept_steps(recipe.schedule.memory, steps, path, each, free)
 
 
 def _snapshots(objective: Trajectory) -> int:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from core import economy
 from core.data import DatasetFacts
+from core.economy import Batch
 from core.forecast import history, memory
 from core.forecast.calibration import Calibration
 from core.forecast.history import ENOUGH, LEVEL, Interval, Past
 from core.forecast.identity import Leaves, leaves
 from core.forecast.network import Geometry, geometry
-from core.forecast.work import Phase, Sizes, Work, stack_on, work
+from core.forecast.work import Phase, Sizes, Work, stack_on, use, work, worth_compiling
 from core.recipe import Network, Recipe, Zca
 
 _MIB = 2**20
@@ -117,14 +119,18 @@ def predict(
     found, makers = history.cached(past, named)
     stack = stack_on(network, calibration.device_bytes if calibration else None)
     whole, calls = work(recipe, sizes, stack), work(recipe, sizes, stack, found)
+    compiled = (
+        worth_compiling(whole, network, calibration.device) if calibration and calibration.compiled else frozenset()
+    )
     stored = memory.stored_bytes(recipe, network, sizes)
-    working = memory.peak_bytes(recipe, network, sizes, whole) / _MIB
+    free = calibration.free_bytes if calibration else 0
+    working = memory.peak_bytes(recipe, network, sizes, whole, free, compiled) / _MIB
     phases: dict[str, PhaseEstimate] = {}
     seconds = reuse = baseline = None
     if calibration is not None:
         baseline = calibration.baseline_mib
-        uncached = _price(calibration, recipe, network, sizes, whole)
-        model = _price(calibration, recipe, network, sizes, calls)
+        uncached = _price(calibration, recipe, network, sizes, whole, compiled)
+        model = _price(calibration, recipe, network, sizes, calls, compiled)
         phases = _corrected(uncached, model, past, method)
         saved = sum(uncached.values()) - sum(model.values())
         if saved > 0:
@@ -151,12 +157,25 @@ def predict(
 
 
 def _price(
-    calibration: Calibration, recipe: Recipe, network: Geometry, sizes: Sizes, calls: Sequence[Work]
+    calibration: Calibration,
+    recipe: Recipe,
+    network: Geometry,
+    sizes: Sizes,
+    calls: Sequence[Work],
+    compiled: Collection[Batch],
 ) -> dict[str, float]:
-    """Seconds by phase."""
+    """Seconds by phase; compiling counts where a program is first needed, as if no earlier job had left it."""
     seconds = {"preparing": _preparing(calibration, recipe, network, sizes)}
+    each = economy.COMPILING if calibration.compiling is None else calibration.compiling
+    made: set[tuple[str, Batch]] = set()
     for call in calls:
-        cost = call.calls * calibration.price(call.kernel, network, call.images, call.networks)
+        found = use(call, network.norm)
+        quick = found is not None and found.shape in compiled
+        cost = call.calls * calibration.price(call.kernel, network, call.images, call.networks, compiled=quick)
+        if found and quick and call.calls:
+            programs = {(program, found.shape) for program in economy.PROGRAMS[found.kernel]} - made
+            made |= programs
+            cost += each * len(programs)
         seconds[call.phase] = seconds.get(call.phase, 0.0) + cost
     seconds["publishing"] = _PUBLISH + _PUBLISH_IMAGE * sizes.synthetic
     return {phase: seconds[phase] for phase in get_args(Phase) if phase in seconds}

@@ -6,13 +6,13 @@ the classes are of unequal size an epoch may be off by the one step that a few i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, final
 
 from core import economy
 from core.data import DatasetFacts
-from core.economy import Use
+from core.economy import Batch, Use
 from core.forecast.network import Geometry
 from core.recipe import Distribution, Nothing, Recipe, Trajectory
 
@@ -102,6 +102,12 @@ def use(call: Work, norm: str) -> Use | None:
         return None
     kernel: economy.Kernel = "adjoint" if call.kernel == "adjoint" else "observe" if norm == "batch" else "gradient"
     return Use(kernel, (call.networks, call.images), call.calls)
+
+
+def worth_compiling(calls: Iterable[Work], network: Geometry, device: str) -> frozenset[Batch]:
+    """The shapes a job runs as compiled programs on a kind of device that has a compiler, but no programs yet."""
+    uses = [found for call in calls if (found := use(call, network.norm))]
+    return economy.worth_compiling(network.convolutions, uses, device)
 
 
 def expert_epochs(objective: Trajectory) -> tuple[int, int]:

@@ -48,6 +48,12 @@ def machine(hardware: str = "Pentium, 1 threads", slower: float = 1.0) -> Calibr
     )
 
 
+def compiler(hardware: str = "Pentium, 1 threads") -> Calibration:
+    """The same machine with a compiler."""
+    more = {"kernels": "compiled", "compiled": {"gradient": 0.5, "adjoint": 0.25}, "compiling": 20.0}
+    return machine(hardware).model_copy(update=more)
+
+
 def facts(dataset: str = "digits") -> DatasetFacts:
     """What is known of a dataset without its arrays."""
     return Catalogue(Path("nowhere")).facts(dataset)

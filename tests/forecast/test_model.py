@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from core.engine.networks import build
-from core.forecast import predict
+from core.forecast import Calibration, predict
 from core.forecast.network import geometry
 from core.recipe import Network
-from tests.forecast.machines import COSTS, facts, forecast, machine, recipe
+from tests.forecast.machines import COSTS, compiler, facts, forecast, machine, recipe
 
 SHAPES = (1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 64, 64), (3, 48, 33), (2, 5, 5)
 
@@ -103,3 +103,63 @@ def test_whitening_large_images_shows_in_preparing() -> None:
     plain, white = (forecast(dataset="cifar10", ipc=50, preprocess__kind=kind) for kind in ("mean_std", "zca"))
     assert white.phases["preparing"].expected > plain.phases["preparing"].expected + 1
     assert white.memory.working_mib > plain.memory.working_mib
+
+
+BIG = {"dataset": "cifar10", "ipc": 1, "network__width": 32, "evaluation__look_every": None}
+
+
+def test_compiling_makes_a_big_job_cheaper() -> None:
+    big, where = recipe("mtt", **BIG), facts("cifar10")
+    slow, quick = (predict(big, where, 1, "mtt", found) for found in (machine(), compiler()))
+    assert slow.seconds is not None
+    assert quick.seconds is not None
+    assert quick.seconds.expected < 0.8 * slow.seconds.expected
+    assert quick.conditions != slow.conditions
+    assert quick.work == slow.work
+    # a student step is a gradient at half and an adjoint at a quarter of the price, what surrounds them costs the same
+    assert quick.phases["distilling"].expected < slow.phases["distilling"].expected / 2
+    assert quick.phases["preparing"] == slow.phases["preparing"]
+
+
+def test_compiling_itself_is_paid_where_a_program_is_first_needed() -> None:
+    big, where = recipe("mtt", **BIG), facts("cifar10")
+    times = [compiler().model_copy(update={"compiling": each}) for each in (0.0, 100.0)]
+    free, dear = (predict(big, where, 1, "mtt", found).phases for found in times)
+    added = {name: (dear[name].model - free[name].model) / 100 for name in free}
+    # experts: a gradient of whole batches, maybe one of the rest; students: a gradient and the adjoint's two
+    assert added["training_experts"] in (pytest.approx(1), pytest.approx(2))
+    assert added["distilling"] == pytest.approx(3)
+    assert added["preparing"] == added["publishing"] == 0
+
+
+@pytest.mark.parametrize("method", ["mtt", "dm", "random"])
+def test_a_small_job_is_not_compiled(method: str) -> None:
+    before, after = (predict(recipe(method), facts(), 1, method, found) for found in (machine(), compiler()))
+    assert (after.seconds, after.phases, after.memory) == (before.seconds, before.phases, before.memory)
+
+
+def test_matching_distributions_gains_nothing_by_compiled_kernels() -> None:
+    """Its gradient is that of an embedding, in the pixels."""
+    long = recipe("dm", "cifar10", 10, evaluation__full=None, schedule__steps=50_000)
+    before, after = (predict(long, facts("cifar10"), 10, "dm", found).phases for found in (machine(), compiler()))
+    assert after["distilling"] == before["distilling"]
+
+
+def test_a_calibration_of_before_compiling_still_loads() -> None:
+    new = {"compiled", "compiling", "free_bytes"}
+    old = machine().model_dump(mode="json", exclude=new)
+    assert Calibration.model_validate(old) == machine()
+
+
+def test_what_student_steps_keep_is_decided_by_the_engine_s_rule() -> None:
+    def working(memory: str, calibration: Calibration) -> float:
+        big = recipe("mtt", "cifar10", 10, schedule__memory=memory)
+        return predict(big, facts("cifar10"), 10, "mtt", calibration).memory.working_mib
+
+    ignorant, roomy = machine(), machine().model_copy(update={"free_bytes": 2**40})
+    tight = machine().model_copy(update={"free_bytes": 2**32})
+    assert working("keep", ignorant) > working("recompute", ignorant)
+    assert working("auto", ignorant) == working("recompute", ignorant)
+    assert working("auto", roomy) == working("keep", ignorant)
+    assert working("recompute", tight) < working("auto", tight) <= working("recompute", tight) + 2**31 / 2**20
+    assert working("keep", compiler()) < working("keep", machine()), "compiled kernels keep less"

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from core.artifacts.store import Store
+from core.engine.kernels import missing_compiler
 from core.forecast.network import geometry
 from core.ledger import Ledger, Status
 from core.recipe import Network
@@ -41,10 +43,26 @@ def never() -> bool:
 def test_the_hardware_is_measured_once_and_remembered(settings: Settings, ledger: Ledger) -> None:
     first = Calibrator(settings, ledger)
     assert first.due
+    first.measure(lambda: first.known is not None)
+    assert first.due, "it was told to stop before it had compiled anything"
+    assert first.known is not None
+    assert (first.known.kernels, first.known.compiled) == ("eager", None)
+    assert first.known.seconds < 60
+    assert first.known.free_bytes > 0
+    points = first.known.points
+
     first.measure(never)
     assert not first.due
-    assert first.known is not None
-    assert first.known.seconds < 60
+    assert first.known.points == points, "what was measured before it stopped is not measured again"
+    if missing_compiler(torch.device("cpu")) is None:
+        programs = list((settings.home / "kernels").glob("*.kernel"))
+        assert first.known.kernels == "compiled"
+        assert first.known.compiled is not None
+        assert set(first.known.compiled) == {"gradient", "adjoint"}
+        assert all(0.02 < ratio < 2 for ratio in first.known.compiled.values())
+        assert first.known.compiling is not None
+        assert first.known.compiling > 1
+        assert len(programs) == 3
     assert "threads" in first.known.hardware
     assert first.known.baseline_mib > 50
     small, large = (geometry(Network(width=width), (3, 32, 32), 10) for width in (32, 128))

@@ -13,17 +13,19 @@ import safetensors.numpy
 import torch
 
 from core.data import Catalogue
-from core.engine.kernels import Eager
+from core.engine.kernels import Compiled, Eager, missing_compiler
 from core.engine.networks import ConvNet, build
 from core.engine.train import stack_for
 from core.forecast import Forecast, predict
 from core.forecast.network import geometry
-from core.forecast.work import stack_on
+from core.forecast.work import Sizes, stack_on, work, worth_compiling
 from core.recipe import Network
+from tests.forecast.machines import facts, recipe
 from tests.worker.test_engine import run
 from worker.engine import phases
 from worker.engine.bench import Job
 from worker.engine.channel import Channel
+from worker.engine.plan import plan
 
 Calls = Counter[tuple[str, str, int]]
 """How often a kernel was called in a phase for one network on so many images."""
@@ -127,10 +129,34 @@ def test_what_is_left_on_disk_is_as_large_as_forecast(tmp_path: Path) -> None:
     assert artifact == pytest.approx(forecast.bytes.artifact, rel=0.2)
 
 
-@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (3, 64, 64)])
+@pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 64, 64)])
 def test_as_many_networks_are_stacked_as_the_engine_stacks(shape: tuple[int, int, int]) -> None:
     for width in (4, 32, 128):
         network = Network(width=width)
         stack = stack_on(geometry(network, shape, 10), None)
         for batch in (1, 10, 100, 256):
             assert stack(batch) == stack_for(build(network, shape, 10), batch, torch.device("cpu"))
+
+
+@pytest.mark.skipif(missing_compiler(torch.device("cpu")) is not None, reason="there is no compiler")
+@pytest.mark.parametrize(
+    ("dataset", "method", "overrides"),
+    [
+        ("digits", "mtt", {}),
+        ("cifar10", "mtt", {"network__width": 32}),
+        ("cifar10", "mtt", {"network__norm": "batch", "objective__batch_size": 7}),
+        ("cifar10", "dm", {"schedule__steps": 50_000, "evaluation__full": None}),
+        ("fashion-mnist", "random", {"evaluation__epochs": 3000}),
+    ],
+)
+def test_the_engine_compiles_the_shapes_that_were_foreseen(
+    dataset: str, method: str, overrides: dict[str, Any]
+) -> None:
+    wanted, known = recipe(method, dataset, 10, **overrides), facts(dataset)
+    network = geometry(wanted.network, known.shape, known.classes)
+    calls = work(wanted, Sizes.of(known, 10), stack_on(network, None))
+    foreseen = worth_compiling(calls, network, "cpu")
+    engine = build(wanted.network, known.shape, known.classes)
+    kernels = plan(wanted, known, 10, engine, torch.device("cpu"), None).kernels
+    assert (kernels.shapes if isinstance(kernels, Compiled) else frozenset()) == foreseen
+    assert bool(foreseen) == (dataset != "digits")

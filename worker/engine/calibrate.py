@@ -1,9 +1,12 @@
 """Measure this hardware, once for each version of the engine: a few seconds of the kernels on images of two sizes.
 
+Then, where there is a compiler, a minute for what compiling costs and gains.
+
     python -m worker.engine.calibrate --job-dir D --channel FD
 
 It is started like the engine and lives like it. `D/order.json` says on which device; the measurement is kept in D and
-said on the channel: `{"type": "calibration", ...}`, the fields of `core.forecast.Calibration`.
+said on the channel: `{"type": "calibration", ...}`, the fields of `core.forecast.Calibration`; a second time when it
+knows the compiled kernels too. Compiled programs are kept beside D, in `kernels`.
 """
 
 from __future__ import annotations
@@ -17,18 +20,19 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from core.data import Catalogue
+from core.economy import PROGRAMS
 from core.engine.augment import dsa_each
-from core.engine.kernels import Eager, Kernels
+from core.engine.kernels import Compiled, Eager, Kernels, Shape, missing_compiler
 from core.engine.keys import Key
-from core.engine.memory import peak_mib
-from core.engine.networks import ConvNet, build
+from core.engine.memory import free_bytes, peak_mib
+from core.engine.networks import build
 from core.engine.preprocess import fit
 from core.engine.real import Labelled
 from core.forecast import Calibration, Point
@@ -65,17 +69,39 @@ _LARGE = [
 _WIDE = [*_LARGE, *(Site((3, 32, 32), Network(width=width), batch) for width, batch in ((128, 256), (256, 256)))]
 _LOADED = ("worker.engine.__main__", "pyarrow.parquet")
 """What a job's process loads sooner or later."""
+_COMPILED = Site((3, 32, 32), Network(width=32), 64)
+_RATIOS: tuple[Literal["gradient", "adjoint"], ...] = ("gradient", "adjoint")
 
 
-def calibrate(device: torch.device, folder: Path) -> Calibration:
-    """What was measured before on this hardware by this engine, or is measured now."""
-    startup = time.process_time()
-    measured = type(_kernels(build(_SMALL[0].network, _SMALL[0].shape, _CLASSES))).__name__.lower()
-    versions = {"engine": ENGINE_VERSION, "kernels": measured, "torch": torch.__version__}
-    identity = {"hardware": hardware(device), **versions}
-    kept = folder / f"{hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:16]}.json"
-    if (known := keep.read(kept, None)) is not None:
+def calibrate(device: torch.device, folder: Path) -> Iterator[Calibration]:
+    """What was measured before on this hardware by this engine, or is measured now; at last with compiled kernels.
+
+    Each is kept in `folder` as soon as it is known, and compiled programs beside it where jobs look for them, so that
+    whatever ends this loses little.
+    """
+    began = time.process_time()
+    eager = _kept(folder, _identity(device, "eager"), lambda: _eager(device, folder, began))
+    yield eager
+    if missing_compiler(device) is None:
+        programs = folder.with_name("kernels")
+        yield _kept(folder, _identity(device, "compiled"), lambda: with_compiled(eager, device, programs))
+
+
+def _identity(device: torch.device, kernels: str) -> dict[str, str]:
+    return {"hardware": hardware(device), "engine": ENGINE_VERSION, "kernels": kernels, "torch": torch.__version__}
+
+
+def _kept(folder: Path, identity: dict[str, str], measured: Callable[[], Calibration]) -> Calibration:
+    path = folder / f"{hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:16]}.json"
+    if (known := keep.read(path, None)) is not None:
         return Calibration.model_validate(known)
+    found = measured()
+    keep.write(path, found.model_dump(mode="json"))
+    return found
+
+
+def _eager(device: torch.device, folder: Path, startup: float) -> Calibration:
+    """`startup`: seconds of processor time this process took to load what it has loaded."""
     began = time.perf_counter()
     for module in _LOADED:
         importlib.import_module(module)
@@ -85,16 +111,41 @@ def calibrate(device: torch.device, folder: Path) -> Calibration:
     baseline = round(peak_mib(device), 1)  # now that everything is loaded and every kernel has run
     points += [point for site in (_WIDE if device.type == "cuda" else _LARGE) for point in measure(site, device)]
     took = round(time.perf_counter() - began, 3)
-    found = Calibration(
-        **identity,
+    return Calibration(
+        **_identity(device, "eager"),
         device_bytes=_memory(device),
         baseline_mib=baseline,
         startup=round(startup, 3),
         seconds=took,
         points=tuple(points),
+        free_bytes=free_bytes(device),
     )
-    keep.write(kept, found.model_dump(mode="json"))
-    return found
+
+
+def with_compiled(eager: Calibration, device: torch.device, folder: Path) -> Calibration:
+    """The calibration with how much faster compiled kernels are, at one site, and how long compiling takes.
+
+    Programs are looked for, and kept, in `folder`.
+    """
+    began = time.perf_counter()
+    network, shape = build(_COMPILED.network, _COMPILED.shape, _CLASSES), Shape(1, _COMPILED.batch)
+    kernels = Compiled(network, frozenset({shape}), folder=folder)
+    programs = PROGRAMS["gradient"] | PROGRAMS["adjoint"]
+    anew = sum(not kernels.stored(program, shape, device) for program in programs)
+    slow, quick = _calls(_COMPILED, device, Eager(network)), _calls(_COMPILED, device, kernels)
+    ratios: dict[Literal["gradient", "adjoint"], float] = {}
+    compiling = 0.0
+    for kernel in _RATIOS:
+        compiling += _once(quick[kernel], device)
+        ratios[kernel] = _seconds(quick[kernel], device) / _seconds(slow[kernel], device)
+    return eager.model_copy(
+        update={
+            "kernels": "compiled",
+            "compiled": {kernel: round(ratio, 4) for kernel, ratio in ratios.items()},
+            "compiling": round(compiling / anew, 3) if anew else None,
+            "seconds": round(eager.seconds + time.perf_counter() - began, 3),
+        }
+    )
 
 
 def measure(site: Site, device: torch.device) -> Iterator[Point]:
@@ -102,7 +153,8 @@ def measure(site: Site, device: torch.device) -> Iterator[Point]:
     threads = torch.get_num_threads()
     use_threads(site.shape)
     try:
-        for kernel, call in _calls(site, device).items():
+        kernels = Eager(build(site.network, site.shape, _CLASSES))
+        for kernel, call in _calls(site, device, kernels).items():
             yield Point(
                 kernel=kernel,
                 network=site.network,
@@ -123,15 +175,9 @@ def hardware(device: torch.device) -> str:
     return f"{_processor()}, {torch.get_num_threads()} threads"
 
 
-def _kernels(network: ConvNet) -> Kernels:
-    """Those a job of this network is given."""
-    return Eager(network)
-
-
-def _calls(site: Site, device: torch.device) -> dict[Kernel, Callable[[int], object]]:
+def _calls(site: Site, device: torch.device, kernels: Kernels) -> dict[Kernel, Callable[[int], object]]:
     """The kernels as functions of the repetition; those of one network alone where there is one."""
-    network = build(site.network, site.shape, _CLASSES)
-    kernels = _kernels(network)
+    network = kernels.network
     key, lead = Key(0), (site.networks,)
     theta = torch.stack([network.init(key.fold("theta", s)) for s in range(site.networks)]).to(device)
     u = key.fold("u").normal(*theta.shape).to(device)
@@ -176,6 +222,14 @@ def _seconds(call: Callable[[int], object], device: torch.device) -> float:
     return (time.perf_counter() - began) / done
 
 
+def _once(call: Callable[[int], object], device: torch.device) -> float:
+    """Seconds of the first call, in which programs are compiled."""
+    began = time.perf_counter()
+    call(0)
+    _settle(device)
+    return time.perf_counter() - began
+
+
 def _memory(device: torch.device) -> int | None:
     return torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else None
 
@@ -203,8 +257,9 @@ def main() -> None:
     lifeline.hold()
     order: dict[str, Any] = keep.read(options.job_dir / "order.json", {"device": "auto"})
     with os.fdopen(options.channel, "w") as channel:
-        found = calibrate(device_of(order["device"]), options.job_dir)
-        print(canonical_json({"type": "calibration", **found.model_dump(mode="json")}), file=channel)
+        for found in calibrate(device_of(order["device"]), options.job_dir):
+            message = {"type": "calibration", **found.model_dump(mode="json")}
+            print(canonical_json(message), file=channel, flush=True)
 
 
 if __name__ == "__main__":
