@@ -11,7 +11,7 @@ from core.forecast.calibration import load
 from core.forecast.network import geometry
 from core.forecast.work import Kernel
 from core.recipe import Network, Recipe
-from core.request import JobRequest, resolve
+from core.request import ENGINE_VERSION, JobRequest, resolve
 
 COSTS: dict[Kernel, tuple[float, float, float, float]] = {
     "forward": (1e-4, 0.0, 1e-11, 1e-9),
@@ -38,7 +38,7 @@ def machine(hardware: str = "Pentium, 1 threads", slower: float = 1.0) -> Calibr
                 points.append(Point(**point, networks=networks, seconds=seconds))
     return Calibration(
         hardware=hardware,
-        engine="1",
+        engine=ENGINE_VERSION,
         kernels="eager",
         torch="2",
         baseline_mib=500.0,
