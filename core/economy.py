@@ -29,7 +29,7 @@ KEPT: Final = 4.25
 """The same of the compiled kernels: counted, 3.4 to 4.7 (width 32 to 128, 8x8 to 64x64)."""
 
 _PASSES: Final[Mapping[Kernel, int]] = {"gradient": 3, "observe": 3, "adjoint": 8}  # forward passes a call takes
-_SLOWER: Final = {"cpu": 1 / 120e9, "cuda": 1 / 20e12}  # seconds an operation takes longer when it is not compiled
+_SLOWER: Final = {"cpu": 1 / 250e9, "cuda": 1 / 20e12}  # seconds an operation takes longer when it is not compiled
 _CALL: Final[Mapping[Kernel, float]] = {"gradient": 5e-4, "observe": 5e-4, "adjoint": 2e-3}  # and a call, however small
 
 _BUSY: Final = {"cpu": 5e9, "cuda": 5e11}  # operations of a step that keep a processor busy for about ten milliseconds
