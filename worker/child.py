@@ -51,8 +51,8 @@ _TUNING: Final = {
     # time of a training step on a CPU (ConvNet-3 width 32, batch 256). The allocator's own defaults suit small objects.
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
-    # Threads that wait for each other spin for some microseconds before they sleep. Sleeping at once is twice as slow on
-    # a quiet machine (ConvNet-3 of width 32 and 128: the gradient in 3.4 and 209 ms instead of 1.6 and 110), and the
+    # Threads that wait for each other spin for some microseconds before they sleep. Sleeping at once is twice as slow
+    # on a quiet machine (ConvNet-3 of width 32 and 128: a gradient in 3.4 and 209 ms instead of 1.6 and 110), and the
     # library's own default, milliseconds of spinning, four times as slow on a busy one.
     "GOMP_SPINCOUNT": "2000",
 }
