@@ -40,6 +40,9 @@ class Settings(BaseSettings):
         default=None,
         description="fsspec URL of the artifact store, e.g. `s3://bucket/prefix`. Default: a folder in HOME.",
     )
+    compile: Literal["auto", "never"] = Field(
+        default="auto", description="Whether the engine may compile the kernels that a job gains by."
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where the engine computes; `auto` takes CUDA if present."
     )

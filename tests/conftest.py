@@ -6,6 +6,7 @@ start when the first test needs them and end with the run.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,9 @@ import pytest
 
 from core.ledger import Ledger
 from tests import services
+
+# Compiling is tested where it is the subject; elsewhere it would cost more than any test's own work.
+os.environ.setdefault("STILLHOUSE_COMPILE", "never")
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,9 @@ class Calibrator:
     def _measure(self, wanted: Callable[[], bool]) -> None:
         folder = self._settings.home.resolve() / "calibration"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "order.json").write_text(json.dumps({"device": self._settings.device}))
+        (folder / "order.json").write_text(
+            json.dumps({"device": self._settings.device, "compile": self._settings.compile})
+        )
         heard: list[Message] = []
         deadline = time.monotonic() + _LIMIT
         with Child.spawn(CALIBRATION, folder, heard.append) as child:

@@ -180,6 +180,7 @@ class Supervisor:
             "experts_dir": str(settings.experts.resolve()),
             "expert_cache_bytes": settings.expert_cache_bytes,
             "device": settings.device,
+            "compile": settings.compile,
             "checkpoint_interval": settings.checkpoint_interval,
         }
         draft = folder.job.with_suffix(f".{claim.attempt}.tmp")

@@ -41,6 +41,7 @@ def never() -> bool:
 
 @pytest.mark.slow
 def test_the_hardware_is_measured_once_and_remembered(settings: Settings, ledger: Ledger) -> None:
+    settings = settings.model_copy(update={"compile": "auto"})
     first = Calibrator(settings, ledger)
     assert first.due
     first.measure(lambda: first.known is not None)

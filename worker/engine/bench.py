@@ -39,6 +39,7 @@ class Job:
     experts_dir: Path
     expert_cache_bytes: int
     device: str
+    compile: str
     checkpoint_interval: float
     fingerprint: str | None
 
@@ -55,6 +56,7 @@ class Job:
             experts_dir=Path(content["experts_dir"]),
             expert_cache_bytes=content["expert_cache_bytes"],
             device=content["device"],
+            compile=content.get("compile", "auto"),
             checkpoint_interval=content["checkpoint_interval"],
             fingerprint=content.get("fingerprint"),
         )

@@ -73,7 +73,7 @@ _COMPILED = Site((3, 32, 32), Network(width=32), 64)
 _RATIOS: tuple[Literal["gradient", "adjoint"], ...] = ("gradient", "adjoint")
 
 
-def calibrate(device: torch.device, folder: Path) -> Iterator[Calibration]:
+def calibrate(device: torch.device, folder: Path, *, compiles: bool = True) -> Iterator[Calibration]:
     """What was measured before on this hardware by this engine, or is measured now; at last with compiled kernels.
 
     Each is kept in `folder` as soon as it is known, and compiled programs beside it where jobs look for them, so that
@@ -82,7 +82,7 @@ def calibrate(device: torch.device, folder: Path) -> Iterator[Calibration]:
     began = time.process_time()
     eager = _kept(folder, _identity(device, "eager"), lambda: _eager(device, folder, began))
     yield eager
-    if missing_compiler(device) is None:
+    if compiles and missing_compiler(device) is None:
         programs = folder.with_name("kernels")
         yield _kept(folder, _identity(device, "compiled"), lambda: with_compiled(eager, device, programs))
 
@@ -257,7 +257,9 @@ def main() -> None:
     lifeline.hold()
     order: dict[str, Any] = keep.read(options.job_dir / "order.json", {"device": "auto"})
     with os.fdopen(options.channel, "w") as channel:
-        for found in calibrate(device_of(order["device"]), options.job_dir):
+        for found in calibrate(
+            device_of(order["device"]), options.job_dir, compiles=order.get("compile", "auto") == "auto"
+        ):
             message = {"type": "calibration", **found.model_dump(mode="json")}
             print(canonical_json(message), file=channel, flush=True)
 

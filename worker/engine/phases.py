@@ -81,7 +81,15 @@ def _prepare(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[]
     channel.progress(2, 2)
     network = build_network(job.recipe.network, real.shape, real.classes)
     programs = Cache(job.experts_dir.with_name("kernels"), _PROGRAM_BYTES)
-    planned = plan(job.recipe, dataset.facts, job.request.ipc, network, real.device, programs.folder)
+    planned = plan(
+        job.recipe,
+        dataset.facts,
+        job.request.ipc,
+        network,
+        real.device,
+        programs.folder,
+        compiles=job.compile == "auto",
+    )
     programs.trim()
     channel.log(planned.reason)
     if planned.memory:

@@ -10,7 +10,7 @@ import torch
 
 from core import economy
 from core.data import DatasetFacts
-from core.engine.kernels import Kernels, choose
+from core.engine.kernels import Chosen, Eager, Kernels, choose
 from core.engine.memory import free_bytes, peak_mib
 from core.engine.networks import ConvNet
 from core.engine.train import stack_for
@@ -30,13 +30,24 @@ class Plan:
 
 
 def plan(
-    recipe: Recipe, facts: DatasetFacts, ipc: int, network: ConvNet, device: torch.device, folder: Path | None
+    recipe: Recipe,
+    facts: DatasetFacts,
+    ipc: int,
+    network: ConvNet,
+    device: torch.device,
+    folder: Path | None,
+    *,
+    compiles: bool = True,
 ) -> Plan:
     """Decide before anything is computed. Compiled programs are looked for, and kept, in `folder`."""
     sizes = Sizes.of(facts, ipc)
     calls = work(recipe, sizes, lambda batch: stack_for(network, batch, device))
     uses = [found for call in calls if (found := use(call, network.norm))]
-    kernels, reason = choose(network, uses, device, recipe.precision, folder)
+    kernels, reason = (
+        choose(network, uses, device, recipe.precision, folder)
+        if compiles
+        else Chosen(Eager(network), "The kernels are not compiled: the setting STILLHOUSE_COMPILE forbids it.")
+    )
     if not isinstance(recipe.objective, Trajectory):
         return Plan(kernels, reason, 0, {})
     theta, steps = torch.empty(network.size), recipe.objective.syn_steps

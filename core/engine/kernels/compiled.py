@@ -122,11 +122,7 @@ class Compiled:
         """Bytes that `remember` keeps of a step."""
         if Shape(1, batch) not in self.shapes or theta.dtype != torch.float32:
             return self.eager.kept_bytes(theta, batch)
-        meta = theta.to("meta")
-        images = torch.empty((batch, *self.network.shape), device="meta", dtype=theta.dtype)
-        labels = torch.empty((batch, self.network.classes), device="meta", dtype=theta.dtype)
-        kept = passes(self.network, self.precision, theta.device).first(meta, images, labels)[1]
-        return sum(leaf.nbytes for leaf in _leaves(kept))
+        return _kept_bytes(passes(self.network, self.precision, theta.device), batch)
 
     def stored(self, name: str, shape: Shape, device: torch.device) -> bool:
         """Whether a program lies in the folder."""
@@ -222,6 +218,15 @@ def _kept(leaves: Sequence[Tensor], depth: int) -> Kept:
     size = len(Block._fields)
     blocks = tuple(Block(*leaves[i * size : (i + 1) * size]) for i in range(depth))
     return Kept(blocks, Head(*leaves[depth * size : depth * size + len(Head._fields)]))
+
+
+@cache
+def _kept_bytes(two: Passes, batch: int) -> int:
+    """By running the pass on shapes alone; that takes tens of milliseconds."""
+    theta = torch.empty(two.network.size, device="meta")
+    images = torch.empty((batch, *two.network.shape), device="meta")
+    labels = torch.empty((batch, two.network.classes), device="meta")
+    return sum(leaf.nbytes for leaf in _leaves(two.first(theta, images, labels)[1]))
 
 
 def _path(folder: Path | None, identity: object) -> Path | None:
