@@ -24,7 +24,7 @@ PROGRAMS: Final[Mapping[Kernel, frozenset[str]]] = {
 COMPILING: Final = 15.0
 """Seconds a program takes to compile on two cores."""
 REMEMBERED: Final = 10
-"""Floats that autograd keeps of a step for each that a convolution puts out: measured (instance norm, 32x32)."""
+"""Floats that autograd may keep of a step for each that a convolution puts out: twice what a plain unroll takes."""
 KEPT: Final = 4.25
 """The same of the compiled kernels: counted, 3.4 to 4.7 (width 32 to 128, 8x8 to 64x64)."""
 
