@@ -144,9 +144,12 @@ def test_winograd_is_right_with_other_points(monkeypatch: pytest.MonkeyPatch) ->
 def test_only_winograd_has_coarse_factors_and_only_if_asked() -> None:
     x = draw("x", 1, 4, 4, 2).float()
     assert all(c.factor(c.lift(x)).dtype == torch.float32 for c in CONVOLUTIONS.values())
-    coarse = Winograd(4, torch.bfloat16)
-    assert coarse.lift(x).dtype == torch.float32
-    assert coarse.factor(coarse.lift(x)).dtype == torch.bfloat16
+    coarse, rounded = Winograd(4, "bfloat16"), Winograd(4, "rounded")
+    lifted = coarse.lift(x)
+    assert lifted.dtype == torch.float32
+    assert coarse.factor(lifted).dtype == torch.bfloat16
+    assert torch.equal(rounded.factor(lifted), coarse.factor(lifted).float())
+    assert not torch.equal(rounded.factor(lifted), lifted)
 
 
 @pytest.mark.parametrize(("height", "width"), [(4, 6), (5, 6), (4, 7), (5, 3)])

@@ -10,7 +10,7 @@ import torch
 
 from core import economy
 from core.economy import Use
-from core.engine.kernels.compiled import Compiled, Precision, Shape
+from core.engine.kernels.compiled import Compiled, Precision, Shape, multiplies_bfloat16
 from core.engine.kernels.eager import Eager
 from core.engine.kernels.step import Kernels
 from core.engine.networks import ConvNet
@@ -45,7 +45,10 @@ def choose(
     shapes = frozenset(Shape(*shape) for shape in worth)
     names = ", ".join(f"{shape.students} x {shape.batch}" for shape in sorted(shapes))
     left = f"; {len(wanted) - len(shapes)} shapes are too rare" if len(shapes) < len(wanted) else ""
-    return Chosen(Compiled(network, shapes, precision, folder), f"Kernels are compiled for batches of {names}{left}.")
+    reason = f"Kernels are compiled for batches of {names}{left}."
+    if precision == "bfloat16" and device.type == "cpu" and not multiplies_bfloat16():
+        reason += " This processor has no products of bfloat16: factors are rounded to it and multiplied in float32."
+    return Chosen(Compiled(network, shapes, precision, folder), reason)
 
 
 def missing_compiler(device: torch.device) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -37,19 +37,33 @@ class Shape(NamedTuple):
     batch: int
 
 
+@cache
+def multiplies_bfloat16() -> bool:
+    """Whether this processor has instructions for products of bfloat16; without them such a product is 50 times slower
+    than one of float32."""
+    capabilities: Mapping[str, object] = getattr(
+        torch.cpu, "get_capabilities", dict
+    )()  # none in older versions of torch
+    return any(has is True and "bf16" in name for name, has in capabilities.items())
+
+
 def passes(network: ConvNet, precision: Precision, device: torch.device) -> Passes:
     """The passes of a network as they are compiled for a device.
 
     bfloat16 is for the large products whose rounding no ReLU depends on, see `Passes`; on a GPU the backend's own
-    convolutions stay in float32, or in whatever it may take for float32.
+    convolutions stay in float32, or in whatever it may take for float32. What is learned depends on the precision and
+    not on the processor: one that cannot multiply bfloat16 rounds the same factors.
     """
     channels = [network.shape[0], *[network.width] * (network.depth - 1)]
-    coarse = torch.bfloat16 if precision == "bfloat16" else None
 
     def chosen(inputs: int) -> Convolution:
         if device.type == "cuda":
             return Direct()
-        return Patches() if inputs <= _FEW else Winograd(4, coarse)
+        if inputs <= _FEW:
+            return Patches()
+        if precision == "float32":
+            return Winograd(4)
+        return Winograd(4, "bfloat16" if multiplies_bfloat16() else "rounded")
 
     return Passes(network, tuple(chosen(inputs) for inputs in channels))
 
@@ -237,5 +251,5 @@ def _path(folder: Path | None, identity: object) -> Path | None:
 def _environment() -> tuple[str, ...]:
     """What else a compiled program depends on: these sources, torch, the instruction set, the number of threads."""
     sources = hashlib.sha256(b"".join((Path(__file__).parent / name).read_bytes() for name in _SOURCES))
-    capability = torch.backends.cpu.get_cpu_capability()
-    return sources.hexdigest(), torch.__version__, capability, str(torch.get_num_threads())
+    capability = torch.backends.cpu.get_cpu_capability(), str(multiplies_bfloat16())
+    return sources.hexdigest(), torch.__version__, *capability, str(torch.get_num_threads())

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import final
+from typing import Literal, final
 
 import torch
 import torch.nn.functional as F
@@ -159,16 +159,23 @@ class Winograd(Convolution):
     """F(m x m, 3 x 3) (Lavin & Gray 2016): (m + 2)^2 products for the 9 m^2 of the definition.
 
     m = 4 takes a quarter of the multiplications, m = 2 four ninths of them; in float32 m = 4 rounds about twice as
-    coarsely as the definition, m = 2 hardly more so. Sides that m does not divide are padded. `coarse` is the type of
-    the factors where a coarser one will do, None for that of the data.
+    coarsely as the definition, m = 2 hardly more so. Sides that m does not divide are padded. `coarse` says how factors
+    are rounded where a coarser one will do: not at all, to bfloat16, or to values of bfloat16 kept as float32, for
+    processors that multiply only these fast.
     """
 
     m: int = 4
-    coarse: torch.dtype | None = None
+    coarse: Literal["no", "bfloat16", "rounded"] = "no"
 
     def factor(self, lifted: Tensor) -> Tensor:
-        """In the coarse type, if there is one."""
-        return lifted if self.coarse is None else lifted.to(self.coarse)
+        """Rounded, if it may be."""
+        match self.coarse:
+            case "no":
+                return lifted
+            case "bfloat16":
+                return lifted.to(torch.bfloat16)
+            case "rounded":
+                return _rounded(lifted)
 
     def lift(self, x: Tensor) -> Tensor:
         """[B, H, W, C] -> [(m + 2)^2, B * h * w, C] with h = ceil(H / m), w = ceil(W / m) tiles."""
@@ -215,6 +222,12 @@ class Winograd(Convolution):
         tiles = y.reshape(batch, -(-height // m), m, -(-width // m), m, channels)
         rows = _combine(back, tiles.unbind(2), 0)  # [m + 2, B, h, w, m, O]
         return _combine(back, rows.unbind(4), 1).view((m + 2) ** 2, -1, channels)
+
+
+def _rounded(x: Tensor) -> Tensor:
+    """float32 to the nearest bfloat16, ties to even, in bits: a compiler leaves out a conversion there and back."""
+    bits = x.view(torch.int32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) & -0x10000).view(torch.float32)
 
 
 def _product(roots: Sequence[Fraction]) -> list[Fraction]:
