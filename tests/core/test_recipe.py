@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from core import methods
+from core.methods.trajectory import mtt
 from core.overrides import override
 from core.recipe import Noise, Recipe, RecipeError, Trajectory, Zca
 
 TASK = methods.Task("cifar10", 1, (3, 32, 32), 10)
-MTT = methods.mtt(TASK)
+MTT = mtt(TASK)
 
 
 def changed(**changes: Any) -> Recipe:
@@ -93,30 +94,3 @@ def test_every_error_is_told_at_once() -> None:
         "overrides.network.width",
         "overrides.objective.syn_steps",
     }
-
-
-def test_presets_are_the_published_settings() -> None:
-    ipc10 = methods.mtt(methods.Task("cifar10", 10, (3, 32, 32), 10))
-    assert isinstance(ipc10.objective, Trajectory)
-    assert ipc10.preprocess == Zca(eps=0.1)
-    assert (ipc10.objective.syn_steps, ipc10.objective.max_start_epoch) == (30, 20)
-    assert (ipc10.schedule.image_lr, ipc10.step_size.initial, ipc10.step_size.lr) == (100.0, 0.001, 1e-5)
-
-
-def test_the_nearest_ipc_lends_its_preset() -> None:
-    near = methods.mtt(methods.Task("cifar10", 45, (3, 32, 32), 10))
-    assert near == methods.mtt(methods.Task("cifar10", 50, (3, 32, 32), 10))
-
-
-def test_the_schema_describes_every_field() -> None:
-    schema = methods.override_schema()
-    fields = [f for part in schema["$defs"].values() for name, f in part["properties"].items() if name != "kind"]
-    assert fields
-    assert all("description" in field or "$ref" in field or "anyOf" in field for field in fields)
-
-
-def test_unknown_methods_offer_the_nearest() -> None:
-    with pytest.raises(methods.UnknownMethod, match="Did you mean 'mtt'"):
-        methods.method("mttt")
-    with pytest.raises(methods.UnknownMethod, match="Use one of"):
-        methods.method("__all__")

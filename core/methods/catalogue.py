@@ -1,0 +1,122 @@
+"""The catalogue of methods: what the modules of the families list, under the names users write.
+
+A method is a function of one of `FAMILIES` that its `__all__` names. The catalogue calls it by the function's name with
+a dash for every underscore, and its entry is the function's docstring.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Final
+
+from core.methods import distribution, selection, trajectory
+from core.methods.task import Settings, Task
+from core.overrides import nearest
+from core.recipe import Recipe
+
+FAMILIES: Final = (selection, distribution, trajectory)
+
+_SECTIONS = ("Family", "Equation", "Citation", "Published", "Use", "Avoid")
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method as the catalogue shows it; the text is the function's docstring."""
+
+    name: str
+    family: str
+    title: str
+    summary: str
+    equation: str
+    citation: str
+    published: str
+    use: str
+    avoid: str
+    presets: tuple[tuple[str, int], ...]
+    recipe: Callable[[Task], Recipe]
+
+
+class UnknownMethod(ValueError):
+    """No method has this name."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A method as its family lists it: the expression, and the settings known for it."""
+
+    recipe: Callable[[Task], Recipe]
+    settings: Settings
+
+
+def listed(*families: ModuleType) -> dict[str, Listing]:
+    """The methods of the families by their names in the catalogue, in alphabetical order.
+
+    Raises:
+        ValueError: two methods would share a name, or settings belong to none.
+    """
+    found: dict[str, Listing] = {}
+    for family in families:
+        presets = dict(family.PRESETS)
+        for function in family.__all__:
+            name = function.replace("_", "-")
+            if name in found:
+                raise ValueError(f"{family.__name__}: there is a method '{name}' already. Name this one differently.")
+            found[name] = Listing(getattr(family, function), presets.pop(name, {}))
+        if presets:
+            raise ValueError(f"{family.__name__}: PRESETS of no method here: {', '.join(presets)}. Mend the name.")
+    return dict(sorted(found.items()))
+
+
+_METHODS: Final = listed(*FAMILIES)
+
+
+def names() -> tuple[str, ...]:
+    """Names of all methods, in alphabetical order."""
+    return tuple(_METHODS)
+
+
+def method(name: str) -> Method:
+    """The catalogue entry of a method.
+
+    Raises:
+        UnknownMethod: with the closest name.
+    """
+    if name not in _METHODS:
+        raise UnknownMethod(f"There is no method '{name}'. {nearest(name, names())}")
+    listing = _METHODS[name]
+    title, _, rest = inspect.cleandoc(listing.recipe.__doc__ or "").partition("\n\n")
+    summary, _, sections = rest.partition("\n\n")
+    text = {label: _section(sections, label) for label in _SECTIONS}
+    return Method(
+        name=name,
+        family=text["Family"],
+        title=title.rstrip("."),
+        summary=_one_line(summary),
+        equation=text["Equation"],
+        citation=text["Citation"],
+        published=text["Published"],
+        use=text["Use"],
+        avoid=text["Avoid"],
+        presets=tuple(sorted(listing.settings)),
+        recipe=listing.recipe,
+    )
+
+
+def override_schema() -> dict[str, Any]:
+    """JSON Schema of a recipe: the paths and values a request's `overrides` may hold."""
+    return Recipe.model_json_schema()
+
+
+def _section(text: str, label: str) -> str:
+    found = re.search(rf"^{label}: (.*?)(?=^\w+: |\Z)", textwrap.dedent(text), re.MULTILINE | re.DOTALL)
+    assert found, f"the docstring of a method needs the section '{label}:'"
+    return _one_line(found[1])
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

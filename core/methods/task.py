@@ -1,0 +1,70 @@
+"""What a recipe may depend on, and what a task decides by itself, whatever the method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.overrides import override
+from core.recipe import Augment, Evaluation, FullTraining, Network, Recipe
+
+Settings = Mapping[tuple[str, int], Mapping[str, Any]]
+"""Changes to a method's recipe, by path, per dataset and ipc."""
+
+Presets = Mapping[str, Settings]
+"""The settings of each method of a family that has any, by its name in the catalogue.
+
+Published ones, and ours where nobody published any (digits, mnist, fashion-mnist).
+"""
+
+_NOT_MIRRORED = {"digits", "mnist", "svhn"}  # a mirrored digit is another sign, not another view
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a recipe may depend on: the dataset by name and shape, and the images per class."""
+
+    dataset: str
+    ipc: int
+    shape: tuple[int, int, int]
+    classes: int
+
+
+def tiny(task: Task) -> bool:
+    """Whether the images are too small for the settings of the papers, which begin at 28 pixels."""
+    return min(task.shape[1:]) < 16
+
+
+def augment(task: Task) -> Augment:
+    """The augmentation that keeps an image of this dataset what it is."""
+    if tiny(task):  # half of an 8x8 digit cut out leaves no digit, and its brightness is the pen's
+        return Augment(transforms=("crop", "scale", "rotate"))
+    if task.dataset in _NOT_MIRRORED:
+        return Augment(transforms=("color", "crop", "cutout", "scale", "rotate"))
+    return Augment()
+
+
+def network(task: Task) -> Network:
+    """The ConvNet of the papers, or a small one for tiny images."""
+    return Network(width=32, depth=2) if tiny(task) else Network()
+
+
+def evaluation(task: Task, lr: float | None) -> Evaluation:
+    """The protocol of the MTT line, or a short one for tiny images; `lr` as in `Evaluation`."""
+    if tiny(task):
+        return Evaluation(
+            lr=lr,
+            epochs=300,
+            baseline_lrs=(0.003, 0.01, 0.03),
+            full=FullTraining(epochs=40, batch_size=64, lr=0.05),
+        )
+    return Evaluation(lr=lr, full=FullTraining(epochs=30))
+
+
+def preset(settings: Settings, task: Task, recipe: Recipe) -> Recipe:
+    """The recipe with the settings published (or measured by us) for this dataset at the nearest ipc, if any."""
+    known = {ipc: changes for (dataset, ipc), changes in settings.items() if dataset == task.dataset}
+    if not known:
+        return recipe
+    return override(recipe, known[min(known, key=lambda ipc: abs(ipc - task.ipc))])

@@ -1,0 +1,49 @@
+"""The vocabulary of dataset distillation as frozen data; no torch.
+
+A `Recipe` is a handful of choices: how the synthetic images start (`init`), what is optimised (`parameterize`,
+`labels`, `step_size`), what they are asked to match (`objective`, with `experts` where it needs them), for how long
+(`schedule`), what happens to the labels afterwards (`relabel`) and how the result is judged (`evaluation`).
+Each choice is data; the behaviour lives in `core.engine`. A combination that means nothing cannot be constructed:
+the error says which field to change, and to what.
+"""
+
+from core.recipe.evaluation import Evaluation, FullTraining
+from core.recipe.network import Experts, Network
+from core.recipe.objective import Distribution, Nothing, Objective, Trajectory
+from core.recipe.part import FieldError, Part, RecipeError, meaningless
+from core.recipe.pixels import Augment, MeanStd, Preprocess, Transform, Unprocessed, Zca
+from core.recipe.recipe import Recipe
+from core.recipe.schedule import KeepLabels, Schedule
+from core.recipe.start import Hard, Init, Labels, Learnable, Noise, Pixels, Real, StepSize
+
+__all__ = [
+    "Augment",
+    "Distribution",
+    "Evaluation",
+    "Experts",
+    "FieldError",
+    "FullTraining",
+    "Hard",
+    "Init",
+    "KeepLabels",
+    "Labels",
+    "Learnable",
+    "MeanStd",
+    "Network",
+    "Noise",
+    "Nothing",
+    "Objective",
+    "Part",
+    "Pixels",
+    "Preprocess",
+    "Real",
+    "Recipe",
+    "RecipeError",
+    "Schedule",
+    "StepSize",
+    "Trajectory",
+    "Transform",
+    "Unprocessed",
+    "Zca",
+    "meaningless",
+]

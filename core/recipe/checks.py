@@ -1,0 +1,122 @@
+"""What no part can tell alone: the combinations of choices that mean nothing, each refused with its fix.
+
+A check is a function of the whole recipe that raises; a recipe calls them in the order of `CHECKS` and the first to
+raise is what the user is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from core.recipe.objective import Nothing, Trajectory
+from core.recipe.part import meaningless
+from core.recipe.start import Learnable, Noise
+
+if TYPE_CHECKING:
+    from core.recipe.recipe import Recipe
+
+
+def check_selection(recipe: Recipe) -> None:
+    """Without an objective the initial images are the result: nothing may be asked of steps that are not taken."""
+    if not isinstance(recipe.objective, Nothing):
+        return
+    if recipe.schedule.steps:
+        raise meaningless(
+            "schedule.steps",
+            f"There is nothing to match in {recipe.schedule.steps} steps.",
+            "Set schedule.steps to 0, or give an objective such as 'trajectory'.",
+        )
+    if isinstance(recipe.init, Noise):
+        raise meaningless(
+            "init.kind",
+            "Noise that no objective ever improves is not a dataset.",
+            "Set init.kind to 'real', or give an objective.",
+        )
+    if recipe.evaluation.look_every is not None:
+        raise meaningless(
+            "evaluation.look_every",
+            "Zero outer steps leave nothing to look at in between.",
+            "Leave evaluation.look_every out.",
+        )
+
+
+def check_labels(recipe: Recipe) -> None:
+    """Labels are learned only through student steps."""
+    if isinstance(recipe.labels, Learnable) and not isinstance(recipe.objective, Trajectory):
+        raise meaningless(
+            "labels.kind",
+            f"The objective '{recipe.objective.kind}' has no gradient for labels.",
+            "Set labels.kind to 'hard', or the objective to 'trajectory'.",
+        )
+
+
+def check_experts(recipe: Recipe) -> None:
+    """Experts are there where they are read, and nowhere else."""
+    if isinstance(recipe.objective, Trajectory):
+        if recipe.experts is None:
+            raise meaningless(
+                "experts",
+                "Trajectories can only be matched to experts.",
+                'Give experts, for instance {"count": 20}.',
+            )
+    elif recipe.experts is not None:
+        raise meaningless(
+            "experts",
+            f"The objective '{recipe.objective.kind}' reads no expert trajectories.",
+            "Leave experts out.",
+        )
+
+
+def check_reach(recipe: Recipe) -> None:
+    """Every segment that may be drawn ends before the experts do."""
+    if not isinstance(recipe.objective, Trajectory) or recipe.experts is None:
+        return
+    reach = recipe.objective.max_start_epoch - 1 + recipe.objective.expert_epochs
+    if reach > recipe.experts.epochs:
+        raise meaningless(
+            "experts.epochs",
+            f"Segments reach epoch {reach}, but experts stop at {recipe.experts.epochs}.",
+            f"Set experts.epochs to at least {reach}, or lower objective.max_start_epoch.",
+        )
+
+
+def check_steps(recipe: Recipe) -> None:
+    """An objective needs steps to be followed in."""
+    if not isinstance(recipe.objective, Nothing) and recipe.schedule.steps == 0:
+        raise meaningless(
+            "schedule.steps",
+            f"Zero steps leave the objective '{recipe.objective.kind}' unused.",
+            "Set schedule.steps to at least 1, or ask for method 'random'.",
+        )
+
+
+def check_evaluation_rate(recipe: Recipe) -> None:
+    """Only a student's step size that was learned can stand in for the evaluation's learning rate."""
+    if recipe.evaluation.lr is None and not isinstance(recipe.objective, Trajectory):
+        raise meaningless(
+            "evaluation.lr",
+            f"The objective '{recipe.objective.kind}' learns no step size to evaluate with.",
+            "Set evaluation.lr, for instance to 0.01.",
+        )
+
+
+def check_looks(recipe: Recipe) -> None:
+    """Selecting an iterate needs iterates that were looked at."""
+    if recipe.evaluation.select == "best_validation" and recipe.evaluation.look_every is None:
+        raise meaningless(
+            "evaluation.look_every",
+            "Selecting on the validation split needs looks at it.",
+            "Set evaluation.look_every to a number of outer steps, or evaluation.select to 'last'.",
+        )
+
+
+CHECKS: Final[tuple[Callable[[Recipe], None], ...]] = (
+    check_selection,
+    check_labels,
+    check_experts,
+    check_reach,
+    check_steps,
+    check_evaluation_rate,
+    check_looks,
+)

@@ -1,0 +1,51 @@
+"""How a result is judged."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from core.recipe.part import Part
+
+
+class FullTraining(Part):
+    """How the reference on the full training set is trained: SGD, cosine decay, the recipe's augmentation."""
+
+    epochs: int = Field(default=30, ge=1, le=1000, description="Passes over the full training set.")
+    batch_size: int = Field(default=256, ge=1, le=65_536, description="Images a step.")
+    lr: float = Field(default=0.05, gt=0, le=10, description="Initial learning rate.")
+
+
+class Evaluation(Part):
+    """Fresh networks trained on the synthetic set, tested on the untouched test split.
+
+    SGD with momentum; `schedule="step"` divides the rate by ten after half of the epochs, as the MTT line does. The
+    baseline (random real images) is trained under the same protocol with the rate of `baseline_lrs` that is best on
+    the validation split.
+    """
+
+    seeds: int = Field(default=5, ge=1, le=100, description="Fresh networks, each from its own initialisation.")
+    epochs: int = Field(default=1000, ge=1, le=100_000, description="Passes over the synthetic set.")
+    batch_size: int = Field(default=256, ge=1, le=65_536, description="Images a step.")
+    lr: float | None = Field(default=None, gt=0, le=10, description="Learning rate; none takes the learned step size.")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum.")
+    weight_decay: float = Field(default=5e-4, ge=0, le=1, description="L2 penalty.")
+    schedule: Literal["step", "cosine", "constant"] = Field(default="step", description="Learning rate over time.")
+    augment: bool = Field(default=True, description="Whether the networks see augmented images.")
+    baseline_lrs: tuple[Annotated[float, Field(gt=0, le=10)], ...] = Field(
+        default=(0.01,),
+        min_length=1,
+        max_length=8,
+        description="Learning rates tried for the random baseline.",
+    )
+    full: FullTraining | None = Field(
+        default=FullTraining(), description="Reference on the full training set; none leaves it out."
+    )
+    look_every: int | None = Field(
+        default=None, ge=1, description="Outer steps between looks at the validation split while distilling."
+    )
+    select: Literal["last", "best_validation"] = Field(
+        default="last",
+        description="Which iterate is the result: the last, or the best look on the validation split.",
+    )

@@ -1,0 +1,36 @@
+"""What is trained: the network that reads the images, and the experts whose training is matched."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from core.recipe.part import Part
+
+
+class Network(Part):
+    """ConvNet-D{depth}-W{width}: blocks of 3x3 convolution, norm, ReLU and 2x2 average pooling, then a linear layer.
+
+    The architecture of DC, DSA, DM and MTT (Gidaris & Komodakis 2018). `depth=None` halves the image down to 4x4
+    (3 for 32x32, 4 for 64x64).
+    """
+
+    width: int = Field(default=128, ge=1, le=1024, description="Channels of every convolution.")
+    depth: int | None = Field(default=None, ge=1, le=7, description="Blocks; none halves the image down to 4x4.")
+    norm: Literal["instance", "batch", "none"] = Field(default="instance", description="Normalisation in each block.")
+
+
+class Experts(Part):
+    """Networks trained on the real data by plain SGD, whose parameters are kept after every epoch that will be read.
+
+    The learning rate is constant, so only the epochs a segment can reach are trained; `epochs` bounds them.
+    """
+
+    count: int = Field(default=100, ge=1, le=1000, description="Expert trajectories.")
+    epochs: int = Field(default=50, ge=1, le=1000, description="Longest trajectory a segment may ask for.")
+    batch_size: int = Field(default=256, ge=1, le=65_536, description="Real images a step.")
+    lr: float = Field(default=0.01, gt=0, le=10, description="Learning rate, constant.")
+    momentum: float = Field(default=0.0, ge=0, lt=1, description="Momentum.")
+    weight_decay: float = Field(default=0.0, ge=0, le=1, description="L2 penalty.")
+    augment: bool = Field(default=True, description="Whether experts see augmented images.")

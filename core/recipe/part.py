@@ -1,0 +1,37 @@
+"""What every part of a recipe is, and how a combination that means nothing is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import PydanticCustomError
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One thing wrong with a request: the field's path, what is wrong, and what to do about it."""
+
+    field: str
+    message: str
+    fix: str
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be built; `errors` names every field at fault and its fix."""
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("; ".join(f"{e.field}: {e.message} {e.fix}" for e in self.errors))
+
+
+def meaningless(field: str, message: str, fix: str) -> PydanticCustomError:
+    """The error a validator raises for a combination that means nothing; `fix` is a sentence for the user."""
+    return PydanticCustomError("meaningless", "{message} {fix}", {"field": field, "message": message, "fix": fix})
+
+
+class Part(BaseModel):
+    """Frozen data with no room for a misspelt field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)

@@ -1,0 +1,51 @@
+"""What a network sees of an image: preprocessing, fitted once, and augmentation, drawn at every call."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from core.recipe.part import Part, meaningless
+
+
+class MeanStd(Part):
+    """Per-channel standardisation, fitted on the training split."""
+
+    kind: Literal["mean_std"] = "mean_std"
+
+
+class Zca(Part):
+    """ZCA whitening, W = U diag((S + eps)^-1/2) U^T of the pixel covariance, fitted on the training split.
+
+    The MTT line uses eps = 0.1 on images in [0, 1].
+    """
+
+    kind: Literal["zca"] = "zca"
+    eps: float = Field(default=0.1, gt=0, le=10, description="Added to every eigenvalue of the covariance.")
+
+
+class Unprocessed(Part):
+    """Images in [0, 1], untouched."""
+
+    kind: Literal["none"] = "none"
+
+
+Preprocess = Annotated[MeanStd | Zca | Unprocessed, Field(discriminator="kind")]
+
+Transform = Literal["color", "crop", "cutout", "flip", "scale", "rotate"]
+
+
+class Augment(Part):
+    """DSA augmentation (Zhao & Bilen 2021): each call draws one of `transforms` and applies it to the whole batch."""
+
+    transforms: tuple[Transform, ...] = Field(
+        default=("color", "crop", "cutout", "flip", "scale", "rotate"),
+        description="The transforms to draw from; empty switches augmentation off.",
+    )
+
+    @model_validator(mode="after")
+    def _no_repeats(self) -> Self:
+        if len(set(self.transforms)) != len(self.transforms):
+            raise meaningless("transforms", "A transform is listed twice.", "List each transform once.")
+        return self

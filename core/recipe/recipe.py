@@ -1,0 +1,43 @@
+"""A recipe: every choice together, none of which contradicts another."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from core.recipe.checks import CHECKS
+from core.recipe.evaluation import Evaluation
+from core.recipe.network import Experts, Network
+from core.recipe.objective import Objective
+from core.recipe.part import Part
+from core.recipe.pixels import Augment, MeanStd, Preprocess
+from core.recipe.schedule import KeepLabels, Schedule
+from core.recipe.start import Hard, Init, Labels, Pixels, Real, StepSize
+
+
+class Recipe(Part):
+    """One way to distil a dataset, completely: with a dataset, an ipc and a seed it determines the result."""
+
+    network: Network = Network()
+    preprocess: Preprocess = MeanStd()
+    augment: Augment = Augment()
+    init: Init = Real()
+    parameterize: Pixels = Pixels()
+    labels: Labels = Hard()
+    step_size: StepSize = StepSize()
+    objective: Objective
+    experts: Experts | None = None
+    schedule: Schedule = Schedule()
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32",
+        description="Of the compiled kernels' large products; bfloat16 only where no ReLU depends on it.",
+    )
+    relabel: KeepLabels = KeepLabels()
+    evaluation: Evaluation = Evaluation()
+
+    @model_validator(mode="after")
+    def _means_something(self) -> Self:
+        for check in CHECKS:
+            check(self)
+        return self

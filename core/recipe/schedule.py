@@ -1,0 +1,29 @@
+"""For how long the images are optimised, and what happens to the labels afterwards."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from core.recipe.part import Part
+
+
+class Schedule(Part):
+    """The outer loop: how many steps, and how the images move."""
+
+    steps: int = Field(default=5000, ge=0, le=1_000_000, description="Outer steps; 0 keeps the initial images.")
+    image_lr: float = Field(default=100.0, ge=0, le=1e8, description="Outer learning rate of the images.")
+    image_momentum: float = Field(default=0.5, ge=0, lt=1, description="Outer momentum of the images.")
+    memory: Literal["auto", "keep", "recompute"] = Field(
+        default="auto", description="Of student steps: keep them all, none, or as many as fit."
+    )
+    skip_above: float | None = Field(
+        default=None, gt=0, description="Leave out an outer step whose loss exceeds this (DATM)."
+    )
+
+
+class KeepLabels(Part):
+    """Leave the labels as the loop ended with them."""
+
+    kind: Literal["keep"] = "keep"

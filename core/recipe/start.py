@@ -1,0 +1,63 @@
+"""What is optimised, and where it starts: images, labels and the student's step size."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from core.recipe.part import Part
+
+
+class Real(Part):
+    """Start from real training images of each class, drawn at random."""
+
+    kind: Literal["real"] = "real"
+
+
+class Noise(Part):
+    """Start from Gaussian noise in the preprocessed space (about six points worse for MTT at ipc 10)."""
+
+    kind: Literal["noise"] = "noise"
+    std: float = Field(default=1.0, gt=0, le=10, description="Standard deviation of the noise.")
+
+
+Init = Annotated[Real | Noise, Field(discriminator="kind")]
+
+
+class Pixels(Part):
+    """Every pixel of every synthetic image is a variable."""
+
+    kind: Literal["pixels"] = "pixels"
+
+
+class Hard(Part):
+    """One class index an image, fixed."""
+
+    kind: Literal["hard"] = "hard"
+
+
+class Learnable(Part):
+    """Label logits, optimised with the images and read through a softmax; they start as `confidence` x one-hot."""
+
+    kind: Literal["learnable"] = "learnable"
+    confidence: float = Field(
+        default=5.0, gt=0, le=50, description="Initial logit of the true class; the others are 0."
+    )
+    lr: float = Field(default=1.0, ge=0, le=1e6, description="Outer learning rate of the logits.")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Outer momentum of the logits.")
+
+
+Labels = Annotated[Hard | Learnable, Field(discriminator="kind")]
+
+
+class StepSize(Part):
+    """The student's learning rate, learned with the images and kept positive by optimising its logarithm.
+
+    `lr` keeps the papers' meaning (a rate for the step size itself): the engine divides it by `initial`^2, so that both
+    parametrisations take the same first step.
+    """
+
+    initial: float = Field(default=0.01, gt=0, le=10, description="Step size before the first outer step.")
+    lr: float = Field(default=1e-5, ge=0, le=1, description="Outer learning rate of the step size; 0 keeps it fixed.")
+    momentum: float = Field(default=0.5, ge=0, lt=1, description="Outer momentum of the step size.")

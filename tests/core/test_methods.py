@@ -1,0 +1,70 @@
+"""The catalogue of methods: how the families are listed, what their presets are, what the schema says."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import pytest
+
+from core import methods
+from core.methods import Task
+from core.methods.catalogue import FAMILIES, listed
+from core.methods.task import Presets
+from core.methods.trajectory import mtt
+from core.recipe import Recipe, Trajectory, Zca
+
+PRESETS = {"two-words": {("digits", 1): {"schedule.steps": 3}}}
+
+
+def two_words(task: Task) -> Recipe:
+    return mtt(task)
+
+
+def family(presets: Presets) -> ModuleType:
+    module = ModuleType("a family")
+    module.__dict__.update(__all__=["two_words"], two_words=two_words, PRESETS=presets)
+    return module
+
+
+def test_a_method_is_its_function_with_dashes_for_underscores() -> None:
+    found = listed(family(PRESETS), *FAMILIES)
+    assert list(found) == sorted([*methods.names(), "two-words"])
+    assert (found["two-words"].recipe, found["two-words"].settings) == (two_words, PRESETS["two-words"])
+
+
+def test_presets_may_be_left_out_but_not_misnamed() -> None:
+    assert listed(family({}))["two-words"].settings == {}
+    with pytest.raises(ValueError, match="two_words"):
+        listed(family({"two_words": {}}))
+
+
+def test_two_methods_never_share_a_name() -> None:
+    with pytest.raises(ValueError, match="'two-words' already"):
+        listed(family({}), family({}))
+
+
+def test_presets_are_the_published_settings() -> None:
+    ipc10 = mtt(Task("cifar10", 10, (3, 32, 32), 10))
+    assert isinstance(ipc10.objective, Trajectory)
+    assert ipc10.preprocess == Zca(eps=0.1)
+    assert (ipc10.objective.syn_steps, ipc10.objective.max_start_epoch) == (30, 20)
+    assert (ipc10.schedule.image_lr, ipc10.step_size.initial, ipc10.step_size.lr) == (100.0, 0.001, 1e-5)
+
+
+def test_the_nearest_ipc_lends_its_preset() -> None:
+    near = mtt(Task("cifar10", 45, (3, 32, 32), 10))
+    assert near == mtt(Task("cifar10", 50, (3, 32, 32), 10))
+
+
+def test_the_schema_describes_every_field() -> None:
+    schema = methods.override_schema()
+    fields = [f for part in schema["$defs"].values() for name, f in part["properties"].items() if name != "kind"]
+    assert fields
+    assert all("description" in field or "$ref" in field or "anyOf" in field for field in fields)
+
+
+def test_unknown_methods_offer_the_nearest() -> None:
+    with pytest.raises(methods.UnknownMethod, match="Did you mean 'mtt'"):
+        methods.method("mttt")
+    with pytest.raises(methods.UnknownMethod, match="Use one of"):
+        methods.method("__all__")
