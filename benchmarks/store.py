@@ -8,9 +8,10 @@ relative to the displacement of a segment of two epochs, ||theta_{t+2} - theta_t
 and of the point it starts from; mean over start epochs and experts, and the largest. Seconds are the medians over the
 experts to write one, and to open it and read a segment.
 
-With `--distil`, every format's experts are then matched from so many seeds (the same for every format) and a fresh
-network is trained on each result: test accuracy, and its difference from float32's, seed by seed. `--formats` chooses
-some. `--images` takes the first of the training split only.
+With `--distil`, every format's experts are then matched from so many seeds (the same for every format) by compiled
+kernels, and a fresh network is trained on each result: test accuracy, and its difference from float32's, seed by seed.
+`--bfloat16` matches the experts stored in float32 once more with that precision of the kernels, as a format of its own.
+`--formats` chooses some. `--images` takes the first of the training split only.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from benchmarks.machine import describe
 from benchmarks.rows import table
 from core.data import Catalogue
 from core.engine import distill, evaluate, experts
-from core.engine.kernels import Eager, Kernels
+from core.engine.kernels import Compiled, Eager, Kernels, Shape
 from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.objectives import trajectory
@@ -44,6 +45,7 @@ from core.recipe import Augment, Evaluation, Experts, MeanStd, Network, Recipe, 
 
 SEGMENT = 2  # epochs
 EXACT = "float32"
+COARSE = "float32, matched in bfloat16"
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,12 @@ def main(arguments: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         readers = _costs(chosen, thetas, Path(folder), options.epochs)
         if options.distil:
-            _distil(options, real, kernels, readers)
+            shapes, programs = frozenset({Shape(1, options.ipc * real.classes)}), Path(folder) / "kernels"
+            fine = Compiled(network, shapes, "float32", programs)
+            arms = {name: Arm(fine, found) for name, found in readers.items() if name != REFERENCE}
+            if options.bfloat16:
+                arms[COARSE] = Arm(Compiled(network, shapes, "bfloat16", programs), readers[EXACT])
+            _distil(options, real, arms)
 
 
 def _costs(chosen: Mapping[str, Format], thetas: Tensor, folder: Path, epochs: int) -> dict[str, list[Read]]:
@@ -139,7 +146,15 @@ class _Stored:
     snapshot: Read
 
 
-def _distil(options: argparse.Namespace, real: Real, kernels: Kernels, readers: Mapping[str, Sequence[Read]]) -> None:
+@dataclass(frozen=True)
+class Arm:
+    """What is compared: kernels that match experts as they are read from a format."""
+
+    kernels: Kernels
+    readers: Sequence[Read]
+
+
+def _distil(options: argparse.Namespace, real: Real, arms: Mapping[str, Arm]) -> None:
     objective = Trajectory(
         syn_steps=options.syn_steps, expert_epochs=SEGMENT, max_start_epoch=options.window - SEGMENT + 1
     )
@@ -153,10 +168,9 @@ def _distil(options: argparse.Namespace, real: Real, kernels: Kernels, readers: 
     )
     found: dict[str, list[float]] = {}
     for seed in range(options.distil):
-        for name in [n for n in (EXACT, *readers) if n in readers and n != REFERENCE]:
-            if len(found.setdefault(name, [])) <= seed:
-                stored = Trajectories([_Stored(read) for read in readers[name]])  # type: ignore[list-item]
-                found[name].append(_accuracy(recipe, real, kernels, stored, options.ipc, Key(seed)))
+        for name, arm in arms.items():
+            stored = Trajectories([_Stored(read) for read in arm.readers])  # type: ignore[list-item]
+            found.setdefault(name, []).append(_accuracy(recipe, real, arm.kernels, stored, options.ipc, Key(seed)))
     print(
         f"\nMTT, {options.ipc} image(s) a class, {options.steps} outer steps of {options.syn_steps} student steps, "
         f"image rate {options.image_lr:g}; one network a seed, {options.evaluation_epochs} epochs; "
@@ -216,13 +230,17 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--formats", nargs="+", metavar="FORMAT", help=f"default: all; '{OURS}' is the one in use")
     parser.add_argument("--distil", type=int, default=0, metavar="SEEDS")
+    parser.add_argument("--bfloat16", action="store_true", help="with --distil and the format float32")
     parser.add_argument("--ipc", type=int, default=1)
     parser.add_argument("--steps", type=int, default=200, help="outer steps")
     parser.add_argument("--syn-steps", type=int, default=20)
     parser.add_argument("--image-lr", type=float, default=100.0)
     parser.add_argument("--step-size", type=float, default=0.02)
     parser.add_argument("--evaluation-epochs", type=int, default=500)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.bfloat16 and options.formats and EXACT not in options.formats:
+        parser.error(f"--bfloat16 is compared with the format {EXACT}: add it to --formats")
+    return options
 
 
 if __name__ == "__main__":
