@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, Literal, NamedTuple
 
 Batch = tuple[int, int]
@@ -21,6 +21,8 @@ PROGRAMS: Final[Mapping[Kernel, frozenset[str]]] = {
     "adjoint": frozenset({"gradient", "keep", "recall"}),
 }
 """What is compiled for a kernel."""
+KEEPING: Final = frozenset({"remember", "recall"})
+"""What is compiled for adjoints instead where all of a segment's steps are kept."""
 COMPILING: Final = 15.0
 """Seconds a program takes to compile on two cores."""
 REMEMBERED: Final = 10
@@ -102,9 +104,11 @@ def worth_compiling(
     for use in uses:
         wanted[use.shape][use.kernel] += use.calls
 
-    def costs(shape: Batch, kernels: Iterable[Kernel]) -> float:
-        programs = frozenset[str]().union(*(PROGRAMS[kernel] for kernel in kernels))
-        return COMPILING * sum(not stored(program, shape) for program in programs)
+    def costs(shape: Batch, kernels: Collection[Kernel]) -> float:
+        # whether steps will be kept is decided after the kernels are: the cheaper way may turn out not to be taken
+        ways = [PROGRAMS] if "adjoint" not in kernels else [PROGRAMS, {**PROGRAMS, "adjoint": KEEPING}]
+        wanted = [frozenset[str]().union(*(way[kernel] for kernel in kernels)) for way in ways]
+        return COMPILING * min(sum(not stored(program, shape) for program in programs) for programs in wanted)
 
     return frozenset(
         shape for shape, calls in wanted.items() if _saved(network, shape, calls, device) > costs(shape, calls)

@@ -119,12 +119,6 @@ def sgd(
             yield Moment(*divmod(epoch * steps + step + 1, steps), steps, theta, running)
 
 
-def batch_sizes(n: int, protocol: Protocol) -> frozenset[int]:
-    """The sizes of the batches that n images are trained on: what kernels of a fixed shape have to be made for."""
-    size = min(n, protocol.batch_size)
-    return frozenset({size, n % size} - {0})
-
-
 def stack_for(network: ConvNet, batch: int, device: torch.device) -> int:
     """How many networks to train at once on batches of that size: `economy.stack` says why."""
     layers = economy.Convolutions.of(network.shape, network.width, network.depth)

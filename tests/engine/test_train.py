@@ -132,13 +132,6 @@ def test_every_moment_is_a_tensor_of_its_own() -> None:
     assert len({m.theta.data_ptr() for m in moments}) == 13
 
 
-@pytest.mark.parametrize(("n", "sizes"), [(20, {8, 4}), (16, {8}), (5, {5}), (8, {8}), (9, {8, 1})])
-def test_batch_sizes_are_those_of_the_steps(n: int, sizes: set[int]) -> None:
-    assert train.batch_sizes(n, PROTOCOL) == sizes
-    seen = {index.shape[1] for index in torch.arange(n)[None].split(PROTOCOL.batch_size, 1)}
-    assert seen == sizes
-
-
 def test_large_networks_are_trained_one_by_one_and_small_ones_together() -> None:
     cpu = torch.device("cpu")
     assert train.stack_for(build(Network(width=128), (3, 32, 32), 10), 256, cpu) == 1

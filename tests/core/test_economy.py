@@ -1,0 +1,30 @@
+"""What is worth compiling, in numbers alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from core import economy
+from core.economy import Convolutions, Use, worth_compiling
+
+NETWORK = Convolutions.of((3, 32, 32), 32, 3)
+SHAPE = (1, 10)
+FEW = Use("adjoint", SHAPE, 10)  # hundredths of a second
+
+
+def test_what_saves_less_than_compiling_costs_is_left_alone() -> None:
+    assert not worth_compiling(NETWORK, [FEW], "cpu")
+    assert worth_compiling(NETWORK, [FEW._replace(calls=10**6)], "cpu") == {SHAPE}
+
+
+@pytest.mark.parametrize("programs", [economy.PROGRAMS["adjoint"], economy.KEEPING])
+def test_programs_that_lie_there_cost_nothing_whichever_way_the_steps_were_taken(programs: frozenset[str]) -> None:
+    assert worth_compiling(NETWORK, [FEW], "cpu", lambda program, shape: program in programs) == {SHAPE}
+    for missing in programs:
+        lying = programs - {missing}
+        assert not worth_compiling(NETWORK, [FEW], "cpu", lambda program, shape, lying=lying: program in lying)
+
+
+def test_another_use_of_the_shape_needs_its_own_program() -> None:
+    uses = [FEW, Use("gradient", SHAPE, 10)]
+    assert not worth_compiling(NETWORK, uses, "cpu", lambda program, shape: program in economy.KEEPING)
