@@ -1,0 +1,71 @@
+"""The claims: every job can be asked for, subsets are what they say, and a verdict needs evidence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.claimed import CLAIMS, DATASETS, Arm, Claim
+from benchmarks.claims import judge, overrides, subset
+from core.data import DatasetFacts, Images
+from core.data.bundle import Bundle
+from core.request import JobRequest, fingerprint, resolve
+
+SHAPES = {None: (1, 8, 8), "cifar10": (3, 32, 32), "fashion-mnist": (1, 28, 28)}
+
+
+def facts(dataset: str) -> DatasetFacts:
+    known = DATASETS[dataset]
+    each = known.train or 140
+    return DatasetFacts(
+        name=dataset,
+        title=dataset,
+        shape=SHAPES[known.source],
+        classes=10,
+        class_names=tuple("0123456789"),
+        train_count=10 * each,
+        test_count=10 * (known.test or 40),
+        smallest_class=each * 9 // 10,
+        digest="sha256:0",
+        licence="",
+        citation="",
+        on_disk=True,
+        source="bundle",
+        where="",
+    )
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=[claim.name for claim in CLAIMS])
+def test_both_jobs_of_a_claim_can_be_asked_for_and_differ(claim: Claim) -> None:
+    def identity(arm: Arm) -> str:
+        request = JobRequest(dataset=claim.dataset, ipc=claim.ipc, method=arm.method, overrides=overrides(claim, arm))
+        return fingerprint(request, resolve(request, facts(claim.dataset)), "sha256:0")
+
+    assert identity(claim.better) != identity(claim.than)
+
+
+def test_claims_have_names_of_their_own() -> None:
+    assert len({claim.name for claim in CLAIMS}) == len(CLAIMS)
+
+
+def test_a_subset_has_the_first_images_of_each_class_in_their_order() -> None:
+    labels = np.array([1, 0, 0, 1, 0, 1])
+    images = Images(np.arange(6, dtype=np.uint8)[:, None, None, None] * np.ones((1, 3, 2, 2), np.uint8), labels)
+    arrays = subset(Bundle(images, images, ("a", "b")), train=2, test=1)
+    assert arrays["x_train"].shape == (4, 2, 2, 3)
+    assert arrays["x_train"][:, 0, 0, 0].tolist() == [0, 1, 2, 3]
+    assert arrays["y_train"].tolist() == [1, 0, 0, 1]
+    assert arrays["x_test"][:, 0, 0, 0].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("better", "than", "word"),
+    [
+        ([0.9, 0.8, 0.9], [0.5, 0.41, 0.5], "holds"),
+        ([0.5, 0.41, 0.5], [0.9, 0.8, 0.9], "opposite"),
+        ([0.9, 0.1, 0.5], [0.5, 0.4, 0.6], "not decided"),
+        ([0.5, 0.6], [0.5, 0.6], "not decided"),
+    ],
+)
+def test_a_verdict_needs_pairs_that_agree(better: list[float], than: list[float], word: str) -> None:
+    assert judge(better, than).word == word
