@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from core import methods
 from core.overrides import override
-from core.recipe import FieldError, Recipe, RecipeError
+from core.recipe import FieldError, Nothing, Recipe, RecipeError
+from core.recipe.checks import learns_step_size
 
 if TYPE_CHECKING:
     from core.data import DatasetFacts
@@ -62,7 +64,12 @@ def check(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
     Raises:
         RecipeError: the dataset is too small, or its images are.
     """
-    errors = [*_too_many_images(request, facts), *_too_deep(recipe, facts), *_batch_too_large(recipe, request, facts)]
+    errors = [
+        *_too_many_images(request, facts),
+        *_too_deep(recipe, facts),
+        *_batch_too_large(recipe, request, facts),
+        *_nothing_to_update(recipe, request),
+    ]
     if errors:
         raise RecipeError(errors)
 
@@ -132,5 +139,19 @@ def _batch_too_large(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -
             "overrides.objective.batch_size",
             f"A student step of {batch} images exceeds the synthetic set of {images}.",
             f"Leave objective.batch_size out, or set it to at most {images}.",
+        )
+    ]
+
+
+def _nothing_to_update(recipe: Recipe, request: JobRequest) -> list[FieldError]:
+    """A share of few images may be none of them."""
+    parameterize = recipe.parameterize
+    if isinstance(recipe.objective, Nothing) or parameterize.optimised(request.ipc) or learns_step_size(recipe):
+        return []
+    return [
+        FieldError(
+            "overrides.parameterize.update",
+            f"{parameterize.update:g} of {request.ipc} images per class are none, and no step size is learned either.",
+            f"Set parameterize.update to at least {math.ceil(1000 / request.ipc) / 1000:g}, or raise ipc.",
         )
     ]

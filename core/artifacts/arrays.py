@@ -20,12 +20,16 @@ from core.request import canonical_json
 def write_tensors(path: Path, result: Distilled) -> None:
     """`dataset.safetensors`: images, labels, soft labels, step size and whitening, none of them rounded.
 
+    Where some of the images are real ones, `real` marks them.
+
     All metadata is canonical JSON under the single key `stillhouse`: with several keys the bytes of the file would
     follow the order of a hash map, which differs from process to process.
     """
     arrays: dict[str, NDArray[Any]] = {"images": result.images, "labels": result.labels}
     if result.soft_labels is not None:
         arrays["soft_labels"] = result.soft_labels
+    if result.marks_real:
+        arrays["real"] = result.real
     if result.step_size is not None:
         arrays["step_size"] = np.array(result.step_size, dtype=np.float64)
     transform = dict(result.transform)
@@ -49,7 +53,7 @@ def write_tensors(path: Path, result: Distilled) -> None:
 
 
 def write_bundle(path: Path, result: Distilled) -> None:
-    """`dataset.npz`: x_train uint8 (n, H, W) or (n, H, W, 3), y_train, class_names, and soft_labels if there are."""
+    """`dataset.npz`: x_train uint8 (n, H, W) or (n, H, W, 3), y_train, class_names; soft_labels, real if there are."""
     pixels = result.pixels.transpose(0, 2, 3, 1)
     arrays: dict[str, NDArray[Any]] = {
         "x_train": np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels),
@@ -58,6 +62,8 @@ def write_bundle(path: Path, result: Distilled) -> None:
     }
     if result.soft_labels is not None:
         arrays["soft_labels"] = result.soft_labels
+    if result.marks_real:
+        arrays["real"] = result.real
     np.savez(path, allow_pickle=False, **arrays)
 
 
@@ -82,6 +88,9 @@ def write_parquet(path: Path, result: Distilled, names: Sequence[str], pictures:
             "length": classes,
         }
         columns["soft_label"] = pa.FixedSizeListArray.from_arrays(pa.array(result.soft_labels.ravel()), classes)
+    if result.marks_real:
+        features["real"] = {"_type": "Value", "dtype": "bool"}
+        columns["real"] = pa.array(result.real, type=pa.bool_())
     table = pa.table(columns).replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
     pq.write_table(table, path, compression="zstd")
 

@@ -50,6 +50,13 @@ def _summary(result: Distilled) -> str:
             f"{n:,} real training images, selected out of the {facts.train_count:,} of {facts.title}. How near a "
             "network trained on them alone comes to one trained on everything is said below."
         )
+    if real := int(result.real.sum()):
+        return (
+            f"{n:,} images that stand in for the {facts.train_count:,} training images of {facts.title}: {n - real:,} "
+            f"synthetic ones, made so that a network trained on all {n:,}, from scratch, comes as near as so few "
+            f"images can bring it to one trained on everything, and {real:,} real ones that nothing has changed. How "
+            "near that is, is said below; which images are real, `real` says in every file of arrays."
+        )
     return (
         f"{n:,} synthetic images that stand in for the {facts.train_count:,} training images of {facts.title}, made "
         "so that a network trained on them alone, from scratch, comes as near as so few images can bring it to one "

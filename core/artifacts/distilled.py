@@ -30,6 +30,8 @@ class Distilled:
     """[n, classes] probabilities, where the labels were learned."""
     pixels: NDArray[np.uint8]
     """[n, C, H, W] the images brought back to 0..255 and clipped."""
+    real: NDArray[np.bool_]
+    """[n] which of the images are real ones that nothing has changed."""
     step_size: float | None
     """The learning rate learned with the images."""
     transform: Mapping[str, Any]
@@ -51,13 +53,19 @@ class Distilled:
         assert self.images.dtype == np.float32, f"images are {self.images.dtype}"
         assert self.pixels.dtype == np.uint8, f"pixels are {self.pixels.dtype}"
         assert 0 <= self.labels.min() <= self.labels.max() < self.facts.classes, "labels name classes"
+        assert self.real.shape == (n,), f"marks of real images are {self.real.shape}"
         assert self.soft_labels is None or self.soft_labels.shape == (n, self.facts.classes), "one soft label an image"
         assert self.transform["kind"] in ("none", "mean_std", "zca"), f"no transform {self.transform['kind']}"
 
     @property
     def is_synthetic(self) -> bool:
-        """Whether anything was optimised; a recipe of zero steps only selects real images."""
-        return bool(self.recipe.get("schedule", {}).get("steps", 1))
+        """Whether any image was optimised; a recipe of zero steps only selects real ones."""
+        return not self.real.all()
+
+    @property
+    def marks_real(self) -> bool:
+        """Whether the files say of each image if it is real: where any is, though the recipe does not only select."""
+        return bool(self.real.any()) and self.recipe.get("objective", {}).get("kind") != "nothing"
 
     @property
     def ipc(self) -> int:

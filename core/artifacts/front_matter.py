@@ -57,6 +57,8 @@ def front_matter(result: Distilled, picture_bytes: int, parquet_bytes: int) -> s
     ]
     if result.soft_labels is not None:
         lines += ["  - name: soft_label", "    list: float32", f"    length: {facts.classes}"]
+    if result.marks_real:
+        lines += ["  - name: real", "    dtype: bool"]
     lines += [
         "  splits:",
         "  - name: train",

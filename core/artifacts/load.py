@@ -6,6 +6,7 @@ from load import load
 data = load()
 data.images                     float32 [n, C, H, W], exactly as optimised, in the preprocessed space
 data.targets                    soft labels float32 [n, classes] if there are any, else labels int64 [n]
+data.real                       which images are real ones that nothing has changed, bool [n]
 data.step_size                  the learning rate learned with the images, or None
 data.transform(pixels)          brings real images, uint8 [N, C, H, W], into the same preprocessed space
 """
@@ -38,6 +39,8 @@ class Distilled:
     soft_labels: NDArray[np.float32] | None
     step_size: float | None
     class_names: tuple[str, ...]
+    real: NDArray[np.bool_]
+    """[n] which of the images are real ones that nothing has changed."""
     recipe: dict[str, Any]
     """How it was made; `recipe["evaluation"]` is the protocol its numbers were measured under."""
     preprocessing: dict[str, Any] = field(repr=False)
@@ -85,6 +88,7 @@ def load(folder: Path | str = HERE) -> Distilled:
         soft_labels=arrays.get("soft_labels"),
         step_size=float(arrays["step_size"]) if "step_size" in arrays else None,
         class_names=tuple(about["class_names"]),
+        real=_real(arrays, about["recipe"]),
         recipe=about["recipe"],
         preprocessing=about["transform"] | whitening,
     )
@@ -148,6 +152,13 @@ def _file_problems(folder: Path, name: str, checksum: str | None, entry: dict[st
     if sha256(path) != checksum:
         return [f"{name} is altered: its SHA-256 is not the one in SHA256SUMS; download it again"]
     return []
+
+
+def _real(arrays: dict[str, NDArray[Any]], recipe: dict[str, Any]) -> NDArray[np.bool_]:
+    """Marked one by one where a recipe changes but some of its images; else all are of the kind it makes."""
+    import numpy as np
+
+    return arrays.get("real", np.full(len(arrays["labels"]), recipe["objective"]["kind"] == "nothing"))
 
 
 def _text(path: Path) -> str:

@@ -20,8 +20,11 @@ class CheckpointMismatch(ValueError):
     """A checkpoint of another run lies where this one's is expected."""
 
 
-def save(path: Path, state: State, run: str) -> None:
-    """Store a state; `run` names what it belongs to (a fingerprint, or anything as specific)."""
+def save(path: Path, state: State, run: str, real: int = 0) -> None:
+    """Store a state; `run` names what it belongs to (a fingerprint, or anything as specific).
+
+    `real` is said for whoever opens the file: how many of its images are real ones that nothing changes.
+    """
     tensors = {
         f"{group}.{leaf}": getattr(getattr(state, group), leaf).cpu().contiguous()
         for group in _GROUPS
@@ -31,7 +34,9 @@ def save(path: Path, state: State, run: str) -> None:
     # safetensors refuses tensors that share memory, as `good` and `leaves` do before the first step
     tensors = {name: tensor.clone() for name, tensor in tensors.items()}
     partial = path.with_suffix(f".{os.getpid()}.part")
-    safetensors.torch.save_file(tensors, partial, metadata={"state": json.dumps(numbers), "run": run})
+    safetensors.torch.save_file(
+        tensors, partial, metadata={"state": json.dumps(numbers), "run": run, "real": str(real)}
+    )
     partial.replace(path)
 
 

@@ -90,6 +90,7 @@ def finish(recipe: Recipe, state: State, real: Real, ipc: int) -> SyntheticDatas
         soft_labels=soft,
         step_size=None if learned is None else float(learned),
         transform=real.transform,
+        real=init.untouched(recipe, real, ipc),
     )
 
 
@@ -152,7 +153,14 @@ def _pull_back(recipe: Recipe, leaves: Leaves, labels: Tensor, gradients: Gradie
     log_step_size = torch.zeros_like(leaves.log_step_size)
     if gradients.step_size is not None:
         log_step_size = gradients.step_size * _step_size(leaves)
-    return Leaves(gradients.images, logits, log_step_size)
+    images = gradients.images
+    if recipe.parameterize.update < 1:
+        # a gradient of 0 leaves an image as it is to the last bit, and what it would have been cannot spoil a step
+        n, classes = leaves.logits.shape
+        frozen = init.frozen(recipe.parameterize, n // classes, classes).to(images.device)
+        images, logits = images.clone(), logits.clone()
+        images[frozen], logits[frozen] = 0, 0
+    return Leaves(images, logits, log_step_size)
 
 
 def probabilities(recipe: Recipe, leaves: Leaves) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from core.engine.keys import Key
 from core.engine.real import Real
-from core.recipe import Init, Noise
+from core.recipe import Init, Noise, Nothing, Pixels, Recipe
 from core.recipe import Real as RealInit
 
 
@@ -27,6 +27,19 @@ def chosen(real: Real, ipc: int, key: Key) -> Tensor:
         for c, members in enumerate(real.members)
     ]
     return torch.cat(picks)
+
+
+def frozen(parameterize: Pixels, ipc: int, classes: int) -> Tensor:
+    """Which images stay as they begin, bool [K * ipc] on the CPU: in each class those after the optimised ones."""
+    return (torch.arange(ipc) >= parameterize.optimised(ipc)).repeat(classes)
+
+
+def untouched(recipe: Recipe, real: Real, ipc: int) -> Tensor:
+    """Which images of a result are real ones that nothing has changed, bool [K * ipc]."""
+    n = real.classes * ipc
+    if isinstance(recipe.objective, Nothing):
+        return torch.ones(n, dtype=torch.bool, device=real.device)
+    return frozen(recipe.parameterize, ipc, real.classes).to(real.device)
 
 
 def classes(real: Real, ipc: int) -> Tensor:

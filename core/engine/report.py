@@ -42,6 +42,7 @@ def compose(
     kernels: str,
     device: str,
     selection: str,
+    real: int,
     warnings: Sequence[str],
 ) -> dict[str, Any]:
     """The content of report.json."""
@@ -58,6 +59,7 @@ def compose(
         "compression": {
             "images_before": facts.train_count,
             "images_after": distilled["images"],
+            "images_real": real,
             "bytes_before": facts.train_count * _pixels(facts),
             "bytes_after": bytes_after,
         },

@@ -34,7 +34,8 @@ class SyntheticDataset:
     """A distilled dataset: everything needed to train on it.
 
     images float32 [n, C, H, W] exactly as optimised, labels int64 [n], soft_labels [n, K] or None where labels are
-    hard, step_size the learned one or None, transform the preprocessing the images live in.
+    hard, step_size the learned one or None, transform the preprocessing the images live in, real bool [n] which of the
+    images are real ones that nothing has changed.
     """
 
     images: Tensor
@@ -42,3 +43,4 @@ class SyntheticDataset:
     soft_labels: Tensor | None
     step_size: float | None
     transform: Transform
+    real: Tensor

@@ -41,6 +41,36 @@ def check_selection(recipe: Recipe) -> None:
         )
 
 
+def check_update(recipe: Recipe) -> None:
+    """What is left as it began has to be real, and something has to be left to learn."""
+    update = recipe.parameterize.update
+    if update == 1:
+        return
+    if isinstance(recipe.objective, Nothing):
+        raise meaningless(
+            "parameterize.update",
+            "Without an objective no image is optimised, whatever its share.",
+            "Leave parameterize.update out, or give an objective.",
+        )
+    if isinstance(recipe.init, Noise):
+        raise meaningless(
+            "parameterize.update",
+            f"{1 - update:.0%} of the images would stay the noise they begin as.",
+            "Leave parameterize.update out, or set init.kind to 'real'.",
+        )
+    if update == 0 and not learns_step_size(recipe):
+        raise meaningless(
+            "parameterize.update",
+            "Nothing would be learned: no image is optimised, and no step size either.",
+            "Set parameterize.update above 0, or ask for a method that only selects images.",
+        )
+
+
+def learns_step_size(recipe: Recipe) -> bool:
+    """Whether the student's step size moves."""
+    return isinstance(recipe.objective, Trajectory) and recipe.step_size.lr > 0
+
+
 def check_labels(recipe: Recipe) -> None:
     """Labels are learned only through student steps."""
     if isinstance(recipe.labels, Learnable) and not isinstance(recipe.objective, Trajectory):
@@ -113,6 +143,7 @@ def check_looks(recipe: Recipe) -> None:
 
 CHECKS: Final[tuple[Callable[[Recipe], None], ...]] = (
     check_selection,
+    check_update,
     check_labels,
     check_experts,
     check_reach,

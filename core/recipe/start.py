@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -26,9 +27,22 @@ Init = Annotated[Real | Noise, Field(discriminator="kind")]
 
 
 class Pixels(Part):
-    """Every pixel of every synthetic image is a variable."""
+    """The pixels of the synthetic images are variables: of all of them, or of the first share of each class.
+
+    Partial update, the alpha of SelMatch (Lee & Chung, ICML 2024): of a
+    class's ipc images the first int(update * ipc) are optimised, and the others stay, bit for bit, what the init gave.
+    Images of a window of difficulty lie easiest first, so that the harder part stays real. Student steps see both
+    parts. With 0 only the step size learns.
+    """
 
     kind: Literal["pixels"] = "pixels"
+    update: float = Field(
+        default=1.0, ge=0, le=1, description="Share of each class's images that is optimised; the rest stays real."
+    )
+
+    def optimised(self, ipc: int) -> int:
+        """How many of a class's images are: the first ones."""
+        return math.floor(self.update * ipc + 1e-9)  # 0.29 * 100 is no 28
 
 
 class Hard(Part):

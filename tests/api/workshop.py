@@ -50,6 +50,7 @@ def make_artifact(folder: Path) -> Path:
         labels=first.labels,
         soft_labels=None,
         pixels=first.images,
+        real=np.ones(10, dtype=bool),
         step_size=0.01,
         transform={"kind": "none"},
         facts=digits.facts,

@@ -21,19 +21,26 @@ def digits() -> Dataset:
 
 
 def result(
-    ipc: int = 1, kind: str = "mean_std", soft: bool = False, step_size: float | None = 0.0123, method: str = "mtt"
+    ipc: int = 1,
+    kind: str = "mean_std",
+    soft: bool = False,
+    step_size: float | None = 0.0123,
+    method: str = "mtt",
+    update: float = 1.0,
 ) -> Distilled:
     """The first `ipc` training digits of each class as if they had been distilled: the pixels are exact."""
     facts, train = digits().facts, digits().train
     index = np.concatenate([np.flatnonzero(train.labels == label)[:ipc] for label in range(10)])
     transform, images = preprocess(kind, train.images, train.images[index])
-    request = JobRequest(dataset="digits", ipc=ipc, method=method, seed=7)
+    overrides: dict[str, Any] = {"parameterize.update": update} if update < 1 else {}
+    request = JobRequest(dataset="digits", ipc=ipc, method=method, overrides=overrides, seed=7)
     recipe = resolve(request, facts).model_dump(mode="json")
     return Distilled(
         images=images,
         labels=train.labels[index],
         soft_labels=soft_labels(train.labels[index]) if soft else None,
         pixels=train.images[index],
+        real=np.tile(np.arange(ipc) >= (0 if method == "random" else int(update * ipc)), 10),
         step_size=step_size,
         transform=transform,
         facts=facts,

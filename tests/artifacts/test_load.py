@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from safetensors import safe_open
 
@@ -52,6 +53,27 @@ def test_hard_labels_and_no_step_size(tmp_path: Path) -> None:
     data = load(tmp_path)
     assert (data.step_size, data.soft_labels) == (None, None)
     assert np.array_equal(data.targets, np.arange(10))
+
+
+def test_real_images_are_marked_in_every_file_of_arrays(tmp_path: Path) -> None:
+    given = result(ipc=5, update=0.6)
+    assert given.real[:5].tolist() == [False] * 3 + [True] * 2
+    build(tmp_path, given)
+    table = pq.read_table(tmp_path / "data/train-00000-of-00001.parquet")
+    for marks in (load(tmp_path).real, np.load(tmp_path / "dataset.npz")["real"], np.array(table["real"])):
+        assert np.array_equal(marks, given.real)
+    assert json.loads(table.schema.metadata[b"huggingface"])["info"]["features"]["real"]["dtype"] == "bool"
+    card = (tmp_path / "README.md").read_text()
+    assert "30 synthetic ones" in card
+    assert "20 real ones" in card
+    assert "  - name: real\n    dtype: bool" in card
+
+
+@pytest.mark.parametrize(("method", "real"), [("mtt", False), ("random", True)])
+def test_where_all_are_of_a_kind_the_recipe_says_it(tmp_path: Path, method: str, real: bool) -> None:
+    build(tmp_path, result(method=method, step_size=None))
+    assert load(tmp_path).real.tolist() == [real] * 10
+    assert "real" not in np.load(tmp_path / "dataset.npz")
 
 
 def test_the_tensors_carry_one_metadata_key(tmp_path: Path) -> None:

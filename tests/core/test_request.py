@@ -59,6 +59,14 @@ def test_a_student_step_may_not_exceed_the_synthetic_set() -> None:
         resolve(request(overrides={"objective.batch_size": 11}), FACTS)
 
 
+def test_a_share_of_few_images_may_be_none() -> None:
+    changes = {"parameterize.update": 0.3, "step_size.lr": 0}
+    with pytest.raises(RecipeError, match=r"Set parameterize\.update to at least 0\.334"):
+        resolve(request(ipc=3, overrides=changes), FACTS)
+    resolve(request(ipc=3, overrides=changes | {"parameterize.update": 0.334}), FACTS)
+    resolve(request(ipc=3, overrides={"parameterize.update": 0.3}), FACTS)  # the step size still learns
+
+
 def test_evaluation_is_a_short_cut_to_its_overrides() -> None:
     short = resolve(request(evaluation={"seeds": 3}), FACTS)
     assert short == resolve(request(overrides={"evaluation.seeds": 3}), FACTS)

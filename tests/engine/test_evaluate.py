@@ -177,6 +177,7 @@ def composed(toy: Dataset, *lines: dict[str, Any]) -> dict[str, Any]:
         kernels="",
         device="cpu",
         selection="last iterate",
+        real=0,
         warnings=[],
     )
 

@@ -65,7 +65,7 @@ class Looks:
             return
         bench.channel.metric("validation_accuracy", state.step, seen.accuracy)
         if selects and (best is None or seen.accuracy > best.accuracy):
-            save_state(self._state, state, self._run)
+            save_state(self._state, state, self._run, int(result.real.sum()))
             keep.write(self._score, {"accuracy": seen.accuracy, "rungs": seen.rungs, "step": state.step})
 
     def best(self, last: State) -> tuple[State, str]:

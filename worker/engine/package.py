@@ -42,6 +42,7 @@ def distilled(bench: Bench, result: SyntheticDataset, rows: list[dict[str, Any]]
         kernels=bench.plan.reason,
         device=_hardware(bench.real.device),
         selection=selection,
+        real=int(result.real.sum()),
         warnings=[],
     )
     return Distilled(
@@ -49,6 +50,7 @@ def distilled(bench: Bench, result: SyntheticDataset, rows: list[dict[str, Any]]
         labels=result.labels.cpu().numpy().astype(np.int64),
         soft_labels=soft,
         pixels=result.transform.inverse(result.images).cpu().numpy(),
+        real=result.real.cpu().numpy(),
         step_size=result.step_size,
         transform={"kind": result.transform.kind, **transform},
         facts=facts,

@@ -14,7 +14,7 @@ from typing import Any
 
 from core.artifacts import build
 from core.data import Catalogue
-from core.engine import distill
+from core.engine import distill, init
 from core.engine.checkpoint import load as load_state
 from core.engine.checkpoint import save as save_state
 from core.engine.distill import Objective, State
@@ -140,7 +140,7 @@ def _distil(bench: Bench, objective: Objective | None) -> tuple[State, str]:
     def store(state: State) -> None:
         # The curves first: a crash between the two leaves points beyond the state, which resuming drops.
         keep.write(curves, bench.channel.curves())
-        save_state(stored, state, run_name)
+        save_state(stored, state, run_name, int(init.untouched(recipe, bench.real, job.request.ipc).sum()))
 
     looks = Looks(bench, run_name)
     saved = time.monotonic()
