@@ -29,10 +29,10 @@ Init = Annotated[Real | Noise, Field(discriminator="kind")]
 class Pixels(Part):
     """The pixels of the synthetic images are variables: of all of them, or of the first share of each class.
 
-    Partial update, the alpha of SelMatch (Lee & Chung, ICML 2024): of a
-    class's ipc images the first int(update * ipc) are optimised, and the others stay, bit for bit, what the init gave.
-    Images of a window of difficulty lie easiest first, so that the harder part stays real. Student steps see both
-    parts. With 0 only the step size learns.
+    Partial update, the alpha of SelMatch (Lee & Chung, ICML 2024): of a class's ipc images the first
+    int(update * ipc) are optimised, and the others stay, bit for bit, what the init gave. Images of a window of
+    difficulty lie easiest first, so that the harder part stays real. Student steps see both parts. With 0 only the
+    step size learns.
     """
 
     kind: Literal["pixels"] = "pixels"
