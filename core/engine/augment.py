@@ -1,8 +1,9 @@
 """DSA augmentation as pure functions of (images, key) (Zhao & Bilen 2021, strategy "S").
 
-One transform a call, drawn from the recipe's list and applied to the whole batch with parameters drawn for each image.
-Every transform is differentiable in the pixels, and the same key gives the same view: the adjoint replays the view of
-a step from its key instead of storing it. Images are [B, C, H, W] in the preprocessed space.
+One transform a call, drawn from the recipe's list and applied to the whole batch with parameters drawn for each image;
+in evaluation also by other policies. Every transform is differentiable in the pixels, and the same key gives the same
+view: the adjoint replays the view of a step from its key instead of storing it. Images are [B, C, H, W] in the
+preprocessed space.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine.keys import Key
-from core.recipe import Augment
+from core.recipe import Augment, Policy
 
 _SHIFT = 0.125  # of the side, in whole pixels
 _CUTOUT = 0.5  # side of the hole over the side of the image
@@ -54,6 +55,43 @@ def dsa_each(images: Tensor, augment: Augment, keys: Sequence[Key]) -> Tensor:
         views[at] = view
     assert views is not None, "there is at least one batch"
     return views
+
+
+def views_each(
+    images: Tensor, augment: Augment, policy: Policy, keys: Sequence[Key], real: Tensor | None = None
+) -> Tensor:
+    """One view of each of S batches [S, B, C, H, W], drawn by a policy of `core.recipe.Evaluation`.
+
+    A batch's view depends on its own key alone. `real` bool [S, B] says which images "combined" treats as real ones;
+    None stands for none. Reconstructed from the released code of SelMatch (Lee & Chung, ICML 2024), whose crop pads by
+    4 pixels at 32: here by an eighth of the side, as DSA's does, which is the same at 32 and less on smaller images.
+    """
+    if not augment.transforms:
+        return images
+    if policy == "batch":
+        return dsa_each(images, augment, keys)
+    n, names = images.shape[1], augment.transforms
+    draws = torch.cat([key.fold("parameters").uniform(4, n) for key in keys], 1).to(images.device, images.dtype)
+    if policy == "simple":
+        return _simple(images.flatten(0, 1), draws, augment).view_as(images)
+    # Which transform an image goes through: a place in `names`, or the one after the last for the simple view.
+    which = torch.cat([(key.fold("transforms").uniform(n) * len(names)).long() for key in keys])
+    which.clamp_(max=len(names) - 1)
+    if policy == "combined" and real is not None:
+        which[real.flatten().to(which.device)] = len(names)
+    flat = images.flatten(0, 1)
+    views = torch.empty_like(flat)
+    for place in which.unique().tolist():
+        at = (which == place).nonzero().flatten().to(images.device)
+        x, u = flat[at], draws[:, at]
+        views[at] = _simple(x, u, augment) if place == len(names) else _TRANSFORMS[names[place]](x, u)
+    return views.view_as(images)
+
+
+def _simple(x: Tensor, u: Tensor, augment: Augment) -> Tensor:
+    """What networks on real images have always been trained with: a crop, and a mirrored half."""
+    x = _crop(x, u[:2]) if "crop" in augment.transforms else x
+    return _flip(x, u[2:]) if "flip" in augment.transforms else x
 
 
 def _draw(augment: Augment, key: Key, n: int) -> tuple[str, Tensor]:

@@ -43,8 +43,8 @@ Images = Tensor | Labelled | Draws
 """What networks are trained on: the same images [n, C, H, W] or data for all of them, or draws."""
 
 
-def on_synthetic(evaluation: Evaluation, augment: Augment, lr: float) -> Protocol:
-    """The recipe's protocol for training on the synthetic set."""
+def on_synthetic(evaluation: Evaluation, augment: Augment, lr: float, real: Tensor | None = None) -> Protocol:
+    """The recipe's protocol for training on the synthetic set, or on as many images of which `real` [n] are real."""
     return Protocol(
         evaluation.epochs,
         evaluation.batch_size,
@@ -53,6 +53,8 @@ def on_synthetic(evaluation: Evaluation, augment: Augment, lr: float) -> Protoco
         evaluation.weight_decay,
         evaluation.schedule,
         augment if evaluation.augment else Augment(transforms=()),
+        evaluation.policy,
+        real,
     )
 
 

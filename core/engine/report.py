@@ -12,6 +12,15 @@ from core.recipe import Recipe
 
 SCHEMA_VERSION = 1
 
+_VIEWS = {
+    "none": "as they are",
+    "batch": "one transform for each batch",
+    "sample": "one transform for each image",
+    "simple": "cropped and mirrored",
+    "combined": "synthetic images: one transform for each; real ones: cropped and mirrored",
+}
+"""How networks see the images they are trained on, by the evaluation's policy."""
+
 
 def row(result: Result) -> dict[str, Any]:
     """One line of the report's table."""
@@ -49,10 +58,12 @@ def compose(
     by_name = {line["name"]: line for line in rows}
     distilled = by_name["distilled"]
     closed = gap_closed(by_name)
+    policy = recipe.evaluation.policy if recipe.evaluation.augment else "none"
     return {
         "schema_version": SCHEMA_VERSION,
         "protocol": recipe.evaluation.model_dump(mode="json"),
         "augment": recipe.augment.model_dump(mode="json"),
+        "views": {"distilled": _VIEWS[policy], "random": _VIEWS["simple" if policy == "combined" else policy]},
         "n_seeds": recipe.evaluation.seeds,
         "results": [dict(line) for line in rows],
         "gap_closed": closed,

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from core import economy
-from core.engine.augment import dsa_each
+from core.engine.augment import views_each
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.networks import ConvNet, Moments
-from core.recipe import Augment
+from core.recipe import Augment, Policy
 
 _RUNNING = 0.1  # share of the new batch in batch norm's running moments
 
@@ -39,6 +39,9 @@ class Protocol:
     weight_decay: float
     schedule: Literal["step", "cosine", "constant"]
     augment: Augment
+    policy: Policy = "batch"
+    real: Tensor | None = field(default=None, compare=False)
+    """Which of the images that are trained on the policy "combined" takes for real ones, bool [n]; None: none."""
 
     def rate(self, epoch: int) -> float:
         """Learning rate in an epoch."""
@@ -108,7 +111,9 @@ def sgd(
         rate = torch.tensor([rule.rate(epoch) for rule in own_rules], device=device)[:, None]
         order = torch.stack([key.fold("order", epoch).permutation(len(labels)) for key in keys]).to(device)
         for step, batch in enumerate(order.split(protocol.batch_size, 1)):
-            view = dsa_each(take(batch), protocol.augment, [key.fold("augment", epoch, step) for key in keys])
+            draws = [key.fold("augment", epoch, step) for key in keys]
+            known = None if protocol.real is None else protocol.real[batch]
+            view = views_each(take(batch), protocol.augment, protocol.policy, draws, known)
             g, seen = _step(kernels, theta, view, labels[batch])
             running = seen if running is None or seen is None else _blend(running, seen)
             # Products and sums one by one: fused, they'd round differently at another place in the stack.

@@ -7,7 +7,7 @@ Each choice is data; the behaviour lives in `core.engine`. A combination that me
 the error says which field to change, and to what.
 """
 
-from core.recipe.evaluation import Evaluation, FullTraining
+from core.recipe.evaluation import Evaluation, FullTraining, Policy
 from core.recipe.network import Experts, Network
 from core.recipe.objective import Distribution, Nothing, Objective, Trajectory
 from core.recipe.part import FieldError, Part, RecipeError, meaningless
@@ -35,6 +35,7 @@ __all__ = [
     "Objective",
     "Part",
     "Pixels",
+    "Policy",
     "Preprocess",
     "Real",
     "Recipe",

@@ -121,6 +121,25 @@ def check_steps(recipe: Recipe) -> None:
         )
 
 
+def check_policy(recipe: Recipe) -> None:
+    """A policy draws from what the recipe's augmentation lists."""
+    policy, transforms = recipe.evaluation.policy, recipe.augment.transforms
+    if policy == "batch":
+        return
+    if not recipe.evaluation.augment:
+        raise meaningless(
+            "evaluation.policy",
+            f"Without augmentation there are no views to draw by '{policy}'.",
+            "Leave evaluation.policy out, or set evaluation.augment to true.",
+        )
+    if not transforms or (policy != "sample" and not {"crop", "flip"} & set(transforms)):
+        raise meaningless(
+            "evaluation.policy",
+            f"The policy '{policy}' finds nothing to draw in augment.transforms.",
+            "Add 'crop' or 'flip' to augment.transforms, or leave evaluation.policy out.",
+        )
+
+
 def check_evaluation_rate(recipe: Recipe) -> None:
     """Only a student's step size that was learned can stand in for the evaluation's learning rate."""
     if recipe.evaluation.lr is None and not isinstance(recipe.objective, Trajectory):
@@ -148,6 +167,7 @@ CHECKS: Final[tuple[Callable[[Recipe], None], ...]] = (
     check_experts,
     check_reach,
     check_steps,
+    check_policy,
     check_evaluation_rate,
     check_looks,
 )

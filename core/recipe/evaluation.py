@@ -8,6 +8,8 @@ from pydantic import Field
 
 from core.recipe.part import Part
 
+Policy = Literal["batch", "sample", "simple", "combined"]
+
 
 class FullTraining(Part):
     """How the reference on the full training set is trained: SGD, cosine decay, the recipe's augmentation."""
@@ -23,6 +25,12 @@ class Evaluation(Part):
     SGD with momentum; `schedule="step"` divides the rate by ten after half of the epochs, as the MTT line does. The
     baseline (random real images) is trained under the same protocol with the rate of `baseline_lrs` that is best on
     the validation split.
+
+    `policy` says how the networks' views are drawn from the recipe's `augment`. "batch": one of its transforms for the
+    whole batch (DSA, as the MTT line does). "sample": one for each image. "simple": a crop and a mirrored half, as far
+    as `augment` lists them. "combined": "sample" for synthetic images and "simple" for real ones that partial update
+    left as they were (SelMatch); the random baseline, all of whose images are real, is then trained with "simple". The
+    reference on the full training set keeps "batch".
     """
 
     seeds: int = Field(default=5, ge=1, le=100, description="Fresh networks, each from its own initialisation.")
@@ -33,6 +41,7 @@ class Evaluation(Part):
     weight_decay: float = Field(default=5e-4, ge=0, le=1, description="L2 penalty.")
     schedule: Literal["step", "cosine", "constant"] = Field(default="step", description="Learning rate over time.")
     augment: bool = Field(default=True, description="Whether the networks see augmented images.")
+    policy: Policy = Field(default="batch", description="How augmented views are drawn: by batch, by image, by kind.")
     baseline_lrs: tuple[Annotated[float, Field(gt=0, le=10)], ...] = Field(
         default=(0.01,),
         min_length=1,

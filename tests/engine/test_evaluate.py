@@ -18,7 +18,7 @@ from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.real import Real
 from core.engine.train import Protocol
-from core.recipe import Augment, Evaluation, FullTraining, Network
+from core.recipe import Augment, Evaluation, FullTraining, Network, Recipe
 from tests.engine.conftest import small
 
 T = TypeVar("T")
@@ -165,9 +165,9 @@ def line(name: str, mean: float, seeds: int = 5) -> dict[str, Any]:
     return {"name": name, "images": 4, "accuracy_mean": mean, "n_seeds": seeds, "per_class_mean": [mean, mean]}
 
 
-def composed(toy: Dataset, *lines: dict[str, Any]) -> dict[str, Any]:
+def composed(toy: Dataset, *lines: dict[str, Any], recipe: Recipe | None = None) -> dict[str, Any]:
     return report.compose(
-        small("mtt"),
+        recipe or small("mtt"),
         toy.facts,
         lines,
         bytes_after=1000,
@@ -186,6 +186,13 @@ def test_the_gap_closed(toy: Dataset) -> None:
     told = composed(toy, line("distilled", 0.9), line("random", 0.6), line("full", 1.0))
     assert told["gap_closed"] == pytest.approx(0.75)
     assert told["warnings"] == []
+
+
+def test_the_report_says_what_views_each_line_was_trained_on(toy: Dataset) -> None:
+    told = composed(toy, line("distilled", 0.9), recipe=small("mtt", evaluation__policy="combined"))
+    assert "one transform for each" in told["views"]["distilled"]
+    assert told["views"]["random"] == "cropped and mirrored", "all its images are real"
+    assert composed(toy, line("distilled", 0.9))["views"]["random"] == "one transform for each batch"
 
 
 @pytest.mark.parametrize(

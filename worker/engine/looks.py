@@ -50,7 +50,7 @@ class Looks:
                 result.images,
                 distill.probabilities(recipe, state.leaves),
                 bench.real,
-                evaluate.on_synthetic(recipe.evaluation, recipe.augment, rate),
+                evaluate.on_synthetic(recipe.evaluation, recipe.augment, rate, result.real),
                 bench.key.fold("look", state.step),
                 evaluate.RUNGS if selects else (),
                 best,

@@ -37,7 +37,7 @@ def rows(bench: Bench, result: SyntheticDataset) -> list[Row]:
     labels = _probabilities(bench, result)
     rate = recipe.evaluation.lr or result.step_size
     assert rate is not None, "an objective that learns no step size comes with evaluation.lr"
-    protocol = evaluate.on_synthetic(recipe.evaluation, recipe.augment, rate)
+    protocol = evaluate.on_synthetic(recipe.evaluation, recipe.augment, rate, result.real)
     rounded = result.transform.forward(result.transform.inverse(result.images))
     keys = _keys(key, seeds)
     arms: dict[str, Work] = {
@@ -65,12 +65,16 @@ def rows(bench: Bench, result: SyntheticDataset) -> list[Row]:
 
 
 def _random(bench: Bench, n: int, key: Key) -> Work:
-    """Random real images, a fresh draw for each seed, at the rate that is best on the validation split."""
+    """Random real images, a fresh draw for each seed, at the rate that is best on the validation split.
+
+    Where the policy is "combined" they get the views of real images, the simple ones, as in the paper.
+    """
     recipe, real = bench.job.recipe, bench.real
     ipc, seeds, rates = n // real.classes, recipe.evaluation.seeds, recipe.evaluation.baseline_lrs
     labels = F.one_hot(init.classes(real, ipc), real.classes).float()
     chosen = torch.stack([init.chosen(real, ipc, key.fold("draw", seed)) for seed in range(seeds)])
-    protocol = evaluate.on_synthetic(recipe.evaluation, recipe.augment, rates[0])
+    every = torch.ones(n, dtype=torch.bool, device=real.device)
+    protocol = evaluate.on_synthetic(recipe.evaluation, recipe.augment, rates[0], every)
     tried = 0 if len(rates) == 1 else len(rates)
     if tried:
         looks = evaluate.tune(
