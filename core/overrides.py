@@ -39,9 +39,7 @@ def explain(detail: ErrorDetails, model: type[BaseModel], prefix: str) -> FieldE
     context = detail.get("ctx", {})
     path, allowed = _walk(model, detail["loc"])
     if detail["type"] == "meaningless":
-        field = context["field"]
-        parts = [*path, field] if "." not in field and path else [field]
-        return FieldError(prefix + ".".join(parts), context["message"], context["fix"])
+        return FieldError(prefix + ".".join([*path, context["field"]]), context["message"], context["fix"])
     field = prefix + ".".join(path)
     for bound, words in _BOUNDS.items():
         if bound in context:

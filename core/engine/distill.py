@@ -6,8 +6,8 @@ everything that follows, so a run resumed from a stored state equals, bit for bi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -42,8 +42,8 @@ class Leaves:
 class State:
     """The loop between two outer steps.
 
-    `good` are the last leaves whose loss was finite; `damping` multiplies every outer learning rate and is halved by
-    each of the `rollbacks`.
+    `good` are the last leaves whose loss was finite; `curves` are what the objective noted of the step behind it;
+    `damping` multiplies every outer learning rate and is halved by each of the `rollbacks`.
     """
 
     step: int
@@ -51,6 +51,7 @@ class State:
     velocity: Leaves
     good: Leaves
     loss: float = float("nan")
+    curves: Mapping[str, float] = field(default_factory=dict)
     damping: float = 1.0
     rollbacks: int = 0
 
@@ -101,11 +102,11 @@ def _advance(recipe: Recipe, objective: Objective, state: State, key: Key) -> St
     pulled = _pull_back(recipe, leaves, labels, gradients)
     if not all(bool(t.isfinite().all()) for t in (loss, *_tensors(pulled))):
         return _roll_back(state)
-    value = float(loss)
-    if recipe.schedule.skip_above is not None and value > recipe.schedule.skip_above:
-        return replace(state, step=state.step + 1, loss=value, good=leaves)
+    state = replace(state, step=state.step + 1, good=leaves, loss=float(loss), curves=gradients.curves)
+    if recipe.schedule.skip_above is not None and state.loss > recipe.schedule.skip_above:
+        return state
     moved, velocity = _move(recipe, state, pulled)
-    return replace(state, step=state.step + 1, leaves=moved, velocity=velocity, good=leaves, loss=value)
+    return replace(state, leaves=moved, velocity=velocity)
 
 
 def _roll_back(state: State) -> State:

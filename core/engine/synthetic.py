@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from torch import Tensor
@@ -22,11 +24,15 @@ class Synthetic(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """d loss / d (images, labels, step_size); None where the objective does not depend on it."""
+    """d loss / d (images, labels, step_size); None where the objective does not depend on it.
+
+    `curves` are numbers worth following from step to step, by name.
+    """
 
     images: Tensor
     labels: Tensor | None
     step_size: Tensor | None
+    curves: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ With u_i the cotangent of the velocity m_i, the adjoint of
 
 runs backwards with one `adjoint_step` an SGD step and needs of the forward pass only theta_0..theta_N: activation
 memory does not grow with N. Maclaurin et al. 2015 for the recursion; Griewank 1992 for trading memory for one more
-forward pass. `plain` keeps the graph of all N steps instead, as the published implementations do, and is the oracle
-of the tests.
+forward pass. A loss that also depends on the gradients' norms (SDC) adds to u_i alone, and TESLA's truncated gradient
+is the same recursion without the Hessians. `plain` keeps the graph of all N steps instead, as the published
+implementations do, and is the oracle of the tests.
 """
 
 from __future__ import annotations
@@ -26,7 +27,12 @@ View = Callable[[Tensor], Tensor]
 """A differentiable, deterministic view of a batch of images, e.g. an augmentation with its key already chosen."""
 
 Terminal = Callable[[Sequence[Tensor]], tuple[Tensor, Mapping[int, Tensor]]]
-"""(theta_0..theta_N) -> (loss, {i: d loss / d theta_i})."""
+"""(theta_0..theta_N) -> (loss, {i: d loss / d theta_i}). The steps after the largest i are not part of the loss."""
+
+Difficulty = Callable[[int], Mapping[int, float]]
+"""(steps that are part of the loss) -> {i: weight of ||g_i||_2 in the loss}."""
+
+_SMOOTH = 1e-12  # added to a squared norm, which has no derivative at 0
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,10 @@ class Segment:
     momentum: float = 0.0
     room: int = 0
     """Bytes for what the last steps may keep of their forward pass, so that their adjoints need not repeat it."""
+    difficulty: Difficulty | None = None
+    """What the gradients' norms weigh in the loss; given, the N gradients are kept too."""
+    indirect: bool = True
+    """Whether a step's effect on the gradients of later ones counts, as it does; without it, TESLA's gradient."""
 
     @property
     def kept(self) -> int:
@@ -65,16 +75,17 @@ class Cotangents(NamedTuple):
 
 
 def adjoint(segment: Segment, terminal: Terminal) -> tuple[Tensor, Cotangents]:
-    """The terminal loss and its exact gradient, in activation memory that does not grow with the number of steps.
+    """The loss and its exact gradient, in activation memory that does not grow with the number of steps.
 
-    Memory: N + 1 parameter vectors, what one step takes, and the segment's `room`. Time: one gradient and one adjoint
-    a step, or 9 instead of 11 forward passes where a step's memory is kept.
+    Memory: N + 1 parameter vectors, what one step takes, and the segment's `room`. Time: one gradient a step and one
+    adjoint a step that is part of the loss, or 9 instead of 11 forward passes where a step's memory is kept.
     """
     eta, mu = segment.step_size.detach(), segment.momentum
-    path, memories = _run(segment)
+    path, gradients, memories = _run(segment)
     loss, injected = terminal(path)
-    steps = len(segment.batches)
-    lam = injected.get(steps, torch.zeros_like(segment.theta))
+    steps = max(injected)
+    weights = segment.difficulty(steps) if segment.difficulty else {}
+    lam = injected[steps]
     velocity_bar = torch.zeros_like(lam)
     images_bar = torch.zeros_like(segment.images)
     labels_bar = torch.zeros_like(segment.labels)
@@ -83,15 +94,23 @@ def adjoint(segment: Segment, terminal: Terminal) -> tuple[Tensor, Cotangents]:
         u = velocity_bar - eta * lam
         batch, view = segment.batches[i], segment.views[i]
         seen, pull_back = torch.func.vjp(view, segment.images[batch])[:2]
+        g_bar = u
+        if i in weights:
+            norm = _norm(gradients[i])
+            loss = loss + weights[i] * norm
+            g_bar = u + weights[i] / norm * gradients[i]
+        while memories and memories[-1].step > i:
+            memories.pop()  # of a step that is no part of the loss
         if memories and memories[-1].step == i:
-            step = segment.kernels.recall(path[i], memories.pop().content, u)
+            step = segment.kernels.recall(path[i], memories.pop().content, g_bar)
         else:
-            step = segment.kernels.adjoint(path[i], seen, segment.labels[batch], u)
+            step = segment.kernels.adjoint(path[i], seen, segment.labels[batch], g_bar)
         images_bar.index_add_(0, batch, pull_back(step.images)[0])
         labels_bar.index_add_(0, batch, step.labels)
         # sum_i <u_i, g_i> = -eta sum_i <lam_{i+1}, m_{i+1}> by summation by parts: no velocity has to be stored
-        eta_bar = eta_bar + step.along / eta
-        lam = lam + step.theta
+        eta_bar = eta_bar + (gradients[i] @ u if i in weights else step.along) / eta
+        if segment.indirect:
+            lam = lam + step.theta
         velocity_bar = mu * u
         if i in injected:
             lam = lam + injected[i]
@@ -108,23 +127,27 @@ def plain(segment: Segment, terminal: Terminal) -> tuple[Tensor, Cotangents]:
     with torch.enable_grad():
         images, labels, eta, start = (leaf.detach().requires_grad_() for leaf in leaves)
         theta, velocity = start, torch.zeros_like(start)
-        path = [theta]
+        path, gradients = [theta], []
         for batch, view in zip(segment.batches, segment.views, strict=True):
-            value = network_loss(theta, view(images[batch]), labels[batch])
-            (g,) = torch.autograd.grad(value, theta, create_graph=True)
+            here = theta if segment.indirect else theta.detach().requires_grad_()
+            value = network_loss(here, view(images[batch]), labels[batch])
+            (g,) = torch.autograd.grad(value, here, create_graph=True)
             velocity = segment.momentum * velocity + g
             theta = theta - eta * velocity
             path.append(theta)
+            gradients.append(g)
         loss, injected = terminal([point.detach() for point in path])
         ends = sorted(injected)
+        weights = segment.difficulty(ends[-1]) if segment.difficulty else {}
+        penalties = [weight * _norm(gradients[i]) for i, weight in weights.items()]
         bars = torch.autograd.grad(
-            [path[i] for i in ends],
+            [*(path[i] for i in ends), *penalties],
             (images, labels, eta, start),
-            [injected[i] for i in ends],
+            [*(injected[i] for i in ends), *map(torch.ones_like, penalties)],
             allow_unused=True,
             materialize_grads=True,
         )
-    return loss, Cotangents(*bars)
+    return loss + sum(penalty.detach() for penalty in penalties), Cotangents(*bars)
 
 
 class _Memory(NamedTuple):
@@ -134,10 +157,17 @@ class _Memory(NamedTuple):
     content: object
 
 
-def _run(segment: Segment) -> tuple[list[Tensor], list[_Memory]]:
-    """theta_0..theta_N, and the memories of the last steps, which the way back meets first."""
+def _norm(g: Tensor) -> Tensor:
+    return ((g * g).sum() + _SMOOTH).sqrt()
+
+
+def _run(segment: Segment) -> tuple[list[Tensor], list[Tensor], list[_Memory]]:
+    """theta_0..theta_N, g_0..g_{N-1} where their norms count, and the memories of the last steps.
+
+    The way back meets those first.
+    """
     theta, velocity = segment.theta.detach(), None
-    path, memories = [theta], []
+    path, gradients, memories = [theta], [], []
     forgotten = len(segment.batches) - segment.kept
     for i, (batch, view) in enumerate(zip(segment.batches, segment.views, strict=True)):
         seen, labels = view(segment.images[batch]), segment.labels[batch]
@@ -149,4 +179,6 @@ def _run(segment: Segment) -> tuple[list[Tensor], list[_Memory]]:
         velocity = g if velocity is None else segment.momentum * velocity + g
         theta = theta - segment.step_size * velocity
         path.append(theta)
-    return path, memories
+        if segment.difficulty:
+            gradients.append(g)
+    return path, gradients, memories

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from core import economy
 from core.forecast.network import Geometry
-from core.forecast.work import Kernel, Sizes, Work, expert_epochs
+from core.forecast.work import Kernel, Sizes, Work, expert_epochs, path_vectors
 from core.recipe import Distribution, Learnable, Nothing, Recipe, Trajectory, Zca
 
 FLOAT: Final = 4
@@ -111,7 +111,7 @@ def _trajectories(recipe: Recipe, network: Geometry, passes: int) -> int:
     """Path of a student, or the snapshots of an expert in training and what is written of them, beside one pass."""
     match recipe.objective:
         case Trajectory() as objective:
-            path, expert = objective.syn_steps + 1, 2 * _snapshots(objective)
+            path, expert = path_vectors(recipe), 2 * _snapshots(objective)
             return passes + max(path, expert) * network.parameters * FLOAT
         case Distribution() | Nothing():
             return passes
@@ -123,7 +123,7 @@ def _kept(recipe: Recipe, network: Geometry, sizes: Sizes, free: int, compiled: 
         return 0
     steps, batch = recipe.objective.syn_steps, min(recipe.objective.batch_size or sizes.synthetic, sizes.synthetic)
     floats = economy.KEPT if (1, batch) in compiled else economy.REMEMBERED
-    each, path = int(floats * FLOAT * batch * network.activations), (steps + 1) * network.parameters * FLOAT
+    each, path = int(floats * FLOAT * batch * network.activations), path_vectors(recipe) * network.parameters * FLOAT
     return each * economy.kept_steps(recipe.schedule.memory, steps, path, each, free)
 
 

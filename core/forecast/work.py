@@ -115,6 +115,14 @@ def expert_epochs(objective: Trajectory) -> tuple[int, int]:
     return objective.min_start_epoch, objective.max_start_epoch - 1 + objective.expert_epochs
 
 
+def path_vectors(recipe: Recipe) -> int:
+    """Parameter vectors that a student's segment keeps: its points and, with a penalty on them, its gradients."""
+    if not isinstance(recipe.objective, Trajectory):
+        return 0
+    steps = recipe.objective.syn_steps
+    return steps + 1 + (steps if recipe.sdc and recipe.sdc.weight else 0)
+
+
 def _training_experts(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached) -> Iterator[Work]:
     if not isinstance(recipe.objective, Trajectory):
         return
@@ -129,6 +137,7 @@ def _distilling(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
         case Trajectory() as objective:
             for calls, images in _student_steps(objective, sizes.synthetic):
                 yield Work("distilling", "gradient", steps * calls, images)
+                # of a student that is compared where it is closest, at most
                 yield Work("distilling", "adjoint", steps * calls, images)
                 # once on the way forth; on the way back again, and pulled back
                 yield Work("distilling", "data", 3 * steps * calls, images)

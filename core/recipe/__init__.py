@@ -9,7 +9,7 @@ the error says which field to change, and to what.
 
 from core.recipe.evaluation import Evaluation, FullTraining, Policy
 from core.recipe.network import Experts, Network
-from core.recipe.objective import Distribution, Nothing, Objective, Trajectory
+from core.recipe.objective import Distribution, Growth, Nothing, Objective, Sdc, Trajectory
 from core.recipe.part import FieldError, Part, RecipeError, meaningless
 from core.recipe.pixels import Augment, MeanStd, Preprocess, Transform, Unprocessed, Zca
 from core.recipe.recipe import Recipe
@@ -23,6 +23,7 @@ __all__ = [
     "Experts",
     "FieldError",
     "FullTraining",
+    "Growth",
     "Hard",
     "Init",
     "KeepLabels",
@@ -41,6 +42,7 @@ __all__ = [
     "Recipe",
     "RecipeError",
     "Schedule",
+    "Sdc",
     "StepSize",
     "Trajectory",
     "Transform",

@@ -81,6 +81,16 @@ def check_labels(recipe: Recipe) -> None:
         )
 
 
+def check_sdc(recipe: Recipe) -> None:
+    """Difficulty is the gradient of a student that is trained or compared."""
+    if recipe.sdc is not None and not isinstance(recipe.objective, Trajectory):
+        raise meaningless(
+            "sdc",
+            f"The objective '{recipe.objective.kind}' has no student whose gradient could be penalised.",
+            "Leave sdc out, or set the objective to 'trajectory'.",
+        )
+
+
 def check_experts(recipe: Recipe) -> None:
     """Experts are there where they are read, and nowhere else."""
     if isinstance(recipe.objective, Trajectory):
@@ -164,6 +174,7 @@ CHECKS: Final[tuple[Callable[[Recipe], None], ...]] = (
     check_selection,
     check_update,
     check_labels,
+    check_sdc,
     check_experts,
     check_reach,
     check_steps,

@@ -9,10 +9,27 @@ from pydantic import Field, model_validator
 from core.recipe.part import Part, meaningless
 
 
+class Growth(Part):
+    """A window of start epochs that grows with the outer steps: easy, early segments first. Guo et al. 2024 (DATM).
+
+    Reconstructed from the authors' code: at outer step i segments start before
+    min(start + int((max_start_epoch - start) * i / steps), max_start_epoch).
+    """
+
+    start: int = Field(default=1, ge=1, le=1000, description="Segments of the first step start before this epoch.")
+    steps: int = Field(default=1000, ge=1, le=1_000_000, description="Outer steps until max_start_epoch is reached.")
+
+
 class Trajectory(Part):
     """Match `syn_steps` student steps on the synthetic set to `expert_epochs` of an expert's training on real data.
 
     The start epoch is uniform on [`min_start_epoch`, `max_start_epoch`). Cazenavette et al. 2022, equation 2.
+
+    `select="closest"` ends a segment after the step that came closest to the target in L1, the last of equally close
+    ones (ATT); the loss and its gradient are those of the shorter segment. `gradient="tesla"` leaves out how a step
+    changes the gradients of later ones, as the released code of TESLA does: a biased gradient, exact for one step
+    alone, whose error grows with the step size and the number of steps. It is there to reproduce that code and saves
+    neither time nor memory over the exact one.
     """
 
     kind: Literal["trajectory"] = "trajectory"
@@ -24,6 +41,15 @@ class Trajectory(Part):
         default=None, ge=1, description="Synthetic images in a student step; none takes the whole set."
     )
     momentum: float = Field(default=0.0, ge=0, lt=1, description="The student's momentum.")
+    select: Literal["last", "closest"] = Field(
+        default="last", description="The student's step that is compared: the last, or the closest to the target (ATT)."
+    )
+    gradient: Literal["exact", "tesla"] = Field(
+        default="exact", description="Exact, or truncated as in TESLA's released code (biased; to reproduce it)."
+    )
+    growth: Growth | None = Field(
+        default=None, description="How the window of start epochs grows (DATM); none has it whole from the first step."
+    )
 
     @model_validator(mode="after")
     def _window_is_not_empty(self) -> Self:
@@ -32,6 +58,13 @@ class Trajectory(Part):
                 "max_start_epoch",
                 f"No epoch lies in [{self.min_start_epoch}, {self.max_start_epoch}).",
                 f"Set max_start_epoch to at least {self.min_start_epoch + 1}.",
+            )
+        if self.growth and not self.min_start_epoch < self.growth.start <= self.max_start_epoch:
+            raise meaningless(
+                "growth.start",
+                f"A window that grows from epoch {self.growth.start} does not lie in "
+                f"({self.min_start_epoch}, {self.max_start_epoch}].",
+                f"Set growth.start to between {self.min_start_epoch + 1} and {self.max_start_epoch}.",
             )
         return self
 
@@ -47,6 +80,24 @@ class Nothing(Part):
     """No objective: the initial images are the result. Selection is initialisation with zero steps."""
 
     kind: Literal["nothing"] = "nothing"
+
+
+class Sdc(Part):
+    """Sample difficulty correction: weight(i) * ||g||_2 is added to the loss, g the gradient in a student's parameters.
+
+    Easy images have small gradients; the penalty keeps a matching objective from drifting to hard ones, which helps at
+    small ipc if anywhere. "log" lets the weight grow from 0 at the first outer step to `weight` at the last, as
+    ln(1 + i) / ln(steps). With trajectories `steps` says whose gradients: the first student step's, the last's, or
+    the mean norm over all steps that are compared. Reconstructed from the abstract of arXiv 2408.12483; every value of
+    the weight, the shape of the schedule and the choice of steps are UNVERIFIED. With a learned step size the objective
+    can undo the penalty: watch both curves.
+    """
+
+    weight: float = Field(default=0.002, ge=0, le=1e6, description="Weight of the gradient's norm in the loss.")
+    schedule: Literal["constant", "log"] = Field(default="constant", description="The weight over the outer steps.")
+    steps: Literal["first", "last", "mean"] = Field(
+        default="mean", description="The student steps whose gradients count (trajectories)."
+    )
 
 
 Objective = Annotated[Trajectory | Distribution | Nothing, Field(discriminator="kind")]

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from core.recipe.checks import CHECKS
 from core.recipe.evaluation import Evaluation
 from core.recipe.network import Experts, Network
-from core.recipe.objective import Objective
+from core.recipe.objective import Objective, Sdc
 from core.recipe.part import Part
 from core.recipe.pixels import Augment, MeanStd, Preprocess
 from core.recipe.schedule import KeepLabels, Schedule
@@ -27,6 +27,7 @@ class Recipe(Part):
     labels: Labels = Hard()
     step_size: StepSize = StepSize()
     objective: Objective
+    sdc: Sdc | None = None
     experts: Experts | None = None
     schedule: Schedule = Schedule()
     precision: Literal["float32", "bfloat16"] = Field(

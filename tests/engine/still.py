@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from core.engine import distill, experts, trajectories
+from core.engine import distill, experts, sdc, trajectories
 from core.engine.distill import Objective, State
 from core.engine.kernels import Eager
 from core.engine.keys import Key
@@ -33,7 +33,15 @@ def objective(recipe: Recipe, real: Real, folder: Path) -> Objective | None:
                 path.write_bytes(trajectories.pack([theta[index] for theta in snapshots], needed.first))
                 stored.append(trajectories.read(path, needed, real.device))
             assert all(stored)
-            return partial(trajectory.distance, wanted, Eager(network), recipe.augment, Trajectories(stored), 0)
+            return partial(
+                trajectory.distance,
+                wanted,
+                Eager(network),
+                recipe.augment,
+                Trajectories(stored),
+                0,
+                difficulty=sdc.difficulty(recipe),
+            )
         case Distribution() as wanted:
             return partial(distribution.distance, wanted, network, recipe.augment, real)
         case Nothing():

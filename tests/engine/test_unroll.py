@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -76,6 +77,16 @@ def whole_path(target: Tensor) -> Terminal:
     return terminal
 
 
+def middle(target: Tensor, at: int) -> Terminal:
+    """Depends on one point before the last."""
+
+    def terminal(path: Sequence[Tensor]) -> tuple[Tensor, Mapping[int, Tensor]]:
+        residual = path[at] - target
+        return residual.square().sum(), {at: 2 * residual}
+
+    return terminal
+
+
 def assert_equal_gradients(made: Segment, terminal: Terminal) -> None:
     loss, ours = adjoint(made, terminal)
     truth_loss, truth = plain(made, terminal)
@@ -102,6 +113,78 @@ def test_adjoint_equals_plain_unroll_through_augmentation(view: str) -> None:
 def test_adjoint_takes_cotangents_anywhere_on_the_path() -> None:
     made, target = segment(momentum=0.9)
     assert_equal_gradients(made, whole_path(target))
+
+
+@pytest.mark.parametrize("room", [0, 10**9])
+def test_steps_after_the_last_point_that_counts_are_not_gone_back(room: int) -> None:
+    made, target = segment(momentum=0.9)
+    made = replace(made, room=room)
+    assert_equal_gradients(made, middle(target, 4))
+    _, shortened = adjoint(replace(made, batches=made.batches[:4], views=made.views[:4]), end_point(target))
+    for one, other in zip(adjoint(made, middle(target, 4))[1], shortened, strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("weights", [{0: 0.7}, {5: 0.7}, dict.fromkeys(range(6), 0.2)], ids=["first", "last", "mean"])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+def test_the_norms_of_gradients_count_directly_and_through_later_steps(
+    norm: str, momentum: float, weights: dict[int, float]
+) -> None:
+    made, target = segment(norm=norm, momentum=momentum, view="crop")
+    penalised = replace(made, difficulty=lambda steps: weights)
+    assert_equal_gradients(penalised, end_point(target))
+    assert_equal_gradients(penalised, whole_path(target))
+    felt, host = (adjoint(one, end_point(target))[1].images for one in (penalised, made))
+    assert (felt - host).norm() > 1e-3 * host.norm(), "what is not felt proves nothing"
+
+
+def test_norms_count_up_to_the_point_that_is_compared() -> None:
+    made, target = segment()
+    asked: list[int] = []
+
+    def mean(steps: int) -> Mapping[int, float]:
+        asked.append(steps)
+        return dict.fromkeys(range(steps), 1 / steps)
+
+    assert_equal_gradients(replace(made, difficulty=mean), middle(target, 3))
+    assert asked == [3, 3]
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_the_truncated_gradient_is_that_of_constant_points(momentum: float) -> None:
+    made, target = segment(momentum=momentum, view="scale")
+    assert_equal_gradients(replace(made, indirect=False), end_point(target))
+    assert_equal_gradients(replace(made, indirect=False, difficulty=lambda steps: {2: 0.3}), end_point(target))
+
+
+def test_the_truncated_gradient_is_the_published_one() -> None:
+    """TESLA's code: d/dx of 2 <eta (target - start) + eta^2 G, g_i>, and d/d eta of ||start - eta G - target||^2."""
+    made, target = segment()
+    _, bars = adjoint(replace(made, indirect=False), end_point(target))
+    kernels, eta, theta, points, gradients = made.kernels, made.step_size, made.theta, [], []
+    for batch in made.batches:
+        points.append(theta)
+        gradients.append(kernels.gradient(theta, made.images[batch], made.labels[batch]))
+        theta = theta - eta * gradients[-1]
+    total = torch.stack(gradients).sum(0)
+    direction = 2 * (eta * (target - made.theta) + eta**2 * total)
+    images = torch.zeros_like(made.images)
+    for point, batch in zip(points, made.batches, strict=True):
+        found = kernels.adjoint(point, made.images[batch], made.labels[batch], direction)
+        images.index_add_(0, batch, found.images)
+    assert torch.allclose(bars.images, images, rtol=1e-9, atol=0)
+    assert float(bars.step_size) == pytest.approx(float(-2 * (made.theta - eta * total - target) @ total), rel=1e-9)
+
+
+def test_the_truncated_gradient_is_exact_for_one_step_and_for_no_more() -> None:
+    def both(steps: int) -> list[tuple[Tensor, Tensor]]:
+        made, target = segment(batches="whole", steps=steps)
+        exact, cut = (adjoint(replace(made, indirect=way), end_point(target))[1] for way in (True, False))
+        return [(exact.images, cut.images), (exact.labels, cut.labels), (exact.step_size, cut.step_size)]
+
+    assert all(torch.equal(one, other) for one, other in both(1))
+    assert all((one - other).norm() > 1e-4 * one.norm() for one, other in both(2))
 
 
 @pytest.mark.parametrize("steps", [1, 2])

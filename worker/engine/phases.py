@@ -14,7 +14,7 @@ from typing import Any
 
 from core.artifacts import build
 from core.data import Catalogue
-from core.engine import distill, init
+from core.engine import distill, init, sdc
 from core.engine.checkpoint import load as load_state
 from core.engine.checkpoint import save as save_state
 from core.engine.distill import Objective, State
@@ -113,7 +113,15 @@ def _objective(bench: Bench) -> Objective | None:
     match recipe.objective:
         case Trajectory() as objective:
             known = teachers.gather(bench, objective)
-            return partial(trajectory.distance, objective, bench.kernels, recipe.augment, known, bench.plan.room)
+            return partial(
+                trajectory.distance,
+                objective,
+                bench.kernels,
+                recipe.augment,
+                known,
+                bench.plan.room,
+                difficulty=sdc.difficulty(recipe),
+            )
         case Distribution() as objective:
             return partial(distribution.distance, objective, bench.network, recipe.augment, bench.real)
         case Nothing():
@@ -148,8 +156,9 @@ def _distil(bench: Bench, objective: Objective | None) -> tuple[State, str]:
     for state in distill.distill(recipe, objective, state, key):  # noqa: B020 (the loop goes on from the state)
         bench.channel.progress(state.step, total)
         if state.step % max(1, total // _CURVE_POINTS) == 0 and not math.isnan(state.loss):
-            bench.channel.metric("loss", state.step, state.loss)
-            bench.channel.metric("step_size", state.step, float(state.leaves.log_step_size.exp()))
+            points = {"loss": state.loss, "step_size": float(state.leaves.log_step_size.exp()), **state.curves}
+            for name, value in points.items():
+                bench.channel.metric(name, state.step, value)
         looks.at(state)
         if bench.stopped() or time.monotonic() - saved >= job.checkpoint_interval:
             store(state)

@@ -14,7 +14,7 @@ from core.engine.kernels import Chosen, Eager, Kernels, choose
 from core.engine.memory import free_bytes, peak_mib
 from core.engine.networks import ConvNet
 from core.engine.train import stack_for
-from core.forecast.work import Sizes, use, work
+from core.forecast.work import Sizes, path_vectors, use, work
 from core.recipe import Recipe, Trajectory
 
 
@@ -52,7 +52,7 @@ def plan(
         return Plan(kernels, reason, 0, {})
     theta, steps = torch.empty(network.size), recipe.objective.syn_steps
     batch = min(recipe.objective.batch_size or sizes.synthetic, sizes.synthetic)
-    each, path = kernels.kept_bytes(theta, batch), (steps + 1) * theta.nbytes
+    each, path = kernels.kept_bytes(theta, batch), path_vectors(recipe) * theta.nbytes
     kept = economy.kept_steps(recipe.schedule.memory, steps, path, each, free_bytes(device))
     # beside what is kept: the path, and one step's own memory, its tangents and its cotangents
     peak = peak_mib(device) + (path + (kept + 3) * each) / 2**20
