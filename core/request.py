@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from core import methods
 from core.overrides import override
-from core.recipe import FieldError, Nothing, Recipe, RecipeError
+from core.recipe import FieldError, Nothing, Recipe, RecipeError, Window
 from core.recipe.checks import learns_step_size
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def check(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
         RecipeError: the dataset is too small, or its images are.
     """
     errors = [
-        *_too_many_images(request, facts),
+        *(_too_many_images(request, facts) or _beyond_the_class(recipe, request, facts)),
         *_too_deep(recipe, facts),
         *_batch_too_large(recipe, request, facts),
         *_nothing_to_update(recipe, request),
@@ -115,6 +115,26 @@ def _too_many_images(request: JobRequest, facts: DatasetFacts) -> list[FieldErro
             )
         ]
     return []
+
+
+def _beyond_the_class(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
+    """A window that fits the smallest class fits every other: the larger one has no fewer images behind its start."""
+    window, members = recipe.init, facts.smallest_class
+    if not isinstance(window, Window):
+        return []
+    first = window.first_rank(request.ipc, members)
+    if first + request.ipc <= members:
+        return []
+    whole = members if window.of == "class" else request.ipc
+    most = math.floor(1000 * (members - request.ipc) / whole) / 1000
+    return [
+        FieldError(
+            "overrides.init.beta",
+            f"A window of {request.ipc} images after the {first} hardest leaves the smallest class of "
+            f"'{request.dataset}', which has {members}.",
+            f"Set init.beta to at most {most:g}, or lower ipc.",
+        )
+    ]
 
 
 def _too_deep(recipe: Recipe, facts: DatasetFacts) -> list[FieldError]:

@@ -56,12 +56,12 @@ class State:
     rollbacks: int = 0
 
 
-def begin(recipe: Recipe, real: Real, ipc: int, key: Key) -> State:
-    """The state before the first step."""
+def begin(recipe: Recipe, real: Real, ipc: int, key: Key, learned: init.Learned | None = None) -> State:
+    """The state before the first step; `learned` is what the recipe's init chooses real images by, if it does."""
     classes = init.classes(real, ipc)
     confidence = recipe.labels.confidence if isinstance(recipe.labels, Learnable) else 0.0
     leaves = Leaves(
-        images=init.images(recipe.init, real, ipc, key.fold("init")),
+        images=init.images(recipe.init, real, ipc, key.fold("init"), learned),
         logits=torch.nn.functional.one_hot(classes, real.classes).float() * confidence,
         log_step_size=torch.tensor(recipe.step_size.initial, device=classes.device).log(),
     )

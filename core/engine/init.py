@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
+from core.engine import selection
 from core.engine.keys import Key
 from core.engine.real import Real
-from core.recipe import Init, Noise, Nothing, Pixels, Recipe
+from core.recipe import Init, Noise, Nothing, Pixels, Ranked, Recipe, Window
 from core.recipe import Real as RealInit
 
+Learned = Callable[[Tensor], Tensor]
+"""What was learned of training images [n] before anything is distilled: their difficulty [n]."""
 
-def images(init: Init, real: Real, ipc: int, key: Key) -> Tensor:
-    """[K * ipc, C, H, W] in the preprocessed space, on the device of the real data."""
+
+def images(init: Init, real: Real, ipc: int, key: Key, learned: Learned | None = None) -> Tensor:
+    """[K * ipc, C, H, W] in the preprocessed space, on the device of the real data.
+
+    `learned` is asked for each class in turn; random images and noise need none. Ranked images and those of a window
+    lie easiest first within their class.
+    """
     match init:
         case RealInit():
             return real.train.take(chosen(real, ipc, key))
         case Noise(std=std):
             return (key.normal(real.classes * ipc, *real.shape) * std).to(real.device)
+        case _:
+            assert learned is not None, "who begins with these images has learned what they are chosen by"
+            picks = [members[_pick(init, learned(members), ipc, key.fold(c))] for c, members in enumerate(real.members)]
+            return real.train.take(torch.cat(picks))
 
 
 def chosen(real: Real, ipc: int, key: Key) -> Tensor:
@@ -45,3 +59,11 @@ def untouched(recipe: Recipe, real: Real, ipc: int) -> Tensor:
 def classes(real: Real, ipc: int) -> Tensor:
     """Class index of each synthetic image, int64 [K * ipc]."""
     return torch.arange(real.classes, device=real.device).repeat_interleave(ipc)
+
+
+def _pick(init: Ranked | Window, learned: Tensor, ipc: int, key: Key) -> Tensor:
+    match init:
+        case Ranked():
+            return selection.window(learned, 0, ipc, key)
+        case Window():
+            return selection.window(learned, init.first_rank(ipc, len(learned)), ipc, key)

@@ -109,8 +109,7 @@ def sgd(
     yield Moment(0, 0, steps, theta, running)
     for epoch in range(protocol.epochs):
         rate = torch.tensor([rule.rate(epoch) for rule in own_rules], device=device)[:, None]
-        order = torch.stack([key.fold("order", epoch).permutation(len(labels)) for key in keys]).to(device)
-        for step, batch in enumerate(order.split(protocol.batch_size, 1)):
+        for step, batch in enumerate(order(keys, epoch, len(labels), device).split(protocol.batch_size, 1)):
             draws = [key.fold("augment", epoch, step) for key in keys]
             known = None if protocol.real is None else protocol.real[batch]
             view = views_each(take(batch), protocol.augment, protocol.policy, draws, known)
@@ -122,6 +121,11 @@ def sgd(
                 velocity = velocity + protocol.weight_decay * theta
             theta = theta - rate * velocity
             yield Moment(*divmod(epoch * steps + step + 1, steps), steps, theta, running)
+
+
+def order(keys: Sequence[Key], epoch: int, n: int, device: torch.device) -> Tensor:
+    """The order in which each network sees n images in an epoch, int64 [S, n]."""
+    return torch.stack([key.fold("order", epoch).permutation(n) for key in keys]).to(device)
 
 
 def stack_for(network: ConvNet, batch: int, device: torch.device) -> int:

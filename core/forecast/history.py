@@ -57,8 +57,8 @@ def read(job_id: str, method: str, forecast: Mapping[str, Any], progress: Mappin
             continue
         skipped, total = phase.get("skipped") or 0, phase.get("total") or 0
         left = 1 - skipped / total if total else 1.0
-        # Only of the experts is it known afterwards how many there were.
-        whole = estimate["uncached"] if name == "training_experts" else estimate["model"]
+        # Only of what networks each leave for themselves is it known afterwards how much of it was there.
+        whole = estimate["uncached"] if name in ("training_experts", "selecting") else estimate["model"]
         predicted[name], actual[name] = whole * left, float(phase.get("seconds") or 0)
     return Past(job_id, method, predicted, actual, Leaves.model_validate(forecast.get("leaves") or {}))
 
@@ -85,14 +85,15 @@ def of_total(past: Sequence[Past], method: str, corrections: Mapping[str, float]
 
 def cached(past: Sequence[Past], leaves: Leaves) -> tuple[Cached, tuple[str, ...]]:
     """What earlier jobs on this hardware have left that this one can use, and which jobs those were."""
-    experts, reference, makers = 0, False, []
+    experts, judges, reference, makers = 0, 0, False, []
     for job in past:
         useful = min(job.leaves.covers(leaves), leaves.count)
+        said = min(job.leaves.judges, leaves.judges) if job.leaves.judged == leaves.judged else 0
         same = leaves.reference is not None and job.leaves.reference == leaves.reference
-        if useful > experts or (same and not reference):
+        if useful > experts or said > judges or (same and not reference):
             makers.append(job.job_id)
-        experts, reference = max(experts, useful), reference or same
-    return Cached(experts, reference), tuple(makers)
+        experts, judges, reference = max(experts, useful), max(judges, said), reference or same
+    return Cached(experts, judges, reference), tuple(makers)
 
 
 def _interval(same: Sequence[float], every: Sequence[float]) -> Interval:

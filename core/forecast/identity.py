@@ -1,4 +1,4 @@
-"""What a job leaves in a worker's cache for later jobs, by name: expert trajectories, the reference on the full set."""
+"""What a job leaves in a worker's cache for later jobs, by name: experts, judges of images, the reference's result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.data import DatasetFacts
 from core.forecast.network import Geometry
-from core.forecast.work import expert_epochs
+from core.forecast.work import expert_epochs, judged_by
 from core.recipe import Recipe, Trajectory
 from core.request import ENGINE_VERSION, canonical_json
 
@@ -24,6 +24,8 @@ class Leaves(BaseModel):
     count: int = Field(default=0, description="How many of them.")
     first: int = Field(default=0, description="First epoch of theirs that is kept.")
     last: int = Field(default=0, description="Last epoch.")
+    judged: str | None = Field(default=None, description="Name of what networks said of the training images.")
+    judges: int = Field(default=0, description="How many networks said it.")
     reference: str | None = Field(default=None, description="Name of the reference on the full training set.")
 
     def covers(self, needed: Leaves) -> int:
@@ -49,6 +51,9 @@ def leaves(recipe: Recipe, facts: DatasetFacts, network: Geometry) -> Leaves:
         training = recipe.experts.model_dump(mode="json", exclude={"count", "epochs"})
         first, last = expert_epochs(recipe.objective)
         found = {"experts": _name(common, training), "count": recipe.experts.count, "first": first, "last": last}
+    if (score := judged_by(recipe)) is not None:
+        training = score.model_dump(mode="json", exclude={"networks"})
+        found |= {"judged": _name(common, training), "judges": score.networks}
     if recipe.evaluation.full is not None:
         training = recipe.evaluation.full.model_dump(mode="json") | {"seeds": recipe.evaluation.seeds}
         found["reference"] = _name(common, training)

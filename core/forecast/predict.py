@@ -59,6 +59,7 @@ class Reuse(Shown):
     """What earlier jobs on this hardware have left in the cache, and is taken to be there still."""
 
     experts: int = Field(description="Expert trajectories.")
+    judges: int = Field(default=0, description="Networks that said which images to select.")
     reference: bool = Field(description="The reference on the full training set.")
     saves_seconds: float = Field(description="What it would cost otherwise; the upper bounds include it.")
     jobs: list[str] = Field(description="The jobs that left it.")
@@ -135,7 +136,11 @@ def predict(
         saved = sum(uncached.values()) - sum(model.values())
         if saved > 0:
             reuse = Reuse(
-                experts=found.experts, reference=found.reference, saves_seconds=_rounded(saved), jobs=list(makers)
+                experts=found.experts,
+                judges=found.judges,
+                reference=found.reference,
+                saves_seconds=_rounded(saved),
+                jobs=list(makers),
             )
         seconds = _total(phases, past, method, saved)
     return Forecast(

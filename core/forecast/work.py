@@ -14,9 +14,9 @@ from core import economy
 from core.data import DatasetFacts
 from core.economy import Batch, Use
 from core.forecast.network import Geometry
-from core.recipe import Distribution, Nothing, Recipe, Trajectory
+from core.recipe import Distribution, Forgetting, Nothing, Ranked, Recipe, Score, Trajectory, Window
 
-Phase = Literal["preparing", "training_experts", "distilling", "evaluating", "publishing"]
+Phase = Literal["preparing", "training_experts", "selecting", "distilling", "evaluating", "publishing"]
 
 Kernel = Literal["forward", "gradient", "adjoint", "data"]
 """A forward pass; a gradient; the adjoint of a step; what surrounds them: picking and augmenting a batch, updating."""
@@ -73,9 +73,11 @@ class Sizes:
 @final
 @dataclass(frozen=True)
 class Cached:
-    """What needs not be done again: expert trajectories, and the reference on the full training set."""
+    """What needs not be done again: expert trajectories, networks that say which images to select, and the reference on
+    the full training set."""
 
     experts: int = 0
+    judges: int = 0
     reference: bool = False
 
 
@@ -84,6 +86,7 @@ def work(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached | None = Non
     cached = cached or Cached()
     return [
         *_training_experts(recipe, sizes, stack, cached),
+        *_selecting(recipe, sizes, stack, cached),
         *_distilling(recipe, sizes),
         *_looks(recipe, sizes),
         *_evaluating(recipe, sizes, stack, cached),
@@ -129,6 +132,24 @@ def _training_experts(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached
     assert recipe.experts is not None, "a recipe that matches trajectories has experts"
     missing, epochs = max(0, recipe.experts.count - cached.experts), expert_epochs(recipe.objective)[1]
     yield from _training("training_experts", missing, epochs, sizes.train, recipe.experts.batch_size, stack)
+
+
+def judged_by(recipe: Recipe) -> Score | None:
+    """The score that initial images are chosen by."""
+    return recipe.init.score if isinstance(recipe.init, Ranked | Window) else None
+
+
+def _selecting(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached) -> Iterator[Work]:
+    score = judged_by(recipe)
+    if score is None:
+        return
+    missing = max(0, score.networks - cached.judges)
+    yield from _training("selecting", missing, score.epochs, sizes.train, score.batch_size, stack)
+    if isinstance(score, Forgetting):  # every batch is judged before it is learned from
+        for calls, images in _batches(sizes.train, score.batch_size):
+            yield Work("selecting", "forward", missing * score.epochs * calls, images)
+    else:
+        yield from _testing("selecting", missing, sizes.train)
 
 
 def _distilling(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:

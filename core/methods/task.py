@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.overrides import override
-from core.recipe import Augment, Evaluation, FullTraining, Network, Recipe
+from core.recipe import Augment, El2n, Evaluation, Forgetting, FullTraining, Network, Recipe
 
 Settings = Mapping[tuple[str, int], Mapping[str, Any]]
 """Changes to a method's recipe, by path, per dataset and ipc."""
@@ -60,6 +60,16 @@ def evaluation(task: Task, lr: float | None) -> Evaluation:
             full=FullTraining(epochs=40, batch_size=64, lr=0.05),
         )
     return Evaluation(lr=lr, full=FullTraining(epochs=30))
+
+
+def forgetting(task: Task) -> Forgetting:
+    """The forgetting score, or a short one for tiny images."""
+    return Forgetting(epochs=20, batch_size=64) if tiny(task) else Forgetting()
+
+
+def el2n(task: Task) -> El2n:
+    """The EL2N score, or a short one for tiny images."""
+    return El2n(epochs=4, batch_size=64) if tiny(task) else El2n()
 
 
 def preset(settings: Settings, task: Task, recipe: Recipe) -> Recipe:

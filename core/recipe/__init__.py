@@ -14,14 +14,17 @@ from core.recipe.part import FieldError, Part, RecipeError, meaningless
 from core.recipe.pixels import Augment, MeanStd, Preprocess, Transform, Unprocessed, Zca
 from core.recipe.recipe import Recipe
 from core.recipe.schedule import KeepLabels, Schedule
+from core.recipe.selection import El2n, Forgetting, Ranked, Score, Window
 from core.recipe.start import Hard, Init, Labels, Learnable, Noise, Pixels, Real, StepSize
 
 __all__ = [
     "Augment",
     "Distribution",
+    "El2n",
     "Evaluation",
     "Experts",
     "FieldError",
+    "Forgetting",
     "FullTraining",
     "Growth",
     "Hard",
@@ -38,15 +41,18 @@ __all__ = [
     "Pixels",
     "Policy",
     "Preprocess",
+    "Ranked",
     "Real",
     "Recipe",
     "RecipeError",
     "Schedule",
+    "Score",
     "Sdc",
     "StepSize",
     "Trajectory",
     "Transform",
     "Unprocessed",
+    "Window",
     "Zca",
     "meaningless",
 ]

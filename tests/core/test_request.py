@@ -67,6 +67,21 @@ def test_a_share_of_few_images_may_be_none() -> None:
     resolve(request(ipc=3, overrides={"parameterize.update": 0.3}), FACTS)  # the step size still learns
 
 
+@pytest.mark.parametrize(("of", "ipc", "most"), [("class", 25, 0.8), ("ipc", 100, 0.25), ("class", 125, 0)])
+def test_a_window_may_not_leave_the_smallest_class(of: str, ipc: int, most: float) -> None:
+    assert FACTS.smallest_class == 125
+
+    def window(beta: float) -> None:
+        resolve(request(ipc=ipc, method="window", overrides={"init.of": of, "init.beta": beta}), FACTS)
+
+    window(most)
+    with pytest.raises(RecipeError) as caught:
+        window(most + 0.01)
+    (error,) = caught.value.errors
+    assert error.field == "overrides.init.beta"
+    assert error.fix == f"Set init.beta to at most {most:g}, or lower ipc."
+
+
 def test_evaluation_is_a_short_cut_to_its_overrides() -> None:
     short = resolve(request(evaluation={"seeds": 3}), FACTS)
     assert short == resolve(request(overrides={"evaluation.seeds": 3}), FACTS)

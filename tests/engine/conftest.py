@@ -13,7 +13,7 @@ from core import methods
 from core.data import Catalogue, Dataset, Images
 from core.engine.real import Real, prepare
 from core.overrides import override
-from core.recipe import MeanStd, Recipe
+from core.recipe import MeanStd, Ranked, Recipe, Window
 
 BUDGET = {
     "network.width": 4,
@@ -59,6 +59,8 @@ def small(method: str, **changes: object) -> Recipe:
     budget = dict(BUDGET)
     if recipe.objective.kind == "trajectory":
         budget |= TRAJECTORY_BUDGET
+    if isinstance(recipe.init, Ranked | Window):
+        budget |= {"init.score.networks": 2, "init.score.epochs": 2}
     if recipe.schedule.steps:
         budget["schedule.steps"] = 4
     return override(recipe, budget | {path.replace("__", "."): value for path, value in changes.items()})

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from core.engine import distill, experts, sdc, trajectories
+from core.engine import distill, experts, scores, sdc, trajectories
 from core.engine.distill import Objective, State
+from core.engine.init import Learned
 from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.objectives import distribution, trajectory
 from core.engine.real import Real
 from core.engine.trajectories import Trajectories
-from core.recipe import Distribution, Nothing, Recipe, Trajectory
+from core.recipe import Distribution, Nothing, Ranked, Recipe, Trajectory, Window
+
+T = TypeVar("T")
+
+
+def result(work: Generator[float, None, T]) -> T:
+    """What a generator returns in the end."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            found: T = end.value
+            return found
 
 
 def objective(recipe: Recipe, real: Real, folder: Path) -> Objective | None:
@@ -48,9 +63,21 @@ def objective(recipe: Recipe, real: Real, folder: Path) -> Objective | None:
             return None
 
 
+def learned(recipe: Recipe, real: Real) -> Learned | None:
+    """What a recipe chooses its initial images by."""
+    kernels = Eager(build(recipe.network, real.shape, real.classes))
+    match recipe.init:
+        case Ranked(score=score) | Window(score=score):
+            keys = [Key(0).fold("score", index) for index in range(score.networks)]
+            mean = result(scores.difficulty(score, kernels, real.train, recipe.augment, keys)).mean(0)
+            return lambda index: mean[index]
+        case _:
+            return None
+
+
 def states(recipe: Recipe, real: Real, folder: Path, seed: int = 0, start: State | None = None) -> list[State]:
     """Every state from the start (or a given one) to the end; of a method without steps, the first alone."""
     key = Key(seed).fold("distill")
-    first = start or distill.begin(recipe, real, 2, key)
+    first = start or distill.begin(recipe, real, 2, key, learned(recipe, real))
     wanted = objective(recipe, real, folder)
     return [first] if wanted is None else [first, *distill.distill(recipe, wanted, first, key)]

@@ -25,6 +25,9 @@ TASKS = [
     Task("somebody-elses", 3, (3, 64, 64), 7),
 ]
 
+SEEDLESS = {"el2n"}
+"""Methods that leave nothing to chance but the networks they ask, which every job shares."""
+
 
 def leaves(state: distill.State) -> list[torch.Tensor]:
     return [state.leaves.images, state.leaves.logits, state.leaves.log_step_size]
@@ -66,7 +69,7 @@ def test_the_seed_decides_everything(name: str, real: Real, tmp_path: Path) -> N
     recipe = small(name)
     first, again, other = (states(recipe, real, tmp_path, seed)[-1] for seed in (1, 1, 2))
     assert same(first, again)
-    assert not torch.equal(first.leaves.images, other.leaves.images)
+    assert torch.equal(first.leaves.images, other.leaves.images) == (name in SEEDLESS)
 
 
 @pytest.mark.parametrize("name", NAMES)

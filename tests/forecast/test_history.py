@@ -100,6 +100,26 @@ def test_only_experts_of_the_same_training_with_every_epoch_are_of_use(path: str
     assert (found.reuse.experts if found.reuse else 0) == experts
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "judges"),
+    [
+        ("init__score__networks", 9, 5),
+        ("init__score__networks", 3, 3),
+        ("init__score__epochs", 9, 0),
+        ("evaluation__seeds", 3, 5),
+    ],
+)
+def test_what_networks_said_of_the_images_is_of_use_to_every_other_choice_by_it(
+    path: str, value: object, judges: int
+) -> None:
+    left = jobs([1.0], leaves=forecast("window").leaves)
+    alone = forecast("forgetting", **{path: value})
+    found = forecast("forgetting", past=left, **{path: value})
+    assert (found.reuse.judges if found.reuse else 0) == judges
+    share = found.phases["selecting"].model / alone.phases["selecting"].model
+    assert share == pytest.approx(1 - judges / alone.leaves.judges, abs=0.2)
+
+
 def test_a_dataset_that_is_not_here_leaves_nothing_that_has_a_name() -> None:
     assert forecast(dataset="cifar10", ipc=10).leaves == Leaves()
 

@@ -228,11 +228,13 @@ def test_it_dies_with_its_life_line(tmp_path: Path) -> None:
     assert process.wait(10) == 1
 
 
-@pytest.mark.parametrize("method", ["random", "dm"])
+@pytest.mark.parametrize("method", ["random", "dm", "window"])
 def test_other_families_run(method: str, tmp_path: Path) -> None:
     overrides = {path: value for path, value in SMALL.items() if path.split(".")[0] in ("network", "evaluation")}
-    if method == "dm":
-        overrides["schedule.steps"] = 3
+    overrides |= {
+        "dm": {"schedule.steps": 3},
+        "window": {"init.score.networks": 2, "init.score.epochs": 2},
+    }.get(method, {})
     made = run(tmp_path / "job", method=method, overrides=overrides)
     assert made.finish() == Exit.DONE
     assert verify(made.folder.staging) == []

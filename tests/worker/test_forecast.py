@@ -54,6 +54,8 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "one rate, batch norm": ("mtt", TRAJECTORY | {"evaluation.baseline_lrs": [0.01], "network.norm": "batch"}),
     "distributions": ("dm", CHEAP | {"schedule.steps": 5, "objective.real_batch": 64}),
     "nothing": ("random", CHEAP),
+    "forgetting": ("window", CHEAP | {"init.score.networks": 3, "init.score.epochs": 3}),
+    "errors": ("el2n", CHEAP | {"init.score.epochs": 2, "network.norm": "batch"}),
 }
 
 

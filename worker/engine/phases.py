@@ -24,7 +24,7 @@ from core.engine.objectives import distribution, trajectory
 from core.engine.real import prepare
 from core.recipe import Distribution, Nothing, Trajectory
 from core.request import check
-from worker.engine import keep, teachers
+from worker.engine import keep, selecting, teachers
 from worker.engine.bench import Bench, Job, device, use_threads
 from worker.engine.cache import Cache
 from worker.engine.channel import Channel
@@ -136,7 +136,7 @@ def _distil(bench: Bench, objective: Objective | None) -> tuple[State, str]:
     stored, curves = bench.folder.checkpoint / "state.safetensors", bench.folder.checkpoint / "curves.json"
     state = load_state(stored, run_name, bench.real.device)
     if state is None:
-        state = distill.begin(recipe, bench.real, job.request.ipc, key)
+        state = distill.begin(recipe, bench.real, job.request.ipc, key, selecting.learned(bench))
     if objective is None:
         return state, "initialisation"
     total = recipe.schedule.steps

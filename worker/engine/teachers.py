@@ -8,7 +8,7 @@ from core.engine import experts, trajectories
 from core.engine.keys import Key
 from core.engine.train import stack_for
 from core.engine.trajectories import Trajectories
-from core.recipe import Experts, Trajectory
+from core.recipe import Trajectory
 from worker.engine.bench import Bench
 
 
@@ -33,7 +33,8 @@ def gather(bench: Bench, objective: Trajectory) -> Trajectories:
     done, total = len(found) * steps, count * steps
     bench.channel.enter("training_experts", total, skipped=done)
     bench.channel.log(f"{len(found)} of {count} expert trajectories were in the cache.")
-    for indices in _stacks(bench, recipe.experts, [index for index in range(count) if index not in found]):
+    missing = [index for index in range(count) if index not in found]
+    for indices in stacks(bench, count, recipe.experts.batch_size, missing):
         kept = []
         for moment in experts.train(
             bench.kernels,
@@ -59,9 +60,9 @@ def gather(bench: Bench, objective: Trajectory) -> Trajectories:
     return Trajectories([found[index] for index in range(count)])
 
 
-def _stacks(bench: Bench, recipe: Experts, missing: Sequence[int]) -> Iterator[list[int]]:
-    """Who is trained with whom: a matter of their numbers alone, so that a job done again has the same experts."""
-    size = stack_for(bench.network, min(recipe.batch_size, len(bench.real.train)), bench.real.device)
-    for first in range(0, recipe.count, size):
+def stacks(bench: Bench, count: int, batch_size: int, missing: Sequence[int]) -> Iterator[list[int]]:
+    """Who is trained with whom: a matter of their numbers alone, so that a job done again has the same networks."""
+    size = stack_for(bench.network, min(batch_size, len(bench.real.train)), bench.real.device)
+    for first in range(0, count, size):
         if indices := [index for index in missing if first <= index < first + size]:
             yield indices

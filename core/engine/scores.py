@@ -1,0 +1,125 @@
+"""How hard each real training image is, judged while networks learn it; the higher, the harder.
+
+Several networks are trained at once, by the loop that trains everything; what is judged are the images as they are
+stored, without augmentation. Both scores yield the share of the work that is done, and return a row a network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.engine import evaluate
+from core.engine.kernels import Kernels
+from core.engine.keys import Key
+from core.engine.real import Labelled
+from core.engine.train import Protocol, order, sgd
+from core.recipe import Augment, El2n, Forgetting, Score
+
+BATCH = 1024
+"""Images judged at a time."""
+
+
+class Events(NamedTuple):
+    """What S networks did to n images so far, [S, n] each: how often they lost each one, and whether they had it right
+    when they last saw it, and ever."""
+
+    lost: Tensor
+    before: Tensor
+    ever: Tensor
+
+    @classmethod
+    def none(cls, networks: int, images: int, device: torch.device) -> Events:
+        """Before anything was seen: an image that begins wrong has not been forgotten."""
+        never = torch.zeros(networks, images, dtype=torch.bool, device=device)
+        return cls(torch.zeros(networks, images, device=device), never, never)
+
+    def seen(self, index: Tensor, right: Tensor) -> Events:
+        """After the images `index` int64 [S, B] were classified right or not, bool [S, B]."""
+        before = self.before.gather(1, index)
+        return Events(
+            self.lost.scatter_add(1, index, (before & ~right).float()),
+            self.before.scatter(1, index, right),
+            self.ever.scatter(1, index, right | self.ever.gather(1, index)),
+        )
+
+    def scores(self, epochs: int) -> Tensor:
+        """Forgetting events [S, n]; an image that was never right counts `epochs`, more than any can be forgotten."""
+        return self.lost.where(self.ever, float(epochs))
+
+
+def difficulty(
+    score: Score, kernels: Kernels, real: Labelled, augment: Augment, keys: Sequence[Key]
+) -> Generator[float, None, Tensor]:
+    """The score of every image of `real` by one network a key, [S, n]; their mean is what images are ranked by."""
+    match score:
+        case Forgetting():
+            return (yield from forgetting(score, kernels, real, augment, keys))
+        case El2n():
+            return (yield from el2n(score, kernels, real, augment, keys))
+
+
+def forgetting(
+    score: Forgetting, kernels: Kernels, real: Labelled, augment: Augment, keys: Sequence[Key]
+) -> Generator[float, None, Tensor]:
+    """Forgetting events [S, n]: right when the image's batch came, and wrong when it came the next time.
+
+    Toneva, Sordoni, Tachet des Combes, Trischler, Bengio & Gordon, "An Empirical Study of Example Forgetting during
+    Deep Neural Network Learning", ICLR 2019, definition of section 3. There an image that is never learned counts as
+    forgotten infinitely often; here as often as there are epochs, so that means over networks stay numbers. Unlike
+    there, what is judged is the image itself, not the augmented view that is trained on.
+    """
+    network, protocol = kernels.network, _protocol(score, augment)
+    events = Events.none(len(keys), len(real), real.device)
+    batches: tuple[Tensor, ...] = ()
+    for moment in sgd(kernels, real.take, _targets(kernels, real), protocol, keys):
+        if moment.step == 0 and moment.epoch < protocol.epochs:
+            batches = order(keys, moment.epoch, len(real), real.device).split(protocol.batch_size, 1)
+        if moment.epoch < protocol.epochs:
+            index = batches[moment.step]
+            with torch.no_grad():
+                guesses = [
+                    network.apply(theta, real.take(own)).argmax(1)
+                    for theta, own in zip(moment.theta, index, strict=True)
+                ]
+            events = events.seen(index, torch.stack(guesses) == real.labels[index])
+        yield moment.epochs / protocol.epochs
+    return events.scores(protocol.epochs)
+
+
+def el2n(
+    score: El2n, kernels: Kernels, real: Labelled, augment: Augment, keys: Sequence[Key]
+) -> Generator[float, None, Tensor]:
+    """|| softmax(f(x)) - one-hot(y) ||_2 [S, n] after the last epoch.
+
+    Paul, Ganguli & Dziugaite, "Deep Learning on a Data Diet: Finding Important Examples Early in Training", NeurIPS
+    2021, definition 2.2. Between 0 and sqrt(2).
+    """
+    network, targets = kernels.network, _targets(kernels, real)
+    trained = yield from evaluate.train(kernels, real, targets, _protocol(score, augment), keys)
+    with torch.no_grad():
+        errors = [
+            torch.cat([network.apply(one.theta, x, one.moments).softmax(1) for x in real.batches(BATCH)]) - targets
+            for one in trained
+        ]
+    return torch.stack([error.norm(dim=1) for error in errors])
+
+
+def _protocol(score: Score, augment: Augment) -> Protocol:
+    return Protocol(
+        score.epochs,
+        score.batch_size,
+        score.lr,
+        0.9,
+        5e-4,
+        "cosine" if isinstance(score, Forgetting) else "constant",
+        augment if score.augment else Augment(transforms=()),
+    )
+
+
+def _targets(kernels: Kernels, real: Labelled) -> Tensor:
+    return F.one_hot(real.labels, kernels.network.classes).float()

@@ -1,0 +1,76 @@
+"""Choices of real images: by how hard they are to learn, or by what a trained network makes of them."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from core.recipe.part import Part
+
+
+class Training(Part):
+    """How networks that only judge real images are trained on the training split: SGD, momentum 0.9, decay 5e-4."""
+
+    batch_size: int = Field(default=256, ge=1, le=65_536, description="Images a step.")
+    lr: float = Field(default=0.05, gt=0, le=10, description="Initial learning rate.")
+
+
+class Forgetting(Training):
+    """How often a network loses an image it had right (Toneva et al. 2019); its learning rate decays by a cosine.
+
+    An image is judged, as it is stored, whenever its batch comes. One that is never right counts as forgotten in every
+    epoch, more often than any image can be: never learned is hardest. The score is the mean over the networks.
+    """
+
+    kind: Literal["forgetting"] = "forgetting"
+    networks: int = Field(default=5, ge=1, le=100, description="Networks the counts are averaged over.")
+    epochs: int = Field(default=30, ge=2, le=1000, description="Passes over the training split.")
+    augment: bool = Field(default=True, description="Whether the networks learn from augmented images.")
+
+
+class El2n(Training):
+    """Length of the error vector after a few epochs, || softmax - one-hot ||_2 (Paul et al. 2021); constant rate.
+
+    The score is the mean over the networks; the images are judged as they are stored.
+    """
+
+    kind: Literal["el2n"] = "el2n"
+    networks: int = Field(default=10, ge=1, le=100, description="Networks the lengths are averaged over.")
+    epochs: int = Field(default=10, ge=1, le=1000, description="Passes over the training split.")
+    augment: bool = Field(default=True, description="Whether the networks learn from augmented images.")
+
+
+Score = Annotated[Forgetting | El2n, Field(discriminator="kind")]
+"""How hard a training image is: the higher, the harder."""
+
+
+class Ranked(Part):
+    """The hardest images of each class. They lie easiest first."""
+
+    kind: Literal["ranked"] = "ranked"
+    score: Score = Field(default=Forgetting(), description="What images are ranked by.")
+
+
+class Window(Part):
+    """A window of difficulty: each class is ranked from hard to easy, and the hardest are skipped (Lee & Chung 2024).
+
+    SelMatch's start. The ipc images that follow the skipped ones lie easiest first, so that the first share of a class
+    is the part that distilling changes. The paper's code takes `beta` as a share of the ipc; its sweeps and its
+    settings only make sense as shares of the class, which is the default.
+    """
+
+    kind: Literal["window"] = "window"
+    score: Score = Field(default=Forgetting(), description="What images are ranked by.")
+    beta: float = Field(default=0.5, ge=0, lt=1, description="Share of the hardest images to skip.")
+    of: Literal["class", "ipc"] = Field(
+        default="class", description="What beta is a share of: the images of the class, or the ipc."
+    )
+
+    def first_rank(self, ipc: int, members: int) -> int:
+        """Where in a class of so many images, ranked from hard to easy, the window begins.
+
+        It holds the ranks [first, first + ipc), of which some may lie beyond the class: `core.request` refuses that.
+        """
+        return math.floor(self.beta * (members if self.of == "class" else ipc) + 1e-9)  # 0.29 * 100 is no 28

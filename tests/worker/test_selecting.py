@@ -1,0 +1,65 @@
+"""The selecting phase in this process: what networks say is kept network by network, and shared."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.worker.test_engine import run
+from worker.engine import phases
+from worker.engine.bench import Drained, Job
+from worker.engine.channel import Channel
+
+SMALL = {
+    "network.width": 4,
+    "evaluation.epochs": 2,
+    "evaluation.seeds": 1,
+    "evaluation.full": None,
+    "evaluation.baseline_lrs": [0.01],
+}
+
+
+def attempt(root: Path, stop_after: int | None = None, **fields: Any) -> list[dict[str, Any]]:
+    """Run a job, or stop it at the so-manieth place where it may be stopped; what it said."""
+    made = run(root, **fields)
+    made.folder.staging.mkdir(parents=True)
+    asked = 0
+
+    def stopped() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked == stop_after
+
+    with (root / "channel").open("w") as file:
+        channel = Channel(os.dup(file.fileno()))
+    if stop_after is None:
+        phases.run(Job.read(root), made.folder, channel, stopped)
+    else:
+        with pytest.raises(Drained):
+            phases.run(Job.read(root), made.folder, channel, stopped)
+    return [json.loads(line) for line in (root / "channel").read_text().splitlines()]
+
+
+def cached(said: list[dict[str, Any]]) -> list[str]:
+    return [m["message"] for m in said if m["type"] == "log" and "in the cache" in m["message"]]
+
+
+def test_scores_outlive_a_stop_and_are_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two networks at a time of five; a step of them is a place to stop, and each epoch has 21."""
+    monkeypatch.setattr("worker.engine.teachers.stack_for", lambda *_: 2)
+    score = {"init.score.networks": 5, "init.score.epochs": 2}
+    window = {"method": "window", "overrides": SMALL | score, "ipc": 3}
+    first = attempt(tmp_path / "first", stop_after=60, **window)
+    assert cached(first) == ["The scores of 0 of 5 networks were in the cache."]
+    second = attempt(tmp_path / "second", **window)
+    assert cached(second) == ["The scores of 2 of 5 networks were in the cache."]
+    told = [m for m in second if m["type"] == "progress" and m["phase"] == "selecting"]
+    assert [(m["done"], m["total"]) for m in (told[0], told[-1])] == [(0, 210), (210, 210)]
+    assert told[0]["skipped"] == 84
+    fewer = {"init.score.networks": 4, "init.beta": 0.1}
+    other = attempt(tmp_path / "other", seed=3, **window | {"overrides": SMALL | score | fewer})
+    assert cached(other) == ["The scores of 4 of 4 networks were in the cache."]
