@@ -30,6 +30,8 @@ def save(path: Path, state: State, run: str, real: int = 0) -> None:
         for group in _GROUPS
         for leaf in _LEAVES
     }
+    if state.student is not None:
+        tensors["student"] = state.student.cpu()
     numbers = {"step": state.step, "loss": repr(state.loss), "damping": state.damping, "rollbacks": state.rollbacks}
     # safetensors refuses tensors that share memory, as `good` and `leaves` do before the first step
     tensors = {name: tensor.clone() for name, tensor in tensors.items()}
@@ -55,6 +57,7 @@ def load(path: Path, run: str, device: torch.device) -> State | None:
                 f"{path.name} belongs to run {metadata['run']}, not {run}: delete it to start afresh."
             )
         groups = {group: Leaves(**{leaf: file.get_tensor(f"{group}.{leaf}") for leaf in _LEAVES}) for group in _GROUPS}
+        student = file.get_tensor("student") if "student" in file.keys() else None  # noqa: SIM118 (not a dict)
     numbers = json.loads(metadata["state"])
     return State(
         step=numbers["step"],
@@ -64,4 +67,5 @@ def load(path: Path, run: str, device: torch.device) -> State | None:
         loss=float(numbers["loss"]),
         damping=numbers["damping"],
         rollbacks=numbers["rollbacks"],
+        student=student,
     )

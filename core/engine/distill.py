@@ -19,8 +19,22 @@ from core.engine.real import Real
 from core.engine.synthetic import Gradients, Synthetic, SyntheticDataset
 from core.recipe import Hard, Learnable, Recipe, Trajectory
 
-Objective = Callable[[Synthetic, Key, int], tuple[Tensor, Gradients]]
+Measure = Callable[[Synthetic, Key, int], tuple[Tensor, Gradients]]
 """(synthetic set, key, outer step) -> (loss, gradients)."""
+
+
+@dataclass(frozen=True)
+class Carrying:
+    """An objective with a student that lives longer than an outer step.
+
+    `measure` is given the student [P] of the step before, or None, and returns the one for the step after, or None
+    where that one begins afresh. The loop stores it with its state: an objective has no memory of its own.
+    """
+
+    measure: Callable[[Synthetic, Key, int, Tensor | None], tuple[Tensor, Gradients, Tensor | None]]
+
+
+Objective = Measure | Carrying
 
 MAX_ROLLBACKS = 10
 
@@ -54,6 +68,8 @@ class State:
     curves: Mapping[str, float] = field(default_factory=dict)
     damping: float = 1.0
     rollbacks: int = 0
+    student: Tensor | None = None
+    """What a `Carrying` objective trains beside the images, [P]."""
 
 
 def begin(recipe: Recipe, real: Real, ipc: int, key: Key, learned: init.Learned | None = None) -> State:
@@ -98,11 +114,15 @@ def finish(recipe: Recipe, state: State, real: Real, ipc: int) -> SyntheticDatas
 def _advance(recipe: Recipe, objective: Objective, state: State, key: Key) -> State:
     leaves = state.leaves
     labels = probabilities(recipe, leaves)
-    loss, gradients = objective(Synthetic(leaves.images, labels, _step_size(leaves)), key, state.step)
+    seen = Synthetic(leaves.images, labels, _step_size(leaves))
+    if isinstance(objective, Carrying):
+        loss, gradients, student = objective.measure(seen, key, state.step, state.student)
+    else:
+        (loss, gradients), student = objective(seen, key, state.step), None
     pulled = _pull_back(recipe, leaves, labels, gradients)
     if not all(bool(t.isfinite().all()) for t in (loss, *_tensors(pulled))):
         return _roll_back(state)
-    state = replace(state, step=state.step + 1, good=leaves, loss=float(loss), curves=gradients.curves)
+    state = replace(state, step=state.step + 1, good=leaves, loss=float(loss), curves=gradients.curves, student=student)
     if recipe.schedule.skip_above is not None and state.loss > recipe.schedule.skip_above:
         return state
     moved, velocity = _move(recipe, state, pulled)
@@ -124,6 +144,7 @@ def _roll_back(state: State) -> State:
         loss=float("nan"),
         damping=state.damping / 2,
         rollbacks=state.rollbacks + 1,
+        student=None,
     )
 
 

@@ -94,14 +94,18 @@ def sgd(
     protocol: Protocol,
     keys: Sequence[Key],
     rates: Sequence[float] | None = None,
+    start: Tensor | None = None,
 ) -> Iterator[Moment]:
     """Train one fresh network a key on images with label probabilities [n, K]; yields the start and every step.
 
     A key draws its network's initialisation, order and augmentation. `rates` gives each network a learning rate of its
-    own instead of the protocol's. The moments with `step == 0` lie between two epochs.
+    own instead of the protocol's, `start` [S, P] the parameters to begin with. The moments with `step == 0` lie between
+    two epochs.
     """
     device = labels.device
-    theta = torch.stack([kernels.network.init(key.fold("init")) for key in keys]).to(device)
+    theta = start
+    if theta is None:
+        theta = torch.stack([kernels.network.init(key.fold("init")) for key in keys]).to(device)
     own_rules = [replace(protocol, lr=lr) for lr in rates] if rates else [protocol] * len(keys)
     velocity: Tensor | None = None
     running: Moments | None = None

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from core import economy
 from core.forecast.network import Geometry
 from core.forecast.work import Kernel, Sizes, Work, expert_epochs, path_vectors
-from core.recipe import Distribution, Learnable, Nothing, Recipe, Trajectory, Zca
+from core.recipe import Distribution, Gradient, Learnable, Nothing, Recipe, Trajectory, Zca
 
 FLOAT: Final = 4
 
@@ -113,7 +113,7 @@ def _trajectories(recipe: Recipe, network: Geometry, passes: int) -> int:
         case Trajectory() as objective:
             path, expert = path_vectors(recipe), 2 * _snapshots(objective)
             return passes + max(path, expert) * network.parameters * FLOAT
-        case Distribution() | Nothing():
+        case Distribution() | Gradient() | Nothing():
             return passes
 
 

@@ -14,7 +14,7 @@ from core import economy
 from core.data import DatasetFacts
 from core.economy import Batch, Use
 from core.forecast.network import Geometry
-from core.recipe import Distribution, Forgetting, Nothing, Ranked, Recipe, Score, Trajectory, Window
+from core.recipe import Distribution, Forgetting, Gradient, Nothing, Ranked, Recipe, Score, Trajectory, Window
 
 Phase = Literal["preparing", "training_experts", "selecting", "distilling", "evaluating", "publishing"]
 
@@ -169,8 +169,26 @@ def _distilling(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
             yield Work("distilling", "gradient", steps * sizes.classes, own, by_kernels=False)
             yield Work("distilling", "data", steps * sizes.classes, real)
             yield Work("distilling", "data", steps * sizes.classes, own)
+        case Gradient() as objective:
+            yield from _matching(objective, steps, sizes)
         case Nothing():
             return
+
+
+def _matching(objective: Gradient, steps: int, sizes: Sizes) -> Iterator[Work]:
+    """Gradients of real and synthetic images of each class, and the epochs between two matches of a network."""
+    real, own = min(objective.real_batch, sizes.train // sizes.classes), sizes.synthetic // sizes.classes
+    own = min(objective.syn_batch or own, own)
+    yield Work("distilling", "gradient", steps * sizes.classes, real)
+    yield Work("distilling", "data", steps * sizes.classes, real)
+    yield Work("distilling", "gradient", steps * sizes.classes, own)
+    yield Work("distilling", "adjoint", steps * sizes.classes, own)
+    yield Work("distilling", "data", 2 * steps * sizes.classes, own)  # and pulled back
+    trained = steps - -(-steps // objective.outer_loops)  # a fresh network is matched as it is
+    n = sizes.synthetic if objective.inner == "synthetic" else min(objective.inner_images or sizes.train, sizes.train)
+    for calls, images in _batches(n, objective.student_batch):
+        yield Work("distilling", "gradient", trained * objective.inner_loops * calls, images)
+        yield Work("distilling", "data", trained * objective.inner_loops * calls, images)
 
 
 def _looks(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:

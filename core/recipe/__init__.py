@@ -9,7 +9,7 @@ the error says which field to change, and to what.
 
 from core.recipe.evaluation import Evaluation, FullTraining, Policy
 from core.recipe.network import Experts, Network
-from core.recipe.objective import Distribution, Growth, Nothing, Objective, Sdc, Trajectory
+from core.recipe.objective import Distribution, Gradient, Growth, Nothing, Objective, Sdc, Trajectory
 from core.recipe.part import FieldError, Part, RecipeError, meaningless
 from core.recipe.pixels import Augment, MeanStd, Preprocess, Transform, Unprocessed, Zca
 from core.recipe.recipe import Recipe
@@ -26,6 +26,7 @@ __all__ = [
     "FieldError",
     "Forgetting",
     "FullTraining",
+    "Gradient",
     "Growth",
     "Hard",
     "Init",

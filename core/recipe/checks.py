@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from core.recipe.objective import Nothing, Trajectory
+from core.recipe.objective import Gradient, Nothing, Trajectory
 from core.recipe.part import meaningless
 from core.recipe.start import Learnable, Noise
 
@@ -72,12 +72,12 @@ def learns_step_size(recipe: Recipe) -> bool:
 
 
 def check_labels(recipe: Recipe) -> None:
-    """Labels are learned only through student steps."""
-    if isinstance(recipe.labels, Learnable) and not isinstance(recipe.objective, Trajectory):
+    """Labels are learned only where a loss on them is differentiated."""
+    if isinstance(recipe.labels, Learnable) and not isinstance(recipe.objective, Trajectory | Gradient):
         raise meaningless(
             "labels.kind",
             f"The objective '{recipe.objective.kind}' has no gradient for labels.",
-            "Set labels.kind to 'hard', or the objective to 'trajectory'.",
+            "Set labels.kind to 'hard', or the objective to 'trajectory' or 'gradient'.",
         )
 
 

@@ -76,6 +76,46 @@ class Distribution(Part):
     real_batch: int = Field(default=256, ge=1, le=65_536, description="Real images a class and step.")
 
 
+class Gradient(Part):
+    """Match, class by class, the gradient that synthetic images give a network to the one that real images give it.
+
+    A fresh network is matched `outer_loops` times, once an outer step, and trained for `inner_loops` epochs between
+    two matches: on the synthetic images (Zhao, Mopuri & Bilen 2021, algorithm 1) or on real ones (Kim et al. 2022).
+    """
+
+    kind: Literal["gradient"] = "gradient"
+    distance: Literal["cosine", "mse", "l1"] = Field(
+        default="cosine",
+        description="1 - cosine by output, over all weights; or squares or moduli, over the convolutions only.",
+    )
+    real_batch: int = Field(default=256, ge=1, le=65_536, description="Real images a class and match.")
+    syn_batch: int | None = Field(
+        default=None, ge=1, description="Synthetic images a class and match; none takes all of the class."
+    )
+    outer_loops: int = Field(default=1, ge=1, le=10_000, description="Matches of a network before the next one.")
+    inner_loops: int = Field(default=1, ge=1, le=10_000, description="Epochs of training between two of its matches.")
+    inner: Literal["synthetic", "real"] = Field(default="synthetic", description="What it is trained on.")
+    inner_images: int | None = Field(
+        default=None, ge=1, description="Real images of such an epoch; none takes the whole training split."
+    )
+    student_lr: float = Field(default=0.01, gt=0, le=10, description="Its learning rate.")
+    student_batch: int = Field(default=256, ge=1, le=65_536, description="Images of a step of its training.")
+    student_momentum: float = Field(
+        default=0.0, ge=0, lt=1, description="Momentum of its training, at rest after each match."
+    )
+    student_weight_decay: float = Field(default=0.0, ge=0, le=1, description="L2 penalty of its training.")
+
+    @model_validator(mode="after")
+    def _real_images_are_for_training_on_them(self) -> Self:
+        if self.inner_images is not None and self.inner != "real":
+            raise meaningless(
+                "inner_images",
+                "A network trained on the synthetic images sees no real ones between its matches.",
+                "Leave inner_images out, or set inner to 'real'.",
+            )
+        return self
+
+
 class Nothing(Part):
     """No objective: the initial images are the result. Selection is initialisation with zero steps."""
 
@@ -100,4 +140,4 @@ class Sdc(Part):
     )
 
 
-Objective = Annotated[Trajectory | Distribution | Nothing, Field(discriminator="kind")]
+Objective = Annotated[Trajectory | Distribution | Gradient | Nothing, Field(discriminator="kind")]

@@ -89,6 +89,8 @@ def test_recipes_survive_json() -> None:
         ("random", {"evaluation.lr": None}, "evaluation.lr", "Set evaluation.lr"),
         ("random", {"evaluation.look_every": 5}, "evaluation.look_every", "Leave evaluation.look_every out"),
         ("dm", {"labels.kind": "learnable"}, "labels.kind", "'hard'"),
+        ("dsa", {"objective.inner_images": 9}, "objective.inner_images", "set inner to 'real'"),
+        ("dsa", {"evaluation.lr": None}, "evaluation.lr", "Set evaluation.lr"),
         ("dm", {"experts": {"count": 3}}, "experts", "Leave experts out"),
     ],
 )

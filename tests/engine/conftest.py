@@ -28,6 +28,7 @@ TRAJECTORY_BUDGET = {
     "objective.expert_epochs": 1,
     "experts.count": 2,
 }
+GRADIENT_BUDGET = {"objective.outer_loops": 2, "objective.inner_loops": 1, "objective.real_batch": 16}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -61,6 +62,8 @@ def small(method: str, **changes: object) -> Recipe:
         budget |= TRAJECTORY_BUDGET
     if isinstance(recipe.init, Ranked | Window):
         budget |= {"init.score.networks": 2, "init.score.epochs": 2}
+    if recipe.objective.kind == "gradient":
+        budget |= GRADIENT_BUDGET
     if recipe.schedule.steps:
         budget["schedule.steps"] = 4
     return override(recipe, budget | {path.replace("__", "."): value for path, value in changes.items()})

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from core.engine import distill, experts, scores, sdc, trajectories
-from core.engine.distill import Objective, State
+from core.engine.distill import Carrying, Objective, State
 from core.engine.init import Learned
 from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build
-from core.engine.objectives import distribution, trajectory
+from core.engine.objectives import distribution, gradient, trajectory
 from core.engine.real import Real
 from core.engine.trajectories import Trajectories
-from core.recipe import Distribution, Nothing, Ranked, Recipe, Trajectory, Window
+from core.recipe import Distribution, Gradient, Nothing, Ranked, Recipe, Trajectory, Window
 
 T = TypeVar("T")
 
@@ -59,6 +59,8 @@ def objective(recipe: Recipe, real: Real, folder: Path) -> Objective | None:
             )
         case Distribution() as wanted:
             return partial(distribution.distance, wanted, network, recipe.augment, real)
+        case Gradient() as wanted:
+            return Carrying(partial(gradient.distance, wanted, Eager(network), recipe.augment, real))
         case Nothing():
             return None
 

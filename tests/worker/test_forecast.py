@@ -46,6 +46,12 @@ TRAJECTORY = CHEAP | {
     "experts.count": 3,
     "schedule.steps": 7,
 }
+GRADIENTS = CHEAP | {
+    "schedule.steps": 5,
+    "objective.outer_loops": 3,
+    "objective.inner_loops": 2,
+    "objective.real_batch": 32,
+}
 LOOKS = {"evaluation.look_every": 3, "evaluation.select": "best_validation", "evaluation.epochs": 44}
 JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "trajectories": ("mtt", TRAJECTORY),
@@ -53,6 +59,11 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "looks": ("mtt", TRAJECTORY | LOOKS),
     "one rate, batch norm": ("mtt", TRAJECTORY | {"evaluation.baseline_lrs": [0.01], "network.norm": "batch"}),
     "distributions": ("dm", CHEAP | {"schedule.steps": 5, "objective.real_batch": 64}),
+    "gradients": ("dsa", GRADIENTS | {"objective.student_batch": 8}),
+    "gradients, trained on real images": (
+        "dc",
+        GRADIENTS | {"objective.inner": "real", "objective.inner_images": 100, "objective.syn_batch": 1},
+    ),
     "nothing": ("random", CHEAP),
     "forgetting": ("window", CHEAP | {"init.score.networks": 3, "init.score.epochs": 3}),
     "errors": ("el2n", CHEAP | {"init.score.epochs": 2, "network.norm": "batch"}),

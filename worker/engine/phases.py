@@ -17,12 +17,12 @@ from core.data import Catalogue
 from core.engine import distill, init, sdc
 from core.engine.checkpoint import load as load_state
 from core.engine.checkpoint import save as save_state
-from core.engine.distill import Objective, State
+from core.engine.distill import Carrying, Objective, State
 from core.engine.keys import Key
 from core.engine.networks import build as build_network
-from core.engine.objectives import distribution, trajectory
+from core.engine.objectives import distribution, gradient, trajectory
 from core.engine.real import prepare
-from core.recipe import Distribution, Nothing, Trajectory
+from core.recipe import Distribution, Gradient, Nothing, Trajectory
 from core.request import check
 from worker.engine import keep, selecting, teachers
 from worker.engine.bench import Bench, Job, device, use_threads
@@ -124,6 +124,8 @@ def _objective(bench: Bench) -> Objective | None:
             )
         case Distribution() as objective:
             return partial(distribution.distance, objective, bench.network, recipe.augment, bench.real)
+        case Gradient() as objective:
+            return Carrying(partial(gradient.distance, objective, bench.kernels, recipe.augment, bench.real))
         case Nothing():
             return None
 
