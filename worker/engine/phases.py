@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from core.engine import distill, init, sdc
 from core.engine.checkpoint import load as load_state
 from core.engine.checkpoint import save as save_state
 from core.engine.distill import Carrying, Objective, State
+from core.engine.kernels import Compiled, compile_ahead
 from core.engine.keys import Key
 from core.engine.networks import build as build_network
 from core.engine.objectives import distribution, gradient, trajectory
@@ -90,11 +92,10 @@ def _prepare(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[]
         programs.folder,
         compiles=job.compile == "auto",
     )
-    programs.trim()
     channel.log(planned.reason)
     if planned.memory:
         channel.log(f"Memory of student steps: {planned.memory['strategy']}.")
-    return Bench(
+    bench = Bench(
         job=job,
         folder=folder,
         channel=channel,
@@ -106,6 +107,18 @@ def _prepare(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[]
         plan=planned,
         key=Key(job.request.seed),
     )
+    _compile(bench)
+    programs.trim()
+    return bench
+
+
+def _compile(bench: Bench) -> None:
+    """Compile what the job will call and the folder lacks; stopping waits for no compiler."""
+    if isinstance(bench.kernels, Compiled):
+        with closing(compile_ahead(bench.kernels, bench.plan.programs, bench.real.device)) as compiling:
+            for left in compiling:
+                bench.channel.progress(2, 2 + left)
+                bench.breathe()
 
 
 def _objective(bench: Bench) -> Objective | None:

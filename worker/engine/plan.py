@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import torch
 
 from core import economy
 from core.data import DatasetFacts
-from core.engine.kernels import Chosen, Eager, Kernels, choose
+from core.economy import Use
+from core.engine.kernels import Chosen, Compiled, Eager, Kernels, Program, Shape, choose
 from core.engine.memory import free_bytes, peak_mib
 from core.engine.networks import ConvNet
 from core.engine.train import stack_for
@@ -27,6 +29,8 @@ class Plan:
     room: int
     memory: dict[str, Any]
     """Of the report: the strategy, how many of a segment's steps keep theirs, and the peak that was predicted."""
+    programs: frozenset[Program]
+    """Compiled programs that the job will call."""
 
 
 def plan(
@@ -49,7 +53,7 @@ def plan(
         else Chosen(Eager(network), "The kernels are not compiled: the setting STILLHOUSE_COMPILE forbids it.")
     )
     if not isinstance(recipe.objective, Trajectory):
-        return Plan(kernels, reason, 0, {})
+        return Plan(kernels, reason, 0, {}, _programs(kernels, uses, economy.PROGRAMS["adjoint"]))
     theta, steps = torch.empty(network.size), recipe.objective.syn_steps
     batch = min(recipe.objective.batch_size or sizes.synthetic, sizes.synthetic)
     each, path = kernels.kept_bytes(theta, batch), path_vectors(recipe) * theta.nbytes
@@ -58,4 +62,17 @@ def plan(
     peak = peak_mib(device) + (path + (kept + 3) * each) / 2**20
     strategy = "keep" if kept == steps else "keep the last steps" if kept else "recompute"
     memory = {"strategy": strategy, "kept_steps": kept, "steps": steps, "predicted_peak_mib": round(peak, 1)}
-    return Plan(kernels, reason, kept * each, memory)
+    adjoints = frozenset(economy.KEEPING if kept else ()) | (economy.PROGRAMS["adjoint"] if kept < steps else set())
+    return Plan(kernels, reason, kept * each, memory, _programs(kernels, uses, adjoints))
+
+
+def _programs(kernels: Kernels, uses: Iterable[Use], adjoints: Collection[str]) -> frozenset[Program]:
+    """What is compiled of those uses, where an adjoint takes the programs given."""
+    if not isinstance(kernels, Compiled):
+        return frozenset()
+    found = ((name, Shape(*use.shape)) for use in uses for name in _names(use, adjoints))
+    return frozenset((name, shape) for name, shape in found if shape in kernels.shapes)
+
+
+def _names(use: Use, adjoints: Collection[str]) -> Collection[str]:
+    return adjoints if use.kernel == "adjoint" else economy.PROGRAMS[use.kernel]

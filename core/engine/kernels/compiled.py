@@ -138,6 +138,19 @@ class Compiled:
             return self.eager.kept_bytes(theta, batch)
         return _kept_bytes(passes(self.network, self.precision, theta.device), batch)
 
+    def build(self, name: str, shape: Shape) -> None:
+        """Compile a program on the CPU, with zeros for arguments; then it is in the folder, or the log says why not."""
+        network, lead = self.network, () if shape.students == 1 else (shape.students,)
+        theta = torch.zeros(*lead, network.size)
+        images = torch.zeros(*lead, shape.batch, *network.shape)
+        labels = torch.zeros(*lead, shape.batch, network.classes)
+        if name == "recall":
+            assert not lead, "only alone does a student have adjoints"
+            kept = passes(network, self.precision, theta.device).first(theta, images, labels)[1]
+            self._built(name, shape, (theta, torch.zeros_like(theta), *_leaves(kept)))
+        else:
+            self._built(name, shape, (theta, images, labels))
+
     def stored(self, name: str, shape: Shape, device: torch.device) -> bool:
         """Whether a program lies in the folder."""
         path = _path(self.folder, self._identity(name, shape, device))

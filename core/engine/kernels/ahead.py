@@ -1,0 +1,53 @@
+"""Programs compiled before they are needed, as many at once as there are processors, and given up when told to."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Collection, Generator
+from dataclasses import replace
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+
+import torch
+
+from core.engine.kernels.compiled import Compiled, Shape
+
+Program = tuple[str, Shape]
+"""Its name, and the shape it is for."""
+
+_LOOK = 0.5  # seconds between two chances to give up
+
+
+def compile_ahead(kernels: Compiled, programs: Collection[Program], device: torch.device) -> Generator[int, None, None]:
+    """Compile into the kernels' folder what it lacks; yields how many are still to come, every half second.
+
+    Each program has a process of its own, since the compiler holds the interpreter for half of its time. Closing the
+    iterator ends them. Whatever they fail to do is done, or said, where the program is first called. Only on a CPU: on
+    a GPU the first call compiles.
+    """
+    if kernels.folder is None or device.type != "cpu":
+        return
+    missing = [program for program in sorted(programs) if not kernels.stored(*program, device)]
+    if len(missing) < 2:  # alone, it is compiled sooner here, where everything is imported
+        return
+    context, running = multiprocessing.get_context("spawn"), list[SpawnProcess]()
+    fresh, processors = replace(kernels, _programs={}), len(os.sched_getaffinity(0))
+    try:
+        while missing or running:
+            while missing and len(running) < processors:
+                arguments = (fresh, *missing.pop(), torch.get_num_threads())
+                running.append(context.Process(target=_compile, args=arguments, daemon=True))
+                running[-1].start()
+            wait([process.sentinel for process in running], _LOOK)
+            running = [process for process in running if process.is_alive()]
+            yield len(missing) + len(running)
+    finally:
+        for process in running:
+            process.kill()
+            process.join()
+
+
+def _compile(kernels: Compiled, name: str, shape: Shape, threads: int) -> None:
+    torch.set_num_threads(threads)  # which a program is compiled for
+    kernels.build(name, shape)
