@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from core.engine.kernels import Compiled, Eager, Kernels, Shape
+from core import economy
+from core.engine.kernels import Compiled, Eager, Kernels, Shape, compile_ahead
 from core.engine.networks import ConvNet
 
 Build = Callable[[ConvNet, frozenset[Shape], Path], Kernels]
@@ -32,6 +34,12 @@ class Arm:
     def kernels(self, network: ConvNet, folder: str, batch: int, students: int = 1) -> Kernels:
         """Kernels for batches of that size, of one student and of so many at once, in a benchmark's folder."""
         return self.build(network, frozenset({Shape(1, batch), Shape(students, batch)}), Path(folder) / "kernels")
+
+    def compile(self, kernels: Kernels, batch: int, device: torch.device) -> None:
+        """Compile what an outer step calls as a job does before it begins."""
+        names = economy.KEEPING if self.room else economy.PROGRAMS["adjoint"]
+        if isinstance(kernels, Compiled):
+            deque(compile_ahead(kernels, {(name, Shape(1, batch)) for name in names}, device), maxlen=0)
 
 
 _ALL = 1 << 50  # room for everything
