@@ -13,6 +13,7 @@ import torch
 from core.engine.distill import Leaves, State
 
 _GROUPS = ("leaves", "velocity", "good")
+_AVERAGE = "average"
 _LEAVES = ("images", "logits", "log_step_size")
 
 
@@ -25,10 +26,9 @@ def save(path: Path, state: State, run: str, real: int = 0) -> None:
 
     `real` is said for whoever opens the file: how many of its images are real ones that nothing changes.
     """
+    groups = {group: getattr(state, group) for group in (*_GROUPS, *([_AVERAGE] if state.average else []))}
     tensors = {
-        f"{group}.{leaf}": getattr(getattr(state, group), leaf).cpu().contiguous()
-        for group in _GROUPS
-        for leaf in _LEAVES
+        f"{name}.{leaf}": getattr(group, leaf).cpu().contiguous() for name, group in groups.items() for leaf in _LEAVES
     }
     if state.student is not None:
         tensors["student"] = state.student.cpu()
@@ -56,8 +56,10 @@ def load(path: Path, run: str, device: torch.device) -> State | None:
             raise CheckpointMismatch(
                 f"{path.name} belongs to run {metadata['run']}, not {run}: delete it to start afresh."
             )
-        groups = {group: Leaves(**{leaf: file.get_tensor(f"{group}.{leaf}") for leaf in _LEAVES}) for group in _GROUPS}
-        student = file.get_tensor("student") if "student" in file.keys() else None  # noqa: SIM118 (not a dict)
+        names = set(file.keys())
+        stored = {name.partition(".")[0] for name in names if "." in name}
+        groups = {group: Leaves(**{leaf: file.get_tensor(f"{group}.{leaf}") for leaf in _LEAVES}) for group in stored}
+        student = file.get_tensor("student") if "student" in names else None
     numbers = json.loads(metadata["state"])
     return State(
         step=numbers["step"],
@@ -68,4 +70,5 @@ def load(path: Path, run: str, device: torch.device) -> State | None:
         damping=numbers["damping"],
         rollbacks=numbers["rollbacks"],
         student=student,
+        average=groups.get(_AVERAGE),
     )

@@ -57,7 +57,8 @@ class State:
     """The loop between two outer steps.
 
     `good` are the last leaves whose loss was finite; `curves` are what the objective noted of the step behind it;
-    `damping` multiplies every outer learning rate and is halved by each of the `rollbacks`.
+    `damping` multiplies every outer learning rate and is halved by each of the `rollbacks`. `average` is the running
+    mean of the leaves, if the recipe has one.
     """
 
     step: int
@@ -70,6 +71,12 @@ class State:
     rollbacks: int = 0
     student: Tensor | None = None
     """What a `Carrying` objective trains beside the images, [P]."""
+    average: Leaves | None = None
+
+    @property
+    def result(self) -> Leaves:
+        """The leaves that are the result if this state is the last: their running mean, with the present step size."""
+        return replace(self.average, log_step_size=self.leaves.log_step_size) if self.average else self.leaves
 
 
 def begin(recipe: Recipe, real: Real, ipc: int, key: Key, learned: init.Learned | None = None) -> State:
@@ -82,7 +89,8 @@ def begin(recipe: Recipe, real: Real, ipc: int, key: Key, learned: init.Learned 
         log_step_size=torch.tensor(recipe.step_size.initial, device=classes.device).log(),
     )
     still = Leaves(*(torch.zeros_like(leaf) for leaf in _tensors(leaves)))
-    return State(step=0, leaves=leaves, velocity=still, good=leaves)
+    average = None if recipe.schedule.ema is None else leaves
+    return State(step=0, leaves=leaves, velocity=still, good=leaves, average=average)
 
 
 def distill(recipe: Recipe, objective: Objective, state: State, key: Key) -> Iterator[State]:
@@ -99,10 +107,10 @@ def distill(recipe: Recipe, objective: Objective, state: State, key: Key) -> Ite
 
 def finish(recipe: Recipe, state: State, real: Real, ipc: int) -> SyntheticDataset:
     """The dataset a state stands for."""
-    soft = None if isinstance(recipe.labels, Hard) else state.leaves.logits.softmax(1)
+    soft = None if isinstance(recipe.labels, Hard) else state.result.logits.softmax(1)
     learned = _step_size(state.leaves) if isinstance(recipe.objective, Trajectory) else None
     return SyntheticDataset(
-        images=state.leaves.images,
+        images=state.result.images,
         labels=init.classes(real, ipc),
         soft_labels=soft,
         step_size=None if learned is None else float(learned),
@@ -126,11 +134,19 @@ def _advance(recipe: Recipe, objective: Objective, state: State, key: Key) -> St
     if recipe.schedule.skip_above is not None and state.loss > recipe.schedule.skip_above:
         return state
     moved, velocity = _move(recipe, state, pulled)
-    return replace(state, leaves=moved, velocity=velocity)
+    return replace(state, leaves=moved, velocity=velocity, average=_averaged(recipe, state.average, moved))
+
+
+def _averaged(recipe: Recipe, average: Leaves | None, leaves: Leaves) -> Leaves | None:
+    """mean' = ema * mean + (1 - ema) * leaves. Written as lerp has it, what does not move stays as it is to the bit."""
+    if average is None or recipe.schedule.ema is None:
+        return None
+    pairs = zip(_tensors(average), _tensors(leaves), strict=True)
+    return Leaves(*(mean.lerp(leaf, 1 - recipe.schedule.ema) for mean, leaf in pairs))
 
 
 def _roll_back(state: State) -> State:
-    """Back to the last leaves whose loss was finite, at rest, with halved learning rates."""
+    """Back to the last leaves whose loss was finite, at rest, with halved learning rates; a mean starts anew there."""
     if state.rollbacks == MAX_ROLLBACKS:
         raise Diverged(
             f"The loss was not finite for the {MAX_ROLLBACKS + 1}th time, at outer step {state.step}. Lower "
@@ -145,6 +161,7 @@ def _roll_back(state: State) -> State:
         damping=state.damping / 2,
         rollbacks=state.rollbacks + 1,
         student=None,
+        average=state.average and state.good,
     )
 
 

@@ -1,4 +1,4 @@
-"""Experts: networks trained on the real data by plain SGD, of which the epochs that segments read are kept."""
+"""Experts: networks trained on the real data, of which the epochs that segments read are kept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.real import Labelled
 from core.engine.train import Moment, Protocol, sgd
-from core.recipe import Augment, Experts, Trajectory
+from core.recipe import Augment, Experts, Gsam, Trajectory
 
 
 @dataclass(frozen=True)
@@ -42,5 +42,6 @@ def train(
         experts.weight_decay,
         "constant",
         augment if experts.augment else Augment(transforms=()),
+        flat=experts.optimiser if isinstance(experts.optimiser, Gsam) else None,
     )
     return sgd(kernels, real.take, F.one_hot(real.labels, classes).float(), protocol, keys)

@@ -1,4 +1,4 @@
-"""The one training loop: S networks at once, each from its own key, by plain SGD.
+"""The one training loop: S networks at once, each from its own key, by SGD.
 
 Experts on the real data and students on a synthetic set are trained by the same steps. A network's path depends on its
 own key and learning rate alone: how many others are trained beside it changes its arithmetic no more than the kernels
@@ -16,11 +16,12 @@ import torch
 from torch import Tensor
 
 from core import economy
+from core.engine import gsam
 from core.engine.augment import views_each
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.networks import ConvNet, Moments
-from core.recipe import Augment, Policy
+from core.recipe import Augment, Gsam, Policy
 
 _RUNNING = 0.1  # share of the new batch in batch norm's running moments
 
@@ -42,6 +43,8 @@ class Protocol:
     policy: Policy = "batch"
     real: Tensor | None = field(default=None, compare=False)
     """Which of the images that are trained on the policy "combined" takes for real ones, bool [n]; None: none."""
+    flat: Gsam | None = None
+    """What makes steps lead to flat minima; None steps along the gradient."""
 
     def rate(self, epoch: int) -> float:
         """Learning rate in an epoch."""
@@ -117,7 +120,7 @@ def sgd(
             draws = [key.fold("augment", epoch, step) for key in keys]
             known = None if protocol.real is None else protocol.real[batch]
             view = views_each(take(batch), protocol.augment, protocol.policy, draws, known)
-            g, seen = _step(kernels, theta, view, labels[batch])
+            g, seen = _direction(kernels, protocol.flat, theta, view, labels[batch])
             running = seen if running is None or seen is None else _blend(running, seen)
             # Products and sums one by one: fused, they'd round differently at another place in the stack.
             velocity = g if velocity is None or not protocol.momentum else protocol.momentum * velocity + g
@@ -139,7 +142,17 @@ def stack_for(network: ConvNet, batch: int, device: torch.device) -> int:
     return economy.stack(layers, batch, device.type, memory)
 
 
-def _step(kernels: Kernels, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Moments | None]:
+def _direction(
+    kernels: Kernels, flat: Gsam | None, theta: Tensor, images: Tensor, labels: Tensor
+) -> tuple[Tensor, Moments | None]:
+    """Where the steps lead [S, P], and what batch norms saw at theta itself."""
+    g, seen = _gradient(kernels, theta, images, labels)
+    if flat is not None:
+        g = gsam.flat(flat, theta, g, lambda there: _gradient(kernels, there, images, labels)[0])
+    return g, seen
+
+
+def _gradient(kernels: Kernels, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Moments | None]:
     """The gradients [S, P], and what batch norms saw; one network goes to the kernels unstacked."""
     alone = len(theta) == 1
     where = (theta[0], images[0], labels[0]) if alone else (theta, images, labels)

@@ -14,7 +14,18 @@ from core import economy
 from core.data import DatasetFacts
 from core.economy import Batch, Use
 from core.forecast.network import Geometry
-from core.recipe import Distribution, Forgetting, Gradient, Nothing, Ranked, Recipe, Score, Trajectory, Window
+from core.recipe import (
+    Distribution,
+    Forgetting,
+    Gradient,
+    Gsam,
+    Nothing,
+    Ranked,
+    Recipe,
+    Score,
+    Trajectory,
+    Window,
+)
 
 Phase = Literal["preparing", "training_experts", "selecting", "distilling", "evaluating", "publishing"]
 
@@ -131,7 +142,8 @@ def _training_experts(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached
         return
     assert recipe.experts is not None, "a recipe that matches trajectories has experts"
     missing, epochs = max(0, recipe.experts.count - cached.experts), expert_epochs(recipe.objective)[1]
-    yield from _training("training_experts", missing, epochs, sizes.train, recipe.experts.batch_size, stack)
+    gradients = 2 if isinstance(recipe.experts.optimiser, Gsam) else 1
+    yield from _training("training_experts", missing, epochs, sizes.train, recipe.experts.batch_size, stack, gradients)
 
 
 def judged_by(recipe: Recipe) -> Score | None:
@@ -223,11 +235,13 @@ def _evaluating(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached) -> I
     yield from _testing("evaluating", networks, sizes.validation)
 
 
-def _training(phase: Phase, networks: int, epochs: int, n: int, batch: int, stack: Stack) -> Iterator[Work]:
-    """So many networks, as many at a time as the engine takes."""
+def _training(
+    phase: Phase, networks: int, epochs: int, n: int, batch: int, stack: Stack, gradients: int = 1
+) -> Iterator[Work]:
+    """So many networks, as many at a time as the engine takes, by so many gradients a step."""
     for stacks, together in _batches(networks, stack(min(n, batch))):
         for calls, images in _batches(n, batch):
-            yield Work(phase, "gradient", stacks * epochs * calls, images, together)
+            yield Work(phase, "gradient", gradients * stacks * epochs * calls, images, together)
             yield Work(phase, "data", stacks * epochs * calls, images, together)
 
 

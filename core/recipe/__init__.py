@@ -8,7 +8,7 @@ the error says which field to change, and to what.
 """
 
 from core.recipe.evaluation import Evaluation, FullTraining, Policy
-from core.recipe.network import Experts, Network
+from core.recipe.network import Experts, Gsam, Network, Optimiser, PlainSgd
 from core.recipe.objective import Distribution, Gradient, Growth, Nothing, Objective, Sdc, Trajectory
 from core.recipe.part import FieldError, Part, RecipeError, meaningless
 from core.recipe.pixels import Augment, MeanStd, Preprocess, Transform, Unprocessed, Zca
@@ -28,6 +28,7 @@ __all__ = [
     "FullTraining",
     "Gradient",
     "Growth",
+    "Gsam",
     "Hard",
     "Init",
     "KeepLabels",
@@ -38,8 +39,10 @@ __all__ = [
     "Noise",
     "Nothing",
     "Objective",
+    "Optimiser",
     "Part",
     "Pixels",
+    "PlainSgd",
     "Policy",
     "Preprocess",
     "Ranked",

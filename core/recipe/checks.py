@@ -27,6 +27,10 @@ def check_selection(recipe: Recipe) -> None:
             f"There is nothing to match in {recipe.schedule.steps} steps.",
             "Set schedule.steps to 0, or give an objective such as 'trajectory'.",
         )
+    if recipe.schedule.ema is not None:
+        raise meaningless(
+            "schedule.ema", "Zero outer steps leave nothing to take a mean over.", "Leave schedule.ema out."
+        )
     if isinstance(recipe.init, Noise):
         raise meaningless(
             "init.kind",

@@ -21,6 +21,12 @@ class Schedule(Part):
     skip_above: float | None = Field(
         default=None, gt=0, description="Leave out an outer step whose loss exceeds this (DATM)."
     )
+    ema: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="Decay of a running mean of images and labels over outer steps; it then is the result (FTD).",
+    )
 
 
 class KeepLabels(Part):

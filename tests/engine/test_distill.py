@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from core.engine.real import Real
 from core.engine.synthetic import Gradients, Synthetic
 from tests.engine.conftest import small
 from tests.engine.still import states
+
+NAMES = "images", "logits"
 
 
 def test_labels_learn(real: Real, tmp_path: Path) -> None:
@@ -103,6 +106,39 @@ def test_steps_above_the_threshold_are_left_out(real: Real) -> None:
     *_, last = distill.distill(recipe, bad_at(), first, Key(0))
     assert torch.equal(last.leaves.images, first.leaves.images)
     assert last.step == 4
+
+
+def test_the_running_mean_is_the_result(real: Real, tmp_path: Path) -> None:
+    raw = states(small("mtt", labels__kind="learnable"), real, tmp_path)
+    recipe = small("mtt", labels__kind="learnable", schedule__ema=0.75)
+    mean = raw[0].leaves
+    for plain, averaged in zip(raw, states(recipe, real, tmp_path), strict=True):
+        assert torch.equal(plain.leaves.images, averaged.leaves.images), "the mean changes no step"
+        if plain.step:
+            images, logits = (0.75 * getattr(mean, name) + 0.25 * getattr(plain.leaves, name) for name in NAMES)
+            mean = replace(mean, images=images, logits=logits)
+        result = distill.finish(recipe, averaged, real, 2)
+        assert torch.allclose(result.images, mean.images, atol=1e-5)
+        assert result.soft_labels is not None
+        assert torch.allclose(result.soft_labels, mean.logits.softmax(1), atol=1e-5)
+        assert result.step_size == float(plain.leaves.log_step_size.exp()), "the present one, as FTD evaluates with it"
+
+
+def test_a_mean_without_memory_is_the_last_iterate(real: Real, tmp_path: Path) -> None:
+    raw, averaged = (states(small("mtt", **ema), real, tmp_path)[-1] for ema in ({}, {"schedule__ema": 0.0}))
+    assert torch.equal(raw.leaves.images, averaged.result.images)
+
+
+def test_the_mean_of_what_is_frozen_is_what_it_was(real: Real, tmp_path: Path) -> None:
+    first, *_, last = states(small("mtt", parameterize__update=0.5, schedule__ema=0.9), real, tmp_path)
+    assert torch.equal(first.leaves.images[[1, 3]], last.result.images[[1, 3]])
+    assert not torch.equal(first.leaves.images[[0, 2]], last.result.images[[0, 2]])
+
+
+def test_a_mean_starts_anew_from_the_last_good_images(real: Real) -> None:
+    recipe = small("mtt", schedule__ema=0.5)
+    s1, _, s3, _ = distill.distill(recipe, bad_at(2), distill.begin(recipe, real, 2, Key(0)), Key(0))
+    assert torch.equal(s3.result.images, s1.leaves.images)
 
 
 def test_a_checkpoint_of_another_run_is_refused(real: Real, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -13,7 +14,7 @@ from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.real import Real
-from core.recipe import Augment, Experts, Network, Trajectory
+from core.recipe import Augment, Experts, Gsam, Network, Trajectory
 
 NETWORK = build(Network(width=4, depth=2), (1, 8, 8), 2)
 
@@ -53,6 +54,41 @@ def test_training_is_torchs_sgd(real: Real) -> None:
         F.cross_entropy(NETWORK.apply(theta, images), real.train.labels).backward()
         optimiser.step()
     assert torch.allclose(trained(real, **fields)[-1], theta, atol=1e-5)
+
+
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+def test_gsam_steps_as_it_is_written(real: Real, norm: str) -> None:
+    """Two networks together, against one step after the other by autograd; batch norm sees the first gradient's."""
+    network = build(Network(width=4, depth=2, norm=norm), (1, 8, 8), 2)  # type: ignore[arg-type]
+    settings = Experts(batch_size=500, lr=0.1, weight_decay=0.01, augment=False, optimiser=Gsam(rho=0.5, alpha=0.3))
+    (images,) = real.train.batches(len(real.train))
+    moments = list(experts.train(Eager(network), real.train, 2, settings, Augment(), 3, [Key(0), Key(1)]))
+
+    def gradient(theta: torch.Tensor) -> torch.Tensor:
+        theta = theta.detach().requires_grad_()
+        return torch.autograd.grad(F.cross_entropy(network.apply(theta, images), real.train.labels), theta)[0]
+
+    for s, key in enumerate([Key(0), Key(1)]):
+        theta = network.init(key.fold("init"))
+        for moment in moments[1:]:
+            if norm == "batch" and moment.step == moment.epoch == 1:
+                assert torch.allclose(moment.moments(s).means[0], network.apply_and_observe(theta, images)[1].means[0])
+            g = gradient(theta)
+            h = gradient(theta + 0.5 * theta**2 * g / (theta.abs() * g).norm())
+            assert (h - g).norm() > 0.03 * g.norm(), "what does not look away proves nothing"
+            cosine = g @ h / (g.norm() * h.norm())
+            theta = theta - 0.1 * (h - 0.3 * (g - cosine * g.norm() * h / h.norm()) + 0.01 * theta)
+            assert torch.allclose(moment.theta[s], theta, atol=1e-5)
+
+
+def test_flat_experts_do_not_depend_on_who_is_trained_beside_them(real: Real) -> None:
+    settings = Experts(batch_size=64, optimiser=Gsam())
+    keys = [Key(seed) for seed in range(3)]
+
+    def ends(keys: list[Key]) -> torch.Tensor:
+        return list(experts.train(Eager(NETWORK), real.train, 2, settings, Augment(), 1, keys))[-1].theta
+
+    assert torch.equal(ends(keys), torch.cat([ends([key]) for key in keys]))
 
 
 def test_experts_learn(real: Real) -> None:

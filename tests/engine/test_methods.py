@@ -30,7 +30,7 @@ SEEDLESS = {"el2n"}
 
 
 def leaves(state: distill.State) -> list[torch.Tensor]:
-    return [state.leaves.images, state.leaves.logits, state.leaves.log_step_size]
+    return [tensor for part in (state.leaves, state.result) for tensor in vars(part).values()]
 
 
 def same(one: distill.State, other: distill.State) -> bool:

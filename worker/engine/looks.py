@@ -48,7 +48,7 @@ class Looks:
             evaluate.look(
                 bench.kernels,
                 result.images,
-                distill.probabilities(recipe, state.leaves),
+                distill.probabilities(recipe, state.result),
                 bench.real,
                 evaluate.on_synthetic(recipe.evaluation, recipe.augment, rate, result.real),
                 bench.key.fold("look", state.step),
