@@ -55,5 +55,5 @@ class Experts(Part):
     lr: float = Field(default=0.01, gt=0, le=10, description="Learning rate, constant.")
     momentum: float = Field(default=0.0, ge=0, lt=1, description="Momentum.")
     weight_decay: float = Field(default=0.0, ge=0, le=1, description="L2 penalty.")
-    optimiser: Optimiser = PlainSgd()
+    optimiser: Optimiser = Field(default=PlainSgd(), description="What a step follows.")
     augment: bool = Field(default=True, description="Whether experts see augmented images.")
