@@ -10,18 +10,19 @@ from torch import Tensor
 from core.engine import selection
 from core.engine.keys import Key
 from core.engine.real import Real
-from core.recipe import Init, Noise, Nothing, Pixels, Ranked, Recipe, Window
+from core.recipe import Herding, Init, KCenter, KMeans, Noise, Nothing, Pixels, Ranked, Recipe, Window
 from core.recipe import Real as RealInit
 
 Learned = Callable[[Tensor], Tensor]
-"""What was learned of training images [n] before anything is distilled: their difficulty [n]."""
+"""What was learned of training images [n] before anything is distilled: their difficulty [n], or features [n, d]."""
 
 
 def images(init: Init, real: Real, ipc: int, key: Key, learned: Learned | None = None) -> Tensor:
     """[K * ipc, C, H, W] in the preprocessed space, on the device of the real data.
 
-    `learned` is asked for each class in turn; random images and noise need none. Ranked images and those of a window
-    lie easiest first within their class.
+    `learned` is asked for each class in turn; random images and noise need none. Within their class ranked images and
+    those of a window lie easiest first, herded ones and k centers in the order in which they were added: what is
+    optimised if only a share of each class is (`recipe.Pixels.update`) are the first.
     """
     match init:
         case RealInit():
@@ -61,8 +62,14 @@ def classes(real: Real, ipc: int) -> Tensor:
     return torch.arange(real.classes, device=real.device).repeat_interleave(ipc)
 
 
-def _pick(init: Ranked | Window, learned: Tensor, ipc: int, key: Key) -> Tensor:
+def _pick(init: Herding | KCenter | KMeans | Ranked | Window, learned: Tensor, ipc: int, key: Key) -> Tensor:
     match init:
+        case Herding():
+            return selection.herding(learned, ipc)
+        case KCenter():
+            return selection.k_center(learned, ipc, key)
+        case KMeans(iterations=iterations):
+            return selection.k_means(learned, ipc, iterations, key)
         case Ranked():
             return selection.window(learned, 0, ipc, key)
         case Window():

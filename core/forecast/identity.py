@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.data import DatasetFacts
 from core.forecast.network import Geometry
-from core.forecast.work import expert_epochs, judged_by
+from core.forecast.work import expert_epochs, judged_by, judges
 from core.recipe import Recipe, Trajectory
 from core.request import ENGINE_VERSION, canonical_json
 
@@ -51,9 +51,9 @@ def leaves(recipe: Recipe, facts: DatasetFacts, network: Geometry) -> Leaves:
         training = recipe.experts.model_dump(mode="json", exclude={"count", "epochs"})
         first, last = expert_epochs(recipe.objective)
         found = {"experts": _name(common, training), "count": recipe.experts.count, "first": first, "last": last}
-    if (score := judged_by(recipe)) is not None:
-        training = score.model_dump(mode="json", exclude={"networks"})
-        found |= {"judged": _name(common, training), "judges": score.networks}
+    if (judged := judged_by(recipe)) is not None:
+        training = judged.model_dump(mode="json", exclude={"networks"}) | {"of": type(judged).__name__}
+        found |= {"judged": _name(common, training), "judges": judges(judged)}
     if recipe.evaluation.full is not None:
         training = recipe.evaluation.full.model_dump(mode="json") | {"seeds": recipe.evaluation.seeds}
         found["reference"] = _name(common, training)

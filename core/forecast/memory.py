@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 from core import economy
 from core.forecast.network import Geometry
-from core.forecast.work import Kernel, Sizes, Work, expert_epochs, path_vectors
-from core.recipe import Distribution, Gradient, Learnable, Nothing, Recipe, Trajectory, Zca
+from core.forecast.work import Kernel, Sizes, Work, expert_epochs, judged_by, path_vectors
+from core.recipe import Distribution, Embedding, Gradient, Learnable, Nothing, Recipe, Trajectory, Zca
 
 FLOAT: Final = 4
 
@@ -87,11 +87,9 @@ def peak_bytes(
     )
     passes = max(alive, default=0)
     targets = sizes.train * sizes.classes * (8 + FLOAT)  # class indices become probabilities
-    return max(
-        preparing,
-        ready
-        + max(passes + targets, _trajectories(recipe, network, passes) + _kept(recipe, network, sizes, free, compiled)),
-    )
+    judging = passes + max(targets, _features(recipe, network, sizes))
+    matching = _trajectories(recipe, network, passes) + _kept(recipe, network, sizes, free, compiled)
+    return max(preparing, ready + max(judging, matching))
 
 
 def stored_bytes(recipe: Recipe, network: Geometry, sizes: Sizes) -> Bytes:
@@ -115,6 +113,11 @@ def _trajectories(recipe: Recipe, network: Geometry, passes: int) -> int:
             return passes + max(path, expert) * network.parameters * FLOAT
         case Distribution() | Gradient() | Nothing():
             return passes
+
+
+def _features(recipe: Recipe, network: Geometry, sizes: Sizes) -> int:
+    """Features of a class, once in parts and once together, by which images are selected."""
+    return 2 * FLOAT * sizes.members * network.features if isinstance(judged_by(recipe), Embedding) else 0
 
 
 def _kept(recipe: Recipe, network: Geometry, sizes: Sizes, free: int, compiled: Collection[economy.Batch]) -> int:

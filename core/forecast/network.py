@@ -20,6 +20,8 @@ class Geometry:
     width: int
     depth: int
     norm: str
+    features: int
+    """Floats that an image comes to before the linear layer."""
     parameters: int
     """P."""
     forward_flops: int
@@ -55,6 +57,7 @@ def geometry(network: Network, shape: tuple[int, int, int], classes: int) -> Geo
         width=network.width,
         depth=depth,
         norm=network.norm,
+        features=features,
         parameters=parameters + (features + 1) * classes,
         forward_flops=convolutions.operations + 2 * features * classes,
         convolutions=convolutions,

@@ -15,14 +15,17 @@ from core.forecast.calibration import Calibration
 from core.forecast.history import ENOUGH, LEVEL, Interval, Past
 from core.forecast.identity import Leaves, leaves
 from core.forecast.network import Geometry, geometry
-from core.forecast.work import Phase, Sizes, Work, stack_on, use, work, worth_compiling
-from core.recipe import Network, Recipe, Zca
+from core.forecast.work import Phase, Sizes, Work, judged_by, stack_on, use, work, worth_compiling
+from core.recipe import Embedding, KMeans, Network, Recipe, Zca
 
 _MIB = 2**20
 
 # Seconds of what no kernel is in, measured on two CPU cores; past jobs correct them.
 _READ_BYTE, _READ_IMAGE = 1e-8, 1e-5
 _PUBLISH, _PUBLISH_IMAGE = 1.5, 1e-3
+
+# How much longer than in a forward pass an operation takes that multiplies features by one vector, or by few.
+_VECTOR, _THIN = 30, 4
 
 
 class Shown(BaseModel):
@@ -182,6 +185,8 @@ def _price(
             made |= programs
             cost += each * len(programs)
         seconds[call.phase] = seconds.get(call.phase, 0.0) + cost
+    if isinstance(judged_by(recipe), Embedding):
+        seconds["selecting"] += _comparing(calibration, recipe, network, sizes)
     seconds["publishing"] = _PUBLISH + _PUBLISH_IMAGE * sizes.synthetic
     return {phase: seconds[phase] for phase in get_args(Phase) if phase in seconds}
 
@@ -192,9 +197,23 @@ def _preparing(calibration: Calibration, recipe: Recipe, network: Geometry, size
     if isinstance(recipe.preprocess, Zca):
         # a covariance in double precision, its eigenvectors, and every image multiplied by the result
         operations = network.pixels**2 * (4 * sizes.train + 25 * network.pixels + 2 * images)
-        probe = geometry(Network(), (3, 32, 32), 10)
-        seconds += operations * calibration.price("forward", probe, 32) / (32 * probe.forward_flops)
+        seconds += operations * _operation(calibration)
     return seconds
+
+
+def _comparing(calibration: Calibration, recipe: Recipe, network: Geometry, sizes: Sizes) -> float:
+    """Seconds of choosing images by their features: for each, those of its class times one of them, read anew."""
+    ipc, pair = sizes.synthetic // sizes.classes, 2 * sizes.train * network.features
+    operations = _VECTOR * pair * ipc
+    if isinstance(recipe.init, KMeans):  # a start and an end of that kind, and two products with all centroids between
+        operations = 2 * operations + _THIN * recipe.init.iterations * 2 * pair * ipc
+    return operations * _operation(calibration)
+
+
+def _operation(calibration: Calibration) -> float:
+    """Seconds of an operation in a forward pass."""
+    probe = geometry(Network(), (3, 32, 32), 10)
+    return calibration.price("forward", probe, 32) / (32 * probe.forward_flops)
 
 
 def _corrected(

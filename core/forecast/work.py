@@ -16,9 +16,14 @@ from core.economy import Batch, Use
 from core.forecast.network import Geometry
 from core.recipe import (
     Distribution,
+    El2n,
+    Embedding,
     Forgetting,
     Gradient,
     Gsam,
+    Herding,
+    KCenter,
+    KMeans,
     Nothing,
     Ranked,
     Recipe,
@@ -73,6 +78,11 @@ class Sizes:
     test: int
     classes: int
     synthetic: int
+
+    @property
+    def members(self) -> int:
+        """Training images of a class, had all as many."""
+        return max(self.train // self.classes, 1)
 
     @classmethod
     def of(cls, facts: DatasetFacts, ipc: int) -> Sizes:
@@ -146,22 +156,36 @@ def _training_experts(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached
     yield from _training("training_experts", missing, epochs, sizes.train, recipe.experts.batch_size, stack, gradients)
 
 
-def judged_by(recipe: Recipe) -> Score | None:
-    """The score that initial images are chosen by."""
-    return recipe.init.score if isinstance(recipe.init, Ranked | Window) else None
+def judged_by(recipe: Recipe) -> Score | Embedding | None:
+    """The networks that judge images for the recipe's init to choose by."""
+    match recipe.init:
+        case Ranked(score=score) | Window(score=score):
+            return score
+        case Herding(embedding=embedding) | KCenter(embedding=embedding) | KMeans(embedding=embedding):
+            return embedding
+        case _:
+            return None
+
+
+def judges(judged: Score | Embedding | None) -> int:
+    """How many networks those are."""
+    return 0 if judged is None else 1 if isinstance(judged, Embedding) else judged.networks
 
 
 def _selecting(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached) -> Iterator[Work]:
-    score = judged_by(recipe)
-    if score is None:
+    judged = judged_by(recipe)
+    if judged is None:
         return
-    missing = max(0, score.networks - cached.judges)
-    yield from _training("selecting", missing, score.epochs, sizes.train, score.batch_size, stack)
-    if isinstance(score, Forgetting):  # every batch is judged before it is learned from
-        for calls, images in _batches(sizes.train, score.batch_size):
-            yield Work("selecting", "forward", missing * score.epochs * calls, images)
-    else:
-        yield from _testing("selecting", missing, sizes.train)
+    missing = max(0, judges(judged) - cached.judges)
+    yield from _training("selecting", missing, judged.epochs, sizes.train, judged.batch_size, stack)
+    match judged:
+        case Forgetting():  # every batch is judged before it is learned from
+            for calls, images in _batches(sizes.train, judged.batch_size):
+                yield Work("selecting", "forward", missing * judged.epochs * calls, images)
+        case El2n():
+            yield from _testing("selecting", missing, sizes.train)
+        case Embedding():  # class by class, also by a network that was there
+            yield from _testing("selecting", sizes.classes, sizes.members)
 
 
 def _distilling(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:

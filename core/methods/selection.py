@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from core.methods.task import Presets, Settings, Task, augment, evaluation, network, preset
+from core.methods.task import Presets, Settings, Task, augment, embedding, evaluation, network, preset
 from core.methods.task import el2n as errors
 from core.methods.task import forgetting as difficulty
-from core.recipe import Init, Nothing, Ranked, Real, Recipe, Schedule, Window
+from core.recipe import Herding, Init, KCenter, KMeans, Nothing, Ranked, Real, Recipe, Schedule, Window
 
-__all__ = ["el2n", "forgetting", "random", "window"]
+__all__ = ["el2n", "forgetting", "herding", "k_center", "k_means", "random", "window"]
 
 
 def random(task: Task) -> Recipe:
@@ -24,6 +24,57 @@ def random(task: Task) -> Recipe:
     Avoid: at small ipc, where every distillation method is far ahead.
     """
     return _select(PRESETS["random"], task, Real())
+
+
+def herding(task: Task) -> Recipe:
+    """Herding.
+
+    Real images of each class, added one at a time so that the mean of their features stays next to the mean of the
+    class, and left as they are.
+
+    Family: selection
+    Equation: x_{k+1} = argmin_{x in T_c} || (k + 1) mu_c - sum_{i <= k} phi(x_i) - phi(x) ||, phi of a network trained
+        on T
+    Citation: Welling, "Herding Dynamical Weights to Learn", ICML 2009; as a choice of exemplars in Rebuffi, Kolesnikov,
+        Sperl & Lampert, "iCaRL", CVPR 2017
+    Published: CIFAR-10, ConvNet-3: 21.5 / 31.6 / 40.4 % at ipc 1 / 10 / 50 (as printed by a later paper, AutoPalette)
+    Use: at ipc 1 to 10, where typical images are worth more than random ones.
+    Avoid: above some tens of images a class, where variety is worth more.
+    """
+    return _select(PRESETS["herding"], task, Herding(embedding=embedding(task)))
+
+
+def k_center(task: Task) -> Recipe:
+    """Greedy k-center.
+
+    Real images of each class that cover it: a random one, then always the one whose features are farthest from all
+    chosen so far; left as they are.
+
+    Family: selection
+    Equation: x_{k+1} = argmax_{x in T_c} min_{i <= k} || phi(x_i) - phi(x) ||, phi of a network trained on T
+    Citation: Sener & Savarese, "Active Learning for Convolutional Neural Networks: A Core-Set Approach", ICLR 2018
+    Published: CIFAR-10, ConvNet-3: 23.3 / 36.4 / 48.7 % at ipc 1 / 10 / 50 (as printed by a later paper, AutoPalette,
+        whose choice of the first image is not known)
+    Use: to cover a class evenly, a few per cent of the dataset and more.
+    Avoid: on noisy data, of which it takes the outliers first.
+    """
+    return _select(PRESETS["k-center"], task, KCenter(embedding=embedding(task)))
+
+
+def k_means(task: Task) -> Recipe:
+    """Images nearest to centroids.
+
+    Each class is divided into ipc clusters of features; of each the real image nearest to the centroid is taken, and
+    left as it is. Typical like herding, and varied like k-center.
+
+    Family: selection
+    Equation: S_c = {argmin_{x in T_c} || phi(x) - m_j ||}, m_1 .. m_ipc the k-means centroids of phi(T_c)
+    Citation: Cui, Wang, Si & Hsieh, "DC-BENCH: Dataset Condensation Benchmark", NeurIPS 2022 (k-means embedding)
+    Published: none that could be verified at ipc 1 / 10 / 50
+    Use: at small ipc, for real images that are typical and still differ, and to start an optimised method from.
+    Avoid: at thousands of images a class, where it takes longer than it is worth.
+    """
+    return _select(PRESETS["k-means"], task, KMeans(embedding=embedding(task)))
 
 
 def forgetting(task: Task) -> Recipe:
@@ -98,6 +149,9 @@ def _select(settings: Settings, task: Task, init: Init) -> Recipe:
 # Window: Lee & Chung 2024, the released scripts, where the best beta is swept for on real subsets.
 PRESETS: Presets = {
     "random": {},
+    "herding": {},
+    "k-center": {},
+    "k-means": {},
     "forgetting": {},
     "el2n": {},
     "window": {

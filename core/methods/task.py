@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.overrides import override
-from core.recipe import Augment, El2n, Evaluation, Forgetting, FullTraining, Network, Recipe
+from core.recipe import Augment, El2n, Embedding, Evaluation, Forgetting, FullTraining, Network, Recipe
 
 Settings = Mapping[tuple[str, int], Mapping[str, Any]]
 """Changes to a method's recipe, by path, per dataset and ipc."""
@@ -70,6 +70,11 @@ def forgetting(task: Task) -> Forgetting:
 def el2n(task: Task) -> El2n:
     """The EL2N score, or a short one for tiny images."""
     return El2n(epochs=4, batch_size=64) if tiny(task) else El2n()
+
+
+def embedding(task: Task) -> Embedding:
+    """The network that embeds images to be compared, trained shortly for tiny ones."""
+    return Embedding(epochs=20, batch_size=64) if tiny(task) else Embedding()
 
 
 def preset(settings: Settings, task: Task, recipe: Recipe) -> Recipe:

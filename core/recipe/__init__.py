@@ -14,13 +14,14 @@ from core.recipe.part import FieldError, Part, RecipeError, meaningless
 from core.recipe.pixels import Augment, MeanStd, Preprocess, Transform, Unprocessed, Zca
 from core.recipe.recipe import Recipe
 from core.recipe.schedule import KeepLabels, Schedule
-from core.recipe.selection import El2n, Forgetting, Ranked, Score, Window
+from core.recipe.selection import El2n, Embedding, Forgetting, Herding, KCenter, KMeans, Ranked, Score, Window
 from core.recipe.start import Hard, Init, Labels, Learnable, Noise, Pixels, Real, StepSize
 
 __all__ = [
     "Augment",
     "Distribution",
     "El2n",
+    "Embedding",
     "Evaluation",
     "Experts",
     "FieldError",
@@ -30,7 +31,10 @@ __all__ = [
     "Growth",
     "Gsam",
     "Hard",
+    "Herding",
     "Init",
+    "KCenter",
+    "KMeans",
     "KeepLabels",
     "Labels",
     "Learnable",

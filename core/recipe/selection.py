@@ -46,6 +46,46 @@ Score = Annotated[Forgetting | El2n, Field(discriminator="kind")]
 """How hard a training image is: the higher, the harder."""
 
 
+class Embedding(Training):
+    """The network whose features images are compared by: what it hands to its linear layer, once it is trained.
+
+    It learns from images without augmentation; its learning rate decays by a cosine.
+    """
+
+    epochs: int = Field(default=30, ge=1, le=1000, description="Passes over the training split.")
+
+
+class Herding(Part):
+    """Images whose mean feature stays next to that of their class, one added at a time (Welling 2009).
+
+    They lie in the order in which they were added, so that the first of them stand for their class by themselves.
+    """
+
+    kind: Literal["herding"] = "herding"
+    embedding: Embedding = Field(default=Embedding(), description="The network that embeds the images.")
+
+
+class KCenter(Part):
+    """Images none of the others of their class is far from: a random one, then always the one farthest from all so far.
+
+    The greedy algorithm for k centers (Gonzalez 1985), as a coreset (Sener & Savarese 2018). They lie in that order.
+    """
+
+    kind: Literal["k_center"] = "k_center"
+    embedding: Embedding = Field(default=Embedding(), description="The network that embeds the images.")
+
+
+class KMeans(Part):
+    """The image nearest to each of ipc centroids of its class: Lloyd's algorithm from a start by k-means++.
+
+    They lie in the order of that start. No image is taken twice.
+    """
+
+    kind: Literal["k_means"] = "k_means"
+    embedding: Embedding = Field(default=Embedding(), description="The network that embeds the images.")
+    iterations: int = Field(default=30, ge=0, le=1000, description="Lloyd iterations, unless nothing moves before.")
+
+
 class Ranked(Part):
     """The hardest images of each class. They lie easiest first."""
 

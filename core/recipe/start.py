@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from core.recipe.part import Part
-from core.recipe.selection import Ranked, Window
+from core.recipe.selection import Herding, KCenter, KMeans, Ranked, Window
 
 
 class Real(Part):
@@ -24,7 +24,7 @@ class Noise(Part):
     std: float = Field(default=1.0, gt=0, le=10, description="Standard deviation of the noise.")
 
 
-Init = Annotated[Real | Noise | Ranked | Window, Field(discriminator="kind")]
+Init = Annotated[Real | Noise | Herding | KCenter | KMeans | Ranked | Window, Field(discriminator="kind")]
 
 
 class Pixels(Part):

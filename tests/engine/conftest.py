@@ -64,6 +64,8 @@ def small(method: str, **changes: object) -> Recipe:
         budget |= {"init.score.networks": 2, "init.score.epochs": 2}
     if recipe.objective.kind == "gradient":
         budget |= GRADIENT_BUDGET
+    if hasattr(recipe.init, "embedding"):
+        budget["init.embedding.epochs"] = 2
     if recipe.schedule.steps:
         budget["schedule.steps"] = 4
     return override(recipe, budget | {path.replace("__", "."): value for path, value in changes.items()})

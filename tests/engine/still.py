@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from core.engine import distill, experts, scores, sdc, trajectories
+from core.engine import distill, experts, features, scores, sdc, trajectories
 from core.engine.distill import Carrying, Objective, State
 from core.engine.init import Learned
 from core.engine.kernels import Eager
@@ -16,7 +16,7 @@ from core.engine.networks import build
 from core.engine.objectives import distribution, gradient, trajectory
 from core.engine.real import Real
 from core.engine.trajectories import Trajectories
-from core.recipe import Distribution, Gradient, Nothing, Ranked, Recipe, Trajectory, Window
+from core.recipe import Distribution, Gradient, Herding, KCenter, KMeans, Nothing, Ranked, Recipe, Trajectory, Window
 
 T = TypeVar("T")
 
@@ -73,6 +73,9 @@ def learned(recipe: Recipe, real: Real) -> Learned | None:
             keys = [Key(0).fold("score", index) for index in range(score.networks)]
             mean = result(scores.difficulty(score, kernels, real.train, recipe.augment, keys)).mean(0)
             return lambda index: mean[index]
+        case Herding(embedding=embedding) | KCenter(embedding=embedding) | KMeans(embedding=embedding):
+            trained = result(features.train(embedding, kernels, real.train, Key(0)))
+            return partial(features.embed, kernels.network, trained, real.train)
         case _:
             return None
 

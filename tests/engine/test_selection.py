@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import pytest
 import torch
 
 from core.engine import init, selection
 from core.engine.keys import Key
 from core.engine.real import Real
-from core.recipe import Ranked, Window
+from core.recipe import Herding, KCenter, KMeans, Ranked, Window
 
 
 @pytest.mark.parametrize(
@@ -43,3 +45,88 @@ def test_images_equally_hard_are_drawn_by_the_key() -> None:
     assert {draw[-1] for draw in draws} == {4}, "the second hardest lies last"
     assert len({draw[0] for draw in draws}) == 4
     assert torch.equal(selection.window(counts, 1, 3, Key(7)), selection.window(counts, 1, 3, Key(7)))
+
+
+def cloud(n: int, seed: int = 0, d: int = 5) -> torch.Tensor:
+    return Key(seed).fold("cloud").normal(n, d)
+
+
+def test_herding_adds_what_brings_the_mean_nearest() -> None:
+    """Against means of all sets that differ in the image added last, in double precision."""
+    features = cloud(30)
+    chosen = selection.herding(features, 8).tolist()
+    exact, mean = features.double(), features.double().mean(0)
+    for k in range(8):
+        gaps = {x: (exact[[*chosen[:k], x]].mean(0) - mean).norm().item() for x in range(30) if x not in chosen[:k]}
+        assert gaps[chosen[k]] == pytest.approx(min(gaps.values()))
+
+
+def test_herded_means_come_nearer_than_random_ones() -> None:
+    features = cloud(400)
+    gap = features[selection.herding(features, 20)].mean(0).sub(features.mean(0)).norm()
+    random = [features[Key(s).permutation(400)[:20]].mean(0).sub(features.mean(0)).norm() for s in range(20)]
+    assert gap < min(random) / 2
+
+
+def radius(features: torch.Tensor, chosen: list[int]) -> float:
+    return float(torch.cdist(features, features[chosen]).amin(1).max())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_k_centers_are_the_farthest_and_at_most_twice_as_far_as_the_best(seed: int) -> None:
+    features = cloud(12, seed, d=2)
+    chosen = selection.k_center(features, 4, Key(seed)).tolist()
+    for k in range(1, 4):
+        nearest = torch.cdist(features, features[chosen[:k]]).amin(1)
+        assert nearest[chosen[k]] == pytest.approx(float(nearest.max()), abs=1e-3)
+    best = min(radius(features, list(some)) for some in combinations(range(12), 4))
+    assert radius(features, chosen) <= 2 * best + 1e-4
+
+
+def objective(features: torch.Tensor, centers: torch.Tensor) -> float:
+    return float(torch.cdist(features, centers).amin(1).square().sum())
+
+
+def test_lloyd_improves_on_its_start_and_on_random_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five clusters; in parts as at once."""
+    features = torch.cat([cloud(40, c) + 8 * cloud(1, 10 + c) for c in range(5)])
+    path = [objective(features, selection.centroids(features, 7, n, Key(0))) for n in range(6)]
+    assert path == sorted(path, reverse=True)
+    assert path[-1] < path[0]
+    random = [objective(features, features[Key(seed).permutation(200)[:7]]) for seed in range(20)]
+    assert path[-1] < min(random)
+    whole = selection.centroids(features, 7, 5, Key(0))
+    monkeypatch.setattr(selection, "_ROOM", 7 * 16)
+    assert torch.allclose(selection.centroids(features, 7, 5, Key(0)), whole, atol=1e-5)
+
+
+def test_k_means_takes_the_image_nearest_to_each_centroid() -> None:
+    features = cloud(60)
+    centers = selection.centroids(features, 6, 30, Key(3))
+    assert selection.k_means(features, 6, 30, Key(3)).tolist() == torch.cdist(centers, features).argmin(1).tolist()
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0])
+def test_no_image_is_taken_twice(spread: float) -> None:
+    """Not even of a class whose images are all equal, or that is taken whole."""
+    features = 1 + spread * cloud(9)
+    for chosen in (
+        selection.herding(features, 9),
+        selection.k_center(features, 9, Key(0)),
+        selection.k_means(features, 9, 5, Key(0)),
+    ):
+        assert sorted(chosen.tolist()) == list(range(9))
+
+
+@pytest.mark.parametrize("wanted", [Herding(), KCenter(), KMeans()])
+def test_images_are_compared_within_their_class(real: Real, wanted: Herding | KCenter | KMeans) -> None:
+    asked: list[torch.Tensor] = []
+
+    def learned(index: torch.Tensor) -> torch.Tensor:
+        asked.append(index)
+        return real.train.take(index).flatten(1)
+
+    found = init.images(wanted, real, 3, Key(0), learned)
+    assert all(torch.equal(index, members) for index, members in zip(asked, real.members, strict=True))
+    for image, members in zip(found, (m for m in real.members for _ in range(3)), strict=True):
+        assert (real.train.take(members) == image).flatten(1).all(1).any()

@@ -228,11 +228,12 @@ def test_it_dies_with_its_life_line(tmp_path: Path) -> None:
     assert process.wait(10) == 1
 
 
-@pytest.mark.parametrize("method", ["random", "dm", "window"])
+@pytest.mark.parametrize("method", ["random", "dm", "window", "k-center"])
 def test_other_families_run(method: str, tmp_path: Path) -> None:
     overrides = {path: value for path, value in SMALL.items() if path.split(".")[0] in ("network", "evaluation")}
     overrides |= {
         "dm": {"schedule.steps": 3},
+        "k-center": {"init.embedding.epochs": 1, "network.norm": "batch"},
         "window": {"init.score.networks": 2, "init.score.epochs": 2},
     }.get(method, {})
     made = run(tmp_path / "job", method=method, overrides=overrides)

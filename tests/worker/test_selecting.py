@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import safetensors.numpy
 
 from tests.worker.test_engine import run
 from worker.engine import phases
@@ -63,3 +65,19 @@ def test_scores_outlive_a_stop_and_are_shared(tmp_path: Path, monkeypatch: pytes
     fewer = {"init.score.networks": 4, "init.beta": 0.1}
     other = attempt(tmp_path / "other", seed=3, **window | {"overrides": SMALL | score | fewer})
     assert cached(other) == ["The scores of 4 of 4 networks were in the cache."]
+
+
+def test_the_network_that_embeds_is_shared(tmp_path: Path) -> None:
+    """By every choice that compares features; what it is read back as chooses the same images."""
+    changes = SMALL | {"init.embedding.epochs": 1, "network.norm": "batch"}
+    said = {
+        name: attempt(tmp_path / name, method=method, ipc=2, overrides=changes)
+        for name, method in (("first", "herding"), ("again", "herding"), ("other", "k-means"))
+    }
+    assert [len(cached(lines)) for lines in said.values()] == [0, 1, 1]
+    first, again, other = (
+        safetensors.numpy.load_file(tmp_path / name / "staging" / "1" / "dataset.safetensors")["images"]
+        for name in said
+    )
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)

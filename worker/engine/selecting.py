@@ -9,10 +9,12 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from core.engine import scores
+from core.engine import features, scores
+from core.engine.evaluate import Trained
 from core.engine.init import Learned
 from core.engine.keys import Key
-from core.recipe import Ranked, Score, Window
+from core.engine.networks import Moments
+from core.recipe import Embedding, Herding, KCenter, KMeans, Ranked, Score, Window
 from worker.engine.bench import Bench
 from worker.engine.follow import follow
 from worker.engine.teachers import stacks
@@ -24,6 +26,14 @@ def learned(bench: Bench) -> Learned | None:
         case Ranked(score=score) | Window(score=score):
             known = _difficulty(bench, score)
             return lambda index: known[index]
+        case Herding(embedding=embedding) | KCenter(embedding=embedding) | KMeans(embedding=embedding):
+            trained = _network(bench, embedding)
+
+            def embed(index: Tensor) -> Tensor:
+                bench.breathe()
+                return features.embed(bench.network, trained, bench.real.train, index)
+
+            return embed
         case _:
             return None
 
@@ -37,7 +47,7 @@ def _difficulty(bench: Bench, score: Score) -> Tensor:
     training = score.model_dump(mode="json", exclude={"networks"})
     identity = bench.identity("difficulty of the training images", score=training)
     paths = [bench.cache.path({**identity, "index": index}, ".safetensors") for index in range(score.networks)]
-    found = {i: tensor for i, path in enumerate(paths) if (tensor := _read(path, bench.real.device)) is not None}
+    found = {i: known["score"] for i, path in enumerate(paths) if (known := _read(path, bench.real.device))}
     total = score.networks * score.epochs * -(-len(real) // score.batch_size)
     done = len(found) * (total // score.networks)
     bench.channel.enter("selecting", total, skipped=done)
@@ -53,17 +63,42 @@ def _difficulty(bench: Bench, score: Score) -> Tensor:
         rows = follow(bench, scores.difficulty(score, bench.kernels, real, recipe.augment, keys), say)
         for index, row in zip(indices, rows, strict=True):
             found[index] = row
-            content = safetensors.torch.save({"score": row.cpu().contiguous()})
-            bench.cache.write(paths[index], content, bench.channel.log, keep=frozenset(paths))
+            bench.cache.write(paths[index], _packed({"score": row}), bench.channel.log, keep=frozenset(paths))
         done += own
     bench.channel.progress(total, total)
     return torch.stack([found[index] for index in range(score.networks)]).mean(0)
 
 
-def _read(path: Path, device: torch.device) -> Tensor | None:
+def _network(bench: Bench, embedding: Embedding) -> Trained:
+    """The network that embeds the training images, of the cache or trained now; it does not depend on the job."""
+    real = bench.real.train
+    identity = bench.identity("network on the full set", training=embedding.model_dump(mode="json"))
+    path = bench.cache.path(identity, ".safetensors")
+    total = embedding.epochs * -(-len(real) // embedding.batch_size)
+    known = _read(path, bench.real.device)
+    bench.channel.enter("selecting", total, skipped=total if known else 0)
+    if known is None:
+        work = features.train(embedding, bench.kernels, real, Key(0).fold("embedding"))
+        trained = follow(bench, work, lambda share: bench.channel.progress(int(share * total), total))
+        known = {"theta": trained.theta}
+        for kind, tensors in (trained.moments._asdict() if trained.moments else {}).items():
+            known |= {f"{kind}.{block}": tensor for block, tensor in enumerate(tensors)}
+        bench.cache.write(path, _packed(known), bench.channel.log, keep=frozenset({path}))
+    else:
+        bench.channel.log("The network that embeds the images was in the cache.")
+    bench.channel.progress(total, total)
+    blocks = range(sum(name.startswith("means.") for name in known))
+    moments = Moments(*(tuple(known[f"{kind}.{block}"] for block in blocks) for kind in Moments._fields))
+    return Trained(known["theta"], moments if blocks else None, 0.0)
+
+
+def _packed(tensors: dict[str, Tensor]) -> bytes:
+    return safetensors.torch.save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
+
+
+def _read(path: Path, device: torch.device) -> dict[str, Tensor] | None:
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            tensor: Tensor = file.get_tensor("score")
+        with safetensors.safe_open(path, framework="pt", device=str(device)) as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
     except (OSError, safetensors.SafetensorError):
         return None
-    return tensor.to(device)
