@@ -27,7 +27,7 @@ def random(task: Task) -> Recipe:
 
 
 def herding(task: Task) -> Recipe:
-    """Herding.
+    """Herding of class means.
 
     Real images of each class, added one at a time so that the mean of their features stays next to the mean of the
     class, and left as they are.
