@@ -30,9 +30,12 @@ def save(path: Path, state: State, run: str, real: int = 0) -> None:
     tensors = {
         f"{name}.{leaf}": getattr(group, leaf).cpu().contiguous() for name, group in groups.items() for leaf in _LEAVES
     }
+    if state.squares is not None:
+        tensors |= {f"squares.{leaf}": getattr(state.squares, leaf).cpu().contiguous() for leaf in _LEAVES}
     if state.student is not None:
         tensors["student"] = state.student.cpu()
     numbers = {"step": state.step, "loss": repr(state.loss), "damping": state.damping, "rollbacks": state.rollbacks}
+    numbers |= {"updates": state.updates, "usual": repr(state.usual)}
     # safetensors refuses tensors that share memory, as `good` and `leaves` do before the first step
     tensors = {name: tensor.clone() for name, tensor in tensors.items()}
     partial = path.with_suffix(f".{os.getpid()}.part")
@@ -71,4 +74,7 @@ def load(path: Path, run: str, device: torch.device) -> State | None:
         rollbacks=numbers["rollbacks"],
         student=student,
         average=groups.get(_AVERAGE),
+        squares=groups.get("squares"),
+        updates=numbers["updates"],
+        usual=float(numbers["usual"]),
     )

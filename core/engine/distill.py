@@ -6,6 +6,7 @@ everything that follows, so a run resumed from a stored state equals, bit for bi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -14,10 +15,10 @@ from torch import Tensor
 
 from core.engine import init
 from core.engine.keys import Key
-from core.engine.optimise import Sgd
+from core.engine.optimise import Adam, Sgd
 from core.engine.real import Real
 from core.engine.synthetic import Gradients, Synthetic, SyntheticDataset
-from core.recipe import Hard, Learnable, Recipe, Trajectory
+from core.recipe import Hard, Learnable, Performance, Recipe, Trajectory
 
 Measure = Callable[[Synthetic, Key, int], tuple[Tensor, Gradients]]
 """(synthetic set, key, outer step) -> (loss, gradients)."""
@@ -37,6 +38,7 @@ class Carrying:
 Objective = Measure | Carrying
 
 MAX_ROLLBACKS = 10
+_LASTING = 0.9  # share of the old in the running mean of the gradient's norm
 
 
 class Diverged(ArithmeticError):
@@ -71,6 +73,12 @@ class State:
     rollbacks: int = 0
     student: Tensor | None = None
     """What a `Carrying` objective trains beside the images, [P]."""
+    squares: Leaves | None = None
+    """Adam's second moments, of which `velocity` is the first; None for SGD and at rest."""
+    updates: int = 0
+    """Of Adam since it was at rest."""
+    usual: float = float("nan")
+    """Running mean of the norm of the images' gradient, where that is clipped."""
     average: Leaves | None = None
 
     @property
@@ -108,7 +116,7 @@ def distill(recipe: Recipe, objective: Objective, state: State, key: Key) -> Ite
 def finish(recipe: Recipe, state: State, real: Real, ipc: int) -> SyntheticDataset:
     """The dataset a state stands for."""
     soft = None if isinstance(recipe.labels, Hard) else state.result.logits.softmax(1)
-    learned = _step_size(state.leaves) if isinstance(recipe.objective, Trajectory) else None
+    learned = _step_size(state.leaves) if isinstance(recipe.objective, Trajectory | Performance) else None
     return SyntheticDataset(
         images=state.result.images,
         labels=init.classes(real, ipc),
@@ -133,8 +141,8 @@ def _advance(recipe: Recipe, objective: Objective, state: State, key: Key) -> St
     state = replace(state, step=state.step + 1, good=leaves, loss=float(loss), curves=gradients.curves, student=student)
     if recipe.schedule.skip_above is not None and state.loss > recipe.schedule.skip_above:
         return state
-    moved, velocity = _move(recipe, state, pulled)
-    return replace(state, leaves=moved, velocity=velocity, average=_averaged(recipe, state.average, moved))
+    state = _move(recipe, *_clipped(recipe, state, pulled))
+    return replace(state, average=_averaged(recipe, state.average, state.leaves))
 
 
 def _averaged(recipe: Recipe, average: Leaves | None, leaves: Leaves) -> Leaves | None:
@@ -162,25 +170,52 @@ def _roll_back(state: State) -> State:
         rollbacks=state.rollbacks + 1,
         student=None,
         average=state.average and state.good,
+        squares=None,
+        updates=0,
     )
 
 
-def _move(recipe: Recipe, state: State, pulled: Leaves) -> tuple[Leaves, Leaves]:
-    eta = recipe.step_size
-    labels = recipe.labels
-    rules = (
-        Sgd(recipe.schedule.image_lr * state.damping, recipe.schedule.image_momentum),
-        Sgd(labels.lr * state.damping, labels.momentum) if isinstance(labels, Learnable) else Sgd(0.0, 0.0),
-        # d eta = eta d(log eta): dividing by eta_0^2 keeps the published meaning of the rate, see recipe.StepSize
-        Sgd(eta.lr / eta.initial**2 * state.damping, eta.momentum),
-    )
-    steps = [
-        rule.update(value, gradient, velocity)
-        for rule, value, gradient, velocity in zip(
-            rules, _tensors(state.leaves), _tensors(pulled), _tensors(state.velocity), strict=True
+def _clipped(recipe: Recipe, state: State, pulled: Leaves) -> tuple[State, Leaves]:
+    """The gradients, the images' cut to `schedule.clip` times its usual norm (Feng et al. 2024, as released)."""
+    if recipe.schedule.clip is None:
+        return state, pulled
+    norm = float(pulled.images.norm())
+    usual = norm if math.isnan(state.usual) else _LASTING * state.usual + (1 - _LASTING) * norm
+    most = recipe.schedule.clip * usual
+    if norm > most:
+        pulled = replace(pulled, images=pulled.images * (most / norm))
+    return replace(state, usual=usual), pulled
+
+
+def _move(recipe: Recipe, state: State, pulled: Leaves) -> State:
+    eta, labels, schedule = recipe.step_size, recipe.labels, recipe.schedule
+    # d eta = eta d(log eta): dividing by eta_0^2 keeps the published meaning of the rate, see recipe.StepSize
+    of_step_size = Sgd(eta.lr / eta.initial**2 * state.damping, eta.momentum)
+    label_lr, label_momentum = (labels.lr, labels.momentum) if isinstance(labels, Learnable) else (0.0, 0.0)
+    image_lr, image_momentum = schedule.image_lr * state.damping, schedule.image_momentum
+    label_lr *= state.damping
+    leaves, velocity = state.leaves, state.velocity
+    step_size, its_velocity = of_step_size.update(leaves.log_step_size, pulled.log_step_size, velocity.log_step_size)
+    if schedule.optimiser == "sgd":
+        images, images_v = Sgd(image_lr, image_momentum).update(leaves.images, pulled.images, velocity.images)
+        logits, logits_v = Sgd(label_lr, label_momentum).update(leaves.logits, pulled.logits, velocity.logits)
+        squares = None
+    else:
+        old = state.squares or Leaves(*(torch.zeros_like(leaf) for leaf in _tensors(leaves)))
+        images, images_v, images_s = Adam(image_lr, image_momentum).update(
+            leaves.images, pulled.images, velocity.images, old.images, state.updates
         )
-    ]
-    return Leaves(*(value for value, _ in steps)), Leaves(*(velocity for _, velocity in steps))
+        logits, logits_v, logits_s = Adam(label_lr, label_momentum).update(
+            leaves.logits, pulled.logits, velocity.logits, old.logits, state.updates
+        )
+        squares = Leaves(images_s, logits_s, old.log_step_size)
+    return replace(
+        state,
+        leaves=Leaves(images, logits, step_size),
+        velocity=Leaves(images_v, logits_v, its_velocity),
+        squares=squares,
+        updates=0 if squares is None else state.updates + 1,
+    )
 
 
 def _pull_back(recipe: Recipe, leaves: Leaves, labels: Tensor, gradients: Gradients) -> Leaves:

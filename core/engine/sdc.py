@@ -18,6 +18,12 @@ def difficulty(recipe: Recipe) -> Callable[[int], Difficulty] | None:
     return lambda step: partial(shares, sdc, strength(sdc, step, steps))
 
 
+def weight(recipe: Recipe) -> Callable[[int], float] | None:
+    """The weight of a matched gradient's norm by the outer step; None without a penalty."""
+    sdc, steps = recipe.sdc, recipe.schedule.steps
+    return None if sdc is None or not sdc.weight else lambda step: strength(sdc, step, steps)
+
+
 def strength(sdc: Sdc, step: int, steps: int) -> float:
     """The weight of the penalty at outer step `step` of `steps`."""
     if sdc.schedule == "constant" or steps < 2:

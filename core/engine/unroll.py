@@ -13,7 +13,7 @@ implementations do, and is the oracle of the tests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from core.engine.kernels import Kernels
+from core.engine.keys import Key
 from core.engine.networks import CrossEntropy
 
 View = Callable[[Tensor], Tensor]
@@ -57,6 +58,8 @@ class Segment:
     """What the gradients' norms weigh in the loss; given, the N gradients are kept too."""
     indirect: bool = True
     """Whether a step's effect on the gradients of later ones counts, as it does; without it, TESLA's gradient."""
+    velocity: Tensor | None = None
+    """Of the student at the start, [P], with momentum: a constant, as theta is. At rest if left out."""
 
     @property
     def kept(self) -> int:
@@ -114,6 +117,8 @@ def adjoint(segment: Segment, terminal: Terminal) -> tuple[Tensor, Cotangents]:
         velocity_bar = mu * u
         if i in injected:
             lam = lam + injected[i]
+    if segment.velocity is not None:
+        eta_bar = eta_bar + velocity_bar @ segment.velocity / eta  # what the sum by parts leaves over at its start
     return loss, Cotangents(images_bar, labels_bar, eta_bar, lam)
 
 
@@ -126,7 +131,7 @@ def plain(segment: Segment, terminal: Terminal) -> tuple[Tensor, Cotangents]:
     network_loss = CrossEntropy(segment.kernels.network)
     with torch.enable_grad():
         images, labels, eta, start = (leaf.detach().requires_grad_() for leaf in leaves)
-        theta, velocity = start, torch.zeros_like(start)
+        theta, velocity = start, torch.zeros_like(start) if segment.velocity is None else segment.velocity
         path, gradients = [theta], []
         for batch, view in zip(segment.batches, segment.views, strict=True):
             here = theta if segment.indirect else theta.detach().requires_grad_()
@@ -150,6 +155,42 @@ def plain(segment: Segment, terminal: Terminal) -> tuple[Tensor, Cotangents]:
     return loss + sum(penalty.detach() for penalty in penalties), Cotangents(*bars)
 
 
+class Point(NamedTuple):
+    """Where a student is and how fast it moves, [P] each, and the norm of the gradient that took it there."""
+
+    theta: Tensor
+    velocity: Tensor
+    norm: Tensor
+
+
+def walk(segment: Segment) -> Iterator[Point]:
+    """The segment's steps without their adjoints: the student after each of them."""
+    theta, velocity = segment.theta.detach(), segment.velocity
+    for batch, view in zip(segment.batches, segment.views, strict=True):
+        g = segment.kernels.gradient(theta, view(segment.images[batch]), segment.labels[batch])
+        theta, velocity = _step(segment, theta, velocity, g)
+        yield Point(theta, velocity, g.norm())
+
+
+def minibatches(n: int, size: int | None, steps: int, key: Key, device: torch.device) -> list[Tensor]:
+    """Indices of each student step: without replacement from a permutation that is drawn anew when it runs out.
+
+    `size` images a step, None for all n.
+    """
+    batches: list[Tensor] = []
+    for epoch in range(steps):
+        if len(batches) >= steps:
+            break
+        batches += key.fold("order", epoch).permutation(n).to(device).split(size or n)
+    return batches[:steps]
+
+
+def _step(segment: Segment, theta: Tensor, velocity: Tensor | None, g: Tensor) -> tuple[Tensor, Tensor]:
+    """theta and velocity after a step along g."""
+    velocity = g if velocity is None else segment.momentum * velocity + g
+    return theta - segment.step_size * velocity, velocity
+
+
 class _Memory(NamedTuple):
     """What the kernels remember of a step."""
 
@@ -166,7 +207,7 @@ def _run(segment: Segment) -> tuple[list[Tensor], list[Tensor], list[_Memory]]:
 
     The way back meets those first.
     """
-    theta, velocity = segment.theta.detach(), None
+    theta, velocity = segment.theta.detach(), segment.velocity
     path, gradients, memories = [theta], [], []
     forgotten = len(segment.batches) - segment.kept
     for i, (batch, view) in enumerate(zip(segment.batches, segment.views, strict=True)):
@@ -176,8 +217,7 @@ def _run(segment: Segment) -> tuple[list[Tensor], list[Tensor], list[_Memory]]:
         else:
             g, memory = segment.kernels.remember(theta, seen, labels)
             memories.append(_Memory(i, memory))
-        velocity = g if velocity is None else segment.momentum * velocity + g
-        theta = theta - segment.step_size * velocity
+        theta, velocity = _step(segment, theta, velocity, g)
         path.append(theta)
         if segment.difficulty:
             gradients.append(g)

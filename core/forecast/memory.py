@@ -12,8 +12,17 @@ from typing import Final, NamedTuple
 
 from core import economy
 from core.forecast.network import Geometry
-from core.forecast.work import Kernel, Sizes, Work, expert_epochs, judged_by, path_vectors
-from core.recipe import Distribution, Embedding, Gradient, Learnable, Nothing, Recipe, Trajectory, Zca
+from core.forecast.work import (
+    Kernel,
+    Sizes,
+    Work,
+    expert_epochs,
+    judged_by,
+    path_vectors,
+    student_batch,
+    unrolled_steps,
+)
+from core.recipe import Distribution, Embedding, Gradient, Learnable, Nothing, Performance, Recipe, Trajectory, Zca
 
 FLOAT: Final = 4
 
@@ -111,6 +120,8 @@ def _trajectories(recipe: Recipe, network: Geometry, passes: int) -> int:
         case Trajectory() as objective:
             path, expert = path_vectors(recipe), 2 * _snapshots(objective)
             return passes + max(path, expert) * network.parameters * FLOAT
+        case Performance():
+            return passes + path_vectors(recipe) * network.parameters * FLOAT
         case Distribution() | Gradient() | Nothing():
             return passes
 
@@ -122,9 +133,10 @@ def _features(recipe: Recipe, network: Geometry, sizes: Sizes) -> int:
 
 def _kept(recipe: Recipe, network: Geometry, sizes: Sizes, free: int, compiled: Collection[economy.Batch]) -> int:
     """What student steps keep of their forward passes."""
-    if not isinstance(recipe.objective, Trajectory):
+    steps = unrolled_steps(recipe)
+    if not steps:
         return 0
-    steps, batch = recipe.objective.syn_steps, min(recipe.objective.batch_size or sizes.synthetic, sizes.synthetic)
+    batch = student_batch(recipe, sizes)
     floats = economy.KEPT if (1, batch) in compiled else economy.REMEMBERED
     each, path = int(floats * FLOAT * batch * network.activations), path_vectors(recipe) * network.parameters * FLOAT
     return each * economy.kept_steps(recipe.schedule.memory, steps, path, each, free)

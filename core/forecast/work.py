@@ -6,6 +6,8 @@ the classes are of unequal size an epoch may be off by the one step that a few i
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, final
@@ -25,6 +27,7 @@ from core.recipe import (
     KCenter,
     KMeans,
     Nothing,
+    Performance,
     Ranked,
     Recipe,
     Score,
@@ -40,6 +43,9 @@ Kernel = Literal["forward", "gradient", "adjoint", "data"]
 TEST_BATCH = 1024
 """Images the engine tests at a time."""
 
+
+REAL_AT_ONCE = 500
+"""Real images a student's performance is judged on at a time."""
 
 RUNGS = (0.25, 0.5)
 """Shares of its epochs after which a look that selects is judged on a part of the validation split."""
@@ -141,10 +147,33 @@ def expert_epochs(objective: Trajectory) -> tuple[int, int]:
 
 def path_vectors(recipe: Recipe) -> int:
     """Parameter vectors that a student's segment keeps: its points and, with a penalty on them, its gradients."""
-    if not isinstance(recipe.objective, Trajectory):
-        return 0
-    steps = recipe.objective.syn_steps
-    return steps + 1 + (steps if recipe.sdc and recipe.sdc.weight else 0)
+    steps = unrolled_steps(recipe)
+    match recipe.objective:
+        case Trajectory():
+            return steps + 1 + (steps if recipe.sdc and recipe.sdc.weight else 0)
+        case Performance(end="adaptive") as objective:  # the student and its velocity after every step
+            return steps + 1 + 2 * objective.syn_steps
+        case Performance():
+            return steps + 1
+        case _:
+            return 0
+
+
+def unrolled_steps(recipe: Recipe) -> int:
+    """Student steps of one outer step that the gradient goes through."""
+    match recipe.objective:
+        case Trajectory(syn_steps=steps):
+            return steps
+        case Performance(syn_steps=steps, window=window):
+            return window or steps
+        case _:
+            return 0
+
+
+def student_batch(recipe: Recipe, sizes: Sizes) -> int:
+    """The most images of such a step."""
+    assert isinstance(recipe.objective, Trajectory | Performance), "an objective with student steps"
+    return min(recipe.objective.batch_size or sizes.synthetic, sizes.synthetic)
 
 
 def _training_experts(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached) -> Iterator[Work]:
@@ -192,7 +221,7 @@ def _distilling(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
     steps = recipe.schedule.steps
     match recipe.objective:
         case Trajectory() as objective:
-            for calls, images in _student_steps(objective, sizes.synthetic):
+            for calls, images in _student_steps(objective.syn_steps, objective.batch_size, sizes.synthetic):
                 yield Work("distilling", "gradient", steps * calls, images)
                 # of a student that is compared where it is closest, at most
                 yield Work("distilling", "adjoint", steps * calls, images)
@@ -207,8 +236,30 @@ def _distilling(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
             yield Work("distilling", "data", steps * sizes.classes, own)
         case Gradient() as objective:
             yield from _matching(objective, steps, sizes)
+        case Performance() as objective:
+            yield from _unrolling(objective, steps, sizes)
         case Nothing():
             return
+
+
+def _unrolling(objective: Performance, steps: int, sizes: Sizes) -> Iterator[Work]:
+    """Student steps before and in the window, and the real images the student is judged on.
+
+    Of a window that is drawn the middle one stands for all.
+    """
+    taken, window = objective.syn_steps, objective.window or objective.syn_steps
+    end = taken if objective.end == "last" else (window + taken) // 2
+    order = _order(taken, objective.batch_size, sizes.synthetic)
+    before = taken if objective.end == "adaptive" else end - window
+    for size in dict.fromkeys(order):
+        ahead, through = order[:before].count(size), order[end - window : end].count(size)
+        yield Work("distilling", "gradient", steps * (ahead + through), size)
+        yield Work("distilling", "adjoint", steps * through, size)
+        yield Work("distilling", "data", steps * (ahead + 3 * through), size)
+    for calls, images in _batches(min(objective.real_batch, sizes.train), REAL_AT_ONCE):
+        yield Work("distilling", "gradient", steps * calls, images)
+        yield Work("distilling", "forward", steps * calls, images)
+        yield Work("distilling", "data", steps * calls, images)
 
 
 def _matching(objective: Gradient, steps: int, sizes: Sizes) -> Iterator[Work]:
@@ -274,12 +325,15 @@ def _testing(phase: Phase, networks: int, n: int) -> Iterator[Work]:
         yield Work(phase, "forward", networks * calls, images)
 
 
-def _student_steps(objective: Trajectory, n: int) -> list[tuple[int, int]]:
-    """(calls, images) of the steps of one segment: epochs of minibatches, cut off after the last step."""
-    per_epoch = [images for calls, images in _batches(n, objective.batch_size or n) for _ in range(calls)]
-    whole, rest = divmod(objective.syn_steps, len(per_epoch))
-    steps = [(per_epoch.count(size) * whole + per_epoch[:rest].count(size), size) for size in dict.fromkeys(per_epoch)]
-    return [(calls, size) for calls, size in steps if calls]
+def _student_steps(steps: int, batch: int | None, n: int) -> list[tuple[int, int]]:
+    """(calls, images) of the steps of one segment."""
+    return [(calls, size) for size, calls in Counter(_order(steps, batch, n)).items()]
+
+
+def _order(steps: int, batch: int | None, n: int) -> list[int]:
+    """Images of each student step: epochs of minibatches, cut off after the last step."""
+    epoch = [images for calls, images in _batches(n, batch or n) for _ in range(calls)]
+    return list(itertools.islice(itertools.cycle(epoch), steps))
 
 
 def _batches(n: int, batch: int) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ the error says which field to change, and to what.
 
 from core.recipe.evaluation import Evaluation, FullTraining, Policy
 from core.recipe.network import Experts, Gsam, Network, Optimiser, PlainSgd
-from core.recipe.objective import Distribution, Gradient, Growth, Nothing, Objective, Sdc, Trajectory
+from core.recipe.objective import Distribution, Gradient, Growth, Nothing, Objective, Performance, Sdc, Trajectory
 from core.recipe.part import FieldError, Part, RecipeError, meaningless
 from core.recipe.pixels import Augment, MeanStd, Preprocess, Transform, Unprocessed, Zca
 from core.recipe.recipe import Recipe
@@ -45,6 +45,7 @@ __all__ = [
     "Objective",
     "Optimiser",
     "Part",
+    "Performance",
     "Pixels",
     "PlainSgd",
     "Policy",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from core.recipe.objective import Gradient, Nothing, Trajectory
+from core.recipe.objective import Gradient, Nothing, Performance, Trajectory
 from core.recipe.part import meaningless
 from core.recipe.start import Learnable, Noise
 
@@ -72,26 +72,26 @@ def check_update(recipe: Recipe) -> None:
 
 def learns_step_size(recipe: Recipe) -> bool:
     """Whether the student's step size moves."""
-    return isinstance(recipe.objective, Trajectory) and recipe.step_size.lr > 0
+    return isinstance(recipe.objective, Trajectory | Performance) and recipe.step_size.lr > 0
 
 
 def check_labels(recipe: Recipe) -> None:
     """Labels are learned only where a loss on them is differentiated."""
-    if isinstance(recipe.labels, Learnable) and not isinstance(recipe.objective, Trajectory | Gradient):
+    if isinstance(recipe.labels, Learnable) and not isinstance(recipe.objective, Trajectory | Gradient | Performance):
         raise meaningless(
             "labels.kind",
             f"The objective '{recipe.objective.kind}' has no gradient for labels.",
-            "Set labels.kind to 'hard', or the objective to 'trajectory' or 'gradient'.",
+            "Set labels.kind to 'hard', or the objective to 'trajectory', 'gradient' or 'performance'.",
         )
 
 
 def check_sdc(recipe: Recipe) -> None:
     """Difficulty is the gradient of a student that is trained or compared."""
-    if recipe.sdc is not None and not isinstance(recipe.objective, Trajectory):
+    if recipe.sdc is not None and not isinstance(recipe.objective, Trajectory | Gradient):
         raise meaningless(
             "sdc",
-            f"The objective '{recipe.objective.kind}' has no student whose gradient could be penalised.",
-            "Leave sdc out, or set the objective to 'trajectory'.",
+            f"The objective '{recipe.objective.kind}' matches no gradients that could be penalised.",
+            "Leave sdc out, or set the objective to 'trajectory' or 'gradient'.",
         )
 
 
@@ -156,7 +156,7 @@ def check_policy(recipe: Recipe) -> None:
 
 def check_evaluation_rate(recipe: Recipe) -> None:
     """Only a student's step size that was learned can stand in for the evaluation's learning rate."""
-    if recipe.evaluation.lr is None and not isinstance(recipe.objective, Trajectory):
+    if recipe.evaluation.lr is None and not isinstance(recipe.objective, Trajectory | Performance):
         raise meaningless(
             "evaluation.lr",
             f"The objective '{recipe.objective.kind}' learns no step size to evaluate with.",

@@ -116,6 +116,48 @@ class Gradient(Part):
         return self
 
 
+class Performance(Part):
+    """Lower the loss on real data of a fresh student that was trained on the synthetic set, by back-propagation.
+
+    The gradient goes through the last `window` steps before the end point and no further (truncated back-propagation
+    through time); the steps before it are taken as they are. `end` says where the end point lies: at the last of
+    `syn_steps`, uniformly drawn from [window, syn_steps] (RaT-BPTT, Feng et al. 2024), or drawn in proportion to
+    exp(b z), z being the standardised norms of the student's gradients and b going from 1 to -1 over the outer steps:
+    restless steps first, calm ones last. "adaptive" is in the spirit of AT-BPTT (Li et al. 2025), reconstructed from
+    its abstract and figures; its adaptive window size and low-rank Hessian are left out.
+    """
+
+    kind: Literal["performance"] = "performance"
+    syn_steps: int = Field(default=60, ge=1, le=1000, description="Student steps T.")
+    window: int | None = Field(
+        default=None, ge=1, le=1000, description="Steps W that the gradient goes through; none goes through all."
+    )
+    end: Literal["last", "random", "adaptive"] = Field(
+        default="last", description="Where the student is judged: after the last step, or after one that is drawn."
+    )
+    batch_size: int | None = Field(
+        default=None, ge=1, description="Synthetic images in a student step; none takes the whole set."
+    )
+    momentum: float = Field(default=0.0, ge=0, lt=1, description="The student's momentum.")
+    real_batch: int = Field(default=1000, ge=1, le=65_536, description="Real images the student is judged on.")
+
+    @model_validator(mode="after")
+    def _window_fits(self) -> Self:
+        if self.window is not None and self.window > self.syn_steps:
+            raise meaningless(
+                "window",
+                f"A window of {self.window} steps does not fit into {self.syn_steps}.",
+                f"Set window to at most {self.syn_steps}, or leave it out.",
+            )
+        if self.end != "last" and (self.window is None or self.window == self.syn_steps):
+            raise meaningless(
+                "end",
+                "A window over all steps has one place only.",
+                f"Set end to 'last', or window to less than {self.syn_steps}.",
+            )
+        return self
+
+
 class Nothing(Part):
     """No objective: the initial images are the result. Selection is initialisation with zero steps."""
 
@@ -140,4 +182,4 @@ class Sdc(Part):
     )
 
 
-Objective = Annotated[Trajectory | Distribution | Gradient | Nothing, Field(discriminator="kind")]
+Objective = Annotated[Trajectory | Distribution | Gradient | Performance | Nothing, Field(discriminator="kind")]

@@ -15,6 +15,15 @@ class Schedule(Part):
     steps: int = Field(default=5000, ge=0, le=1_000_000, description="Outer steps; 0 keeps the initial images.")
     image_lr: float = Field(default=100.0, ge=0, le=1e8, description="Outer learning rate of the images.")
     image_momentum: float = Field(default=0.5, ge=0, lt=1, description="Outer momentum of the images.")
+    optimiser: Literal["sgd", "adam"] = Field(
+        default="sgd",
+        description="How images and labels move; with 'adam' their momenta are its beta_1, and beta_2 is 0.999.",
+    )
+    clip: float | None = Field(
+        default=None,
+        gt=0,
+        description="Most that the images' gradient may exceed its running mean norm by, as a factor.",
+    )
     memory: Literal["auto", "keep", "recompute"] = Field(
         default="auto", description="Of student steps: keep them all, none, or as many as fit."
     )

@@ -62,6 +62,9 @@ def small(method: str, **changes: object) -> Recipe:
         budget |= TRAJECTORY_BUDGET
     if isinstance(recipe.init, Ranked | Window):
         budget |= {"init.score.networks": 2, "init.score.epochs": 2}
+    if recipe.objective.kind == "performance":
+        budget |= {"objective.syn_steps": 4, "objective.real_batch": 40}
+        budget |= {"objective.window": 2} if recipe.objective.end != "last" else {}
     if recipe.objective.kind == "gradient":
         budget |= GRADIENT_BUDGET
     if hasattr(recipe.init, "embedding"):

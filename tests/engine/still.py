@@ -13,10 +13,22 @@ from core.engine.init import Learned
 from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build
-from core.engine.objectives import distribution, gradient, trajectory
+from core.engine.objectives import distribution, gradient, performance, trajectory
 from core.engine.real import Real
 from core.engine.trajectories import Trajectories
-from core.recipe import Distribution, Gradient, Herding, KCenter, KMeans, Nothing, Ranked, Recipe, Trajectory, Window
+from core.recipe import (
+    Distribution,
+    Gradient,
+    Herding,
+    KCenter,
+    KMeans,
+    Nothing,
+    Performance,
+    Ranked,
+    Recipe,
+    Trajectory,
+    Window,
+)
 
 T = TypeVar("T")
 
@@ -60,7 +72,11 @@ def objective(recipe: Recipe, real: Real, folder: Path) -> Objective | None:
         case Distribution() as wanted:
             return partial(distribution.distance, wanted, network, recipe.augment, real)
         case Gradient() as wanted:
-            return Carrying(partial(gradient.distance, wanted, Eager(network), recipe.augment, real))
+            return Carrying(
+                partial(gradient.distance, wanted, Eager(network), recipe.augment, real, weight=sdc.weight(recipe))
+            )
+        case Performance() as wanted:
+            return partial(performance.loss, wanted, Eager(network), recipe.augment, real, 0, recipe.schedule.steps)
         case Nothing():
             return None
 

@@ -52,6 +52,12 @@ GRADIENTS = CHEAP | {
     "objective.inner_loops": 2,
     "objective.real_batch": 32,
 }
+PERFORMANCE = CHEAP | {
+    "schedule.steps": 3,
+    "objective.syn_steps": 7,
+    "objective.batch_size": 8,
+    "objective.real_batch": 700,
+}
 LOOKS = {"evaluation.look_every": 3, "evaluation.select": "best_validation", "evaluation.epochs": 44}
 JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "trajectories": ("mtt", TRAJECTORY),
@@ -65,6 +71,8 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
         "dc",
         GRADIENTS | {"objective.inner": "real", "objective.inner_images": 100, "objective.syn_batch": 1},
     ),
+    "performance": ("bptt", PERFORMANCE | {"objective.window": 3}),
+    "performance, adaptive": ("at-bptt", PERFORMANCE | {"objective.window": 3, "objective.batch_size": None}),
     "nothing": ("random", CHEAP),
     "forgetting": ("window", CHEAP | {"init.score.networks": 3, "init.score.epochs": 3}),
     "features": ("k-center", CHEAP | {"init.embedding.epochs": 2}),

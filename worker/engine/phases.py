@@ -22,9 +22,9 @@ from core.engine.distill import Carrying, Objective, State
 from core.engine.kernels import Compiled, compile_ahead
 from core.engine.keys import Key
 from core.engine.networks import build as build_network
-from core.engine.objectives import distribution, gradient, trajectory
+from core.engine.objectives import distribution, gradient, performance, trajectory
 from core.engine.real import prepare
-from core.recipe import Distribution, Gradient, Nothing, Trajectory
+from core.recipe import Distribution, Gradient, Nothing, Performance, Trajectory
 from core.request import check
 from worker.engine import keep, selecting, teachers
 from worker.engine.bench import Bench, Job, device, use_threads
@@ -138,7 +138,21 @@ def _objective(bench: Bench) -> Objective | None:
         case Distribution() as objective:
             return partial(distribution.distance, objective, bench.network, recipe.augment, bench.real)
         case Gradient() as objective:
-            return Carrying(partial(gradient.distance, objective, bench.kernels, recipe.augment, bench.real))
+            return Carrying(
+                partial(
+                    gradient.distance, objective, bench.kernels, recipe.augment, bench.real, weight=sdc.weight(recipe)
+                )
+            )
+        case Performance() as objective:
+            return partial(
+                performance.loss,
+                objective,
+                bench.kernels,
+                recipe.augment,
+                bench.real,
+                bench.plan.room,
+                recipe.schedule.steps,
+            )
         case Nothing():
             return None
 

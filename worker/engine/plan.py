@@ -16,8 +16,8 @@ from core.engine.kernels import Chosen, Compiled, Eager, Kernels, Program, Shape
 from core.engine.memory import free_bytes, peak_mib
 from core.engine.networks import ConvNet
 from core.engine.train import stack_for
-from core.forecast.work import Sizes, path_vectors, use, work
-from core.recipe import Recipe, Trajectory
+from core.forecast.work import Sizes, path_vectors, student_batch, unrolled_steps, use, work
+from core.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ def plan(
         if compiles
         else Chosen(Eager(network), "The kernels are not compiled: the setting STILLHOUSE_COMPILE forbids it.")
     )
-    if not isinstance(recipe.objective, Trajectory):
-        return Plan(kernels, reason, 0, {}, _programs(kernels, uses, economy.PROGRAMS["adjoint"]))
-    theta, steps = torch.empty(network.size), recipe.objective.syn_steps
-    batch = min(recipe.objective.batch_size or sizes.synthetic, sizes.synthetic)
+    steps = unrolled_steps(recipe)
+    if not steps:  # what has adjoints without student steps, matches gradients: it keeps each for a moment
+        return Plan(kernels, reason, 0, {}, _programs(kernels, uses, economy.KEEPING))
+    theta, batch = torch.empty(network.size), student_batch(recipe, sizes)
     each, path = kernels.kept_bytes(theta, batch), path_vectors(recipe) * theta.nbytes
     kept = economy.kept_steps(recipe.schedule.memory, steps, path, each, free_bytes(device))
     # beside what is kept: the path, and one step's own memory, its tangents and its cotangents

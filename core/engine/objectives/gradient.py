@@ -6,6 +6,7 @@ is that of <g, u> with u = d distance / d g: one call of the kernels' adjoint a 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -21,6 +22,7 @@ from core.engine.synthetic import Gradients, Synthetic
 from core.engine.train import Protocol, Take, drawn, sgd, shared
 from core.recipe import Augment, Gradient
 
+_SMOOTH = 1e-12  # added to a squared norm, which has no derivative at 0
 _EPS = 1e-6  # keeps the cosine of an output that no image reaches finite
 
 
@@ -33,12 +35,14 @@ def distance(
     key: Key,
     step: int,
     student: Tensor | None,
+    weight: Callable[[int], float] | None = None,
 ) -> tuple[Tensor, Gradients, Tensor | None]:
     """sum_c D(grad loss(real of c), grad loss(synthetic of c)) at the student's parameters theta, and its gradient.
 
     `student` is the theta [P] of the last match: this one is after `inner_loops` epochs of training. Every
     `outer_loops` matches a fresh network takes its place, and so one does where there is none. Returned is the theta
-    that was matched, or None where the next step begins afresh. Real and synthetic images of a class see the same
+    that was matched, or None where the next step begins afresh. `weight`, by the outer step, adds as much of each
+    synthetic gradient's norm to the loss (SDC). Real and synthetic images of a class see the same
     augmentation. Synthetic images lie class by class.
     """
     loop = step % objective.outer_loops
@@ -59,6 +63,9 @@ def distance(
         seen, pull_back = torch.func.vjp(view, synthetic.images[own])[:2]
         g, memory = kernels.remember(theta, seen, synthetic.labels[own])
         value, u = _slope(objective, kernels.network, goal, g)
+        if weight:
+            norm = ((g * g).sum() + _SMOOTH).sqrt()
+            value, u = value + weight(step) * norm, u + weight(step) / norm * g
         bars = kernels.recall(theta, memory, u)
         total = total + value
         images_bar.index_add_(0, own, pull_back(bars.images)[0])

@@ -13,7 +13,7 @@ from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.synthetic import Gradients, Synthetic
 from core.engine.trajectories import Trajectories
-from core.engine.unroll import Difficulty, Segment, adjoint
+from core.engine.unroll import Difficulty, Segment, adjoint, minibatches
 from core.recipe import Augment, Trajectory
 
 
@@ -40,7 +40,7 @@ def distance(
     origin = experts.snapshot(expert, start)
     target = experts.snapshot(expert, start + objective.expert_epochs)
     scale = (origin - target).square().sum()
-    end = objective.syn_steps
+    n, end = len(synthetic.images), objective.syn_steps
 
     def terminal(path: Sequence[Tensor]) -> tuple[Tensor, Mapping[int, Tensor]]:
         nonlocal end
@@ -55,7 +55,7 @@ def distance(
         images=synthetic.images,
         labels=synthetic.labels,
         step_size=synthetic.step_size,
-        batches=minibatches(len(synthetic.images), objective, draw, synthetic.images.device),
+        batches=minibatches(n, objective.batch_size, objective.syn_steps, draw, synthetic.images.device),
         views=[partial(dsa, augment=augment, key=draw.fold("view", i)) for i in range(objective.syn_steps)],
         momentum=objective.momentum,
         room=room,
@@ -80,14 +80,3 @@ def start_epochs_end(objective: Trajectory, step: int) -> int:
     """The epoch before which segments start at an outer step."""
     growth, end = objective.growth, objective.max_start_epoch
     return end if growth is None else min(growth.start + (end - growth.start) * step // growth.steps, end)
-
-
-def minibatches(n: int, objective: Trajectory, key: Key, device: torch.device) -> list[Tensor]:
-    """Indices of each student step: without replacement from a permutation that is drawn anew when it runs out."""
-    size = objective.batch_size or n
-    batches: list[Tensor] = []
-    for epoch in range(objective.syn_steps):
-        if len(batches) >= objective.syn_steps:
-            break
-        batches += key.fold("order", epoch).permutation(n).to(device).split(size)
-    return batches[: objective.syn_steps]
