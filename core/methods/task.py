@@ -64,12 +64,12 @@ def evaluation(task: Task, lr: float | None) -> Evaluation:
 
 def forgetting(task: Task) -> Forgetting:
     """The forgetting score, or a short one for tiny images."""
-    return Forgetting(epochs=20, batch_size=64) if tiny(task) else Forgetting()
+    return Forgetting(networks=3, epochs=10, batch_size=64) if tiny(task) else Forgetting()
 
 
 def el2n(task: Task) -> El2n:
     """The EL2N score, or a short one for tiny images."""
-    return El2n(epochs=4, batch_size=64) if tiny(task) else El2n()
+    return El2n(networks=5, epochs=4, batch_size=64) if tiny(task) else El2n()
 
 
 def embedding(task: Task) -> Embedding:

@@ -103,10 +103,10 @@ def test_only_experts_of_the_same_training_with_every_epoch_are_of_use(path: str
 @pytest.mark.parametrize(
     ("path", "value", "judges"),
     [
-        ("init__score__networks", 9, 5),
-        ("init__score__networks", 3, 3),
+        ("init__score__networks", 9, 3),
+        ("init__score__networks", 2, 2),
         ("init__score__epochs", 9, 0),
-        ("evaluation__seeds", 3, 5),
+        ("evaluation__seeds", 3, 3),
     ],
 )
 def test_what_networks_said_of_the_images_is_of_use_to_every_other_choice_by_it(
