@@ -163,7 +163,5 @@ PRESETS: Presets = {
         ("cifar100", 50): {"init.beta": 0.7},
         ("cifar100", 100): {"init.beta": 0.6},
         ("cifar100", 150): {"init.beta": 0.4},
-        ("tiny-imagenet", 50): {"init.beta": 0.8},
-        ("tiny-imagenet", 100): {"init.beta": 0.7},
     },
 }
