@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from core.engine import init
+from core.engine.judges import Judges, mean_logits
 from core.engine.keys import Key
 from core.engine.optimise import Adam, Sgd
 from core.engine.real import Real
@@ -87,13 +88,29 @@ class State:
         return replace(self.average, log_step_size=self.leaves.log_step_size) if self.average else self.leaves
 
 
-def begin(recipe: Recipe, real: Real, ipc: int, key: Key, learned: init.Learned | None = None) -> State:
-    """The state before the first step; `learned` is what the recipe's init chooses real images by, if it does."""
+def begin(
+    recipe: Recipe,
+    real: Real,
+    ipc: int,
+    key: Key,
+    learned: init.Learned | None = None,
+    judges: Judges | None = None,
+) -> State:
+    """The state before the first step.
+
+    `learned` is what the recipe's init chooses real images by, if it does, and `judges` are the experts where images or
+    labels start as they see them.
+    """
     classes = init.classes(real, ipc)
+    images = init.images(recipe.init, real, ipc, key.fold("init"), learned, judges)
     confidence = recipe.labels.confidence if isinstance(recipe.labels, Learnable) else 0.0
+    logits = torch.nn.functional.one_hot(classes, real.classes).float() * confidence
+    if isinstance(recipe.labels, Learnable) and recipe.labels.start == "experts":
+        assert judges is not None, "labels are learned with trajectories, which have experts"
+        logits = mean_logits(judges, images, classes, confidence)
     leaves = Leaves(
-        images=init.images(recipe.init, real, ipc, key.fold("init"), learned),
-        logits=torch.nn.functional.one_hot(classes, real.classes).float() * confidence,
+        images=images,
+        logits=logits,
         log_step_size=torch.tensor(recipe.step_size.initial, device=classes.device).log(),
     )
     still = Leaves(*(torch.zeros_like(leaf) for leaf in _tensors(leaves)))

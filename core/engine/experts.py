@@ -16,15 +16,26 @@ from core.recipe import Augment, Experts, Gsam, Trajectory
 
 @dataclass(frozen=True)
 class Window:
-    """The epochs [first, last] that segments read."""
+    """The epochs that are read: segments', [first, last], and `final`, later than those, if there is one."""
 
     first: int
     last: int
+    final: int | None = None
+
+    @property
+    def end(self) -> int:
+        """The last epoch that is trained."""
+        return self.last if self.final is None else self.final
+
+    def holds(self, epoch: int) -> bool:
+        """Whether an epoch is read."""
+        return self.first <= epoch <= self.last or epoch == self.final
 
 
-def window(objective: Trajectory) -> Window:
-    """The snapshots an objective can ask for."""
-    return Window(objective.min_start_epoch, objective.max_start_epoch - 1 + objective.expert_epochs)
+def window(objective: Trajectory, judging: int | None = None) -> Window:
+    """The snapshots an objective can ask for, and the one of the epoch after which experts judge images."""
+    last = objective.max_start_epoch - 1 + objective.expert_epochs
+    return Window(objective.min_start_epoch, last, judging if judging is not None and judging > last else None)
 
 
 def train(

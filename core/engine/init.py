@@ -8,16 +8,19 @@ import torch
 from torch import Tensor
 
 from core.engine import selection
+from core.engine.judges import Judges, correct
 from core.engine.keys import Key
 from core.engine.real import Real
-from core.recipe import Herding, Init, KCenter, KMeans, Noise, Nothing, Pixels, Ranked, Recipe, Window
+from core.recipe import Correct, Herding, Init, KCenter, KMeans, Noise, Nothing, Pixels, Ranked, Recipe, Window
 from core.recipe import Real as RealInit
 
 Learned = Callable[[Tensor], Tensor]
 """What was learned of training images [n] before anything is distilled: their difficulty [n], or features [n, d]."""
 
 
-def images(init: Init, real: Real, ipc: int, key: Key, learned: Learned | None = None) -> Tensor:
+def images(
+    init: Init, real: Real, ipc: int, key: Key, learned: Learned | None = None, judges: Judges | None = None
+) -> Tensor:
     """[K * ipc, C, H, W] in the preprocessed space, on the device of the real data.
 
     `learned` is asked for each class in turn; random images and noise need none. Within their class ranked images and
@@ -25,6 +28,9 @@ def images(init: Init, real: Real, ipc: int, key: Key, learned: Learned | None =
     optimised if only a share of each class is (`recipe.Pixels.update`) are the first.
     """
     match init:
+        case Correct():
+            assert judges is not None, "a recipe that starts from what experts get right has experts"
+            return real.train.take(correct(judges, real, ipc, key))
         case RealInit():
             return real.train.take(chosen(real, ipc, key))
         case Noise(std=std):

@@ -4,7 +4,8 @@
 before, in 6 bits a parameter: `codes` uint8 [E - 1, 3 * P' / 4] of integers -31..31, the four quarters of the
 parameters side by side, and `scales` bfloat16 [E - 1, P' / 64], one for 64 parameters (P' is P rounded up to blocks).
 Since each step starts from the stored point, errors don't add up, and a segment's displacement is that of the expert
-to about two per cent, closer than bfloat16 snapshots come (`benchmarks/store.py`).
+to about two per cent, closer than bfloat16 snapshots come (`benchmarks/store.py`). The last step may span several
+epochs, up to `final`: the end of the training, which is read to judge images.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from torch import Tensor
 
 from core.engine.experts import Window
 
-_FORMAT = "2"  # 1 stored float32 snapshots
+_FORMAT, _WITH_FINAL = "2", "3"  # 1 stored float32 snapshots
 _BLOCK = 64  # parameters that share a scale
 _TOP = 31  # the largest code: 6 bits with a sign
 _ROOM = 2**20  # parameters decoded at a time
@@ -36,16 +37,24 @@ class Expert:
     codes: Tensor
     scales: Tensor
     device: torch.device
+    final: int | None = None
+
+    @property
+    def held(self) -> Window:
+        """The epochs it holds."""
+        return Window(self.first, self.first + len(self.codes) - (self.final is not None), self.final)
 
     def covers(self, needed: Window) -> bool:
         """Whether it holds every epoch of a window."""
-        return self.first <= needed.first and needed.last <= self.first + len(self.codes)
+        within = self.first <= needed.first and needed.last <= self.held.last
+        return within and (needed.final is None or self.held.holds(needed.final))
 
     def snapshot(self, epoch: int) -> Tensor:
         """theta [P] after an epoch, float32 on the device."""
         theta = self.start.to(self.device).float()
-        behind, together = epoch - self.first, max(1, _ROOM // len(theta))
-        assert 0 <= behind <= len(self.codes), "only epochs of the window are asked for"
+        assert self.held.holds(epoch), "only epochs of the window are asked for"
+        behind = len(self.codes) if epoch == self.final else epoch - self.first
+        together = max(1, _ROOM // len(theta))
         for first in range(0, behind, together):
             part = slice(first, min(first + together, behind))
             theta += _decode(self.codes[part].to(self.device), self.scales[part].to(self.device), len(theta)).sum(0)
@@ -66,8 +75,8 @@ class Trajectories:
         return self._experts[expert].snapshot(epoch)
 
 
-def pack(thetas: Sequence[Tensor], first: int) -> bytes:
-    """The content of a file: snapshots [P] after the epochs `first` and following."""
+def pack(thetas: Sequence[Tensor], first: int, final: int | None = None) -> bytes:
+    """The content of a file: snapshots [P] after the epochs `first` and following; the last after `final`, if given."""
     start = thetas[0].to("cpu", torch.float16)
     known, steps = start.float(), []
     for theta in thetas[1:]:
@@ -77,7 +86,10 @@ def pack(thetas: Sequence[Tensor], first: int) -> bytes:
     empty = torch.zeros(0, 0, dtype=torch.uint8), torch.zeros(0, 0, dtype=torch.bfloat16)
     codes, scales = map(torch.stack, zip(*steps, strict=True)) if steps else empty
     tensors = {"start": start, "codes": codes, "scales": scales}
-    return safetensors.torch.save(tensors, {"format": _FORMAT, "first": str(first)})
+    known_by = {"format": _FORMAT, "first": str(first)}
+    if final is not None:
+        known_by |= {"format": _WITH_FINAL, "final": str(final)}
+    return safetensors.torch.save(tensors, known_by)
 
 
 def read(path: Path, needed: Window, device: torch.device) -> Expert | None:
@@ -88,12 +100,13 @@ def read(path: Path, needed: Window, device: torch.device) -> Expert | None:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != _FORMAT:
+            if metadata.get("format") not in (_FORMAT, _WITH_FINAL):
                 return None
             tensors = {name: file.get_tensor(name) for name in ("start", "codes", "scales")}
     except (OSError, safetensors.SafetensorError):
         return None
-    expert = Expert(int(metadata["first"]), **tensors, device=device)
+    final = int(metadata["final"]) if "final" in metadata else None
+    expert = Expert(int(metadata["first"]), **tensors, device=device, final=final)
     return expert if expert.covers(needed) else None
 
 

@@ -24,6 +24,7 @@ class Leaves(BaseModel):
     count: int = Field(default=0, description="How many of them.")
     first: int = Field(default=0, description="First epoch of theirs that is kept.")
     last: int = Field(default=0, description="Last epoch.")
+    final: int = Field(default=0, description="A later one after which they judge images, 0 if nothing asks them to.")
     judged: str | None = Field(default=None, description="Name of what networks said of the training images.")
     judges: int = Field(default=0, description="How many networks said it.")
     reference: str | None = Field(default=None, description="Name of the reference on the full training set.")
@@ -32,7 +33,8 @@ class Leaves(BaseModel):
         """How many trajectories of the needed kind there are, with all the epochs needed."""
         if needed.experts is None or self.experts != needed.experts:
             return 0
-        return self.count if self.first <= needed.first and needed.last <= self.last else 0
+        judge = needed.final in (0, self.final) or needed.final <= self.last
+        return self.count if self.first <= needed.first and needed.last <= self.last and judge else 0
 
 
 def leaves(recipe: Recipe, facts: DatasetFacts, network: Geometry) -> Leaves:
@@ -51,6 +53,8 @@ def leaves(recipe: Recipe, facts: DatasetFacts, network: Geometry) -> Leaves:
         training = recipe.experts.model_dump(mode="json", exclude={"count", "epochs"})
         first, last = expert_epochs(recipe.objective)
         found = {"experts": _name(common, training), "count": recipe.experts.count, "first": first, "last": last}
+        if recipe.judging_epoch is not None and recipe.judging_epoch > last:
+            found["final"] = recipe.judging_epoch
     if (judged := judged_by(recipe)) is not None:
         training = judged.model_dump(mode="json", exclude={"networks"}) | {"of": type(judged).__name__}
         found |= {"judged": _name(common, training), "judges": judges(judged)}

@@ -105,7 +105,7 @@ def stored_bytes(recipe: Recipe, network: Geometry, sizes: Sizes) -> Bytes:
     """What the job leaves on disk."""
     experts = 0
     if isinstance(recipe.objective, Trajectory) and recipe.experts is not None:
-        experts = recipe.experts.count * expert_bytes(network.parameters, _snapshots(recipe.objective))
+        experts = recipe.experts.count * expert_bytes(network.parameters, _snapshots(recipe, recipe.objective))
     labels = 8 * sizes.synthetic
     if isinstance(recipe.labels, Learnable):
         labels += FLOAT * sizes.synthetic * sizes.classes
@@ -118,7 +118,7 @@ def _trajectories(recipe: Recipe, network: Geometry, passes: int) -> int:
     """Path of a student, or the snapshots of an expert in training and what is written of them, beside one pass."""
     match recipe.objective:
         case Trajectory() as objective:
-            path, expert = path_vectors(recipe), 2 * _snapshots(objective)
+            path, expert = path_vectors(recipe), 2 * _snapshots(recipe, objective)
             return passes + max(path, expert) * network.parameters * FLOAT
         case Performance():
             return passes + path_vectors(recipe) * network.parameters * FLOAT
@@ -142,6 +142,6 @@ def _kept(recipe: Recipe, network: Geometry, sizes: Sizes, free: int, compiled: 
     return each * economy.kept_steps(recipe.schedule.memory, steps, path, each, free)
 
 
-def _snapshots(objective: Trajectory) -> int:
+def _snapshots(recipe: Recipe, objective: Trajectory) -> int:
     first, last = expert_epochs(objective)
-    return last - first + 1
+    return last - first + 1 + ((recipe.judging_epoch or 0) > last)

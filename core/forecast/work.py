@@ -17,6 +17,7 @@ from core.data import DatasetFacts
 from core.economy import Batch, Use
 from core.forecast.network import Geometry
 from core.recipe import (
+    Correct,
     Distribution,
     El2n,
     Embedding,
@@ -26,6 +27,7 @@ from core.recipe import (
     Herding,
     KCenter,
     KMeans,
+    Learnable,
     Nothing,
     Performance,
     Ranked,
@@ -46,6 +48,9 @@ TEST_BATCH = 1024
 
 REAL_AT_ONCE = 500
 """Real images a student's performance is judged on at a time."""
+
+JUDGED = 256
+"""Images experts judge at a time."""
 
 RUNGS = (0.25, 0.5)
 """Shares of its epochs after which a look that selects is judged on a part of the validation split."""
@@ -180,7 +185,8 @@ def _training_experts(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached
     if not isinstance(recipe.objective, Trajectory):
         return
     assert recipe.experts is not None, "a recipe that matches trajectories has experts"
-    missing, epochs = max(0, recipe.experts.count - cached.experts), expert_epochs(recipe.objective)[1]
+    missing, last = max(0, recipe.experts.count - cached.experts), expert_epochs(recipe.objective)[1]
+    epochs = max(last, recipe.judging_epoch or 0)
     gradients = 2 if isinstance(recipe.experts.optimiser, Gsam) else 1
     yield from _training("training_experts", missing, epochs, sizes.train, recipe.experts.batch_size, stack, gradients)
 
@@ -221,6 +227,7 @@ def _distilling(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
     steps = recipe.schedule.steps
     match recipe.objective:
         case Trajectory() as objective:
+            yield from _judging(recipe, sizes)
             for calls, images in _student_steps(objective.syn_steps, objective.batch_size, sizes.synthetic):
                 yield Work("distilling", "gradient", steps * calls, images)
                 # of a student that is compared where it is closest, at most
@@ -276,6 +283,16 @@ def _matching(objective: Gradient, steps: int, sizes: Sizes) -> Iterator[Work]:
     for calls, images in _batches(n, objective.student_batch):
         yield Work("distilling", "gradient", trained * objective.inner_loops * calls, images)
         yield Work("distilling", "data", trained * objective.inner_loops * calls, images)
+
+
+def _judging(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
+    """What experts say of the first images. How long they look for ones they get right is not known: as if all were."""
+    if isinstance(recipe.init, Correct):
+        for calls, images in _batches(sizes.synthetic // sizes.classes, JUDGED):
+            yield Work("distilling", "forward", sizes.classes * calls, images)
+    if isinstance(recipe.labels, Learnable) and recipe.labels.start == "experts" and recipe.experts:
+        for calls, images in _batches(sizes.synthetic, JUDGED):
+            yield Work("distilling", "forward", recipe.experts.count * calls, images)
 
 
 def _looks(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:

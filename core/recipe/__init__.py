@@ -15,10 +15,11 @@ from core.recipe.pixels import Augment, MeanStd, Preprocess, Transform, Unproces
 from core.recipe.recipe import Recipe
 from core.recipe.schedule import KeepLabels, Schedule
 from core.recipe.selection import El2n, Embedding, Forgetting, Herding, KCenter, KMeans, Ranked, Score, Window
-from core.recipe.start import Hard, Init, Labels, Learnable, Noise, Pixels, Real, StepSize
+from core.recipe.start import Correct, Hard, Init, Labels, Learnable, Noise, Pixels, Real, StepSize
 
 __all__ = [
     "Augment",
+    "Correct",
     "Distribution",
     "El2n",
     "Embedding",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from core.recipe.objective import Gradient, Nothing, Performance, Trajectory
 from core.recipe.part import meaningless
-from core.recipe.start import Learnable, Noise
+from core.recipe.start import Correct, Learnable, Noise
 
 if TYPE_CHECKING:
     from core.recipe.recipe import Recipe
@@ -97,6 +97,12 @@ def check_sdc(recipe: Recipe) -> None:
 
 def check_experts(recipe: Recipe) -> None:
     """Experts are there where they are read, and nowhere else."""
+    if isinstance(recipe.init, Correct) and not isinstance(recipe.objective, Trajectory):
+        raise meaningless(
+            "init.kind",
+            f"The objective '{recipe.objective.kind}' trains no experts who could be right about an image.",
+            "Set init.kind to 'real', or the objective to 'trajectory'.",
+        )
     if isinstance(recipe.objective, Trajectory):
         if recipe.experts is None:
             raise meaningless(

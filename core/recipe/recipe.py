@@ -13,7 +13,7 @@ from core.recipe.objective import Objective, Sdc
 from core.recipe.part import Part
 from core.recipe.pixels import Augment, MeanStd, Preprocess
 from core.recipe.schedule import KeepLabels, Schedule
-from core.recipe.start import Hard, Init, Labels, Pixels, Real, StepSize
+from core.recipe.start import Correct, Hard, Init, Labels, Learnable, Pixels, Real, StepSize
 
 
 class Recipe(Part):
@@ -42,3 +42,11 @@ class Recipe(Part):
         for check in CHECKS:
             check(self)
         return self
+
+    @property
+    def judging_epoch(self) -> int | None:
+        """The end of the experts' training, after which they judge images; None if nothing asks them to."""
+        asked = isinstance(self.init, Correct) or (
+            isinstance(self.labels, Learnable) and self.labels.start == "experts"
+        )
+        return self.experts.epochs if asked and self.experts else None

@@ -24,7 +24,17 @@ class Noise(Part):
     std: float = Field(default=1.0, gt=0, le=10, description="Standard deviation of the noise.")
 
 
-Init = Annotated[Real | Noise | Herding | KCenter | KMeans | Ranked | Window, Field(discriminator="kind")]
+class Correct(Part):
+    """Start from random real images that an expert classifies correctly at the end of its training (DATM).
+
+    Guo et al. 2024: images that experts get wrong have little to give to a trajectory. An expert is asked first and
+    the next ones about what it leaves; where none is right often enough, any real images fill up.
+    """
+
+    kind: Literal["correct"] = "correct"
+
+
+Init = Annotated[Real | Noise | Herding | KCenter | KMeans | Ranked | Window | Correct, Field(discriminator="kind")]
 
 
 class Pixels(Part):
@@ -53,9 +63,16 @@ class Hard(Part):
 
 
 class Learnable(Part):
-    """Label logits, optimised with the images and read through a softmax; they start as `confidence` x one-hot."""
+    """Label logits, optimised with the images and read through a softmax.
+
+    They start as `confidence` x one-hot or, as in DATM, as the mean logits of the experts that are right about the
+    image at the end of their training (`confidence` x one-hot where none is).
+    """
 
     kind: Literal["learnable"] = "learnable"
+    start: Literal["confidence", "experts"] = Field(
+        default="confidence", description="What the logits start as: one-hot, or what experts say (DATM)."
+    )
     confidence: float = Field(
         default=5.0, gt=0, le=50, description="Initial logit of the true class; the others are 0."
     )

@@ -27,6 +27,7 @@ TRAJECTORY_BUDGET = {
     "objective.max_start_epoch": 2,
     "objective.expert_epochs": 1,
     "experts.count": 2,
+    "experts.epochs": 3,
 }
 GRADIENT_BUDGET = {"objective.outer_loops": 2, "objective.inner_loops": 1, "objective.real_batch": 16}
 

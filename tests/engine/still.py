@@ -10,6 +10,7 @@ from typing import TypeVar
 from core.engine import distill, experts, features, scores, sdc, trajectories
 from core.engine.distill import Carrying, Objective, State
 from core.engine.init import Learned
+from core.engine.judges import Judges
 from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build
@@ -43,29 +44,43 @@ def result(work: Generator[float, None, T]) -> T:
             return found
 
 
-def objective(recipe: Recipe, real: Real, folder: Path) -> Objective | None:
-    """What a recipe asks to match, its experts trained into `folder`."""
+def known(recipe: Recipe, real: Real, folder: Path) -> Trajectories | None:
+    """The experts a recipe matches, trained into `folder`."""
+    if not isinstance(recipe.objective, Trajectory):
+        return None
+    assert recipe.experts is not None
+    network = build(recipe.network, real.shape, real.classes)
+    needed, stored = experts.window(recipe.objective, recipe.judging_epoch), []
+    keys = [Key(0).fold("expert", index) for index in range(recipe.experts.count)]
+    moments = experts.train(Eager(network), real.train, real.classes, recipe.experts, recipe.augment, needed.end, keys)
+    snapshots = [moment.theta for moment in moments if moment.step == 0 and needed.holds(moment.epoch)]
+    for index in range(recipe.experts.count):
+        path = folder / f"{index}.safetensors"
+        path.write_bytes(trajectories.pack([theta[index] for theta in snapshots], needed.first, needed.final))
+        stored.append(trajectories.read(path, needed, real.device))
+    assert all(stored)
+    return Trajectories(stored)
+
+
+def judges(recipe: Recipe, real: Real, experts: Trajectories | None) -> Judges | None:
+    """Those of them who judge images; what they say goes nowhere."""
+    if recipe.judging_epoch is None or experts is None:
+        return None
+    return Judges(build(recipe.network, real.shape, real.classes), experts, recipe.judging_epoch, lambda said: None)
+
+
+def objective(recipe: Recipe, real: Real, matched: Trajectories | None) -> Objective | None:
+    """What a recipe asks to match."""
     network = build(recipe.network, real.shape, real.classes)
     match recipe.objective:
         case Trajectory() as wanted:
-            assert recipe.experts is not None
-            needed, stored = experts.window(wanted), []
-            keys = [Key(0).fold("expert", index) for index in range(recipe.experts.count)]
-            moments = experts.train(
-                Eager(network), real.train, real.classes, recipe.experts, recipe.augment, needed.last, keys
-            )
-            snapshots = [moment.theta for moment in moments if moment.step == 0][needed.first :]
-            for index in range(recipe.experts.count):
-                path = folder / f"{index}.safetensors"
-                path.write_bytes(trajectories.pack([theta[index] for theta in snapshots], needed.first))
-                stored.append(trajectories.read(path, needed, real.device))
-            assert all(stored)
+            assert matched is not None
             return partial(
                 trajectory.distance,
                 wanted,
                 Eager(network),
                 recipe.augment,
-                Trajectories(stored),
+                matched,
                 0,
                 difficulty=sdc.difficulty(recipe),
             )
@@ -99,6 +114,7 @@ def learned(recipe: Recipe, real: Real) -> Learned | None:
 def states(recipe: Recipe, real: Real, folder: Path, seed: int = 0, start: State | None = None) -> list[State]:
     """Every state from the start (or a given one) to the end; of a method without steps, the first alone."""
     key = Key(seed).fold("distill")
-    first = start or distill.begin(recipe, real, 2, key, learned(recipe, real))
-    wanted = objective(recipe, real, folder)
+    matched = known(recipe, real, folder)
+    first = start or distill.begin(recipe, real, 2, key, learned(recipe, real), judges(recipe, real, matched))
+    wanted = objective(recipe, real, matched)
     return [first] if wanted is None else [first, *distill.distill(recipe, wanted, first, key)]

@@ -101,3 +101,6 @@ def test_experts_learn(real: Real) -> None:
 def test_the_window_is_what_segments_read() -> None:
     objective = Trajectory(min_start_epoch=2, max_start_epoch=5, expert_epochs=3)
     assert experts.window(objective) == Window(2, 7)
+    later = experts.window(objective, 20)
+    assert (later, later.end, experts.window(objective, 7)) == (Window(2, 7, 20), 20, Window(2, 7))
+    assert [epoch for epoch in range(30) if later.holds(epoch)] == [2, 3, 4, 5, 6, 7, 20]

@@ -69,6 +69,20 @@ def test_the_window_starts_where_it_says(snapshots: list[Tensor], tmp_path: Path
     assert (expert.snapshot(5) - snapshots[5]).norm() < 0.06 * (snapshots[5] - snapshots[3]).norm()
 
 
+def test_the_end_of_the_training_lies_beside_the_window(snapshots: list[Tensor], tmp_path: Path) -> None:
+    path = tmp_path / "expert"
+    path.write_bytes(trajectories.pack([*snapshots[1:4], snapshots[-1]], 1, EPOCHS))
+    expert = trajectories.read(path, Window(1, 3, EPOCHS), CPU)
+    assert expert is not None
+    assert (expert.snapshot(EPOCHS) - snapshots[-1]).norm() < 0.06 * (snapshots[-1] - snapshots[3]).norm()
+    assert (expert.snapshot(3) - snapshots[3]).norm() < 0.06 * (snapshots[3] - snapshots[1]).norm()
+    assert trajectories.read(path, Window(1, 3), CPU) is not None
+    for beyond in (Window(1, 4), Window(1, 4, EPOCHS), Window(1, 3, EPOCHS - 1)):
+        assert trajectories.read(path, beyond, CPU) is None
+    path.write_bytes(trajectories.pack(snapshots, 0))
+    assert trajectories.read(path, Window(1, 3, EPOCHS), CPU) is not None, "a longer window holds it"
+
+
 def test_sizes_that_fill_no_block_and_parameters_that_rest(tmp_path: Path) -> None:
     start = Key(1).normal(100)
     moved = start.clone()

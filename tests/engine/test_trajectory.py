@@ -104,3 +104,9 @@ def test_the_window_grows_from_its_start_to_its_end() -> None:
 def test_a_window_that_grows_from_its_end_does_not_grow(real: Real, tmp_path: Path) -> None:
     fixed = states(small("mtt"), real, tmp_path)
     assert same(fixed, states(small("mtt", objective__growth={"start": 2, "steps": 3}), real, tmp_path))
+
+
+def test_datm_without_its_own_choices_is_mtt_on_its_experts(real: Real, tmp_path: Path) -> None:
+    back = {"labels__kind": "hard", "init__kind": "real", "objective__growth": None, "schedule__skip_above": None}
+    plain = {"experts__optimiser": {"kind": "gsam", "rho": 0.01, "alpha": 0.3}, "objective__syn_steps": 3}
+    assert same(states(small("datm", **back), real, tmp_path), states(small("mtt", **plain), real, tmp_path))

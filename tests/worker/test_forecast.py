@@ -65,6 +65,7 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "looks": ("mtt", TRAJECTORY | LOOKS),
     "one rate, batch norm": ("mtt", TRAJECTORY | {"evaluation.baseline_lrs": [0.01], "network.norm": "batch"}),
     "flat experts": ("ftd", TRAJECTORY),
+    "experts judge": ("datm", TRAJECTORY | {"experts.epochs": 5, "init.kind": "real"}),
     "distributions": ("dm", CHEAP | {"schedule.steps": 5, "objective.real_batch": 64}),
     "gradients": ("dsa", GRADIENTS | {"objective.student_batch": 8}),
     "gradients, trained on real images": (

@@ -19,11 +19,13 @@ from core.engine import distill, init, sdc
 from core.engine.checkpoint import load as load_state
 from core.engine.checkpoint import save as save_state
 from core.engine.distill import Carrying, Objective, State
+from core.engine.judges import Judges
 from core.engine.kernels import Compiled, compile_ahead
 from core.engine.keys import Key
 from core.engine.networks import build as build_network
 from core.engine.objectives import distribution, gradient, performance, trajectory
 from core.engine.real import prepare
+from core.engine.trajectories import Trajectories
 from core.recipe import Distribution, Gradient, Nothing, Performance, Trajectory
 from core.request import check
 from worker.engine import keep, selecting, teachers
@@ -51,8 +53,9 @@ def run(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[], boo
     channel.seconds = keep.read(timings, {})
     try:
         bench = _prepare(job, folder, channel, stopped)
-        objective = _objective(bench)
-        state, selection = _distil(bench, objective)
+        matched = job.recipe.objective
+        known = teachers.gather(bench, matched) if isinstance(matched, Trajectory) else None
+        state, selection = _distil(bench, _objective(bench, known), known)
         result = distill.finish(job.recipe, state, bench.real, job.request.ipc)
         lines = rows(bench, result)
         channel.enter("publishing", 1)
@@ -121,11 +124,11 @@ def _compile(bench: Bench) -> None:
                 bench.breathe()
 
 
-def _objective(bench: Bench) -> Objective | None:
+def _objective(bench: Bench, known: Trajectories | None) -> Objective | None:
     recipe = bench.job.recipe
     match recipe.objective:
         case Trajectory() as objective:
-            known = teachers.gather(bench, objective)
+            assert known is not None, "trajectories are matched to those of experts"
             return partial(
                 trajectory.distance,
                 objective,
@@ -157,19 +160,28 @@ def _objective(bench: Bench) -> Objective | None:
             return None
 
 
-def _distil(bench: Bench, objective: Objective | None) -> tuple[State, str]:
+def _judges(bench: Bench, known: Trajectories | None) -> Judges | None:
+    epoch = bench.job.recipe.judging_epoch
+    if known is None or epoch is None:
+        return None
+    return Judges(bench.network, known, epoch, partial(bench.channel.log, level="warning"))
+
+
+def _distil(bench: Bench, objective: Objective | None, known: Trajectories | None) -> tuple[State, str]:
     """The state that is the result, and in words how it was chosen."""
     job, recipe = bench.job, bench.job.recipe
     key = bench.key.fold("distill")
     run_name = job.fingerprint or job.job_id
     stored, curves = bench.folder.checkpoint / "state.safetensors", bench.folder.checkpoint / "curves.json"
     state = load_state(stored, run_name, bench.real.device)
+    learned = selecting.learned(bench) if state is None else None
+    total = recipe.schedule.steps
+    if objective is not None:
+        bench.channel.enter("distilling", total)
     if state is None:
-        state = distill.begin(recipe, bench.real, job.request.ipc, key, selecting.learned(bench))
+        state = distill.begin(recipe, bench.real, job.request.ipc, key, learned, _judges(bench, known))
     if objective is None:
         return state, "initialisation"
-    total = recipe.schedule.steps
-    bench.channel.enter("distilling", total)
     if state.step:
         bench.channel.log(f"Resumed from the checkpoint of outer step {state.step}.")
         bench.channel.recall([p for p in keep.read(curves, []) if p["step"] <= state.step])

@@ -23,13 +23,13 @@ def gather(bench: Bench, objective: Trajectory) -> Trajectories:
     training = recipe.experts.model_dump(mode="json", exclude={"count", "epochs"})
     identity, count = bench.identity("expert trajectory", experts=training), recipe.experts.count
     paths = [bench.cache.path({**identity, "index": index}, ".safetensors") for index in range(count)]
-    needed = experts.window(objective)
+    needed = experts.window(objective, recipe.judging_epoch)
     found = {
         index: expert
         for index, path in enumerate(paths)
         if (expert := trajectories.read(path, needed, bench.real.device))
     }
-    steps = needed.last * -(-len(bench.real.train) // recipe.experts.batch_size)  # of one expert
+    steps = needed.end * -(-len(bench.real.train) // recipe.experts.batch_size)  # of one expert
     done, total = len(found) * steps, count * steps
     bench.channel.enter("training_experts", total, skipped=done)
     bench.channel.log(f"{len(found)} of {count} expert trajectories were in the cache.")
@@ -42,15 +42,15 @@ def gather(bench: Bench, objective: Trajectory) -> Trajectories:
             bench.real.classes,
             recipe.experts,
             recipe.augment,
-            needed.last,
+            needed.end,
             [Key(0).fold("expert", index) for index in indices],
         ):
             bench.breathe()
             bench.channel.progress(done + len(indices) * (moment.epoch * moment.steps + moment.step), total)
-            if moment.step == 0 and moment.epoch >= needed.first:
+            if moment.step == 0 and needed.holds(moment.epoch):
                 kept.append(moment.theta.cpu())
         for place, index in enumerate(indices):
-            content = trajectories.pack([theta[place] for theta in kept], needed.first)
+            content = trajectories.pack([theta[place] for theta in kept], needed.first, needed.final)
             # more than once only if another engine, which must make room too, was quicker to delete than we to map
             while (expert := trajectories.read(paths[index], needed, bench.real.device)) is None:
                 bench.cache.write(paths[index], content, bench.channel.log, keep=frozenset(paths))
