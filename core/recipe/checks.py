@@ -103,6 +103,13 @@ def check_experts(recipe: Recipe) -> None:
             f"The objective '{recipe.objective.kind}' trains no experts who could be right about an image.",
             "Set init.kind to 'real', or the objective to 'trajectory'.",
         )
+    of_labels = isinstance(recipe.labels, Learnable) and recipe.labels.start == "experts"
+    if of_labels and not isinstance(recipe.objective, Trajectory):
+        raise meaningless(
+            "labels.start",
+            f"The objective '{recipe.objective.kind}' trains no experts who could say what labels start as.",
+            "Set labels.start to 'confidence', or the objective to 'trajectory'.",
+        )
     if isinstance(recipe.objective, Trajectory):
         if recipe.experts is None:
             raise meaningless(

@@ -98,6 +98,7 @@ def test_recipes_survive_json() -> None:
         ("dm", {"sdc": {"weight": 1.0}}, "sdc", "Leave sdc out"),
         ("dsa", {"objective.inner_images": 9}, "objective.inner_images", "set inner to 'real'"),
         ("dsa", {"evaluation.lr": None}, "evaluation.lr", "Set evaluation.lr"),
+        ("dsa", {"labels.kind": "learnable", "labels.start": "experts"}, "labels.start", "'confidence'"),
         ("dm", {"init.kind": "correct"}, "init.kind", "the objective to 'trajectory'"),
         ("dm", {"experts": {"count": 3}}, "experts", "Leave experts out"),
     ],
