@@ -12,7 +12,7 @@ from api.jobs import EXAMPLES, json_only
 from api.problems import Kind, header, responses
 from api.submission import prepare
 from core.forecast import Forecast
-from core.request import JobRequest
+from core.request import JobOrder
 
 router = APIRouter(prefix="/v1/forecasts", tags=["forecasts"])
 
@@ -30,7 +30,7 @@ _RETRY_AFTER = header("Retry-After", "While no worker has calibrated: seconds un
     },
 )
 def create_forecast(
-    house: Here, response: Response, request: Annotated[JobRequest, Body(openapi_examples=EXAMPLES)]
+    house: Here, response: Response, order: Annotated[JobOrder, Body(openapi_examples=EXAMPLES)]
 ) -> Forecast:
     """Seconds by phase with error bars, memory and bytes of a job with this body; queues nothing.
 
@@ -38,7 +38,7 @@ def create_forecast(
     makes once, while it is idle; jobs that ran there before correct the prediction and give the error bars. Waiting in
     the queue is not part of it. Memory, bytes and work are known without any worker; then `seconds` is null.
     """
-    forecast = foresight(house, prepare(request, house.catalogue))
+    forecast = foresight(house, prepare(order, house.catalogue))
     if forecast.seconds is None:
         response.headers["Retry-After"] = "10"
     return forecast

@@ -15,7 +15,7 @@ from api.problems import Kind, ProblemError, header, responses, sentence
 from api.schemas import Job, JobPage, Status
 from api.submission import prepare
 from core import bell, ledger
-from core.request import JobRequest
+from core.request import JobOrder
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=responses(Kind.INVALID_REQUEST))
 
@@ -23,6 +23,10 @@ EXAMPLES: dict[str, Any] = {
     "digits": {
         "summary": "Ten images of handwritten digits, one per class",
         "value": {"dataset": "digits", "ipc": 1, "method": "mtt"},
+    },
+    "ratio": {
+        "summary": "A tenth of the dataset",
+        "value": {"dataset": "digits", "ratio": 0.1, "method": "random"},
     },
     "overridden": {
         "summary": "Another schedule, and ten networks to judge it",
@@ -94,7 +98,7 @@ def create_job(
     house: Here,
     response: Response,
     after: BackgroundTasks,
-    request: Annotated[JobRequest, Body(openapi_examples=EXAMPLES)],
+    order: Annotated[JobOrder, Body(openapi_examples=EXAMPLES)],
     idempotency_key: Annotated[
         str | None,
         Header(
@@ -107,20 +111,21 @@ def create_job(
 ) -> Job:
     """Queues a job, or finds the one that already answers the question.
 
-    Equal requests on equal data share a fingerprint. If such a job has succeeded, it is the answer (200, `cached`);
-    if one is queued or running, it is the answer too (202). Everything in the request is checked now, so that an
-    accepted job fails only for reasons that lie outside it. `overrides` changes any field of the method's recipe by
-    its path; `GET /v1/methods/{name}` holds the schema.
+    How small is said by `ipc`, images per class, or by `ratio`, its share of what the smallest class holds for
+    distillation; the job shows the ipc. Equal requests on equal data share a fingerprint. If such a job has succeeded,
+    it is the answer (200, `cached`); if one is queued or running, it is the answer too (202). Everything in the request
+    is checked now, so that an accepted job fails only for reasons that lie outside it. `overrides` changes any field of
+    the method's recipe by its path; `GET /v1/methods/{name}` holds the schema.
     """
-    ready = prepare(request, house.catalogue)
+    ready = prepare(order, house.catalogue)
     try:
         submission = house.ledger.submit(
             request=ready.request,
             recipe=ready.recipe.model_dump(mode="json"),
-            dataset=request.dataset,
-            method=request.method,
-            ipc=request.ipc,
-            seed=request.seed,
+            dataset=order.dataset,
+            method=order.method,
+            ipc=ready.request["ipc"],
+            seed=order.seed,
             fingerprint=ready.fingerprint,
             max_attempts=house.settings.max_attempts,
             idempotency_key=idempotency_key,

@@ -12,7 +12,7 @@ from api.problems import Kind, ProblemError, responses, sentence
 from api.schemas import Method, MethodPage, MethodSummary, Preset
 from api.submission import resolved
 from core import methods
-from core.request import JobRequest
+from core.request import JobOrder
 
 router = APIRouter(prefix="/v1/methods", tags=["methods"], responses=responses(Kind.INVALID_REQUEST))
 
@@ -51,6 +51,5 @@ def _summary(method: methods.Method) -> dict[str, Any]:
 
 
 def _recipe(house: House, method: str, dataset: str, ipc: int) -> dict[str, Any]:
-    request = JobRequest(dataset=dataset, ipc=ipc, method=method)
-    recipe, _ = resolved(request, house.catalogue)
+    _, recipe, _ = resolved(JobOrder(dataset=dataset, ipc=ipc, method=method), house.catalogue)
     return recipe.model_dump(mode="json")

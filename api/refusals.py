@@ -15,7 +15,7 @@ from starlette.routing import Match
 from api.problems import Kind, ProblemError, invalid, respond
 from core.overrides import nearest
 from core.recipe import FieldError
-from core.request import JobRequest
+from core.request import JobOrder
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -29,6 +29,7 @@ _FIXES = {
     "dict_type": "Use an object: {...}.",
     "model_attributes_type": "Send a JSON object: {...}.",
     "float_parsing": "Use a number.",
+    "float_type": "Use a number, without quotes.",
     "finite_number": "Use a finite number.",
     "string_unicode": "Use plain text, without half a surrogate pair.",
 }
@@ -109,8 +110,11 @@ def _explain(detail: Mapping[str, Any]) -> FieldError:
     field = _short(".".join(str(step) for step in path) or str(place))
     if detail["type"] == "missing":
         return FieldError(field, f"The {place} lacks '{field}'." if path else "There is no body.", "Add it.")
+    if detail["type"] == "meaningless":
+        context = detail["ctx"]
+        return FieldError(context["field"], context["message"], context["fix"])
     if detail["type"] == "extra_forbidden":
-        return FieldError(field, f"There is no field '{field}'.", nearest(field, JobRequest.model_fields))
+        return FieldError(field, f"There is no field '{field}'.", nearest(field, JobOrder.model_fields))
     return FieldError(field, f"{detail['msg']}.", _fix(detail["type"], detail.get("ctx", {})))
 
 

@@ -10,7 +10,7 @@ from api.problems import invalid, sentence
 from core import methods
 from core.data import Catalogue, DatasetFacts, DatasetInvalid, UnknownDataset
 from core.recipe import FieldError, Recipe, RecipeError
-from core.request import JobRequest, canonical_json, fingerprint, resolve
+from core.request import JobOrder, JobRequest, canonical_json, fingerprint, resolve, settle
 
 
 @final
@@ -26,14 +26,14 @@ class Prepared:
     body_hash: str
 
 
-def prepare(request: JobRequest, catalogue: Catalogue) -> Prepared:
-    """Everything the ledger is to know about a request.
+def prepare(order: JobOrder, catalogue: Catalogue) -> Prepared:
+    """Everything the ledger is to know about what was asked for.
 
     Raises:
         ProblemError: INVALID_REQUEST, naming every field at fault and its fix.
     """
+    request, recipe, facts = resolved(order, catalogue)
     asked = request.model_dump(mode="json")
-    recipe, facts = resolved(request, catalogue)
     return Prepared(
         asked,
         recipe,
@@ -43,25 +43,26 @@ def prepare(request: JobRequest, catalogue: Catalogue) -> Prepared:
     )
 
 
-def resolved(request: JobRequest, catalogue: Catalogue) -> tuple[Recipe, DatasetFacts]:
-    """The request's recipe and the facts of its dataset.
+def resolved(order: JobOrder, catalogue: Catalogue) -> tuple[JobRequest, Recipe, DatasetFacts]:
+    """The request that an order means, its recipe and the facts of its dataset.
 
     Raises:
         ProblemError: INVALID_REQUEST, naming every field at fault and its fix.
     """
     errors, facts = [], None
     try:
-        facts = catalogue.facts(request.dataset)
+        facts = catalogue.facts(order.dataset)
     except (UnknownDataset, DatasetInvalid) as error:
         errors.append(FieldError("dataset", sentence(error), "GET /v1/datasets lists the names that can be used."))
     try:
-        methods.method(request.method)
+        methods.method(order.method)
     except methods.UnknownMethod as error:
         errors.append(FieldError("method", sentence(error), "GET /v1/methods lists the names."))
     if errors or facts is None:
         raise invalid(errors)
     try:
-        return resolve(request, facts), facts
+        request = settle(order, facts)
+        return request, resolve(request, facts), facts
     except RecipeError as error:
         raise invalid(error.errors) from None
 

@@ -91,19 +91,22 @@ class Client:
         self,
         dataset: str,
         *,
-        ipc: int,
         method: str,
+        ipc: int | None = None,
+        ratio: float | None = None,
         seed: int = 0,
         overrides: Mapping[str, Any] | None = None,
         evaluation: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
     ) -> Job:
-        """Ask for `ipc` images per class of `dataset`. An equal request that is running or finished is that job.
+        """Ask for `ipc` images per class of `dataset`, or for a `ratio` of its smallest class's training images.
+
+        One of the two. An equal request that is running or finished is that job.
 
         The call carries an Idempotency-Key (a fresh one unless given), so that repeating it after a lost answer makes
         no second job.
         """
-        body = _order(dataset, ipc, method, seed, overrides, evaluation)
+        body = _order(dataset, ipc, ratio, method, seed, overrides, evaluation)
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
         return Job.from_json(self._http.json("POST", "/v1/jobs", body=body, headers=headers))
 
@@ -111,8 +114,9 @@ class Client:
         self,
         dataset: str,
         *,
-        ipc: int,
         method: str,
+        ipc: int | None = None,
+        ratio: float | None = None,
         seed: int = 0,
         overrides: Mapping[str, Any] | None = None,
         evaluation: Mapping[str, Any] | None = None,
@@ -122,7 +126,7 @@ class Client:
 
         A worker measures its hardware when it is first idle; `wait` is how many seconds to wait for that.
         """
-        body = _order(dataset, ipc, method, seed, overrides, evaluation)
+        body = _order(dataset, ipc, ratio, method, seed, overrides, evaluation)
         deadline = time.monotonic() + wait
         while True:
             found = Forecast.from_json(self._http.json("POST", "/v1/forecasts", body=body))
@@ -243,15 +247,17 @@ class Client:
 
 def _order(
     dataset: str,
-    ipc: int,
+    ipc: int | None,
+    ratio: float | None,
     method: str,
     seed: int,
     overrides: Mapping[str, Any] | None,
     evaluation: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
+    size = {"ipc": ipc, "ratio": ratio}
     return {
         "dataset": dataset,
-        "ipc": ipc,
+        **{name: value for name, value in size.items() if value is not None},
         "method": method,
         "seed": seed,
         "overrides": dict(overrides or {}),

@@ -36,7 +36,10 @@ JsonOption = Annotated[
 ]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job.")]
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="Name of a dataset; see 'stillhouse datasets'.")]
-Ipc = Annotated[int, typer.Option("--ipc", help="Synthetic images per class.")]
+Ipc = Annotated[int | None, typer.Option("--ipc", help="Synthetic images per class.")]
+Ratio = Annotated[
+    float | None, typer.Option("--ratio", help="Instead of --ipc: its share of the smallest class's training images.")
+]
 Method = Annotated[str, typer.Option("--method", help="Name of a method; see 'stillhouse methods'.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of every random choice.")]
 Changes = Annotated[
@@ -151,8 +154,9 @@ def datasets(as_json: JsonOption = False) -> None:
 @app.command()
 def forecast(
     dataset: Dataset,
-    ipc: Ipc,
     method: Method,
+    ipc: Ipc = None,
+    ratio: Ratio = None,
     seed: Seed = 0,
     changes: Changes = None,
     timeout: Annotated[
@@ -164,7 +168,13 @@ def forecast(
     overrides = dict(_change(text) for text in changes or ())
     with Client() as client:
         found = client.forecast(
-            dataset, ipc=ipc, method=method, seed=seed, overrides=overrides, wait=_seconds(timeout) or 0.0
+            dataset,
+            ipc=ipc,
+            ratio=ratio,
+            method=method,
+            seed=seed,
+            overrides=overrides,
+            wait=_seconds(timeout) or 0.0,
         )
     if as_json:
         data(found.raw)
@@ -181,20 +191,27 @@ def forecast(
 
 @app.command()
 def submit(
-    dataset: Dataset, ipc: Ipc, method: Method, seed: Seed = 0, changes: Changes = None, as_json: JsonOption = False
+    dataset: Dataset,
+    method: Method,
+    ipc: Ipc = None,
+    ratio: Ratio = None,
+    seed: Seed = 0,
+    changes: Changes = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Ask for a distilled dataset and print the job's id."""
     with Client(patience=_PATIENCE) as client:
-        job = _submit(client, dataset, ipc, method, seed, changes)
+        job = _submit(client, dataset, method, ipc, ratio, seed, changes)
     data(job.raw if as_json else job.id)
 
 
 @app.command()
 def distill(
     dataset: Dataset,
-    ipc: Ipc,
     method: Method,
     out: Out,
+    ipc: Ipc = None,
+    ratio: Ratio = None,
     seed: Seed = 0,
     changes: Changes = None,
     timeout: Timeout = None,
@@ -206,7 +223,7 @@ def distill(
     """Submit, wait, download, verify. Succeeds only with a verified artifact in --out, and prints that folder."""
     limit = _seconds(timeout)
     with Client(patience=_PATIENCE) as client:
-        submitted = _submit(client, dataset, ipc, method, seed, changes)
+        submitted = _submit(client, dataset, method, ipc, ratio, seed, changes)
         job = _wait(client, submitted.id, limit)
         _download(client, job.id, out)
     data({"folder": str(out), "cached": submitted.cached, "job": job.raw} if as_json else str(out))
@@ -308,10 +325,18 @@ def verify(
 # --- inside
 
 
-def _submit(client: Client, dataset: str, ipc: int, method: str, seed: int, changes: list[str] | None) -> Job:
+def _submit(
+    client: Client,
+    dataset: str,
+    method: str,
+    ipc: int | None,
+    ratio: float | None,
+    seed: int,
+    changes: list[str] | None,
+) -> Job:
     overrides = dict(_change(text) for text in changes or ())
-    job = client.submit(dataset, ipc=ipc, method=method, seed=seed, overrides=overrides)
-    say(f"job {job.id}  {dataset}, {ipc} per class, {method}" + ("  (finished before)" if job.cached else ""))
+    job = client.submit(dataset, ipc=ipc, ratio=ratio, method=method, seed=seed, overrides=overrides)
+    say(f"job {job.id}  {dataset}, {job.ipc} per class, {method}" + ("  (finished before)" if job.cached else ""))
     return job
 
 

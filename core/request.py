@@ -6,13 +6,13 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self, final
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from core import methods
 from core.overrides import override
-from core.recipe import FieldError, Nothing, Recipe, RecipeError, Window
+from core.recipe import FieldError, Nothing, Recipe, RecipeError, Window, meaningless
 from core.recipe.checks import learns_step_size
 
 if TYPE_CHECKING:
@@ -24,13 +24,26 @@ ENGINE_VERSION = "2"
 MAX_SYNTHETIC_IMAGES = 200_000
 
 
-class JobRequest(BaseModel):
-    """A distillation job: which dataset, how small, by which method."""
+Ipc = Annotated[int, Field(ge=1, le=100_000, strict=True, description="Images per class in the synthetic set.")]
+
+Ratio = Annotated[
+    float,
+    Field(
+        gt=0,
+        le=1,
+        strict=True,
+        allow_inf_nan=False,
+        description="Instead of `ipc`: its share of the images of the smallest class that distillation may use.",
+    ),
+]
+
+
+class _Asked(BaseModel):
+    """What a job's size is asked for with."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: str = Field(min_length=1, max_length=200, description="Name of a dataset in GET /v1/datasets.")
-    ipc: int = Field(ge=1, le=100_000, strict=True, description="Images per class in the synthetic set.")
     method: str = Field(min_length=1, max_length=100, description="Name of a method in GET /v1/methods.")
     overrides: dict[str, JsonValue] = Field(
         default={},
@@ -41,6 +54,47 @@ class JobRequest(BaseModel):
     evaluation: dict[str, JsonValue] = Field(
         default={}, max_length=100, description='Fields of the recipe\'s evaluation to change: {"seeds": 10}.'
     )
+
+
+@final
+class JobRequest(_Asked):
+    """A distillation job: which dataset, how small, by which method. Equal jobs are equal requests."""
+
+    ipc: Ipc
+
+
+@final
+class JobOrder(_Asked):
+    """A distillation job as a client asks for it: how small by `ipc` or by `ratio`, one of the two."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["ipc"]}, {"required": ["ratio"]}]})
+
+    # 0 stands for what was left out: nobody can ask for it. Null would be a third spelling of the same order.
+    ipc: Ipc = Field(default_factory=int)
+    ratio: Ratio = Field(default_factory=float)
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        given = self.model_fields_set & {"ipc", "ratio"}
+        if len(given) == 2:
+            raise meaningless("ratio", "Both 'ipc' and 'ratio' say how small.", "Leave one of them out.")
+        if not given:
+            raise meaningless(
+                "ipc",
+                "Nothing says how small the set is to be.",
+                "Add 'ipc', images per class, or 'ratio', a share of the smallest class.",
+            )
+        return self
+
+
+def settle(order: JobOrder, facts: DatasetFacts) -> JobRequest:
+    """The request an order means on a dataset: `ratio` becomes the ipc it is there, rounded, and at least 1.
+
+    Both spellings are the same request from here on, with the same fingerprint and the same artifact. A dataset that is
+    known but not on disk is counted as published.
+    """
+    ipc = order.ipc or max(1, round(order.ratio * facts.smallest_class))
+    return JobRequest.model_validate(order.model_dump(exclude={"ratio"}) | {"ipc": ipc})
 
 
 def resolve(request: JobRequest, facts: DatasetFacts) -> Recipe:

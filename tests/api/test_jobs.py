@@ -72,6 +72,23 @@ def test_spelling_out_a_default_is_the_same_request(client: TestClient) -> None:
     assert client.post("/v1/jobs", json=asked).json()["id"] == client.post("/v1/jobs", json=spelt).json()["id"]
 
 
+def test_a_ratio_is_another_spelling_of_the_ipc(workshop: Workshop) -> None:
+    client, by_ipc = workshop.client, request(ipc=25, method="mtt")
+    by_ratio = {name: value for name, value in by_ipc.items() if name != "ipc"} | {"ratio": 0.2}
+    job = client.post("/v1/jobs", json=by_ratio).json()
+    assert (job["ipc"], job["request"]["ipc"]) == (25, 25), "a fifth of 125"
+    assert client.post("/v1/jobs", json=by_ipc).json()["id"] == job["id"]
+    workshop.succeed(job["id"])
+    assert client.post("/v1/jobs", json=by_ratio).json()["cached"] is True
+    forecasts = [client.post("/v1/forecasts", json=asked).json() for asked in (by_ipc, by_ratio)]
+    assert forecasts[0] == forecasts[1]
+
+
+def test_a_ratio_of_a_dataset_not_on_disk_counts_what_is_published(client: TestClient) -> None:
+    asked = {"dataset": "cifar10", "ratio": 0.05, "method": "mtt"}
+    assert client.post("/v1/jobs", json=asked).json()["ipc"] == 225, "of 4,500: a tenth of each class is held out"
+
+
 def test_equal_submissions_at_the_same_moment_are_one_job(client: TestClient) -> None:
     asked = request()
     with ThreadPoolExecutor(8) as pool:

@@ -183,6 +183,7 @@ def test_every_kind_of_problem_is_provoked_here() -> None:
         ({"ipc": "1"}, "ipc", "without quotes"),
         ({"ipc": 1.5}, "ipc", "integer"),
         ({"ipc": True}, "ipc", "integer"),
+        ({"ratio": 0.1}, "ratio", "Leave one of them out"),
         ({"seed": -1}, "seed", "at least 0"),
         ({"seed": 2**63}, "seed", "less than"),
         ({"images_per_class": 1}, "images_per_class", "ipc"),
@@ -206,6 +207,28 @@ def test_a_field_at_fault_is_named_with_its_fix(
     assert error["field"] == field
     assert word in f"{error['message']} {error['fix']}"
     assert client.get("/v1/jobs").json()["items"] == []
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("size", "field", "word"),
+    [
+        ({}, "ipc", "Add 'ipc'"),
+        ({"ipc": None}, "ipc", "integer"),
+        ({"ratio": None}, "ratio", "number"),
+        ({"ratio": 0}, "ratio", "more than 0"),
+        ({"ratio": 1.5}, "ratio", "at most 1"),
+        ({"ratio": "0.1"}, "ratio", "number"),
+    ],
+)
+def test_how_small_is_asked_for_with_its_fix(
+    client: TestClient, size: dict[str, object], field: str, word: str
+) -> None:
+    response = client.post("/v1/jobs", json={"dataset": "digits", "method": "random", **size})
+    assert response.status_code == 422
+    (error,) = response.json()["errors"]
+    assert error["field"] == field
+    assert word in f"{error['message']} {error['fix']}"
 
 
 @ON_SQLITE

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from core.data import Catalogue, DatasetFacts
 from core.recipe import RecipeError
-from core.request import JobRequest, canonical_json, fingerprint, resolve
+from core.request import JobOrder, JobRequest, canonical_json, fingerprint, resolve, settle
 
 FACTS = Catalogue(Path("nowhere")).facts("digits")
 
@@ -24,6 +24,34 @@ def request(**fields: Any) -> JobRequest:
 
 def print_of(made: JobRequest, digest: str = "sha256:data") -> str:
     return fingerprint(made, resolve(made, FACTS), digest)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "ipc"), [(1, FACTS.smallest_class), (0.1, 12), (0.5, 62), (0.004, 1), (0.012, 2), (1e-9, 1)]
+)
+def test_a_ratio_is_an_ipc_of_the_smallest_class(ratio: float, ipc: int) -> None:
+    """12.5, 62.5, 0.5 and 1.5 of its 125 images: rounded, halves to even, and never none."""
+    rest = {"dataset": "digits", "method": "random", "seed": 3, "overrides": {"network.width": 8}}
+    by_ratio, by_ipc = (
+        settle(JobOrder.model_validate(rest | size), FACTS) for size in ({"ratio": ratio}, {"ipc": ipc})
+    )
+    assert by_ratio == by_ipc
+    assert print_of(by_ratio) == print_of(by_ipc)
+    assert by_ratio == JobRequest.model_validate(rest | {"ipc": ipc})
+
+
+@pytest.mark.parametrize(
+    "size", [{}, {"ipc": 1, "ratio": 0.1}, {"ipc": None}, {"ratio": None}, {"ipc": 1, "ratio": None}]
+)
+def test_how_small_is_said_once(size: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="Leave one of them out|how small|valid"):
+        JobOrder.model_validate({"dataset": "digits", "method": "random", **size})
+
+
+@pytest.mark.parametrize("ratio", [0, -0.1, 1.01, float("nan"), "0.1", True])
+def test_a_ratio_is_a_share(ratio: object) -> None:
+    with pytest.raises(ValidationError):
+        JobOrder.model_validate({"dataset": "digits", "method": "random", "ratio": ratio})
 
 
 @pytest.mark.parametrize("ipc", [0, -1, 1.5, "ten", True, None])
