@@ -44,7 +44,7 @@ def test_a_ratio_is_an_ipc_of_the_smallest_class(ratio: float, ipc: int) -> None
     "size", [{}, {"ipc": 1, "ratio": 0.1}, {"ipc": None}, {"ratio": None}, {"ipc": 1, "ratio": None}]
 )
 def test_how_small_is_said_once(size: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match="Leave one of them out|how small|valid"):
+    with pytest.raises(ValidationError, match=r"Leave one of them out|how small|valid"):
         JobOrder.model_validate({"dataset": "digits", "method": "random", **size})
 
 
