@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final
 
-from core.methods import distribution, flat_experts, gradient, performance, selection, trajectory
+from core.methods import distribution, flat_experts, gradient, performance, selection, selmatch, trajectory
 from core.methods.task import Settings, Task
 from core.overrides import nearest
 from core.recipe import Recipe
 
-FAMILIES: Final = (selection, distribution, gradient, performance, trajectory, flat_experts)
+FAMILIES: Final = (selection, distribution, gradient, performance, trajectory, flat_experts, selmatch)
 
 _SECTIONS = ("Family", "Equation", "Citation", "Published", "Use", "Avoid")
 
