@@ -174,8 +174,8 @@ def _too_many_images(request: JobRequest, facts: DatasetFacts) -> list[FieldErro
 def _beyond_the_class(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
     """A window that fits the smallest class fits every other: the larger one has no fewer images behind its start."""
     window, members = recipe.init, facts.smallest_class
-    if not isinstance(window, Window):
-        return []
+    if not isinstance(window, Window) or window.beta == "auto":
+        return []  # a sweep begins with the hardest images, and those are there
     first = window.first_rank(request.ipc, members)
     if first + request.ipc <= members:
         return []

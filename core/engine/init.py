@@ -37,8 +37,7 @@ def images(
             return (key.normal(real.classes * ipc, *real.shape) * std).to(real.device)
         case _:
             assert learned is not None, "who begins with these images has learned what they are chosen by"
-            picks = [members[_pick(init, learned(members), ipc, key.fold(c))] for c, members in enumerate(real.members)]
-            return real.train.take(torch.cat(picks))
+            return real.train.take(ranked(init, real, ipc, key, learned))
 
 
 def chosen(real: Real, ipc: int, key: Key) -> Tensor:
@@ -47,6 +46,12 @@ def chosen(real: Real, ipc: int, key: Key) -> Tensor:
         members[key.fold(c).permutation(len(members))[:ipc].to(members.device)]
         for c, members in enumerate(real.members)
     ]
+    return torch.cat(picks)
+
+
+def ranked(init: Ranked | Window, real: Real, ipc: int, key: Key, learned: Learned) -> Tensor:
+    """Training indices of the images chosen by difficulty, the easiest of each class first, [K * ipc]."""
+    picks = [members[_pick(init, learned(members), ipc, key.fold(c))] for c, members in enumerate(real.members)]
     return torch.cat(picks)
 
 

@@ -52,6 +52,7 @@ def compose(
     device: str,
     selection: str,
     real: int,
+    sweep: Mapping[str, Any] | None,
     warnings: Sequence[str],
 ) -> dict[str, Any]:
     """The content of report.json."""
@@ -76,6 +77,7 @@ def compose(
         },
         "per_class": dict(zip(facts.class_names, distilled["per_class_mean"], strict=True)),
         "selection": selection,
+        "sweep": sweep and dict(sweep),
         "phases": dict(phases),
         "peak_memory_mib": peak_memory_mib,
         "memory": dict(memory),

@@ -36,6 +36,7 @@ from core.recipe import (
     Trajectory,
     Window,
 )
+from core.recipe.selection import SWEEP_SEEDS, sweep_epochs
 
 Phase = Literal["preparing", "training_experts", "selecting", "distilling", "evaluating", "publishing"]
 
@@ -221,6 +222,18 @@ def _selecting(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached) -> It
             yield from _testing("selecting", missing, sizes.train)
         case Embedding():  # class by class, also by a network that was there
             yield from _testing("selecting", sizes.classes, sizes.members)
+    yield from _sweeping(recipe, sizes, stack)
+
+
+def _sweeping(recipe: Recipe, sizes: Sizes, stack: Stack) -> Iterator[Work]:
+    """Windows of real images that networks judge: all of them, as if no earlier job had left what it found."""
+    window, evaluation = recipe.init, recipe.evaluation
+    if not isinstance(window, Window) or window.beta != "auto":
+        return
+    networks, epochs = SWEEP_SEEDS, sweep_epochs(evaluation.epochs)
+    for _ in window.swept(sizes.synthetic // sizes.classes, sizes.members):
+        yield from _training("selecting", networks, epochs, sizes.synthetic, evaluation.batch_size, stack)
+        yield from _testing("selecting", networks, sizes.validation)
 
 
 def _distilling(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:

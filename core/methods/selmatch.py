@@ -32,7 +32,7 @@ def selmatch(task: Task) -> Recipe:
     recipe = Recipe(
         augment=augment(task),
         network=network(task).model_copy(update={"norm": "batch"}),
-        init=Window(score=forgetting(task)),
+        init=Window(score=forgetting(task), beta="auto"),
         parameterize=Pixels(update=0.6 if task.ipc > 1 else 1.0),
         objective=Trajectory(
             syn_steps=55,
@@ -73,9 +73,9 @@ PRESETS: Presets = {
             "init.beta": 0.4,
             "objective.syn_steps": 15,
             "objective.max_start_epoch": 15,
-            "step_size.initial": 0.01,
+            "step_size.initial": 0.005,
             "schedule.steps": 150,
-            "schedule.image_lr": 30.0,
+            "schedule.image_lr": 10.0,
             "experts.count": 10,
             "experts.epochs": 20,
             "experts.batch_size": 64,

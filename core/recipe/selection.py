@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from core.recipe.part import Part
+from core.recipe.part import Part, meaningless
 
 
 class Training(Part):
@@ -40,6 +40,15 @@ class El2n(Training):
     networks: int = Field(default=10, ge=1, le=100, description="Networks the lengths are averaged over.")
     epochs: int = Field(default=10, ge=1, le=1000, description="Passes over the training split.")
     augment: bool = Field(default=True, description="Whether the networks learn from augmented images.")
+
+
+SWEEP_SEEDS = 2
+"""Networks that judge each window of a sweep."""
+
+
+def sweep_epochs(epochs: int) -> int:
+    """How long they are trained, where the evaluation trains for so many epochs: a quarter."""
+    return -(-epochs // 4)
 
 
 Score = Annotated[Forgetting | El2n, Field(discriminator="kind")]
@@ -99,18 +108,39 @@ class Window(Part):
     SelMatch's start. The ipc images that follow the skipped ones lie easiest first, so that the first share of a class
     is the part that distilling changes. The paper's code takes `beta` as a share of the ipc; its sweeps and its
     settings only make sense as shares of the class, which is the default.
+
+    "auto" takes the best of 0, 0.1, ... as far as the window stays within the class: networks are trained on each of
+    these windows of real images, and the validation split decides (in the paper the test split does).
     """
 
     kind: Literal["window"] = "window"
     score: Score = Field(default=Forgetting(), description="What images are ranked by.")
-    beta: float = Field(default=0.5, ge=0, lt=1, description="Share of the hardest images to skip.")
+    beta: Annotated[float, Field(ge=0, lt=1)] | Literal["auto"] = Field(
+        default=0.5, description="Share of the hardest images to skip; auto finds the best on the validation split."
+    )
     of: Literal["class", "ipc"] = Field(
         default="class", description="What beta is a share of: the images of the class, or the ipc."
     )
+
+    @model_validator(mode="after")
+    def _swept_over_the_class(self) -> Self:
+        if self.beta == "auto" and self.of == "ipc":
+            raise meaningless(
+                "of",
+                "Shares of the ipc have no end to try them up to.",
+                "Set of to 'class', or beta to a number.",
+            )
+        return self
+
+    def swept(self, ipc: int, members: int) -> tuple[Window, ...]:
+        """The windows among which "auto" chooses in a class of so many images."""
+        tried = (self.model_copy(update={"beta": tenths / 10}) for tenths in range(10))
+        return tuple(window for window in tried if window.first_rank(ipc, members) + ipc <= members)
 
     def first_rank(self, ipc: int, members: int) -> int:
         """Where in a class of so many images, ranked from hard to easy, the window begins.
 
         It holds the ranks [first, first + ipc), of which some may lie beyond the class: `core.request` refuses that.
         """
+        assert self.beta != "auto", "a sweep has put a number in its place"
         return math.floor(self.beta * (members if self.of == "class" else ipc) + 1e-9)  # 0.29 * 100 is no 28

@@ -83,6 +83,8 @@ def test_recipes_survive_json() -> None:
         ("mtt", {"evaluation.policy": "sample", "evaluation.augment": False}, "evaluation.policy", "augment to true"),
         ("mtt", {"evaluation.policy": "sample", "augment.transforms": []}, "evaluation.policy", "'crop' or 'flip'"),
         ("mtt", {"evaluation.policy": "simple", "augment.transforms": ["color"]}, "evaluation.policy", "Add 'crop'"),
+        ("window", {"init.beta": "auto", "init.of": "ipc"}, "init.of", "Set of to 'class'"),
+        ("window", {"init.beta": 1.5}, "init.beta", "less than 1"),
         ("random", {"schedule.steps": 5}, "schedule.steps", "Set schedule.steps to 0"),
         ("random", {"schedule.ema": 0.9}, "schedule.ema", "Leave schedule.ema out"),
         ("mtt", {"schedule.ema": 1.0}, "schedule.ema", "less than 1"),

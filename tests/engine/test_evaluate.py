@@ -178,6 +178,7 @@ def composed(toy: Dataset, *lines: dict[str, Any], recipe: Recipe | None = None)
         device="cpu",
         selection="last iterate",
         real=0,
+        sweep=None,
         warnings=[],
     )
 

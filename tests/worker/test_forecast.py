@@ -77,6 +77,7 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "nothing": ("random", CHEAP),
     "forgetting": ("window", CHEAP | {"init.score.networks": 3, "init.score.epochs": 3}),
     "features": ("k-center", CHEAP | {"init.embedding.epochs": 2}),
+    "windows swept": ("window", CHEAP | {"init.beta": "auto", "init.score.networks": 2, "init.score.epochs": 2}),
     "errors": ("el2n", CHEAP | {"init.score.epochs": 2, "network.norm": "batch"}),
 }
 

@@ -76,6 +76,8 @@ class Bench:
     network: ConvNet
     plan: Plan
     key: Key
+    sweep: dict[str, Any] | None = None
+    """Of the report: the windows of difficulty that were tried, and which was chosen."""
 
     def identity(self, content: str, **particulars: Any) -> dict[str, Any]:
         """What determines something learned from this job's real data alone: the name it is cached under."""

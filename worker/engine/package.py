@@ -43,6 +43,7 @@ def distilled(bench: Bench, result: SyntheticDataset, rows: list[dict[str, Any]]
         device=_hardware(bench.real.device),
         selection=selection,
         real=int(result.real.sum()),
+        sweep=bench.sweep,
         warnings=[],
     )
     return Distilled(

@@ -28,7 +28,7 @@ from core.engine.real import prepare
 from core.engine.trajectories import Trajectories
 from core.recipe import Distribution, Gradient, Nothing, Performance, Trajectory
 from core.request import check
-from worker.engine import keep, selecting, teachers
+from worker.engine import keep, selecting, sweeping, teachers
 from worker.engine.bench import Bench, Job, device, use_threads
 from worker.engine.cache import Cache
 from worker.engine.channel import Channel
@@ -52,11 +52,11 @@ def run(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[], boo
     timings = folder.checkpoint / "seconds.json"
     channel.seconds = keep.read(timings, {})
     try:
-        bench = _prepare(job, folder, channel, stopped)
+        bench = sweeping.settled(_prepare(job, folder, channel, stopped))
         matched = job.recipe.objective
         known = teachers.gather(bench, matched) if isinstance(matched, Trajectory) else None
         state, selection = _distil(bench, _objective(bench, known), known)
-        result = distill.finish(job.recipe, state, bench.real, job.request.ipc)
+        result = distill.finish(bench.job.recipe, state, bench.real, job.request.ipc)
         lines = rows(bench, result)
         channel.enter("publishing", 1)
         artifact = distilled(bench, result, lines, selection)

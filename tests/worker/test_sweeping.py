@@ -1,0 +1,59 @@
+"""The sweep of an "auto" beta: the validation split chooses, and every window's line is kept and shared."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.worker.test_selecting import SMALL, attempt
+
+AUTO = {"init.beta": "auto", "init.score.networks": 2, "init.score.epochs": 2}
+
+
+def asked(ipc: int, **changes: Any) -> dict[str, Any]:
+    return {"method": "window", "ipc": ipc, "overrides": SMALL | AUTO | changes}
+
+
+def made(root: Path, name: str) -> dict[str, Any]:
+    (file,) = root.glob(f"*/{name}")
+    content: dict[str, Any] = json.loads(file.read_text())
+    return content
+
+
+def images(root: Path) -> np.ndarray:
+    (file,) = root.glob("*/dataset.npz")
+    return np.asarray(np.load(file)["x_train"])
+
+
+def lines(folder: Path) -> dict[str, int]:
+    """What is kept of the windows, by name, and the file it is in."""
+    return {path.name: path.stat().st_ino for path in (folder / "experts").glob("*.json")}
+
+
+def test_the_best_window_on_the_validation_split_is_taken(tmp_path: Path) -> None:
+    attempt(tmp_path / "auto", **asked(60))
+    sweep = made(tmp_path / "auto", "report.json")["sweep"]
+    assert [line["beta"] for line in sweep["windows"]] == [0, 0.1, 0.2, 0.3, 0.4, 0.5], "62 + 60 of 125 and no more"
+    assert all(len(line["validation"]) == 2 for line in sweep["windows"])
+    assert sweep["chosen"] == max(sweep["windows"], key=lambda line: line["validation_mean"])["beta"]
+    assert made(tmp_path / "auto", "recipe.json")["recipe"]["init"]["beta"] == sweep["chosen"]
+    kept = lines(tmp_path)
+    attempt(tmp_path / "told", **asked(60, **{"init.beta": sweep["chosen"]}))
+    assert made(tmp_path / "told", "report.json")["sweep"] is None
+    assert np.array_equal(images(tmp_path / "auto"), images(tmp_path / "told"))
+    attempt(tmp_path / "other", seed=5, **asked(60))
+    assert made(tmp_path / "other", "report.json")["sweep"] == sweep, "whatever the seed"
+    assert lines(tmp_path) == kept, "nothing was trained again"
+
+
+def test_a_sweep_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    """A step is a place to stop: the scores take 84 of them, and each window 3."""
+    attempt(tmp_path / "first", stop_after=92, **asked(61))
+    kept = lines(tmp_path)
+    assert 0 < len(kept) < 6
+    attempt(tmp_path / "second", **asked(61))
+    assert len(lines(tmp_path)) == 6
+    assert kept.items() <= lines(tmp_path).items()
