@@ -17,6 +17,9 @@ from core.recipe import Real as RealInit
 Learned = Callable[[Tensor], Tensor]
 """What was learned of training images [n] before anything is distilled: their difficulty [n], or features [n, d]."""
 
+Selecting = Herding | KCenter | KMeans | Ranked | Window
+"""Starts that choose real images by it."""
+
 
 def images(
     init: Init, real: Real, ipc: int, key: Key, learned: Learned | None = None, judges: Judges | None = None
@@ -37,7 +40,7 @@ def images(
             return (key.normal(real.classes * ipc, *real.shape) * std).to(real.device)
         case _:
             assert learned is not None, "who begins with these images has learned what they are chosen by"
-            return real.train.take(ranked(init, real, ipc, key, learned))
+            return real.train.take(selected(init, real, ipc, key, learned))
 
 
 def chosen(real: Real, ipc: int, key: Key) -> Tensor:
@@ -49,8 +52,8 @@ def chosen(real: Real, ipc: int, key: Key) -> Tensor:
     return torch.cat(picks)
 
 
-def ranked(init: Ranked | Window, real: Real, ipc: int, key: Key, learned: Learned) -> Tensor:
-    """Training indices of the images chosen by difficulty, the easiest of each class first, [K * ipc]."""
+def selected(init: Selecting, real: Real, ipc: int, key: Key, learned: Learned) -> Tensor:
+    """Training indices of the images chosen by what was learned of them, in the order of `images`, [K * ipc]."""
     picks = [members[_pick(init, learned(members), ipc, key.fold(c))] for c, members in enumerate(real.members)]
     return torch.cat(picks)
 
@@ -73,7 +76,7 @@ def classes(real: Real, ipc: int) -> Tensor:
     return torch.arange(real.classes, device=real.device).repeat_interleave(ipc)
 
 
-def _pick(init: Herding | KCenter | KMeans | Ranked | Window, learned: Tensor, ipc: int, key: Key) -> Tensor:
+def _pick(init: Selecting, learned: Tensor, ipc: int, key: Key) -> Tensor:
     match init:
         case Herding():
             return selection.herding(learned, ipc)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from core.recipe.part import Part, meaningless
 
@@ -121,6 +122,16 @@ class Window(Part):
     of: Literal["class", "ipc"] = Field(
         default="class", description="What beta is a share of: the images of the class, or the ipc."
     )
+
+    @field_validator("beta", mode="wrap")
+    @classmethod
+    def _one_error(cls, value: object, valid: ValidatorFunctionWrapHandler) -> object:
+        """Of the two that a union would give."""
+        try:
+            return valid(value)
+        except ValidationError:
+            expected = {"expected": "a number of at least 0 and less than 1, or 'auto'"}
+            raise PydanticCustomError("share", "This is no share of the images", expected) from None
 
     @model_validator(mode="after")
     def _swept_over_the_class(self) -> Self:

@@ -66,7 +66,7 @@ def _line(bench: Bench, window: Window, known: Learned, say: Any) -> dict[str, A
     if found is not None:
         return found
     key = Key(0).fold("window")
-    index = init.ranked(window, real, ipc, key, known)
+    index = init.selected(window, real, ipc, key, known)
     labels = F.one_hot(init.classes(real, ipc), real.classes).float()
     marks = torch.ones(len(index), dtype=torch.bool, device=real.device)
     protocol = evaluate.on_synthetic(evaluation, recipe.augment, rate, marks)
