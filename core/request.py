@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from core import methods
 from core.overrides import override
-from core.recipe import FieldError, Nothing, Recipe, RecipeError, Window, meaningless
+from core.recipe import FieldError, Nothing, Recipe, RecipeError, Tiles, Window, meaningless
 from core.recipe.checks import learns_step_size
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ def check(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
         RecipeError: the dataset is too small, or its images are.
     """
     errors = [
-        *(_too_many_images(request, facts) or _beyond_the_class(recipe, request, facts)),
+        *(_too_many_images(recipe, request, facts) or _beyond_the_class(recipe, request, facts)),
+        *_untileable(recipe, facts),
         *_too_deep(recipe, facts),
         *_batch_too_large(recipe, request, facts),
         *_nothing_to_update(recipe, request),
@@ -149,26 +150,44 @@ def fingerprint(request: JobRequest, recipe: Recipe, digest: str) -> str:
     return "sha256:" + hashlib.sha256(canonical_json(identity).encode()).hexdigest()
 
 
-def _too_many_images(request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
-    if request.ipc > facts.smallest_class:
+def _too_many_images(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
+    each = recipe.parameterize.formation
+    training, asked = request.ipc * each, f"{request.ipc}" if each == 1 else f"{request.ipc} x {each}"
+    if training > facts.smallest_class:
         return [
             FieldError(
                 "ipc",
                 f"The smallest class of '{request.dataset}' has {facts.smallest_class} training images, "
-                f"fewer than {request.ipc}.",
-                f"Set ipc to at most {facts.smallest_class}.",
+                f"fewer than {asked}.",
+                f"Set ipc to at most {facts.smallest_class // each}."
+                if each <= facts.smallest_class
+                else "Set parameterize.kind to 'pixels'.",
             )
         ]
-    if request.ipc * facts.classes > MAX_SYNTHETIC_IMAGES:
-        most = MAX_SYNTHETIC_IMAGES // facts.classes
+    if training * facts.classes > MAX_SYNTHETIC_IMAGES:
+        most = MAX_SYNTHETIC_IMAGES // (facts.classes * each)
         return [
             FieldError(
                 "ipc",
-                f"{request.ipc} x {facts.classes} classes exceed the {MAX_SYNTHETIC_IMAGES:,} images of one result.",
+                f"{asked} x {facts.classes} classes exceed the {MAX_SYNTHETIC_IMAGES:,} images of one result.",
                 f"Set ipc to at most {most}.",
             )
         ]
     return []
+
+
+def _untileable(recipe: Recipe, facts: DatasetFacts) -> list[FieldError]:
+    tiles, (height, width) = recipe.parameterize, facts.shape[1:]
+    if not isinstance(tiles, Tiles) or (height % tiles.factor == 0 and width % tiles.factor == 0):
+        return []
+    fit = [str(factor) for factor in range(2, 9) if height % factor == 0 and width % factor == 0]
+    return [
+        FieldError(
+            "overrides.parameterize.factor",
+            f"Images of {height} x {width} pixels cannot be cut into {tiles.factor} x {tiles.factor} equal tiles.",
+            f"Set parameterize.factor to {' or '.join(fit)}." if fit else "Set parameterize.kind to 'pixels'.",
+        )
+    ]
 
 
 def _beyond_the_class(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
@@ -206,6 +225,7 @@ def _too_deep(recipe: Recipe, facts: DatasetFacts) -> list[FieldError]:
 
 def _batch_too_large(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
     batch, images = getattr(recipe.objective, "batch_size", None), request.ipc * facts.classes
+    images *= recipe.parameterize.formation
     if batch is None or batch <= images:
         return []
     return [

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from core.engine import init
 from core.engine.judges import Judges, mean_logits
 from core.engine.keys import Key
 from core.engine.optimise import Adam, Sgd
+from core.engine.parameterize import decode
 from core.engine.real import Real
 from core.engine.synthetic import Gradients, Synthetic, SyntheticDataset
 from core.recipe import Hard, Learnable, Performance, Recipe, Trajectory
@@ -101,13 +103,13 @@ def begin(
     `learned` is what the recipe's init chooses real images by, if it does, and `judges` are the experts where images or
     labels start as they see them.
     """
-    classes = init.classes(real, ipc)
-    images = init.images(recipe.init, real, ipc, key.fold("init"), learned, judges)
+    classes = init.classes(real, ipc * recipe.parameterize.formation)
+    images = init.images(recipe.init, real, ipc, key.fold("init"), learned, judges, recipe.parameterize)
     confidence = recipe.labels.confidence if isinstance(recipe.labels, Learnable) else 0.0
     logits = torch.nn.functional.one_hot(classes, real.classes).float() * confidence
     if isinstance(recipe.labels, Learnable) and recipe.labels.start == "experts":
         assert judges is not None, "labels are learned with trajectories, which have experts"
-        logits = mean_logits(judges, images, classes, confidence)
+        logits = mean_logits(judges, decode(recipe.parameterize, images), classes, confidence)
     leaves = Leaves(
         images=images,
         logits=logits,
@@ -135,8 +137,8 @@ def finish(recipe: Recipe, state: State, real: Real, ipc: int) -> SyntheticDatas
     soft = None if isinstance(recipe.labels, Hard) else state.result.logits.softmax(1)
     learned = _step_size(state.leaves) if isinstance(recipe.objective, Trajectory | Performance) else None
     return SyntheticDataset(
-        images=state.result.images,
-        labels=init.classes(real, ipc),
+        images=decode(recipe.parameterize, state.result.images),
+        labels=init.classes(real, ipc * recipe.parameterize.formation),
         soft_labels=soft,
         step_size=None if learned is None else float(learned),
         transform=real.transform,
@@ -147,12 +149,13 @@ def finish(recipe: Recipe, state: State, real: Real, ipc: int) -> SyntheticDatas
 def _advance(recipe: Recipe, objective: Objective, state: State, key: Key) -> State:
     leaves = state.leaves
     labels = probabilities(recipe, leaves)
-    seen = Synthetic(leaves.images, labels, _step_size(leaves))
+    images, encode = torch.func.vjp(partial(decode, recipe.parameterize), leaves.images)[:2]
+    seen = Synthetic(images, labels, _step_size(leaves))
     if isinstance(objective, Carrying):
         loss, gradients, student = objective.measure(seen, key, state.step, state.student)
     else:
         (loss, gradients), student = objective(seen, key, state.step), None
-    pulled = _pull_back(recipe, leaves, labels, gradients)
+    pulled = _pull_back(recipe, leaves, labels, gradients._replace(images=encode(gradients.images)[0]))
     if not all(bool(t.isfinite().all()) for t in (loss, *_tensors(pulled))):
         return _roll_back(state)
     state = replace(state, step=state.step + 1, good=leaves, loss=float(loss), curves=gradients.curves, student=student)

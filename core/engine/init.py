@@ -10,9 +10,26 @@ from torch import Tensor
 from core.engine import selection
 from core.engine.judges import Judges, correct
 from core.engine.keys import Key
+from core.engine.parameterize import assemble
 from core.engine.real import Real
-from core.recipe import Correct, Herding, Init, KCenter, KMeans, Noise, Nothing, Pixels, Ranked, Recipe, Window
+from core.recipe import (
+    Correct,
+    Herding,
+    Init,
+    KCenter,
+    KMeans,
+    Mixed,
+    Noise,
+    Nothing,
+    Pixels,
+    Ranked,
+    Recipe,
+    Tiles,
+    Window,
+)
 from core.recipe import Real as RealInit
+
+_PIXELS = Pixels()
 
 Learned = Callable[[Tensor], Tensor]
 """What was learned of training images [n] before anything is distilled: their difficulty [n], or features [n, d]."""
@@ -22,9 +39,15 @@ Selecting = Herding | KCenter | KMeans | Ranked | Window
 
 
 def images(
-    init: Init, real: Real, ipc: int, key: Key, learned: Learned | None = None, judges: Judges | None = None
+    init: Init,
+    real: Real,
+    ipc: int,
+    key: Key,
+    learned: Learned | None = None,
+    judges: Judges | None = None,
+    parameterize: Pixels | Tiles = _PIXELS,
 ) -> Tensor:
-    """[K * ipc, C, H, W] in the preprocessed space, on the device of the real data.
+    """[K * ipc, C, H, W] as they are stored, in the preprocessed space, on the device of the real data.
 
     `learned` is asked for each class in turn; random images and noise need none. Within their class ranked images and
     those of a window lie easiest first, herded ones and k centers in the order in which they were added: what is
@@ -36,6 +59,10 @@ def images(
             return real.train.take(correct(judges, real, ipc, key))
         case RealInit():
             return real.train.take(chosen(real, ipc, key))
+        case Mixed():
+            assert isinstance(parameterize, Tiles), "a recipe that mixes images has tiles for them"
+            several = chosen(real, ipc * parameterize.formation, key)
+            return assemble(real.train.take(several), parameterize.factor)
         case Noise(std=std):
             return (key.normal(real.classes * ipc, *real.shape) * std).to(real.device)
         case _:
@@ -58,16 +85,17 @@ def selected(init: Selecting, real: Real, ipc: int, key: Key, learned: Learned) 
     return torch.cat(picks)
 
 
-def frozen(parameterize: Pixels, ipc: int, classes: int) -> Tensor:
+def frozen(parameterize: Pixels | Tiles, ipc: int, classes: int) -> Tensor:
     """Which images stay as they begin, bool [K * ipc] on the CPU: in each class those after the optimised ones."""
     return (torch.arange(ipc) >= parameterize.optimised(ipc)).repeat(classes)
 
 
 def untouched(recipe: Recipe, real: Real, ipc: int) -> Tensor:
     """Which images of a result are real ones that nothing has changed, bool [K * ipc]."""
-    n = real.classes * ipc
+    n = real.classes * ipc * recipe.parameterize.formation
     if isinstance(recipe.objective, Nothing):
         return torch.ones(n, dtype=torch.bool, device=real.device)
+    ipc *= recipe.parameterize.formation
     return frozen(recipe.parameterize, ipc, real.classes).to(real.device)
 
 

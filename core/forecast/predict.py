@@ -118,7 +118,7 @@ def predict(
         past: jobs that succeeded under the calibration's conditions.
     """
     network = geometry(recipe.network, facts.shape, facts.classes)
-    sizes = Sizes.of(facts, ipc)
+    sizes = Sizes.of(facts, ipc * recipe.parameterize.formation)
     named = leaves(recipe, facts, network)
     found, makers = history.cached(past, named)
     stack = stack_on(network, calibration.device_bytes if calibration else None)

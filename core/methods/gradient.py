@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from core.methods.task import Presets, Task, augment, evaluation, network, preset
 from core.overrides import override
-from core.recipe import Augment, Gradient, Noise, Recipe, Schedule
+from core.recipe import Augment, Gradient, Mixed, Noise, Pixels, Real, Recipe, Schedule, Tiles
 
-__all__ = ["dc", "dsa"]
+__all__ = ["dc", "dsa", "idc"]
 
 # Outer and inner loops by ipc: Zhao, Mopuri & Bilen 2021, as released. A recipe takes those of the nearest.
 _LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
@@ -61,6 +61,45 @@ def dsa(task: Task) -> Recipe:
     return preset(PRESETS["dsa"], task, recipe)
 
 
+def idc(task: Task) -> Recipe:
+    """Efficient synthetic-data parameterization.
+
+    Gradient matching with images of half the side: four of them share the pixels of one and are enlarged before they
+    are used. The network is trained on real images between two matches, so that its gradients stay informative.
+
+    Family: gradient
+    Equation: min_S E_{theta_0} sum_t sum_c || grad l(theta_t; A_w(T_c)) - grad l(theta_t; A_w(f(S_c))) ||^2,
+        f cuts into tiles and enlarges, theta_{t+1} = train(theta_t; T)
+    Citation: Kim, Kim, Oh, Yun, Song, Jeong, Ha & Song, "Dataset Condensation via Efficient Synthetic-Data
+        Parameterization", ICML 2022
+    Published: CIFAR-10, ConvNet-3: 50.6 / 67.5 / 74.5 % at ipc 1 / 10 / 50, evaluated with CutMix (here without)
+    Use: where stored pixels are what counts, at ipc 1 to 50: ipc is of stored images, four training images each.
+    Avoid: where training time on the result counts, or images with detail that half the side cannot hold.
+    """
+    tiles = None if any(side % 2 for side in task.shape[1:]) else Tiles()
+    recipe = Recipe(
+        augment=augment(task),
+        network=network(task),
+        init=Mixed() if tiles else Real(),
+        parameterize=tiles or Pixels(),
+        objective=Gradient(
+            distance="mse",
+            real_batch=64,
+            syn_batch=128,
+            outer_loops=100,
+            inner="real",
+            inner_images=2000,
+            student_batch=64,
+            student_momentum=0.9,
+            student_weight_decay=5e-4,
+        ),
+        # 5e-3 (ipc / 10) on pixels in [0, 1]; standardised ones are five times as large, and their gradients a fifth
+        schedule=Schedule(steps=200_000, image_lr=0.0125 * task.ipc),
+        evaluation=evaluation(task, lr=0.01),
+    )
+    return preset(PRESETS["idc"], task, recipe)
+
+
 def _loops(task: Task) -> tuple[int, int]:
     return _LOOPS[min(_LOOPS, key=lambda ipc: abs(ipc - task.ipc))]
 
@@ -73,5 +112,6 @@ PRESETS: Presets = {
         ("digits", 1): _DIGITS,
         ("digits", 10): _DIGITS | {"objective.outer_loops": 10, "objective.inner_loops": 5},
     },
+    "idc": {("digits", 1): _DIGITS | {"objective.outer_loops": 10, "objective.inner_images": 200}},
     "dsa": {},  # those of `dc`
 }

@@ -15,7 +15,20 @@ from core.recipe.pixels import Augment, MeanStd, Preprocess, Transform, Unproces
 from core.recipe.recipe import Recipe
 from core.recipe.schedule import KeepLabels, Schedule
 from core.recipe.selection import El2n, Embedding, Forgetting, Herding, KCenter, KMeans, Ranked, Score, Window
-from core.recipe.start import Correct, Hard, Init, Labels, Learnable, Noise, Pixels, Real, StepSize
+from core.recipe.start import (
+    Correct,
+    Hard,
+    Init,
+    Labels,
+    Learnable,
+    Mixed,
+    Noise,
+    Parameterize,
+    Pixels,
+    Real,
+    StepSize,
+    Tiles,
+)
 
 __all__ = [
     "Augment",
@@ -40,11 +53,13 @@ __all__ = [
     "Labels",
     "Learnable",
     "MeanStd",
+    "Mixed",
     "Network",
     "Noise",
     "Nothing",
     "Objective",
     "Optimiser",
+    "Parameterize",
     "Part",
     "Performance",
     "Pixels",
@@ -59,6 +74,7 @@ __all__ = [
     "Score",
     "Sdc",
     "StepSize",
+    "Tiles",
     "Trajectory",
     "Transform",
     "Unprocessed",

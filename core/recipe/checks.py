@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from core.recipe.objective import Gradient, Nothing, Performance, Trajectory
 from core.recipe.part import meaningless
-from core.recipe.start import Correct, Learnable, Noise
+from core.recipe.pixels import Zca
+from core.recipe.start import Correct, Learnable, Mixed, Noise, Tiles
 
 if TYPE_CHECKING:
     from core.recipe.recipe import Recipe
@@ -73,6 +74,29 @@ def check_update(recipe: Recipe) -> None:
 def learns_step_size(recipe: Recipe) -> bool:
     """Whether the student's step size moves."""
     return isinstance(recipe.objective, Trajectory | Performance) and recipe.step_size.lr > 0
+
+
+def check_tiles(recipe: Recipe) -> None:
+    """Tiles are enlarged where pixels are neighbours, and only they can hold smaller images."""
+    tiles = isinstance(recipe.parameterize, Tiles)
+    if isinstance(recipe.init, Mixed) and not tiles:
+        raise meaningless(
+            "init.kind",
+            "Without tiles there is nothing to put several real images into.",
+            "Set parameterize.kind to 'tiles', or init.kind to 'real'.",
+        )
+    if tiles and isinstance(recipe.preprocess, Zca):
+        raise meaningless(
+            "preprocess.kind",
+            "Whitened pixels mix the whole image: a tile of them is no image that could be enlarged.",
+            "Set preprocess.kind to 'mean_std', or parameterize.kind to 'pixels'.",
+        )
+    if tiles and isinstance(recipe.objective, Nothing):
+        raise meaningless(
+            "parameterize.kind",
+            "Without an objective the tiles of real images would be the result, which are parts of images.",
+            "Set parameterize.kind to 'pixels', or give an objective.",
+        )
 
 
 def check_labels(recipe: Recipe) -> None:
@@ -190,6 +214,7 @@ def check_looks(recipe: Recipe) -> None:
 CHECKS: Final[tuple[Callable[[Recipe], None], ...]] = (
     check_selection,
     check_update,
+    check_tiles,
     check_labels,
     check_sdc,
     check_experts,

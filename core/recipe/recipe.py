@@ -13,7 +13,7 @@ from core.recipe.objective import Objective, Sdc
 from core.recipe.part import Part
 from core.recipe.pixels import Augment, MeanStd, Preprocess
 from core.recipe.schedule import KeepLabels, Schedule
-from core.recipe.start import Correct, Hard, Init, Labels, Learnable, Pixels, Real, StepSize
+from core.recipe.start import Correct, Hard, Init, Labels, Learnable, Parameterize, Pixels, Real, StepSize
 
 
 class Recipe(Part):
@@ -23,7 +23,7 @@ class Recipe(Part):
     preprocess: Preprocess = MeanStd()
     augment: Augment = Augment()
     init: Init = Real()
-    parameterize: Pixels = Pixels()
+    parameterize: Parameterize = Pixels()
     labels: Labels = Hard()
     step_size: StepSize = StepSize()
     objective: Objective

@@ -34,7 +34,15 @@ class Correct(Part):
     kind: Literal["correct"] = "correct"
 
 
-Init = Annotated[Real | Noise | Herding | KCenter | KMeans | Ranked | Window | Correct, Field(discriminator="kind")]
+class Mixed(Part):
+    """Start from random real images made small, one in each tile. Kim et al. 2022 (IDC)."""
+
+    kind: Literal["mixed"] = "mixed"
+
+
+Init = Annotated[
+    Real | Noise | Mixed | Herding | KCenter | KMeans | Ranked | Window | Correct, Field(discriminator="kind")
+]
 
 
 class Pixels(Part):
@@ -51,9 +59,42 @@ class Pixels(Part):
         default=1.0, ge=0, le=1, description="Share of each class's images that is optimised; the rest stays real."
     )
 
+    @property
+    def formation(self) -> int:
+        """Training images of a stored one."""
+        return 1
+
     def optimised(self, ipc: int) -> int:
         """How many of a class's images are: the first ones."""
         return math.floor(self.update * ipc + 1e-9)  # 0.29 * 100 is no 28
+
+
+class Tiles(Part):
+    """The tiles of a stored image are variables, and each of them, enlarged, is a training image.
+
+    Kim et al. 2022 (IDC): an image is cut into factor^2 tiles and each is enlarged to its size, so that as many pixels
+    hold factor^2 times as many images, of less detail. The result and its artifact hold the training images.
+    """
+
+    kind: Literal["tiles"] = "tiles"
+    factor: int = Field(default=2, ge=2, le=8, description="Tiles along each side of a stored image.")
+
+    @property
+    def formation(self) -> int:
+        """Training images of a stored one."""
+        return self.factor**2
+
+    @property
+    def update(self) -> float:
+        """As of `Pixels`: all are optimised."""
+        return 1.0
+
+    def optimised(self, ipc: int) -> int:
+        """As of `Pixels`."""
+        return ipc
+
+
+Parameterize = Annotated[Pixels | Tiles, Field(discriminator="kind")]
 
 
 class Hard(Part):

@@ -71,6 +71,19 @@ def test_ipc_may_not_exceed_the_smallest_class() -> None:
         resolve(request(ipc=FACTS.smallest_class + 1), FACTS)
 
 
+def test_tiles_have_to_cut_the_image_evenly_and_to_be_filled() -> None:
+    assert resolve(request(method="idc"), FACTS).parameterize.formation == 4
+    with pytest.raises(RecipeError, match=r"factor to 2 or 4 or 8\."):
+        resolve(request(method="idc", overrides={"parameterize.factor": 3}), FACTS)
+    odd: DatasetFacts = replace(FACTS, shape=(1, 13, 8))
+    with pytest.raises(RecipeError, match="'pixels'"):
+        resolve(request(overrides={"parameterize.kind": "tiles"}), odd)
+    with pytest.raises(RecipeError, match=f"at most {FACTS.smallest_class // 4}"):
+        resolve(request(method="idc", ipc=FACTS.smallest_class // 4 + 1), FACTS)
+    with pytest.raises(RecipeError, match="at most 40"):
+        resolve(request(overrides={"parameterize.kind": "tiles", "objective.batch_size": 41}), FACTS)
+
+
 def test_a_result_has_a_size_limit() -> None:
     many: DatasetFacts = replace(FACTS, smallest_class=10**6, classes=1000)
     with pytest.raises(RecipeError, match="Set ipc to at most 200"):

@@ -57,10 +57,11 @@ def test_a_method_has_a_recipe_for_every_task(name: str, task: Task) -> None:
 def test_a_method_returns_what_was_asked_for(name: str, real: Real, tmp_path: Path) -> None:
     recipe = small(name)
     result = distill.finish(recipe, states(recipe, real, tmp_path)[-1], real, 2)
-    assert result.images.shape == (4, 1, 8, 8)
+    ipc = 2 * recipe.parameterize.formation
+    assert result.images.shape == (2 * ipc, 1, 8, 8)
     assert result.images.dtype == torch.float32
     assert result.images.isfinite().all()
-    assert result.labels.tolist() == [0, 0, 1, 1]
+    assert result.labels.tolist() == [0] * ipc + [1] * ipc
     assert result.step_size is None or result.step_size > 0
 
 

@@ -72,6 +72,7 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
         "dc",
         GRADIENTS | {"objective.inner": "real", "objective.inner_images": 100, "objective.syn_batch": 1},
     ),
+    "tiles": ("idc", GRADIENTS | {"objective.inner_images": 100, "objective.syn_batch": 3}),
     "performance": ("bptt", PERFORMANCE | {"objective.window": 3}),
     "performance, adaptive": ("at-bptt", PERFORMANCE | {"objective.window": 3, "objective.batch_size": None}),
     "nothing": ("random", CHEAP),

@@ -44,7 +44,7 @@ def plan(
     compiles: bool = True,
 ) -> Plan:
     """Decide before anything is computed. Compiled programs are looked for, and kept, in `folder`."""
-    sizes = Sizes.of(facts, ipc)
+    sizes = Sizes.of(facts, ipc * recipe.parameterize.formation)
     calls = work(recipe, sizes, lambda batch: stack_for(network, batch, device))
     uses = [found for call in calls if (found := use(call, network.norm))]
     kernels, reason = (
