@@ -70,27 +70,43 @@ DATASETS = {
     ),
 }
 
-_RANDOM = Arm("random", "random")
+_RANDOM, _MTT, _WINDOW = Arm("random", "random"), Arm("MTT", "mtt"), Arm("window", "window")
+
+
+def _digits(name: str, paper: str, ipc: int, better: Arm, than: Arm) -> Claim:
+    restated = f"{better.name} above {than.name}"
+    return Claim(f"{name}-digits-{ipc}", name, paper, restated, "digits", ipc, better, than)
+
 
 CLAIMS = (
-    Claim(
-        "mtt-digits",
-        "mtt",
-        "far above real images at ipc 1",
-        "MTT above random real images",
-        "digits",
-        1,
-        Arm("MTT", "mtt"),
-        _RANDOM,
+    _digits("herding", "typical images beat random ones at small ipc", 1, Arm("herding", "herding"), _RANDOM),
+    _digits("k-center", "covering a class beats random images", 10, Arm("k-center", "k-center"), _RANDOM),
+    _digits("k-means", "centres of clusters beat random images at small ipc", 1, Arm("k-means", "k-means"), _RANDOM),
+    _digits(
+        "forgetting", "the hardest images are worse than random at small ipc", 10, _RANDOM, Arm("hardest", "forgetting")
     ),
-    Claim(
-        "dm-digits",
-        "dm",
-        "above random selection without an inner loop",
-        "DM above random real images",
-        "digits",
+    _digits("el2n", "the hardest images are worse than random at small ipc", 10, _RANDOM, Arm("hardest", "el2n")),
+    _digits("window", "a window of difficulty beats the hardest images", 10, _WINDOW, Arm("hardest", "forgetting")),
+    _digits("dc", "far above real images at ipc 1", 1, Arm("DC", "dc"), _RANDOM),
+    _digits("dsa", "augmentation improves DC", 10, Arm("DSA", "dsa"), Arm("DC", "dc")),
+    _digits("idc", "four tiles in an image beat one image", 1, Arm("IDC", "idc"), Arm("DSA", "dsa")),
+    _digits("dm", "above real images without an inner loop", 1, Arm("DM", "dm"), _RANDOM),
+    _digits("mtt", "far above real images at ipc 1", 1, _MTT, _RANDOM),
+    _digits("tesla", "TESLA's truncated gradient costs accuracy (ours)", 1, _MTT, Arm("TESLA", "tesla")),
+    _digits("ftd", "flat experts improve MTT", 1, Arm("FTD", "ftd"), _MTT),
+    _digits("att", "the closest step improves MTT", 1, Arm("ATT", "att"), _MTT),
+    _digits("datm", "learned labels and growing windows improve MTT at ipc 10", 10, Arm("DATM", "datm"), _MTT),
+    _digits(
+        "sdc",
+        "penalising difficulty improves MTT at ipc 1",
         1,
-        Arm("DM", "dm"),
-        _RANDOM,
+        Arm("MTT with SDC", "mtt", {"sdc": {"weight": 0.002}}),
+        _MTT,
+    ),
+    _digits("selmatch", "distilling a part of a window improves the window", 10, Arm("SelMatch", "selmatch"), _WINDOW),
+    _digits("bptt", "far above real images at ipc 1", 1, Arm("BPTT", "bptt"), _RANDOM),
+    _digits("rat-bptt", "random truncation improves BPTT", 1, Arm("RaT-BPTT", "rat-bptt"), Arm("BPTT", "bptt")),
+    _digits(
+        "at-bptt", "placing the window improves RaT-BPTT", 1, Arm("AT-BPTT", "at-bptt"), Arm("RaT-BPTT", "rat-bptt")
     ),
 )
