@@ -88,7 +88,5 @@ PRESETS: Presets = {
         ("cifar100", 50): {"init.beta": 0.7, "parameterize.update": 0.6},
         ("cifar100", 100): {"init.beta": 0.6, "parameterize.update": 0.3},
         ("cifar100", 150): {"init.beta": 0.4, "parameterize.update": 0.2},
-        ("tiny-imagenet", 50): {"init.beta": 0.8, "parameterize.update": 0.6, "objective.syn_steps": 20},
-        ("tiny-imagenet", 100): {"init.beta": 0.7, "parameterize.update": 0.5, "objective.syn_steps": 20},
     },
 }
