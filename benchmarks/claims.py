@@ -47,7 +47,6 @@ class Run:
     value: float
     seconds: float
     peak_mib: float
-    commit: str | None
 
 
 @dataclass(frozen=True)
@@ -66,15 +65,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     claims = [claim for claim in CLAIMS if not options.only or claim.name in options.only]
     _bundles({claim.dataset for claim in claims}, options.data, options.home / "datasets")
     until = time.monotonic() + 3600 * options.budget
-    found: dict[tuple[str, int], list[Run]] = {}
+    found: dict[str, list[tuple[Run, Run]]] = {}
     with _service(options.home) as url, Client(url) as client:
         for claim in claims:
             for seed in range(options.seeds):
-                for place, arm in enumerate((claim.better, claim.than)):
-                    if (run := _run(client, claim, arm, seed, until)) is not None:
-                        found.setdefault((claim.name, place), []).append(run)
-    rows = [_row(claim, found.get((claim.name, 0), []), found.get((claim.name, 1), [])) for claim in claims]
-    text = "\n\n".join([describe(options.data, options.home), table(_HEAD, [row for row in rows if row])])
+                runs = [_run(client, claim, arm, seed, until) for arm in (claim.better, claim.than)]
+                if runs[0] is not None and runs[1] is not None:  # of a pair that lost a job nothing can be said
+                    found.setdefault(claim.name, []).append((runs[0], runs[1]))
+    rows = [_row(claim, found[claim.name]) for claim in claims if len(found.get(claim.name, [])) > 1]
+    text = "\n\n".join([describe(options.data, options.home), table(_HEAD, rows)])
     print(text)
     if options.write:
         above = _TABLE.read_text("utf-8").partition("<!-- table -->")[0] if _TABLE.exists() else "# Claims\n\n"
@@ -115,19 +114,16 @@ def _run(client: Client, claim: Claim, arm: Arm, seed: int, until: float) -> Run
 def _read(client: Client, job: Job, arm: Arm) -> Run:
     report = client.report(job.id)
     value: Any = next(line for line in report["results"] if line["name"] == arm.line)["accuracy_mean"]
-    return Run(float(value), sum(report["phases"].values()), report["peak_memory_mib"], report.get("commit"))
+    return Run(float(value), sum(report["phases"].values()), report["peak_memory_mib"])
 
 
 _HEAD = ["method", "claim of the paper", "restated", "on", "arm", "beside", "difference, points", "p", "n"]
 _HEAD += ["verdict", "seconds a job", "peak MiB"]
 
 
-def _row(claim: Claim, ours: Sequence[Run], others: Sequence[Run]) -> list[str] | None:
-    n = min(len(ours), len(others))
-    if n < 2:
-        return None
-    values, beside = [run.value for run in ours[:n]], [run.value for run in others[:n]]
-    verdict = judge(values, beside)
+def _row(claim: Claim, pairs: Sequence[tuple[Run, Run]]) -> list[str]:
+    values, beside = ([run.value for run in arm] for arm in zip(*pairs, strict=True))
+    jobs, verdict = [run for pair in pairs for run in pair], judge(values, beside)
     return [
         claim.method,
         claim.paper,
@@ -137,10 +133,10 @@ def _row(claim: Claim, ours: Sequence[Run], others: Sequence[Run]) -> list[str] 
         f"{claim.than.name} {_spread(beside)}",
         f"{100 * verdict.difference:+.1f}",
         f"{verdict.p:.2g}",
-        str(n),
+        str(len(pairs)),
         verdict.word,
-        f"{statistics.median(run.seconds for run in [*ours, *others]):.0f}",
-        f"{max(run.peak_mib for run in [*ours, *others]):,.0f}",
+        f"{statistics.median(run.seconds for run in jobs):.0f}",
+        f"{max(run.peak_mib for run in jobs):,.0f}",
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -52,7 +53,7 @@ def settled(bench: Bench) -> Bench:
     return replace(bench, job=replace(job, recipe=recipe), sweep={"chosen": best["beta"], "windows": table})
 
 
-def _line(bench: Bench, window: Window, known: Learned, say: Any) -> dict[str, Any]:
+def _line(bench: Bench, window: Window, known: Learned, say: Callable[[float], None]) -> dict[str, Any]:
     """What networks trained on a window are worth on the validation split."""
     recipe, real, ipc = bench.job.recipe, bench.real, bench.job.request.ipc
     evaluation = recipe.evaluation.model_copy(update={"epochs": sweep_epochs(recipe.evaluation.epochs)})

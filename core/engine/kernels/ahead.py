@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Collection, Generator
 from dataclasses import replace
 from multiprocessing.connection import wait
@@ -49,5 +50,14 @@ def compile_ahead(kernels: Compiled, programs: Collection[Program], device: torc
 
 
 def _compile(kernels: Compiled, name: str, shape: Shape, threads: int) -> None:
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     torch.set_num_threads(threads)  # which a program is compiled for
     kernels.build(name, shape)
+
+
+def _leave_with_parent() -> None:
+    """End this process when the one it compiles for is gone: a killed engine cannot end it."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "this runs in a process of its own"
+    parent.join()
+    os._exit(1)
