@@ -10,7 +10,7 @@ from api.problems import invalid, sentence
 from core import methods
 from core.data import Catalogue, DatasetFacts, DatasetInvalid, UnknownDataset
 from core.recipe import FieldError, Recipe, RecipeError
-from core.request import JobOrder, JobRequest, canonical_json, fingerprint, resolve, settle
+from core.request import JobOrder, JobRequest, canonical_json, fingerprint, needs_c_scores, resolve, scored, settle
 
 
 @final
@@ -62,9 +62,15 @@ def resolved(order: JobOrder, catalogue: Catalogue) -> tuple[JobRequest, Recipe,
         raise invalid(errors)
     try:
         request = settle(order, facts)
-        return request, resolve(request, facts), facts
+        recipe = resolve(request, facts)
+        if needs_c_scores(recipe):
+            recipe = scored(recipe, catalogue.c_scores(order.dataset).digest)
+        return request, recipe, facts
     except RecipeError as error:
         raise invalid(error.errors) from None
+    except DatasetInvalid as error:
+        other = "Or set init.score.kind to 'forgetting' or 'el2n', which the service computes."
+        raise invalid([FieldError("overrides.init.score.kind", sentence(error), other)]) from None
 
 
 def _canonical(asked: dict[str, Any]) -> bytes:

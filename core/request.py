@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from core import methods
 from core.overrides import override
-from core.recipe import FieldError, Nothing, Recipe, RecipeError, Tiles, Window, meaningless
+from core.recipe import CScore, FieldError, Nothing, Ranked, Recipe, RecipeError, Tiles, Window, meaningless
 from core.recipe.checks import learns_step_size
 
 if TYPE_CHECKING:
@@ -110,6 +110,33 @@ def resolve(request: JobRequest, facts: DatasetFacts) -> Recipe:
     recipe = override(recipe, {f"evaluation.{path}": value for path, value in request.evaluation.items()}, prefix="")
     check(recipe, request, facts)
     return recipe
+
+
+def needs_c_scores(recipe: Recipe) -> bool:
+    """Whether images are ranked by the C-scores given beside the dataset."""
+    return isinstance(recipe.init, Ranked | Window) and isinstance(recipe.init.score, CScore)
+
+
+def scored(recipe: Recipe, digest: str) -> Recipe:
+    """The recipe with the digest of the C-scores it ranks by, so that other scores are another request.
+
+    Raises:
+        RecipeError: it names others.
+    """
+    assert isinstance(recipe.init, Ranked | Window), "needs_c_scores says so"
+    assert isinstance(recipe.init.score, CScore), "needs_c_scores says so"
+    if recipe.init.score.digest not in (None, digest):
+        raise RecipeError(
+            [
+                FieldError(
+                    "overrides.init.score.digest",
+                    f"The C-scores beside the dataset are others: {digest}.",
+                    "Put the file back that this digest was taken of, or leave the digest out.",
+                )
+            ]
+        )
+    score = recipe.init.score.model_copy(update={"digest": digest})
+    return recipe.model_copy(update={"init": recipe.init.model_copy(update={"score": score})})
 
 
 def check(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:

@@ -7,17 +7,22 @@ import difflib
 import logging
 import re
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import final
 
+import numpy as np
+
+from core.data import c_scores
 from core.data.bundle import Bundle, read_bundle
+from core.data.c_scores import CScores
 from core.data.digest import Measured, Stamp, measure, recall, remember
 from core.data.digits import digits, measured_digits
 from core.data.download import SOURCES, download, unavailable
 from core.data.facts import Dataset, DatasetFacts, DatasetInvalid, Source, UnknownDataset
 from core.data.known import KNOWN
 from core.data.rules import FORMAT
-from core.data.split import held_out, split_validation
+from core.data.split import held_out, validation_of
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _EMBEDDED = "digits"
@@ -28,6 +33,8 @@ _log = logging.getLogger(__name__)
 @final
 class Catalogue:
     """Every dataset by name. `data_dir` is where bundles `<name>.npz` are looked for and downloads are put.
+
+    C-scores of a dataset, if there are any, are `scores/<name>.npz` in it.
 
     A bundle on disk wins over a download of the same name. A broken bundle is left out of `names` and `list`, with
     a logged warning; `facts` and `load` say what is wrong with it, and `problems` says so for all of them.
@@ -64,13 +71,36 @@ class Catalogue:
             return self._absent(name)
         raise self._unknown(name)
 
-    def load(self, name: str) -> Dataset:
+    def c_scores(self, name: str) -> CScores:
+        """The C-scores given for the dataset `name`; their order is compared with its labels when both are loaded.
+
+        Raises UnknownDataset, or DatasetInvalid: there are none, or how to mend them.
+        """
+        return c_scores.read_c_scores(self._scores(name), self.facts(name).train_count)
+
+    def load(self, name: str, *, scored: bool = False) -> Dataset:
         """Read the dataset `name` into memory and hold out its validation split; downloads it if need be.
 
-        Raises UnknownDataset, DatasetUnavailable (which file to put where) or DatasetInvalid (how to mend it).
+        With its C-scores if it is to be `scored`. Raises UnknownDataset, DatasetUnavailable (which file to put where)
+        or DatasetInvalid (how to mend it).
         """
+        facts, bundle = self._read(name)
+        held = validation_of(bundle.train)
+        train, validation = bundle.train.take(np.flatnonzero(~held)), bundle.train.take(np.flatnonzero(held))
+        dataset = Dataset(facts, train, validation, bundle.test)
+        if not scored:
+            return dataset
+        path = self._scores(name)
+        given = c_scores.read_c_scores(path, len(bundle.train))
+        return replace(
+            dataset,
+            c_scores=c_scores.in_order(path, given, bundle.train.labels)[~held],
+            c_scores_digest=given.digest,
+        )
+
+    def _read(self, name: str) -> tuple[DatasetFacts, Bundle]:
         if name == _EMBEDDED:
-            return _dataset(self.facts(name), digits())
+            return self.facts(name), digits()
         path = self._bundles().get(name)
         if path is None and name in SOURCES:
             download(name, self._data_dir)
@@ -84,7 +114,7 @@ class Catalogue:
             raise unavailable(name, self._data_dir, "it was deleted a moment ago") from None
         measured = measure(bundle)  # Never recalled: the digest speaks of the very arrays that are returned.
         remember(self._sidecar(name), stamp, measured)
-        return _dataset(_facts(name, measured, "bundle", str(path)), bundle)
+        return _facts(name, measured, "bundle", str(path)), bundle
 
     def list(self) -> builtins.list[DatasetFacts]:
         """Facts of every dataset that is on disk and sound, or known and fetchable, by name."""
@@ -97,16 +127,18 @@ class Catalogue:
         return rows
 
     def _bundles(self) -> dict[str, Path]:
-        # Names are looked up among the files that are there; no path is ever made from what a client sent.
-        try:
-            files = sorted(self._data_dir.iterdir())
-        except OSError:
-            return {}
-        return {
-            file.name[: -len(".npz")]: file
-            for file in files
-            if file.name.lower().endswith(".npz") and not file.name.startswith(".") and file.is_file()
-        }
+        return _archives(self._data_dir)
+
+    def _scores(self, name: str) -> Path:
+        """The file of a dataset's C-scores."""
+        folder = self._data_dir / "scores"
+        path = _archives(folder).get(name)
+        if path is None:
+            name = self.facts(name).name  # one that exists: what a client sent is no path
+            raise DatasetInvalid(
+                f"there are no C-scores for {name!r}; put them at {folder / f'{name}.npz'}: {c_scores.FORMAT}"
+            )
+        return path
 
     def _finding(self, name: str, path: Path) -> Measured | str | None:
         """The measurement of a bundle, or its fault; None if the file is gone."""
@@ -199,6 +231,14 @@ def _facts(name: str, measured: Measured, source: Source, where: str) -> Dataset
     )
 
 
-def _dataset(facts: DatasetFacts, bundle: Bundle) -> Dataset:
-    train, validation = split_validation(bundle.train)
-    return Dataset(facts, train, validation, bundle.test)
+def _archives(folder: Path) -> dict[str, Path]:
+    """The npz files of a folder by name. Names are looked up here: no path is ever made from what a client sent."""
+    try:
+        files = sorted(folder.iterdir())
+    except OSError:
+        return {}
+    return {
+        file.name[: -len(".npz")]: file
+        for file in files
+        if file.name.lower().endswith(".npz") and not file.name.startswith(".") and file.is_file()
+    }

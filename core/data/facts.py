@@ -73,9 +73,15 @@ class Images:
 @final
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A dataset in memory. Distillation sees `train`, choices are made on `validation`, `test` is for reports."""
+    """A dataset in memory. Distillation sees `train`, choices are made on `validation`, `test` is for reports.
+
+    `c_scores` float64 [N], from 0 (hard) to 1 (easy), are those of `train`, where they were asked for;
+    `c_scores_digest` says which they are.
+    """
 
     facts: DatasetFacts
     train: Images
     validation: Images
     test: Images
+    c_scores: NDArray[np.float64] | None = None
+    c_scores_digest: str | None = None

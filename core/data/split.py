@@ -15,11 +15,11 @@ def held_out(count: int) -> int:
     return max(1, (count + 5) // 10)
 
 
-def split_validation(images: Images) -> tuple[Images, Images]:
-    """Divide training images into (train, validation), stratified, both in the source's order.
+def validation_of(images: Images) -> NDArray[np.bool_]:
+    """Which of the training images are held out, stratified.
 
-    Within a class the images with the smallest BLAKE2b hash of their pixels are held out. The choice needs no
-    seed and does not depend on the order in which a source stores its images.
+    Within a class those with the smallest BLAKE2b hash of their pixels. The choice needs no seed and does not depend on
+    the order in which a source stores its images.
     """
     hashes = np.array([_pixel_hash(image) for image in images.images], dtype=np.uint64)
     validation = np.zeros(len(images), dtype=bool)
@@ -27,7 +27,7 @@ def split_validation(images: Images) -> tuple[Images, Images]:
         members = np.flatnonzero(images.labels == label)
         ranked = members[np.argsort(hashes[members], kind="stable")]
         validation[ranked[: held_out(len(members))]] = True
-    return images.take(np.flatnonzero(~validation)), images.take(np.flatnonzero(validation))
+    return validation
 
 
 def split_test(labels: NDArray[np.int64], seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -18,7 +18,7 @@ from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.real import Labelled
 from core.engine.train import Protocol, order, sgd
-from core.recipe import Augment, El2n, Forgetting, Score
+from core.recipe import Augment, El2n, Forgetting, LearnedScore
 
 BATCH = 1024
 """Images judged at a time."""
@@ -53,7 +53,7 @@ class Events(NamedTuple):
 
 
 def difficulty(
-    score: Score, kernels: Kernels, real: Labelled, augment: Augment, keys: Sequence[Key]
+    score: LearnedScore, kernels: Kernels, real: Labelled, augment: Augment, keys: Sequence[Key]
 ) -> Generator[float, None, Tensor]:
     """The score of every image of `real` by one network a key, [S, n]; their mean is what images are ranked by."""
     match score:
@@ -109,7 +109,7 @@ def el2n(
     return torch.stack([error.norm(dim=1) for error in errors])
 
 
-def _protocol(score: Score, augment: Augment) -> Protocol:
+def _protocol(score: LearnedScore, augment: Augment) -> Protocol:
     return Protocol(
         score.epochs,
         score.batch_size,

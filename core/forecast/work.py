@@ -28,11 +28,11 @@ from core.recipe import (
     KCenter,
     KMeans,
     Learnable,
+    LearnedScore,
     Nothing,
     Performance,
     Ranked,
     Recipe,
-    Score,
     Trajectory,
     Window,
 )
@@ -192,10 +192,10 @@ def _training_experts(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached
     yield from _training("training_experts", missing, epochs, sizes.train, recipe.experts.batch_size, stack, gradients)
 
 
-def judged_by(recipe: Recipe) -> Score | Embedding | None:
-    """The networks that judge images for the recipe's init to choose by."""
+def judged_by(recipe: Recipe) -> LearnedScore | Embedding | None:
+    """The networks that judge images for the recipe's init to choose by; None where none does, or a file says it."""
     match recipe.init:
-        case Ranked(score=score) | Window(score=score):
+        case Ranked(score=Forgetting() | El2n() as score) | Window(score=Forgetting() | El2n() as score):
             return score
         case Herding(embedding=embedding) | KCenter(embedding=embedding) | KMeans(embedding=embedding):
             return embedding
@@ -203,15 +203,20 @@ def judged_by(recipe: Recipe) -> Score | Embedding | None:
             return None
 
 
-def judges(judged: Score | Embedding | None) -> int:
+def judges(judged: LearnedScore | Embedding | None) -> int:
     """How many networks those are."""
     return 0 if judged is None else 1 if isinstance(judged, Embedding) else judged.networks
 
 
 def _selecting(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached) -> Iterator[Work]:
     judged = judged_by(recipe)
-    if judged is None:
-        return
+    if judged is not None:
+        yield from _asking(judged, sizes, stack, cached)
+    yield from _sweeping(recipe, sizes, stack)
+
+
+def _asking(judged: LearnedScore | Embedding, sizes: Sizes, stack: Stack, cached: Cached) -> Iterator[Work]:
+    """Networks are trained and say what they make of the training images."""
     missing = max(0, judges(judged) - cached.judges)
     yield from _training("selecting", missing, judged.epochs, sizes.train, judged.batch_size, stack)
     match judged:
@@ -222,7 +227,6 @@ def _selecting(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached) -> It
             yield from _testing("selecting", missing, sizes.train)
         case Embedding():  # class by class, also by a network that was there
             yield from _testing("selecting", sizes.classes, sizes.members)
-    yield from _sweeping(recipe, sizes, stack)
 
 
 def _sweeping(recipe: Recipe, sizes: Sizes, stack: Stack) -> Iterator[Work]:

@@ -14,7 +14,19 @@ from core.recipe.part import FieldError, Part, RecipeError, meaningless
 from core.recipe.pixels import Augment, MeanStd, Preprocess, Transform, Unprocessed, Zca
 from core.recipe.recipe import Recipe
 from core.recipe.schedule import KeepLabels, Schedule
-from core.recipe.selection import El2n, Embedding, Forgetting, Herding, KCenter, KMeans, Ranked, Score, Window
+from core.recipe.selection import (
+    CScore,
+    El2n,
+    Embedding,
+    Forgetting,
+    Herding,
+    KCenter,
+    KMeans,
+    LearnedScore,
+    Ranked,
+    Score,
+    Window,
+)
 from core.recipe.start import (
     Correct,
     Hard,
@@ -32,6 +44,7 @@ from core.recipe.start import (
 
 __all__ = [
     "Augment",
+    "CScore",
     "Correct",
     "Distribution",
     "El2n",
@@ -52,6 +65,7 @@ __all__ = [
     "KeepLabels",
     "Labels",
     "Learnable",
+    "LearnedScore",
     "MeanStd",
     "Mixed",
     "Network",

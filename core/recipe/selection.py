@@ -43,6 +43,19 @@ class El2n(Training):
     augment: bool = Field(default=True, description="Whether the networks learn from augmented images.")
 
 
+class CScore(Part):
+    """How rarely networks are right about an image they did not learn from: 1 - its C-score (Jiang et al. 2021).
+
+    Nothing is trained for it: the scores are read from a file beside the dataset, `scores/<name>.npz`. SelMatch's score
+    for CIFAR, whose C-scores were published.
+    """
+
+    kind: Literal["c_score"] = "c_score"
+    digest: str | None = Field(
+        default=None, max_length=100, description="Which scores they are; filled in when a job is submitted."
+    )
+
+
 SWEEP_SEEDS = 2
 """Networks that judge each window of a sweep."""
 
@@ -52,7 +65,10 @@ def sweep_epochs(epochs: int) -> int:
     return -(-epochs // 4)
 
 
-Score = Annotated[Forgetting | El2n, Field(discriminator="kind")]
+LearnedScore = Forgetting | El2n
+"""What networks are trained for to say."""
+
+Score = Annotated[LearnedScore | CScore, Field(discriminator="kind")]
 """How hard a training image is: the higher, the harder."""
 
 

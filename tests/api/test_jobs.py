@@ -10,8 +10,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.house import House
+from core.data.digits import digits
 from core.ledger import Status
 from tests.api.workshop import ERROR, METRICS, Workshop, request
+from tests.data.bundles import place
 
 SHAPE = {
     *("object", "id", "status", "phase", "dataset", "method", "ipc", "seed", "cached", "queue_position", "progress"),
@@ -52,6 +54,25 @@ def test_a_bundle_placed_in_the_data_folder_can_be_asked_for(client: TestClient,
     np.savez(bundle, x_train=train, x_test=test, y_train=labels, y_test=labels, class_names=names)
     assert client.get("/v1/datasets/mine").json()["on_disk"] is True
     assert client.post("/v1/jobs", json=request(dataset="mine")).json()["fingerprint"] is not None
+
+
+def test_c_scores_are_read_at_submission_and_part_of_the_request(client: TestClient, house: House) -> None:
+    asked = request(method="window", ipc=2, overrides={"init.score.kind": "c_score"})
+    refused = client.post("/v1/jobs", json=asked)
+    assert refused.status_code == 422
+    (error,) = refused.json()["errors"]
+    assert error["field"] == "overrides.init.score.kind"
+    assert str(house.settings.datasets / "scores" / "digits.npz") in error["message"]
+    assert "'forgetting'" in error["fix"]
+
+    labels = digits().train.labels
+    prints = []
+    for scores in (np.linspace(0, 1, len(labels)), np.linspace(1, 0, len(labels))):
+        place(house.settings.datasets / "scores", "digits", {"scores": scores, "labels": labels})
+        job = client.post("/v1/jobs", json=asked).json()
+        assert job["recipe"]["init"]["score"]["digest"] == house.catalogue.c_scores("digits").digest
+        prints.append(job["fingerprint"])
+    assert prints[0] != prints[1], "other scores are another request"
 
 
 def test_the_same_request_twice_is_one_job(workshop: Workshop) -> None:

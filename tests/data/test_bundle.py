@@ -144,7 +144,7 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
 
 
 def test_more_than_is_read_is_refused_by_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.data.bundle.MAX_BYTES", 1000)
+    monkeypatch.setattr("core.data.npz.MAX_BYTES", 1000)
     with pytest.raises(DatasetInvalid, match="more than the 1,000 that are read; use fewer or smaller images"):
         read_bundle(place(tmp_path, "large", sound()))
 

@@ -14,7 +14,7 @@ from core.engine.networks import build
 from core.engine.real import Labelled, Real
 from core.engine.scores import Events, difficulty
 from core.engine.train import Protocol, sgd
-from core.recipe import Augment, El2n, Forgetting, Network, Score
+from core.recipe import Augment, El2n, Forgetting, LearnedScore, Network
 from tests.engine.still import result
 
 SEEN = {
@@ -38,7 +38,7 @@ def test_an_event_is_a_right_answer_followed_by_a_wrong_one() -> None:
     assert events.scores(5).tolist() == 2 * [[count for _, count in SEEN.values()]]
 
 
-def scored(real: Labelled, score: Score, norm: str = "instance", networks: int = 2) -> torch.Tensor:
+def scored(real: Labelled, score: LearnedScore, norm: str = "instance", networks: int = 2) -> torch.Tensor:
     kernels = Eager(build(Network.model_validate({"width": 8, "depth": 2, "norm": norm}), (1, 8, 8), 2))
     return result(difficulty(score, kernels, real, Augment(transforms=("crop",)), [Key(i) for i in range(networks)]))
 
@@ -62,7 +62,7 @@ def test_an_image_is_judged_when_its_batch_comes(real: Real, norm: str) -> None:
 
 
 @pytest.mark.parametrize("score", [Forgetting(epochs=12, batch_size=32), El2n(epochs=8, batch_size=32)])
-def test_mislabelled_images_are_the_hardest(real: Real, score: Score) -> None:
+def test_mislabelled_images_are_the_hardest(real: Real, score: LearnedScore) -> None:
     wrong = torch.arange(0, len(real.train), 25)
     labels = real.train.labels.clone()
     labels[wrong] = 1 - labels[wrong]
@@ -75,5 +75,5 @@ def test_mislabelled_images_are_the_hardest(real: Real, score: Score) -> None:
 
 
 @pytest.mark.parametrize("score", [Forgetting(epochs=2), El2n(epochs=2)])
-def test_a_network_says_the_same_whoever_is_asked_beside_it(real: Real, score: Score) -> None:
+def test_a_network_says_the_same_whoever_is_asked_beside_it(real: Real, score: LearnedScore) -> None:
     assert torch.equal(scored(real.train, score, networks=1)[0], scored(real.train, score, networks=3)[0])

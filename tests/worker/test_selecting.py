@@ -11,6 +11,10 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from core.data import Catalogue
+from core.data.digits import digits
+from core.recipe import RecipeError
+from tests.data.bundles import place
 from tests.worker.test_engine import run
 from worker.engine import phases
 from worker.engine.bench import Drained, Job
@@ -44,6 +48,35 @@ def attempt(root: Path, stop_after: int | None = None, **fields: Any) -> list[di
         with pytest.raises(Drained):
             phases.run(Job.read(root), made.folder, channel, stopped)
     return [json.loads(line) for line in (root / "channel").read_text().splitlines()]
+
+
+def test_scores_of_a_file_choose_the_window(tmp_path: Path) -> None:
+    """Without a network; scores that were exchanged since the job was submitted are refused."""
+    labels = digits().train.labels
+    scores = np.random.default_rng(0).uniform(size=len(labels))
+    data = tmp_path / "data"
+    path = place(data / "scores", "digits", {"scores": scores, "labels": labels})
+    window = {"method": "window", "ipc": 3, "data_dir": data, "overrides": SMALL | {"init.score.kind": "c_score"}}
+    said = attempt(tmp_path / "job", **window)
+    assert not any(m.get("phase") == "selecting" for m in said if m["type"] == "progress")
+    dataset = Catalogue(data).load("digits", scored=True)
+    assert dataset.c_scores is not None
+    bundle = np.load(tmp_path / "job" / "staging" / "1" / "dataset.npz")
+    for c in range(10):
+        members = np.flatnonzero(dataset.train.labels == c)
+        easiest_last = members[np.argsort(dataset.c_scores[members])]
+        first = len(members) // 2  # half of the class is harder
+        expected = dataset.train.images[easiest_last[first : first + 3][::-1], 0]
+        assert np.array_equal(bundle["x_train"][bundle["y_train"] == c], expected)
+    recipe = json.loads((tmp_path / "job" / "staging" / "1" / "recipe.json").read_text())["recipe"]
+    digest = recipe["init"]["score"]["digest"]
+    assert digest == Catalogue(data).c_scores("digits").digest
+
+    place(data / "scores", "digits", {"scores": 1 - scores, "labels": labels})
+    asked = window["overrides"] | {"init.score.digest": digest}  # type: ignore[operator]
+    with pytest.raises(RecipeError, match="The C-scores beside the dataset are others"):
+        attempt(tmp_path / "later", **window | {"overrides": asked})
+    assert path.exists()
 
 
 def cached(said: list[dict[str, Any]]) -> list[str]:

@@ -33,7 +33,7 @@ from worker.protocol import Exit, JobFolder
 _CODES: dict[type[BaseException], tuple[str, str]] = {
     DatasetUnavailable: ("dataset_unavailable", "Put the file where the message says, then retry the job."),
     UnknownDataset: ("dataset_unavailable", "Put the bundle back, or submit a dataset of GET /v1/datasets."),
-    DatasetInvalid: ("invalid_dataset", "Mend the bundle as the message says, then retry the job."),
+    DatasetInvalid: ("invalid_dataset", "Mend the file as the message says, then retry the job."),
     RecipeError: ("invalid_dataset", "Submit a new job with the change the message asks for."),
     Diverged: ("numerical_divergence", "Submit a new job with the lower learning rates the message names."),
     CheckpointMismatch: ("engine_error", "Submit the job anew: its checkpoint belongs to another run."),

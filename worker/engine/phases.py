@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -27,7 +28,7 @@ from core.engine.objectives import distribution, gradient, performance, trajecto
 from core.engine.real import prepare
 from core.engine.trajectories import Trajectories
 from core.recipe import Distribution, Gradient, Nothing, Performance, Trajectory
-from core.request import check
+from core.request import check, needs_c_scores, scored
 from worker.engine import keep, selecting, sweeping, teachers
 from worker.engine.bench import Bench, Job, device, use_threads
 from worker.engine.cache import Cache
@@ -77,7 +78,10 @@ def run(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[], boo
 
 def _prepare(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[], bool]) -> Bench:
     channel.enter("preparing", 2)
-    dataset = Catalogue(job.data_dir).load(job.request.dataset)
+    given = needs_c_scores(job.recipe)
+    dataset = Catalogue(job.data_dir).load(job.request.dataset, scored=given)
+    if given and dataset.c_scores_digest is not None:
+        job = replace(job, recipe=scored(job.recipe, dataset.c_scores_digest))
     use_threads(dataset.facts.shape)
     # At submission the dataset may not have been here, or another one of this name.
     check(job.recipe, job.request, dataset.facts)

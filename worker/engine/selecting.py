@@ -14,7 +14,7 @@ from core.engine.evaluate import Trained
 from core.engine.init import Learned
 from core.engine.keys import Key
 from core.engine.networks import Moments
-from core.recipe import Embedding, Herding, KCenter, KMeans, Ranked, Score, Window
+from core.recipe import CScore, El2n, Embedding, Forgetting, Herding, KCenter, KMeans, LearnedScore, Ranked, Window
 from worker.engine.bench import Bench
 from worker.engine.follow import follow
 from worker.engine.teachers import stacks
@@ -23,7 +23,9 @@ from worker.engine.teachers import stacks
 def learned(bench: Bench) -> Learned | None:
     """What the recipe's init chooses real images by; None if it chooses by nothing."""
     match bench.job.recipe.init:
-        case Ranked(score=score) | Window(score=score):
+        case Ranked(score=CScore()) | Window(score=CScore()):
+            return _given(bench)
+        case Ranked(score=Forgetting() | El2n() as score) | Window(score=Forgetting() | El2n() as score):
             known = _difficulty(bench, score)
             return lambda index: known[index]
         case Herding(embedding=embedding) | KCenter(embedding=embedding) | KMeans(embedding=embedding):
@@ -38,7 +40,15 @@ def learned(bench: Bench) -> Learned | None:
             return None
 
 
-def _difficulty(bench: Bench, score: Score) -> Tensor:
+def _given(bench: Bench) -> Learned:
+    """1 - C-score of the training images, of the file beside the dataset."""
+    given = bench.dataset.c_scores
+    assert given is not None, "a dataset whose images are ranked by C-scores is loaded with them"
+    known = torch.from_numpy(1 - given).to(bench.real.device)
+    return lambda index: known[index]
+
+
+def _difficulty(bench: Bench, score: LearnedScore) -> Tensor:
     """The mean score [n] of the training images, over the networks the cache holds and those it does not.
 
     The networks do not depend on the job's seed, so that jobs can share what they say; each says it in a file.

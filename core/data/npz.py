@@ -1,0 +1,116 @@
+"""npz files that somebody gave: nothing in them is believed before it was checked.
+
+Headers are read and compared with the zip's own sizes before any array is: a header of a few bytes can claim
+terabytes, and an object array would be unpickled, which runs code.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from core.data.facts import DatasetInvalid
+from core.data.rules import Header
+
+MAX_BYTES = 16 * 2**30
+"""Largest sum of the arrays that are read of one file, unpacked."""
+_SMALL = 64 * 2**20
+_MAX_RATIO = 200
+
+
+def read_npz(
+    path: Path, names: Sequence[str], form: str, check: Callable[[Mapping[str, Header]], None]
+) -> dict[str, NDArray[Any]]:
+    """The arrays `names` of the file at `path`; others are left alone.
+
+    Args:
+        form: what the file has to be, as the sentence that a fault ends with.
+        check: refuses arrays by their headers, before they are read.
+
+    Raises DatasetInvalid, which names the file, the fault and its fix; FileNotFoundError if there is no such file.
+    """
+    with naming(path, form), zipfile.ZipFile(path) as archive:
+        members = _members(archive, names, form)
+        check({name: _header(archive, member) for name, member in members.items()})
+        return {name: _array(archive, member) for name, member in members.items()}
+
+
+@contextmanager
+def naming(path: Path, form: str) -> Iterator[None]:
+    """Faults of what the file at `path` holds name it, whoever finds them."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except DatasetInvalid as fault:
+        raise DatasetInvalid(f"{path.name}: {fault}") from None
+    except zipfile.BadZipFile as fault:
+        raise DatasetInvalid(
+            f"{path.name}: not a whole npz archive ({fault}); copy it again, or write it anew with np.savez"
+        ) from None
+    except (EOFError, ValueError, RuntimeError, NotImplementedError, zlib.error, OSError) as fault:
+        raise DatasetInvalid(f"{path.name}: cannot be read ({fault}); write it anew with np.savez: {form}") from None
+
+
+def _members(archive: zipfile.ZipFile, names: Sequence[str], form: str) -> dict[str, zipfile.ZipInfo]:
+    present = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+    if missing := [name for name in names if name not in present]:
+        raise DatasetInvalid(
+            f"holds no array {' or '.join(missing)}, only {', '.join(sorted(present)) or 'nothing'}; {form}"
+        )
+    members = {name: present[name] for name in names}
+    if (total := sum(member.file_size for member in members.values())) > MAX_BYTES:
+        raise DatasetInvalid(
+            f"unpacks to {total:,} bytes, more than the {MAX_BYTES:,} that are read; use fewer or smaller images"
+        )
+    for name, member in members.items():
+        if member.file_size > max(_SMALL, _MAX_RATIO * member.compress_size):
+            raise DatasetInvalid(
+                f"{name} unpacks to more than {_MAX_RATIO} times its packed size, as a zip bomb does; "
+                "write it with np.savez, uncompressed"
+            )
+    return members
+
+
+def _header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Header:
+    name = member.filename.removesuffix(".npy")
+    with archive.open(member) as file:
+        shape, dtype = _read_header(file)
+        length = file.tell()
+    if dtype.hasobject:
+        raise DatasetInvalid(
+            f"{name} is an array of Python objects, which could run code when read; "
+            f"convert it first, e.g. {'np.array(class_names, dtype=str)' if name == 'class_names' else 'np.stack'}"
+        )
+    claimed = dtype.itemsize * int(np.prod(np.array(shape, dtype=object), initial=1))
+    if claimed != member.file_size - length:
+        raise DatasetInvalid(
+            f"{name} claims {claimed:,} bytes of data but the file holds {member.file_size - length:,}; "
+            "it is damaged: write it anew with np.savez"
+        )
+    return Header(shape, dtype)
+
+
+def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = npy.read_magic(file)
+    if version == (1, 0):
+        shape, _, dtype = npy.read_array_header_1_0(file)
+    elif version == (2, 0):
+        shape, _, dtype = npy.read_array_header_2_0(file)
+    else:
+        raise DatasetInvalid(f"has an array in npy format {version}, which plain arrays never need; use np.savez")
+    return shape, dtype
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    with archive.open(member) as file:
+        array: NDArray[Any] = npy.read_array(file, allow_pickle=False)
+    return array
