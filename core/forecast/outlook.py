@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from core.data import DatasetFacts
 from core.forecast import history
 from core.forecast.calibration import Calibration
 from core.forecast.predict import Forecast, predict
-from core.ledger import Ledger
 from core.recipe import Recipe
+
+if TYPE_CHECKING:  # the engine prices its work, too, and has no database
+    from core.ledger import Ledger
 
 
 def outlook(

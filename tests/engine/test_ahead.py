@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch._inductor
 
 from core.engine.kernels import Compiled, Eager, Shape, compile_ahead, missing_compiler
 from core.engine.networks import ConvNet

@@ -13,8 +13,6 @@ from typing import Literal, NamedTuple, final
 
 import torch
 from torch import Tensor
-from torch._inductor.standalone_compile import CompiledArtifact
-from torch.fx.experimental.proxy_tensor import make_fx
 
 from core.engine.kernels.convolution import Convolution, Direct, Patches, Winograd
 from core.engine.kernels.eager import Eager
@@ -191,6 +189,11 @@ class _Program:
 
     @classmethod
     def of(cls, function: Callable[..., tuple[Tensor, ...]], arguments: list[Tensor], path: Path | None) -> _Program:
+        # Importing the compiler is half of the seconds an engine takes to start: whoever compiles nothing is spared.
+        from torch import _inductor
+        from torch._inductor.standalone_compile import CompiledArtifact
+        from torch.fx.experimental.proxy_tensor import make_fx
+
         if path and path.exists():
             try:
                 path.touch()  # a cache is trimmed by when things were used last
@@ -200,7 +203,7 @@ class _Program:
         stacked = torch.vmap(function) if arguments[0].ndim == 2 else function
         # without the function's annotations, which are strings and would end up among the graph's globals
         graph = make_fx(lambda *tensors: stacked(*tensors), tracing_mode="fake")(*arguments)
-        program = torch._inductor.standalone_compile(graph, [*arguments], dynamic_shapes="from_example_inputs")
+        program = _inductor.standalone_compile(graph, [*arguments], dynamic_shapes="from_example_inputs")
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
             partial = path.with_suffix(f".{os.getpid()}.part")
