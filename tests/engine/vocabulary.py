@@ -1,0 +1,228 @@
+"""Everything that can be said: the cross product of the recipe vocabulary, read off the vocabulary itself.
+
+A kind or a variant that the vocabulary gains is in the product without being named here.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from core.overrides import explain
+from core.recipe import FieldError, Nothing, Part, Recipe, Schedule, Trajectory
+
+SMALLEST: Mapping[str, Any] = {
+    "networks": 1,
+    "epochs": 2,
+    "count": 2,
+    "syn_steps": 2,
+    "expert_epochs": 1,
+    "max_start_epoch": 2,
+    "real_batch": 20,
+    "outer_loops": 2,
+    "start": 1,
+    "iterations": 2,
+    "steps": 2,
+    "width": 4,
+    "batch_size": 64,
+    "seeds": 1,
+}
+"""Of a field of that name, where it is a number: the smallest budget that still does something."""
+
+TRIED: Mapping[tuple[str, str], tuple[Any, ...]] = {
+    ("pixels", "update"): (1.0, 0.5, 0.0),
+    ("trajectory", "batch_size"): (None, 2),
+    ("performance", "batch_size"): (None, 2),
+    ("performance", "window"): (None, 1),
+    ("gradient", "syn_batch"): (None, 1),
+    ("gradient", "inner_images"): (None, 16),
+    ("Experts", "epochs"): (2, 3),
+    ("Augment", "transforms"): (("color", "crop", "cutout", "flip", "scale", "rotate"), ()),
+    ("Evaluation", "lr"): (0.01, None),
+    ("Evaluation", "epochs"): (1,),
+    ("Evaluation", "look_every"): (None, 1),
+    ("Evaluation", "full"): (None,),
+    ("Schedule", "steps"): (0, 2),
+    ("Schedule", "image_lr"): (0.01,),
+    ("Schedule", "ema"): (None, 0.5),
+}
+"""Numbers of which more than one is tried, by kind and field."""
+
+SLOTS = ("objective", "init", "parameterize", "labels", "sdc", "schedule")
+"""Whose choices are multiplied with each other."""
+
+DRAWN = ("experts", "evaluation", "preprocess", "network", "augment")
+"""Whose choices are drawn for each combination: what little they forbid is forbidden often enough."""
+
+DETAILS = {"batch_size", "syn_batch", "inner_images", "score.kind", "of", "steps", "schedule"}
+"""Choices within the others that are drawn as well: no other part asks for them."""
+
+Choice = tuple[str, Any]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A part, and what was chosen in it, by path."""
+
+    part: Part | None
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Combination:
+    """A recipe's parts by name, and every choice among them."""
+
+    parts: Mapping[str, Any]
+    choices: tuple[Choice, ...]
+
+    def recipe(self) -> Recipe | FieldError:
+        """The recipe, or the refusal."""
+        try:
+            return Recipe.model_validate(self.parts)
+        except ValidationError as error:
+            (detail,) = error.errors()
+            assert detail["type"] == "meaningless", detail
+            return explain(detail, Recipe, "")
+
+    def changed(self, path: str, value: str | None) -> Combination:
+        """With the field of a path set, its part begun anew if that is its kind, or left out for its default."""
+        slot, _, field = path.partition(".")
+        part = self.parts[slot]
+        if not field:
+            return Combination({**self.parts, slot: None}, ())
+        content = {} if part is None or field == "kind" else part.model_dump()
+        content.pop(field, None)
+        return Combination({**self.parts, slot: content | ({} if value is None else {field: value})}, ())
+
+    def __str__(self) -> str:
+        return ", ".join(f"{path}={value}" for path, value in self.choices)
+
+
+def parts_in(annotation: Any) -> list[type[Part]]:
+    """The parts that may stand where something is annotated so."""
+    if isinstance(annotation, type):
+        return [annotation] if issubclass(annotation, Part) else []
+    return [part for argument in typing.get_args(annotation) for part in parts_in(argument)]
+
+
+def variants(kind: type[Part], prefix: str) -> list[Variant]:
+    """A part with every combination of its choices that its own validators allow."""
+    name = str(kind.model_fields["kind"].default) if "kind" in kind.model_fields else kind.__name__
+    axes = [[(field, value, below) for value, below in _values(name, field, kind)] for field in kind.model_fields]
+    found = []
+    for chosen in itertools.product(*(axis for axis in axes if axis)):
+        try:
+            part = kind.model_validate({field: value for field, value, _ in chosen})
+        except ValidationError as error:
+            if any(detail["type"] != "meaningless" for detail in error.errors()):
+                raise
+            continue
+        many = {axis[0][0] for axis in axes if len(axis) > 1}
+        own = [(f"{prefix}.{f}", v) for f, v, below in chosen if f in many and not below and not isinstance(v, Part)]
+        inner = [(f"{prefix}.{f}.{path}", v) for f, _, below in chosen for path, v in below]
+        kinds = [(f"{prefix}.kind", name)] if "kind" in kind.model_fields else [(prefix, "on")]
+        found.append(Variant(part, (*kinds, *own, *inner)))
+    return found
+
+
+def _values(name: str, field: str, kind: type[Part]) -> Iterator[tuple[Any, tuple[Choice, ...]]]:
+    """The values that are tried of a field, with the choices made inside of each."""
+    info = kind.model_fields[field]
+    below, optional = parts_in(info.annotation), type(None) in typing.get_args(info.annotation)
+    if field == "kind":
+        return
+    if (name, field) in TRIED:
+        yield from ((value, ()) for value in TRIED[name, field])
+    elif below:
+        if optional:
+            yield None, (("kind", None),)
+        for part in below:
+            for variant in variants(part, ""):
+                yield variant.part, (("kind", part.__name__),)
+    elif typing.get_origin(info.annotation) is Literal:
+        yield from ((value, ()) for value in typing.get_args(info.annotation))
+    elif field in SMALLEST and not optional:
+        yield SMALLEST[field], ()
+    else:
+        yield info.default, ()
+        if isinstance(info.annotation, types.UnionType):
+            words = [a for a in typing.get_args(info.annotation) if typing.get_origin(a) is Literal]
+            yield from ((value, ()) for word in words for value in typing.get_args(word))
+
+
+def variants_of(slot: str) -> list[Variant]:
+    """What may be said in a field of the recipe."""
+    info = Recipe.model_fields[slot]
+    found = [variant for part in parts_in(info.annotation) for variant in variants(part, slot)]
+    return [*found, Variant(None, ((slot, "none"),))] if type(None) in typing.get_args(info.annotation) else found
+
+
+def _pools(slot: str) -> list[list[Variant]]:
+    """The variants of a slot, together those that differ in details only."""
+    pools: dict[Any, list[Variant]] = {}
+    for variant in variants_of(slot):
+        telling = [c for c in variant.choices if slot == "schedule" or c[0].removeprefix(f"{slot}.") not in DETAILS]
+        pools.setdefault(tuple(telling), []).append(variant)
+    return list(pools.values())
+
+
+def combinations() -> Iterator[Combination]:
+    """The cross product, in an order that is always the same.
+
+    Experts and outer steps are there where the objective wants them: the rest would be refused for that alone.
+    """
+    draw, drawn = random.Random(0), {slot: variants_of(slot) for slot in DRAWN}
+    for pools in itertools.product(*map(_pools, SLOTS)):
+        picked = dict(zip(SLOTS, map(draw.choice, pools), strict=True)) | {s: draw.choice(drawn[s]) for s in DRAWN}
+        kind, schedule = picked["objective"].part, picked["schedule"].part
+        assert isinstance(schedule, Schedule)
+        if (picked["experts"].part is None) == isinstance(kind, Trajectory):
+            picked["experts"] = draw.choice(
+                [v for v in drawn["experts"] if (v.part is None) != isinstance(kind, Trajectory)]
+            )
+        if (schedule.steps == 0) != isinstance(kind, Nothing):
+            continue
+        yield Combination(
+            {slot: variant.part for slot, variant in picked.items()},
+            tuple(choice for variant in picked.values() for choice in variant.choices),
+        )
+
+
+def pairwise(rows: list[Combination]) -> list[Combination]:
+    """A few of the combinations in which any two choices meet that meet in one of all: greedily, rarest pairs first."""
+    number = {choice: i for i, choice in enumerate(dict.fromkeys(c for row in rows for c in row.choices))}
+    width = max(len(row.choices) for row in rows)
+    none = len(number)
+    chosen = np.full((len(rows), width), none)
+    for i, row in enumerate(rows):
+        chosen[i, : len(row.choices)] = [number[c] for c in row.choices]
+    first, second = np.triu_indices(width, 1)
+    pairs = chosen[:, first] * (none + 1) + chosen[:, second]
+    waiting = np.ones((none + 1) ** 2, dtype=bool)
+    waiting[none :: none + 1] = False  # pairs with no choice
+    waiting[none * (none + 1) :] = False
+    order = np.argsort(pairs, axis=None, kind="stable")
+    known, starts, counts = np.unique(pairs.ravel()[order], return_index=True, return_counts=True)
+    taken = []
+    for place in np.argsort(counts, kind="stable"):
+        if not waiting[known[place]]:
+            continue
+        holders = _some(order[starts[place] : starts[place] + counts[place]] // len(first))
+        best = holders[int(waiting[pairs[holders]].sum(1).argmax())]
+        waiting[pairs[best]] = False
+        taken.append(rows[best])
+    return taken
+
+
+def _some(rows: NDArray[Any]) -> NDArray[Any]:
+    """At most 500, evenly."""
+    return rows[:: -(-len(rows) // 500)]
