@@ -19,14 +19,15 @@ _BOUNDS = {"ge": "at least", "gt": "greater than", "le": "at most", "lt": "less 
 def override(recipe: Recipe, changes: Mapping[str, Any], *, prefix: str = "overrides.") -> Recipe:
     """The recipe with `changes` applied: {"objective.syn_steps": 20, "preprocess.kind": "zca"}.
 
-    Changing a `kind` starts that part afresh from its defaults; a part may also be given whole, as an object.
+    Changing a `kind` starts that part afresh from its defaults; a part may also be given whole, as an object, and then
+    be changed further. The order of `changes` does not matter.
 
     Raises:
         RecipeError: unknown path, value out of range, or a combination that means nothing; every error has its fix.
     """
     tree = recipe.model_dump(mode="json")
-    # A kind decides which fields its part has, so kinds are set before the fields under them.
-    for path in sorted(changes, key=lambda path: (not path.endswith("kind"), path.count("."), path)):
+    # Whole parts are set before what is changed in them, and a kind, which decides its part's fields, before those.
+    for path in sorted(changes, key=lambda path: (path.count("."), not path.endswith("kind"), path)):
         _set(tree, path, changes[path], prefix)
     try:
         return Recipe.model_validate(tree)

@@ -259,7 +259,7 @@ def _batch_too_large(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -
         FieldError(
             "overrides.objective.batch_size",
             f"A student step of {batch} images exceeds the synthetic set of {images}.",
-            f"Leave objective.batch_size out, or set it to at most {images}.",
+            f"Set objective.batch_size to at most {images}, or to null.",
         )
     ]
 

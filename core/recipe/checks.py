@@ -1,7 +1,8 @@
 """What no part can tell alone: the combinations of choices that mean nothing, each refused with its fix.
 
 A check is a function of the whole recipe that raises; a recipe calls them in the order of `CHECKS` and the first to
-raise is what the user is told.
+raise is what the user is told. A fix says "Set path to value" as JSON has the value: it then also holds for overrides,
+where what a method asks for cannot be left out, but can be set to null.
 """
 
 from __future__ import annotations
@@ -26,23 +27,32 @@ def check_selection(recipe: Recipe) -> None:
         raise meaningless(
             "schedule.steps",
             f"There is nothing to match in {recipe.schedule.steps} steps.",
-            "Set schedule.steps to 0, or give an objective such as 'trajectory'.",
+            "Set schedule.steps to 0, or objective.kind to 'trajectory'.",
         )
-    if recipe.schedule.ema is not None:
-        raise meaningless(
-            "schedule.ema", "Zero outer steps leave nothing to take a mean over.", "Leave schedule.ema out."
-        )
+    for field in ("ema", "clip", "skip_above"):
+        if getattr(recipe.schedule, field) is not None:
+            raise meaningless(
+                f"schedule.{field}",
+                "This is about outer steps, of which none is taken.",
+                f"Set schedule.{field} to null.",
+            )
     if isinstance(recipe.init, Noise):
         raise meaningless(
             "init.kind",
             "Noise that no objective ever improves is not a dataset.",
-            "Set init.kind to 'real', or give an objective.",
+            "Set init.kind to 'real', or objective.kind to 'distribution'.",
+        )
+    if recipe.evaluation.select == "best_validation":
+        raise meaningless(
+            "evaluation.select",
+            "Zero outer steps leave one iterate to select from.",
+            "Set evaluation.select to 'last'.",
         )
     if recipe.evaluation.look_every is not None:
         raise meaningless(
             "evaluation.look_every",
             "Zero outer steps leave nothing to look at in between.",
-            "Leave evaluation.look_every out.",
+            "Set evaluation.look_every to null.",
         )
 
 
@@ -55,19 +65,19 @@ def check_update(recipe: Recipe) -> None:
         raise meaningless(
             "parameterize.update",
             "Without an objective no image is optimised, whatever its share.",
-            "Leave parameterize.update out, or give an objective.",
+            "Set parameterize.update to 1, or objective.kind to 'distribution'.",
         )
     if isinstance(recipe.init, Noise):
         raise meaningless(
             "parameterize.update",
             f"{1 - update:.0%} of the images would stay the noise they begin as.",
-            "Leave parameterize.update out, or set init.kind to 'real'.",
+            "Set parameterize.update to 1, or init.kind to 'real'.",
         )
     if update == 0 and not learns_step_size(recipe):
         raise meaningless(
             "parameterize.update",
             "Nothing would be learned: no image is optimised, and no step size either.",
-            "Set parameterize.update above 0, or ask for a method that only selects images.",
+            "Set parameterize.update to more than 0, or ask for a method that only selects images.",
         )
 
 
@@ -80,10 +90,11 @@ def check_tiles(recipe: Recipe) -> None:
     """Tiles are enlarged where pixels are neighbours, and only they can hold smaller images."""
     tiles = isinstance(recipe.parameterize, Tiles)
     if isinstance(recipe.init, Mixed) and not tiles:
+        allowed = not isinstance(recipe.objective, Nothing) and not isinstance(recipe.preprocess, Zca)
         raise meaningless(
             "init.kind",
             "Without tiles there is nothing to put several real images into.",
-            "Set parameterize.kind to 'tiles', or init.kind to 'real'.",
+            "Set init.kind to 'real'" + (", or parameterize.kind to 'tiles'." if allowed else "."),
         )
     if tiles and isinstance(recipe.preprocess, Zca):
         raise meaningless(
@@ -95,7 +106,7 @@ def check_tiles(recipe: Recipe) -> None:
         raise meaningless(
             "parameterize.kind",
             "Without an objective the tiles of real images would be the result, which are parts of images.",
-            "Set parameterize.kind to 'pixels', or give an objective.",
+            "Set parameterize.kind to 'pixels', or objective.kind to 'distribution'.",
         )
 
 
@@ -105,7 +116,7 @@ def check_labels(recipe: Recipe) -> None:
         raise meaningless(
             "labels.kind",
             f"The objective '{recipe.objective.kind}' has no gradient for labels.",
-            "Set labels.kind to 'hard', or the objective to 'trajectory', 'gradient' or 'performance'.",
+            "Set labels.kind to 'hard', or objective.kind to 'trajectory', 'gradient' or 'performance'.",
         )
 
 
@@ -115,7 +126,23 @@ def check_sdc(recipe: Recipe) -> None:
         raise meaningless(
             "sdc",
             f"The objective '{recipe.objective.kind}' matches no gradients that could be penalised.",
-            "Leave sdc out, or set the objective to 'trajectory' or 'gradient'.",
+            "Set sdc to null, or objective.kind to 'trajectory' or 'gradient'.",
+        )
+    if recipe.sdc is not None and recipe.sdc.steps != "mean" and isinstance(recipe.objective, Gradient):
+        raise meaningless(
+            "sdc.steps",
+            "The gradients that are matched are one of each class: there are no student steps to choose from.",
+            "Set sdc.steps to 'mean'.",
+        )
+
+
+def check_memory(recipe: Recipe) -> None:
+    """What is kept or computed again is the memory of student steps that are differentiated."""
+    if recipe.schedule.memory != "auto" and not isinstance(recipe.objective, Trajectory | Performance):
+        raise meaningless(
+            "schedule.memory",
+            f"The objective '{recipe.objective.kind}' unrolls no student steps whose memory could be kept.",
+            "Set schedule.memory to 'auto', or objective.kind to 'trajectory' or 'performance'.",
         )
 
 
@@ -125,27 +152,33 @@ def check_experts(recipe: Recipe) -> None:
         raise meaningless(
             "init.kind",
             f"The objective '{recipe.objective.kind}' trains no experts who could be right about an image.",
-            "Set init.kind to 'real', or the objective to 'trajectory'.",
+            "Set init.kind to 'real', or objective.kind to 'trajectory'.",
         )
     of_labels = isinstance(recipe.labels, Learnable) and recipe.labels.start == "experts"
     if of_labels and not isinstance(recipe.objective, Trajectory):
         raise meaningless(
             "labels.start",
             f"The objective '{recipe.objective.kind}' trains no experts who could say what labels start as.",
-            "Set labels.start to 'confidence', or the objective to 'trajectory'.",
+            "Set labels.start to 'confidence', or objective.kind to 'trajectory'.",
+        )
+    if of_labels and isinstance(recipe.init, Noise):
+        raise meaningless(
+            "labels.start",
+            "An expert is right about noise by chance only, and what it says of it is no label.",
+            "Set labels.start to 'confidence', or init.kind to 'correct'.",
         )
     if isinstance(recipe.objective, Trajectory):
         if recipe.experts is None:
             raise meaningless(
                 "experts",
                 "Trajectories can only be matched to experts.",
-                'Give experts, for instance {"count": 20}.',
+                'Set experts, for instance to {"count": 20}.',
             )
     elif recipe.experts is not None:
         raise meaningless(
             "experts",
             f"The objective '{recipe.objective.kind}' reads no expert trajectories.",
-            "Leave experts out.",
+            "Set experts to null.",
         )
 
 
@@ -181,13 +214,13 @@ def check_policy(recipe: Recipe) -> None:
         raise meaningless(
             "evaluation.policy",
             f"Without augmentation there are no views to draw by '{policy}'.",
-            "Leave evaluation.policy out, or set evaluation.augment to true.",
+            "Set evaluation.policy to 'batch', or evaluation.augment to true.",
         )
     if not transforms or (policy != "sample" and not {"crop", "flip"} & set(transforms)):
         raise meaningless(
             "evaluation.policy",
             f"The policy '{policy}' finds nothing to draw in augment.transforms.",
-            "Add 'crop' or 'flip' to augment.transforms, or leave evaluation.policy out.",
+            "Set evaluation.policy to 'batch', or add 'crop' or 'flip' to augment.transforms.",
         )
 
 
@@ -207,7 +240,7 @@ def check_looks(recipe: Recipe) -> None:
         raise meaningless(
             "evaluation.look_every",
             "Selecting on the validation split needs looks at it.",
-            "Set evaluation.look_every to a number of outer steps, or evaluation.select to 'last'.",
+            "Set evaluation.look_every to at least 1, or evaluation.select to 'last'.",
         )
 
 
@@ -217,6 +250,7 @@ CHECKS: Final[tuple[Callable[[Recipe], None], ...]] = (
     check_tiles,
     check_labels,
     check_sdc,
+    check_memory,
     check_experts,
     check_reach,
     check_steps,

@@ -57,14 +57,14 @@ class Trajectory(Part):
             raise meaningless(
                 "max_start_epoch",
                 f"No epoch lies in [{self.min_start_epoch}, {self.max_start_epoch}).",
-                f"Set max_start_epoch to at least {self.min_start_epoch + 1}.",
+                f"Set objective.max_start_epoch to at least {self.min_start_epoch + 1}.",
             )
         if self.growth and not self.min_start_epoch < self.growth.start <= self.max_start_epoch:
             raise meaningless(
                 "growth.start",
                 f"A window that grows from epoch {self.growth.start} does not lie in "
                 f"({self.min_start_epoch}, {self.max_start_epoch}].",
-                f"Set growth.start to between {self.min_start_epoch + 1} and {self.max_start_epoch}.",
+                f"Set objective.growth.start to between {self.min_start_epoch + 1} and {self.max_start_epoch}.",
             )
         return self
 
@@ -106,12 +106,18 @@ class Gradient(Part):
     student_weight_decay: float = Field(default=0.0, ge=0, le=1, description="L2 penalty of its training.")
 
     @model_validator(mode="after")
-    def _real_images_are_for_training_on_them(self) -> Self:
+    def _training_is_between_matches(self) -> Self:
+        if self.inner == "real" and self.outer_loops == 1:
+            raise meaningless(
+                "inner",
+                "A network that is matched once is never trained.",
+                "Set objective.outer_loops to at least 2, or objective.inner to 'synthetic'.",
+            )
         if self.inner_images is not None and self.inner != "real":
             raise meaningless(
                 "inner_images",
                 "A network trained on the synthetic images sees no real ones between its matches.",
-                "Leave inner_images out, or set inner to 'real'.",
+                "Set objective.inner_images to null, or objective.inner to 'real'.",
             )
         return self
 
@@ -147,13 +153,14 @@ class Performance(Part):
             raise meaningless(
                 "window",
                 f"A window of {self.window} steps does not fit into {self.syn_steps}.",
-                f"Set window to at most {self.syn_steps}, or leave it out.",
+                f"Set objective.window to at most {self.syn_steps}, or to null.",
             )
         if self.end != "last" and (self.window is None or self.window == self.syn_steps):
             raise meaningless(
                 "end",
                 "A window over all steps has one place only.",
-                f"Set end to 'last', or window to less than {self.syn_steps}.",
+                "Set objective.end to 'last'"
+                + (f", or objective.window to less than {self.syn_steps}." if self.syn_steps > 1 else "."),
             )
         return self
 

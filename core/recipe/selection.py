@@ -155,7 +155,7 @@ class Window(Part):
             raise meaningless(
                 "of",
                 "Shares of the ipc have no end to try them up to.",
-                "Set of to 'class', or beta to a number.",
+                "Set init.of to 'class', or init.beta to 0.5.",
             )
         return self
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from itertools import combinations as pairs
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from core import methods
 from core.artifacts.load import load
 from core.data import Catalogue
-from core.recipe import FieldError, Learnable, Part, Performance, Recipe, Trajectory
+from core.overrides import override
+from core.recipe import FieldError, Learnable, Part, Performance, Recipe, RecipeError, Trajectory
 from core.request import JobRequest, check
 from tests.data.bundles import place, sound
-from tests.engine.vocabulary import Choice, Combination, combinations, pairwise, parts_in
+from tests.engine import vocabulary
+from tests.engine.conftest import small
+from tests.engine.vocabulary import DRAWN, SLOTS, Choice, Combination, pairwise, parts_in, variants_of
 from worker.engine import phases
 from worker.engine.bench import Job
 from worker.engine.channel import Channel
@@ -26,14 +32,17 @@ IPC = 2
 KINDS = ("distribution", "gradient", "nothing", "performance", "trajectory")
 
 
+Said = list[tuple[Combination, Recipe | FieldError]]
+
+
 @pytest.fixture(scope="module")
-def said() -> list[tuple[Combination, Recipe | FieldError]]:
+def said() -> Said:
     """Every combination, with its recipe or its refusal."""
-    return [(combination, combination.recipe()) for combination in combinations()]
+    return list(vocabulary.said())
 
 
 @pytest.fixture(scope="module")
-def runnable(said: list[tuple[Combination, Recipe | FieldError]]) -> dict[Combination, Recipe]:
+def runnable(said: Said) -> dict[Combination, Recipe]:
     return {combination: recipe for combination, recipe in said if isinstance(recipe, Recipe)}
 
 
@@ -68,26 +77,62 @@ def run(recipe: Recipe, data: Path, folder: JobFolder) -> None:
 
 def test_every_kind_can_be_said_and_run(runnable: dict[Combination, Recipe]) -> None:
     assert {recipe.objective.kind for recipe in runnable.values()} == set(KINDS)
-    assert len(runnable) > 5000
+    assert len(runnable) > 4000
 
 
-def test_a_refusal_names_a_field_that_exists_and_a_fix_that_helps(
-    said: list[tuple[Combination, Recipe | FieldError]],
-) -> None:
-    refused = {refusal: combination for combination, refusal in said if isinstance(refusal, FieldError)}
-    assert len(refused) > 10
-    for refusal, combination in refused.items():
+def test_whatever_fix_is_taken_of_a_refusal_the_fixes_lead_to_a_recipe(said: Said) -> None:
+    refused = {(r.field, r.message, r.fix): (r, combination) for combination, r in said if isinstance(r, FieldError)}
+    assert len(refused) > 20
+    for refusal, combination in refused.values():
         assert exists(refusal.field), refusal
-        advice = FIX.findall(refusal.fix)
-        assert advice, f"nothing to be done about {refusal}"
-        for path, out, value in advice:
+        for path, value in advice(refusal):
             assert exists(path), refusal
-            now = combination.changed(path, None if out else value).recipe()
-            assert isinstance(now, Recipe) or now.message != refusal.message, f"{path} does not help: {refusal}"
+            taken, now = [(path, value)], combination.changed(path, value)
+            while isinstance(next_ := now.recipe(), FieldError):
+                assert len(taken) < 8, f"{refusal} is followed by {taken} and no end"
+                taken.append(advice(next_)[0])
+                now = now.changed(*taken[-1])
 
 
-FIX = re.compile(r"(?:[Ss]et|[Ll]eave|or|to) ([a-z_]+(?:\.[a-z_]+)+|sdc)(?: (out)|.*?to '?([a-z_0-9.]*[a-z_0-9]))")
-"""Each thing a fix tells to do: the path, and that it is to be left out or what it is to be set to."""
+@pytest.mark.parametrize("name", methods.names())
+def test_whatever_a_method_is_overridden_with_is_a_recipe_or_refused_with_the_fix(name: str) -> None:
+    own = small(name)
+    for slot in (*SLOTS, *DRAWN):
+        for part in parts_of(slot):
+            changes: dict[str, Any] = {slot: part}
+            for _ in range(8):
+                try:
+                    override(own, changes)
+                    break
+                except RecipeError as error:
+                    (refusal,) = error.errors
+                    assert exists(refusal.field.removeprefix("overrides.")), refusal
+                    path, value = advice(refusal)[0]
+                    changes[path] = value
+            else:
+                pytest.fail(f"{changes} and no end")
+
+
+FIX = re.compile(
+    r"(?:[Ss]et|or) ([a-z_0-9]+(?:\.[a-z_0-9]+)*)(?:, for instance)? to "
+    r"(at least |at most |between |more than |less than )?('\w+'|null|true|\{.*?\}|[0-9][0-9.]*\b)"
+)
+"""Each thing a fix tells to do: the path, a bound, and the value or the first of several."""
+
+
+def advice(refusal: FieldError) -> list[tuple[str, Any]]:
+    """What a fix says to do, as paths and values; any of them is enough."""
+    found = []
+    for path, bound, text in FIX.findall(refusal.fix):
+        value = json.loads(text.replace("'", '"'))
+        found.append((path, value + {"more than ": 0.5, "less than ": -1}.get(bound, 0) if bound else value))
+    assert found, f"nothing to be done about {refusal}"
+    return found
+
+
+def parts_of(slot: str) -> list[Any]:
+    """Whatever may be given for a field of the recipe, as JSON has it."""
+    return [variant.part and variant.part.model_dump(mode="json") for variant in variants_of(slot)]
 
 
 def exists(path: str) -> bool:

@@ -63,7 +63,17 @@ SLOTS = ("objective", "init", "parameterize", "labels", "sdc", "schedule")
 DRAWN = ("experts", "evaluation", "preprocess", "network", "augment")
 """Whose choices are drawn for each combination: what little they forbid is forbidden often enough."""
 
-DETAILS = {"batch_size", "syn_batch", "inner_images", "score.kind", "of", "steps", "schedule"}
+DETAILS = {
+    "objective.batch_size",
+    "objective.syn_batch",
+    "objective.inner_images",
+    "objective.distance",
+    "objective.growth.kind",
+    "init.score.kind",
+    "init.of",
+    "sdc.schedule",
+    "schedule.optimiser",
+}
 """Choices within the others that are drawn as well: no other part asks for them."""
 
 Choice = tuple[str, Any]
@@ -93,15 +103,18 @@ class Combination:
             assert detail["type"] == "meaningless", detail
             return explain(detail, Recipe, "")
 
-    def changed(self, path: str, value: str | None) -> Combination:
-        """With the field of a path set, its part begun anew if that is its kind, or left out for its default."""
-        slot, _, field = path.partition(".")
-        part = self.parts[slot]
-        if not field:
-            return Combination({**self.parts, slot: None}, ())
-        content = {} if part is None or field == "kind" else part.model_dump()
-        content.pop(field, None)
-        return Combination({**self.parts, slot: content | ({} if value is None else {field: value})}, ())
+    def changed(self, path: str, value: Any) -> Combination:
+        """With the field of a path set; setting a kind begins its part anew."""
+        slot, *below = path.split(".")
+        if below:
+            part = self.parts[slot]
+            content = {} if part is None or below == ["kind"] else _content(part)
+            inner = content
+            for name in below[:-1]:
+                inner = inner[name]
+            inner[below[-1]] = value
+            value = content
+        return Combination({**self.parts, slot: value}, ())
 
     def __str__(self) -> str:
         return ", ".join(f"{path}={value}" for path, value in self.choices)
@@ -170,31 +183,37 @@ def _pools(slot: str) -> list[list[Variant]]:
     """The variants of a slot, together those that differ in details only."""
     pools: dict[Any, list[Variant]] = {}
     for variant in variants_of(slot):
-        telling = [c for c in variant.choices if slot == "schedule" or c[0].removeprefix(f"{slot}.") not in DETAILS]
+        telling = [choice for choice in variant.choices if choice[0] not in DETAILS]
         pools.setdefault(tuple(telling), []).append(variant)
     return list(pools.values())
 
 
-def combinations() -> Iterator[Combination]:
-    """The cross product, in an order that is always the same.
+def said() -> Iterator[tuple[Combination, Recipe | FieldError]]:
+    """The cross product with what comes of each, in an order that is always the same.
 
-    Experts and outer steps are there where the objective wants them: the rest would be refused for that alone.
+    Experts and outer steps are there where the objective wants them: the rest would be refused for that alone. So few
+    are left without an objective that what is drawn for those is drawn again if nothing else was refused.
     """
     draw, drawn = random.Random(0), {slot: variants_of(slot) for slot in DRAWN}
+    without = [variant for variant in drawn["experts"] if variant.part is None]
+    trained = [variant for variant in drawn["experts"] if variant.part is not None]
     for pools in itertools.product(*map(_pools, SLOTS)):
-        picked = dict(zip(SLOTS, map(draw.choice, pools), strict=True)) | {s: draw.choice(drawn[s]) for s in DRAWN}
+        picked = dict(zip(SLOTS, map(draw.choice, pools), strict=True))
         kind, schedule = picked["objective"].part, picked["schedule"].part
         assert isinstance(schedule, Schedule)
-        if (picked["experts"].part is None) == isinstance(kind, Trajectory):
-            picked["experts"] = draw.choice(
-                [v for v in drawn["experts"] if (v.part is None) != isinstance(kind, Trajectory)]
-            )
         if (schedule.steps == 0) != isinstance(kind, Nothing):
             continue
-        yield Combination(
-            {slot: variant.part for slot, variant in picked.items()},
-            tuple(choice for variant in picked.values() for choice in variant.choices),
-        )
+        drawn["experts"] = trained if isinstance(kind, Trajectory) else without
+        for _ in range(50 if isinstance(kind, Nothing) else 1):
+            whole = picked | {slot: draw.choice(drawn[slot]) for slot in DRAWN}
+            combination = Combination(
+                {slot: variant.part for slot, variant in whole.items()},
+                tuple(choice for variant in whole.values() for choice in variant.choices),
+            )
+            found = combination.recipe()
+            yield combination, found
+            if isinstance(found, Recipe) or found.field.partition(".")[0] not in DRAWN:
+                break
 
 
 def pairwise(rows: list[Combination]) -> list[Combination]:
@@ -226,3 +245,7 @@ def pairwise(rows: list[Combination]) -> list[Combination]:
 def _some(rows: NDArray[Any]) -> NDArray[Any]:
     """At most 500, evenly."""
     return rows[:: -(-len(rows) // 500)]
+
+
+def _content(part: Part | dict[str, Any]) -> dict[str, Any]:
+    return part.model_dump() if isinstance(part, Part) else dict(part)
