@@ -1,0 +1,171 @@
+"""How far TESLA's truncated gradient is from the exact one, by the number of student steps and their size.
+
+    python -m benchmarks.tesla --data FOLDER/cifar10.npz [--runs FILE.jsonl] [--repeats 5] [--write]
+
+One outer gradient of trajectory matching, twice: exact, and with the Hessians of the student's steps left out, as the
+released code of TESLA does. Each draw has an expert of its own (ConvNet-3 on the first 1,000 images of each class, a
+constant rate of 0.01, three epochs), a start epoch of 0 or 1, two expert epochs to cover, and real images of its own to
+start from, all of which every student step sees under DSA. Compared are the two gradients of the images: the cosine
+between them, and the length of TESLA's over that of the exact one. With `--runs FILE.jsonl` an interrupted run goes on
+where it was. `--write` puts the table into benchmarks/CLAIMS.md, between marks that benchmarks.claims leaves alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from benchmarks.machine import describe
+from benchmarks.processes import Found, Measurement, Runs, Spec, add_options, answer
+from benchmarks.rows import table
+from benchmarks.setting import pictures
+from core.engine import experts
+from core.engine.augment import dsa
+from core.engine.kernels import Eager
+from core.engine.keys import Key
+from core.engine.networks import build
+from core.engine.real import Labelled
+from core.engine.unroll import Segment, adjoint
+from core.recipe import Augment, Experts, Network
+
+_FILE = Path(__file__).with_name("CLAIMS.md")
+_TABLE = "<!-- table -->"  # of benchmarks.claims, which replaces all that follows
+_BEGIN, _END = "<!-- tesla -->", "<!-- end of tesla -->"
+_TITLE = "## How far TESLA's gradient is from the exact one"
+_COVERED = 2  # expert epochs
+_ROOM = 1 << 30  # bytes for what student steps keep
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure what is missing, print the table."""
+    options = _options(arguments)
+    if answer(options, measure):
+        return
+    runs = Runs.open("benchmarks.tesla", options)
+    common = {
+        "data": None if options.data is None else str(options.data.resolve()),
+        "width": options.width,
+        "ipc": options.ipc,
+        "seen": options.seen,
+        "steps": options.steps,
+        "device": options.device,
+    }
+    arms = {f"{size:g}": Measurement(common | {"step_size": size}) for size in options.step_sizes}
+    found = runs.interleave(arms, options.repeats)
+    said = _said(options, found)
+    print(said)
+    if options.write:
+        before = _FILE.read_text("utf-8") if _FILE.exists() else f"# Claims\n\n{_TABLE}\n"
+        _FILE.write_text(placed(before, said), "utf-8")
+
+
+def measure(spec: Spec) -> Found:
+    """{N: [cosine, length of TESLA's over the exact one's]} of one draw at one student step size."""
+    key, device = Key(0).fold("tesla", spec["round"]), torch.device(spec["device"])
+    data = Path(spec["data"]) if spec["data"] else None
+    own = pictures(data, 10 * spec["ipc"], key.fold("synthetic"))
+    c, h, w = own.pixels.shape[1:]
+    kernels = Eager(build(Network(width=spec["width"], depth=3), (c, h, w), own.classes))
+    snapshots = _expert(spec, key, kernels, data, Path(spec["folder"]) / f"expert-{spec['round']}.pt").to(device)
+    start = key.fold("start").integer(0, len(snapshots) - _COVERED)
+    target, longest = snapshots[start + _COVERED], max(spec["steps"])
+
+    def terminal(path: Sequence[Tensor]) -> tuple[Tensor, Mapping[int, Tensor]]:
+        residual = path[-1] - target
+        return residual.square().sum(), {len(path) - 1: 2 * residual}
+
+    whole = Segment(
+        kernels=kernels,
+        theta=snapshots[start],
+        images=own.images.to(device),
+        labels=F.one_hot(own.labels, own.classes).float().to(device),
+        step_size=torch.tensor(spec["step_size"], device=device),
+        batches=[torch.arange(len(own.labels), device=device)] * longest,
+        views=[partial(dsa, augment=Augment(), key=key.fold("view", i)) for i in range(longest)],
+        room=_ROOM,
+    )
+    found: Found = {}
+    for n in spec["steps"]:
+        segment = replace(whole, batches=whole.batches[:n], views=whole.views[:n])
+        exact, truncated = (
+            adjoint(replace(segment, indirect=indirect), terminal)[1].images.flatten() for indirect in (True, False)
+        )
+        cosine = F.cosine_similarity(exact.double(), truncated.double(), dim=0)
+        found[str(n)] = [float(cosine), float(truncated.norm() / exact.norm())]
+    return found
+
+
+def _expert(spec: Spec, key: Key, kernels: Eager, data: Path | None, file: Path) -> Tensor:
+    """An expert's parameters [epochs + 1, P], before the first epoch and after each: trained once a draw."""
+    if not file.exists():
+        seen = pictures(data, spec["seen"], key.fold("expert"))
+        real = Labelled(seen.pixels, seen.labels, seen.transform)
+        epochs = _COVERED + 1
+        moments = experts.train(
+            kernels, real, seen.classes, Experts(epochs=epochs), Augment(), epochs, [key.fold("expert")]
+        )
+        torch.save(torch.stack([moment.theta[0] for moment in moments if moment.step == 0]), file.with_suffix(".part"))
+        file.with_suffix(".part").replace(file)
+    snapshots: Tensor = torch.load(file, weights_only=True)
+    return snapshots
+
+
+def placed(text: str, said: str) -> str:
+    """CLAIMS.md with the section in it: in place of the one it has, else above the claims' table."""
+    section = f"{_BEGIN}\n\n{said}\n\n{_END}"
+    if _BEGIN in text:
+        above, _, rest = text.partition(_BEGIN)
+        return f"{above}{section}{rest.partition(_END)[2]}"
+    above, mark, rest = text.partition(_TABLE)
+    return f"{above.rstrip()}\n\n{_TITLE}\n\n{section}\n\n## What the papers claim\n\n{mark or _TABLE}{rest or chr(10)}"
+
+
+def _said(options: argparse.Namespace, found: Mapping[str, Sequence[Found]]) -> str:
+    head = ["student steps N", *(f"step size {size}" for size in found)]
+    rows = [[str(n), *(_cell([draw[str(n)] for draw in draws]) for draws in found.values())] for n in options.steps]
+    images = f"{10 * options.ipc} {options.data.stem if options.data else 'made-up'} images"
+    return "\n\n".join(
+        [
+            "Cosine between TESLA's gradient of the images and the exact one, and its length over the exact one's: "
+            f"mean ± standard deviation over {options.repeats} draws. ConvNet-3, width {options.width}, float32, "
+            f"{images} in every student step under DSA; experts trained for three epochs on {options.seen:,} images, "
+            f"{_COVERED} of which are covered.",
+            describe(options.data and options.data.parent, options.runs),
+            table(head, rows),
+        ]
+    )
+
+
+def _cell(draws: Sequence[Sequence[float]]) -> str:
+    cosines, lengths = zip(*draws, strict=True)
+    return f"{_spread(cosines)}, {_spread(lengths)}"
+
+
+def _spread(values: Sequence[float]) -> str:
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.fmean(values):.3f} ± {deviation:.3f}"
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="an npz bundle of real images; made-up ones without it")
+    parser.add_argument("--steps", type=int, nargs="+", default=[1, 2, 5, 10, 20, 40], help="student steps N")
+    parser.add_argument("--step-sizes", type=float, nargs="+", default=[0.001, 0.003, 0.01, 0.03, 0.1])
+    parser.add_argument("--width", type=int, default=32)
+    parser.add_argument("--ipc", type=int, default=5, help="synthetic images a class (%(default)s)")
+    parser.add_argument("--seen", type=int, default=10_000, help="images an expert is trained on (%(default)s)")
+    parser.add_argument("--write", action="store_true", help="write the section of benchmarks/CLAIMS.md")
+    add_options(parser)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()
