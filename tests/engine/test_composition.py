@@ -48,9 +48,11 @@ def runnable(said: Said) -> dict[Combination, Recipe]:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two classes of digits, 20 images of each."""
+    """A folder with two classes of digits, 20 images of each, and C-scores of them."""
     arrays = {name: part[: 2 * 20] for name, part in sound(20).items()}
-    return place(tmp_path_factory.mktemp("data"), "two", arrays | {"class_names": np.array(["zero", "one"])}).parent
+    folder = place(tmp_path_factory.mktemp("data"), "two", arrays | {"class_names": np.array(["zero", "one"])}).parent
+    place(folder / "scores", "two", {"scores": np.linspace(0, 1, 2 * 20), "labels": arrays["y_train"]})
+    return folder
 
 
 def run(recipe: Recipe, data: Path, folder: JobFolder) -> None:
