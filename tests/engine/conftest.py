@@ -11,7 +11,7 @@ import torch
 
 from core import methods
 from core.data import Catalogue, Dataset, Images
-from core.engine.real import Real, prepare
+from core.engine.real import Labelled, Real, prepare
 from core.overrides import override
 from core.recipe import MeanStd, Ranked, Recipe, Window
 
@@ -38,8 +38,7 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@pytest.fixture(scope="session")
-def toy() -> Dataset:
+def two_digits() -> Dataset:
     """The zeros and ones of digits."""
     whole = Catalogue(Path("nowhere")).load("digits")
 
@@ -51,8 +50,27 @@ def toy() -> Dataset:
 
 
 @pytest.fixture(scope="session")
+def toy() -> Dataset:
+    """The toy."""
+    return two_digits()
+
+
+@pytest.fixture(scope="session")
 def real(toy: Dataset) -> Real:
     return prepare(toy, MeanStd(), torch.device("cpu"))
+
+
+class Double(Labelled):
+    """Real images in float64, as a test of exactness needs them."""
+
+    def take(self, index: torch.Tensor) -> torch.Tensor:
+        return super().take(index).double()
+
+
+@pytest.fixture
+def exact(real: Real) -> Real:
+    """The toy in float64."""
+    return replace(real, train=Double(real.train.stored, real.train.labels, real.train.transform))
 
 
 def small(method: str, **changes: object) -> Recipe:

@@ -1,4 +1,4 @@
-"""Arguments of a training step and of its adjoint, for tests of the kernels."""
+"""Arguments of a training step and of its adjoint, and a synthetic set: for tests of exactness."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from core.engine.keys import Key
 from core.engine.networks import ConvNet
+from core.engine.synthetic import Synthetic
 
 KEY = Key(13)
 
@@ -36,6 +37,13 @@ def given(network: ConvNet, batch: int, student: int = 0) -> Given:
         labels=2 * key.fold("labels").uniform(batch, network.classes),
         u=key.fold("direction").normal(network.size),
     )
+
+
+def synthetic(key: Key) -> Synthetic:
+    """Three 8x8 images of each of two classes in float64, with labels of no particular kind."""
+    labels = key.fold("labels").normal(6, 2).double().softmax(1)
+    images = key.fold("images").normal(6, 1, 8, 8).double()
+    return Synthetic(images, labels, torch.tensor(0.2, dtype=torch.float64))
 
 
 def stacked(*students: Given) -> Given:

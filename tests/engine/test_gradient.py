@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +15,17 @@ from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import ConvNet, CrossEntropy
 from core.engine.objectives.gradient import dissimilarity, distance
-from core.engine.real import Labelled, Real
+from core.engine.real import Real
 from core.engine.synthetic import Synthetic
 from core.engine.train import Protocol, sgd, shared
 from core.recipe import Augment, Gradient
 from tests.engine.conftest import small
+from tests.engine.steps import synthetic
 from tests.engine.still import states
 
 KEY = Key(23)
 NETWORK = ConvNet((1, 8, 8), 2, 4, 1, "instance")
 NONE = Augment(transforms=())
-
-
-class Double(Labelled):
-    """Real images in float64, as a test of exactness needs them."""
-
-    def take(self, index: torch.Tensor) -> torch.Tensor:
-        return super().take(index).double()
-
-
-@pytest.fixture
-def exact(real: Real) -> Real:
-    return replace(real, train=Double(real.train.stored, real.train.labels, real.train.transform))
-
-
-def synthetic() -> Synthetic:
-    """Three images a class in float64, with labels of no particular kind."""
-    labels = KEY.fold("labels").normal(6, 2).double().softmax(1)
-    return Synthetic(KEY.fold("images").normal(6, 1, 8, 8).double(), labels, torch.tensor(0.1))
 
 
 @pytest.mark.parametrize("kind", ["cosine", "mse", "l1"])
@@ -70,7 +52,7 @@ def test_the_distance_is_the_paper_s(kind: str) -> None:
 def test_one_adjoint_equals_the_double_backward_pass(kind: str, transform: Any, exact: Real) -> None:
     objective = Gradient(distance=kind, real_batch=5)  # type: ignore[arg-type]
     augment = NONE if transform is None else Augment(transforms=(transform,))
-    given, network = synthetic(), NETWORK
+    given, network = synthetic(KEY), NETWORK
     theta = network.init(KEY.fold("theta")).double()
     still = Gradient(**objective.model_dump() | {"outer_loops": 2, "student_lr": 1e-300, "syn_batch": 3})
     # the second match of a network that its training leaves where it is: theta is ours, and in float64
@@ -97,7 +79,7 @@ def test_one_adjoint_equals_the_double_backward_pass(kind: str, transform: Any, 
 
 
 def test_a_part_of_the_synthetic_images_may_be_matched(real: Real) -> None:
-    given = Synthetic(*(part.float() for part in synthetic()))
+    given = Synthetic(*(part.float() for part in synthetic(KEY)))
     _, bars, _ = distance(Gradient(syn_batch=1), Eager(NETWORK), NONE, real, given, KEY, 0, None)
     reached = bars.images.flatten(1).norm(dim=1) > 0
     assert reached.view(2, 3).sum(1).tolist() == [1, 1], "one image of each class"
@@ -105,7 +87,7 @@ def test_a_part_of_the_synthetic_images_may_be_matched(real: Real) -> None:
 
 def test_networks_are_matched_outer_loops_times_and_trained_in_between(real: Real) -> None:
     objective = Gradient(outer_loops=3, inner_loops=2, student_batch=4)
-    given = Synthetic(*(part.float() for part in synthetic()))
+    given = Synthetic(*(part.float() for part in synthetic(KEY)))
 
     def matched(step: int, student: torch.Tensor | None) -> torch.Tensor | None:
         return distance(objective, Eager(NETWORK), NONE, real, given, KEY, step, student)[2]
@@ -125,7 +107,7 @@ def test_networks_are_matched_outer_loops_times_and_trained_in_between(real: Rea
 
 def test_training_on_real_images_sees_as_many_as_asked_for(real: Real, monkeypatch: pytest.MonkeyPatch) -> None:
     objective = Gradient(outer_loops=2, inner="real", inner_images=40, student_batch=16, real_batch=3, inner_loops=1)
-    given = Synthetic(*(part.float() for part in synthetic()))
+    given = Synthetic(*(part.float() for part in synthetic(KEY)))
     sizes: list[int] = []
     plain = Eager.gradient
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,38 +16,21 @@ from core.engine.keys import Key
 from core.engine.networks import ConvNet, CrossEntropy
 from core.engine.objectives import performance
 from core.engine.optimise import Adam
-from core.engine.real import Labelled, Real
+from core.engine.real import Real
 from core.engine.synthetic import Gradients, Synthetic
 from core.recipe import Augment, Performance
 from tests.engine.conftest import small
+from tests.engine.steps import synthetic
 
 KEY = Key(29)
 NETWORK = ConvNet((1, 8, 8), 2, 4, 1, "instance")
 PLAIN = Augment(transforms=())
 
 
-class Double(Labelled):
-    """Real images in float64."""
-
-    def take(self, index: Tensor) -> Tensor:
-        return super().take(index).double()
-
-
-@pytest.fixture
-def exact(real: Real) -> Real:
-    return replace(real, train=Double(real.train.stored, real.train.labels, real.train.transform))
-
-
-def synthetic() -> Synthetic:
-    labels = KEY.fold("labels").normal(6, 2).double().softmax(1)
-    images = KEY.fold("images").normal(6, 1, 8, 8).double()
-    return Synthetic(images, labels, torch.tensor(0.2, dtype=torch.float64))
-
-
 def by_autograd(objective: Performance, real: Real, end: int, window: int) -> tuple[Tensor, tuple[Tensor, ...]]:
     """The loss and its gradients, through the last `window` steps before `end` only."""
     draw = KEY.fold("student", 3)
-    images, labels, eta = (part.clone().requires_grad_() for part in synthetic())
+    images, labels, eta = (part.clone().requires_grad_() for part in synthetic(KEY))
     theta = NETWORK.init(draw.fold("network")).double().requires_grad_()
     velocity = torch.zeros_like(theta)
     order = [draw.fold("order", epoch).permutation(6).split(objective.batch_size or 6) for epoch in range(9)]
@@ -75,7 +57,7 @@ def test_the_gradient_is_that_of_truncated_back_propagation(
     objective = Performance(syn_steps=9, window=window, end=end, batch_size=batch, momentum=momentum, real_batch=25)
     start = NETWORK.init(KEY.fold("student", 3).fold("network")).double()
     monkeypatch.setattr(ConvNet, "init", lambda self, key: start)
-    value, bars = performance.loss(objective, Eager(NETWORK), PLAIN, exact, 0, 10, synthetic(), KEY, 3)
+    value, bars = performance.loss(objective, Eager(NETWORK), PLAIN, exact, 0, 10, synthetic(KEY), KEY, 3)
     last = int(bars.curves.get("student_steps", 9))
     monkeypatch.undo()
     expected, truth = by_autograd(objective, exact, last, window or 9)
@@ -88,7 +70,7 @@ def test_the_gradient_is_that_of_truncated_back_propagation(
 
 def test_random_windows_end_everywhere_they_may(real: Real) -> None:
     objective = Performance(syn_steps=4, window=2, end="random", real_batch=4)
-    given = Synthetic(*(part.float() for part in synthetic()))
+    given = Synthetic(*(part.float() for part in synthetic(KEY)))
     ends = {
         performance.loss(objective, Eager(NETWORK), PLAIN, real, 0, 10, given, KEY, step)[1].curves["student_steps"]
         for step in range(20)
@@ -113,7 +95,7 @@ def test_an_adaptive_window_prefers_large_gradients_first_and_small_ones_last() 
 
 def test_an_adaptive_window_is_cut_out_of_the_walk_it_was_chosen_on(real: Real) -> None:
     """What it starts from is what the steps before it would give once more."""
-    given = Synthetic(*(part.float() for part in synthetic()))
+    given = Synthetic(*(part.float() for part in synthetic(KEY)))
     adaptive = Performance(syn_steps=6, window=2, end="adaptive", momentum=0.5, real_batch=20)
     _, bars = performance.loss(adaptive, Eager(NETWORK), PLAIN, real, 0, 10, given, KEY, 3)
     end = int(bars.curves["student_steps"])
