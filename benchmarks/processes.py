@@ -49,21 +49,23 @@ class Runs:
     module: str
     folder: Path
     file: Path | None = None
+    here: Callable[[Spec], Found] | None = None
+    """Takes the measurements in this process, where they are of nothing that processes could disturb."""
     _kept: dict[str, Found] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, module: str, options: argparse.Namespace) -> Runs:
+    def open(cls, module: str, options: argparse.Namespace, here: Callable[[Spec], Found] | None = None) -> Runs:
         """The runs of a command line that `add_options` has read."""
         file: Path | None = options.runs
         if file is None:
             folder = Path(tempfile.mkdtemp(prefix="stillhouse-bench-"))
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
-            return cls(module, folder)
+            return cls(module, folder, here=here)
         folder = file.with_suffix(".shared")
         folder.mkdir(parents=True, exist_ok=True)
         lines = file.read_text("utf-8").splitlines() if file.exists() else []
         kept = {entry["key"]: entry["found"] for entry in map(json.loads, lines)}
-        return cls(module, folder, file, _kept=kept)
+        return cls(module, folder, file, here, _kept=kept)
 
     def interleave(self, arms: Mapping[str, Measurement], rounds: int) -> dict[str, list[Found]]:
         """Every arm's results, round after round."""
@@ -79,7 +81,7 @@ class Runs:
         spec = {**arm.spec, "round": turn, "folder": str(self.folder)}
         key = json.dumps([self.module, commit(), arm.tuned, {**spec, "folder": ""}], sort_keys=True)
         if key not in self._kept:
-            self._kept[key] = self._measure(spec, arm.tuned)
+            self._kept[key] = self.here(spec) if self.here else self._measure(spec, arm.tuned)
             if self.file is not None:
                 with self.file.open("a", encoding="utf-8") as file:
                     file.write(json.dumps({"key": key, "found": self._kept[key]}) + "\n")

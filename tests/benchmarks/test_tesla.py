@@ -12,17 +12,7 @@ from tests.benchmarks.test_runs import rows
 QUICK = ["--steps", "1", "4", "--step-sizes", "0.1", "--width", "4", "--ipc", "1", "--seen", "40", "--repeats", "1"]
 
 
-def test_one_step_is_exact_and_more_are_not(tmp_path: Path) -> None:
-    spec = {"data": None, "width": 4, "ipc": 1, "seen": 40, "steps": [1, 4], "device": "cpu", "step_size": 0.1}
-    found = tesla.measure(spec | {"round": 0, "folder": str(tmp_path)})
-    assert found["1"] == pytest.approx([1, 1], abs=1e-5)
-    cosine, length = found["4"]
-    assert cosine < 0.9999
-    assert abs(length - 1) > 1e-4
-
-
-@pytest.mark.slow
-def test_a_table_that_is_there_is_not_measured_again(
+def test_one_step_is_exact_more_are_not_and_nothing_is_measured_twice(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tesla, "_FILE", tmp_path / "CLAIMS.md")
