@@ -11,7 +11,7 @@ from numpy import uint8
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.artifacts import layout, load
+from core.artifacts import coverage, layout, load
 from core.artifacts.card import card
 from core.artifacts.distilled import Distilled
 from core.artifacts.manifest import Manifest, json_text, write_manifest
@@ -37,6 +37,8 @@ def build(folder: Path, result: Distilled) -> Manifest:
     arrays.write_bundle(folder / layout.BUNDLE, result)
     arrays.write_metrics(folder / layout.METRICS, result.metrics)
     preview(result).save(folder / layout.PREVIEW, optimize=True)
+    if result.report.get("coverage"):
+        coverage.chart(result).save(folder / layout.COVERAGE, optimize=True)
     _write(folder / layout.REPORT, json_text(result.report))
     _write(folder / layout.RECIPE, _recipe(result))
     _write(folder / layout.CARD, card(result, sum(map(len, pictures)), _size(folder / layout.PARQUET)))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from core.artifacts import layout
+from core.artifacts import coverage, layout
 from core.artifacts.distilled import Distilled
 from core.artifacts.figures import percent
 from core.artifacts.front_matter import front_matter
@@ -31,6 +31,7 @@ def card(result: Distilled, picture_bytes: int, parquet_bytes: int) -> str:
         f"![the images, enlarged]({layout.PREVIEW})",
         "## What it is worth",
         _results(result.report),
+        *_coverage(result.report),
         "## How to load it",
         how_to_load(result),
         "## How it was made",
@@ -83,6 +84,11 @@ def _results(report: Mapping[str, Any]) -> str:
     if (gap := report.get("gap_closed")) is not None:
         text.append(f"The distilled images close {100 * gap:.0f} % of the gap between random images and full data.")
     return "\n\n".join(text)
+
+
+def _coverage(report: Mapping[str, Any]) -> tuple[str, ...]:
+    found = report.get("coverage")
+    return ("## What it covers", coverage.words(found), f"![coverage]({layout.COVERAGE})") if found else ()
 
 
 def _making(result: Distilled) -> str:

@@ -8,21 +8,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from core.artifacts.distilled import Distilled
 from core.artifacts.figures import percent
 from core.artifacts.grid import arrange
-
-PAPER = (252, 251, 248)
-INK = (32, 33, 36)
-QUIET = (108, 110, 117)
-FRAME = (221, 218, 210)
+from core.artifacts.lettering import FRAME, INK, PAPER, QUIET, length, write
 
 _MARGIN = 28
 _TITLE, _TEXT, _SMALL = 24, 15, 13
-_FINE = 4
-"""Letters are drawn this many times larger and scaled down: at their own size hinting spoils their spacing."""
 
 
 def preview(result: Distilled) -> Image.Image:
@@ -42,14 +36,14 @@ def draw(
     """Draw images uint8 [n, C, H, W] as a labelled grid; what does not fit is left out, and the picture says so."""
     names = [_legible(name, label) for label, name in enumerate(class_names)]
     height, width = pixels.shape[2:]
-    grid = arrange(labels, names, (width, height), lambda text: _length(text, _SMALL))
+    grid = arrange(labels, names, (width, height), lambda text: length(text, _SMALL))
     lines = [line for line in ((title, _TITLE, INK, 34), (subtitle, _TEXT, QUIET, 24)) if line[0]]
     header, footer = sum(line[3] for line in lines) + 14, 30 if grid.omitted else 0
-    broadest = max(grid.size[0], *(math.ceil(_length(text, size)) for text, size, _, _ in lines))
+    broadest = max(grid.size[0], *(math.ceil(length(text, size)) for text, size, _, _ in lines))
     canvas = Image.new("RGB", (broadest + 2 * _MARGIN, header + grid.size[1] + footer + 2 * _MARGIN), PAPER)
     top = _MARGIN
     for text, size, colour, step in lines:
-        _write(canvas, (_MARGIN, top), text, size, colour)
+        write(canvas, (_MARGIN, top), text, size, colour)
         top += step
     pen, top = ImageDraw.Draw(canvas), _MARGIN + header
     for tile in grid.tiles:
@@ -58,9 +52,9 @@ def draw(
         canvas.paste(_enlarge(pixels[tile.index], grid.tile_size), (left, upper))
     for label in grid.labels:
         text = _shortened(label.text, label.width, _SMALL)
-        _write(canvas, (_MARGIN + label.x, top + label.y), text, _SMALL, INK, label.anchor)
+        write(canvas, (_MARGIN + label.x, top + label.y), text, _SMALL, INK, label.anchor)
     if grid.omitted:
-        _write(canvas, (_MARGIN, top + grid.size[1] + 14), grid.omitted, _SMALL, QUIET)
+        write(canvas, (_MARGIN, top + grid.size[1] + 14), grid.omitted, _SMALL, QUIET)
     return canvas
 
 
@@ -70,22 +64,6 @@ def _enlarge(image: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
     return picture.resize(size, Image.Resampling.LANCZOS if smooth else Image.Resampling.NEAREST)
 
 
-def _write(
-    canvas: Image.Image, at: tuple[int, int], text: str, size: int, colour: tuple[int, int, int], anchor: str = "la"
-) -> None:
-    if not text:
-        return
-    font = _font(size * _FINE)
-    left, top, right, bottom = (round(edge) for edge in font.getbbox(text, anchor=anchor))
-    # Whole pixels of the canvas on every side, so that scaling down does not move the letters.
-    left, top = math.floor(left / _FINE) - 1, math.floor(top / _FINE) - 1
-    width, height = math.ceil(right / _FINE) + 1 - left, math.ceil(bottom / _FINE) + 1 - top
-    letters = Image.new("L", (width * _FINE, height * _FINE))
-    ImageDraw.Draw(letters).text((-left * _FINE, -top * _FINE), text, fill=255, font=font, anchor=anchor)
-    mask = letters.resize((width, height), Image.Resampling.BOX)
-    canvas.paste(colour, (at[0] + left, at[1] + top), mask)
-
-
 def _legible(name: str, label: int) -> str:
     # The built-in font has Latin letters only; and of a list of synonyms the first is enough.
     name = name.split(",")[0].replace("_", " ").strip()
@@ -93,9 +71,9 @@ def _legible(name: str, label: int) -> str:
 
 
 def _shortened(text: str, width: float, size: int) -> str:
-    if _length(text, size) <= width:
+    if length(text, size) <= width:
         return text
-    while text and _length(text + "…", size) > width:
+    while text and length(text + "…", size) > width:
         text = text[:-1]
     return text.rstrip() + "…"
 
@@ -109,11 +87,3 @@ def _worth(report: Mapping[str, Any]) -> str:
         if name in found
     ]
     return f"test accuracy: {', '.join(parts)}" if "distilled" in found else ""
-
-
-def _length(text: str, size: int) -> float:
-    return _font(size * _FINE).getlength(text) / _FINE
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)

@@ -23,12 +23,14 @@ BATCH = 1024
 
 def train(embedding: Embedding, kernels: Kernels, real: Labelled, key: Key) -> Generator[float, None, Trained]:
     """The network that embeds; yields the share of the work that is done."""
-    protocol = Protocol(
-        embedding.epochs, embedding.batch_size, embedding.lr, 0.9, 5e-4, "cosine", Augment(transforms=())
-    )
     labels = F.one_hot(real.labels, kernels.network.classes).float()
-    (trained,) = yield from evaluate.train(kernels, real, labels, protocol, [key])
+    (trained,) = yield from evaluate.train(kernels, real, labels, protocol(embedding), [key])
     return trained
+
+
+def protocol(embedding: Embedding) -> Protocol:
+    """How it is trained."""
+    return Protocol(embedding.epochs, embedding.batch_size, embedding.lr, 0.9, 5e-4, "cosine", Augment(transforms=()))
 
 
 def embed(network: ConvNet, trained: Trained, real: Labelled, index: Tensor) -> Tensor:

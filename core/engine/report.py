@@ -53,6 +53,7 @@ def compose(
     selection: str,
     real: int,
     sweep: Mapping[str, Any] | None,
+    coverage: Mapping[str, Any] | None,
     warnings: Sequence[str],
 ) -> dict[str, Any]:
     """The content of report.json."""
@@ -78,6 +79,7 @@ def compose(
         "per_class": dict(zip(facts.class_names, distilled["per_class_mean"], strict=True)),
         "selection": selection,
         "sweep": sweep and dict(sweep),
+        "coverage": coverage and dict(coverage),
         "phases": dict(phases),
         "peak_memory_mib": peak_memory_mib,
         "memory": dict(memory),

@@ -85,15 +85,17 @@ def of_total(past: Sequence[Past], method: str, corrections: Mapping[str, float]
 
 def cached(past: Sequence[Past], leaves: Leaves) -> tuple[Cached, tuple[str, ...]]:
     """What earlier jobs on this hardware have left that this one can use, and which jobs those were."""
-    experts, judges, reference, makers = 0, 0, False, []
+    experts, judges, reference, witness, makers = 0, 0, False, False, []
     for job in past:
         useful = min(job.leaves.covers(leaves), leaves.count)
         said = min(job.leaves.judges, leaves.judges) if job.leaves.judged == leaves.judged else 0
         same = leaves.reference is not None and job.leaves.reference == leaves.reference
-        if useful > experts or said > judges or (same and not reference):
+        saw = leaves.witness is not None and job.leaves.witness == leaves.witness
+        if useful > experts or said > judges or (same and not reference) or (saw and not witness):
             makers.append(job.job_id)
         experts, judges, reference = max(experts, useful), max(judges, said), reference or same
-    return Cached(experts, judges, reference), tuple(makers)
+        witness = witness or saw
+    return Cached(experts, judges, reference, witness), tuple(makers)
 
 
 def _interval(same: Sequence[float], every: Sequence[float]) -> Interval:

@@ -28,6 +28,7 @@ class Leaves(BaseModel):
     judged: str | None = Field(default=None, description="Name of what networks said of the training images.")
     judges: int = Field(default=0, description="How many networks said it.")
     reference: str | None = Field(default=None, description="Name of the reference on the full training set.")
+    witness: str | None = Field(default=None, description="Name of the network whose features tell what is covered.")
 
     def covers(self, needed: Leaves) -> int:
         """How many trajectories of the needed kind there are, with all the epochs needed."""
@@ -61,6 +62,9 @@ def leaves(recipe: Recipe, facts: DatasetFacts, network: Geometry) -> Leaves:
     if recipe.evaluation.full is not None:
         training = recipe.evaluation.full.model_dump(mode="json") | {"seeds": recipe.evaluation.seeds}
         found["reference"] = _name(common, training)
+    if recipe.evaluation.coverage is not None:
+        training = recipe.evaluation.coverage.model_dump(mode="json") | {"of": "Coverage"}
+        found["witness"] = _name(common, training)
     return Leaves(**found)
 
 

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from core import economy
 from core.forecast.network import Geometry
 from core.forecast.work import (
+    TEST_BATCH,
     Kernel,
     Sizes,
     Work,
@@ -127,8 +128,11 @@ def _trajectories(recipe: Recipe, network: Geometry, passes: int) -> int:
 
 
 def _features(recipe: Recipe, network: Geometry, sizes: Sizes) -> int:
-    """Features of a class, once in parts and once together, by which images are selected."""
-    return 2 * FLOAT * sizes.members * network.features if isinstance(judged_by(recipe), Embedding) else 0
+    """Features of a class, once in parts and once together, by which images are selected; and those of the test split,
+    with its distances to as many images as are compared at a time."""
+    selecting = 2 * sizes.members * network.features if isinstance(judged_by(recipe), Embedding) else 0
+    covering = 2 * sizes.test * (network.features + TEST_BATCH) if recipe.evaluation.coverage else 0
+    return FLOAT * max(selecting, covering)
 
 
 def _kept(recipe: Recipe, network: Geometry, sizes: Sizes, free: int, compiled: Collection[economy.Batch]) -> int:

@@ -15,7 +15,7 @@ from core.forecast.calibration import Calibration
 from core.forecast.history import ENOUGH, LEVEL, Interval, Past
 from core.forecast.identity import Leaves, leaves
 from core.forecast.network import Geometry, geometry
-from core.forecast.work import Phase, Sizes, Work, judged_by, stack_on, use, work, worth_compiling
+from core.forecast.work import Phase, Sizes, Work, judged_by, probes, stack_on, use, work, worth_compiling
 from core.recipe import Embedding, KMeans, Network, Recipe, Zca
 
 _MIB = 2**20
@@ -64,6 +64,7 @@ class Reuse(Shown):
     experts: int = Field(description="Expert trajectories.")
     judges: int = Field(default=0, description="Networks that said which images to select.")
     reference: bool = Field(description="The reference on the full training set.")
+    witness: bool = Field(default=False, description="The network whose features tell what is covered.")
     saves_seconds: float = Field(description="What it would cost otherwise; the upper bounds include it.")
     jobs: list[str] = Field(description="The jobs that left it.")
 
@@ -142,6 +143,7 @@ def predict(
                 experts=found.experts,
                 judges=found.judges,
                 reference=found.reference,
+                witness=found.witness,
                 saves_seconds=_rounded(saved),
                 jobs=list(makers),
             )
@@ -187,6 +189,8 @@ def _price(
         seconds[call.phase] = seconds.get(call.phase, 0.0) + cost
     if isinstance(judged_by(recipe), Embedding):
         seconds["selecting"] += _comparing(calibration, recipe, network, sizes)
+    if recipe.evaluation.coverage is not None:
+        seconds["evaluating"] += _covering(calibration, recipe, network, sizes)
     seconds["publishing"] = _PUBLISH + _PUBLISH_IMAGE * sizes.synthetic
     return {phase: seconds[phase] for phase in get_args(Phase) if phase in seconds}
 
@@ -208,6 +212,13 @@ def _comparing(calibration: Calibration, recipe: Recipe, network: Geometry, size
     if isinstance(recipe.init, KMeans):  # a start and an end of that kind, and two products with all centroids between
         operations = 2 * operations + _THIN * recipe.init.iterations * 2 * pair * ipc
     return operations * _operation(calibration)
+
+
+def _covering(calibration: Calibration, recipe: Recipe, network: Geometry, sizes: Sizes) -> float:
+    """Seconds of distances between features: products of matrices, of which those to each random draw are picked."""
+    pairs = sizes.test * (sizes.train + sizes.synthetic) + probes(sizes) * sizes.train
+    picked = recipe.evaluation.seeds * sizes.test * sizes.synthetic
+    return (2 * network.features * pairs + _VECTOR * picked) * _operation(calibration)
 
 
 def _operation(calibration: Calibration) -> float:

@@ -21,6 +21,7 @@ from core.recipe import (
     Distribution,
     El2n,
     Embedding,
+    Evaluation,
     Forgetting,
     Gradient,
     Gsam,
@@ -49,6 +50,9 @@ TEST_BATCH = 1024
 
 REAL_AT_ONCE = 500
 """Real images a student's performance is judged on at a time."""
+
+PROBES = 1000
+"""Training images, at most, whose nearest neighbour is looked for to know how far one may be and still cover."""
 
 JUDGED = 256
 """Images experts judge at a time."""
@@ -106,12 +110,13 @@ class Sizes:
 @final
 @dataclass(frozen=True)
 class Cached:
-    """What needs not be done again: expert trajectories, networks that say which images to select, and the reference on
-    the full training set."""
+    """What needs not be done again: expert trajectories, networks that say which images to select, the reference on the
+    full training set, and the network whose features tell what is covered."""
 
     experts: int = 0
     judges: int = 0
     reference: bool = False
+    witness: bool = False
 
 
 def work(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached | None = None) -> list[Work]:
@@ -342,6 +347,24 @@ def _evaluating(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached) -> I
         yield from _training("evaluating", evaluation.seeds, full.epochs, sizes.train, full.batch_size, stack)
     yield from _testing("evaluating", networks, sizes.test)
     yield from _testing("evaluating", networks, sizes.validation)
+    yield from _covering(recipe.evaluation, sizes, stack, cached)
+
+
+def _covering(evaluation: Evaluation, sizes: Sizes, stack: Stack, cached: Cached) -> Iterator[Work]:
+    """A network that is tested after each epoch, and the features of all images."""
+    asked = evaluation.coverage
+    if asked is None:
+        return
+    if not cached.witness:
+        yield from _training("evaluating", 1, asked.epochs, sizes.train, asked.batch_size, stack)
+        yield from _testing("evaluating", asked.epochs, sizes.test)
+    for n in (sizes.test, sizes.train, probes(sizes), sizes.synthetic):
+        yield from _testing("evaluating", 1, n)
+
+
+def probes(sizes: Sizes) -> int:
+    """Training images whose nearest neighbour is looked for, evenly spaced."""
+    return -(-sizes.train // -(-sizes.train // PROBES))
 
 
 def _training(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.methods.task import Presets, Task, augment, evaluation, forgetting, network, preset, tiny
+from core.methods.task import Presets, Task, augment, coverage, evaluation, forgetting, network, preset, tiny
 from core.recipe import Evaluation, Experts, FullTraining, Pixels, Recipe, Schedule, StepSize, Trajectory, Window
 
 __all__ = ["selmatch"]
@@ -53,7 +53,7 @@ def _evaluation(task: Task) -> Evaluation:
     """As many image visits at every ipc, cosine decay, and views by the kind of image; a short one for tiny images."""
     if tiny(task):
         common = {"policy": "combined", "schedule": "cosine", "batch_size": 64, "baseline_lrs": (0.01, 0.03, 0.1)}
-        return evaluation(task, lr=0.03).model_copy(update=common)
+        return evaluation(task, lr=0.03).model_copy(update=common | {"coverage": coverage(task)})
     return Evaluation(
         lr=0.1,
         epochs=min(1000, max(1, round(_VISITS / (task.ipc * task.classes)))),
@@ -62,6 +62,7 @@ def _evaluation(task: Task) -> Evaluation:
         policy="combined",
         baseline_lrs=(0.03, 0.1),
         full=FullTraining(epochs=30),
+        coverage=coverage(task),
     )
 
 

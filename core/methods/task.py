@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.overrides import override
-from core.recipe import Augment, El2n, Embedding, Evaluation, Forgetting, FullTraining, Network, Recipe
+from core.recipe import Augment, Coverage, El2n, Embedding, Evaluation, Forgetting, FullTraining, Network, Recipe
 
 Settings = Mapping[tuple[str, int], Mapping[str, Any]]
 """Changes to a method's recipe, by path, per dataset and ipc."""
@@ -75,6 +75,11 @@ def el2n(task: Task) -> El2n:
 def embedding(task: Task) -> Embedding:
     """The network that embeds images to be compared, trained shortly for tiny ones."""
     return Embedding(epochs=20, batch_size=64) if tiny(task) else Embedding()
+
+
+def coverage(task: Task) -> Coverage:
+    """The analysis of what a result covers, by a network trained shortly for tiny images."""
+    return Coverage(epochs=20, batch_size=64) if tiny(task) else Coverage()
 
 
 def preset(settings: Settings, task: Task, recipe: Recipe) -> Recipe:

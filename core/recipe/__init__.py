@@ -7,7 +7,7 @@ Each choice is data; the behaviour lives in `core.engine`. A combination that me
 the error says which field to change, and to what.
 """
 
-from core.recipe.evaluation import Evaluation, FullTraining, Policy
+from core.recipe.evaluation import Coverage, Evaluation, FullTraining, Policy
 from core.recipe.network import Experts, Gsam, Network, Optimiser, PlainSgd
 from core.recipe.objective import Distribution, Gradient, Growth, Nothing, Objective, Performance, Sdc, Trajectory
 from core.recipe.part import FieldError, Part, RecipeError, meaningless
@@ -46,6 +46,7 @@ __all__ = [
     "Augment",
     "CScore",
     "Correct",
+    "Coverage",
     "Distribution",
     "El2n",
     "Embedding",

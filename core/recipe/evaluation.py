@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from core.recipe.part import Part
+from core.recipe.selection import Embedding
 
 Policy = Literal["batch", "sample", "simple", "combined"]
 
@@ -17,6 +18,15 @@ class FullTraining(Part):
     epochs: int = Field(default=30, ge=1, le=1000, description="Passes over the full training set.")
     batch_size: int = Field(default=256, ge=1, le=65_536, description="Images a step.")
     lr: float = Field(default=0.05, gt=0, le=10, description="Initial learning rate.")
+
+
+class Coverage(Embedding):
+    """How much of the test split lies near the result, of its easy and of its hard half, in the features of a network.
+
+    SelMatch's analysis of what a set leaves out. Its network learns from the training split without augmentation, and
+    how hard it finds the test images while it does divides them into halves. It is made once the result is known, and
+    nothing is ever chosen by it: it looks at the test split.
+    """
 
 
 class Evaluation(Part):
@@ -50,6 +60,9 @@ class Evaluation(Part):
     )
     full: FullTraining | None = Field(
         default=FullTraining(), description="Reference on the full training set; none leaves it out."
+    )
+    coverage: Coverage | None = Field(
+        default=None, description="Share of easy and of hard test images near the result; none leaves it out."
     )
     look_every: int | None = Field(
         default=None, ge=1, description="Outer steps between looks at the validation split while distilling."

@@ -179,6 +179,7 @@ def composed(toy: Dataset, *lines: dict[str, Any], recipe: Recipe | None = None)
         selection="last iterate",
         real=0,
         sweep=None,
+        coverage=None,
         warnings=[],
     )
 

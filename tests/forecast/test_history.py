@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from typing import Any
 
 import pytest
 
@@ -118,6 +119,18 @@ def test_what_networks_said_of_the_images_is_of_use_to_every_other_choice_by_it(
     assert (found.reuse.judges if found.reuse else 0) == judges
     share = found.phases["selecting"].model / alone.phases["selecting"].model
     assert share == pytest.approx(1 - judges / alone.leaves.judges, abs=0.2)
+
+
+def test_the_network_that_tells_what_is_covered_is_of_use_to_every_job_that_asks_for_it() -> None:
+    asked: dict[str, Any] = {"evaluation__coverage": {"epochs": 50}, "evaluation__full": None}
+    left = jobs([1.0], leaves=forecast("window", **asked).leaves)
+    alone, found = forecast("random", **asked), forecast("random", past=left, **asked)
+    assert found.reuse is not None
+    assert found.reuse.witness
+    without = forecast("random", evaluation__full=None).phases["evaluating"].model
+    assert without < found.phases["evaluating"].model < alone.phases["evaluating"].model
+    other = forecast("random", past=left, **asked | {"evaluation__coverage": {"epochs": 49}})
+    assert other.reuse is None
 
 
 def test_a_dataset_that_is_not_here_leaves_nothing_that_has_a_name() -> None:

@@ -76,6 +76,7 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "performance": ("bptt", PERFORMANCE | {"objective.window": 3}),
     "performance, adaptive": ("at-bptt", PERFORMANCE | {"objective.window": 3, "objective.batch_size": None}),
     "nothing": ("random", CHEAP),
+    "coverage": ("random", CHEAP | {"evaluation.coverage": {"epochs": 2}, "network.norm": "batch"}),
     "forgetting": ("window", CHEAP | {"init.score.networks": 3, "init.score.epochs": 3}),
     "features": ("k-center", CHEAP | {"init.embedding.epochs": 2}),
     "windows swept": ("window", CHEAP | {"init.beta": "auto", "init.score.networks": 2, "init.score.epochs": 2}),

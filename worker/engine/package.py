@@ -22,7 +22,13 @@ from worker.engine.bench import Bench
 _VERSIONED = ("stillhouse", "torch", "numpy", "safetensors", "pyarrow")
 
 
-def distilled(bench: Bench, result: SyntheticDataset, rows: list[dict[str, Any]], selection: str) -> Distilled:
+def distilled(
+    bench: Bench,
+    result: SyntheticDataset,
+    rows: list[dict[str, Any]],
+    coverage: dict[str, Any] | None,
+    selection: str,
+) -> Distilled:
     """Everything the artifact says and holds."""
     job, facts = bench.job, bench.dataset.facts
     bench.channel.leave()
@@ -44,6 +50,7 @@ def distilled(bench: Bench, result: SyntheticDataset, rows: list[dict[str, Any]]
         selection=selection,
         real=int(result.real.sum()),
         sweep=bench.sweep,
+        coverage=coverage,
         warnings=[],
     )
     return Distilled(

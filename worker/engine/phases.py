@@ -33,6 +33,7 @@ from worker.engine import keep, selecting, sweeping, teachers
 from worker.engine.bench import Bench, Job, device, use_threads
 from worker.engine.cache import Cache
 from worker.engine.channel import Channel
+from worker.engine.covering import covered
 from worker.engine.looks import Looks
 from worker.engine.package import distilled
 from worker.engine.plan import plan
@@ -59,8 +60,9 @@ def run(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[], boo
         state, selection = _distil(bench, _objective(bench, known), known)
         result = distill.finish(bench.job.recipe, state, bench.real, job.request.ipc)
         lines = rows(bench, result)
+        near = covered(bench, result, sum(line["n_seeds"] for line in lines))
         channel.enter("publishing", 1)
-        artifact = distilled(bench, result, lines, selection)
+        artifact = distilled(bench, result, lines, near, selection)
         build(folder.staging, artifact)
         channel.progress(1, 1)
         return {

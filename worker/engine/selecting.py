@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 
@@ -13,8 +9,8 @@ from core.engine import features, scores
 from core.engine.evaluate import Trained
 from core.engine.init import Learned
 from core.engine.keys import Key
-from core.engine.networks import Moments
 from core.recipe import CScore, El2n, Embedding, Forgetting, Herding, KCenter, KMeans, LearnedScore, Ranked, Window
+from worker.engine import tensors
 from worker.engine.bench import Bench
 from worker.engine.follow import follow
 from worker.engine.teachers import stacks
@@ -57,7 +53,7 @@ def _difficulty(bench: Bench, score: LearnedScore) -> Tensor:
     training = score.model_dump(mode="json", exclude={"networks"})
     identity = bench.identity("difficulty of the training images", score=training)
     paths = [bench.cache.path({**identity, "index": index}, ".safetensors") for index in range(score.networks)]
-    found = {i: known["score"] for i, path in enumerate(paths) if (known := _read(path, bench.real.device))}
+    found = {i: known["score"] for i, path in enumerate(paths) if (known := tensors.read(path, bench.real.device))}
     total = score.networks * score.epochs * -(-len(real) // score.batch_size)
     done = len(found) * (total // score.networks)
     bench.channel.enter("selecting", total, skipped=done)
@@ -73,7 +69,7 @@ def _difficulty(bench: Bench, score: LearnedScore) -> Tensor:
         rows = follow(bench, scores.difficulty(score, bench.kernels, real, recipe.augment, keys), say)
         for index, row in zip(indices, rows, strict=True):
             found[index] = row
-            bench.cache.write(paths[index], _packed({"score": row}), bench.channel.log, keep=frozenset(paths))
+            bench.cache.write(paths[index], tensors.packed({"score": row}), bench.channel.log, keep=frozenset(paths))
         done += own
     bench.channel.progress(total, total)
     return torch.stack([found[index] for index in range(score.networks)]).mean(0)
@@ -85,30 +81,14 @@ def _network(bench: Bench, embedding: Embedding) -> Trained:
     identity = bench.identity("network on the full set", training=embedding.model_dump(mode="json"))
     path = bench.cache.path(identity, ".safetensors")
     total = embedding.epochs * -(-len(real) // embedding.batch_size)
-    known = _read(path, bench.real.device)
+    known = tensors.read(path, bench.real.device)
     bench.channel.enter("selecting", total, skipped=total if known else 0)
     if known is None:
         work = features.train(embedding, bench.kernels, real, Key(0).fold("embedding"))
         trained = follow(bench, work, lambda share: bench.channel.progress(int(share * total), total))
-        known = {"theta": trained.theta}
-        for kind, tensors in (trained.moments._asdict() if trained.moments else {}).items():
-            known |= {f"{kind}.{block}": tensor for block, tensor in enumerate(tensors)}
-        bench.cache.write(path, _packed(known), bench.channel.log, keep=frozenset({path}))
+        known = tensors.of(trained)
+        bench.cache.write(path, tensors.packed(known), bench.channel.log, keep=frozenset({path}))
     else:
         bench.channel.log("The network that embeds the images was in the cache.")
     bench.channel.progress(total, total)
-    blocks = range(sum(name.startswith("means.") for name in known))
-    moments = Moments(*(tuple(known[f"{kind}.{block}"] for block in blocks) for kind in Moments._fields))
-    return Trained(known["theta"], moments if blocks else None, 0.0)
-
-
-def _packed(tensors: dict[str, Tensor]) -> bytes:
-    return safetensors.torch.save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
-
-
-def _read(path: Path, device: torch.device) -> dict[str, Tensor] | None:
-    try:
-        with safetensors.safe_open(path, framework="pt", device=str(device)) as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
-    except (OSError, safetensors.SafetensorError):
-        return None
+    return tensors.trained(known)

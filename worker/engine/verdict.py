@@ -45,12 +45,12 @@ def rows(bench: Bench, result: SyntheticDataset) -> list[Row]:
         "distilled_8bit": evaluate.evaluate(
             "distilled_8bit", bench.kernels, rounded, labels, bench.real, protocol, keys
         ),
-        "random": _random(bench, len(result.images), key.fold("random")),
+        "random": _random(bench, draws(bench, len(result.images)), key.fold("random")),
     }
     kept = bench.folder.checkpoint / "rows.json"
     known: dict[str, Row] = keep.read(kept, {})
     names = [*arms, *(["full"] if recipe.evaluation.full else [])]
-    total = len(names) * seeds
+    total = len(names) * seeds + (recipe.evaluation.coverage is not None)
     bench.channel.enter("evaluating", total)
     for place, name in enumerate(names):
 
@@ -64,15 +64,21 @@ def rows(bench: Bench, result: SyntheticDataset) -> list[Row]:
     return [known[name] for name in names]
 
 
-def _random(bench: Bench, n: int, key: Key) -> Work:
+def draws(bench: Bench, n: int) -> Tensor:
+    """Random real images, as many as the n of a result: training indices, a fresh draw for each seed, [S, n]."""
+    real, key = bench.real, bench.key.fold("evaluate").fold("random")
+    seeds = range(bench.job.recipe.evaluation.seeds)
+    return torch.stack([init.chosen(real, n // real.classes, key.fold("draw", seed)) for seed in seeds])
+
+
+def _random(bench: Bench, chosen: Tensor, key: Key) -> Work:
     """Random real images, a fresh draw for each seed, at the rate that is best on the validation split.
 
     Where the policy is "combined" they get the views of real images, the simple ones, as in the paper.
     """
     recipe, real = bench.job.recipe, bench.real
-    ipc, seeds, rates = n // real.classes, recipe.evaluation.seeds, recipe.evaluation.baseline_lrs
-    labels = F.one_hot(init.classes(real, ipc), real.classes).float()
-    chosen = torch.stack([init.chosen(real, ipc, key.fold("draw", seed)) for seed in range(seeds)])
+    (seeds, n), rates = chosen.shape, recipe.evaluation.baseline_lrs
+    labels = F.one_hot(init.classes(real, n // real.classes), real.classes).float()
     every = torch.ones(n, dtype=torch.bool, device=real.device)
     protocol = evaluate.on_synthetic(recipe.evaluation, recipe.augment, rates[0], every)
     tried = 0 if len(rates) == 1 else len(rates)
