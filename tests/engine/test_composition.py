@@ -172,5 +172,31 @@ def test_any_two_choices_that_may_meet_do_run_together(
     assert met == set().union(*(meetings(combination) for combination in runnable))
 
 
+def test_the_result_knows_nothing_of_the_test_split(data: Path, tmp_path: Path) -> None:
+    """Neither do a sweep of windows and a choice among the iterates: with other test images it is the same."""
+    changes: dict[str, Any] = {
+        "init": {"kind": "window", "beta": "auto", "score": {"kind": "el2n", "networks": 1, "epochs": 1}}
+    }
+    changes |= {"evaluation.look_every": 1, "evaluation.select": "best_validation", "evaluation.epochs": 20}
+    changes |= {"evaluation.lr": 0.05, "schedule.image_lr": 1.0}
+    recipe = override(small("mtt"), changes | {"evaluation.full": None})
+    found, seen = [], []
+    for name in ("one", "other"):
+        with np.load(data / "two.npz") as bundle:
+            whole = {part: bundle[part] for part in bundle}
+        if name == "other":
+            whole["x_test"] = 255 - whole["x_test"]
+            whole["y_test"] = 1 - whole["y_test"]
+        place(tmp_path / name, "two", whole)
+        folder = JobFolder(tmp_path / name / "job", 1)
+        run(recipe, tmp_path / name, folder)
+        found.append(load(folder.staging).images)
+        points = json.loads((folder.checkpoint / "curves.json").read_text("utf-8"))
+        seen.append([point["value"] for point in points if point["name"] == "validation_accuracy"])
+    assert np.array_equal(*found)
+    assert seen[0] == seen[1]
+    assert any(look != 0.5 for look in seen[0]), "chance would be chance on any split"
+
+
 def meetings(combination: Combination) -> set[tuple[Choice, Choice]]:
     return set(pairs(combination.choices, 2))

@@ -51,6 +51,17 @@ def test_a_student_is_compared_where_it_is_closest(real: Real, tmp_path: Path) -
     assert same(states(shorter, real, tmp_path)[:2], near[:2]), "nor do the others change its gradient"
 
 
+def test_att_that_compares_the_last_step_is_mtt(real: Real, tmp_path: Path) -> None:
+    last = small("att", objective__select="last")
+    assert same(states(last, real, tmp_path), states(small("mtt"), real, tmp_path))
+    assert not same(states(small("att"), real, tmp_path), states(small("mtt"), real, tmp_path))
+
+
+def test_a_student_that_stands_still_is_as_far_as_it_was(real: Real, tmp_path: Path) -> None:
+    still = small("mtt", step_size__initial=1e-12, step_size__lr=0.0, schedule__steps=1)
+    assert states(still, real, tmp_path)[-1].loss == pytest.approx(1, abs=1e-6)
+
+
 def test_no_weight_is_no_penalty(real: Real, tmp_path: Path) -> None:
     host = states(small("mtt"), real, tmp_path)
     assert same(host, states(small("mtt", sdc__weight=0.0), real, tmp_path))

@@ -19,9 +19,9 @@ from core.recipe import Augment
 
 KEY = Key(7)
 BATCHES = {
-    "whole": [torch.arange(6)] * 6,
-    "partial": [torch.tensor([0, 1, 2, 3]), torch.tensor([4, 5])] * 3,
-    "duplicates": [torch.tensor([0, 0, 3]), torch.tensor([5, 5, 5, 1]), torch.arange(6)] * 2,
+    "whole": [torch.arange(6)] * 12,
+    "partial": [torch.tensor([0, 1, 2, 3]), torch.tensor([4, 5])] * 6,
+    "duplicates": [torch.tensor([0, 0, 3]), torch.tensor([5, 5, 5, 1]), torch.arange(6)] * 4,
 }
 VIEWS = {
     "plain": lambda step: lambda x: x,
@@ -187,24 +187,25 @@ def test_the_truncated_gradient_is_exact_for_one_step_and_for_no_more() -> None:
     assert all((one - other).norm() > 1e-4 * one.norm() for one, other in both(2))
 
 
-@pytest.mark.parametrize("steps", [1, 2])
-def test_adjoint_of_short_segments(steps: int) -> None:
+@pytest.mark.parametrize("steps", [1, 2, 10])
+def test_adjoint_of_shorter_and_longer_segments(steps: int) -> None:
     made, target = segment(steps=steps)
     assert_equal_gradients(made, end_point(target))
 
 
-def test_adjoint_equals_finite_differences() -> None:
+@pytest.mark.parametrize("of", ["images", "labels", "step_size"])
+def test_adjoint_equals_finite_differences(of: str) -> None:
     made, target = segment(norm="none", momentum=0.9)
     _, bars = adjoint(made, end_point(target))
-    direction = KEY.fold("direction").normal(6, 3, 8, 8).double()
+    start = getattr(made, of)
+    direction = KEY.fold("direction").normal(*start.shape).double()
     step = 1e-6
 
-    def value(images: Tensor) -> float:
-        moved = Segment(**{**vars(made), "images": images})
-        return float(adjoint(moved, end_point(target))[0])
+    def value(moved: Tensor) -> float:
+        return float(adjoint(Segment(**{**vars(made), of: moved}), end_point(target))[0])
 
-    slope = (value(made.images + step * direction) - value(made.images - step * direction)) / (2 * step)
-    assert float((bars.images * direction).sum()) == pytest.approx(slope, rel=1e-6)
+    slope = (value(start + step * direction) - value(start - step * direction)) / (2 * step)
+    assert float((getattr(bars, of) * direction).sum()) == pytest.approx(slope, rel=1e-6)
 
 
 def test_the_kernel_is_the_gradient_of_a_jacobian_vector_product() -> None:
