@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +32,7 @@ from core.engine import experts
 from core.engine.augment import dsa
 from core.engine.kernels import Eager
 from core.engine.keys import Key
-from core.engine.networks import build
+from core.engine.networks import ConvNet, build
 from core.engine.real import Labelled
 from core.engine.unroll import Segment, adjoint
 from core.recipe import Augment, Experts, Network
@@ -68,11 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def measure(spec: Spec) -> Found:
     """{N: [cosine, length of TESLA's over the exact one's]} of one draw at one student step size."""
     key, device = Key(0).fold("tesla", spec["round"]), torch.device(spec["device"])
-    data = Path(spec["data"]) if spec["data"] else None
-    own = pictures(data, 10 * spec["ipc"], key.fold("synthetic"))
-    c, h, w = own.pixels.shape[1:]
-    kernels = Eager(build(Network(width=spec["width"], depth=3), (c, h, w), own.classes))
-    snapshots = _expert(spec, key, kernels, data, Path(spec["folder"]) / f"expert-{spec['round']}.pt").to(device)
+    draw = _draw(spec, key, Path(spec["folder"]) / f"draw-{spec['round']}.pt")
+    snapshots, images, labels = (part.to(device) for part in (draw.snapshots, draw.images, draw.labels))
+    kernels = Eager(_network(spec, images, labels.shape[1]))
     start = key.fold("start").integer(0, len(snapshots) - _COVERED)
     target, longest = snapshots[start + _COVERED], max(spec["steps"])
 
@@ -83,10 +82,10 @@ def measure(spec: Spec) -> Found:
     whole = Segment(
         kernels=kernels,
         theta=snapshots[start],
-        images=own.images.to(device),
-        labels=F.one_hot(own.labels, own.classes).float().to(device),
+        images=images,
+        labels=labels,
         step_size=torch.tensor(spec["step_size"], device=device),
-        batches=[torch.arange(len(own.labels), device=device)] * longest,
+        batches=[torch.arange(len(images), device=device)] * longest,
         views=[partial(dsa, augment=Augment(), key=key.fold("view", i)) for i in range(longest)],
         room=_ROOM,
     )
@@ -101,19 +100,32 @@ def measure(spec: Spec) -> Found:
     return found
 
 
-def _expert(spec: Spec, key: Key, kernels: Eager, data: Path | None, file: Path) -> Tensor:
-    """An expert's parameters [epochs + 1, P], before the first epoch and after each: trained once a draw."""
+class _Draw(NamedTuple):
+    """An expert before its first epoch and after each [epochs + 1, P]; images [n, C, H, W]; labels [n, K]."""
+
+    snapshots: Tensor
+    images: Tensor
+    labels: Tensor
+
+
+def _draw(spec: Spec, key: Key, file: Path) -> _Draw:
+    """What the segments of a draw share, made once."""
     if not file.exists():
-        seen = pictures(data, spec["seen"], key.fold("expert"))
+        data = Path(spec["data"]) if spec["data"] else None
+        own, seen = pictures(data, 10 * spec["ipc"], key.fold("synthetic")), pictures(data, spec["seen"], key)
+        kernels, epochs = Eager(_network(spec, own.pixels, own.classes)), _COVERED + 1
         real = Labelled(seen.pixels, seen.labels, seen.transform)
-        epochs = _COVERED + 1
-        moments = experts.train(
-            kernels, real, seen.classes, Experts(epochs=epochs), Augment(), epochs, [key.fold("expert")]
-        )
-        torch.save(torch.stack([moment.theta[0] for moment in moments if moment.step == 0]), file.with_suffix(".part"))
+        moments = experts.train(kernels, real, seen.classes, Experts(epochs=epochs), Augment(), epochs, [key])
+        snapshots = torch.stack([moment.theta[0] for moment in moments if moment.step == 0])
+        labels = F.one_hot(own.labels, own.classes).float()
+        torch.save([snapshots, own.images, labels], file.with_suffix(".part"))
         file.with_suffix(".part").replace(file)
-    snapshots: Tensor = torch.load(file, weights_only=True)
-    return snapshots
+    return _Draw(*torch.load(file, weights_only=True))
+
+
+def _network(spec: Spec, images: Tensor, classes: int) -> ConvNet:
+    c, h, w = images.shape[1:]
+    return build(Network(width=spec["width"], depth=3), (c, h, w), classes)
 
 
 def placed(text: str, said: str) -> str:
