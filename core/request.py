@@ -149,8 +149,10 @@ def check(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
         *(_too_many_images(recipe, request, facts) or _beyond_the_class(recipe, request, facts)),
         *_untileable(recipe, facts),
         *_too_deep(recipe, facts),
-        *_batch_too_large(recipe, request, facts),
-        *_nothing_to_update(recipe, request),
+        *(
+            _too_few_for_stages(recipe, request)
+            or [*_batch_too_large(recipe, request, facts), *_nothing_to_update(recipe, request)]
+        ),
     ]
     if errors:
         raise RecipeError(errors)
@@ -251,28 +253,44 @@ def _too_deep(recipe: Recipe, facts: DatasetFacts) -> list[FieldError]:
 
 
 def _batch_too_large(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
-    batch, images = getattr(recipe.objective, "batch_size", None), request.ipc * facts.classes
-    images *= recipe.parameterize.formation
+    stages, batch = recipe.schedule.stages, getattr(recipe.objective, "batch_size", None)
+    images = stages.split(request.ipc)[0] * facts.classes * recipe.parameterize.formation
+    of = " of the first stage" if stages.count > 1 else ""
     if batch is None or batch <= images:
         return []
     return [
         FieldError(
             "overrides.objective.batch_size",
-            f"A student step of {batch} images exceeds the synthetic set of {images}.",
+            f"A student step of {batch} images exceeds the synthetic set{of} of {images}.",
             f"Set objective.batch_size to at most {images}, or to null.",
+        )
+    ]
+
+
+def _too_few_for_stages(recipe: Recipe, request: JobRequest) -> list[FieldError]:
+    count = recipe.schedule.stages.count
+    if count <= request.ipc:
+        return []
+    return [
+        FieldError(
+            "overrides.schedule.stages.count",
+            f"{request.ipc} image(s) per class are too few for {count} stages.",
+            f"Set schedule.stages.count to at most {request.ipc}, or raise ipc.",
         )
     ]
 
 
 def _nothing_to_update(recipe: Recipe, request: JobRequest) -> list[FieldError]:
     """A share of few images may be none of them."""
-    parameterize = recipe.parameterize
-    if isinstance(recipe.objective, Nothing) or parameterize.optimised(request.ipc) or learns_step_size(recipe):
+    parameterize, stages = recipe.parameterize, recipe.schedule.stages
+    fewest = stages.split(request.ipc)[-1]
+    if isinstance(recipe.objective, Nothing) or parameterize.optimised(fewest) or learns_step_size(recipe):
         return []
+    of = "a stage's " if stages.count > 1 else ""
     return [
         FieldError(
             "overrides.parameterize.update",
-            f"{parameterize.update:g} of {request.ipc} images per class are none, and no step size is learned either.",
-            f"Set parameterize.update to at least {math.ceil(1000 / request.ipc) / 1000:g}, or raise ipc.",
+            f"{parameterize.update:g} of {of}{fewest} images per class are none, and no step size is learned either.",
+            f"Set parameterize.update to at least {math.ceil(1000 / fewest) / 1000:g}, or raise ipc.",
         )
     ]

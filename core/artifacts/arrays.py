@@ -20,7 +20,8 @@ from core.request import canonical_json
 def write_tensors(path: Path, result: Distilled) -> None:
     """`dataset.safetensors`: images, labels, soft labels, step size and whitening, none of them rounded.
 
-    Where some of the images are real ones, `real` marks them.
+    Where some of the images are real ones, `real` marks them. Of a curriculum `stage` says when an image is trained on,
+    and `step_sizes` are those learned in its stages.
 
     All metadata is canonical JSON under the single key `stillhouse`: with several keys the bytes of the file would
     follow the order of a hash map, which differs from process to process.
@@ -30,6 +31,7 @@ def write_tensors(path: Path, result: Distilled) -> None:
         arrays["soft_labels"] = result.soft_labels
     if result.marks_real:
         arrays["real"] = result.real
+    arrays |= _order(result)
     if result.step_size is not None:
         arrays["step_size"] = np.array(result.step_size, dtype=np.float64)
     transform = dict(result.transform)
@@ -53,7 +55,10 @@ def write_tensors(path: Path, result: Distilled) -> None:
 
 
 def write_bundle(path: Path, result: Distilled) -> None:
-    """`dataset.npz`: x_train uint8 (n, H, W) or (n, H, W, 3), y_train, class_names; soft_labels, real if there are."""
+    """`dataset.npz`: x_train uint8 (n, H, W) or (n, H, W, 3), y_train, class_names.
+
+    Also, if there are any, soft_labels, real, and a curriculum's stage and step_sizes.
+    """
     pixels = result.pixels.transpose(0, 2, 3, 1)
     arrays: dict[str, NDArray[Any]] = {
         "x_train": np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels),
@@ -64,6 +69,7 @@ def write_bundle(path: Path, result: Distilled) -> None:
         arrays["soft_labels"] = result.soft_labels
     if result.marks_real:
         arrays["real"] = result.real
+    arrays |= _order(result)
     np.savez(path, allow_pickle=False, **arrays)
 
 
@@ -91,6 +97,9 @@ def write_parquet(path: Path, result: Distilled, names: Sequence[str], pictures:
     if result.marks_real:
         features["real"] = {"_type": "Value", "dtype": "bool"}
         columns["real"] = pa.array(result.real, type=pa.bool_())
+    if result.stage is not None:
+        features["stage"] = {"_type": "Value", "dtype": "int64"}
+        columns["stage"] = pa.array(result.stage, type=pa.int64())
     table = pa.table(columns).replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
     pq.write_table(table, path, compression="zstd")
 
@@ -99,6 +108,12 @@ def write_metrics(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """`metrics.parquet`: step int64, seconds float64, name, value float64; one row per logged value."""
     schema = pa.schema({"step": pa.int64(), "seconds": pa.float64(), "name": pa.string(), "value": pa.float64()})
     pq.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=schema), path, compression="zstd")
+
+
+def _order(result: Distilled) -> dict[str, NDArray[Any]]:
+    """Nothing of a set without one."""
+    order = {} if result.stage is None else {"stage": result.stage}
+    return order | ({"step_sizes": np.array(result.step_sizes, dtype=np.float64)} if result.step_sizes else {})
 
 
 def _floats(values: Any) -> list[float]:

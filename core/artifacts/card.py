@@ -28,6 +28,7 @@ def card(result: Distilled, picture_bytes: int, parquet_bytes: int) -> str:
         front_matter(result, picture_bytes, parquet_bytes),
         f"# {result.facts.title}, distilled to {images}",
         _summary(result),
+        _stages(result),
         f"![the images, enlarged]({layout.PREVIEW})",
         "## What it is worth",
         _results(result.report),
@@ -62,6 +63,28 @@ def _summary(result: Distilled) -> str:
         f"{n:,} synthetic images that stand in for the {facts.train_count:,} training images of {facts.title}, made "
         "so that a network trained on them alone, from scratch, comes as near as so few images can bring it to one "
         "trained on everything. How near that is, is said below."
+    )
+
+
+def _stages(result: Distilled) -> str:
+    """In what order a curriculum is to be trained on; nothing for a set without an order."""
+    order = result.report.get("stages")
+    if not order:
+        return ""
+    rows = [
+        f"| {stage} | {each['images']:,} | {each['trained_on']:,} | {each['lr']:.6g} |"
+        for stage, each in enumerate(order["each"])
+    ]
+    return "\n\n".join(
+        (
+            f"**The images have an order.** They are a curriculum of {len(rows)} stages: train a network on those of "
+            "stage 0, then go on with the same network on those of stages 0 and 1 together, and so on until it sees "
+            f"all, each time for {order['epochs']:,} epochs at that stage's learning rate: {order['total_epochs']:,} "
+            "epochs in all. `stage` says in every file of arrays to which an image belongs. All accuracies of "
+            "distilled images below were measured in this order, those of random images with as many epochs in all. "
+            "In another order the images were not measured.",
+            "\n".join(("| stage | its images | trained on | rate |", "| ---: | ---: | ---: | ---: |", *rows)),
+        )
     )
 
 

@@ -44,6 +44,10 @@ class Distilled:
     """One row per logged value: step, seconds, name, value."""
     provenance: Mapping[str, Any]
     """versions, hardware, timings, seeds, commit, fingerprint."""
+    stage: NDArray[np.int64] | None = None
+    """[n] the stage of each image, counted from 0, where the set is an ordered curriculum of several."""
+    step_sizes: tuple[float, ...] = ()
+    """Then the learning rate learned in each stage, if any were, and `step_size` is None."""
 
     def __post_init__(self) -> None:
         n = len(self.labels)
@@ -54,6 +58,9 @@ class Distilled:
         assert self.pixels.dtype == np.uint8, f"pixels are {self.pixels.dtype}"
         assert 0 <= self.labels.min() <= self.labels.max() < self.facts.classes, "labels name classes"
         assert self.real.shape == (n,), f"marks of real images are {self.real.shape}"
+        assert self.stage is None or self.stage.shape == (n,), "one stage an image"
+        stages = 0 if self.stage is None else int(self.stage.max()) + 1
+        assert len(self.step_sizes) in (0, stages), "one step size a stage"
         assert self.soft_labels is None or self.soft_labels.shape == (n, self.facts.classes), "one soft label an image"
         assert self.transform["kind"] in ("none", "mean_std", "zca"), f"no transform {self.transform['kind']}"
 

@@ -59,6 +59,8 @@ def front_matter(result: Distilled, picture_bytes: int, parquet_bytes: int) -> s
         lines += ["  - name: soft_label", "    list: float32", f"    length: {facts.classes}"]
     if result.marks_real:
         lines += ["  - name: real", "    dtype: bool"]
+    if result.stage is not None:
+        lines += ["  - name: stage", "    dtype: int64"]
     lines += [
         "  splits:",
         "  - name: train",

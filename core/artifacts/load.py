@@ -8,6 +8,7 @@ data.images                     float32 [n, C, H, W], exactly as optimised, in t
 data.targets                    soft labels float32 [n, classes] if there are any, else labels int64 [n]
 data.real                       which images are real ones that nothing has changed, bool [n]
 data.step_size                  the learning rate learned with the images, or None
+for images, targets, rate in data.stages():   what to train one network on, in this order
 data.transform(pixels)          brings real images, uint8 [N, C, H, W], into the same preprocessed space
 """
 
@@ -21,6 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -44,11 +47,26 @@ class Distilled:
     recipe: dict[str, Any]
     """How it was made; `recipe["evaluation"]` is the protocol its numbers were measured under."""
     preprocessing: dict[str, Any] = field(repr=False)
+    stage: NDArray[np.int64]
+    """[n] the stage of each image, counted from 0; all 0 where the images have no order."""
+    step_sizes: tuple[float, ...]
+    """The learning rate learned in each stage; empty where none was. `step_size` is that of an only stage."""
 
     @property
     def targets(self) -> NDArray[Any]:
         """What to train on: probabilities if the labels are soft, class numbers if they are not."""
         return self.labels if self.soft_labels is None else self.soft_labels
+
+    def stages(self) -> Iterator[tuple[NDArray[np.float32], NDArray[Any], float | None]]:
+        """What to train one network on, in this order: images and targets of a stage and all before it, and its rate.
+
+        The rate is the one that the recipe's evaluation trains with: its own, or the learned one. Each stage is trained
+        on for all of the evaluation's epochs, its rate decaying anew. Images without an order are one stage.
+        """
+        rate = self.recipe.get("evaluation", {}).get("lr")
+        for stage in range(int(self.stage.max()) + 1):
+            seen, learned = self.stage <= stage, self.step_sizes[stage] if self.step_sizes else None
+            yield self.images[seen], self.targets[seen], rate or learned
 
     def transform(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Bring images uint8 [N, C, H, W] into the space of `images`, float32 of the same shape."""
@@ -81,16 +99,20 @@ def load(folder: Path | str = HERE) -> Distilled:
     with safe_open(Path(folder, "dataset.safetensors"), framework="numpy") as file:
         about = json.loads(file.metadata()["stillhouse"])
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    step_size = float(arrays["step_size"]) if "step_size" in arrays else None
+    only = () if step_size is None else (step_size,)
     whitening = {name.removeprefix("zca_"): array for name, array in arrays.items() if name.startswith("zca_")}
     return Distilled(
         images=arrays["images"],
         labels=arrays["labels"],
         soft_labels=arrays.get("soft_labels"),
-        step_size=float(arrays["step_size"]) if "step_size" in arrays else None,
+        step_size=step_size,
         class_names=tuple(about["class_names"]),
         real=_real(arrays, about["recipe"]),
         recipe=about["recipe"],
         preprocessing=about["transform"] | whitening,
+        stage=arrays.get("stage", 0 * arrays["labels"]),
+        step_sizes=tuple(map(float, arrays["step_sizes"])) if "step_sizes" in arrays else only,
     )
 
 

@@ -12,22 +12,36 @@ def how_to_load(result: Distilled) -> str:
     batch = min(int(evaluation.get("batch_size", 256)), len(result.labels))
     targets = "soft_labels" if result.soft_labels is not None else "labels"
     learned = result.step_size is not None
-    pytorch = [
-        "from safetensors.torch import load_file",
-        "from torch.utils.data import DataLoader, TensorDataset",
-        "",
-        f'synthetic = load_file("{layout.TENSORS}")',
-        f'pairs = TensorDataset(synthetic["images"], synthetic["{targets}"])',
-        f"loader = DataLoader(pairs, batch_size={batch}, shuffle=True)",
-    ]
+    data = f"batch_size={batch}, shuffle=True"
+    if result.stage is None:
+        pytorch = [
+            "from safetensors.torch import load_file",
+            "from torch.utils.data import DataLoader, TensorDataset",
+            "",
+            f'synthetic = load_file("{layout.TENSORS}")',
+            f'pairs = TensorDataset(synthetic["images"], synthetic["{targets}"])',
+            f"loader = DataLoader(pairs, {data})",
+        ]
+    else:
+        pytorch = [
+            "from torch import from_numpy",
+            "from torch.utils.data import DataLoader, TensorDataset",
+            "",
+            "from load import load",
+            "",
+            "for images, targets, rate in load().stages():",
+            f"    loader = DataLoader(TensorDataset(from_numpy(images), from_numpy(targets)), {data})",
+            "    ...  # go on training the same network, for all epochs of the evaluation at this rate",
+        ]
     if learned:
         pytorch.append('step_size = synthetic["step_size"].item()')
     kind = "probabilities" if targets == "soft_labels" else "class numbers"
-    rate = (
-        "`step_size` is the learning rate that was learned together with the images."
-        if learned
-        else "No learning rate was learned; the evaluation used the one in the recipe."
-    )
+    if learned:
+        rate = "`step_size` is the learning rate that was learned together with the images."
+    elif result.step_sizes:
+        rate = "Each stage has the learning rate that was learned together with its images."
+    else:
+        rate = "No learning rate was learned; the evaluation used the one in the recipe."
     return "\n\n".join(
         (
             "In the folder of this file. PyTorch, with the floats exactly as optimised:",

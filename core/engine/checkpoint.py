@@ -36,6 +36,7 @@ def save(path: Path, state: State, run: str, real: int = 0) -> None:
         tensors["student"] = state.student.cpu()
     numbers = {"step": state.step, "loss": repr(state.loss), "damping": state.damping, "rollbacks": state.rollbacks}
     numbers |= {"updates": state.updates, "usual": repr(state.usual)}
+    numbers |= {"stage": state.stage, "step_sizes": state.step_sizes}
     # safetensors refuses tensors that share memory, as `good` and `leaves` do before the first step
     tensors = {name: tensor.clone() for name, tensor in tensors.items()}
     partial = path.with_suffix(f".{os.getpid()}.part")
@@ -77,4 +78,6 @@ def load(path: Path, run: str, device: torch.device) -> State | None:
         squares=groups.get("squares"),
         updates=numbers["updates"],
         usual=float(numbers["usual"]),
+        stage=numbers.get("stage", 0),
+        step_sizes=tuple(numbers.get("step_sizes", ())),
     )

@@ -83,6 +83,10 @@ class State:
     usual: float = float("nan")
     """Running mean of the norm of the images' gradient, where that is clipped."""
     average: Leaves | None = None
+    stage: int = 0
+    """The one being distilled, counted from 0."""
+    step_sizes: tuple[float, ...] = ()
+    """What the stages before it learned."""
 
     @property
     def result(self) -> Leaves:
@@ -113,7 +117,7 @@ def begin(
     leaves = Leaves(
         images=images,
         logits=logits,
-        log_step_size=torch.tensor(recipe.step_size.initial, device=classes.device).log(),
+        log_step_size=torch.tensor(recipe.initial_step_size(0), device=classes.device).log(),
     )
     still = Leaves(*(torch.zeros_like(leaf) for leaf in _tensors(leaves)))
     average = None if recipe.schedule.ema is None else leaves
@@ -121,22 +125,43 @@ def begin(
 
 
 def distill(recipe: Recipe, objective: Objective, state: State, key: Key) -> Iterator[State]:
-    """Yield the state after each outer step, from `state` to the recipe's last.
+    """Yield the state after each outer step, from `state` to the last of its stage; without stages, the recipe's.
 
     Raises:
         Diverged: the loss was not finite in `MAX_ROLLBACKS` + 1 steps, although each time the loop went back to the
             last good leaves and halved its learning rates.
     """
-    while state.step < recipe.schedule.steps:
+    while state.step < (state.stage + 1) * recipe.schedule.steps:
         state = _advance(recipe, objective, state, key)
         yield state
 
 
+def next_stage(recipe: Recipe, state: State) -> State | None:
+    """The state in which the stage after the one that ended with `state` begins; None after the last.
+
+    What was learned stays from now on as the result has it; the loop is at rest, with the new stage's step size.
+    """
+    stage = state.stage + 1
+    if stage == recipe.schedule.stages.count:
+        return None
+    initial = torch.full_like(state.leaves.log_step_size, recipe.initial_step_size(stage)).log()
+    leaves = replace(state.result, log_step_size=initial)
+    return State(
+        step=stage * recipe.schedule.steps,
+        leaves=leaves,
+        velocity=Leaves(*(torch.zeros_like(leaf) for leaf in _tensors(leaves))),
+        good=leaves,
+        average=state.average and leaves,
+        stage=stage,
+        step_sizes=(*state.step_sizes, float(_step_size(state.leaves))),
+    )
+
+
 def finish(recipe: Recipe, state: State, real: Real, ipc: int) -> SyntheticDataset:
-    """The dataset a state stands for."""
+    """The dataset a state stands for; of stages, the images of those that have begun."""
     soft = None if isinstance(recipe.labels, Hard) else state.result.logits.softmax(1)
     learned = _step_size(state.leaves) if isinstance(recipe.objective, Trajectory | Performance) else None
-    return SyntheticDataset(
+    whole = SyntheticDataset(
         images=decode(recipe.parameterize, state.result.images),
         labels=init.classes(real, ipc * recipe.parameterize.formation),
         soft_labels=soft,
@@ -144,18 +169,28 @@ def finish(recipe: Recipe, state: State, real: Real, ipc: int) -> SyntheticDatas
         transform=real.transform,
         real=init.untouched(recipe, real, ipc),
     )
+    if recipe.schedule.stages.count == 1:
+        return whole
+    stage = init.stages(recipe, ipc, real.classes).repeat_interleave(recipe.parameterize.formation).to(real.device)
+    step_sizes = () if learned is None else (*state.step_sizes, float(learned))
+    return replace(whole, step_size=None, stage=stage, step_sizes=step_sizes).before(state.stage + 1)
 
 
 def _advance(recipe: Recipe, objective: Objective, state: State, key: Key) -> State:
     leaves = state.leaves
     labels = probabilities(recipe, leaves)
     images, encode = torch.func.vjp(partial(decode, recipe.parameterize), leaves.images)[:2]
-    seen = Synthetic(images, labels, _step_size(leaves))
+    begun = _begun(recipe, state, labels)
+    seen = Synthetic(_those(begun, images), _those(begun, labels), _step_size(leaves))
+    # a stage is a run of its own, and draws as one
+    step, key = state.step - state.stage * recipe.schedule.steps, key.fold("stage", state.stage) if state.stage else key
     if isinstance(objective, Carrying):
-        loss, gradients, student = objective.measure(seen, key, state.step, state.student)
+        loss, gradients, student = objective.measure(seen, key, step, state.student)
     else:
-        (loss, gradients), student = objective(seen, key, state.step), None
-    pulled = _pull_back(recipe, leaves, labels, gradients._replace(images=encode(gradients.images)[0]))
+        (loss, gradients), student = objective(seen, key, step), None
+    images_bar, labels_bar = _among_all(begun, gradients.images), _among_all(begun, gradients.labels)
+    gradients = gradients._replace(images=encode(images_bar)[0], labels=labels_bar)
+    pulled = _pull_back(recipe, state, labels, gradients)
     if not all(bool(t.isfinite().all()) for t in (loss, *_tensors(pulled))):
         return _roll_back(state)
     state = replace(state, step=state.step + 1, good=leaves, loss=float(loss), curves=gradients.curves, student=student)
@@ -163,6 +198,29 @@ def _advance(recipe: Recipe, objective: Objective, state: State, key: Key) -> St
         return state
     state = _move(recipe, *_clipped(recipe, state, pulled))
     return replace(state, average=_averaged(recipe, state.average, state.leaves))
+
+
+def _begun(recipe: Recipe, state: State, labels: Tensor) -> Tensor | None:
+    """Which training images are of stages that have begun, bool [n]; None stands for all."""
+    if state.stage + 1 == recipe.schedule.stages.count:
+        return None
+    n, classes = labels.shape
+    formation = recipe.parameterize.formation
+    stage = init.stages(recipe, n // classes // formation, classes).repeat_interleave(formation)
+    return (stage <= state.stage).to(labels.device)
+
+
+def _those(begun: Tensor | None, every: Tensor) -> Tensor:
+    return every if begun is None else every[begun]
+
+
+def _among_all(begun: Tensor | None, bar: Tensor | None) -> Tensor | None:
+    """The gradient [m, ...] of images that have begun as one of all [n, ...], which depends on no others."""
+    if begun is None or bar is None:
+        return bar
+    every = bar.new_zeros(len(begun), *bar.shape[1:])
+    every[begun] = bar
+    return every
 
 
 def _averaged(recipe: Recipe, average: Leaves | None, leaves: Leaves) -> Leaves | None:
@@ -210,7 +268,7 @@ def _clipped(recipe: Recipe, state: State, pulled: Leaves) -> tuple[State, Leave
 def _move(recipe: Recipe, state: State, pulled: Leaves) -> State:
     eta, labels, schedule = recipe.step_size, recipe.labels, recipe.schedule
     # d eta = eta d(log eta): dividing by eta_0^2 keeps the published meaning of the rate, see recipe.StepSize
-    of_step_size = Sgd(eta.lr / eta.initial**2 * state.damping, eta.momentum)
+    of_step_size = Sgd(eta.lr / recipe.initial_step_size(state.stage) ** 2 * state.damping, eta.momentum)
     label_lr, label_momentum = (labels.lr, labels.momentum) if isinstance(labels, Learnable) else (0.0, 0.0)
     image_lr, image_momentum = schedule.image_lr * state.damping, schedule.image_momentum
     label_lr *= state.damping
@@ -238,8 +296,9 @@ def _move(recipe: Recipe, state: State, pulled: Leaves) -> State:
     )
 
 
-def _pull_back(recipe: Recipe, leaves: Leaves, labels: Tensor, gradients: Gradients) -> Leaves:
+def _pull_back(recipe: Recipe, state: State, labels: Tensor, gradients: Gradients) -> Leaves:
     """Gradients of what the objective saw, as gradients of the leaves."""
+    leaves = state.leaves
     logits = torch.zeros_like(leaves.logits)
     if gradients.labels is not None and isinstance(recipe.labels, Learnable):
         inner = (gradients.labels * labels).sum(1, keepdim=True)
@@ -247,13 +306,16 @@ def _pull_back(recipe: Recipe, leaves: Leaves, labels: Tensor, gradients: Gradie
     log_step_size = torch.zeros_like(leaves.log_step_size)
     if gradients.step_size is not None:
         log_step_size = gradients.step_size * _step_size(leaves)
-    images = gradients.images
-    if recipe.parameterize.update < 1:
+    images, stages = gradients.images, recipe.schedule.stages
+    if recipe.parameterize.update < 1 or stages.count > 1:
         # a gradient of 0 leaves an image as it is to the last bit, and what it would have been cannot spoil a step
-        n, classes = leaves.logits.shape
-        frozen = init.frozen(recipe.parameterize, n // classes, classes).to(images.device)
+        classes = leaves.logits.shape[1]
+        ipc = len(images) // classes
+        still = init.stages(recipe, ipc, classes) != state.stage
+        still |= init.frozen(recipe.parameterize, ipc, classes, stages)
+        still = still.to(images.device)
         images, logits = images.clone(), logits.clone()
-        images[frozen], logits[frozen] = 0, 0
+        images[still], logits[still.repeat_interleave(recipe.parameterize.formation)] = 0, 0
     return Leaves(images, logits, log_step_size)
 
 

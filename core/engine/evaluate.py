@@ -9,7 +9,7 @@ import math
 import statistics
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -18,8 +18,9 @@ from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.networks import ConvNet, Moments
 from core.engine.real import Labelled, Real
-from core.engine.train import Protocol, Take, drawn, sgd, shared, stack_for
-from core.recipe import Augment, Evaluation, FullTraining
+from core.engine.synthetic import SyntheticDataset
+from core.engine.train import Curriculum, Protocol, Take, drawn, sgd, shared, stack_for
+from core.recipe import Augment, Evaluation, FullTraining, Recipe
 
 RUNGS = (0.25, 0.5)
 """Shares of its epochs after which a look that selects may be given up."""
@@ -58,6 +59,21 @@ def on_synthetic(evaluation: Evaluation, augment: Augment, lr: float, real: Tens
     )
 
 
+def on_result(recipe: Recipe, result: SyntheticDataset) -> Protocol:
+    """The recipe's protocol for training on a result, in the order of its stages if it has any.
+
+    The rate is the evaluation's own, or the step size that was learned, of stages in each.
+    """
+    evaluation = recipe.evaluation
+    if result.stage is None:
+        rate = evaluation.lr or result.step_size
+        assert rate is not None, "an objective that learns no step size comes with evaluation.lr"
+        return on_synthetic(evaluation, recipe.augment, rate, result.real)
+    rates = result.step_sizes if evaluation.lr is None else (evaluation.lr,) * (int(result.stage.max()) + 1)
+    protocol = on_synthetic(evaluation, recipe.augment, rates[-1], result.real)
+    return replace(protocol, curriculum=Curriculum(result.stage, rates))
+
+
 def on_full(full: FullTraining, augment: Augment) -> Protocol:
     """The recipe's protocol for the reference on the full training set."""
     return Protocol(full.epochs, full.batch_size, full.lr, 0.9, 5e-4, "cosine", augment)
@@ -84,7 +100,10 @@ class Score:
 
 @dataclass(frozen=True)
 class Result:
-    """Scores of several fresh networks trained on one set; accuracies are shares of 1."""
+    """Scores of several fresh networks trained on one set; accuracies are shares of 1.
+
+    `lr` is the rate they were trained with, of a curriculum in its last stage.
+    """
 
     name: str
     images: int
@@ -135,7 +154,7 @@ def train(
         part = slice(first, first + stack)
         started, size = time.perf_counter(), len(keys[part])
         for moment in sgd(kernels, _taking(images, part), labels, protocol, keys[part], rates[part] if rates else None):
-            yield (first + size * moment.epochs / protocol.epochs) / len(keys)
+            yield (first + size * moment.epochs / protocol.total_epochs) / len(keys)
         seconds = (time.perf_counter() - started) / size
         trained += [Trained(moment.theta[s], moment.moments(s), seconds) for s in range(size)]
     return trained
@@ -197,7 +216,7 @@ def look(
     """
     network, sample = kernels.network, real.validation.sample(_RUNG_IMAGES)
     margin = _LAG + _ERRORS * math.sqrt(2 * 0.25 / len(sample))
-    places = {epoch for share in rungs if (epoch := int(share * protocol.epochs)) >= _EARLIEST}
+    places = {epoch for share in rungs if (epoch := int(share * protocol.total_epochs)) >= _EARLIEST}
     found: list[float] = []
     for moment in sgd(kernels, shared(images), labels, protocol, [key]):
         now = Trained(moment.theta[0], moment.moments(0), 0.0)
@@ -205,7 +224,7 @@ def look(
             found.append(accuracy(network, now, sample)[0])
             if best and len(best.rungs) >= len(found) and found[-1] < best.rungs[len(found) - 1] - margin:
                 return Look(found[-1], tuple(found), given_up=True)
-        yield moment.epochs / protocol.epochs
+        yield moment.epochs / protocol.total_epochs
     return Look(accuracy(network, now, real.validation)[0], tuple(found))
 
 

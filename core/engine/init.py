@@ -24,12 +24,13 @@ from core.recipe import (
     Pixels,
     Ranked,
     Recipe,
+    Stages,
     Tiles,
     Window,
 )
 from core.recipe import Real as RealInit
 
-_PIXELS = Pixels()
+_PIXELS, _ONE = Pixels(), Stages()
 
 Learned = Callable[[Tensor], Tensor]
 """What was learned of training images [n] before anything is distilled: their difficulty [n], or features [n, d]."""
@@ -85,9 +86,19 @@ def selected(init: Selecting, real: Real, ipc: int, key: Key, learned: Learned) 
     return torch.cat(picks)
 
 
-def frozen(parameterize: Pixels | Tiles, ipc: int, classes: int) -> Tensor:
-    """Which images stay as they begin, bool [K * ipc] on the CPU: in each class those after the optimised ones."""
-    return (torch.arange(ipc) >= parameterize.optimised(ipc)).repeat(classes)
+def frozen(parameterize: Pixels | Tiles, ipc: int, classes: int, stages: Stages = _ONE) -> Tensor:
+    """Which images stay as they begin, bool [K * ipc] on the CPU: in each class those after the optimised ones.
+
+    Of stages the share of each is optimised.
+    """
+    each = [torch.arange(size) >= parameterize.optimised(size) for size in stages.split(ipc)]
+    return torch.cat(each).repeat(classes)
+
+
+def stages(recipe: Recipe, ipc: int, classes: int) -> Tensor:
+    """The stage of each stored image, int64 [K * ipc] on the CPU; of each class the first come first."""
+    sizes = torch.tensor(recipe.schedule.stages.split(ipc))
+    return torch.arange(len(sizes)).repeat_interleave(sizes).repeat(classes)
 
 
 def untouched(recipe: Recipe, real: Real, ipc: int) -> Tensor:
@@ -96,7 +107,7 @@ def untouched(recipe: Recipe, real: Real, ipc: int) -> Tensor:
     if isinstance(recipe.objective, Nothing):
         return torch.ones(n, dtype=torch.bool, device=real.device)
     ipc *= recipe.parameterize.formation
-    return frozen(recipe.parameterize, ipc, real.classes).to(real.device)
+    return frozen(recipe.parameterize, ipc, real.classes, recipe.schedule.stages).to(real.device)
 
 
 def classes(real: Real, ipc: int) -> Tensor:

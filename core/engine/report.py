@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.data import DatasetFacts
-from core.engine.evaluate import Result
+from core.engine.evaluate import Result, on_result
+from core.engine.synthetic import SyntheticDataset
 from core.recipe import Recipe
 
 SCHEMA_VERSION = 1
@@ -54,9 +55,10 @@ def compose(
     real: int,
     sweep: Mapping[str, Any] | None,
     coverage: Mapping[str, Any] | None,
+    stages: Mapping[str, Any] | None,
     warnings: Sequence[str],
 ) -> dict[str, Any]:
-    """The content of report.json."""
+    """The content of report.json; `stages` is what `curriculum_of` says of a result in stages."""
     by_name = {line["name"]: line for line in rows}
     distilled = by_name["distilled"]
     closed = gap_closed(by_name)
@@ -80,6 +82,7 @@ def compose(
         "selection": selection,
         "sweep": sweep and dict(sweep),
         "coverage": coverage and dict(coverage),
+        "stages": stages and dict(stages),
         "phases": dict(phases),
         "peak_memory_mib": peak_memory_mib,
         "memory": dict(memory),
@@ -87,6 +90,22 @@ def compose(
         "device": device,
         "warnings": [*warnings, *_doubts(by_name, closed)],
     }
+
+
+def curriculum_of(recipe: Recipe, result: SyntheticDataset) -> dict[str, Any] | None:
+    """The order in which networks were trained on a result in stages; None without stages.
+
+    `total_epochs` are also those of the random images, and what a method without stages needs for a fair comparison.
+    """
+    protocol = on_result(recipe, result)
+    if protocol.curriculum is None:
+        return None
+    stage, rates = protocol.curriculum.stage, protocol.curriculum.rates
+    each = [
+        {"images": int((stage == place).sum()), "trained_on": int((stage <= place).sum()), "lr": rate}
+        for place, rate in enumerate(rates)
+    ]
+    return {"epochs": protocol.epochs, "total_epochs": protocol.total_epochs, "each": each}
 
 
 def gap_closed(by_name: Mapping[str, Mapping[str, Any]]) -> float | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine.preprocess import Transform
@@ -42,6 +43,9 @@ class SyntheticDataset:
     images float32 [n, C, H, W] exactly as optimised, labels int64 [n], soft_labels [n, K] or None where labels are
     hard, step_size the learned one or None, transform the preprocessing the images live in, real bool [n] which of the
     images are real ones that nothing has changed.
+
+    Of a result in stages, `stage` int64 [n] says which one each image belongs to, counted from 0, and `step_sizes` are
+    those learned in each, in order; then there is no single `step_size`.
     """
 
     images: Tensor
@@ -50,3 +54,23 @@ class SyntheticDataset:
     step_size: float | None
     transform: Transform
     real: Tensor
+    stage: Tensor | None = None
+    step_sizes: tuple[float, ...] = ()
+
+    def before(self, stage: int) -> SyntheticDataset:
+        """What the stages before one made, of a result in stages."""
+        assert self.stage is not None, "asked of results in stages only"
+        kept = self.stage < stage
+        return replace(
+            self,
+            images=self.images[kept],
+            labels=self.labels[kept],
+            soft_labels=None if self.soft_labels is None else self.soft_labels[kept],
+            real=self.real[kept],
+            stage=self.stage[kept],
+            step_sizes=self.step_sizes[:stage],
+        )
+
+    def probabilities(self, classes: int) -> Tensor:
+        """What to train on, float32 [n, K]: the soft labels, or each image's class alone."""
+        return F.one_hot(self.labels, classes).float() if self.soft_labels is None else self.soft_labels

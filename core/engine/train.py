@@ -30,6 +30,14 @@ Take = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
+class Curriculum:
+    """Images have an order: their stages, int64 [n], counted from 0, and the learning rate of each stage's training."""
+
+    stage: Tensor
+    rates: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Protocol:
     """How a network is trained: SGD, `epochs` passes in batches of `batch_size`."""
 
@@ -45,6 +53,13 @@ class Protocol:
     """Which of the images that are trained on the policy "combined" takes for real ones, bool [n]; None: none."""
     flat: Gsam | None = None
     """What makes steps lead to flat minima; None steps along the gradient."""
+    curriculum: Curriculum | None = field(default=None, compare=False)
+    """Train on S_1, then on S_1 u S_2, up to all: each time so many epochs, at that stage's rate instead of `lr`."""
+
+    @property
+    def total_epochs(self) -> int:
+        """Those of every stage."""
+        return self.epochs * (len(self.curriculum.rates) if self.curriculum else 1)
 
     def rate(self, epoch: int) -> float:
         """Learning rate in an epoch."""
@@ -103,8 +118,12 @@ def sgd(
 
     A key draws its network's initialisation, order and augmentation. `rates` gives each network a learning rate of its
     own instead of the protocol's, `start` [S, P] the parameters to begin with. The moments with `step == 0` lie between
-    two epochs.
+    two epochs; of a curriculum `epoch` counts those of all stages.
     """
+    if protocol.curriculum is not None:
+        assert rates is None, "a curriculum has a rate for each stage, not for each network"
+        yield from _in_order(kernels, take, labels, protocol, protocol.curriculum, keys, start)
+        return
     device = labels.device
     theta = start
     if theta is None:
@@ -128,6 +147,30 @@ def sgd(
                 velocity = velocity + protocol.weight_decay * theta
             theta = theta - rate * velocity
             yield Moment(*divmod(epoch * steps + step + 1, steps), steps, theta, running)
+
+
+def _in_order(
+    kernels: Kernels,
+    take: Take,
+    labels: Tensor,
+    protocol: Protocol,
+    curriculum: Curriculum,
+    keys: Sequence[Key],
+    theta: Tensor | None,
+) -> Iterator[Moment]:
+    """One training by the protocol for each stage, at rest in the beginning, from where the one before ended."""
+    for stage, rate in enumerate(curriculum.rates):
+        seen = (curriculum.stage <= stage).nonzero().flatten()
+        own = replace(protocol, lr=rate, real=None if protocol.real is None else protocol.real[seen], curriculum=None)
+        drawing = [key.fold("stage", stage) for key in keys] if stage else keys
+
+        def among(index: Tensor, seen: Tensor = seen) -> Tensor:
+            return take(seen[index])
+
+        for moment in sgd(kernels, among, labels[seen], own, drawing, start=theta):
+            if stage == 0 or moment.epoch or moment.step:  # the start of a later stage is the end of the one before
+                yield moment._replace(epoch=stage * protocol.epochs + moment.epoch)
+        theta = moment.theta
 
 
 def order(keys: Sequence[Key], epoch: int, n: int, device: torch.device) -> Tensor:

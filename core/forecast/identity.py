@@ -52,7 +52,10 @@ def leaves(recipe: Recipe, facts: DatasetFacts, network: Geometry) -> Leaves:
     found: dict[str, Any] = {}
     if isinstance(recipe.objective, Trajectory) and recipe.experts is not None:
         training = recipe.experts.model_dump(mode="json", exclude={"count", "epochs"})
-        first, last = expert_epochs(recipe.objective)
+        # of stages those of the first: what later ones begin with is the job's own
+        objective = recipe.objective_at(0, recipe.schedule.stages.count, facts.classes)
+        assert isinstance(objective, Trajectory), "stages are of one kind"
+        first, last = expert_epochs(objective)
         found = {"experts": _name(common, training), "count": recipe.experts.count, "first": first, "last": last}
         if recipe.judging_epoch is not None and recipe.judging_epoch > last:
             found["final"] = recipe.judging_epoch

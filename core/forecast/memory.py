@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from core import economy
 from core.forecast.network import Geometry
+from core.forecast.students import path_vectors, student_batch, unrolled_steps
 from core.forecast.work import (
     TEST_BATCH,
     Kernel,
@@ -19,9 +20,7 @@ from core.forecast.work import (
     Work,
     expert_epochs,
     judged_by,
-    path_vectors,
-    student_batch,
-    unrolled_steps,
+    stages,
 )
 from core.recipe import Distribution, Embedding, Gradient, Learnable, Nothing, Performance, Recipe, Trajectory, Zca
 
@@ -32,6 +31,7 @@ ALIVE: Final = {"forward": 2.3, "gradient": 5.2, "adjoint": 13.7}
 
 _BLOCK: Final = 64  # parameters of a stored expert's step that share a scale
 _HEADER: Final = 240  # bytes of a stored expert that are neither
+_THETA: Final = 80  # bytes of a stored network that are no parameters
 _COPIES: Final = 3  # of images being whitened: as floats, centred, multiplied
 _VECTORS: Final = 8  # parameter vectors at hand in any step: theta, velocity, gradient, cotangents
 _DOUBLES: Final = 4.8  # copies in doubles of one channel that its mean and deviation take, gaps of the heap included
@@ -44,7 +44,7 @@ class Bytes(NamedTuple):
     """What a job leaves on disk."""
 
     experts: int
-    """The expert snapshots that segments read, in the worker's cache."""
+    """The expert snapshots that segments read, and networks that later stages begin with, in the worker's cache."""
     labels: int
     """The synthetic set's labels, as they are published."""
     artifact: int
@@ -98,15 +98,18 @@ def peak_bytes(
     passes = max(alive, default=0)
     targets = sizes.train * sizes.classes * (8 + FLOAT)  # class indices become probabilities
     judging = passes + max(targets, _features(recipe, network, sizes))
-    matching = _trajectories(recipe, network, passes) + _kept(recipe, network, sizes, free, compiled)
+    matching = _trajectories(recipe, network, sizes, passes) + _kept(recipe, network, sizes, free, compiled)
     return max(preparing, ready + max(judging, matching))
 
 
 def stored_bytes(recipe: Recipe, network: Geometry, sizes: Sizes) -> Bytes:
     """What the job leaves on disk."""
-    experts = 0
+    later = recipe.schedule.stages.count - 1
+    networks = recipe.experts.count if recipe.experts else recipe.schedule.stages.networks
+    experts = later * networks * (_THETA + FLOAT * network.parameters)
     if isinstance(recipe.objective, Trajectory) and recipe.experts is not None:
-        experts = recipe.experts.count * expert_bytes(network.parameters, _snapshots(recipe, recipe.objective))
+        each = (expert_bytes(network.parameters, kept) for kept in _snapshots(recipe, sizes))
+        experts += recipe.experts.count * sum(each)
     labels = 8 * sizes.synthetic
     if isinstance(recipe.labels, Learnable):
         labels += FLOAT * sizes.synthetic * sizes.classes
@@ -115,11 +118,11 @@ def stored_bytes(recipe: Recipe, network: Geometry, sizes: Sizes) -> Bytes:
     return Bytes(experts, labels, int(_FIXED + labels + FLOAT * pixels + _PIXEL_COPIES * pixels + matrices))
 
 
-def _trajectories(recipe: Recipe, network: Geometry, passes: int) -> int:
+def _trajectories(recipe: Recipe, network: Geometry, sizes: Sizes, passes: int) -> int:
     """Path of a student, or the snapshots of an expert in training and what is written of them, beside one pass."""
     match recipe.objective:
-        case Trajectory() as objective:
-            path, expert = path_vectors(recipe), 2 * _snapshots(recipe, objective)
+        case Trajectory():
+            path, expert = path_vectors(recipe), 2 * max(_snapshots(recipe, sizes))
             return passes + max(path, expert) * network.parameters * FLOAT
         case Performance():
             return passes + path_vectors(recipe) * network.parameters * FLOAT
@@ -146,6 +149,11 @@ def _kept(recipe: Recipe, network: Geometry, sizes: Sizes, free: int, compiled: 
     return each * economy.kept_steps(recipe.schedule.memory, steps, path, each, free)
 
 
-def _snapshots(recipe: Recipe, objective: Trajectory) -> int:
-    first, last = expert_epochs(objective)
-    return last - first + 1 + ((recipe.judging_epoch or 0) > last)
+def _snapshots(recipe: Recipe, sizes: Sizes) -> list[int]:
+    """Of an expert of each stage; only those of the first judge images."""
+    found: list[int] = []
+    for asked, _ in stages(recipe, sizes):
+        assert isinstance(asked, Trajectory), "only trajectories are kept"
+        first, last = expert_epochs(asked)
+        found.append(last - first + 1 + (not found and (recipe.judging_epoch or 0) > last))
+    return found

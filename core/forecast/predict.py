@@ -15,7 +15,8 @@ from core.forecast.calibration import Calibration
 from core.forecast.history import ENOUGH, LEVEL, Interval, Past
 from core.forecast.identity import Leaves, leaves
 from core.forecast.network import Geometry, geometry
-from core.forecast.work import Phase, Sizes, Work, judged_by, probes, stack_on, use, work, worth_compiling
+from core.forecast.programs import use, worth_compiling
+from core.forecast.work import Phase, Sizes, Work, judged_by, probes, stack_on, work
 from core.recipe import Embedding, KMeans, Network, Recipe, Zca
 
 _MIB = 2**20

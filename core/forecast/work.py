@@ -9,12 +9,11 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, final
 
 from core import economy
 from core.data import DatasetFacts
-from core.economy import Batch, Use
 from core.forecast.network import Geometry
 from core.recipe import (
     Correct,
@@ -37,6 +36,7 @@ from core.recipe import (
     Trajectory,
     Window,
 )
+from core.recipe.objective import Objective
 from core.recipe.selection import SWEEP_SEEDS, sweep_epochs
 
 Phase = Literal["preparing", "training_experts", "selecting", "distilling", "evaluating", "publishing"]
@@ -137,64 +137,35 @@ def stack_on(network: Geometry, device_bytes: int | None) -> Stack:
     return lambda batch: economy.stack(network.convolutions, batch, device, device_bytes)
 
 
-def use(call: Work, norm: str) -> Use | None:
-    """The call as `core.engine.kernels` sees it; None where the engine makes it by other means."""
-    if not call.by_kernels or call.kernel in ("forward", "data"):
-        return None
-    kernel: economy.Kernel = "adjoint" if call.kernel == "adjoint" else "observe" if norm == "batch" else "gradient"
-    return Use(kernel, (call.networks, call.images), call.calls)
-
-
-def worth_compiling(calls: Iterable[Work], network: Geometry, device: str) -> frozenset[Batch]:
-    """The shapes a job runs as compiled programs on a kind of device that has a compiler, but no programs yet."""
-    uses = [found for call in calls if (found := use(call, network.norm))]
-    return economy.worth_compiling(network.convolutions, uses, device)
-
-
 def expert_epochs(objective: Trajectory) -> tuple[int, int]:
     """First and last snapshot that segments read; training goes as far as the last."""
     return objective.min_start_epoch, objective.max_start_epoch - 1 + objective.expert_epochs
 
 
-def path_vectors(recipe: Recipe) -> int:
-    """Parameter vectors that a student's segment keeps: its points and, with a penalty on them, its gradients."""
-    steps = unrolled_steps(recipe)
-    match recipe.objective:
-        case Trajectory():
-            return steps + 1 + (steps if recipe.sdc and recipe.sdc.weight else 0)
-        case Performance(end="adaptive") as objective:  # the student and its velocity after every step
-            return steps + 1 + 2 * objective.syn_steps
-        case Performance():
-            return steps + 1
-        case _:
-            return 0
-
-
-def unrolled_steps(recipe: Recipe) -> int:
-    """Student steps of one outer step that the gradient goes through."""
-    match recipe.objective:
-        case Trajectory(syn_steps=steps):
-            return steps
-        case Performance(syn_steps=steps, window=window):
-            return window or steps
-        case _:
-            return 0
-
-
-def student_batch(recipe: Recipe, sizes: Sizes) -> int:
-    """The most images of such a step."""
-    assert isinstance(recipe.objective, Trajectory | Performance), "an objective with student steps"
-    return min(recipe.objective.batch_size or sizes.synthetic, sizes.synthetic)
+def stages(recipe: Recipe, sizes: Sizes) -> list[tuple[Objective, Sizes]]:
+    """What each stage asks for, and of how many images; without stages, what the recipe does."""
+    formation, kept = recipe.parameterize.formation, recipe.schedule.stages
+    ipc = sizes.synthetic // sizes.classes // formation
+    asked = (recipe.objective_at(stage, ipc, sizes.classes) for stage in range(kept.count))
+    return [
+        (each, replace(sizes, synthetic=sizes.classes * formation * seen))
+        for each, seen in zip(asked, kept.seen(ipc), strict=True)
+    ]
 
 
 def _training_experts(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached) -> Iterator[Work]:
-    if not isinstance(recipe.objective, Trajectory):
-        return
-    assert recipe.experts is not None, "a recipe that matches trajectories has experts"
-    missing, last = max(0, recipe.experts.count - cached.experts), expert_epochs(recipe.objective)[1]
-    epochs = max(last, recipe.judging_epoch or 0)
-    gradients = 2 if isinstance(recipe.experts.optimiser, Gsam) else 1
-    yield from _training("training_experts", missing, epochs, sizes.train, recipe.experts.batch_size, stack, gradients)
+    experts, ahead, missing = recipe.experts, list[Sizes](), cached.experts
+    for asked, own in stages(recipe, sizes):
+        if ahead:  # networks that the stage begins with; they and their experts are this job's own, and not looked for
+            batch, missing = recipe.evaluation.batch_size, 0
+            networks = experts.count if experts else recipe.schedule.stages.networks
+            together = stack(min(ahead[-1].synthetic, batch))
+            yield from _in_order("training_experts", networks, recipe.schedule.stages.epochs, ahead, batch, together)
+        ahead.append(own)
+        if isinstance(asked, Trajectory) and experts:
+            epochs = max(expert_epochs(asked)[1], 0 if len(ahead) > 1 else recipe.judging_epoch or 0)
+            count, gradients = max(0, experts.count - missing), 2 if isinstance(experts.optimiser, Gsam) else 1
+            yield from _training("training_experts", count, epochs, sizes.train, experts.batch_size, stack, gradients)
 
 
 def judged_by(recipe: Recipe) -> LearnedScore | Embedding | None:
@@ -246,26 +217,31 @@ def _sweeping(recipe: Recipe, sizes: Sizes, stack: Stack) -> Iterator[Work]:
 
 
 def _distilling(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
-    steps = recipe.schedule.steps
-    match recipe.objective:
-        case Trajectory() as objective:
-            yield from _judging(recipe, sizes)
+    if isinstance(recipe.objective, Trajectory):
+        yield from _judging(recipe, sizes)
+    for objective, own in stages(recipe, sizes):
+        yield from _outer_steps(objective, recipe.schedule.steps, own)
+
+
+def _outer_steps(objective: Objective, steps: int, sizes: Sizes) -> Iterator[Work]:
+    match objective:
+        case Trajectory():
             for calls, images in _student_steps(objective.syn_steps, objective.batch_size, sizes.synthetic):
                 yield Work("distilling", "gradient", steps * calls, images)
                 # of a student that is compared where it is closest, at most
                 yield Work("distilling", "adjoint", steps * calls, images)
                 # once on the way forth; on the way back again, and pulled back
                 yield Work("distilling", "data", 3 * steps * calls, images)
-        case Distribution() as objective:
+        case Distribution():
             real = min(objective.real_batch, sizes.train // sizes.classes)
             own = sizes.synthetic // sizes.classes
             yield Work("distilling", "forward", steps * sizes.classes, real)
             yield Work("distilling", "gradient", steps * sizes.classes, own, by_kernels=False)
             yield Work("distilling", "data", steps * sizes.classes, real)
             yield Work("distilling", "data", steps * sizes.classes, own)
-        case Gradient() as objective:
+        case Gradient():
             yield from _matching(objective, steps, sizes)
-        case Performance() as objective:
+        case Performance():
             yield from _unrolling(objective, steps, sizes)
         case Nothing():
             return
@@ -319,32 +295,38 @@ def _judging(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
 
 def _looks(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
     """Networks trained one by one for a look at the validation split."""
-    evaluation = recipe.evaluation
+    evaluation, steps = recipe.evaluation, recipe.schedule.steps
     if evaluation.look_every is None:
         return
-    looks = recipe.schedule.steps // evaluation.look_every
-    for calls, images in _batches(sizes.synthetic, evaluation.batch_size):
-        yield Work("distilling", "gradient", looks * evaluation.epochs * calls, images)
-        yield Work("distilling", "data", looks * evaluation.epochs * calls, images)
-    yield from _testing("distilling", looks, sizes.validation)
-    if evaluation.select == "best_validation":
-        rungs = {int(share * evaluation.epochs) for share in RUNGS}
-        sample = -(-sizes.validation // -(-sizes.validation // _RUNG_IMAGES))
-        yield from _testing("distilling", looks * sum(rung >= _EARLIEST_RUNG for rung in rungs), sample)
+    for stage, (_, own) in enumerate(stages(recipe, sizes)):
+        # those since the stage began train on its images, and those until it ends end with them
+        since, until = (end // evaluation.look_every for end in (stage * steps, (stage + 1) * steps))
+        looks = recipe.schedule.total_steps // evaluation.look_every - since
+        for calls, images in _batches(own.synthetic, evaluation.batch_size):
+            yield Work("distilling", "gradient", looks * evaluation.epochs * calls, images)
+            yield Work("distilling", "data", looks * evaluation.epochs * calls, images)
+        yield from _testing("distilling", until - since, sizes.validation)
+        if evaluation.select == "best_validation":
+            rungs = {int(share * (stage + 1) * evaluation.epochs) for share in RUNGS}
+            sample = -(-sizes.validation // -(-sizes.validation // _RUNG_IMAGES))
+            judged = sum(rung >= _EARLIEST_RUNG for rung in rungs)
+            yield from _testing("distilling", (until - since) * judged, sample)
 
 
 def _evaluating(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached) -> Iterator[Work]:
-    evaluation = recipe.evaluation
+    evaluation, parts = recipe.evaluation, [own for _, own in stages(recipe, sizes)]
+    epochs, batch, seeds = evaluation.epochs, evaluation.batch_size, evaluation.seeds
     tried = len(evaluation.baseline_lrs)
     looks = tried if tried > 1 else 0
-    arms = 3 * [evaluation.seeds]  # distilled, the same in 8 bits, random
-    for together in [*arms, looks]:
-        yield from _training("evaluating", together, evaluation.epochs, sizes.synthetic, evaluation.batch_size, stack)
+    for _ in ("distilled", "distilled_8bit"):
+        yield from _in_order("evaluating", seeds, epochs, parts, batch, stack(min(sizes.synthetic, batch)))
+    for together in (seeds, looks):  # random images, as long as the distilled ones
+        yield from _training("evaluating", together, epochs * len(parts), sizes.synthetic, batch, stack)
     yield from _testing("evaluating", looks, sizes.validation)
-    networks, full = sum(arms), evaluation.full
+    networks, full = 3 * seeds, evaluation.full
     if full is not None and not cached.reference:
-        networks += evaluation.seeds
-        yield from _training("evaluating", evaluation.seeds, full.epochs, sizes.train, full.batch_size, stack)
+        networks += seeds
+        yield from _training("evaluating", seeds, full.epochs, sizes.train, full.batch_size, stack)
     yield from _testing("evaluating", networks, sizes.test)
     yield from _testing("evaluating", networks, sizes.validation)
     yield from _covering(recipe.evaluation, sizes, stack, cached)
@@ -365,6 +347,14 @@ def _covering(evaluation: Evaluation, sizes: Sizes, stack: Stack, cached: Cached
 def probes(sizes: Sizes) -> int:
     """Training images whose nearest neighbour is looked for, evenly spaced."""
     return -(-sizes.train // -(-sizes.train // PROBES))
+
+
+def _in_order(
+    phase: Phase, networks: int, epochs: int, parts: Iterable[Sizes], batch: int, together: int
+) -> Iterator[Work]:
+    """So many networks, `together` at a time, on the images of stages one after the other."""
+    for own in parts:
+        yield from _training(phase, networks, epochs, own.synthetic, batch, lambda _: together)
 
 
 def _training(

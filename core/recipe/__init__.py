@@ -27,6 +27,7 @@ from core.recipe.selection import (
     Score,
     Window,
 )
+from core.recipe.stages import Stage, Stages
 from core.recipe.start import (
     Correct,
     Hard,
@@ -88,6 +89,8 @@ __all__ = [
     "Schedule",
     "Score",
     "Sdc",
+    "Stage",
+    "Stages",
     "StepSize",
     "Tiles",
     "Trajectory",

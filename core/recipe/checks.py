@@ -186,12 +186,40 @@ def check_reach(recipe: Recipe) -> None:
     """Every segment that may be drawn ends before the experts do."""
     if not isinstance(recipe.objective, Trajectory) or recipe.experts is None:
         return
-    reach = recipe.objective.max_start_epoch - 1 + recipe.objective.expert_epochs
+    ends = [stage.max_start_epoch for stage in recipe.schedule.stages.each]
+    lower = "the stages' max_start_epoch" if ends else "objective.max_start_epoch"
+    reach = max(ends or [recipe.objective.max_start_epoch]) - 1 + recipe.objective.expert_epochs
     if reach > recipe.experts.epochs:
         raise meaningless(
             "experts.epochs",
             f"Segments reach epoch {reach}, but experts stop at {recipe.experts.epochs}.",
-            f"Set experts.epochs to at least {reach}, or lower objective.max_start_epoch.",
+            f"Set experts.epochs to at least {reach}, or lower {lower}.",
+        )
+
+
+def check_stages(recipe: Recipe) -> None:
+    """What is said of each stage has to be of use to its objective."""
+    stages, objective = recipe.schedule.stages, recipe.objective
+    if isinstance(objective, Nothing) and stages.count > 1:
+        raise meaningless(
+            "schedule.stages.count",
+            "Without an objective no stage could take earlier ones into account.",
+            "Set schedule.stages.count to 1, or objective.kind to 'distribution'.",
+        )
+    if not stages.each:
+        return
+    if not isinstance(objective, Trajectory):
+        raise meaningless(
+            "schedule.stages.each",
+            f"The objective '{objective.kind}' matches no segments that could have start epochs.",
+            "Set schedule.stages.each to [].",
+        )
+    growth = objective.growth
+    if growth and any(not stage.min_start_epoch < growth.start <= stage.max_start_epoch for stage in stages.each):
+        raise meaningless(
+            "objective.growth.start",
+            f"A window that grows from epoch {growth.start} does not lie in that of every stage.",
+            "Set objective.growth to null, or schedule.stages.each to [].",
         )
 
 
@@ -253,6 +281,7 @@ CHECKS: Final[tuple[Callable[[Recipe], None], ...]] = (
     check_memory,
     check_experts,
     check_reach,
+    check_stages,
     check_steps,
     check_policy,
     check_evaluation_rate,

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from core.recipe.checks import CHECKS
 from core.recipe.evaluation import Evaluation
 from core.recipe.network import Experts, Network
-from core.recipe.objective import Objective, Sdc
+from core.recipe.objective import Objective, Sdc, Trajectory
 from core.recipe.part import Part
 from core.recipe.pixels import Augment, MeanStd, Preprocess
 from core.recipe.schedule import KeepLabels, Schedule
@@ -50,3 +50,24 @@ class Recipe(Part):
             isinstance(self.labels, Learnable) and self.labels.start == "experts"
         )
         return self.experts.epochs if asked and self.experts else None
+
+    def objective_at(self, stage: int, ipc: int, classes: int) -> Objective:
+        """What a stage, counted from 0, asks for: trajectories are matched in its own window of start epochs.
+
+        There a later stage's students draw, where no batch is given, as many images as it has itself, out of all that
+        they see. `ipc` is of stored images.
+        """
+        stages, found = self.schedule.stages, self.objective
+        if not isinstance(found, Trajectory):
+            return found
+        changes: dict[str, object] = {}
+        if stages.each:
+            changes = stages.each[stage].model_dump(exclude={"step_size"})
+        if stage and found.batch_size is None:
+            changes["batch_size"] = classes * stages.split(ipc)[stage] * self.parameterize.formation
+        return found.model_copy(update=changes)
+
+    def initial_step_size(self, stage: int) -> float:
+        """The step size that a stage, counted from 0, begins with."""
+        each = self.schedule.stages.each
+        return each[stage].step_size if each else self.step_size.initial

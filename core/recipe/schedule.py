@@ -7,12 +7,15 @@ from typing import Literal
 from pydantic import Field
 
 from core.recipe.part import Part
+from core.recipe.stages import Stages
 
 
 class Schedule(Part):
     """The outer loop: how many steps, and how the images move."""
 
-    steps: int = Field(default=5000, ge=0, le=1_000_000, description="Outer steps; 0 keeps the initial images.")
+    steps: int = Field(
+        default=5000, ge=0, le=1_000_000, description="Outer steps, of each stage; 0 keeps the initial images."
+    )
     image_lr: float = Field(default=100.0, ge=0, le=1e8, description="Outer learning rate of the images.")
     image_momentum: float = Field(default=0.5, ge=0, lt=1, description="Outer momentum of the images.")
     optimiser: Literal["sgd", "adam"] = Field(
@@ -36,6 +39,12 @@ class Schedule(Part):
         lt=1,
         description="Decay of a running mean of images and labels over outer steps; it then is the result (FTD).",
     )
+    stages: Stages = Field(default=Stages(), description="Subsets that are distilled one after the other (SeqMatch).")
+
+    @property
+    def total_steps(self) -> int:
+        """Outer steps of all stages."""
+        return self.steps * self.stages.count
 
 
 class KeepLabels(Part):

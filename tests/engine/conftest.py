@@ -88,6 +88,8 @@ def small(method: str, **changes: object) -> Recipe:
         budget |= GRADIENT_BUDGET
     if hasattr(recipe.init, "embedding"):
         budget["init.embedding.epochs"] = 2
+    if recipe.schedule.stages.count > 1:
+        budget |= {"schedule.stages.each": [], "schedule.stages.epochs": 2, "schedule.stages.networks": 1}
     if recipe.schedule.steps:
-        budget["schedule.steps"] = 4
+        budget["schedule.steps"] = 4 // recipe.schedule.stages.count
     return override(recipe, budget | {path.replace("__", "."): value for path, value in changes.items()})

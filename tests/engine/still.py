@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from torch import Tensor
+
 from core.engine import distill, experts, features, scores, sdc, trajectories
 from core.engine.distill import Carrying, Objective, State
 from core.engine.init import Learned
@@ -44,15 +46,18 @@ def result(work: Generator[float, None, T]) -> T:
             return found
 
 
-def known(recipe: Recipe, real: Real, folder: Path) -> Trajectories | None:
-    """The experts a recipe matches, trained into `folder`."""
-    if not isinstance(recipe.objective, Trajectory):
+def known(recipe: Recipe, real: Real, folder: Path, stage: int = 0, start: Tensor | None = None) -> Trajectories | None:
+    """The experts a recipe matches, trained into `folder`; those of a later stage from `start` [S, P]."""
+    asked = recipe.objective_at(stage, 2, real.classes)
+    if not isinstance(asked, Trajectory):
         return None
     assert recipe.experts is not None
     network = build(recipe.network, real.shape, real.classes)
-    needed, stored = experts.window(recipe.objective, recipe.judging_epoch), []
+    needed, stored = experts.window(asked, None if stage else recipe.judging_epoch), []
     keys = [Key(0).fold("expert", index) for index in range(recipe.experts.count)]
-    moments = experts.train(Eager(network), real.train, real.classes, recipe.experts, recipe.augment, needed.end, keys)
+    moments = experts.train(
+        Eager(network), real.train, real.classes, recipe.experts, recipe.augment, needed.end, keys, start
+    )
     snapshots = [moment.theta for moment in moments if moment.step == 0 and needed.holds(moment.epoch)]
     for index in range(recipe.experts.count):
         path = folder / f"{index}.safetensors"
@@ -69,10 +74,24 @@ def judges(recipe: Recipe, real: Real, experts: Trajectories | None) -> Judges |
     return Judges(build(recipe.network, real.shape, real.classes), experts, recipe.judging_epoch, lambda said: None)
 
 
-def objective(recipe: Recipe, real: Real, matched: Trajectories | None) -> Objective | None:
-    """What a recipe asks to match."""
+def prepared(recipe: Recipe, real: Real, state: State) -> Tensor | None:
+    """The networks [S, P] that the stage of a state begins with; None in the first."""
+    if not state.stage:
+        return None
+    count = recipe.experts.count if recipe.experts else recipe.schedule.stages.networks
+    keys = [Key(0).fold("prepare", index) for index in range(count)]
+    before = distill.finish(recipe, state, real, 2).before(state.stage)
     network = build(recipe.network, real.shape, real.classes)
-    match recipe.objective:
+    return result(experts.prepare(Eager(network), recipe, before, real.classes, keys))
+
+
+def objective(
+    recipe: Recipe, real: Real, matched: Trajectories | None, stage: int = 0, start: Tensor | None = None
+) -> Objective | None:
+    """What a recipe asks to match in a stage that begins with `start`."""
+    network = build(recipe.network, real.shape, real.classes)
+    begin = None if start is None else lambda key: start[key.integer(0, len(start))]
+    match recipe.objective_at(stage, 2, real.classes):
         case Trajectory() as wanted:
             assert matched is not None
             return partial(
@@ -85,13 +104,23 @@ def objective(recipe: Recipe, real: Real, matched: Trajectories | None) -> Objec
                 difficulty=sdc.difficulty(recipe),
             )
         case Distribution() as wanted:
-            return partial(distribution.distance, wanted, network, recipe.augment, real)
+            return partial(distribution.distance, wanted, network, recipe.augment, real, begin=begin)
         case Gradient() as wanted:
             return Carrying(
-                partial(gradient.distance, wanted, Eager(network), recipe.augment, real, weight=sdc.weight(recipe))
+                partial(
+                    gradient.distance,
+                    wanted,
+                    Eager(network),
+                    recipe.augment,
+                    real,
+                    weight=sdc.weight(recipe),
+                    begin=begin,
+                )
             )
         case Performance() as wanted:
-            return partial(performance.loss, wanted, Eager(network), recipe.augment, real, 0, recipe.schedule.steps)
+            return partial(
+                performance.loss, wanted, Eager(network), recipe.augment, real, 0, recipe.schedule.steps, begin=begin
+            )
         case Nothing():
             return None
 
@@ -113,8 +142,16 @@ def learned(recipe: Recipe, real: Real) -> Learned | None:
 
 def states(recipe: Recipe, real: Real, folder: Path, seed: int = 0, start: State | None = None) -> list[State]:
     """Every state from the start (or a given one) to the end; of a method without steps, the first alone."""
-    key = Key(seed).fold("distill")
-    matched = known(recipe, real, folder)
-    first = start or distill.begin(recipe, real, 2, key, learned(recipe, real), judges(recipe, real, matched))
-    wanted = objective(recipe, real, matched)
-    return [first] if wanted is None else [first, *distill.distill(recipe, wanted, first, key)]
+    key, first = Key(seed).fold("distill"), start.stage if start else 0
+    matched = None if first else known(recipe, real, folder)
+    state = start or distill.begin(recipe, real, 2, key, learned(recipe, real), judges(recipe, real, matched))
+    found = [state]
+    for stage in range(first, recipe.schedule.stages.count):
+        begins = prepared(recipe, real, state)
+        matched = known(recipe, real, folder, stage, begins) if stage else matched
+        wanted = objective(recipe, real, matched, stage, begins)
+        if wanted is None:
+            return found
+        found += distill.distill(recipe, wanted, state, key)
+        state = distill.next_stage(recipe, found[-1]) or state
+    return found

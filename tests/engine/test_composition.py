@@ -27,7 +27,7 @@ from worker.engine.bench import Job
 from worker.engine.channel import Channel
 from worker.protocol import JobFolder
 
-IPC = 2
+IPC = 4
 
 KINDS = ("distribution", "gradient", "nothing", "performance", "trajectory")
 
@@ -164,7 +164,9 @@ def test_any_two_choices_that_may_meet_do_run_together(
             assert result.labels.tolist() == [0] * (n // 2) + [1] * (n // 2)
             assert (result.soft_labels is not None) == isinstance(recipe.labels, Learnable)
             assert result.soft_labels is None or np.allclose(result.soft_labels.sum(1), 1)
-            assert (result.step_size is not None) == isinstance(recipe.objective, Trajectory | Performance)
+            learned = isinstance(recipe.objective, Trajectory | Performance)
+            assert len(list(result.stages())) == recipe.schedule.stages.count
+            assert len(result.step_sizes) == (recipe.schedule.stages.count if learned else 0)
         except Exception as error:  # whatever it is, the others are of interest too
             failed[str(combination)] = repr(error)
     assert not failed

@@ -180,6 +180,7 @@ def composed(toy: Dataset, *lines: dict[str, Any], recipe: Recipe | None = None)
         real=0,
         sweep=None,
         coverage=None,
+        stages=None,
         warnings=[],
     )
 

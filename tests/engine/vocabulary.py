@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from core.overrides import explain
-from core.recipe import FieldError, Nothing, Part, Recipe, Schedule, Trajectory
+from core.recipe import FieldError, Nothing, Part, Recipe, Schedule, Stages, Trajectory
 
 SMALLEST: Mapping[str, Any] = {
     "networks": 1,
@@ -54,6 +54,7 @@ TRIED: Mapping[tuple[str, str], tuple[Any, ...]] = {
     ("Schedule", "steps"): (0, 2),
     ("Schedule", "image_lr"): (0.01,),
     ("Schedule", "ema"): (None, 0.5),
+    ("Schedule", "stages"): (Stages(), Stages(count=2, epochs=2, networks=1)),
 }
 """Numbers of which more than one is tried, by kind and field."""
 
@@ -73,6 +74,7 @@ DETAILS = {
     "init.of",
     "sdc.schedule",
     "schedule.optimiser",
+    "schedule.stages.count",
 }
 """Choices within the others that are drawn as well: no other part asks for them."""
 
@@ -154,7 +156,8 @@ def _values(name: str, field: str, kind: type[Part]) -> Iterator[tuple[Any, tupl
     if field == "kind":
         return
     if (name, field) in TRIED:
-        yield from ((value, ()) for value in TRIED[name, field])
+        for value in TRIED[name, field]:
+            yield value, (("count", value.count),) if isinstance(value, Stages) else ()
     elif below:
         if optional:
             yield None, (("kind", None),)

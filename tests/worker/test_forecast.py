@@ -18,7 +18,8 @@ from core.engine.networks import ConvNet, build
 from core.engine.train import stack_for
 from core.forecast import Forecast, predict
 from core.forecast.network import geometry
-from core.forecast.work import Sizes, stack_on, work, worth_compiling
+from core.forecast.programs import worth_compiling
+from core.forecast.work import Sizes, stack_on, work
 from core.recipe import Network
 from tests.forecast.machines import facts, recipe
 from tests.worker.test_engine import run
@@ -75,6 +76,13 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "tiles": ("idc", GRADIENTS | {"objective.inner_images": 100, "objective.syn_batch": 3}),
     "performance": ("bptt", PERFORMANCE | {"objective.window": 3}),
     "performance, adaptive": ("at-bptt", PERFORMANCE | {"objective.window": 3, "objective.batch_size": None}),
+    "stages": ("seqmatch", TRAJECTORY | LOOKS | {"schedule.stages.epochs": 2}),
+    "stages of gradients": (
+        "seqmatch-idc",
+        GRADIENTS
+        | {"objective.inner_images": 100, "objective.syn_batch": 3}
+        | {"schedule.stages.epochs": 2, "schedule.stages.networks": 3},
+    ),
     "nothing": ("random", CHEAP),
     "coverage": ("random", CHEAP | {"evaluation.coverage": {"epochs": 2}, "network.norm": "batch"}),
     "forgetting": ("window", CHEAP | {"init.score.networks": 3, "init.score.epochs": 3}),
@@ -145,13 +153,14 @@ def test_the_engine_makes_exactly_the_calls_that_were_forecast(name: str, calls:
     assert made == forecast.work
 
 
-def test_what_is_left_on_disk_is_as_large_as_forecast(tmp_path: Path) -> None:
-    job, forecast = distil(tmp_path, *JOBS["soft labels"])
+@pytest.mark.parametrize("name", ["soft labels", "stages"])
+def test_what_is_left_on_disk_is_as_large_as_forecast(name: str, tmp_path: Path) -> None:
+    job, forecast = distil(tmp_path, *JOBS[name])
     experts = sum(path.stat().st_size for path in job.experts_dir.glob("*.safetensors"))
     assert experts == pytest.approx(forecast.bytes.experts, rel=0.02)
     staging = tmp_path / "job" / "staging" / "1"
     arrays = safetensors.numpy.load_file(staging / "dataset.safetensors")
-    assert forecast.bytes.labels == arrays["labels"].nbytes + arrays["soft_labels"].nbytes
+    assert forecast.bytes.labels == sum(arrays[name].nbytes for name in ("labels", "soft_labels") if name in arrays)
     artifact = sum(path.stat().st_size for path in staging.rglob("*") if path.is_file())
     assert artifact == pytest.approx(forecast.bytes.artifact, rel=0.2)
 

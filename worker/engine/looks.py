@@ -19,7 +19,8 @@ class Looks:
     """Looks at the validation split every so many steps; keeps the best state if the recipe selects by it.
 
     Then a look that falls hopelessly behind the best one is given up: its network's validation accuracy is in the log
-    and not in the curve, whose points are all of networks trained to the end.
+    and not in the curve, whose points are all of networks trained to the end. Of stages each has a best state of its
+    own, and a look is at the images of those that have begun, in their order.
     """
 
     def __init__(self, bench: Bench, run_name: str) -> None:
@@ -39,18 +40,16 @@ class Looks:
         if every is None or state.step % every:
             return
         bench, selects = self._bench, recipe.evaluation.select == "best_validation"
-        best = self._best() if selects else None
+        best = self._best(state.stage) if selects else None
         result = distill.finish(recipe, state, bench.real, bench.job.request.ipc)
-        rate = recipe.evaluation.lr or result.step_size
-        assert rate is not None, "an objective that learns no step size comes with evaluation.lr"
         seen = follow(
             bench,
             evaluate.look(
                 bench.kernels,
                 result.images,
-                distill.probabilities(recipe, state.result),
+                result.probabilities(bench.real.classes),
                 bench.real,
-                evaluate.on_synthetic(recipe.evaluation, recipe.augment, rate, result.real),
+                evaluate.on_result(recipe, result),
                 bench.key.fold("look", state.step),
                 evaluate.RUNGS if selects else (),
                 best,
@@ -66,15 +65,18 @@ class Looks:
         bench.channel.metric("validation_accuracy", state.step, seen.accuracy)
         if selects and (best is None or seen.accuracy > best.accuracy):
             save_state(self._state, state, self._run, int(result.real.sum()))
-            keep.write(self._score, {"accuracy": seen.accuracy, "rungs": seen.rungs, "step": state.step})
+            score = {"accuracy": seen.accuracy, "rungs": seen.rungs, "step": state.step, "stage": state.stage}
+            keep.write(self._score, score)
 
     def best(self, last: State) -> tuple[State, str]:
-        """The best state seen, and in words that it is."""
+        """The best state seen of the stage that ended, and in words that it is."""
         found = load_state(self._state, self._run, last.leaves.images.device)
-        if found is None:
+        if found is None or found.stage != last.stage:
             return last, "last iterate (no look was taken)"
         return found, f"best of the looks on the validation split: step {found.step}"
 
-    def _best(self) -> Look | None:
+    def _best(self, stage: int) -> Look | None:
         score = keep.read(self._score, None)
-        return score and Look(score["accuracy"], tuple(score.get("rungs", ())))
+        if score is None or score.get("stage", 0) != stage:
+            return None
+        return Look(score["accuracy"], tuple(score.get("rungs", ())))

@@ -14,7 +14,7 @@ import torch
 
 from core.artifacts import Distilled
 from core.engine.memory import peak_mib
-from core.engine.report import compose
+from core.engine.report import compose, curriculum_of
 from core.engine.synthetic import SyntheticDataset
 from core.request import ENGINE_VERSION
 from worker.engine.bench import Bench
@@ -51,6 +51,7 @@ def distilled(
         real=int(result.real.sum()),
         sweep=bench.sweep,
         coverage=coverage,
+        stages=curriculum_of(job.recipe, result),
         warnings=[],
     )
     return Distilled(
@@ -60,6 +61,8 @@ def distilled(
         pixels=result.transform.inverse(result.images).cpu().numpy(),
         real=result.real.cpu().numpy(),
         step_size=result.step_size,
+        stage=None if result.stage is None else result.stage.cpu().numpy().astype(np.int64),
+        step_sizes=result.step_sizes,
         transform={"kind": result.transform.kind, **transform},
         facts=facts,
         request=job.request.model_dump(mode="json"),

@@ -11,25 +11,20 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from core.artifacts import build
 from core.data import Catalogue
-from core.engine import distill, init, sdc
+from core.engine import distill, init
 from core.engine.checkpoint import load as load_state
 from core.engine.checkpoint import save as save_state
-from core.engine.distill import Carrying, Objective, State
-from core.engine.judges import Judges
+from core.engine.distill import State
 from core.engine.kernels import Compiled, compile_ahead
 from core.engine.keys import Key
 from core.engine.networks import build as build_network
-from core.engine.objectives import distribution, gradient, performance, trajectory
 from core.engine.real import prepare
-from core.engine.trajectories import Trajectories
-from core.recipe import Distribution, Gradient, Nothing, Performance, Trajectory
 from core.request import check, needs_c_scores, scored
-from worker.engine import keep, selecting, sweeping, teachers
+from worker.engine import keep, selecting, sweeping
 from worker.engine.bench import Bench, Job, device, use_threads
 from worker.engine.cache import Cache
 from worker.engine.channel import Channel
@@ -37,6 +32,7 @@ from worker.engine.covering import covered
 from worker.engine.looks import Looks
 from worker.engine.package import distilled
 from worker.engine.plan import plan
+from worker.engine.stages import objective_of, outer_steps
 from worker.engine.verdict import rows
 from worker.protocol import JobFolder
 
@@ -55,9 +51,7 @@ def run(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[], boo
     channel.seconds = keep.read(timings, {})
     try:
         bench = sweeping.settled(_prepare(job, folder, channel, stopped))
-        matched = job.recipe.objective
-        known = teachers.gather(bench, matched) if isinstance(matched, Trajectory) else None
-        state, selection = _distil(bench, _objective(bench, known), known)
+        state, selection = _distil(bench)
         result = distill.finish(bench.job.recipe, state, bench.real, job.request.ipc)
         lines = rows(bench, result)
         near = covered(bench, result, sum(line["n_seeds"] for line in lines))
@@ -130,62 +124,20 @@ def _compile(bench: Bench) -> None:
                 bench.breathe()
 
 
-def _objective(bench: Bench, known: Trajectories | None) -> Objective | None:
-    recipe = bench.job.recipe
-    match recipe.objective:
-        case Trajectory() as objective:
-            assert known is not None, "trajectories are matched to those of experts"
-            return partial(
-                trajectory.distance,
-                objective,
-                bench.kernels,
-                recipe.augment,
-                known,
-                bench.plan.room,
-                difficulty=sdc.difficulty(recipe),
-            )
-        case Distribution() as objective:
-            return partial(distribution.distance, objective, bench.network, recipe.augment, bench.real)
-        case Gradient() as objective:
-            return Carrying(
-                partial(
-                    gradient.distance, objective, bench.kernels, recipe.augment, bench.real, weight=sdc.weight(recipe)
-                )
-            )
-        case Performance() as objective:
-            return partial(
-                performance.loss,
-                objective,
-                bench.kernels,
-                recipe.augment,
-                bench.real,
-                bench.plan.room,
-                recipe.schedule.steps,
-            )
-        case Nothing():
-            return None
-
-
-def _judges(bench: Bench, known: Trajectories | None) -> Judges | None:
-    epoch = bench.job.recipe.judging_epoch
-    if known is None or epoch is None:
-        return None
-    return Judges(bench.network, known, epoch, partial(bench.channel.log, level="warning"))
-
-
-def _distil(bench: Bench, objective: Objective | None, known: Trajectories | None) -> tuple[State, str]:
+def _distil(bench: Bench) -> tuple[State, str]:
     """The state that is the result, and in words how it was chosen."""
     job, recipe = bench.job, bench.job.recipe
     key = bench.key.fold("distill")
     run_name = job.fingerprint or job.job_id
     stored, curves = bench.folder.checkpoint / "state.safetensors", bench.folder.checkpoint / "curves.json"
     state = load_state(stored, run_name, bench.real.device)
+    objective, judges = objective_of(bench, state)
     learned = selecting.learned(bench) if state is None else None
-    total = recipe.schedule.steps
+    total = recipe.schedule.total_steps
     if objective is not None:
         bench.channel.enter("distilling", total)
     if state is None:
-        state = distill.begin(recipe, bench.real, job.request.ipc, key, learned, _judges(bench, known))
+        state = distill.begin(recipe, bench.real, job.request.ipc, key, learned, judges)
     if objective is None:
         return state, "initialisation"
     if state.step:
@@ -198,9 +150,17 @@ def _distil(bench: Bench, objective: Objective | None, known: Trajectories | Non
         save_state(stored, state, run_name, int(init.untouched(recipe, bench.real, job.request.ipc).sum()))
 
     looks = Looks(bench, run_name)
+    selects = recipe.evaluation.select == "best_validation"
+
+    def turn(state: State) -> State | None:
+        following = distill.next_stage(recipe, looks.best(state)[0] if selects else state)
+        if following is not None:
+            store(following)  # what it begins with takes long, and the best state gives way to its own
+        return following
+
     saved = time.monotonic()
     bench.channel.progress(state.step, total)
-    for state in distill.distill(recipe, objective, state, key):  # noqa: B020 (the loop goes on from the state)
+    for state in outer_steps(bench, objective, state, key, turn):  # noqa: B020 (the loop goes on from the state)
         bench.channel.progress(state.step, total)
         if state.step % max(1, total // _CURVE_POINTS) == 0 and not math.isnan(state.loss):
             points = {"loss": state.loss, "step_size": float(state.leaves.log_step_size.exp()), **state.curves}
@@ -212,6 +172,6 @@ def _distil(bench: Bench, objective: Objective | None, known: Trajectories | Non
             saved = time.monotonic()
         bench.breathe()
     store(state)
-    if recipe.evaluation.select == "best_validation":
+    if selects:
         return looks.best(state)
     return state, "last iterate"

@@ -1,39 +1,51 @@
-"""The training_experts phase: the trajectories a job matches, trained once and shared by every job on the same data."""
+"""The training_experts phase: the trajectories a job matches, trained once and shared by every job on the same data.
+
+Of stages also the networks that later ones begin with, and experts that go on from those.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import torch
+from torch import Tensor
+
 from core.engine import experts, trajectories
 from core.engine.keys import Key
+from core.engine.synthetic import SyntheticDataset
 from core.engine.train import stack_for
 from core.engine.trajectories import Trajectories
 from core.recipe import Trajectory
 from worker.engine.bench import Bench
+from worker.engine.follow import follow
+from worker.engine.tensors import packed, read
 
 
-def gather(bench: Bench, objective: Trajectory) -> Trajectories:
+def gather(bench: Bench, objective: Trajectory, before: SyntheticDataset | None = None) -> Trajectories:
     """Train the experts the cache does not hold, several at once where that pays.
 
-    They do not depend on the job's seed, so that jobs can share them. Each is mapped as soon as it is there: from then
-    on nobody can take it away.
+    They do not depend on the job's seed, so that jobs can share them; those of a later stage go on from what the stages
+    `before` made. Each is mapped as soon as it is there: from then on nobody can take it away.
     """
     recipe = bench.job.recipe
     assert recipe.experts is not None, "a recipe that matches trajectories has experts"
     training = recipe.experts.model_dump(mode="json", exclude={"count", "epochs"})
     identity, count = bench.identity("expert trajectory", experts=training), recipe.experts.count
+    if before is not None:
+        identity |= experts.beginning(recipe, before)
     paths = [bench.cache.path({**identity, "index": index}, ".safetensors") for index in range(count)]
-    needed = experts.window(objective, recipe.judging_epoch)
+    needed = experts.window(objective, None if before else recipe.judging_epoch)  # the first stage's judge images
     found = {
         index: expert
         for index, path in enumerate(paths)
         if (expert := trajectories.read(path, needed, bench.real.device))
     }
+    missing = [index for index in range(count) if index not in found]
+    start = prepared(bench, before, count) if before and missing else None
     steps = needed.end * -(-len(bench.real.train) // recipe.experts.batch_size)  # of one expert
     done, total = len(found) * steps, count * steps
     bench.channel.enter("training_experts", total, skipped=done)
     bench.channel.log(f"{len(found)} of {count} expert trajectories were in the cache.")
-    missing = [index for index in range(count) if index not in found]
     for indices in stacks(bench, count, recipe.experts.batch_size, missing):
         kept = []
         for moment in experts.train(
@@ -44,6 +56,7 @@ def gather(bench: Bench, objective: Trajectory) -> Trajectories:
             recipe.augment,
             needed.end,
             [Key(0).fold("expert", index) for index in indices],
+            None if start is None else start[indices],
         ):
             bench.breathe()
             bench.channel.progress(done + len(indices) * (moment.epoch * moment.steps + moment.step), total)
@@ -58,6 +71,34 @@ def gather(bench: Bench, objective: Trajectory) -> Trajectories:
         done += len(indices) * steps
     bench.channel.progress(total, total)
     return Trajectories([found[index] for index in range(count)])
+
+
+def prepared(bench: Bench, before: SyntheticDataset, count: int) -> Tensor:
+    """So many networks [count, P] trained on what the stages `before` made: those of the cache, and the missing ones.
+
+    They depend on the job's seed by those images alone.
+    """
+    recipe, batch = bench.job.recipe, bench.job.recipe.evaluation.batch_size
+    identity = bench.identity("network after stages", **experts.beginning(recipe, before))
+    paths = [bench.cache.path({**identity, "index": index}, ".safetensors") for index in range(count)]
+    found = {i: known["theta"] for i, path in enumerate(paths) if (known := read(path, bench.real.device))}
+    done = len(found)
+    bench.channel.enter("training_experts", count, skipped=done)
+    bench.channel.log(f"{done} of {count} networks of earlier stages were in the cache.")
+    missing = [index for index in range(count) if index not in found]
+    for indices in stacks(bench, count, min(batch, len(before.labels)), missing):
+
+        def say(share: float, behind: int = done, own: int = len(indices)) -> None:
+            bench.channel.progress(behind + int(share * own), count)
+
+        keys = [Key(0).fold("prepare", index) for index in indices]
+        thetas = follow(bench, experts.prepare(bench.kernels, recipe, before, bench.real.classes, keys), say)
+        for index, theta in zip(indices, thetas, strict=True):
+            found[index] = theta
+            bench.cache.write(paths[index], packed({"theta": theta}), bench.channel.log, keep=frozenset(paths))
+        done += len(indices)
+    bench.channel.progress(count, count)
+    return torch.stack([found[index] for index in range(count)])
 
 
 def stacks(bench: Bench, count: int, batch_size: int, missing: Sequence[int]) -> Iterator[list[int]]:

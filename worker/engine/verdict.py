@@ -34,10 +34,8 @@ def rows(bench: Bench, result: SyntheticDataset) -> list[Row]:
     """
     recipe, seeds = bench.job.recipe, bench.job.recipe.evaluation.seeds
     key = bench.key.fold("evaluate")
-    labels = _probabilities(bench, result)
-    rate = recipe.evaluation.lr or result.step_size
-    assert rate is not None, "an objective that learns no step size comes with evaluation.lr"
-    protocol = evaluate.on_synthetic(recipe.evaluation, recipe.augment, rate, result.real)
+    labels = result.probabilities(bench.real.classes)
+    protocol = evaluate.on_result(recipe, result)
     rounded = result.transform.forward(result.transform.inverse(result.images))
     keys = _keys(key, seeds)
     arms: dict[str, Work] = {
@@ -74,6 +72,8 @@ def draws(bench: Bench, n: int) -> Tensor:
 def _random(bench: Bench, chosen: Tensor, key: Key) -> Work:
     """Random real images, a fresh draw for each seed, at the rate that is best on the validation split.
 
+    Beside a result in stages they are trained on all at once, for as many epochs as all its stages together.
+
     Where the policy is "combined" they get the views of real images, the simple ones, as in the paper.
     """
     recipe, real = bench.job.recipe, bench.real
@@ -81,6 +81,7 @@ def _random(bench: Bench, chosen: Tensor, key: Key) -> Work:
     labels = F.one_hot(init.classes(real, n // real.classes), real.classes).float()
     every = torch.ones(n, dtype=torch.bool, device=real.device)
     protocol = evaluate.on_synthetic(recipe.evaluation, recipe.augment, rates[0], every)
+    protocol = replace(protocol, epochs=protocol.epochs * recipe.schedule.stages.count)
     tried = 0 if len(rates) == 1 else len(rates)
     if tried:
         looks = evaluate.tune(
@@ -124,9 +125,3 @@ def _full(bench: Bench, say: Callable[[float], None]) -> Row:
 
 def _keys(key: Key, seeds: int) -> list[Key]:
     return [key.fold("seed", seed) for seed in range(seeds)]
-
-
-def _probabilities(bench: Bench, result: SyntheticDataset) -> Tensor:
-    if result.soft_labels is not None:
-        return result.soft_labels
-    return F.one_hot(result.labels, bench.real.classes).float()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -21,13 +23,15 @@ def distance(
     synthetic: Synthetic,
     key: Key,
     step: int,
+    begin: Callable[[Key], Tensor] | None = None,
 ) -> tuple[Tensor, Gradients]:
     """sum_c || mean psi(real of c) - mean psi(synthetic of c) ||^2 under a network drawn by (key, step).
 
-    Real and synthetic images of a class see the same augmentation. Synthetic images lie class by class.
+    `begin` says which, if not one of the network's own initialisations. Real and synthetic images of a class see the
+    same augmentation. Synthetic images lie class by class.
     """
     draw = key.fold("embedding", step)
-    theta = network.init(draw.fold("network")).to(synthetic.images.device)
+    theta = (begin or network.init)(draw.fold("network")).to(synthetic.images.device)
     total = torch.zeros((), device=theta.device)
     gradient = torch.zeros_like(synthetic.images)
     ipc = len(synthetic.images) // real.classes

@@ -36,19 +36,21 @@ def distance(
     step: int,
     student: Tensor | None,
     weight: Callable[[int], float] | None = None,
+    begin: Callable[[Key], Tensor] | None = None,
 ) -> tuple[Tensor, Gradients, Tensor | None]:
     """sum_c D(grad loss(real of c), grad loss(synthetic of c)) at the student's parameters theta, and its gradient.
 
     `student` is the theta [P] of the last match: this one is after `inner_loops` epochs of training. Every
-    `outer_loops` matches a fresh network takes its place, and so one does where there is none. Returned is the theta
-    that was matched, or None where the next step begins afresh. `weight`, by the outer step, adds as much of each
+    `outer_loops` matches a fresh network takes its place, and so one does where there is none; `begin` says which, if
+    not one of the network's own initialisations. Returned is the theta that was matched, or None where the next step
+    begins afresh. `weight`, by the outer step, adds as much of each
     synthetic gradient's norm to the loss (SDC). Real and synthetic images of a class see the same
     augmentation. Synthetic images lie class by class.
     """
     loop = step % objective.outer_loops
     draw = key.fold("match", step)
     if loop == 0 or student is None:
-        theta = kernels.network.init(draw.fold("network")).to(synthetic.images.device)
+        theta = (begin or kernels.network.init)(draw.fold("network")).to(synthetic.images.device)
     else:
         theta = _trained(objective, kernels, augment, real, synthetic, student, draw.fold("training"))
     total = torch.zeros((), device=theta.device)

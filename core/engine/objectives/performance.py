@@ -6,7 +6,7 @@ that follows the student's gradients.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -39,18 +39,19 @@ def loss(
     synthetic: Synthetic,
     key: Key,
     step: int,
+    begin: Callable[[Key], Tensor] | None = None,
 ) -> tuple[Tensor, Gradients]:
     """Cross-entropy on real images of a student drawn by (key, step), and its gradient through the window.
 
-    The student is fresh. Its steps before the window have no adjoint: the gradient is that of back-propagation
-    truncated to the window. `room` is the segment's, `steps` how many outer steps there are. A window's end that is
-    drawn is a curve.
+    The student is fresh, of the network's own initialisations or what `begin` says. Its steps before the window have no
+    adjoint: the gradient is that of back-propagation truncated to the window. `room` is the segment's, `steps` how many
+    outer steps there are. A window's end that is drawn is a curve.
     """
     draw, device = key.fold("student", step), synthetic.images.device
     window = objective.window or objective.syn_steps
     whole = Segment(
         kernels=kernels,
-        theta=kernels.network.init(draw.fold("network")).to(device),
+        theta=(begin or kernels.network.init)(draw.fold("network")).to(device),
         images=synthetic.images,
         labels=synthetic.labels,
         step_size=synthetic.step_size,

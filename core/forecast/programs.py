@@ -1,0 +1,24 @@
+"""Which calls of a job are those of kernels, and which of their shapes are worth compiling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from core import economy
+from core.economy import Batch, Use
+from core.forecast.network import Geometry
+from core.forecast.work import Work
+
+
+def use(call: Work, norm: str) -> Use | None:
+    """The call as `core.engine.kernels` sees it; None where the engine makes it by other means."""
+    if not call.by_kernels or call.kernel in ("forward", "data"):
+        return None
+    kernel: economy.Kernel = "adjoint" if call.kernel == "adjoint" else "observe" if norm == "batch" else "gradient"
+    return Use(kernel, (call.networks, call.images), call.calls)
+
+
+def worth_compiling(calls: Iterable[Work], network: Geometry, device: str) -> frozenset[Batch]:
+    """The shapes a job runs as compiled programs on a kind of device that has a compiler, but no programs yet."""
+    uses = [found for call in calls if (found := use(call, network.norm))]
+    return economy.worth_compiling(network.convolutions, uses, device)
