@@ -104,6 +104,20 @@ CLAIMS = (
         _MTT,
     ),
     _digits("selmatch", "distilling a part of a window improves the window", 10, Arm("SelMatch", "selmatch"), _WINDOW),
+    _digits(
+        "seqmatch",
+        "two stages improve MTT at as many epochs of evaluation",
+        4,
+        Arm("SeqMatch", "seqmatch"),
+        Arm("MTT, 600 epochs", "mtt", {"evaluation.epochs": 600}),
+    ),
+    _digits(
+        "seqmatch-idc",
+        "two stages improve IDC at as many epochs of evaluation",
+        4,
+        Arm("SeqMatch-IDC", "seqmatch-idc"),
+        Arm("IDC, 600 epochs", "idc", {"evaluation.epochs": 600}),
+    ),
     _digits("bptt", "far above real images at ipc 1", 1, Arm("BPTT", "bptt"), _RANDOM),
     _digits("rat-bptt", "random truncation improves BPTT", 1, Arm("RaT-BPTT", "rat-bptt"), Arm("BPTT", "bptt")),
     _digits(
