@@ -67,8 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     until = time.monotonic() + 3600 * options.budget
     found: dict[str, list[tuple[Run, Run]]] = {}
     with _service(options.home) as url, Client(url) as client:
-        for claim in claims:
-            for seed in range(options.seeds):
+        for seed in range(options.seeds):  # outermost, so that a budget that ends too soon leaves pairs of every claim
+            for claim in claims:
                 runs = [_run(client, claim, arm, seed, until) for arm in (claim.better, claim.than)]
                 if runs[0] is not None and runs[1] is not None:  # of a pair that lost a job nothing can be said
                     found.setdefault(claim.name, []).append((runs[0], runs[1]))
