@@ -29,6 +29,9 @@ from worker.protocol import JobFolder
 
 IPC = 4
 
+MANY = 20
+"""More fixes than a recipe can need one after the other."""
+
 KINDS = ("distribution", "gradient", "nothing", "performance", "trajectory")
 
 
@@ -91,7 +94,7 @@ def test_whatever_fix_is_taken_of_a_refusal_the_fixes_lead_to_a_recipe(said: Sai
             assert exists(path), refusal
             taken, now = [(path, value)], combination.changed(path, value)
             while isinstance(next_ := now.recipe(), FieldError):
-                assert len(taken) < 8, f"{refusal} is followed by {taken} and no end"
+                assert len(taken) < MANY, f"{refusal} is followed by {taken} and no end"
                 taken.append(advice(next_)[0])
                 now = now.changed(*taken[-1])
 
@@ -102,7 +105,7 @@ def test_whatever_a_method_is_overridden_with_is_a_recipe_or_refused_with_the_fi
     for slot in (*SLOTS, *DRAWN):
         for part in parts_of(slot):
             changes: dict[str, Any] = {slot: part}
-            for _ in range(8):
+            for _ in range(MANY):
                 try:
                     override(own, changes)
                     break
