@@ -76,7 +76,12 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "tiles": ("idc", GRADIENTS | {"objective.inner_images": 100, "objective.syn_batch": 3}),
     "performance": ("bptt", PERFORMANCE | {"objective.window": 3}),
     "performance, adaptive": ("at-bptt", PERFORMANCE | {"objective.window": 3, "objective.batch_size": None}),
-    "stages": ("seqmatch", TRAJECTORY | LOOKS | {"schedule.stages.epochs": 2}),
+    "stages": (
+        "seqmatch",
+        TRAJECTORY
+        | LOOKS
+        | {"schedule.steps": 4, "schedule.stages.epochs": 2, "evaluation.epochs": 22, "evaluation.seeds": 1},
+    ),
     "stages of gradients": (
         "seqmatch-idc",
         GRADIENTS
