@@ -12,7 +12,19 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from core import methods
 from core.overrides import override
-from core.recipe import CScore, FieldError, Nothing, Ranked, Recipe, RecipeError, Tiles, Window, meaningless
+from core.recipe import (
+    Crops,
+    CScore,
+    FieldError,
+    LabelledViews,
+    Nothing,
+    Ranked,
+    Recipe,
+    RecipeError,
+    Tiles,
+    Window,
+    meaningless,
+)
 from core.recipe.checks import learns_step_size
 
 if TYPE_CHECKING:
@@ -22,6 +34,9 @@ ENGINE_VERSION = "2"
 """Raised whenever the same request on the same data would give other numbers; part of every fingerprint."""
 
 MAX_SYNTHETIC_IMAGES = 200_000
+
+MAX_LOGITS = 500_000_000
+"""Of labelled views: a gigabyte in half precision."""
 
 
 Ipc = Annotated[int, Field(ge=1, le=100_000, strict=True, description="Images per class in the synthetic set.")]
@@ -153,6 +168,9 @@ def check(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
             _too_few_for_stages(recipe, request)
             or [*_batch_too_large(recipe, request, facts), *_nothing_to_update(recipe, request)]
         ),
+        *_nothing_to_teach(recipe, facts),
+        *_uncuttable(recipe, request, facts),
+        *_too_many_labels(recipe, request, facts),
     ]
     if errors:
         raise RecipeError(errors)
@@ -292,5 +310,65 @@ def _nothing_to_update(recipe: Recipe, request: JobRequest) -> list[FieldError]:
             "overrides.parameterize.update",
             f"{parameterize.update:g} of {of}{fewest} images per class are none, and no step size is learned either.",
             f"Set parameterize.update to at least {math.ceil(1000 / fewest) / 1000:g}, or raise ipc.",
+        )
+    ]
+
+
+def _nothing_to_teach(recipe: Recipe, facts: DatasetFacts) -> list[FieldError]:
+    if recipe.teacher is None or facts.classes > 1:
+        return []
+    return [
+        FieldError(
+            "dataset",
+            "Its images are of one class: a teacher has nothing to tell apart.",
+            "Take a dataset of two classes or more, or method 'random'.",
+        )
+    ]
+
+
+def _uncuttable(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
+    """Parts of images that share one."""
+    if not isinstance(recipe.init, Crops):
+        return []
+    factor, (height, width) = recipe.init.factor, facts.shape[1:]
+    if height % factor or width % factor:
+        fit = [str(n) for n in range(1, 9) if height % n == 0 and width % n == 0]
+        return [
+            FieldError(
+                "overrides.init.factor",
+                f"Images of {height} x {width} pixels do not hold {factor} x {factor} equal parts.",
+                f"Set init.factor to {' or '.join(fit)}.",
+            )
+        ]
+    wanted = request.ipc * factor**2
+    if wanted <= facts.smallest_class:
+        return []
+    return [
+        FieldError(
+            "overrides.init.factor",
+            f"{request.ipc} x {factor} x {factor} parts take as many images, and the smallest class of "
+            f"'{request.dataset}' has {facts.smallest_class}.",
+            f"Set ipc to at most {facts.smallest_class // factor**2}, or init.factor to 1.",
+        )
+    ]
+
+
+def _too_many_labels(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
+    if not isinstance(recipe.relabel, LabelledViews):
+        return []
+    images, evaluation = request.ipc * facts.classes * recipe.parameterize.formation, recipe.evaluation
+    records, size = recipe.relabel.stored(images, evaluation.epochs, evaluation.batch_size)
+    logits = records * size * facts.classes
+    if logits <= MAX_LOGITS:
+        return []
+    most = math.floor(1000 * recipe.relabel.keep * MAX_LOGITS / logits) / 1000
+    return [
+        FieldError(
+            "overrides.relabel.keep",
+            f"{records * size:,} labelled views of {facts.classes} logits each exceed the {MAX_LOGITS:,} logits of one "
+            "result.",
+            f"Set relabel.keep to at most {most:g}, or relabel.kind to 'soft'."
+            if most
+            else "Set relabel.kind to 'soft'.",
         )
     ]

@@ -54,6 +54,14 @@ def write_tensors(path: Path, result: Distilled) -> None:
     save_file(whole, path, metadata={"stillhouse": canonical_json(about)})
 
 
+def write_views(path: Path, result: Distilled) -> None:
+    """`dataset.views.safetensors`: the teacher's labels of views, record by record (`load.py` says what they mean)."""
+    assert result.views is not None, "asked for where there are some"
+    whole = {name: np.asarray(array, order="C") for name, array in result.views.items()}
+    about = {"schema_version": 1, "classes": result.facts.classes, **result.recipe["relabel"]}
+    save_file(whole, path, metadata={"stillhouse": canonical_json(about)})
+
+
 def write_bundle(path: Path, result: Distilled) -> None:
     """`dataset.npz`: x_train uint8 (n, H, W) or (n, H, W, 3), y_train, class_names.
 

@@ -34,6 +34,8 @@ def build(folder: Path, result: Distilled) -> Manifest:
         _place(folder, name).write_bytes(content)
     arrays.write_parquet(_place(folder, layout.PARQUET), result, names, pictures)
     arrays.write_tensors(folder / layout.TENSORS, result)
+    if result.views is not None:
+        arrays.write_views(folder / layout.VIEWS, result)
     arrays.write_bundle(folder / layout.BUNDLE, result)
     arrays.write_metrics(folder / layout.METRICS, result.metrics)
     preview(result).save(folder / layout.PREVIEW, optimize=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, final
 
 import numpy as np
@@ -32,6 +32,8 @@ class Distilled:
     """[n, C, H, W] the images brought back to 0..255 and clipped."""
     real: NDArray[np.bool_]
     """[n] which of the images are real ones that nothing has changed."""
+    views: Mapping[str, NDArray[Any]] | None = field(default=None, kw_only=True)
+    """The teacher's labels of views, record by record, as `load.py` replays them; None where nobody asked for them."""
     step_size: float | None
     """The learning rate learned with the images."""
     transform: Mapping[str, Any]

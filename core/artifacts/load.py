@@ -9,6 +9,9 @@ data.targets                    soft labels float32 [n, classes] if there are an
 data.real                       which images are real ones that nothing has changed, bool [n]
 data.step_size                  the learning rate learned with the images, or None
 for images, targets, rate in data.stages():   what to train one network on, in this order
+data.temperature                what to divide a student's logits by before its loss; 1 unless a teacher made the labels
+data.batches(seed=0)            where a teacher labelled views: its batches again, (x float32 [B, C, H, W], targets
+                                float32 [B, classes]), as many as there are steps in the evaluation
 data.transform(pixels)          brings real images, uint8 [N, C, H, W], into the same preprocessed space
 """
 
@@ -51,6 +54,67 @@ class Distilled:
     """[n] the stage of each image, counted from 0; all 0 where the images have no order."""
     step_sizes: tuple[float, ...]
     """The learning rate learned in each stage; empty where none was. `step_size` is that of an only stage."""
+    views: dict[str, NDArray[Any]] | None = field(default=None, repr=False)
+    """The teacher's labels of views: a record is a batch, of R.
+
+    index [R, B] of images; shift int8 [R, B, 2], pixels down and right; mirror bool [R, B]; share float32 [R] of an
+    image when it is mixed with the one as far from the batch's end as it is from the beginning, or box int16 [R, 4],
+    top, bottom, left and right of what is cut from that one. logits float16 [R, B, classes], or their codes uint8
+    between the two ends range float16 [R, B, 2], two codes of 4 bits in a byte.
+    """
+
+    @property
+    def temperature(self) -> float:
+        """Divides a student's logits, as it divided the teacher's."""
+        return float(self.recipe["relabel"].get("temperature", 1.0))
+
+    def batches(self, epochs: int | None = None, seed: int = 0) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+        """Every batch of so many epochs, those of the evaluation unless told otherwise, with its label probabilities.
+
+        Records come in their order, or, where only a share of them was kept, are drawn from `seed`.
+        """
+        import numpy as np
+
+        if self.views is None:
+            raise ValueError("No views were labelled here: train on data.images and data.targets.")
+        records, size = self.views["index"].shape
+        steps = (self.recipe["evaluation"]["epochs"] if epochs is None else epochs) * max(1, len(self.images) // size)
+        pool = self.recipe["relabel"]["keep"] < 1
+        draws = np.random.default_rng(seed).integers(records, size=steps) if pool else np.arange(steps) % records
+        for record in draws:
+            yield self.view(int(record)), _softmax(self.logits(int(record)) / np.float32(self.temperature))
+
+    def view(self, record: int) -> NDArray[np.float32]:
+        """The images of a record as the teacher saw them, [B, C, H, W]."""
+        import numpy as np
+
+        assert self.views is not None, "there are views"
+        v, mix = self.views, self.recipe["relabel"]["mix"]
+        x = _shifted(self.images[v["index"][record]], v["shift"][record])
+        x = np.where(v["mirror"][record][:, None, None, None], x[..., ::-1], x)
+        other = x[::-1]
+        if mix == "mixup":
+            share = v["share"][record]
+            x = share * x + (1 - share) * other
+        elif mix == "cutmix":
+            top, bottom, left, right = v["box"][record]
+            x = x.copy()
+            x[..., top:bottom, left:right] = other[..., top:bottom, left:right].copy()
+        return np.asarray(x, dtype=np.float32)
+
+    def logits(self, record: int) -> NDArray[np.float32]:
+        """The teacher's, of the views of a record, [B, classes]."""
+        import numpy as np
+
+        assert self.views is not None, "there are views"
+        stored, bits = self.views["logits"][record], self.recipe["relabel"]["bits"]
+        if bits == 16:
+            return np.asarray(stored, dtype=np.float32)
+        if bits == 4:
+            stored = np.stack((stored >> 4, stored & 15), -1).reshape(len(stored), -1)[:, : len(self.class_names)]
+        low, high = self.views["range"][record].astype(np.float32).T
+        unit = (high - low) / np.float32(2**bits - 1)
+        return np.asarray(low[:, None] + stored.astype(np.float32) * unit[:, None], dtype=np.float32)
 
     @property
     def targets(self) -> NDArray[Any]:
@@ -113,6 +177,7 @@ def load(folder: Path | str = HERE) -> Distilled:
         preprocessing=about["transform"] | whitening,
         stage=arrays.get("stage", 0 * arrays["labels"]),
         step_sizes=tuple(map(float, arrays["step_sizes"])) if "step_sizes" in arrays else only,
+        views=_views(Path(folder, "dataset.views.safetensors")),
     )
 
 
@@ -180,7 +245,34 @@ def _real(arrays: dict[str, NDArray[Any]], recipe: dict[str, Any]) -> NDArray[np
     """Marked one by one where a recipe changes but some of its images; else all are of the kind it makes."""
     import numpy as np
 
-    return arrays.get("real", np.full(len(arrays["labels"]), recipe["objective"]["kind"] == "nothing"))
+    whole = recipe["objective"]["kind"] == "nothing" and recipe["init"]["kind"] != "crops"
+    return arrays.get("real", np.full(len(arrays["labels"]), whole))
+
+
+def _views(path: Path) -> dict[str, NDArray[Any]] | None:
+    from safetensors.numpy import load_file
+
+    return load_file(path) if path.exists() else None
+
+
+def _shifted(images: NDArray[np.float32], shift: NDArray[np.int8]) -> NDArray[np.float32]:
+    """Each image moved down and right by whole pixels; zeros, the mean colour, come in."""
+    import numpy as np
+
+    moved = np.zeros_like(images)
+    height, width = images.shape[2:]
+    for own, image, (down, right) in zip(moved, images, shift.tolist(), strict=True):
+        rows = slice(max(0, down), height + min(0, down)), slice(max(0, -down), height + min(0, -down))
+        columns = slice(max(0, right), width + min(0, right)), slice(max(0, -right), width + min(0, -right))
+        own[:, rows[0], columns[0]] = image[:, rows[1], columns[1]]
+    return moved
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    import numpy as np
+
+    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    return np.asarray(powers / powers.sum(-1, keepdims=True), dtype=np.float32)
 
 
 def _text(path: Path) -> str:

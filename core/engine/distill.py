@@ -19,8 +19,10 @@ from core.engine.judges import Judges, mean_logits
 from core.engine.keys import Key
 from core.engine.optimise import Adam, Sgd
 from core.engine.parameterize import decode
+from core.engine.preprocess import Transform
 from core.engine.real import Real
 from core.engine.synthetic import Gradients, Synthetic, SyntheticDataset
+from core.engine.teacher import Teacher
 from core.recipe import Hard, Learnable, Performance, Recipe, Trajectory
 
 Measure = Callable[[Synthetic, Key, int], tuple[Tensor, Gradients]]
@@ -75,7 +77,7 @@ class State:
     damping: float = 1.0
     rollbacks: int = 0
     student: Tensor | None = None
-    """What a `Carrying` objective trains beside the images, [P]."""
+    """What a `Carrying` objective trains beside the images, [P], or [G, P] of several."""
     squares: Leaves | None = None
     """Adam's second moments, of which `velocity` is the first; None for SGD and at rest."""
     updates: int = 0
@@ -101,14 +103,15 @@ def begin(
     key: Key,
     learned: init.Learned | None = None,
     judges: Judges | None = None,
+    teacher: Teacher | None = None,
 ) -> State:
     """The state before the first step.
 
-    `learned` is what the recipe's init chooses real images by, if it does, and `judges` are the experts where images or
-    labels start as they see them.
+    `learned` is what the recipe's init chooses real images by, if it does, `judges` are the experts where images or
+    labels start as they see them, and `teacher` whom images are shown that start as parts of real ones.
     """
     classes = init.classes(real, ipc * recipe.parameterize.formation)
-    images = init.images(recipe.init, real, ipc, key.fold("init"), learned, judges, recipe.parameterize)
+    images = init.images(recipe.init, real, ipc, key.fold("init"), learned, judges, recipe.parameterize, teacher)
     confidence = recipe.labels.confidence if isinstance(recipe.labels, Learnable) else 0.0
     logits = torch.nn.functional.one_hot(classes, real.classes).float() * confidence
     if isinstance(recipe.labels, Learnable) and recipe.labels.start == "experts":
@@ -124,15 +127,19 @@ def begin(
     return State(step=0, leaves=leaves, velocity=still, good=leaves, average=average)
 
 
-def distill(recipe: Recipe, objective: Objective, state: State, key: Key) -> Iterator[State]:
+def distill(
+    recipe: Recipe, objective: Objective, state: State, key: Key, transform: Transform | None = None
+) -> Iterator[State]:
     """Yield the state after each outer step, from `state` to the last of its stage; without stages, the recipe's.
+
+    `transform` says what a recipe that clamps images has to know: where black and white are.
 
     Raises:
         Diverged: the loss was not finite in `MAX_ROLLBACKS` + 1 steps, although each time the loop went back to the
             last good leaves and halved its learning rates.
     """
     while state.step < (state.stage + 1) * recipe.schedule.steps:
-        state = _advance(recipe, objective, state, key)
+        state = _advance(recipe, objective, state, key, transform)
         yield state
 
 
@@ -176,7 +183,7 @@ def finish(recipe: Recipe, state: State, real: Real, ipc: int) -> SyntheticDatas
     return replace(whole, step_size=None, stage=stage, step_sizes=step_sizes).before(state.stage + 1)
 
 
-def _advance(recipe: Recipe, objective: Objective, state: State, key: Key) -> State:
+def _advance(recipe: Recipe, objective: Objective, state: State, key: Key, transform: Transform | None) -> State:
     leaves = state.leaves
     labels = probabilities(recipe, leaves)
     images, encode = torch.func.vjp(partial(decode, recipe.parameterize), leaves.images)[:2]
@@ -197,6 +204,9 @@ def _advance(recipe: Recipe, objective: Objective, state: State, key: Key) -> St
     if recipe.schedule.skip_above is not None and state.loss > recipe.schedule.skip_above:
         return state
     state = _move(recipe, *_clipped(recipe, state, pulled))
+    if recipe.schedule.clamp:
+        assert transform is not None, "who clamps images says what pixels they stand for"
+        state = replace(state, leaves=replace(state.leaves, images=transform.clamp(state.leaves.images)))
     return replace(state, average=_averaged(recipe, state.average, state.leaves))
 
 
@@ -268,10 +278,11 @@ def _clipped(recipe: Recipe, state: State, pulled: Leaves) -> tuple[State, Leave
 def _move(recipe: Recipe, state: State, pulled: Leaves) -> State:
     eta, labels, schedule = recipe.step_size, recipe.labels, recipe.schedule
     # d eta = eta d(log eta): dividing by eta_0^2 keeps the published meaning of the rate, see recipe.StepSize
-    of_step_size = Sgd(eta.lr / recipe.initial_step_size(state.stage) ** 2 * state.damping, eta.momentum)
+    pace = state.damping * _pace(recipe, state.step - 1 - state.stage * schedule.steps)
+    of_step_size = Sgd(eta.lr / recipe.initial_step_size(state.stage) ** 2 * pace, eta.momentum)
     label_lr, label_momentum = (labels.lr, labels.momentum) if isinstance(labels, Learnable) else (0.0, 0.0)
-    image_lr, image_momentum = schedule.image_lr * state.damping, schedule.image_momentum
-    label_lr *= state.damping
+    image_lr, image_momentum = schedule.image_lr * pace, schedule.image_momentum
+    label_lr *= pace
     leaves, velocity = state.leaves, state.velocity
     step_size, its_velocity = of_step_size.update(leaves.log_step_size, pulled.log_step_size, velocity.log_step_size)
     if schedule.optimiser == "sgd":
@@ -280,10 +291,10 @@ def _move(recipe: Recipe, state: State, pulled: Leaves) -> State:
         squares = None
     else:
         old = state.squares or Leaves(*(torch.zeros_like(leaf) for leaf in _tensors(leaves)))
-        images, images_v, images_s = Adam(image_lr, image_momentum).update(
+        images, images_v, images_s = Adam(image_lr, image_momentum, schedule.beta_2).update(
             leaves.images, pulled.images, velocity.images, old.images, state.updates
         )
-        logits, logits_v, logits_s = Adam(label_lr, label_momentum).update(
+        logits, logits_v, logits_s = Adam(label_lr, label_momentum, schedule.beta_2).update(
             leaves.logits, pulled.logits, velocity.logits, old.logits, state.updates
         )
         squares = Leaves(images_s, logits_s, old.log_step_size)
@@ -294,6 +305,13 @@ def _move(recipe: Recipe, state: State, pulled: Leaves) -> State:
         squares=squares,
         updates=0 if squares is None else state.updates + 1,
     )
+
+
+def _pace(recipe: Recipe, step: int) -> float:
+    """Share of the outer learning rates in a step of a stage, counted from 0."""
+    if recipe.schedule.decay == "constant":
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * step / recipe.schedule.steps))
 
 
 def _pull_back(recipe: Recipe, state: State, labels: Tensor, gradients: Gradients) -> Leaves:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -18,8 +18,9 @@ from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.networks import ConvNet, Moments
 from core.engine.real import Labelled, Real
+from core.engine.replay import Replay, lesson
 from core.engine.synthetic import SyntheticDataset
-from core.engine.train import Curriculum, Protocol, Take, drawn, sgd, shared, stack_for
+from core.engine.train import Curriculum, Moment, Protocol, drawn, learn, sgd, shared, stack_for
 from core.recipe import Augment, Evaluation, FullTraining, Recipe
 
 RUNGS = (0.25, 0.5)
@@ -40,12 +41,27 @@ class Draws:
     chosen: Tensor
 
 
-Images = Tensor | Labelled | Draws
-"""What networks are trained on: the same images [n, C, H, W] or data for all of them, or draws."""
+@dataclass(frozen=True)
+class Replays:
+    """Images whose views are labelled: one replay for all networks, or one for each."""
+
+    each: tuple[Replay, ...]
 
 
-def on_synthetic(evaluation: Evaluation, augment: Augment, lr: float, real: Tensor | None = None) -> Protocol:
-    """The recipe's protocol for training on the synthetic set, or on as many images of which `real` [n] are real."""
+Images = Tensor | Labelled | Draws | Replays
+"""What networks are trained on: the same images [n, C, H, W] or data for all of them, draws, or labelled views.
+
+Labelled views bring their labels with them, which take the place of the images' own.
+"""
+
+
+def on_synthetic(
+    evaluation: Evaluation, augment: Augment, lr: float, real: Tensor | None = None, temperature: float = 1.0
+) -> Protocol:
+    """The recipe's protocol for training on the synthetic set, or on as many images of which `real` [n] are real.
+
+    `temperature` is that of their labels.
+    """
     return Protocol(
         evaluation.epochs,
         evaluation.batch_size,
@@ -56,6 +72,8 @@ def on_synthetic(evaluation: Evaluation, augment: Augment, lr: float, real: Tens
         augment if evaluation.augment else Augment(transforms=()),
         evaluation.policy,
         real,
+        optimiser=evaluation.optimiser,
+        temperature=temperature,
     )
 
 
@@ -147,13 +165,16 @@ def train(
     keys: Sequence[Key],
     rates: Sequence[float] | None = None,
 ) -> Generator[float, None, list[Trained]]:
-    """Train a fresh network a key, as many together as `stack_for` says; `labels` [n, K] are probabilities."""
-    stack = stack_for(kernels.network, min(len(labels), protocol.batch_size), labels.device)
+    """Train a fresh network a key, as many together as `stack_for` says.
+
+    `labels` are probabilities, [n, K] or, a network's own, [S, n, K].
+    """
+    stack = stack_for(kernels.network, min(labels.shape[-2], protocol.batch_size), labels.device)
     trained: list[Trained] = []
     for first in range(0, len(keys), stack):
         part = slice(first, first + stack)
         started, size = time.perf_counter(), len(keys[part])
-        for moment in sgd(kernels, _taking(images, part), labels, protocol, keys[part], rates[part] if rates else None):
+        for moment in _course(kernels, images, labels, protocol, keys, part, rates):
             yield (first + size * moment.epochs / protocol.total_epochs) / len(keys)
         seconds = (time.perf_counter() - started) / size
         trained += [Trained(moment.theta[s], moment.moments(s), seconds) for s in range(size)]
@@ -180,12 +201,19 @@ def evaluate(
         validation, _ = accuracy(kernels.network, trained, real.validation)
         scores.append(Score(test, validation, per_class, trained.seconds))
         yield 1.0
-    return Result(name, len(labels), kernels.network.name, protocol.lr, tuple(scores))
+    return Result(name, labels.shape[-2], kernels.network.name, protocol.lr, tuple(scores))
+
+
+def judged(name: str, network: ConvNet, trained: Trained, lr: float, real: Real) -> Result:
+    """What a network is worth that was trained before, on the training split at an initial rate of `lr`."""
+    test, per_class = accuracy(network, trained, real.test)
+    score = Score(test, accuracy(network, trained, real.validation)[0], per_class, trained.seconds)
+    return Result(name, len(real.train), network.name, lr, (score,))
 
 
 def tune(
     kernels: Kernels,
-    images: Tensor,
+    images: Images,
     labels: Tensor,
     real: Real,
     protocol: Protocol,
@@ -228,11 +256,26 @@ def look(
     return Look(accuracy(network, now, real.validation)[0], tuple(found))
 
 
-def _taking(images: Images, part: slice) -> Take:
+def _course(
+    kernels: Kernels,
+    images: Images,
+    labels: Tensor,
+    protocol: Protocol,
+    keys: Sequence[Key],
+    part: slice,
+    rates: Sequence[float] | None,
+) -> Iterator[Moment]:
+    """The training of a part of the networks."""
+    own, rates = keys[part], rates[part] if rates else None
+    labels = labels if labels.ndim == 2 else labels[part]
     match images:
         case Labelled():
-            return images.take
+            return sgd(kernels, images.take, labels, protocol, own, rates)
         case Draws():
-            return drawn(images.data.take, images.chosen[part])
+            return sgd(kernels, drawn(images.data.take, images.chosen[part]), labels, protocol, own, rates)
+        case Replays(each=each):
+            steps = max(1, len(labels) // each[0].labels.index.shape[1])
+            shown = lesson(each if len(each) == 1 else each[part], protocol, own, steps)
+            return learn(kernels, shown, steps, protocol, own, labels.device, rates)
         case _:
-            return shared(images)
+            return sgd(kernels, shared(images), labels, protocol, own, rates)

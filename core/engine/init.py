@@ -8,12 +8,15 @@ import torch
 from torch import Tensor
 
 from core.engine import selection
+from core.engine.crops import recognised
 from core.engine.judges import Judges, correct
 from core.engine.keys import Key
 from core.engine.parameterize import assemble
 from core.engine.real import Real
+from core.engine.teacher import Teacher
 from core.recipe import (
     Correct,
+    Crops,
     Herding,
     Init,
     KCenter,
@@ -47,6 +50,7 @@ def images(
     learned: Learned | None = None,
     judges: Judges | None = None,
     parameterize: Pixels | Tiles = _PIXELS,
+    teacher: Teacher | None = None,
 ) -> Tensor:
     """[K * ipc, C, H, W] as they are stored, in the preprocessed space, on the device of the real data.
 
@@ -64,6 +68,9 @@ def images(
             assert isinstance(parameterize, Tiles), "a recipe that mixes images has tiles for them"
             several = chosen(real, ipc * parameterize.formation, key)
             return assemble(real.train.take(several), parameterize.factor)
+        case Crops():
+            assert teacher is not None, "a recipe that starts from what a teacher recognises has one"
+            return recognised(init, teacher, real, ipc, key)
         case Noise(std=std):
             return (key.normal(real.classes * ipc, *real.shape) * std).to(real.device)
         case _:
@@ -104,6 +111,8 @@ def stages(recipe: Recipe, ipc: int, classes: int) -> Tensor:
 def untouched(recipe: Recipe, real: Real, ipc: int) -> Tensor:
     """Which images of a result are real ones that nothing has changed, bool [K * ipc]."""
     n = real.classes * ipc * recipe.parameterize.formation
+    if isinstance(recipe.init, Crops):
+        return torch.zeros(n, dtype=torch.bool, device=real.device)
     if isinstance(recipe.objective, Nothing):
         return torch.ones(n, dtype=torch.bool, device=real.device)
     ipc *= recipe.parameterize.formation

@@ -20,7 +20,7 @@ class Sgd:
         return value - self.lr * velocity, velocity
 
 
-_BETA_2, _EPS = 0.999, 1e-8
+_EPS = 1e-8
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,14 @@ class Adam:
 
     lr: float
     momentum: float
+    beta_2: float = 0.999
 
     def update(
         self, value: Tensor, gradient: Tensor, velocity: Tensor, squares: Tensor, updates: int
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The new value, first and second moment; `updates` were made since both were 0."""
         velocity = self.momentum * velocity + (1 - self.momentum) * gradient
-        squares = _BETA_2 * squares + (1 - _BETA_2) * gradient.square()
+        squares = self.beta_2 * squares + (1 - self.beta_2) * gradient.square()
         mean = velocity / (1 - self.momentum ** (updates + 1))
-        scale = (squares / (1 - _BETA_2 ** (updates + 1))).sqrt() + _EPS
+        scale = (squares / (1 - self.beta_2 ** (updates + 1))).sqrt() + _EPS
         return value - self.lr * mean / scale, velocity, squares

@@ -46,6 +46,15 @@ class Transform:
                 x = images
         return (x * 255).round().clamp(0, 255).to(torch.uint8)
 
+    def clamp(self, images: Tensor) -> Tensor:
+        """Every pixel brought into [0, 1]: channel by channel into [-mean / std, (1 - mean) / std]; not for zca."""
+        assert self.kind != "zca", "a recipe that clamps does not whiten"
+        low, high = torch.tensor(0.0), torch.tensor(1.0)
+        if self.kind == "mean_std":
+            mean, std = (self.arrays[name].view(-1, 1, 1) for name in ("mean", "std"))
+            low, high = -mean / std, (1 - mean) / std
+        return images.maximum(low.to(images.device)).minimum(high.to(images.device))
+
     def _mix(self, x: Tensor, matrix: str) -> Tensor:
         return ((x.flatten(1) - self.arrays["mean"]) @ self.arrays[matrix]).view_as(x)
 

@@ -45,7 +45,10 @@ def compose(
     facts: DatasetFacts,
     rows: Sequence[Mapping[str, Any]],
     *,
-    bytes_after: int,
+    bytes_images: int,
+    bytes_labels: int,
+    records: int | None,
+    bytes_teacher: int | None,
     phases: Mapping[str, float],
     peak_memory_mib: float,
     memory: Mapping[str, Any],
@@ -76,7 +79,16 @@ def compose(
             "images_after": distilled["images"],
             "images_real": real,
             "bytes_before": facts.train_count * _pixels(facts),
-            "bytes_after": bytes_after,
+            "bytes_after": bytes_images + bytes_labels,
+            "bytes_images": bytes_images,
+            "bytes_labels": bytes_labels,
+        },
+        "labels": {
+            "kind": recipe.relabel.kind,
+            "temperature": recipe.relabel.temperature,
+            "records": records,
+            "epochs_replayed": None if records is None else recipe.evaluation.epochs,
+            "bytes_teacher": bytes_teacher,
         },
         "per_class": dict(zip(facts.class_names, distilled["per_class_mean"], strict=True)),
         "selection": selection,
@@ -88,7 +100,7 @@ def compose(
         "memory": dict(memory),
         "kernels": kernels,
         "device": device,
-        "warnings": [*warnings, *_doubts(by_name, closed)],
+        "warnings": [*warnings, *_doubts(by_name, closed), *_rivals(by_name, bytes_labels, bytes_teacher)],
     }
 
 
@@ -132,6 +144,25 @@ def _doubts(by_name: Mapping[str, Mapping[str, Any]], closed: float | None) -> l
         lost = distilled["accuracy_mean"] - by_name["distilled_8bit"]["accuracy_mean"]
         if lost > 0.02:
             doubts.append(f"Rounded to 8-bit pixels the images lose {100 * lost:.1f} points: use dataset.safetensors.")
+    return doubts
+
+
+def _rivals(by_name: Mapping[str, Mapping[str, Any]], labels: int, teacher: int | None) -> list[str]:
+    """Where the labels are the teacher's: what they cost, and what else could have been sent."""
+    doubts: list[str] = []
+    if "distilled_hard" not in by_name:
+        return doubts
+    hard, random = by_name["distilled_hard"]["accuracy_mean"], by_name["random_hard"]["accuracy_mean"]
+    if hard <= random:
+        doubts.append(
+            f"With one class an image the distilled images train to {hard:.1%} and random real ones to {random:.1%}: "
+            "without the teacher's labels they are worth no more."
+        )
+    if teacher is not None and teacher < labels:
+        doubts.append(
+            f"The labels take {labels:,} bytes and the teacher {teacher:,}: who may be sent the teacher needs no "
+            f"distilled images to reach its {by_name['teacher']['accuracy_mean']:.1%}."
+        )
     return doubts
 
 

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine.preprocess import Transform
+from core.engine.replay import ViewLabels
 
 
 class Synthetic(NamedTuple):
@@ -42,7 +43,8 @@ class SyntheticDataset:
 
     images float32 [n, C, H, W] exactly as optimised, labels int64 [n], soft_labels [n, K] or None where labels are
     hard, step_size the learned one or None, transform the preprocessing the images live in, real bool [n] which of the
-    images are real ones that nothing has changed.
+    images are real ones that nothing has changed. `views` are the labels of their views, if a teacher was asked for
+    some, and `temperature` is what students divide their logits by, whatever kind of label they learn from.
 
     Of a result in stages, `stage` int64 [n] says which one each image belongs to, counted from 0, and `step_sizes` are
     those learned in each, in order; then there is no single `step_size`.
@@ -56,6 +58,8 @@ class SyntheticDataset:
     real: Tensor
     stage: Tensor | None = None
     step_sizes: tuple[float, ...] = ()
+    views: ViewLabels | None = None
+    temperature: float = 1.0
 
     def before(self, stage: int) -> SyntheticDataset:
         """What the stages before one made, of a result in stages."""

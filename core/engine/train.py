@@ -21,6 +21,7 @@ from core.engine.augment import views_each
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.networks import ConvNet, Moments
+from core.engine.optimise import Adam
 from core.recipe import Augment, Gsam, Policy
 
 _RUNNING = 0.1  # share of the new batch in batch norm's running moments
@@ -61,6 +62,11 @@ class Protocol:
         """Those of every stage."""
         return self.epochs * (len(self.curriculum.rates) if self.curriculum else 1)
 
+    optimiser: Literal["sgd", "adamw"] = "sgd"
+    """AdamW (Loshchilov & Hutter 2019): beta_1 is the momentum, and weights decay by rate x weight_decay beside it."""
+    temperature: float = 1.0
+    """Divides the logits of which the loss is taken."""
+
     def rate(self, epoch: int) -> float:
         """Learning rate in an epoch."""
         match self.schedule:
@@ -95,6 +101,10 @@ class Moment(NamedTuple):
         return self.running and Moments(*(tuple(m[network] for m in kind) for kind in self.running))
 
 
+Lesson = Callable[[int, int], tuple[Tensor, Tensor]]
+"""(epoch, step) to what the networks are shown, [S, B, C, H, W], and label probabilities [S, B, K]."""
+
+
 def shared(images: Tensor) -> Take:
     """Every network sees the same images [n, C, H, W]."""
     return lambda index: images[index]
@@ -116,36 +126,71 @@ def sgd(
 ) -> Iterator[Moment]:
     """Train one fresh network a key on images with label probabilities [n, K]; yields the start and every step.
 
-    A key draws its network's initialisation, order and augmentation. `rates` gives each network a learning rate of its
-    own instead of the protocol's, `start` [S, P] the parameters to begin with. The moments with `step == 0` lie between
-    two epochs; of a curriculum `epoch` counts those of all stages.
+    Labels [S, n, K] give each network its own. A key draws its network's initialisation, order and augmentation.
+    `rates` gives each network a learning rate of its own instead of the protocol's, `start` [S, P] the parameters to
+    begin with. The moments with `step == 0` lie between two epochs; of a curriculum `epoch` counts those
+    of all stages.
     """
     if protocol.curriculum is not None:
         assert rates is None, "a curriculum has a rate for each stage, not for each network"
-        yield from _in_order(kernels, take, labels, protocol, protocol.curriculum, keys, start)
-        return
+        return _in_order(kernels, take, labels, protocol, protocol.curriculum, keys, start)
     device = labels.device
+    n = labels.shape[-2]
+    steps = -(-n // protocol.batch_size)
+    batches: tuple[Tensor, ...] = ()
+    students = torch.arange(len(keys), device=device)[:, None]
+
+    def lesson(epoch: int, step: int) -> tuple[Tensor, Tensor]:
+        nonlocal batches
+        if step == 0:
+            batches = order(keys, epoch, n, device).split(protocol.batch_size, 1)
+        batch = batches[step]
+        draws = [key.fold("augment", epoch, step) for key in keys]
+        known = None if protocol.real is None else protocol.real[batch]
+        own = labels[batch] if labels.ndim == 2 else labels[students, batch]
+        return views_each(take(batch), protocol.augment, protocol.policy, draws, known), own
+
+    return learn(kernels, lesson, steps, protocol, keys, device, rates, start)
+
+
+def learn(
+    kernels: Kernels,
+    lesson: Lesson,
+    steps: int,
+    protocol: Protocol,
+    keys: Sequence[Key],
+    device: torch.device,
+    rates: Sequence[float] | None = None,
+    start: Tensor | None = None,
+) -> Iterator[Moment]:
+    """Train one fresh network a key on what `lesson` shows at each of an epoch's `steps`; otherwise as `sgd`."""
     theta = start
     if theta is None:
         theta = torch.stack([kernels.network.init(key.fold("init")) for key in keys]).to(device)
     own_rules = [replace(protocol, lr=lr) for lr in rates] if rates else [protocol] * len(keys)
-    velocity: Tensor | None = None
+    heat = _heat(kernels.network, protocol.temperature, device)
+    velocity = squares = None
     running: Moments | None = None
-    steps = -(-len(labels) // protocol.batch_size)
     yield Moment(0, 0, steps, theta, running)
     for epoch in range(protocol.epochs):
         rate = torch.tensor([rule.rate(epoch) for rule in own_rules], device=device)[:, None]
-        for step, batch in enumerate(order(keys, epoch, len(labels), device).split(protocol.batch_size, 1)):
-            draws = [key.fold("augment", epoch, step) for key in keys]
-            known = None if protocol.real is None else protocol.real[batch]
-            view = views_each(take(batch), protocol.augment, protocol.policy, draws, known)
-            g, seen = _direction(kernels, protocol.flat, theta, view, labels[batch])
+        for step in range(steps):
+            view, labels = lesson(epoch, step)
+            g, seen = _direction(kernels, protocol.flat, theta, view, labels, heat)
             running = seen if running is None or seen is None else _blend(running, seen)
-            # Products and sums one by one: fused, they'd round differently at another place in the stack.
-            velocity = g if velocity is None or not protocol.momentum else protocol.momentum * velocity + g
-            if protocol.weight_decay:
-                velocity = velocity + protocol.weight_decay * theta
-            theta = theta - rate * velocity
+            if protocol.optimiser == "adamw":
+                adam, updates = Adam(1.0, protocol.momentum), epoch * steps + step
+                rest = torch.zeros_like(theta)
+                move, velocity, squares = adam.update(
+                    rest, g, rest if velocity is None else velocity, rest if squares is None else squares, updates
+                )
+                theta = theta + rate * (move - protocol.weight_decay * theta)
+            else:
+                # Products and sums one by one: fused, they'd round differently at another place in the stack.
+                velocity = g if velocity is None or not protocol.momentum else protocol.momentum * velocity + g
+                if protocol.weight_decay:
+                    velocity = velocity + protocol.weight_decay * theta
+                theta = theta - rate * velocity
             yield Moment(*divmod(epoch * steps + step + 1, steps), steps, theta, running)
 
 
@@ -185,13 +230,34 @@ def stack_for(network: ConvNet, batch: int, device: torch.device) -> int:
     return economy.stack(layers, batch, device.type, memory)
 
 
+def _heat(network: ConvNet, temperature: float, device: torch.device) -> Tensor | None:
+    """What theta is multiplied by, [P], for its logits to be divided by the temperature; None for 1."""
+    if temperature == 1:
+        return None
+    parts = [
+        torch.full((math.prod(shape),), 1 / temperature if name.startswith("linear") else 1.0)
+        for name, shape in network.layout
+    ]
+    return torch.cat(parts).to(device)
+
+
 def _direction(
-    kernels: Kernels, flat: Gsam | None, theta: Tensor, images: Tensor, labels: Tensor
+    kernels: Kernels, flat: Gsam | None, theta: Tensor, images: Tensor, labels: Tensor, heat: Tensor | None
 ) -> tuple[Tensor, Moments | None]:
-    """Where the steps lead [S, P], and what batch norms saw at theta itself."""
-    g, seen = _gradient(kernels, theta, images, labels)
+    """Where the steps lead [S, P], and what batch norms saw at theta itself.
+
+    A loss of logits divided by a temperature is the loss at theta x heat, and its gradient that one's x heat.
+    """
+
+    def gradient(there: Tensor) -> tuple[Tensor, Moments | None]:
+        if heat is None:
+            return _gradient(kernels, there, images, labels)
+        g, seen = _gradient(kernels, there * heat, images, labels)
+        return g * heat, seen
+
+    g, seen = gradient(theta)
     if flat is not None:
-        g = gsam.flat(flat, theta, g, lambda there: _gradient(kernels, there, images, labels)[0])
+        g = gsam.flat(flat, theta, g, lambda there: gradient(there)[0])
     return g, seen
 
 

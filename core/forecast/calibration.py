@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.forecast.network import Geometry, geometry
-from core.forecast.work import Kernel
+from core.forecast.passes import Kernel
 from core.recipe import Network
 
 SMALL = 256

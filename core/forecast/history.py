@@ -85,17 +85,19 @@ def of_total(past: Sequence[Past], method: str, corrections: Mapping[str, float]
 
 def cached(past: Sequence[Past], leaves: Leaves) -> tuple[Cached, tuple[str, ...]]:
     """What earlier jobs on this hardware have left that this one can use, and which jobs those were."""
-    experts, judges, reference, witness, makers = 0, 0, False, False, []
+    experts, judges, reference, witness, teacher, makers = 0, 0, False, False, False, []
     for job in past:
         useful = min(job.leaves.covers(leaves), leaves.count)
         said = min(job.leaves.judges, leaves.judges) if job.leaves.judged == leaves.judged else 0
         same = leaves.reference is not None and job.leaves.reference == leaves.reference
         saw = leaves.witness is not None and job.leaves.witness == leaves.witness
-        if useful > experts or said > judges or (same and not reference) or (saw and not witness):
+        taught = leaves.teacher is not None and job.leaves.teacher == leaves.teacher
+        new = (same and not reference) or (saw and not witness) or (taught and not teacher)
+        if useful > experts or said > judges or new:
             makers.append(job.job_id)
         experts, judges, reference = max(experts, useful), max(judges, said), reference or same
-        witness = witness or saw
-    return Cached(experts, judges, reference, witness), tuple(makers)
+        witness, teacher = witness or saw, teacher or taught
+    return Cached(experts, judges, reference, witness, teacher), tuple(makers)
 
 
 def _interval(same: Sequence[float], every: Sequence[float]) -> Interval:

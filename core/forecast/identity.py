@@ -29,6 +29,7 @@ class Leaves(BaseModel):
     judges: int = Field(default=0, description="How many networks said it.")
     reference: str | None = Field(default=None, description="Name of the reference on the full training set.")
     witness: str | None = Field(default=None, description="Name of the network whose features tell what is covered.")
+    teacher: str | None = Field(default=None, description="Name of the teacher.")
 
     def covers(self, needed: Leaves) -> int:
         """How many trajectories of the needed kind there are, with all the epochs needed."""
@@ -62,6 +63,8 @@ def leaves(recipe: Recipe, facts: DatasetFacts, network: Geometry) -> Leaves:
     if (judged := judged_by(recipe)) is not None:
         training = judged.model_dump(mode="json", exclude={"networks"}) | {"of": type(judged).__name__}
         found |= {"judged": _name(common, training), "judges": judges(judged)}
+    if recipe.teacher is not None:
+        found["teacher"] = _name(common, recipe.teacher.model_dump(mode="json") | {"of": "Teacher"})
     if recipe.evaluation.full is not None:
         training = recipe.evaluation.full.model_dump(mode="json") | {"seeds": recipe.evaluation.seeds}
         found["reference"] = _name(common, training)

@@ -12,17 +12,22 @@ from typing import Final, NamedTuple
 
 from core import economy
 from core.forecast.network import Geometry
+from core.forecast.passes import TEST_BATCH, Kernel, Sizes, Work
 from core.forecast.students import path_vectors, student_batch, unrolled_steps
-from core.forecast.work import (
-    TEST_BATCH,
-    Kernel,
-    Sizes,
-    Work,
-    expert_epochs,
-    judged_by,
-    stages,
+from core.forecast.teaching import grouped, label_bytes
+from core.forecast.work import expert_epochs, judged_by, stages
+from core.recipe import (
+    Distribution,
+    Embedding,
+    Gradient,
+    Learnable,
+    Nothing,
+    Performance,
+    Recipe,
+    Statistics,
+    Trajectory,
+    Zca,
 )
-from core.recipe import Distribution, Embedding, Gradient, Learnable, Nothing, Performance, Recipe, Trajectory, Zca
 
 FLOAT: Final = 4
 
@@ -113,6 +118,7 @@ def stored_bytes(recipe: Recipe, network: Geometry, sizes: Sizes) -> Bytes:
     labels = 8 * sizes.synthetic
     if isinstance(recipe.labels, Learnable):
         labels += FLOAT * sizes.synthetic * sizes.classes
+    labels += label_bytes(recipe, sizes)
     pixels = sizes.synthetic * network.pixels
     matrices = 2 * FLOAT * network.pixels**2 if isinstance(recipe.preprocess, Zca) else 0
     return Bytes(experts, labels, int(_FIXED + labels + FLOAT * pixels + _PIXEL_COPIES * pixels + matrices))
@@ -126,6 +132,9 @@ def _trajectories(recipe: Recipe, network: Geometry, sizes: Sizes, passes: int) 
             return passes + max(path, expert) * network.parameters * FLOAT
         case Performance():
             return passes + path_vectors(recipe) * network.parameters * FLOAT
+        case Statistics() as objective:  # a teacher of its own for each group, beside the ascent that moves them
+            own = 3 * grouped(objective, sizes)[0] if objective.adjust else 0
+            return passes + own * network.parameters * FLOAT
         case Distribution() | Gradient() | Nothing():
             return passes
 

@@ -15,8 +15,9 @@ from core.forecast.calibration import Calibration
 from core.forecast.history import ENOUGH, LEVEL, Interval, Past
 from core.forecast.identity import Leaves, leaves
 from core.forecast.network import Geometry, geometry
+from core.forecast.passes import Phase, Sizes, Work
 from core.forecast.programs import use, worth_compiling
-from core.forecast.work import Phase, Sizes, Work, judged_by, probes, stack_on, work
+from core.forecast.work import judged_by, probes, stack_on, work
 from core.recipe import Embedding, KMeans, Network, Recipe, Zca
 
 _MIB = 2**20
@@ -179,10 +180,13 @@ def _price(
     seconds = {"preparing": _preparing(calibration, recipe, network, sizes)}
     each = economy.COMPILING if calibration.compiling is None else calibration.compiling
     made: set[tuple[str, Batch]] = set()
+    taught = network if recipe.teacher is None else geometry(recipe.teacher.network, network.shape, network.classes)
     for call in calls:
         found = use(call, network.norm)
         quick = found is not None and found.shape in compiled
-        cost = call.calls * calibration.price(call.kernel, network, call.images, call.networks, compiled=quick)
+        cost = call.calls * calibration.price(
+            call.kernel, taught if call.teacher else network, call.images, call.networks, compiled=quick
+        )
         if found and quick and call.calls:
             programs = {(program, found.shape) for program in economy.PROGRAMS[found.kernel]} - made
             made |= programs

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from core import economy
 from core.economy import Batch, Use
 from core.forecast.network import Geometry
-from core.forecast.work import Work
+from core.forecast.passes import Work
 
 
 def use(call: Work, norm: str) -> Use | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from core.forecast.work import Sizes, stages
+from core.forecast.passes import Sizes
+from core.forecast.work import stages
 from core.recipe import Performance, Recipe, Trajectory
 
 

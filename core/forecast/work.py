@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, final
+from typing import final
 
 from core import economy
-from core.data import DatasetFacts
+from core.forecast import teaching
 from core.forecast.network import Geometry
+from core.forecast.passes import Phase, Sizes, Stack, Work, batches, testing, training
 from core.recipe import (
     Correct,
     Distribution,
@@ -26,6 +27,7 @@ from core.recipe import (
     Gsam,
     Herding,
     KCenter,
+    KeepLabels,
     KMeans,
     Learnable,
     LearnedScore,
@@ -33,20 +35,12 @@ from core.recipe import (
     Performance,
     Ranked,
     Recipe,
+    Statistics,
     Trajectory,
     Window,
 )
 from core.recipe.objective import Objective
 from core.recipe.selection import SWEEP_SEEDS, sweep_epochs
-
-Phase = Literal["preparing", "training_experts", "selecting", "distilling", "evaluating", "publishing"]
-
-Kernel = Literal["forward", "gradient", "adjoint", "data"]
-"""A forward pass; a gradient; the adjoint of a step; what surrounds them: picking and augmenting a batch, updating."""
-
-TEST_BATCH = 1024
-"""Images the engine tests at a time."""
-
 
 REAL_AT_ONCE = 500
 """Real images a student's performance is judged on at a time."""
@@ -63,60 +57,17 @@ RUNGS = (0.25, 0.5)
 _EARLIEST_RUNG, _RUNG_IMAGES = 20, 1000
 
 
-class Work(NamedTuple):
-    """So many calls of a kernel in a phase, each for so many networks on so many images each."""
-
-    phase: Phase
-    kernel: Kernel
-    calls: int
-    images: int
-    networks: int = 1
-    by_kernels: bool = True
-    """Whether a gradient is the one that kernels compute: the loss's, in the parameters."""
-
-    @property
-    def total(self) -> int:
-        """Calls, had each been for one network."""
-        return self.calls * self.networks
-
-
-Stack = Callable[[int], int]
-"""How many networks the engine trains together on batches of that many images."""
-
-
-@final
-@dataclass(frozen=True)
-class Sizes:
-    """Images the engine will see: training and validation are the two parts of the source's training images."""
-
-    train: int
-    validation: int
-    test: int
-    classes: int
-    synthetic: int
-
-    @property
-    def members(self) -> int:
-        """Training images of a class, had all as many."""
-        return max(self.train // self.classes, 1)
-
-    @classmethod
-    def of(cls, facts: DatasetFacts, ipc: int) -> Sizes:
-        """One training image in ten is held out, class by class, and at least one of each class."""
-        held_out = max((facts.train_count + 5) // 10, facts.classes)
-        return cls(max(facts.train_count - held_out, 1), held_out, facts.test_count, facts.classes, ipc * facts.classes)
-
-
 @final
 @dataclass(frozen=True)
 class Cached:
     """What needs not be done again: expert trajectories, networks that say which images to select, the reference on the
-    full training set, and the network whose features tell what is covered."""
+    full training set, the network whose features tell what is covered, and the teacher."""
 
     experts: int = 0
     judges: int = 0
     reference: bool = False
     witness: bool = False
+    teacher: bool = False
 
 
 def work(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached | None = None) -> list[Work]:
@@ -124,9 +75,12 @@ def work(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached | None = Non
     cached = cached or Cached()
     return [
         *_training_experts(recipe, sizes, stack, cached),
+        *teaching.taught(recipe, sizes, stack, cached.teacher),
         *_selecting(recipe, sizes, stack, cached),
+        *teaching.choosing(recipe, sizes),
         *_distilling(recipe, sizes),
         *_looks(recipe, sizes),
+        *teaching.relabelling(recipe, sizes),
         *_evaluating(recipe, sizes, stack, cached),
     ]
 
@@ -165,7 +119,7 @@ def _training_experts(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached
         if isinstance(asked, Trajectory) and experts:
             epochs = max(expert_epochs(asked)[1], 0 if len(ahead) > 1 else recipe.judging_epoch or 0)
             count, gradients = max(0, experts.count - missing), 2 if isinstance(experts.optimiser, Gsam) else 1
-            yield from _training("training_experts", count, epochs, sizes.train, experts.batch_size, stack, gradients)
+            yield from training("training_experts", count, epochs, sizes.train, experts.batch_size, stack, gradients)
 
 
 def judged_by(recipe: Recipe) -> LearnedScore | Embedding | None:
@@ -194,15 +148,15 @@ def _selecting(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached) -> It
 def _asking(judged: LearnedScore | Embedding, sizes: Sizes, stack: Stack, cached: Cached) -> Iterator[Work]:
     """Networks are trained and say what they make of the training images."""
     missing = max(0, judges(judged) - cached.judges)
-    yield from _training("selecting", missing, judged.epochs, sizes.train, judged.batch_size, stack)
+    yield from training("selecting", missing, judged.epochs, sizes.train, judged.batch_size, stack)
     match judged:
         case Forgetting():  # every batch is judged before it is learned from
-            for calls, images in _batches(sizes.train, judged.batch_size):
+            for calls, images in batches(sizes.train, judged.batch_size):
                 yield Work("selecting", "forward", missing * judged.epochs * calls, images)
         case El2n():
-            yield from _testing("selecting", missing, sizes.train)
+            yield from testing("selecting", missing, sizes.train)
         case Embedding():  # class by class, also by a network that was there
-            yield from _testing("selecting", sizes.classes, sizes.members)
+            yield from testing("selecting", sizes.classes, sizes.members)
 
 
 def _sweeping(recipe: Recipe, sizes: Sizes, stack: Stack) -> Iterator[Work]:
@@ -212,8 +166,8 @@ def _sweeping(recipe: Recipe, sizes: Sizes, stack: Stack) -> Iterator[Work]:
         return
     networks, epochs = SWEEP_SEEDS, sweep_epochs(evaluation.epochs)
     for _ in window.swept(sizes.synthetic // sizes.classes, sizes.members):
-        yield from _training("selecting", networks, epochs, sizes.synthetic, evaluation.batch_size, stack)
-        yield from _testing("selecting", networks, sizes.validation)
+        yield from training("selecting", networks, epochs, sizes.synthetic, evaluation.batch_size, stack)
+        yield from testing("selecting", networks, sizes.validation)
 
 
 def _distilling(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
@@ -243,6 +197,8 @@ def _outer_steps(objective: Objective, steps: int, sizes: Sizes) -> Iterator[Wor
             yield from _matching(objective, steps, sizes)
         case Performance():
             yield from _unrolling(objective, steps, sizes)
+        case Statistics() as objective:
+            yield from teaching.recovering(objective, steps, sizes)
         case Nothing():
             return
 
@@ -261,7 +217,7 @@ def _unrolling(objective: Performance, steps: int, sizes: Sizes) -> Iterator[Wor
         yield Work("distilling", "gradient", steps * (ahead + through), size)
         yield Work("distilling", "adjoint", steps * through, size)
         yield Work("distilling", "data", steps * (ahead + 3 * through), size)
-    for calls, images in _batches(min(objective.real_batch, sizes.train), REAL_AT_ONCE):
+    for calls, images in batches(min(objective.real_batch, sizes.train), REAL_AT_ONCE):
         yield Work("distilling", "gradient", steps * calls, images)
         yield Work("distilling", "forward", steps * calls, images)
         yield Work("distilling", "data", steps * calls, images)
@@ -278,7 +234,7 @@ def _matching(objective: Gradient, steps: int, sizes: Sizes) -> Iterator[Work]:
     yield Work("distilling", "data", 2 * steps * sizes.classes, own)  # and pulled back
     trained = steps - -(-steps // objective.outer_loops)  # a fresh network is matched as it is
     n = sizes.synthetic if objective.inner == "synthetic" else min(objective.inner_images or sizes.train, sizes.train)
-    for calls, images in _batches(n, objective.student_batch):
+    for calls, images in batches(n, objective.student_batch):
         yield Work("distilling", "gradient", trained * objective.inner_loops * calls, images)
         yield Work("distilling", "data", trained * objective.inner_loops * calls, images)
 
@@ -286,10 +242,10 @@ def _matching(objective: Gradient, steps: int, sizes: Sizes) -> Iterator[Work]:
 def _judging(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
     """What experts say of the first images. How long they look for ones they get right is not known: as if all were."""
     if isinstance(recipe.init, Correct):
-        for calls, images in _batches(sizes.synthetic // sizes.classes, JUDGED):
+        for calls, images in batches(sizes.synthetic // sizes.classes, JUDGED):
             yield Work("distilling", "forward", sizes.classes * calls, images)
     if isinstance(recipe.labels, Learnable) and recipe.labels.start == "experts" and recipe.experts:
-        for calls, images in _batches(sizes.synthetic, JUDGED):
+        for calls, images in batches(sizes.synthetic, JUDGED):
             yield Work("distilling", "forward", recipe.experts.count * calls, images)
 
 
@@ -302,15 +258,15 @@ def _looks(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
         # those since the stage began train on its images, and those until it ends end with them
         since, until = (end // evaluation.look_every for end in (stage * steps, (stage + 1) * steps))
         looks = recipe.schedule.total_steps // evaluation.look_every - since
-        for calls, images in _batches(own.synthetic, evaluation.batch_size):
+        for calls, images in batches(own.synthetic, evaluation.batch_size):
             yield Work("distilling", "gradient", looks * evaluation.epochs * calls, images)
             yield Work("distilling", "data", looks * evaluation.epochs * calls, images)
-        yield from _testing("distilling", until - since, sizes.validation)
+        yield from testing("distilling", until - since, sizes.validation)
         if evaluation.select == "best_validation":
             rungs = {int(share * (stage + 1) * evaluation.epochs) for share in RUNGS}
             sample = -(-sizes.validation // -(-sizes.validation // _RUNG_IMAGES))
             judged = sum(rung >= _EARLIEST_RUNG for rung in rungs)
-            yield from _testing("distilling", (until - since) * judged, sample)
+            yield from testing("distilling", (until - since) * judged, sample)
 
 
 def _evaluating(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached) -> Iterator[Work]:
@@ -318,17 +274,25 @@ def _evaluating(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached) -> I
     epochs, batch, seeds = evaluation.epochs, evaluation.batch_size, evaluation.seeds
     tried = len(evaluation.baseline_lrs)
     looks = tried if tried > 1 else 0
+    own = teaching.epoch(recipe, sizes)
+    labelled = not isinstance(recipe.relabel, KeepLabels)
+    shown = [replace(sizes, synthetic=own[0])] if labelled else parts
     for _ in ("distilled", "distilled_8bit"):
-        yield from _in_order("evaluating", seeds, epochs, parts, batch, stack(min(sizes.synthetic, batch)))
+        yield from _in_order("evaluating", seeds, epochs, shown, own[1], stack(min(sizes.synthetic, batch)))
     for together in (seeds, looks):  # random images, as long as the distilled ones
-        yield from _training("evaluating", together, epochs * len(parts), sizes.synthetic, batch, stack)
-    yield from _testing("evaluating", looks, sizes.validation)
+        yield from training("evaluating", together, epochs * len(parts), *own, stack)
     networks, full = 3 * seeds, evaluation.full
+    if labelled:  # distilled and random, with one class an image
+        for together in (seeds, seeds, looks):
+            yield from training("evaluating", together, epochs, sizes.synthetic, batch, stack)
+        networks, looks = networks + 2 * seeds, 2 * looks
+    yield from teaching.comparing(recipe, sizes)
+    yield from testing("evaluating", looks, sizes.validation)
     if full is not None and not cached.reference:
         networks += seeds
-        yield from _training("evaluating", seeds, full.epochs, sizes.train, full.batch_size, stack)
-    yield from _testing("evaluating", networks, sizes.test)
-    yield from _testing("evaluating", networks, sizes.validation)
+        yield from training("evaluating", seeds, full.epochs, sizes.train, full.batch_size, stack)
+    yield from testing("evaluating", networks, sizes.test)
+    yield from testing("evaluating", networks, sizes.validation)
     yield from _covering(recipe.evaluation, sizes, stack, cached)
 
 
@@ -338,10 +302,10 @@ def _covering(evaluation: Evaluation, sizes: Sizes, stack: Stack, cached: Cached
     if asked is None:
         return
     if not cached.witness:
-        yield from _training("evaluating", 1, asked.epochs, sizes.train, asked.batch_size, stack)
-        yield from _testing("evaluating", asked.epochs, sizes.test)
+        yield from training("evaluating", 1, asked.epochs, sizes.train, asked.batch_size, stack)
+        yield from testing("evaluating", asked.epochs, sizes.test)
     for n in (sizes.test, sizes.train, probes(sizes), sizes.synthetic):
-        yield from _testing("evaluating", 1, n)
+        yield from testing("evaluating", 1, n)
 
 
 def probes(sizes: Sizes) -> int:
@@ -354,22 +318,7 @@ def _in_order(
 ) -> Iterator[Work]:
     """So many networks, `together` at a time, on the images of stages one after the other."""
     for own in parts:
-        yield from _training(phase, networks, epochs, own.synthetic, batch, lambda _: together)
-
-
-def _training(
-    phase: Phase, networks: int, epochs: int, n: int, batch: int, stack: Stack, gradients: int = 1
-) -> Iterator[Work]:
-    """So many networks, as many at a time as the engine takes, by so many gradients a step."""
-    for stacks, together in _batches(networks, stack(min(n, batch))):
-        for calls, images in _batches(n, batch):
-            yield Work(phase, "gradient", gradients * stacks * epochs * calls, images, together)
-            yield Work(phase, "data", stacks * epochs * calls, images, together)
-
-
-def _testing(phase: Phase, networks: int, n: int) -> Iterator[Work]:
-    for calls, images in _batches(n, TEST_BATCH):
-        yield Work(phase, "forward", networks * calls, images)
+        yield from training(phase, networks, epochs, own.synthetic, batch, lambda _: together)
 
 
 def _student_steps(steps: int, batch: int | None, n: int) -> list[tuple[int, int]]:
@@ -379,11 +328,5 @@ def _student_steps(steps: int, batch: int | None, n: int) -> list[tuple[int, int
 
 def _order(steps: int, batch: int | None, n: int) -> list[int]:
     """Images of each student step: epochs of minibatches, cut off after the last step."""
-    epoch = [images for calls, images in _batches(n, batch or n) for _ in range(calls)]
+    epoch = [images for calls, images in batches(n, batch or n) for _ in range(calls)]
     return list(itertools.islice(itertools.cycle(epoch), steps))
-
-
-def _batches(n: int, batch: int) -> list[tuple[int, int]]:
-    """(calls, images) of one pass over n images."""
-    whole, rest = divmod(n, batch)
-    return [(calls, images) for calls, images in ((whole, batch), (1, rest)) if calls and images]

@@ -14,12 +14,32 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final
 
-from core.methods import distribution, flat_experts, gradient, performance, selection, selmatch, sequential, trajectory
+from core.methods import (
+    distribution,
+    flat_experts,
+    gradient,
+    performance,
+    selection,
+    selmatch,
+    sequential,
+    statistics,
+    trajectory,
+)
 from core.methods.task import Settings, Task
 from core.overrides import nearest
 from core.recipe import Recipe
 
-FAMILIES: Final = (selection, distribution, gradient, performance, trajectory, flat_experts, selmatch, sequential)
+FAMILIES: Final = (
+    selection,
+    distribution,
+    gradient,
+    performance,
+    trajectory,
+    flat_experts,
+    selmatch,
+    sequential,
+    statistics,
+)
 
 _SECTIONS = ("Family", "Equation", "Citation", "Published", "Use", "Avoid")
 

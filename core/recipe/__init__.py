@@ -1,8 +1,9 @@
 """The vocabulary of dataset distillation as frozen data; no torch.
 
 A `Recipe` is a handful of choices: how the synthetic images start (`init`), what is optimised (`parameterize`,
-`labels`, `step_size`), what they are asked to match (`objective`, with `experts` where it needs them), for how long
-(`schedule`), what happens to the labels afterwards (`relabel`) and how the result is judged (`evaluation`).
+`labels`, `step_size`), what they are asked to match (`objective`, with `experts` or a `teacher` where it needs them),
+for how long (`schedule`), what happens to the labels afterwards (`relabel`) and how the result is judged
+(`evaluation`).
 Each choice is data; the behaviour lives in `core.engine`. A combination that means nothing cannot be constructed:
 the error says which field to change, and to what.
 """
@@ -13,7 +14,8 @@ from core.recipe.objective import Distribution, Gradient, Growth, Nothing, Objec
 from core.recipe.part import FieldError, Part, RecipeError, meaningless
 from core.recipe.pixels import Augment, MeanStd, Preprocess, Transform, Unprocessed, Zca
 from core.recipe.recipe import Recipe
-from core.recipe.schedule import KeepLabels, Schedule
+from core.recipe.relabel import KeepLabels, LabelledViews, Relabel, SoftLabels
+from core.recipe.schedule import Schedule
 from core.recipe.selection import (
     CScore,
     El2n,
@@ -30,6 +32,7 @@ from core.recipe.selection import (
 from core.recipe.stages import Stage, Stages
 from core.recipe.start import (
     Correct,
+    Crops,
     Hard,
     Init,
     Labels,
@@ -42,12 +45,16 @@ from core.recipe.start import (
     StepSize,
     Tiles,
 )
+from core.recipe.statistics import Adjustment, Statistics, Views
+from core.recipe.teacher import Teacher
 
 __all__ = [
+    "Adjustment",
     "Augment",
     "CScore",
     "Correct",
     "Coverage",
+    "Crops",
     "Distribution",
     "El2n",
     "Embedding",
@@ -65,6 +72,7 @@ __all__ = [
     "KCenter",
     "KMeans",
     "KeepLabels",
+    "LabelledViews",
     "Labels",
     "Learnable",
     "LearnedScore",
@@ -86,16 +94,21 @@ __all__ = [
     "Real",
     "Recipe",
     "RecipeError",
+    "Relabel",
     "Schedule",
     "Score",
     "Sdc",
+    "SoftLabels",
     "Stage",
     "Stages",
+    "Statistics",
     "StepSize",
+    "Teacher",
     "Tiles",
     "Trajectory",
     "Transform",
     "Unprocessed",
+    "Views",
     "Window",
     "Zca",
     "meaningless",

@@ -14,6 +14,7 @@ from core.recipe.objective import Gradient, Nothing, Performance, Trajectory
 from core.recipe.part import meaningless
 from core.recipe.pixels import Zca
 from core.recipe.start import Correct, Learnable, Mixed, Noise, Tiles
+from core.recipe.teaching import check_adjustment, check_clamp, check_norms, check_order, check_relabel, check_teacher
 
 if TYPE_CHECKING:
     from core.recipe.recipe import Recipe
@@ -282,6 +283,12 @@ CHECKS: Final[tuple[Callable[[Recipe], None], ...]] = (
     check_experts,
     check_reach,
     check_stages,
+    check_teacher,
+    check_norms,
+    check_adjustment,
+    check_clamp,
+    check_order,
+    check_relabel,
     check_steps,
     check_policy,
     check_evaluation_rate,

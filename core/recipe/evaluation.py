@@ -47,7 +47,10 @@ class Evaluation(Part):
     epochs: int = Field(default=1000, ge=1, le=100_000, description="Passes over the synthetic set.")
     batch_size: int = Field(default=256, ge=1, le=65_536, description="Images a step.")
     lr: float | None = Field(default=None, gt=0, le=10, description="Learning rate; none takes the learned step size.")
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum.")
+    optimiser: Literal["sgd", "adamw"] = Field(
+        default="sgd", description="How networks are trained; 'adamw' decays weights beside its steps."
+    )
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum; Adam's beta_1.")
     weight_decay: float = Field(default=5e-4, ge=0, le=1, description="L2 penalty.")
     schedule: Literal["step", "cosine", "constant"] = Field(default="step", description="Learning rate over time.")
     augment: bool = Field(default=True, description="Whether the networks see augmented images.")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from core.recipe.part import Part, meaningless
+from core.recipe.statistics import Statistics
 
 
 class Growth(Part):
@@ -189,4 +190,6 @@ class Sdc(Part):
     )
 
 
-Objective = Annotated[Trajectory | Distribution | Gradient | Performance | Nothing, Field(discriminator="kind")]
+Objective = Annotated[
+    Trajectory | Distribution | Gradient | Performance | Statistics | Nothing, Field(discriminator="kind")
+]

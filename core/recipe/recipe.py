@@ -12,8 +12,11 @@ from core.recipe.network import Experts, Network
 from core.recipe.objective import Objective, Sdc, Trajectory
 from core.recipe.part import Part
 from core.recipe.pixels import Augment, MeanStd, Preprocess
-from core.recipe.schedule import KeepLabels, Schedule
-from core.recipe.start import Correct, Hard, Init, Labels, Learnable, Parameterize, Pixels, Real, StepSize
+from core.recipe.relabel import KeepLabels, Relabel
+from core.recipe.schedule import Schedule
+from core.recipe.start import Correct, Crops, Hard, Init, Labels, Learnable, Parameterize, Pixels, Real, StepSize
+from core.recipe.statistics import Statistics
+from core.recipe.teacher import Teacher
 
 
 class Recipe(Part):
@@ -29,12 +32,13 @@ class Recipe(Part):
     objective: Objective
     sdc: Sdc | None = None
     experts: Experts | None = None
+    teacher: Teacher | None = None
     schedule: Schedule = Schedule()
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32",
         description="Of the compiled kernels' large products; bfloat16 only where no ReLU depends on it.",
     )
-    relabel: KeepLabels = KeepLabels()
+    relabel: Relabel = KeepLabels()
     evaluation: Evaluation = Evaluation()
 
     @model_validator(mode="after")
@@ -71,3 +75,13 @@ class Recipe(Part):
         """The step size that a stage, counted from 0, begins with."""
         each = self.schedule.stages.each
         return each[stage].step_size if each else self.step_size.initial
+
+    @property
+    def taught_by(self) -> tuple[str, ...]:
+        """The fields whose choices ask a teacher."""
+        asked = {
+            "objective": isinstance(self.objective, Statistics),
+            "relabel": not isinstance(self.relabel, KeepLabels),
+            "init": isinstance(self.init, Crops),
+        }
+        return tuple(field for field, asks in asked.items() if asks)

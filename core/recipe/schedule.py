@@ -1,4 +1,4 @@
-"""For how long the images are optimised, and what happens to the labels afterwards."""
+"""For how long the images are optimised, and how they move."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ class Schedule(Part):
     image_momentum: float = Field(default=0.5, ge=0, lt=1, description="Outer momentum of the images.")
     optimiser: Literal["sgd", "adam"] = Field(
         default="sgd",
-        description="How images and labels move; with 'adam' their momenta are its beta_1, and beta_2 is 0.999.",
+        description="How images and labels move; with 'adam' their momenta are its beta_1.",
+    )
+    beta_2: float = Field(default=0.999, ge=0, lt=1, description="Adam's decay of the squares.")
+    decay: Literal["constant", "cosine"] = Field(
+        default="constant", description="Outer learning rates over the steps: as they are, or down to 0 by a cosine."
+    )
+    clamp: bool = Field(
+        default=False, description="Whether every step ends with images that pixels can be: from black to white."
     )
     clip: float | None = Field(
         default=None,
@@ -45,9 +52,3 @@ class Schedule(Part):
     def total_steps(self) -> int:
         """Outer steps of all stages."""
         return self.steps * self.stages.count
-
-
-class KeepLabels(Part):
-    """Leave the labels as the loop ended with them."""
-
-    kind: Literal["keep"] = "keep"

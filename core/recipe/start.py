@@ -40,8 +40,22 @@ class Mixed(Part):
     kind: Literal["mixed"] = "mixed"
 
 
+class Crops(Part):
+    """Start from the parts of real images that a teacher recognises best: RDED (Sun et al., CVPR 2024).
+
+    Of `candidates` random images of a class `crops` random square parts each are enlarged; the one with the least loss
+    stands for its image, and those with the least loss of all are taken, factor^2 of them tiled into one.
+    """
+
+    kind: Literal["crops"] = "crops"
+    candidates: int = Field(default=300, ge=1, le=1_000_000, description="Real images of a class that are looked at.")
+    crops: int = Field(default=5, ge=1, le=1000, description="Parts of each that are tried.")
+    smallest: float = Field(default=0.5, gt=0, le=1, description="Smallest share of the area that a part has.")
+    factor: int = Field(default=1, ge=1, le=8, description="Parts along each side of an image.")
+
+
 Init = Annotated[
-    Real | Noise | Mixed | Herding | KCenter | KMeans | Ranked | Window | Correct, Field(discriminator="kind")
+    Real | Noise | Mixed | Crops | Herding | KCenter | KMeans | Ranked | Window | Correct, Field(discriminator="kind")
 ]
 
 

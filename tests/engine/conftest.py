@@ -86,6 +86,8 @@ def small(method: str, **changes: object) -> Recipe:
         budget |= {"objective.window": 2} if recipe.objective.end != "last" else {}
     if recipe.objective.kind == "gradient":
         budget |= GRADIENT_BUDGET
+    if recipe.teacher is not None:
+        budget |= {"teacher.network.width": 4, "teacher.epochs": 3, "teacher.batch_size": 32}
     if hasattr(recipe.init, "embedding"):
         budget["init.embedding.epochs"] = 2
     if recipe.schedule.stages.count > 1:

@@ -9,17 +9,19 @@ from typing import TypeVar
 
 from torch import Tensor
 
-from core.engine import distill, experts, features, scores, sdc, trajectories
+from core.engine import distill, experts, features, scores, sdc, teacher, trajectories
 from core.engine.distill import Carrying, Objective, State
 from core.engine.init import Learned
 from core.engine.judges import Judges
 from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build
-from core.engine.objectives import distribution, gradient, performance, trajectory
+from core.engine.objectives import distribution, gradient, performance, statistics, trajectory
 from core.engine.real import Real
+from core.engine.teacher import Teacher
 from core.engine.trajectories import Trajectories
 from core.recipe import (
+    Augment,
     Distribution,
     Gradient,
     Herding,
@@ -29,11 +31,16 @@ from core.recipe import (
     Performance,
     Ranked,
     Recipe,
+    Statistics,
     Trajectory,
     Window,
 )
+from core.recipe import Teacher as Training
 
 T = TypeVar("T")
+
+_TAUGHT: dict[tuple[Training, Augment, int], Teacher] = {}
+"""By how they are trained and on what, which lives as long as the tests."""
 
 
 def result(work: Generator[float, None, T]) -> T:
@@ -74,6 +81,20 @@ def judges(recipe: Recipe, real: Real, experts: Trajectories | None) -> Judges |
     return Judges(build(recipe.network, real.shape, real.classes), experts, recipe.judging_epoch, lambda said: None)
 
 
+def taught(recipe: Recipe, real: Real) -> Teacher | None:
+    """The teacher a recipe asks."""
+    if recipe.teacher is None:
+        return None
+    network = build(recipe.teacher.network, real.shape, real.classes)
+    known = (recipe.teacher, recipe.augment, id(real))
+    if known in _TAUGHT:
+        return _TAUGHT[known]
+    work = teacher.train(recipe.teacher, Eager(network), real.train, recipe.augment, Key(0).fold("teacher"))
+    trained = result(work)
+    _TAUGHT[known] = Teacher(network, trained.theta, trained.moments)
+    return _TAUGHT[known]
+
+
 def prepared(recipe: Recipe, real: Real, state: State) -> Tensor | None:
     """The networks [S, P] that the stage of a state begins with; None in the first."""
     if not state.stage:
@@ -86,7 +107,12 @@ def prepared(recipe: Recipe, real: Real, state: State) -> Tensor | None:
 
 
 def objective(
-    recipe: Recipe, real: Real, matched: Trajectories | None, stage: int = 0, start: Tensor | None = None
+    recipe: Recipe,
+    real: Real,
+    matched: Trajectories | None,
+    stage: int = 0,
+    start: Tensor | None = None,
+    teaching: Teacher | None = None,
 ) -> Objective | None:
     """What a recipe asks to match in a stage that begins with `start`."""
     network = build(recipe.network, real.shape, real.classes)
@@ -121,6 +147,10 @@ def objective(
             return partial(
                 performance.loss, wanted, Eager(network), recipe.augment, real, 0, recipe.schedule.steps, begin=begin
             )
+        case Statistics() as wanted:
+            assert teaching is not None
+            goals, steps = teacher.goals(teaching, wanted, real), recipe.schedule.steps
+            return Carrying(partial(statistics.loss, wanted, teaching, goals, real.classes, steps))
         case Nothing():
             return None
 
@@ -143,15 +173,16 @@ def learned(recipe: Recipe, real: Real) -> Learned | None:
 def states(recipe: Recipe, real: Real, folder: Path, seed: int = 0, start: State | None = None) -> list[State]:
     """Every state from the start (or a given one) to the end; of a method without steps, the first alone."""
     key, first = Key(seed).fold("distill"), start.stage if start else 0
+    teaching = taught(recipe, real)
     matched = None if first else known(recipe, real, folder)
-    state = start or distill.begin(recipe, real, 2, key, learned(recipe, real), judges(recipe, real, matched))
+    state = start or distill.begin(recipe, real, 2, key, learned(recipe, real), judges(recipe, real, matched), teaching)
     found = [state]
     for stage in range(first, recipe.schedule.stages.count):
         begins = prepared(recipe, real, state)
         matched = known(recipe, real, folder, stage, begins) if stage else matched
-        wanted = objective(recipe, real, matched, stage, begins)
+        wanted = objective(recipe, real, matched, stage, begins, teaching)
         if wanted is None:
             return found
-        found += distill.distill(recipe, wanted, state, key)
+        found += distill.distill(recipe, wanted, state, key, real.transform)
         state = distill.next_stage(recipe, found[-1]) or state
     return found

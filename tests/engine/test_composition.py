@@ -16,7 +16,17 @@ from core import methods
 from core.artifacts.load import load
 from core.data import Catalogue
 from core.overrides import override
-from core.recipe import FieldError, Learnable, Part, Performance, Recipe, RecipeError, Trajectory
+from core.recipe import (
+    FieldError,
+    LabelledViews,
+    Learnable,
+    Part,
+    Performance,
+    Recipe,
+    RecipeError,
+    SoftLabels,
+    Trajectory,
+)
 from core.request import JobRequest, check
 from tests.data.bundles import place, sound
 from tests.engine import vocabulary
@@ -32,7 +42,7 @@ IPC = 4
 MANY = 20
 """More fixes than a recipe can need one after the other."""
 
-KINDS = ("distribution", "gradient", "nothing", "performance", "trajectory")
+KINDS = ("distribution", "gradient", "nothing", "performance", "statistics", "trajectory")
 
 
 Said = list[tuple[Combination, Recipe | FieldError]]
@@ -165,7 +175,9 @@ def test_any_two_choices_that_may_meet_do_run_together(
             assert result.images.shape == (n, 1, 8, 8)
             assert np.isfinite(result.images).all()
             assert result.labels.tolist() == [0] * (n // 2) + [1] * (n // 2)
-            assert (result.soft_labels is not None) == isinstance(recipe.labels, Learnable)
+            learned = isinstance(recipe.labels, Learnable) or isinstance(recipe.relabel, SoftLabels)
+            assert (result.soft_labels is not None) == learned
+            assert (result.views is not None) == isinstance(recipe.relabel, LabelledViews)
             assert result.soft_labels is None or np.allclose(result.soft_labels.sum(1), 1)
             learned = isinstance(recipe.objective, Trajectory | Performance)
             assert len(list(result.stages())) == recipe.schedule.stages.count

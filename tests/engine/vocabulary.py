@@ -18,7 +18,19 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from core.overrides import explain
-from core.recipe import FieldError, Nothing, Part, Recipe, Schedule, Stages, Trajectory
+from core.recipe import (
+    Crops,
+    FieldError,
+    LabelledViews,
+    Nothing,
+    Part,
+    Recipe,
+    Schedule,
+    SoftLabels,
+    Stages,
+    Statistics,
+    Trajectory,
+)
 
 SMALLEST: Mapping[str, Any] = {
     "networks": 1,
@@ -46,6 +58,14 @@ TRIED: Mapping[tuple[str, str], tuple[Any, ...]] = {
     ("gradient", "syn_batch"): (None, 1),
     ("gradient", "inner_images"): (None, 16),
     ("Experts", "epochs"): (2, 3),
+    ("Teacher", "epochs"): (20,),
+    ("Teacher", "batch_size"): (8,),
+    ("crops", "candidates"): (5,),
+    ("crops", "crops"): (2,),
+    ("crops", "factor"): (1, 2),
+    ("views", "keep"): (1.0, 0.5),
+    ("Views", "crop"): (None, 0.5),
+    ("Adjustment", "rho"): (None, 0.1),
     ("Augment", "transforms"): (("color", "crop", "cutout", "flip", "scale", "rotate"), ()),
     ("Evaluation", "lr"): (0.01, None),
     ("Evaluation", "epochs"): (1,),
@@ -61,7 +81,7 @@ TRIED: Mapping[tuple[str, str], tuple[Any, ...]] = {
 SLOTS = ("objective", "init", "parameterize", "labels", "sdc", "schedule")
 """Whose choices are multiplied with each other."""
 
-DRAWN = ("experts", "evaluation", "preprocess", "network", "augment")
+DRAWN = ("experts", "relabel", "teacher", "evaluation", "preprocess", "network", "augment")
 """Whose choices are drawn for each combination: what little they forbid is forbidden often enough."""
 
 DETAILS = {
@@ -69,6 +89,14 @@ DETAILS = {
     "objective.syn_batch",
     "objective.inner_images",
     "objective.distance",
+    "objective.statistics",
+    "objective.group",
+    "objective.adjust.kind",
+    "objective.views.kind",
+    "init.factor",
+    "schedule.decay",
+    "relabel.bits",
+    "relabel.mix",
     "objective.growth.kind",
     "init.score.kind",
     "init.of",
@@ -194,12 +222,14 @@ def _pools(slot: str) -> list[list[Variant]]:
 def said() -> Iterator[tuple[Combination, Recipe | FieldError]]:
     """The cross product with what comes of each, in an order that is always the same.
 
-    Experts and outer steps are there where the objective wants them: the rest would be refused for that alone. So few
+    Experts, outer steps and a teacher are there where they are wanted: the rest would be refused for that alone. So few
     are left without an objective that what is drawn for those is drawn again if nothing else was refused.
     """
     draw, drawn = random.Random(0), {slot: variants_of(slot) for slot in DRAWN}
     without = [variant for variant in drawn["experts"] if variant.part is None]
     trained = [variant for variant in drawn["experts"] if variant.part is not None]
+    (untaught,) = (variant for variant in drawn["teacher"] if variant.part is None)
+    taught = [variant for variant in drawn["teacher"] if variant.part is not None]
     for pools in itertools.product(*map(_pools, SLOTS)):
         picked = dict(zip(SLOTS, map(draw.choice, pools), strict=True))
         kind, schedule = picked["objective"].part, picked["schedule"].part
@@ -209,6 +239,12 @@ def said() -> Iterator[tuple[Combination, Recipe | FieldError]]:
         drawn["experts"] = trained if isinstance(kind, Trajectory) else without
         for _ in range(50 if isinstance(kind, Nothing) else 1):
             whole = picked | {slot: draw.choice(drawn[slot]) for slot in DRAWN}
+            if not any(
+                isinstance(variant.part, Statistics | Crops | SoftLabels | LabelledViews) for variant in whole.values()
+            ):
+                whole["teacher"] = untaught
+            elif whole["teacher"].part is None:
+                whole["teacher"] = draw.choice(taught)
             combination = Combination(
                 {slot: variant.part for slot, variant in whole.items()},
                 tuple(choice for variant in whole.values() for choice in variant.choices),

@@ -9,7 +9,7 @@ from core.data import Catalogue, DatasetFacts
 from core.forecast import Calibration, Forecast, Past, Point, predict
 from core.forecast.calibration import load
 from core.forecast.network import geometry
-from core.forecast.work import Kernel
+from core.forecast.passes import Kernel
 from core.recipe import Network, Recipe
 from core.request import ENGINE_VERSION, JobRequest, resolve
 

@@ -18,8 +18,9 @@ from core.engine.networks import ConvNet, build
 from core.engine.train import stack_for
 from core.forecast import Forecast, predict
 from core.forecast.network import geometry
+from core.forecast.passes import Sizes
 from core.forecast.programs import worth_compiling
-from core.forecast.work import Sizes, stack_on, work
+from core.forecast.work import stack_on, work
 from core.recipe import Network
 from tests.forecast.machines import facts, recipe
 from tests.worker.test_engine import run

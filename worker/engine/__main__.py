@@ -23,6 +23,7 @@ import torch
 from core.data import DatasetInvalid, DatasetUnavailable, UnknownDataset
 from core.engine.checkpoint import CheckpointMismatch
 from core.engine.distill import Diverged
+from core.engine.teacher import TeacherAtChance
 from core.recipe import RecipeError
 from worker.engine import keep, lifeline
 from worker.engine.bench import Drained, Job
@@ -35,6 +36,7 @@ _CODES: dict[type[BaseException], tuple[str, str]] = {
     UnknownDataset: ("dataset_unavailable", "Put the bundle back, or submit a dataset of GET /v1/datasets."),
     DatasetInvalid: ("invalid_dataset", "Mend the file as the message says, then retry the job."),
     RecipeError: ("invalid_dataset", "Submit a new job with the change the message asks for."),
+    TeacherAtChance: ("invalid_dataset", "Submit a new job with the change the message asks for."),
     Diverged: ("numerical_divergence", "Submit a new job with the lower learning rates the message names."),
     CheckpointMismatch: ("engine_error", "Submit the job anew: its checkpoint belongs to another run."),
     torch.cuda.OutOfMemoryError: ("out_of_memory", "Lower objective.batch_size, network.width or ipc."),

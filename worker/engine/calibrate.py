@@ -36,7 +36,7 @@ from core.engine.networks import build
 from core.engine.preprocess import fit
 from core.engine.real import Labelled
 from core.forecast import Calibration, Point
-from core.forecast.work import Kernel
+from core.forecast.passes import Kernel
 from core.recipe import Augment, MeanStd, Network
 from core.request import ENGINE_VERSION, canonical_json
 from worker.engine import keep, lifeline

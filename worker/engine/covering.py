@@ -9,7 +9,7 @@ from core.engine.coverage import Witness
 from core.engine.keys import Key
 from core.engine.synthetic import SyntheticDataset
 from core.recipe import Coverage
-from worker.engine import keep, tensors, verdict
+from worker.engine import baseline, keep, tensors
 from worker.engine.bench import Bench
 from worker.engine.follow import follow
 
@@ -27,7 +27,7 @@ def covered(bench: Bench, result: SyntheticDataset, behind: int) -> dict[str, An
     known: dict[str, Any] | None = keep.read(kept, None)
     if known is None:
         witness = _witness(bench, asked)
-        draws = verdict.draws(bench, len(result.images))
+        draws = baseline.draws(bench, len(result.images))
         found = follow(bench, coverage.distances(bench.network, witness, bench.real, result.images, draws))
         known = {
             "network": bench.network.name,

@@ -11,11 +11,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from core.artifacts import Distilled
 from core.engine.memory import peak_mib
+from core.engine.replay import ViewLabels
 from core.engine.report import compose, curriculum_of
 from core.engine.synthetic import SyntheticDataset
+from core.engine.teacher import Teacher
 from core.request import ENGINE_VERSION
 from worker.engine.bench import Bench
 
@@ -28,6 +31,7 @@ def distilled(
     rows: list[dict[str, Any]],
     coverage: dict[str, Any] | None,
     selection: str,
+    taught: Teacher | None = None,
 ) -> Distilled:
     """Everything the artifact says and holds."""
     job, facts = bench.job, bench.dataset.facts
@@ -36,12 +40,17 @@ def distilled(
     images = result.images.cpu().numpy().astype(np.float32)
     soft = None if result.soft_labels is None else result.soft_labels.cpu().numpy().astype(np.float32)
     transform = {name: array.cpu().numpy() for name, array in result.transform.arrays.items()}
-    needed = [images, *([] if soft is None else [soft]), *(transform[n] for n in transform if n != "unwhiten")]
+    needed = [images, *(transform[n] for n in transform if n != "unwhiten")]
+    views = None if result.views is None else stored(result.views, len(images))
+    labels = len(images) + (0 if soft is None else soft.nbytes) + sum(a.nbytes for a in (views or {}).values())
     report = compose(
         job.recipe,
         facts,
         rows,
-        bytes_after=sum(array.nbytes for array in needed) + len(images),
+        bytes_images=sum(array.nbytes for array in needed),
+        bytes_labels=labels,
+        records=None if result.views is None else len(result.views),
+        bytes_teacher=None if taught is None else taught.nbytes,
         phases=phases,
         peak_memory_mib=round(peak_mib(bench.real.device), 1),
         memory=bench.plan.memory,
@@ -60,6 +69,7 @@ def distilled(
         soft_labels=soft,
         pixels=result.transform.inverse(result.images).cpu().numpy(),
         real=result.real.cpu().numpy(),
+        views=views,
         step_size=result.step_size,
         stage=None if result.stage is None else result.stage.cpu().numpy().astype(np.int64),
         step_sizes=result.step_sizes,
@@ -79,6 +89,13 @@ def distilled(
             "timings": phases,
         },
     )
+
+
+def stored(views: ViewLabels, images: int) -> dict[str, NDArray[Any]]:
+    """The labels of views as arrays, in as few bytes as hold them; `core.artifacts.load` replays them."""
+    names = ("shift", "mirror", "share", "box", "logits", *(() if views.range is None else ("range",)))
+    arrays = {name: getattr(views, name).numpy() for name in names}
+    return arrays | {"index": views.index.numpy().astype(np.uint16 if images <= 2**16 else np.int32)}
 
 
 def _hardware(device: torch.device) -> str:

@@ -23,8 +23,9 @@ from core.engine.kernels import Compiled, compile_ahead
 from core.engine.keys import Key
 from core.engine.networks import build as build_network
 from core.engine.real import prepare
+from core.engine.teacher import Teacher
 from core.request import check, needs_c_scores, scored
-from worker.engine import keep, selecting, sweeping
+from worker.engine import keep, selecting, sweeping, teaching
 from worker.engine.bench import Bench, Job, device, use_threads
 from worker.engine.cache import Cache
 from worker.engine.channel import Channel
@@ -50,13 +51,16 @@ def run(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[], boo
     timings = folder.checkpoint / "seconds.json"
     channel.seconds = keep.read(timings, {})
     try:
-        bench = sweeping.settled(_prepare(job, folder, channel, stopped))
-        state, selection = _distil(bench)
+        bench = _prepare(job, folder, channel, stopped)
+        taught = teaching.gather(bench)
+        bench = sweeping.settled(bench)
+        state, selection = _distil(bench, taught)
         result = distill.finish(bench.job.recipe, state, bench.real, job.request.ipc)
-        lines = rows(bench, result)
-        near = covered(bench, result, sum(line["n_seeds"] for line in lines))
+        result = teaching.relabelled(bench, taught, result)
+        lines = rows(bench, result, taught)
+        near = covered(bench, result, sum(line["n_seeds"] for line in lines if line["name"] != "teacher"))
         channel.enter("publishing", 1)
-        artifact = distilled(bench, result, lines, near, selection)
+        artifact = distilled(bench, result, lines, near, selection, taught)
         build(folder.staging, artifact)
         channel.progress(1, 1)
         return {
@@ -124,20 +128,20 @@ def _compile(bench: Bench) -> None:
                 bench.breathe()
 
 
-def _distil(bench: Bench) -> tuple[State, str]:
+def _distil(bench: Bench, taught: Teacher | None) -> tuple[State, str]:
     """The state that is the result, and in words how it was chosen."""
     job, recipe = bench.job, bench.job.recipe
     key = bench.key.fold("distill")
     run_name = job.fingerprint or job.job_id
     stored, curves = bench.folder.checkpoint / "state.safetensors", bench.folder.checkpoint / "curves.json"
     state = load_state(stored, run_name, bench.real.device)
-    objective, judges = objective_of(bench, state)
+    objective, judges = objective_of(bench, state, taught)
     learned = selecting.learned(bench) if state is None else None
     total = recipe.schedule.total_steps
     if objective is not None:
         bench.channel.enter("distilling", total)
     if state is None:
-        state = distill.begin(recipe, bench.real, job.request.ipc, key, learned, judges)
+        state = distill.begin(recipe, bench.real, job.request.ipc, key, learned, judges, taught)
     if objective is None:
         return state, "initialisation"
     if state.step:
@@ -160,7 +164,7 @@ def _distil(bench: Bench) -> tuple[State, str]:
 
     saved = time.monotonic()
     bench.channel.progress(state.step, total)
-    for state in outer_steps(bench, objective, state, key, turn):  # noqa: B020 (the loop goes on from the state)
+    for state in outer_steps(bench, objective, state, key, turn, taught):  # noqa: B020 (the loop goes on from the state)
         bench.channel.progress(state.step, total)
         if state.step % max(1, total // _CURVE_POINTS) == 0 and not math.isnan(state.loss):
             points = {"loss": state.loss, "step_size": float(state.leaves.log_step_size.exp()), **state.curves}

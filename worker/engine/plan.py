@@ -16,9 +16,10 @@ from core.engine.kernels import Chosen, Compiled, Eager, Kernels, Program, Shape
 from core.engine.memory import free_bytes, peak_mib
 from core.engine.networks import ConvNet
 from core.engine.train import stack_for
+from core.forecast.passes import Sizes
 from core.forecast.programs import use
 from core.forecast.students import path_vectors, student_batch, unrolled_steps
-from core.forecast.work import Sizes, work
+from core.forecast.work import work
 from core.recipe import Recipe
 
 

@@ -14,6 +14,7 @@ from worker.engine import tensors
 from worker.engine.bench import Bench
 from worker.engine.follow import follow
 from worker.engine.teachers import stacks
+from worker.engine.trained import network
 
 
 def learned(bench: Bench) -> Learned | None:
@@ -79,16 +80,6 @@ def _network(bench: Bench, embedding: Embedding) -> Trained:
     """The network that embeds the training images, of the cache or trained now; it does not depend on the job."""
     real = bench.real.train
     identity = bench.identity("network on the full set", training=embedding.model_dump(mode="json"))
-    path = bench.cache.path(identity, ".safetensors")
-    total = embedding.epochs * -(-len(real) // embedding.batch_size)
-    known = tensors.read(path, bench.real.device)
-    bench.channel.enter("selecting", total, skipped=total if known else 0)
-    if known is None:
-        work = features.train(embedding, bench.kernels, real, Key(0).fold("embedding"))
-        trained = follow(bench, work, lambda share: bench.channel.progress(int(share * total), total))
-        known = tensors.of(trained)
-        bench.cache.write(path, tensors.packed(known), bench.channel.log, keep=frozenset({path}))
-    else:
-        bench.channel.log("The network that embeds the images was in the cache.")
-    bench.channel.progress(total, total)
-    return tensors.trained(known)
+    work = features.train(embedding, bench.kernels, real, Key(0).fold("embedding"))
+    steps = embedding.epochs * -(-len(real) // embedding.batch_size)
+    return network(bench, identity, work, "selecting", steps, "The network that embeds the images")

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.engine import evaluate, init
-from core.engine.evaluate import Draws, Result
+from core.engine import evaluate
+from core.engine.evaluate import Replays, Trained
 from core.engine.keys import Key
+from core.engine.replay import Replay
 from core.engine.report import row
 from core.engine.synthetic import SyntheticDataset
-from worker.engine import keep
+from core.engine.teacher import Teacher
+from core.recipe import KeepLabels
+from worker.engine import baseline, keep
+from worker.engine.baseline import Work
 from worker.engine.bench import Bench
 from worker.engine.follow import follow
 
 Row = dict[str, Any]
-Work = Generator[float, None, Result]
-
-T = TypeVar("T")
 
 
-def rows(bench: Bench, result: SyntheticDataset) -> list[Row]:
+def rows(bench: Bench, result: SyntheticDataset, taught: Teacher | None = None) -> list[Row]:
     """The lines `distilled`, `distilled_8bit`, `random` and, unless left out, `full` of the report.
+
+    Where a teacher labels the images it labels those of `random` too; then `distilled_hard` and `random_hard` are the
+    same images with one class each. A teacher's own line is `teacher`.
 
     Each line is kept in the checkpoint once it is known, so that an attempt that follows repeats one of them at most;
     the reference on the full set is kept in the cache, since it does not depend on the job.
@@ -35,16 +38,27 @@ def rows(bench: Bench, result: SyntheticDataset) -> list[Row]:
     recipe, seeds = bench.job.recipe, bench.job.recipe.evaluation.seeds
     key = bench.key.fold("evaluate")
     labels = result.probabilities(bench.real.classes)
-    protocol = evaluate.on_result(recipe, result)
+    hard = evaluate.on_result(recipe, result)
+    own = replace(hard, temperature=result.temperature)
     rounded = result.transform.forward(result.transform.inverse(result.images))
     keys = _keys(key, seeds)
+
+    def arm(name: str, images: Tensor) -> Work:
+        shown = images if result.views is None else Replays((Replay(images, result.views),))
+        return evaluate.evaluate(name, bench.kernels, shown, labels, bench.real, own, keys)
+
+    drawn, chosen = key.fold("random"), baseline.draws(bench, len(result.images))
     arms: dict[str, Work] = {
-        "distilled": evaluate.evaluate("distilled", bench.kernels, result.images, labels, bench.real, protocol, keys),
-        "distilled_8bit": evaluate.evaluate(
-            "distilled_8bit", bench.kernels, rounded, labels, bench.real, protocol, keys
-        ),
-        "random": _random(bench, draws(bench, len(result.images)), key.fold("random")),
+        "distilled": arm("distilled", result.images),
+        "distilled_8bit": arm("distilled_8bit", rounded),
+        "random": baseline.random("random", bench, chosen, drawn, taught),
     }
+    if not isinstance(recipe.relabel, KeepLabels):
+        classes = F.one_hot(result.labels, bench.real.classes).float()
+        arms["distilled_hard"] = evaluate.evaluate(
+            "distilled_hard", bench.kernels, result.images, classes, bench.real, hard, keys
+        )
+        arms["random_hard"] = baseline.random("random_hard", bench, chosen, drawn)
     kept = bench.folder.checkpoint / "rows.json"
     known: dict[str, Row] = keep.read(kept, {})
     names = [*arms, *(["full"] if recipe.evaluation.full else [])]
@@ -59,50 +73,11 @@ def rows(bench: Bench, result: SyntheticDataset) -> list[Row]:
             known[name] = _full(bench, say) if name == "full" else row(follow(bench, arms[name], say))
             keep.write(kept, known)
         say(1.0)
+    if taught is not None and recipe.teacher is not None:
+        trained = Trained(taught.theta, taught.moments, 0.0)
+        known["teacher"] = row(evaluate.judged("teacher", taught.network, trained, recipe.teacher.lr, bench.real))
+        names.append("teacher")
     return [known[name] for name in names]
-
-
-def draws(bench: Bench, n: int) -> Tensor:
-    """Random real images, as many as the n of a result: training indices, a fresh draw for each seed, [S, n]."""
-    real, key = bench.real, bench.key.fold("evaluate").fold("random")
-    seeds = range(bench.job.recipe.evaluation.seeds)
-    return torch.stack([init.chosen(real, n // real.classes, key.fold("draw", seed)) for seed in seeds])
-
-
-def _random(bench: Bench, chosen: Tensor, key: Key) -> Work:
-    """Random real images, a fresh draw for each seed, at the rate that is best on the validation split.
-
-    Beside a result in stages they are trained on all at once, for as many epochs as all its stages together.
-
-    Where the policy is "combined" they get the views of real images, the simple ones, as in the paper.
-    """
-    recipe, real = bench.job.recipe, bench.real
-    (seeds, n), rates = chosen.shape, recipe.evaluation.baseline_lrs
-    labels = F.one_hot(init.classes(real, n // real.classes), real.classes).float()
-    every = torch.ones(n, dtype=torch.bool, device=real.device)
-    protocol = evaluate.on_synthetic(recipe.evaluation, recipe.augment, rates[0], every)
-    protocol = replace(protocol, epochs=protocol.epochs * recipe.schedule.stages.count)
-    tried = 0 if len(rates) == 1 else len(rates)
-    if tried:
-        looks = evaluate.tune(
-            bench.kernels, real.train.take(chosen[0]), labels, real, protocol, rates, key.fold("look")
-        )
-        found = yield from _part(looks, 0, tried / (tried + seeds))
-        protocol = replace(protocol, lr=rates[found.index(max(found))])
-    keys = [key.fold("seed", seed).fold("seed", 0) for seed in range(seeds)]
-    images = Draws(real.train, chosen)
-    arm = evaluate.evaluate("random", bench.kernels, images, labels, real, protocol, keys)
-    return (yield from _part(arm, tried / (tried + seeds), 1))
-
-
-def _part(work: Generator[float, None, T], start: float, end: float) -> Generator[float, None, T]:
-    """Work that is the part from `start` to `end` of a larger one."""
-    while True:
-        try:
-            yield start + (end - start) * next(work)
-        except StopIteration as done:
-            result: T = done.value
-            return result
 
 
 def _full(bench: Bench, say: Callable[[float], None]) -> Row:

@@ -23,6 +23,13 @@ class Moments(NamedTuple):
     variances: tuple[Tensor, ...]
 
 
+class Taps(NamedTuple):
+    """What convolutions and batch norms read of a batch, [B, C, H, W] each, in the order of the layers."""
+
+    convolutions: tuple[Tensor, ...]
+    norms: tuple[Tensor, ...]
+
+
 @dataclass(frozen=True)
 class ConvNet:
     """d blocks of conv 3x3, norm, ReLU, average pooling 2x2; then one linear layer.
@@ -93,6 +100,12 @@ class ConvNet:
         logits = self._classify(theta, self._features(theta, images, None, seen))
         return logits, Moments(tuple(mean for mean, _ in seen), tuple(variance for _, variance in seen))
 
+    def trace(self, theta: Tensor, images: Tensor, moments: Moments | None = None) -> tuple[Tensor, Taps]:
+        """Logits as of `apply`, and what layers read on the way, which gradients may be taken through."""
+        read: list[tuple[Tensor, Tensor | None]] = []
+        logits = self._classify(theta, self._features(theta, images, moments, None, read))
+        return logits, Taps(tuple(x for x, _ in read), tuple(y for _, y in read if y is not None))
+
     @property
     def first_padding(self) -> int:
         """Of the first convolution; 1 in all others."""
@@ -109,12 +122,19 @@ class ConvNet:
         return F.linear(features, p["linear.weight"], p["linear.bias"])
 
     def _features(
-        self, theta: Tensor, x: Tensor, moments: Moments | None, seen: list[tuple[Tensor, Tensor]] | None
+        self,
+        theta: Tensor,
+        x: Tensor,
+        moments: Moments | None,
+        seen: list[tuple[Tensor, Tensor]] | None,
+        read: list[tuple[Tensor, Tensor | None]] | None = None,
     ) -> Tensor:
         p = self.unflatten(theta)
         for block in range(self.depth):
-            padding = self.first_padding if block == 0 else 1
+            padding, into = self.first_padding if block == 0 else 1, x
             x = F.conv2d(x, p[f"conv{block}.weight"], p[f"conv{block}.bias"], padding=padding)
+            if read is not None:
+                read.append((into, x if self.norm == "batch" else None))
             if self.norm == "instance":
                 x = F.group_norm(x, self.width, p[f"norm{block}.weight"], p[f"norm{block}.bias"], EPS)
             elif self.norm == "batch":

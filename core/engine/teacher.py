@@ -1,0 +1,171 @@
+"""The teacher: a network trained on the real data, held in evaluation mode, and what its layers read of real images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.engine import evaluate
+from core.engine.evaluate import Trained
+from core.engine.kernels import Kernels
+from core.engine.keys import Key
+from core.engine.networks import ConvNet, Moments, Taps
+from core.engine.real import Labelled, Real
+from core.engine.train import Protocol
+from core.recipe import Augment, Statistics
+from core.recipe import Teacher as Training
+
+AT_ONCE = 512
+"""Images asked of at a time."""
+
+GRID = 4
+"""Patches along each side of what a convolution reads (G-VBSM)."""
+
+_ERRORS = 2  # standard errors that a teacher has to be better than chance by
+
+
+class TeacherAtChance(ValueError):
+    """The teacher does not know the classes: what it says of images would be noise."""
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A trained network: theta [P], and for batch norm the running moments of its training."""
+
+    network: ConvNet
+    theta: Tensor
+    moments: Moments | None
+
+    def logits(self, images: Tensor) -> Tensor:
+        """[n, K] of images [n, C, H, W], without gradient."""
+        with torch.no_grad():
+            parts = [self.network.apply(self.theta, part, self.moments) for part in images.split(AT_ONCE)]
+        return torch.cat(parts)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its parameters and moments."""
+        tensors = [self.theta, *(tensor for kind in self.moments or () for tensor in kind)]
+        return sum(tensor.nbytes for tensor in tensors)
+
+
+class Moment(NamedTuple):
+    """Mean and variance of what a layer reads, [G, d] each, of each of G groups of images."""
+
+    mean: Tensor
+    variance: Tensor
+
+
+def train(
+    training: Training, kernels: Kernels, real: Labelled, augment: Augment, key: Key
+) -> Generator[float, None, Trained]:
+    """The trained network; yields the share of the work that is done."""
+    protocol = Protocol(
+        training.epochs,
+        training.batch_size,
+        training.lr,
+        training.momentum,
+        training.weight_decay,
+        "cosine",
+        augment if training.augment else Augment(transforms=()),
+        "simple",
+    )
+    labels = F.one_hot(real.labels, kernels.network.classes).float()
+    (trained,) = yield from evaluate.train(kernels, real, labels, protocol, [key])
+    return trained
+
+
+def accuracy(teacher: Teacher, data: Labelled) -> float:
+    """Share of images it is right about."""
+    right = [teacher.logits(x).argmax(1) for x in data.batches(AT_ONCE)]
+    return float((torch.cat(right) == data.labels).float().mean())
+
+
+def examine(teacher: Teacher, real: Real) -> float:
+    """Its accuracy on the validation split, which has to be better than chance.
+
+    Chance is to name the most frequent class always; better is by two standard errors, or half of what is missing to 1.
+    A teacher whose classes are
+    in another order, or that learned nothing, would go unnoticed: its labels agree with its images.
+
+    Raises:
+        TeacherAtChance: it is not, with what to change.
+    """
+    n = len(real.validation)
+    chance = float(torch.bincount(real.validation.labels, minlength=real.classes).max()) / n
+    found = accuracy(teacher, real.validation)
+    least = chance + _ERRORS * math.sqrt(chance * (1 - chance) / n)
+    if found < min(least, (1 + chance) / 2):
+        raise TeacherAtChance(
+            f"The teacher is right about {found:.1%} of the validation split, and always naming the most frequent "
+            f"class about {chance:.1%}: it has learned nothing that images could be recovered from. Raise "
+            "teacher.epochs, lower teacher.lr by a factor of ten, or see that the labels belong to the images."
+        )
+    return found
+
+
+def describe(taps: Taps, objective: Statistics, groups: int) -> list[Moment]:
+    """The moments of every layer read, of images that lie group by group, [groups * B] of them.
+
+    "norm": of what batch norms read, over images and positions, [groups, C] a layer. "convolution": of what
+    convolutions read, the same, and over images, channels and the positions of each of GRID x GRID patches. Variances
+    are biased.
+    """
+    if objective.statistics == "norm":
+        return [_by_channel(x, groups) for x in taps.norms]
+    return [moment for x in taps.convolutions for moment in (_by_channel(x, groups), _by_patch(x, groups))]
+
+
+def goals(teacher: Teacher, objective: Statistics, real: Real) -> list[Moment]:
+    """What `describe` should find: the moments of the real images, [K, d] by class for class groups, else [1, d].
+
+    Batch norm's own running moments where those are what is wanted; otherwise one pass over the training split.
+    """
+    if objective.statistics == "norm" and objective.group != "class":
+        assert teacher.moments is not None, "a teacher of norms' statistics has batch norm"
+        pairs = zip(teacher.moments.means, teacher.moments.variances, strict=True)
+        return [Moment(mean[None], variance[None]) for mean, variance in pairs]
+    if objective.group == "class":
+        each = [_overall(_described(teacher, objective, real.train, members)) for members in real.members]
+        return [Moment(*(torch.cat(same) for same in zip(*layer, strict=True))) for layer in zip(*each, strict=True)]
+    return _overall(_described(teacher, objective, real.train, torch.arange(len(real.train), device=real.device)))
+
+
+def _described(
+    teacher: Teacher, objective: Statistics, data: Labelled, index: Tensor
+) -> Iterator[tuple[int, list[Moment]]]:
+    for part in index.split(AT_ONCE):
+        with torch.no_grad():
+            taps = teacher.network.trace(teacher.theta, data.take(part), teacher.moments)[1]
+        yield len(part), describe(taps, objective, 1)
+
+
+def _overall(parts: Iterable[tuple[int, list[Moment]]]) -> list[Moment]:
+    """Moments of all images from those of parts of them, with their numbers."""
+    total, sums = 0, list[tuple[Tensor, Tensor]]()
+    for n, layers in parts:
+        total += n
+        own = [(n * m.mean.double(), n * (m.variance.double() + m.mean.double().square())) for m in layers]
+        sums = own if not sums else [(a + c, b + d) for (a, b), (c, d) in zip(sums, own, strict=True)]
+    means = [(first / total, second / total) for first, second in sums]
+    return [Moment(mean.float(), (square - mean.square()).clamp_min(0).float()) for mean, square in means]
+
+
+def _by_channel(x: Tensor, groups: int) -> Moment:
+    variance, mean = torch.var_mean(x.view(groups, -1, *x.shape[1:]), (1, 3, 4), correction=0)
+    return Moment(mean, variance)
+
+
+def _by_patch(x: Tensor, groups: int) -> Moment:
+    sides = [-(-side // GRID) * GRID for side in x.shape[2:]]
+    if sides != list(x.shape[2:]):
+        x = F.interpolate(x, size=sides, mode="bilinear", align_corners=False)
+    patches = x.view(groups, -1, x.shape[1], GRID, sides[0] // GRID, GRID, sides[1] // GRID)
+    variance, mean = torch.var_mean(patches, (1, 2, 4, 6), correction=0)
+    return Moment(mean.flatten(1), variance.flatten(1))

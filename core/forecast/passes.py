@@ -1,0 +1,84 @@
+"""A job's work in units of kernel calls: passes of so many networks over so many images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, final
+
+from core.data import DatasetFacts
+
+Phase = Literal["preparing", "training_experts", "selecting", "distilling", "relabelling", "evaluating", "publishing"]
+
+Kernel = Literal["forward", "gradient", "adjoint", "data"]
+"""A forward pass; a gradient; the adjoint of a step; what surrounds them: picking and augmenting a batch, updating."""
+
+TEST_BATCH = 1024
+"""Images the engine tests at a time."""
+
+
+class Work(NamedTuple):
+    """So many calls of a kernel in a phase, each for so many networks on so many images each."""
+
+    phase: Phase
+    kernel: Kernel
+    calls: int
+    images: int
+    networks: int = 1
+    by_kernels: bool = True
+    """Whether a gradient is the one that kernels compute: the loss's, in the parameters."""
+    teacher: bool = False
+    """Whether the networks are the teacher's, not the recipe's own."""
+
+    @property
+    def total(self) -> int:
+        """Calls, had each been for one network."""
+        return self.calls * self.networks
+
+
+Stack = Callable[[int], int]
+"""How many networks the engine trains together on batches of that many images."""
+
+
+@final
+@dataclass(frozen=True)
+class Sizes:
+    """Images the engine will see: training and validation are the two parts of the source's training images."""
+
+    train: int
+    validation: int
+    test: int
+    classes: int
+    synthetic: int
+
+    @property
+    def members(self) -> int:
+        """Training images of a class, had all as many."""
+        return max(self.train // self.classes, 1)
+
+    @classmethod
+    def of(cls, facts: DatasetFacts, ipc: int) -> Sizes:
+        """One training image in ten is held out, class by class, and at least one of each class."""
+        held_out = max((facts.train_count + 5) // 10, facts.classes)
+        return cls(max(facts.train_count - held_out, 1), held_out, facts.test_count, facts.classes, ipc * facts.classes)
+
+
+def training(
+    phase: Phase, networks: int, epochs: int, n: int, batch: int, stack: Stack, gradients: int = 1
+) -> Iterator[Work]:
+    """So many networks, as many at a time as the engine takes, by so many gradients a step."""
+    for stacks, together in batches(networks, stack(min(n, batch))):
+        for calls, images in batches(n, batch):
+            yield Work(phase, "gradient", gradients * stacks * epochs * calls, images, together)
+            yield Work(phase, "data", stacks * epochs * calls, images, together)
+
+
+def testing(phase: Phase, networks: int, n: int) -> Iterator[Work]:
+    for calls, images in batches(n, TEST_BATCH):
+        yield Work(phase, "forward", networks * calls, images)
+
+
+def batches(n: int, batch: int) -> list[tuple[int, int]]:
+    """(calls, images) of one pass over n images."""
+    whole, rest = divmod(n, batch)
+    return [(calls, images) for calls, images in ((whole, batch), (1, rest)) if calls and images]

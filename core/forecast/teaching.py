@@ -1,0 +1,129 @@
+"""What a teacher costs: its training, the images it is shown while others are recovered from it, and its labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from core.forecast.passes import Kernel, Phase, Sizes, Stack, Work, batches, testing, training
+from core.recipe import Crops, KeepLabels, LabelledViews, Recipe, SoftLabels, Statistics
+
+TAUGHT_AT_ONCE = 512
+"""Images a teacher is asked of at a time."""
+
+RECOVERED_AT_ONCE = 200
+"""Images that are recovered at a time, as far as groups can be parted."""
+
+_TRIALS = 4
+"""Lengths of an adjustment that are tried, usually."""
+
+
+def taught(recipe: Recipe, sizes: Sizes, stack: Stack, cached: bool) -> Iterator[Work]:
+    """The training of the teacher, its examination, and a pass over the real images where statistics are taken anew."""
+    if recipe.teacher is None:
+        return
+    if not cached:
+        shared = recipe.teacher.network == recipe.network
+        for call in training(
+            "training_experts", 1, recipe.teacher.epochs, sizes.train, recipe.teacher.batch_size, stack
+        ):
+            yield call._replace(teacher=True, by_kernels=shared)
+    yield from _asked("training_experts", sizes.validation)
+    objective = recipe.objective
+    if isinstance(objective, Statistics) and (objective.group == "class" or objective.statistics == "convolution"):
+        yield from _asked("training_experts", sizes.train)
+
+
+def choosing(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
+    """Parts of real images that the teacher is shown."""
+    if isinstance(recipe.init, Crops):
+        crops, wanted = recipe.init, sizes.synthetic // sizes.classes * recipe.init.factor**2
+        seen = min(max(crops.candidates, wanted), sizes.members)
+        for call in _asked("selecting", seen):
+            yield call._replace(calls=call.calls * sizes.classes * crops.crops)
+
+
+def recovering(objective: Statistics, steps: int, sizes: Sizes) -> Iterator[Work]:
+    """A gradient in the images of each group, and the ascents by which their teachers are adjusted."""
+    groups, each = grouped(objective, sizes)
+    adjust = objective.adjust if objective.adjust and objective.adjust.rho != 0 else None
+    for calls, together in batches(groups, max(1, RECOVERED_AT_ONCE // each)):
+        images, networks = (each, together) if adjust else (each * together, 1)
+        yield _recovered("gradient", steps * calls, images, networks)
+        yield _recovered("data", 2 * steps * calls, images, networks)
+        if adjust:
+            ascents = adjust.steps if adjust.rho is not None else _TRIALS * adjust.steps
+            yield _recovered("gradient", ascents * calls, images, networks)
+
+
+def grouped(objective: Statistics, sizes: Sizes) -> tuple[int, int]:
+    """Groups of images, and images of each."""
+    ipc = sizes.synthetic // sizes.classes
+    match objective.group:
+        case "slot":
+            return ipc, sizes.classes
+        case "class":
+            return sizes.classes, ipc
+        case "whole":
+            return 1, sizes.synthetic
+
+
+def relabelling(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
+    """The labels of the synthetic images, or of their views."""
+    yield from _labels("relabelling", recipe, sizes)
+
+
+def comparing(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
+    """The labels of the random images of each seed, and the teacher's own line of the report."""
+    for call in _labels("evaluating", recipe, sizes):
+        yield call._replace(calls=call.calls * recipe.evaluation.seeds)
+    if recipe.teacher is not None:
+        for n in (sizes.test, sizes.validation):
+            for call in testing("evaluating", 1, n):
+                yield call._replace(teacher=True)
+
+
+def epoch(recipe: Recipe, sizes: Sizes) -> tuple[int, int]:
+    """Images of a student's epoch, and of a step: views come in whole batches."""
+    evaluation = recipe.evaluation
+    if not isinstance(recipe.relabel, LabelledViews):
+        return sizes.synthetic, evaluation.batch_size
+    size = recipe.relabel.stored(sizes.synthetic, evaluation.epochs, evaluation.batch_size)[1]
+    return max(1, sizes.synthetic // size) * size, size
+
+
+def label_bytes(recipe: Recipe, sizes: Sizes) -> int:
+    """Bytes of a teacher's labels, as they are published."""
+    match recipe.relabel:
+        case KeepLabels():
+            return 0
+        case SoftLabels():
+            return 4 * sizes.synthetic * sizes.classes
+        case LabelledViews() as choice:
+            evaluation = recipe.evaluation
+            records, size = choice.stored(sizes.synthetic, evaluation.epochs, evaluation.batch_size)
+            logits = -(-sizes.classes // 2) if choice.bits == 4 else sizes.classes * choice.bits // 8
+            index = 2 if sizes.synthetic <= 2**16 else 4
+            view = index + 2 + 1 + logits + (0 if choice.bits == 16 else 4)  # image, shift, mirror, logits, their range
+            return records * (size * view + 4 + 8)  # share and box of a batch
+
+
+def _labels(phase: Phase, recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
+    match recipe.relabel:
+        case KeepLabels():
+            return
+        case SoftLabels():
+            yield from _asked(phase, sizes.synthetic)
+        case LabelledViews() as choice:
+            evaluation = recipe.evaluation
+            records, size = choice.stored(sizes.synthetic, evaluation.epochs, evaluation.batch_size)
+            yield from _asked(phase, records * size)
+            yield Work(phase, "data", records, size)
+
+
+def _asked(phase: Phase, n: int) -> Iterator[Work]:
+    for calls, images in batches(n, TAUGHT_AT_ONCE):
+        yield Work(phase, "forward", calls, images, teacher=True)
+
+
+def _recovered(kernel: Kernel, calls: int, images: int, networks: int) -> Work:
+    return Work("distilling", kernel, calls, images, networks, by_kernels=False, teacher=True)

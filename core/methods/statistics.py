@@ -1,0 +1,158 @@
+"""Methods that recover images from a trained teacher, and have it label them.
+
+Settings are those of the papers for CIFAR, with a ConvNet in the place of ResNet-18 unless a teacher is asked for by
+name, and shorter ones for tiny images.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.methods.task import Presets, Task, augment, evaluation, network, preset, tiny
+from core.overrides import override
+from core.recipe import (
+    Adjustment,
+    Crops,
+    Evaluation,
+    LabelledViews,
+    Noise,
+    Nothing,
+    Recipe,
+    Schedule,
+    Statistics,
+    Teacher,
+    Views,
+)
+
+__all__ = ["cda", "dwa", "lpld", "rded", "sre2l"]
+
+
+def sre2l(task: Task) -> Recipe:
+    """Squeeze, recover and relabel.
+
+    A teacher is trained once; images are then recovered from it alone, starting from noise: it shall recognise them,
+    and its batch norms shall see in them the statistics of the real images. At last it labels every view that students
+    will be shown.
+
+    Family: statistics
+    Equation: min_X CE(f(A_w(X)), y) + a sum_l k_l ( ||m_l - m^_l(X)||_2 + ||v_l - v^_l(X)||_2 ), k_1 = 10 and 1
+        otherwise, for each slot of one image a class
+    Citation: Yin, Xing & Shen, "Squeeze, Recover and Relabel: Dataset Condensation at ImageNet Scale From A New
+        Perspective", NeurIPS 2023; reconstructed from the released code
+    Published: CIFAR-10, ResNet-18: 27.2 / 47.5 % at ipc 10 / 50, labels of views (as printed by Du et al. 2024)
+    Use: with many classes and images, where nothing that unrolls a student fits.
+    Avoid: with ten classes, where random real images under the same labels do better.
+    """
+    return preset(PRESETS["sre2l"], task, _recovered(task))
+
+
+def cda(task: Task) -> Recipe:
+    """Curriculum data augmentation.
+
+    As `sre2l`, with crops that begin as whole images and become smaller: large structure first, detail last.
+
+    Family: statistics
+    Equation: as `sre2l`, A_w cropping shares of the area in (s_t, 1), s_t = s + (1 - s) (1 + cos(pi t / T)) / 2
+    Citation: Yin & Shen, "Dataset Distillation in Large Data Era", TMLR 2024; reconstructed from the released code
+    Published: Tiny-ImageNet, ResNet-18: 48.7 / 53.2 % at ipc 50 / 100, labels of views
+    Use: as `sre2l`, where objects fill the image, so that a part of them still shows what it is.
+    Avoid: for images of some ten pixels, of which a part is no image.
+    """
+    mirrored = "flip" in augment(task).transforms
+    views = Views(crop=0.35 if min(task.shape[1:]) <= 32 else 0.08, curriculum=True, flip=mirrored)
+    recipe = override(_recovered(task), {"objective.views": views.model_dump()})
+    return preset(PRESETS["cda"], task, recipe)
+
+
+def dwa(task: Task) -> Recipe:
+    """Directed weight adjustment.
+
+    As `sre2l`, from real images, and with a teacher for each slot that is moved a little against them: as if it had
+    been trained without, so that the slots differ. The variances weigh more than the means. How much the adjustment
+    itself adds shows beside the same recipe with objective.adjust.rho = 0: most of the gain is the real start's.
+
+    Family: statistics
+    Equation: as `sre2l` with f_{theta + Delta_i} and a_var > a_mean,
+        Delta_i <- Delta_i + rho / K grad CE / ||grad CE|| K times on slot i's real images
+    Citation: Du, Zhang, Hu, Huang & Zhou, "Diversity-Driven Synthesis: Enhancing Dataset Distillation through Directed
+        Weight Adjustment", NeurIPS 2024; reconstructed from the released code
+    Published: CIFAR-10, ResNet-18: 32.6 / 53.1 % at ipc 10 / 50, labels of views
+    Use: in the place of `sre2l`, which it improves on everywhere it was measured.
+    Avoid: with ten classes and one label an image, where trajectory matching is twenty points ahead.
+    """
+    changes: dict[str, Any] = {"init.kind": "real", "objective.variance": 0.11}
+    changes["objective.adjust"] = Adjustment().model_dump()
+    return preset(PRESETS["dwa"], task, override(_recovered(task), changes))
+
+
+def lpld(task: Task) -> Recipe:
+    """Label pruning for large-scale distillation.
+
+    As `sre2l`, recovering the images of a class together against the statistics of that class, which makes them differ;
+    then one in forty batches of labels is enough, drawn again and again.
+
+    Family: statistics
+    Equation: as `sre2l` with m_{l,c} and v_{l,c} of class c alone, for each class of ipc images; labels of a random
+        share of all batches
+    Citation: Xiao & He, "Are Large-scale Soft Labels Necessary for Large-scale Dataset Distillation?", NeurIPS 2024;
+        reconstructed from the released code
+    Published: ImageNet-1K, ResNet-18: 46.7 % at ipc 50 with 0.71 GB of labels in the place of 28.33 (46.8 % with all)
+    Use: when the bytes of labels count.
+    Avoid: at ipc 1, where a class has no variety to keep.
+    """
+    changes: dict[str, Any] = {"objective.group": "class", "relabel.mix": "cutmix", "relabel.alpha": 1.0}
+    return preset(PRESETS["lpld"], task, override(_recovered(task), changes | {"relabel.keep": 0.025}))
+
+
+def rded(task: Task) -> Recipe:
+    """Realistic, diverse and efficient distillation.
+
+    No image is optimised: of many parts of real images those are taken that a teacher recognises best, and labelled by
+    it, view by view.
+
+    Family: statistics
+    Equation: S_c = the ipc parts x of images of T_c, the best of each, with the least CE(f(x), c)
+    Citation: Sun, Shi, Yu & Lin, "On the Diversity and Realism of Distilled Dataset: An Efficient Dataset Distillation
+        Paradigm", CVPR 2024; reconstructed from the released code
+    Published: CIFAR-10, ResNet-18: 22.9 / 37.1 / 62.1 % at ipc 1 / 10 / 50, labels of views
+    Use: as the line that every method with a teacher's labels has to beat, in seconds.
+    Avoid: with one label an image, where easy parts teach less than random images.
+    """
+    recipe = _recovered(task).model_dump() | {"objective": Nothing(), "init": Crops(), "schedule": Schedule(steps=0)}
+    return preset(PRESETS["rded"], task, Recipe.model_validate(recipe))
+
+
+def _recovered(task: Task) -> Recipe:
+    own = network(task).model_copy(update={"norm": "batch"})
+    small = tiny(task)
+    return Recipe(
+        augment=augment(task),
+        network=own,
+        init=Noise(),
+        objective=Statistics(),
+        teacher=Teacher(network=own, epochs=40, batch_size=64) if small else Teacher(network=own),
+        schedule=Schedule(
+            steps=300 if small else 1000,
+            image_lr=0.25,
+            image_momentum=0.5,
+            optimiser="adam",
+            beta_2=0.9,
+            decay="cosine",
+            clamp=True,
+        ),
+        relabel=LabelledViews(temperature=20.0),
+        evaluation=_evaluation(task),
+    )
+
+
+def _evaluation(task: Task) -> Evaluation:
+    """AdamW with a cosine, as all of them do it."""
+    common = {"optimiser": "adamw", "weight_decay": 0.01, "schedule": "cosine", "baseline_lrs": (0.001,)}
+    epochs = 300 if tiny(task) else 400
+    batch = min(64 if task.ipc * task.classes < 1000 else 128, task.ipc * task.classes)
+    return evaluation(task, lr=0.001).model_copy(
+        update=common | {"policy": "simple", "epochs": epochs, "batch_size": batch}
+    )
+
+
+PRESETS: Presets = {"sre2l": {}, "cda": {}, "dwa": {}, "lpld": {}, "rded": {}}

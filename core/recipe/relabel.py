@@ -1,0 +1,57 @@
+"""What happens to the labels once the images are there."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from core.recipe.part import Part
+
+
+class KeepLabels(Part):
+    """Leave the labels as the loop ended with them."""
+
+    kind: Literal["keep"] = "keep"
+
+    @property
+    def temperature(self) -> float:
+        """Of the labels: none."""
+        return 1.0
+
+
+class SoftLabels(Part):
+    """One label an image: the teacher's softmax of logits / temperature.
+
+    Who trains on them divides the student's logits by the same temperature.
+    """
+
+    kind: Literal["soft"] = "soft"
+    temperature: float = Field(default=20.0, gt=0, le=1000, description="Divides teacher's and student's logits.")
+
+
+class LabelledViews(Part):
+    """A label for each view: fast knowledge distillation (FKD, Shen & Xing 2022), as SRe2L uses it.
+
+    Of every batch of the evaluation's epochs its order, crops, mirrors and mixing are stored, and the teacher's logits
+    of what came of them; the student replays both, and needs no teacher. `keep` stores that share of the batches, of
+    which each step draws one (LPLD, Xiao & He 2024); `bits` quantises logits evenly between the lowest and the highest
+    of their view. What is stored is counted in the report.
+    """
+
+    kind: Literal["views"] = "views"
+    temperature: float = Field(default=20.0, gt=0, le=1000, description="Divides teacher's and student's logits.")
+    mix: Literal["none", "mixup", "cutmix"] = Field(
+        default="mixup", description="How an image of a batch is mixed with another one of it."
+    )
+    alpha: float = Field(default=0.8, gt=0, le=100, description="Shares are drawn from Beta(alpha, alpha).")
+    keep: float = Field(default=1.0, gt=0, le=1, description="Share of the batches whose labels are stored.")
+    bits: Literal[4, 8, 16] = Field(default=16, description="Of a stored logit; 16 is half precision.")
+
+    def stored(self, images: int, epochs: int, batch_size: int) -> tuple[int, int]:
+        """Batches that are stored, and images of each: the epochs' orders, one after the other, cut into batches."""
+        size = min(batch_size, images)
+        return max(1, round(self.keep * (epochs * images // size))), size
+
+
+Relabel = Annotated[KeepLabels | SoftLabels | LabelledViews, Field(discriminator="kind")]

@@ -1,0 +1,87 @@
+"""The checks of what a teacher is asked for; `core.recipe.checks` says what a check is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.recipe.part import meaningless
+from core.recipe.pixels import Zca
+from core.recipe.relabel import KeepLabels
+from core.recipe.start import Learnable, Noise
+from core.recipe.statistics import Statistics
+
+if TYPE_CHECKING:
+    from core.recipe.recipe import Recipe
+
+
+def check_teacher(recipe: Recipe) -> None:
+    """A teacher is there where one is asked, and nowhere else."""
+    asked = recipe.taught_by
+    if asked and recipe.teacher is None:
+        kinds = {"objective": recipe.objective.kind, "relabel": recipe.relabel.kind, "init": recipe.init.kind}
+        raise meaningless(
+            "teacher",
+            f"The {asked[0]} '{kinds[asked[0]]}' asks a teacher, and there is none.",
+            'Set teacher, for instance to {"epochs": 15}.',
+        )
+    if not asked and recipe.teacher is not None:
+        raise meaningless(
+            "teacher",
+            "Nothing in this recipe asks a teacher.",
+            "Set teacher to null, or relabel.kind to 'soft'.",
+        )
+
+
+def check_norms(recipe: Recipe) -> None:
+    """Only batch norms keep statistics of the real images."""
+    if not isinstance(recipe.objective, Statistics) or recipe.teacher is None:
+        return
+    norm = recipe.teacher.network.norm
+    if recipe.objective.statistics == "norm" and norm != "batch":
+        raise meaningless(
+            "teacher.network.norm",
+            f"A teacher with norm '{norm}' keeps no statistics of the real images.",
+            "Set teacher.network.norm to 'batch', or objective.statistics to 'convolution'.",
+        )
+
+
+def check_adjustment(recipe: Recipe) -> None:
+    """What a teacher is moved to forget has to be something it knows."""
+    if isinstance(recipe.objective, Statistics) and recipe.objective.adjust and isinstance(recipe.init, Noise):
+        raise meaningless(
+            "objective.adjust",
+            "A teacher is adjusted against the initial images, and noise is nothing that it could forget.",
+            "Set init.kind to 'real', or objective.adjust to null.",
+        )
+
+
+def check_clamp(recipe: Recipe) -> None:
+    """Black and white are values of a pixel; whitening leaves no pixels."""
+    if recipe.schedule.clamp and isinstance(recipe.preprocess, Zca):
+        raise meaningless(
+            "schedule.clamp",
+            "Whitened pixels mix the whole image: no value of theirs is black or white.",
+            "Set schedule.clamp to false, or preprocess.kind to 'mean_std'.",
+        )
+
+
+def check_order(recipe: Recipe) -> None:
+    """What a teacher shows and what it labels has no order."""
+    if recipe.schedule.stages.count == 1:
+        return
+    if isinstance(recipe.objective, Statistics) or not isinstance(recipe.relabel, KeepLabels):
+        raise meaningless(
+            "schedule.stages.count",
+            "A teacher knows no stages: it is the same for all images, and labels them together.",
+            "Set schedule.stages.count to 1.",
+        )
+
+
+def check_relabel(recipe: Recipe) -> None:
+    """Labels come from one source."""
+    if not isinstance(recipe.relabel, KeepLabels) and isinstance(recipe.labels, Learnable):
+        raise meaningless(
+            "relabel.kind",
+            "The teacher's labels would take the place of those that were learned.",
+            "Set relabel.kind to 'keep', or labels.kind to 'hard'.",
+        )

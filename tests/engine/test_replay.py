@@ -1,0 +1,158 @@
+"""Labels of views: drawn once, stored small, replayed by the engine and from an artifact's files alone."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from core.artifacts import build
+from core.artifacts.load import load
+from core.engine import init, relabel
+from core.engine.keys import Key
+from core.engine.real import Real, prepare
+from core.engine.replay import Replay, ViewLabels, lesson, packed, unpacked
+from core.engine.teacher import Teacher
+from core.engine.train import Protocol
+from core.recipe import Augment, LabelledViews, MeanStd, Recipe
+from tests.artifacts.results import digits, result
+from tests.engine.conftest import small
+from tests.engine.still import result as outcome
+from tests.engine.still import taught
+from worker.engine.package import stored
+
+
+@pytest.mark.parametrize("bits", [4, 8, 16])
+def test_logits_come_back_as_near_as_their_bits_allow(bits: int) -> None:
+    logits = Key(0).normal(6, 5) * 9
+    codes, span = packed(logits, bits)
+    assert codes.nbytes == {4: 6 * 3, 8: 6 * 5, 16: 6 * 10}[bits]
+    unit = (logits.amax(1) - logits.amin(1)) / (2**bits - 1) if bits < 16 else logits.abs().amax(1) * 2**-10
+    error = (unpacked(codes, span, 5, bits) - logits).abs().amax(1)
+    assert (error <= unit * 0.51 + 0.02).all()
+    alike = torch.full((1, 5), 3.0)
+    assert torch.equal(unpacked(*packed(alike, bits), 5, bits), alike)
+
+
+def made(real: Real, known: Teacher, ipc: int, augment: Augment | None = None, **choice: Any) -> tuple[Any, ViewLabels]:
+    images = real.train.take(init.chosen(real, ipc, Key(2)))
+    evaluation = small("rded", evaluation__epochs=5, evaluation__batch_size=6).evaluation
+    relabelled = LabelledViews(**choice)
+    transforms = augment or Augment(transforms=("crop", "flip"))
+    return images, outcome(relabel.views(relabelled, known, images, evaluation, transforms, Key(3)))
+
+
+@pytest.fixture(scope="module")
+def known(real: Real) -> Teacher:
+    found = taught(small("rded"), real)
+    assert found is not None
+    return found
+
+
+def test_what_is_stored_is_what_the_teacher_says(known: Teacher, real: Real) -> None:
+    images, views = made(real, known, 5)
+    assert len(views) == 5 * 10 // 6
+    assert sorted(views.index[:5].flatten().tolist()[:10]) == list(range(10)), "the first epoch has each image once"
+    for record in range(len(views)):
+        asked = known.logits(views.view(record, images))
+        assert (asked - unpacked(views.logits[record], None, 2, 16)).abs().max() < 2e-2
+    assert views.mirror.any()
+    assert views.shift.abs().max() == 1
+    assert ((views.share > 0) & (views.share < 1)).any()
+
+
+def test_pruned_labels_begin_like_all_of_them_and_are_drawn(known: Teacher, real: Real) -> None:
+    images, whole = made(real, known, 5)
+    _, pruned = made(real, known, 5, keep=0.4)
+    assert (len(pruned), pruned.pool, whole.pool) == (3, True, False)
+    assert torch.equal(pruned.logits, whole.logits[:3])
+    protocol = Protocol(5, 6, 0.1, 0.9, 0.0, "cosine", Augment(transforms=()), temperature=20.0)
+    keys = [Key(1), Key(2)]
+    full, drawn = (lesson([Replay(images, v)], protocol, keys, 1) for v in (whole, pruned))
+    assert all(torch.equal(*full(epoch, 0)[0]) for epoch in range(5)), "every network replays the same"
+    assert not all(torch.equal(*drawn(epoch, 0)[0]) for epoch in range(5))
+
+
+SCRIPT = """
+import numpy as np, torch, torch.nn.functional as F
+from load import load
+data, test = load(), np.load("test.npz")
+torch.manual_seed(0)
+net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Linear(64, 10))
+adam = torch.optim.Adam(net.parameters(), 0.01)
+for x, targets in data.batches():
+    adam.zero_grad()
+    F.cross_entropy(net(torch.from_numpy(x)) / data.temperature, torch.from_numpy(targets)).backward()
+    adam.step()
+x = torch.from_numpy(data.transform(test["images"]))
+print((net(x).argmax(1).numpy() == test["labels"]).mean())
+"""
+
+
+@pytest.fixture(scope="module")
+def whole() -> Real:
+    return prepare(digits(), MeanStd(), torch.device("cpu"))
+
+
+def downloaded(real: Real, folder: Path, **choice: Any) -> tuple[ViewLabels, torch.Tensor]:
+    """Ten digits of each class, labelled view by view, as an artifact somewhere else."""
+    recipe = Recipe.model_validate(result(10, method="rded").recipe)
+    small = recipe.network.model_copy(update={"width": 12})
+    assert recipe.teacher is not None
+    recipe = recipe.model_copy(
+        update={
+            "teacher": recipe.teacher.model_copy(update={"epochs": 3, "network": small}),
+            "relabel": LabelledViews(**choice),
+            "evaluation": recipe.evaluation.model_copy(update={"epochs": 50, "batch_size": 32}),
+        }
+    )
+    teacher, given = taught(recipe, real), result(10, method="rded", step_size=None)
+    assert teacher is not None
+    assert isinstance(recipe.relabel, LabelledViews)
+    images = torch.from_numpy(given.images)
+    views = outcome(relabel.views(recipe.relabel, teacher, images, recipe.evaluation, recipe.augment, Key(3)))
+    made = folder.with_name("made")
+    build(made, replace(given, recipe=recipe.model_dump(mode="json"), views=stored(views, 100)))
+    shutil.move(made, folder)
+    return views, images
+
+
+@pytest.mark.parametrize("choice", [{}, {"mix": "cutmix", "bits": 4, "keep": 0.5}], ids=["whole", "pruned"])
+def test_the_files_replay_what_the_engine_saw(choice: dict[str, Any], whole: Real, tmp_path: Path) -> None:
+    views, images = downloaded(whole, tmp_path / "downloaded", **choice)
+    data = load(tmp_path / "downloaded")
+    for record in range(0, len(views), 7):
+        assert np.abs(data.view(record) - views.view(record, images).numpy()).max() < 1e-6
+        targets = F.softmax(torch.from_numpy(data.logits(record)) / data.temperature, 1)
+        assert torch.allclose(targets, views.targets(record), atol=1e-6)
+    first, *_ = batches = list(data.batches(epochs=2))
+    assert len(batches) == 2 * 3
+    assert first[0].shape == (32, 1, 8, 8)
+    assert np.allclose(first[1].sum(1), 1)
+
+
+def test_a_model_trains_from_the_downloaded_files_alone(whole: Real, tmp_path: Path) -> None:
+    """Where nothing of the project can be imported."""
+    folder = tmp_path / "downloaded"
+    downloaded(whole, folder)
+    np.savez(folder / "test.npz", images=digits().test.images, labels=digits().test.labels)
+    command = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, '.')\n{SCRIPT}"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) > 0.75
+
+
+def test_images_without_labelled_views_say_what_to_train_on(tmp_path: Path) -> None:
+    build(tmp_path, result())
+    data = load(tmp_path)
+    assert data.temperature == 1
+    with pytest.raises(ValueError, match=r"data\.targets"):
+        next(data.batches())

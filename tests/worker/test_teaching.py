@@ -1,0 +1,62 @@
+"""A job with a teacher, in this process: one training for all jobs, labels counted, and a teacher that is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import safetensors.numpy
+
+from core.artifacts import verify
+from core.data import Catalogue
+from core.engine.teacher import TeacherAtChance
+from core.forecast.memory import stored_bytes
+from core.forecast.network import geometry
+from core.forecast.passes import Sizes
+from core.recipe import Recipe
+from tests.worker.test_selecting import attempt, cached
+
+SMALL = {
+    "network.width": 4,
+    "teacher.network.width": 8,
+    "teacher.epochs": 4,
+    "evaluation.epochs": 4,
+    "evaluation.seeds": 1,
+    "evaluation.full": None,
+}
+
+
+def report(root: Path) -> dict[str, object]:
+    found: dict[str, object] = json.loads((root / "staging" / "1" / "report.json").read_text())
+    return found
+
+
+def test_one_teacher_for_every_job_and_its_labels_counted(tmp_path: Path) -> None:
+    changes = SMALL | {"schedule.steps": 3, "relabel.bits": 8}
+    assert cached(attempt(tmp_path / "first", method="dwa", ipc=2, overrides=changes)) == []
+    again = attempt(tmp_path / "again", method="rded", ipc=2, overrides=SMALL | {"relabel.kind": "soft"}, seed=3)
+    assert cached(again) == ["The teacher was in the cache."]
+    names = ["distilled", "distilled_8bit", "random", "distilled_hard", "random_hard", "teacher"]
+    for root, kind in ((tmp_path / "first", "views"), (tmp_path / "again", "soft")):
+        said = report(root)
+        assert [line["name"] for line in said["results"]] == names  # type: ignore[attr-defined]
+        assert said["labels"]["kind"] == kind  # type: ignore[index]
+        assert verify(root / "staging" / "1") == []
+    views = safetensors.numpy.load_file(tmp_path / "first" / "staging" / "1" / "dataset.views.safetensors")
+    counted = 20 + sum(array.nbytes for array in views.values())
+    assert report(tmp_path / "first")["compression"]["bytes_labels"] == counted  # type: ignore[index]
+    facts = Catalogue(Path("nowhere")).facts("digits")
+    recipe = Recipe.model_validate(json.loads((tmp_path / "first" / "job.json").read_text())["recipe"])
+    network = geometry(recipe.network, facts.shape, facts.classes)
+    foreseen = stored_bytes(recipe, network, Sizes.of(facts, 2))
+    assert foreseen.labels == 8 * 20 + counted - 20
+    soft = safetensors.numpy.load_file(tmp_path / "again" / "staging" / "1" / "dataset.safetensors")
+    assert soft["soft_labels"].shape == (20, 10)
+
+
+def test_a_teacher_at_chance_ends_the_job_before_anything_else(tmp_path: Path) -> None:
+    changes = SMALL | {"teacher.lr": 1e-9, "teacher.epochs": 1, "schedule.steps": 3}
+    with pytest.raises(TeacherAtChance, match="naming the most frequent class"):
+        attempt(tmp_path / "job", method="sre2l", ipc=2, overrides=changes)
+    assert "distilling" not in (tmp_path / "job" / "channel").read_text()

@@ -1,0 +1,86 @@
+"""What every result is compared with: random real images, trained on and labelled in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from typing import TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.engine import evaluate, init, relabel
+from core.engine.evaluate import Draws, Images, Replays, Result
+from core.engine.keys import Key
+from core.engine.replay import Replay
+from core.engine.teacher import Teacher
+from core.recipe import LabelledViews, SoftLabels
+from worker.engine.bench import Bench
+from worker.engine.follow import follow
+
+Work = Generator[float, None, Result]
+
+T = TypeVar("T")
+
+
+def draws(bench: Bench, n: int) -> Tensor:
+    """Random real images, as many as the n of a result: training indices, a fresh draw for each seed, [S, n]."""
+    real, key = bench.real, bench.key.fold("evaluate").fold("random")
+    seeds = range(bench.job.recipe.evaluation.seeds)
+    return torch.stack([init.chosen(real, n // real.classes, key.fold("draw", seed)) for seed in seeds])
+
+
+def random(name: str, bench: Bench, chosen: Tensor, key: Key, taught: Teacher | None = None) -> Work:
+    """Random real images, a fresh draw for each seed, at the rate that is best on the validation split.
+
+    Beside a result in stages they are trained on all at once, for as many epochs as all its stages together.
+
+    Where the policy is "combined" they get the views of real images, the simple ones, as in the paper. A teacher that
+    is given labels them as the recipe has the distilled ones labelled.
+    """
+    recipe, real = bench.job.recipe, bench.real
+    (seeds, n), rates = chosen.shape, recipe.evaluation.baseline_lrs
+    labels = F.one_hot(init.classes(real, n // real.classes), real.classes).float()
+    every = torch.ones(n, dtype=torch.bool, device=real.device)
+    protocol = evaluate.on_synthetic(recipe.evaluation, recipe.augment, rates[0], every)
+    protocol = replace(protocol, epochs=protocol.epochs * recipe.schedule.stages.count)
+    images: Images = Draws(real.train, chosen)
+    first: Images = real.train.take(chosen[0])
+    if taught is not None:
+        protocol = replace(protocol, temperature=recipe.relabel.temperature)
+    match recipe.relabel:
+        case LabelledViews() if taught is not None:
+            images = _labelled(bench, recipe.relabel, taught, chosen, key)
+            first = Replays(images.each[:1])
+        case SoftLabels() if taught is not None:
+            labels = torch.stack([relabel.soft(recipe.relabel, taught, real.train.take(own)) for own in chosen])
+    tried = 0 if len(rates) == 1 else len(rates)
+    if tried:
+        looks = evaluate.tune(
+            bench.kernels, first, labels if labels.ndim == 2 else labels[0], real, protocol, rates, key.fold("look")
+        )
+        found = yield from _part(looks, 0, tried / (tried + seeds))
+        protocol = replace(protocol, lr=rates[found.index(max(found))])
+    keys = [key.fold("seed", seed).fold("seed", 0) for seed in range(seeds)]
+    arm = evaluate.evaluate(name, bench.kernels, images, labels, real, protocol, keys)
+    return (yield from _part(arm, tried / (tried + seeds), 1))
+
+
+def _labelled(bench: Bench, choice: LabelledViews, taught: Teacher, chosen: Tensor, key: Key) -> Replays:
+    recipe, each = bench.job.recipe, []
+    for seed, own in enumerate(chosen):
+        images = bench.real.train.take(own)
+        work = relabel.views(choice, taught, images, recipe.evaluation, recipe.augment, key.fold("views", seed))
+        each.append(Replay(images, follow(bench, work)))
+    return Replays(tuple(each))
+
+
+def _part(work: Generator[float, None, T], start: float, end: float) -> Generator[float, None, T]:
+    """Work that is the part from `start` to `end` of a larger one."""
+    while True:
+        try:
+            yield start + (end - start) * next(work)
+        except StopIteration as done:
+            result: T = done.value
+            return result
