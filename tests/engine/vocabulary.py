@@ -21,6 +21,7 @@ from core.overrides import explain
 from core.recipe import (
     Crops,
     FieldError,
+    KeepLabels,
     LabelledViews,
     Nothing,
     Part,
@@ -228,6 +229,8 @@ def said() -> Iterator[tuple[Combination, Recipe | FieldError]]:
     draw, drawn = random.Random(0), {slot: variants_of(slot) for slot in DRAWN}
     without = [variant for variant in drawn["experts"] if variant.part is None]
     trained = [variant for variant in drawn["experts"] if variant.part is not None]
+    (kept,) = (variant for variant in drawn["relabel"] if isinstance(variant.part, KeepLabels))
+    drawn["relabel"] += [kept] * (3 * len(drawn["relabel"]))  # or learned labels would be refused too often
     (untaught,) = (variant for variant in drawn["teacher"] if variant.part is None)
     taught = [variant for variant in drawn["teacher"] if variant.part is not None]
     for pools in itertools.product(*map(_pools, SLOTS)):
