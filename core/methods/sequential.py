@@ -47,8 +47,7 @@ def seqmatch_idc(task: Task) -> Recipe:
     Citation: Du, Shi & Zhou, "Sequential Subset Matching for Dataset Distillation", NeurIPS 2023 (its IDC variant,
         reconstructed from the released code, where a network that was trained on earlier subsets is matched 50 times
         before the next one; here each is drawn from as many)
-    Published: CIFAR-10, ConvNet-3: about 2 points above IDC's 67.5 / 74.5 % at ipc 10 / 50 (recalled from the paper,
-        not verified)
+    Published: none that could be verified
     Use: as `idc`, where there are several images per class and clients can train in stages.
     Avoid: at ipc 1, where it is IDC, and compared with methods that are evaluated for fewer epochs.
     """
