@@ -45,7 +45,7 @@ class Distilled:
     metrics: Sequence[Mapping[str, Any]]
     """One row per logged value: step, seconds, name, value."""
     provenance: Mapping[str, Any]
-    """versions, hardware, timings, seeds, commit, fingerprint."""
+    """versions, hardware, timings, seeds, commit, fingerprint, and what probes have chosen."""
     stage: NDArray[np.int64] | None = None
     """[n] the stage of each image, counted from 0, where the set is an ordered curriculum of several."""
     step_sizes: tuple[float, ...] = ()

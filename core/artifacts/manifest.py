@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, final
@@ -40,6 +40,8 @@ class Manifest:
     seeds: Any
     versions: Mapping[str, Any]
     timings: Mapping[str, Any]
+    chosen: Sequence[Mapping[str, Any]]
+    """What probes chose where the request left it open: the field, its value and why."""
     digest: str
 
     def json(self) -> str:
@@ -57,6 +59,7 @@ def write_manifest(folder: Path, request: Mapping[str, Any], provenance: Mapping
         seeds=provenance.get("seeds"),
         versions=provenance.get("versions", {}),
         timings=provenance.get("timings", {}),
+        chosen=provenance.get("chosen", ()),
         digest="",
     )
     manifest = replace(manifest, digest=load.content_digest(json.loads(manifest.json())))

@@ -281,6 +281,7 @@ def _move(recipe: Recipe, state: State, pulled: Leaves) -> State:
     pace = state.damping * _pace(recipe, state.step - 1 - state.stage * schedule.steps)
     of_step_size = Sgd(eta.lr / recipe.initial_step_size(state.stage) ** 2 * pace, eta.momentum)
     label_lr, label_momentum = (labels.lr, labels.momentum) if isinstance(labels, Learnable) else (0.0, 0.0)
+    assert schedule.image_lr != "auto", "a probe has put a number in its place"
     image_lr, image_momentum = schedule.image_lr * pace, schedule.image_momentum
     label_lr *= pace
     leaves, velocity = state.leaves, state.velocity

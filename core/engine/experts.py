@@ -39,7 +39,7 @@ class Window:
 
 def window(objective: Trajectory, judging: int | None = None) -> Window:
     """The snapshots an objective can ask for, and the one of the epoch after which experts judge images."""
-    last = objective.max_start_epoch - 1 + objective.expert_epochs
+    last = objective.last_start_epoch + objective.expert_epochs
     return Window(objective.min_start_epoch, last, judging if judging is not None and judging > last else None)
 
 

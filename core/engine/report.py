@@ -59,6 +59,7 @@ def compose(
     sweep: Mapping[str, Any] | None,
     coverage: Mapping[str, Any] | None,
     stages: Mapping[str, Any] | None,
+    probes: Sequence[Mapping[str, Any]],
     warnings: Sequence[str],
 ) -> dict[str, Any]:
     """The content of report.json; `stages` is what `curriculum_of` says of a result in stages."""
@@ -95,6 +96,7 @@ def compose(
         "sweep": sweep and dict(sweep),
         "coverage": coverage and dict(coverage),
         "stages": stages and dict(stages),
+        "probes": [dict(probe) for probe in probes],
         "phases": dict(phases),
         "peak_memory_mib": peak_memory_mib,
         "memory": dict(memory),

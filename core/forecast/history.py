@@ -58,7 +58,7 @@ def read(job_id: str, method: str, forecast: Mapping[str, Any], progress: Mappin
         skipped, total = phase.get("skipped") or 0, phase.get("total") or 0
         left = 1 - skipped / total if total else 1.0
         # Only of what networks each leave for themselves is it known afterwards how much of it was there.
-        whole = estimate["uncached"] if name in ("training_experts", "selecting") else estimate["model"]
+        whole = estimate["uncached"] if name in ("training_experts", "selecting", "probing") else estimate["model"]
         predicted[name], actual[name] = whole * left, float(phase.get("seconds") or 0)
     return Past(job_id, method, predicted, actual, Leaves.model_validate(forecast.get("leaves") or {}))
 

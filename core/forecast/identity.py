@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.data import DatasetFacts
 from core.forecast.network import Geometry
 from core.forecast.work import expert_epochs, judged_by, judges
-from core.recipe import Recipe, Trajectory
+from core.recipe import Recipe, Trajectory, probes
 from core.request import ENGINE_VERSION, canonical_json
 
 
@@ -51,7 +51,8 @@ def leaves(recipe: Recipe, facts: DatasetFacts, network: Geometry) -> Leaves:
         "augment": recipe.augment.model_dump(mode="json"),
     }
     found: dict[str, Any] = {}
-    if isinstance(recipe.objective, Trajectory) and recipe.experts is not None:
+    # how far a job trains its experts is not known before a probe has chosen T+
+    if isinstance(recipe.objective, Trajectory) and recipe.experts and probes.END not in probes.left(recipe):
         training = recipe.experts.model_dump(mode="json", exclude={"count", "epochs"})
         # of stages those of the first: what later ones begin with is the job's own
         objective = recipe.objective_at(0, recipe.schedule.stages.count, facts.classes)

@@ -8,7 +8,16 @@ from typing import Literal, NamedTuple, final
 
 from core.data import DatasetFacts
 
-Phase = Literal["preparing", "training_experts", "selecting", "distilling", "relabelling", "evaluating", "publishing"]
+Phase = Literal[
+    "preparing",
+    "training_experts",
+    "selecting",
+    "probing",
+    "distilling",
+    "relabelling",
+    "evaluating",
+    "publishing",
+]
 
 Kernel = Literal["forward", "gradient", "adjoint", "data"]
 """A forward pass; a gradient; the adjoint of a step; what surrounds them: picking and augmenting a batch, updating."""

@@ -17,8 +17,8 @@ from core.forecast.identity import Leaves, leaves
 from core.forecast.network import Geometry, geometry
 from core.forecast.passes import Phase, Sizes, Work
 from core.forecast.programs import use, worth_compiling
-from core.forecast.work import judged_by, probes, stack_on, work
-from core.recipe import Embedding, KMeans, Network, Recipe, Zca
+from core.forecast.work import judged_by, spaced, stack_on, work
+from core.recipe import Embedding, KMeans, Network, Recipe, Zca, probes
 
 _MIB = 2**20
 
@@ -129,9 +129,10 @@ def predict(
     compiled = (
         worth_compiling(whole, network, calibration.device) if calibration and calibration.compiled else frozenset()
     )
-    stored = memory.stored_bytes(recipe, network, sizes)
+    counted = probes.largest(recipe)
+    stored = memory.stored_bytes(counted, network, sizes)
     free = calibration.free_bytes if calibration else 0
-    working = memory.peak_bytes(recipe, network, sizes, whole, free, compiled) / _MIB
+    working = memory.peak_bytes(counted, network, sizes, whole, free, compiled) / _MIB
     phases: dict[str, PhaseEstimate] = {}
     seconds = reuse = baseline = None
     if calibration is not None:
@@ -193,7 +194,8 @@ def _price(
             cost += each * len(programs)
         seconds[call.phase] = seconds.get(call.phase, 0.0) + cost
     if isinstance(judged_by(recipe), Embedding):
-        seconds["selecting"] += _comparing(calibration, recipe, network, sizes)
+        times = 2 if probes.asks(recipe) else 1
+        seconds["selecting"] += times * _comparing(calibration, recipe, network, sizes)
     if recipe.evaluation.coverage is not None:
         seconds["evaluating"] += _covering(calibration, recipe, network, sizes)
     seconds["publishing"] = _PUBLISH + _PUBLISH_IMAGE * sizes.synthetic
@@ -221,7 +223,7 @@ def _comparing(calibration: Calibration, recipe: Recipe, network: Geometry, size
 
 def _covering(calibration: Calibration, recipe: Recipe, network: Geometry, sizes: Sizes) -> float:
     """Seconds of distances between features: products of matrices, of which those to each random draw are picked."""
-    pairs = sizes.test * (sizes.train + sizes.synthetic) + probes(sizes) * sizes.train
+    pairs = sizes.test * (sizes.train + sizes.synthetic) + spaced(sizes) * sizes.train
     picked = recipe.evaluation.seeds * sizes.test * sizes.synthetic
     return (2 * network.features * pairs + _VECTOR * picked) * _operation(calibration)
 

@@ -38,6 +38,7 @@ from core.recipe import (
     Statistics,
     Trajectory,
     Window,
+    probes,
 )
 from core.recipe.objective import Objective
 from core.recipe.selection import SWEEP_SEEDS, sweep_epochs
@@ -71,13 +72,18 @@ class Cached:
 
 
 def work(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached | None = None) -> list[Work]:
-    """Every kernel call of a job, calls of a kind together; nothing is given up that may be."""
-    cached = cached or Cached()
+    """Every kernel call of a job, calls of a kind together; nothing is given up that may be.
+
+    What probes will choose is not known: as if they tried everything and chose what costs most.
+    """
+    cached, probing = cached or Cached(), _probing(recipe, sizes, stack)
+    times, recipe = 2 if probes.asks(recipe) else 1, probes.largest(recipe)
     return [
         *_training_experts(recipe, sizes, stack, cached),
         *teaching.taught(recipe, sizes, stack, cached.teacher),
-        *_selecting(recipe, sizes, stack, cached),
-        *teaching.choosing(recipe, sizes),
+        *_selecting(recipe, sizes, stack, cached, times),
+        *times * [*teaching.choosing(recipe, sizes)],
+        *probing,
         *_distilling(recipe, sizes),
         *_looks(recipe, sizes),
         *teaching.relabelling(recipe, sizes),
@@ -93,7 +99,7 @@ def stack_on(network: Geometry, device_bytes: int | None) -> Stack:
 
 def expert_epochs(objective: Trajectory) -> tuple[int, int]:
     """First and last snapshot that segments read; training goes as far as the last."""
-    return objective.min_start_epoch, objective.max_start_epoch - 1 + objective.expert_epochs
+    return objective.min_start_epoch, objective.last_start_epoch + objective.expert_epochs
 
 
 def stages(recipe: Recipe, sizes: Sizes) -> list[tuple[Objective, Sizes]]:
@@ -138,15 +144,15 @@ def judges(judged: LearnedScore | Embedding | None) -> int:
     return 0 if judged is None else 1 if isinstance(judged, Embedding) else judged.networks
 
 
-def _selecting(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached) -> Iterator[Work]:
+def _selecting(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached, times: int) -> Iterator[Work]:
     judged = judged_by(recipe)
     if judged is not None:
-        yield from _asking(judged, sizes, stack, cached)
+        yield from _asking(judged, sizes, stack, cached, times)
     yield from _sweeping(recipe, sizes, stack)
 
 
-def _asking(judged: LearnedScore | Embedding, sizes: Sizes, stack: Stack, cached: Cached) -> Iterator[Work]:
-    """Networks are trained and say what they make of the training images."""
+def _asking(judged: LearnedScore | Embedding, sizes: Sizes, stack: Stack, cached: Cached, times: int) -> Iterator[Work]:
+    """Networks are trained and say what they make of the training images, features so many times."""
     missing = max(0, judges(judged) - cached.judges)
     yield from training("selecting", missing, judged.epochs, sizes.train, judged.batch_size, stack)
     match judged:
@@ -156,7 +162,7 @@ def _asking(judged: LearnedScore | Embedding, sizes: Sizes, stack: Stack, cached
         case El2n():
             yield from testing("selecting", missing, sizes.train)
         case Embedding():  # class by class, also by a network that was there
-            yield from testing("selecting", sizes.classes, sizes.members)
+            yield from testing("selecting", times * sizes.classes, sizes.members)
 
 
 def _sweeping(recipe: Recipe, sizes: Sizes, stack: Stack) -> Iterator[Work]:
@@ -170,9 +176,28 @@ def _sweeping(recipe: Recipe, sizes: Sizes, stack: Stack) -> Iterator[Work]:
         yield from testing("selecting", networks, sizes.validation)
 
 
+def _probing(recipe: Recipe, sizes: Sizes, stack: Stack) -> Iterator[Work]:
+    """Short distillations of the first stage, and the networks that judge what some of them end with."""
+    if not probes.asks(recipe):
+        return
+    evaluation, experts, (objective, own) = recipe.evaluation, recipe.experts, stages(recipe, sizes)[0]
+    assert isinstance(objective, Trajectory), "only trajectories are probed"
+    assert experts is not None, "trajectories are those of experts"
+    rates, ends = probes.image_lrs(recipe), probes.start_epochs(recipe)
+    together = stack(min(experts.batch_size, sizes.train))
+    yield from _judging("probing", recipe, sizes, probes.experts(experts.count, together))
+    yield from _segments("probing", objective, len(rates) * probes.rate_steps(recipe), own)
+    if steps := probes.end_steps(recipe):
+        yield from _segments("probing", objective, len(ends) * steps, own)
+        for _ in ends:
+            networks, epochs = probes.NETWORKS, probes.epochs(recipe)
+            yield from training("probing", networks, epochs, own.synthetic, evaluation.batch_size, stack)
+            yield from testing("probing", networks, sizes.validation)
+
+
 def _distilling(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
     if isinstance(recipe.objective, Trajectory):
-        yield from _judging(recipe, sizes)
+        yield from _judging("distilling", recipe, sizes, recipe.experts.count if recipe.experts else 0)
     for objective, own in stages(recipe, sizes):
         yield from _outer_steps(objective, recipe.schedule.steps, own)
 
@@ -180,12 +205,7 @@ def _distilling(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
 def _outer_steps(objective: Objective, steps: int, sizes: Sizes) -> Iterator[Work]:
     match objective:
         case Trajectory():
-            for calls, images in _student_steps(objective.syn_steps, objective.batch_size, sizes.synthetic):
-                yield Work("distilling", "gradient", steps * calls, images)
-                # of a student that is compared where it is closest, at most
-                yield Work("distilling", "adjoint", steps * calls, images)
-                # once on the way forth; on the way back again, and pulled back
-                yield Work("distilling", "data", 3 * steps * calls, images)
+            yield from _segments("distilling", objective, steps, sizes)
         case Distribution():
             real = min(objective.real_batch, sizes.train // sizes.classes)
             own = sizes.synthetic // sizes.classes
@@ -201,6 +221,16 @@ def _outer_steps(objective: Objective, steps: int, sizes: Sizes) -> Iterator[Wor
             yield from teaching.recovering(objective, steps, sizes)
         case Nothing():
             return
+
+
+def _segments(phase: Phase, objective: Trajectory, steps: int, sizes: Sizes) -> Iterator[Work]:
+    """A student's segment each outer step."""
+    for calls, images in _student_steps(objective.syn_steps, objective.batch_size, sizes.synthetic):
+        yield Work(phase, "gradient", steps * calls, images)
+        # of a student that is compared where it is closest, at most
+        yield Work(phase, "adjoint", steps * calls, images)
+        # once on the way forth; on the way back again, and pulled back
+        yield Work(phase, "data", 3 * steps * calls, images)
 
 
 def _unrolling(objective: Performance, steps: int, sizes: Sizes) -> Iterator[Work]:
@@ -239,14 +269,14 @@ def _matching(objective: Gradient, steps: int, sizes: Sizes) -> Iterator[Work]:
         yield Work("distilling", "data", trained * objective.inner_loops * calls, images)
 
 
-def _judging(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
+def _judging(phase: Phase, recipe: Recipe, sizes: Sizes, experts: int) -> Iterator[Work]:
     """What experts say of the first images. How long they look for ones they get right is not known: as if all were."""
     if isinstance(recipe.init, Correct):
         for calls, images in batches(sizes.synthetic // sizes.classes, JUDGED):
-            yield Work("distilling", "forward", sizes.classes * calls, images)
-    if isinstance(recipe.labels, Learnable) and recipe.labels.start == "experts" and recipe.experts:
+            yield Work(phase, "forward", sizes.classes * calls, images)
+    if isinstance(recipe.labels, Learnable) and recipe.labels.start == "experts":
         for calls, images in batches(sizes.synthetic, JUDGED):
-            yield Work("distilling", "forward", recipe.experts.count * calls, images)
+            yield Work(phase, "forward", experts * calls, images)
 
 
 def _looks(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
@@ -304,11 +334,11 @@ def _covering(evaluation: Evaluation, sizes: Sizes, stack: Stack, cached: Cached
     if not cached.witness:
         yield from training("evaluating", 1, asked.epochs, sizes.train, asked.batch_size, stack)
         yield from testing("evaluating", asked.epochs, sizes.test)
-    for n in (sizes.test, sizes.train, probes(sizes), sizes.synthetic):
+    for n in (sizes.test, sizes.train, spaced(sizes), sizes.synthetic):
         yield from testing("evaluating", 1, n)
 
 
-def probes(sizes: Sizes) -> int:
+def spaced(sizes: Sizes) -> int:
     """Training images whose nearest neighbour is looked for, evenly spaced."""
     return -(-sizes.train // -(-sizes.train // PROBES))
 

@@ -10,7 +10,9 @@ from typing import Any, Literal, final
 Document = dict[str, Any]
 """A JSON object. Stored documents hold no NaN and no infinity: those become null."""
 
-Phase = Literal["preparing", "training_experts", "selecting", "distilling", "relabelling", "evaluating", "publishing"]
+Phase = Literal[
+    "preparing", "training_experts", "selecting", "probing", "distilling", "relabelling", "evaluating", "publishing"
+]
 """What a running job is doing."""
 
 Outcome = Literal["created", "twin", "cached", "replayed"]

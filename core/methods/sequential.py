@@ -81,7 +81,12 @@ PRESETS: Presets = {
                 {"max_start_epoch": 8, "step_size": 0.01},
             ],
         ),
-        ("digits", 4): {"schedule.steps": 120, "schedule.stages.epochs": 300},
+        ("digits", 4): {
+            "objective.max_start_epoch": 10,
+            "schedule.steps": 120,
+            "schedule.image_lr": 30.0,
+            "schedule.stages.epochs": 300,
+        },
     },
     "seqmatch-idc": {
         ("cifar10", 50): {"schedule.image_lr": 0.125, "schedule.stages.networks": 80},

@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.overrides import override
-from core.recipe import Augment, Coverage, El2n, Embedding, Evaluation, Forgetting, FullTraining, Network, Recipe
+from core.recipe import (
+    Augment,
+    Coverage,
+    El2n,
+    Embedding,
+    Evaluation,
+    Forgetting,
+    FullTraining,
+    Network,
+    Recipe,
+    probes,
+)
 
 Settings = Mapping[tuple[str, int], Mapping[str, Any]]
 """Changes to a method's recipe, by path, per dataset and ipc."""
@@ -15,8 +26,10 @@ Settings = Mapping[tuple[str, int], Mapping[str, Any]]
 Presets = Mapping[str, Settings]
 """The settings of each method of a family that has any, by its name in the catalogue.
 
-Published ones, and ours where nobody published any (digits, mnist, fashion-mnist).
+Published ones, and ours for digits. What no one published for a dataset, the recipe leaves to probes.
 """
+
+_FAR = 2  # times the ipc of a preset
 
 _NOT_MIRRORED = {"digits", "mnist", "svhn"}  # a mirrored digit is another sign, not another view
 
@@ -83,8 +96,16 @@ def coverage(task: Task) -> Coverage:
 
 
 def preset(settings: Settings, task: Task, recipe: Recipe) -> Recipe:
-    """The recipe with the settings published (or measured by us) for this dataset at the nearest ipc, if any."""
+    """The recipe with the settings published (or measured by us) for this dataset at the nearest ipc, if any.
+
+    Beyond twice that ipc, or below half of it, what the recipe leaves to probes stays with them.
+    """
     known = {ipc: changes for (dataset, ipc), changes in settings.items() if dataset == task.dataset}
     if not known:
         return recipe
-    return override(recipe, known[min(known, key=lambda ipc: abs(ipc - task.ipc))])
+    nearest = min(known, key=lambda ipc: abs(ipc - task.ipc))
+    far = not nearest <= _FAR * task.ipc <= _FAR**2 * nearest
+    left = set(probes.left(recipe)) if far else set()
+    if probes.END in left:
+        left.add("schedule.stages.each")  # which say it of each stage
+    return override(recipe, {path: value for path, value in known[nearest].items() if path not in left})

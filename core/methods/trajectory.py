@@ -32,9 +32,9 @@ def mtt(task: Task) -> Recipe:
         Recipe(
             augment=augment(task),
             network=network(task),
-            objective=Trajectory(syn_steps=30, expert_epochs=2, max_start_epoch=20),
+            objective=Trajectory(syn_steps=30, expert_epochs=2, max_start_epoch="auto"),
             step_size=StepSize(initial=0.01, lr=1e-5),
-            schedule=Schedule(steps=5000, image_lr=100.0),
+            schedule=Schedule(steps=5000, image_lr="auto"),
             experts=Experts(count=100, epochs=50, lr=0.01, batch_size=256),
             evaluation=evaluation(task, lr=None),
         ),
@@ -117,11 +117,13 @@ PRESETS: Presets = {
             "objective.syn_steps": 50,
             "objective.max_start_epoch": 2,
             "step_size.lr": 1e-7,
+            "schedule.image_lr": 100.0,
         },
         ("cifar10", 10): {
             "preprocess": Zca(),
             "objective.max_start_epoch": 20,
             "step_size.initial": 0.001,
+            "schedule.image_lr": 100.0,
         },
         ("cifar10", 50): {
             "objective.max_start_epoch": 40,
@@ -132,9 +134,14 @@ PRESETS: Presets = {
             "preprocess": Zca(),
             "objective.syn_steps": 20,
             "objective.expert_epochs": 3,
+            "objective.max_start_epoch": 20,
             "schedule.image_lr": 1000.0,
         },
-        ("cifar100", 10): {"objective.syn_steps": 20, "schedule.image_lr": 1000.0},
+        ("cifar100", 10): {
+            "objective.syn_steps": 20,
+            "objective.max_start_epoch": 20,
+            "schedule.image_lr": 1000.0,
+        },
         ("cifar100", 50): {
             "preprocess": Zca(),
             "objective.syn_steps": 80,

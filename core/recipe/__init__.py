@@ -8,6 +8,7 @@ Each choice is data; the behaviour lives in `core.engine`. A combination that me
 the error says which field to change, and to what.
 """
 
+from core.recipe import probes
 from core.recipe.evaluation import Coverage, Evaluation, FullTraining, Policy
 from core.recipe.network import Experts, Gsam, Network, Optimiser, PlainSgd
 from core.recipe.objective import Distribution, Gradient, Growth, Nothing, Objective, Performance, Sdc, Trajectory
@@ -112,4 +113,5 @@ __all__ = [
     "Window",
     "Zca",
     "meaningless",
+    "probes",
 ]

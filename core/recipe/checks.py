@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from core.recipe import probes
 from core.recipe.objective import Gradient, Nothing, Performance, Trajectory
 from core.recipe.part import meaningless
 from core.recipe.pixels import Zca
@@ -183,13 +184,37 @@ def check_experts(recipe: Recipe) -> None:
         )
 
 
+def check_probes(recipe: Recipe) -> None:
+    """A probe compares matching losses, and needs an epoch that it may choose."""
+    objective = recipe.objective
+    if not isinstance(objective, Trajectory):
+        if recipe.schedule.image_lr == probes.PROBED:
+            raise meaningless(
+                "schedule.image_lr",
+                f"Probes compare how well trajectories are matched; the objective is '{objective.kind}'.",
+                "Set schedule.image_lr to a number.",
+            )
+    elif recipe.experts is not None and not probes.start_epochs(recipe):
+        first = max(
+            objective.min_start_epoch + probes.START_EPOCHS[0], objective.growth.start if objective.growth else 0
+        )
+        raise meaningless(
+            "objective.max_start_epoch",
+            f"Experts of {recipe.experts.epochs} epochs reach no end of the window that a probe would try.",
+            f"Set experts.epochs to at least {first - 1 + objective.expert_epochs}, or objective.max_start_epoch "
+            "to a number.",
+        )
+
+
 def check_reach(recipe: Recipe) -> None:
     """Every segment that may be drawn ends before the experts do."""
     if not isinstance(recipe.objective, Trajectory) or recipe.experts is None:
         return
-    ends = [stage.max_start_epoch for stage in recipe.schedule.stages.each]
+    if probes.END in probes.left(recipe):  # chosen so that it does
+        return
+    ends = [stage.max_start_epoch - 1 for stage in recipe.schedule.stages.each]
     lower = "the stages' max_start_epoch" if ends else "objective.max_start_epoch"
-    reach = max(ends or [recipe.objective.max_start_epoch]) - 1 + recipe.objective.expert_epochs
+    reach = max(ends or [recipe.objective.last_start_epoch]) + recipe.objective.expert_epochs
     if reach > recipe.experts.epochs:
         raise meaningless(
             "experts.epochs",
@@ -281,6 +306,7 @@ CHECKS: Final[tuple[Callable[[Recipe], None], ...]] = (
     check_sdc,
     check_memory,
     check_experts,
+    check_probes,
     check_reach,
     check_stages,
     check_teacher,

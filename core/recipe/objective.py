@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.recipe.part import Part, meaningless
+from core.recipe.part import Part, meaningless, or_auto
 from core.recipe.statistics import Statistics
 
 
@@ -31,13 +31,17 @@ class Trajectory(Part):
     changes the gradients of later ones, as the released code of TESLA does: a biased gradient, exact for one step
     alone, whose error grows with the step size and the number of steps. It is there to reproduce that code and saves
     neither time nor memory over the exact one.
+
+    An "auto" `max_start_epoch` is chosen by a probe before distilling (`core.recipe.probes`).
     """
 
     kind: Literal["trajectory"] = "trajectory"
     syn_steps: int = Field(default=30, ge=1, le=1000, description="Student steps N.")
     expert_epochs: int = Field(default=2, ge=1, le=100, description="Expert epochs M the student must cover.")
     min_start_epoch: int = Field(default=0, ge=0, le=1000, description="First epoch a segment may start from.")
-    max_start_epoch: int = Field(default=20, ge=1, le=1000, description="Segments start before this epoch (T+).")
+    max_start_epoch: Annotated[
+        Annotated[int, Field(ge=1, le=1000)] | Literal["auto"], or_auto("a whole number between 1 and 1000")
+    ] = Field(default=20, description="Segments start before this epoch (T+); auto lets a probe choose it.")
     batch_size: int | None = Field(
         default=None, ge=1, description="Synthetic images in a student step; none takes the whole set."
     )
@@ -54,20 +58,26 @@ class Trajectory(Part):
 
     @model_validator(mode="after")
     def _window_is_not_empty(self) -> Self:
-        if self.min_start_epoch >= self.max_start_epoch:
+        if self.max_start_epoch != "auto" and self.min_start_epoch >= self.max_start_epoch:
             raise meaningless(
                 "max_start_epoch",
                 f"No epoch lies in [{self.min_start_epoch}, {self.max_start_epoch}).",
                 f"Set objective.max_start_epoch to at least {self.min_start_epoch + 1}.",
             )
-        if self.growth and not self.min_start_epoch < self.growth.start <= self.max_start_epoch:
+        most = 1000 if self.max_start_epoch == "auto" else self.max_start_epoch
+        if self.growth and not self.min_start_epoch < self.growth.start <= most:
             raise meaningless(
                 "growth.start",
-                f"A window that grows from epoch {self.growth.start} does not lie in "
-                f"({self.min_start_epoch}, {self.max_start_epoch}].",
-                f"Set objective.growth.start to between {self.min_start_epoch + 1} and {self.max_start_epoch}.",
+                f"A window that grows from epoch {self.growth.start} does not lie in ({self.min_start_epoch}, {most}].",
+                f"Set objective.growth.start to between {self.min_start_epoch + 1} and {most}.",
             )
         return self
+
+    @property
+    def last_start_epoch(self) -> int:
+        """The last epoch a segment may start from."""
+        assert self.max_start_epoch != "auto", "a probe has put a number in its place"
+        return self.max_start_epoch - 1
 
 
 class Distribution(Part):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import PydanticCustomError
 
 
@@ -29,6 +29,19 @@ class RecipeError(ValueError):
 def meaningless(field: str, message: str, fix: str) -> PydanticCustomError:
     """The error a validator raises for a combination that means nothing; `fix` is a sentence for the user."""
     return PydanticCustomError("meaningless", "{message} {fix}", {"field": field, "message": message, "fix": fix})
+
+
+def or_auto(number: str) -> WrapValidator:
+    """Marks a field that is a number or "auto": what is neither gets one error, not the two of a union."""
+
+    def one_error(value: object, valid: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return valid(value)
+        except ValidationError:
+            expected = {"expected": f"{number}, or 'auto'"}
+            raise PydanticCustomError("or_auto", "This is out of range", expected) from None
+
+    return WrapValidator(one_error)
 
 
 class Part(BaseModel):

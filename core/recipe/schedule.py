@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from core.recipe.part import Part
+from core.recipe.part import Part, or_auto
 from core.recipe.stages import Stages
 
 
 class Schedule(Part):
-    """The outer loop: how many steps, and how the images move."""
+    """The outer loop: how many steps, and how the images move.
+
+    An "auto" `image_lr` is chosen by a probe before distilling (`core.recipe.probes`).
+    """
 
     steps: int = Field(
         default=5000, ge=0, le=1_000_000, description="Outer steps, of each stage; 0 keeps the initial images."
     )
-    image_lr: float = Field(default=100.0, ge=0, le=1e8, description="Outer learning rate of the images.")
+    image_lr: Annotated[
+        Annotated[float, Field(ge=0, le=1e8)] | Literal["auto"], or_auto("a number between 0 and 1e8")
+    ] = Field(default=100.0, description="Outer learning rate of the images; auto lets a probe choose it.")
     image_momentum: float = Field(default=0.5, ge=0, lt=1, description="Outer momentum of the images.")
     optimiser: Literal["sgd", "adam"] = Field(
         default="sgd",

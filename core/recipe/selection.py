@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, model_validator
 
-from core.recipe.part import Part, meaningless
+from core.recipe.part import Part, meaningless, or_auto
 
 
 class Training(Part):
@@ -132,22 +131,14 @@ class Window(Part):
 
     kind: Literal["window"] = "window"
     score: Score = Field(default=Forgetting(), description="What images are ranked by.")
-    beta: Annotated[float, Field(ge=0, lt=1)] | Literal["auto"] = Field(
+    beta: Annotated[
+        Annotated[float, Field(ge=0, lt=1)] | Literal["auto"], or_auto("a number of at least 0 and less than 1")
+    ] = Field(
         default=0.5, description="Share of the hardest images to skip; auto finds the best on the validation split."
     )
     of: Literal["class", "ipc"] = Field(
         default="class", description="What beta is a share of: the images of the class, or the ipc."
     )
-
-    @field_validator("beta", mode="wrap")
-    @classmethod
-    def _one_error(cls, value: object, valid: ValidatorFunctionWrapHandler) -> object:
-        """Of the two that a union would give."""
-        try:
-            return valid(value)
-        except ValidationError:
-            expected = {"expected": "a number of at least 0 and less than 1, or 'auto'"}
-            raise PydanticCustomError("share", "This is no share of the images", expected) from None
 
     @model_validator(mode="after")
     def _swept_over_the_class(self) -> Self:

@@ -184,6 +184,7 @@ def composed(toy: Dataset, *lines: dict[str, Any], recipe: Recipe | None = None)
         sweep=None,
         coverage=None,
         stages=None,
+        probes=(),
         warnings=[],
     )
 

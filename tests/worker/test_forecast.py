@@ -94,6 +94,10 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "forgetting": ("window", CHEAP | {"init.score.networks": 3, "init.score.epochs": 3}),
     "features": ("k-center", CHEAP | {"init.embedding.epochs": 2}),
     "windows swept": ("window", CHEAP | {"init.beta": "auto", "init.score.networks": 2, "init.score.epochs": 2}),
+    "probed": (
+        "mtt",
+        TRAJECTORY | {"objective.max_start_epoch": "auto", "experts.epochs": 10, "schedule.steps": 40},
+    ),
     "errors": ("el2n", CHEAP | {"init.score.epochs": 2, "network.norm": "batch"}),
 }
 

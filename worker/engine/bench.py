@@ -78,6 +78,8 @@ class Bench:
     key: Key
     sweep: dict[str, Any] | None = None
     """Of the report: the windows of difficulty that were tried, and which was chosen."""
+    probes: tuple[dict[str, Any], ...] = ()
+    """Of the report: each field that a probe chose, what it chose and why, and the candidates with their figures."""
 
     def identity(self, content: str, **particulars: Any) -> dict[str, Any]:
         """What determines something learned from this job's real data alone: the name it is cached under."""

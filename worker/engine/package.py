@@ -61,6 +61,7 @@ def distilled(
         sweep=bench.sweep,
         coverage=coverage,
         stages=curriculum_of(job.recipe, result),
+        probes=bench.probes,
         warnings=[],
     )
     return Distilled(
@@ -87,6 +88,7 @@ def distilled(
             "hardware": report["device"],
             "seeds": {"request": job.request.seed, "evaluation": list(range(job.recipe.evaluation.seeds))},
             "timings": phases,
+            "chosen": [{name: probe[name] for name in ("field", "chosen", "why")} for probe in bench.probes],
         },
     )
 

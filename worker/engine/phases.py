@@ -25,7 +25,7 @@ from core.engine.networks import build as build_network
 from core.engine.real import prepare
 from core.engine.teacher import Teacher
 from core.request import check, needs_c_scores, scored
-from worker.engine import keep, selecting, sweeping, teaching
+from worker.engine import keep, probing, selecting, sweeping, teaching
 from worker.engine.bench import Bench, Job, device, use_threads
 from worker.engine.cache import Cache
 from worker.engine.channel import Channel
@@ -53,7 +53,7 @@ def run(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[], boo
     try:
         bench = _prepare(job, folder, channel, stopped)
         taught = teaching.gather(bench)
-        bench = sweeping.settled(bench)
+        bench = probing.settled(sweeping.settled(bench), taught)
         state, selection = _distil(bench, taught)
         result = distill.finish(bench.job.recipe, state, bench.real, job.request.ipc)
         result = teaching.relabelled(bench, taught, result)

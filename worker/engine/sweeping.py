@@ -15,7 +15,7 @@ from core.engine import evaluate, init
 from core.engine.evaluate import Draws
 from core.engine.init import Learned
 from core.engine.keys import Key
-from core.recipe import Window
+from core.recipe import Evaluation, Window
 from core.recipe.selection import SWEEP_SEEDS, sweep_epochs
 from worker.engine import keep, selecting
 from worker.engine.bench import Bench
@@ -58,9 +58,11 @@ def _line(bench: Bench, window: Window, known: Learned, say: Callable[[float], N
     recipe, real, ipc = bench.job.recipe, bench.real, bench.job.request.ipc
     evaluation = recipe.evaluation.model_copy(update={"epochs": sweep_epochs(recipe.evaluation.epochs)})
     rate = evaluation.lr or evaluation.baseline_lrs[0]
-    training = {name: value for name, value in evaluation.model_dump(mode="json").items() if name in _TRAINING}
     identity = bench.identity(
-        "window of difficulty", window=window.model_dump(mode="json"), ipc=ipc, training=training | {"lr": rate}
+        "window of difficulty",
+        window=window.model_dump(mode="json"),
+        ipc=ipc,
+        training=training(evaluation) | {"lr": rate},
     )
     path = bench.cache.path(identity, ".json")
     found: dict[str, Any] | None = keep.read(path, None)
@@ -80,5 +82,9 @@ def _line(bench: Bench, window: Window, known: Learned, say: Callable[[float], N
     return line
 
 
-_TRAINING = ("epochs", "batch_size", "momentum", "weight_decay", "schedule", "augment", "policy")
-"""Fields of an evaluation that a sweep's networks are trained by."""
+def training(evaluation: Evaluation) -> dict[str, Any]:
+    """What of an evaluation the networks are trained by that judge a choice."""
+    return evaluation.model_dump(mode="json", include=_TRAINING)
+
+
+_TRAINING = {"epochs", "batch_size", "optimiser", "momentum", "weight_decay", "schedule", "augment", "policy"}

@@ -21,8 +21,10 @@ from worker.engine.follow import follow
 from worker.engine.tensors import packed, read
 
 
-def gather(bench: Bench, objective: Trajectory, before: SyntheticDataset | None = None) -> Trajectories:
-    """Train the experts the cache does not hold, several at once where that pays.
+def gather(
+    bench: Bench, objective: Trajectory, before: SyntheticDataset | None = None, most: int | None = None
+) -> Trajectories:
+    """Train the experts the cache does not hold, several at once where that pays; `most` of them, if given.
 
     They do not depend on the job's seed, so that jobs can share them; those of a later stage go on from what the stages
     `before` made. Each is mapped as soon as it is there: from then on nobody can take it away.
@@ -34,18 +36,17 @@ def gather(bench: Bench, objective: Trajectory, before: SyntheticDataset | None 
     if before is not None:
         identity |= experts.beginning(recipe, before)
     paths = [bench.cache.path({**identity, "index": index}, ".safetensors") for index in range(count)]
+    wanted = range(count if most is None else min(most, count))
     needed = experts.window(objective, None if before else recipe.judging_epoch)  # the first stage's judge images
     found = {
-        index: expert
-        for index, path in enumerate(paths)
-        if (expert := trajectories.read(path, needed, bench.real.device))
+        index: expert for index in wanted if (expert := trajectories.read(paths[index], needed, bench.real.device))
     }
-    missing = [index for index in range(count) if index not in found]
+    missing = [index for index in wanted if index not in found]
     start = prepared(bench, before, count) if before and missing else None
     steps = needed.end * -(-len(bench.real.train) // recipe.experts.batch_size)  # of one expert
-    done, total = len(found) * steps, count * steps
+    done, total = len(found) * steps, len(wanted) * steps
     bench.channel.enter("training_experts", total, skipped=done)
-    bench.channel.log(f"{len(found)} of {count} expert trajectories were in the cache.")
+    bench.channel.log(f"{len(found)} of {len(wanted)} expert trajectories were in the cache.")
     for indices in stacks(bench, count, recipe.experts.batch_size, missing):
         kept = []
         for moment in experts.train(
@@ -70,7 +71,12 @@ def gather(bench: Bench, objective: Trajectory, before: SyntheticDataset | None 
             found[index] = expert
         done += len(indices) * steps
     bench.channel.progress(total, total)
-    return Trajectories([found[index] for index in range(count)])
+    return Trajectories([found[index] for index in wanted])
+
+
+def together(bench: Bench, batch_size: int) -> int:
+    """How many networks are trained at once."""
+    return stack_for(bench.network, min(batch_size, len(bench.real.train)), bench.real.device)
 
 
 def prepared(bench: Bench, before: SyntheticDataset, count: int) -> Tensor:
@@ -103,7 +109,7 @@ def prepared(bench: Bench, before: SyntheticDataset, count: int) -> Tensor:
 
 def stacks(bench: Bench, count: int, batch_size: int, missing: Sequence[int]) -> Iterator[list[int]]:
     """Who is trained with whom: a matter of their numbers alone, so that a job done again has the same networks."""
-    size = stack_for(bench.network, min(batch_size, len(bench.real.train)), bench.real.device)
+    size = together(bench, batch_size)
     for first in range(0, count, size):
         if indices := [index for index in missing if first <= index < first + size]:
             yield indices

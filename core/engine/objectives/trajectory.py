@@ -78,5 +78,5 @@ def closest(path: Sequence[Tensor], target: Tensor) -> int:
 
 def start_epochs_end(objective: Trajectory, step: int) -> int:
     """The epoch before which segments start at an outer step."""
-    growth, end = objective.growth, objective.max_start_epoch
+    growth, end = objective.growth, objective.last_start_epoch + 1
     return end if growth is None else min(growth.start + (end - growth.start) * step // growth.steps, end)

@@ -1,0 +1,113 @@
+"""What probes may choose, and what they make of what they have tried."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core import methods
+from core.data import Catalogue
+from core.methods import Task
+from core.overrides import override
+from core.recipe import Recipe, Trajectory, probes
+from core.recipe.probes import End, Rate
+
+NEW = Task("mushrooms", 10, (3, 64, 64), 7)
+FAMILY = ("att", "datm", "ftd", "mtt", "tesla")
+
+
+def recipe(method: str = "mtt", **changes: object) -> Recipe:
+    found = methods.method(method).recipe(NEW)
+    return override(found, {path.replace("__", "."): value for path, value in changes.items()})
+
+
+@pytest.mark.parametrize("method", FAMILY)
+@pytest.mark.parametrize("dataset", ["mushrooms", "mnist", "svhn"])
+def test_what_nobody_published_is_left_to_probes(method: str, dataset: str) -> None:
+    found = methods.method(method).recipe(Task(dataset, 10, (3, 32, 32), 10))
+    assert probes.left(found) == ("schedule.image_lr", "objective.max_start_epoch")
+    assert probes.left(methods.method(method).recipe(Task("cifar10", 10, (3, 32, 32), 10))) == ()
+
+
+def test_a_preset_of_another_size_lends_the_rest() -> None:
+    near, far = (methods.method("mtt").recipe(Task("cifar10", ipc, (3, 32, 32), 10)) for ipc in (45, 5))
+    assert probes.left(near) == ()
+    assert probes.left(far) == ("schedule.image_lr", "objective.max_start_epoch")
+    assert isinstance(far.objective, Trajectory)
+    assert (far.preprocess.kind, far.objective.syn_steps) == ("zca", 50), "as at ipc 1"
+    selmatch = methods.method("selmatch").recipe(NEW)
+    assert probes.left(selmatch) == ("schedule.image_lr",), "T+ is 80 wherever it was published"
+
+
+def test_stages_share_what_is_probed_and_keep_what_they_say() -> None:
+    assert probes.left(recipe("seqmatch")) == ("schedule.image_lr", "objective.max_start_epoch")
+    each = [{"max_start_epoch": end, "step_size": 0.01} for end in (9, 4)]
+    told = recipe("seqmatch", schedule__stages__each=each)
+    assert probes.left(told) == ("schedule.image_lr",)
+    assert probes.start_epochs(told) == (9,), "of the first stage, in which rates are tried"
+    for found in (told, probes.largest(told)):
+        ends = [found.objective_at(stage, 10, 7) for stage in (0, 1)]
+        assert [end.last_start_epoch for end in ends if isinstance(end, Trajectory)] == [8, 3]
+    far = methods.method("seqmatch").recipe(Task("cifar10", 4, (3, 32, 32), 10))
+    assert probes.left(far) == ("schedule.image_lr", "objective.max_start_epoch")
+    assert (far.schedule.stages.count, far.schedule.stages.each) == (3, ()), "of which the published ones say T+"
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_settings_leave_nothing_open_at_their_own_ipc(name: str) -> None:
+    known = methods.method(name)
+    for dataset, ipc in known.presets:
+        facts = Catalogue(Path("nowhere")).facts(dataset)
+        found = known.recipe(Task(dataset, ipc, facts.shape, facts.classes))
+        assert probes.left(found) == (), (dataset, ipc)
+
+
+def test_candidates_are_those_that_experts_reach() -> None:
+    assert probes.start_epochs(recipe()) == (2, 5, 10, 20, 40)
+    assert probes.start_epochs(recipe(experts__epochs=20, objective__expert_epochs=2)) == (2, 5, 10)
+    assert probes.start_epochs(recipe(objective__min_start_epoch=8)) == (10, 13, 18, 28, 48)
+    assert probes.start_epochs(recipe(objective__growth={"start": 10, "steps": 9})) == (10, 20, 40)
+    assert probes.start_epochs(recipe(objective__max_start_epoch=7)) == (7,)
+    largest = probes.largest(recipe())
+    assert isinstance(largest.objective, Trajectory)
+    assert largest.objective.last_start_epoch == 39
+
+
+def test_probes_are_a_small_part_of_a_long_job() -> None:
+    asked = recipe()
+    steps = len(probes.image_lrs(asked)) * probes.rate_steps(asked)
+    steps += len(probes.start_epochs(asked)) * probes.end_steps(asked)
+    assert 0 < steps < asked.schedule.steps / 10
+    told = recipe(objective__max_start_epoch=7, schedule__image_lr=3)
+    assert (probes.rate_steps(told), probes.end_steps(told)) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("losses", "best"),
+    [
+        ((1.0, 0.99, 0.9, 0.8, 0.5), 30_000),
+        ((1.0, 0.9, 0.52, 0.5, 0.9), 30),
+        ((1.0, 0.9, 0.6, 0.5, None), 100),
+        ((1.0, 1.1, 1.2, 1.3), 3),
+        ((1.0, None), 3),
+    ],
+)
+def test_the_lowest_rate_that_comes_near_the_best_is_taken(losses: tuple[float | None, ...], best: float) -> None:
+    rates = (3.0, 10.0, 30.0, 100.0, 30_000.0)
+    taken, why = probes.best_rate([Rate(*pair) for pair in zip(rates, losses, strict=False)])
+    assert taken == best
+    assert "1.000" in why
+
+
+def test_a_rate_that_always_diverges_is_an_error() -> None:
+    with pytest.raises(ValueError, match="Even 3 diverged"):
+        probes.best_rate([Rate(3.0, None)])
+
+
+def test_the_best_on_the_validation_split_is_taken() -> None:
+    taken, why = probes.best_end(
+        [End(2, (0.5, 0.5)), End(5, (0.5, 0.75)), End(10, (0.625, 0.625)), End(20, (0.1, 0.9))]
+    )
+    assert taken == 5, "the lowest of equals"
+    assert "62.5%" in why

@@ -1,0 +1,59 @@
+"""What a stage of a recipe asks the images to match, ready for the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from torch import Tensor
+
+from core.engine import distill, sdc, teacher
+from core.engine.distill import Carrying
+from core.engine.judges import Judges
+from core.engine.keys import Key
+from core.engine.objectives import distribution, gradient, performance, statistics, trajectory
+from core.engine.teacher import Teacher
+from core.engine.trajectories import Trajectories
+from core.recipe import Distribution, Gradient, Nothing, Objective, Performance, Recipe, Statistics, Trajectory
+from worker.engine.bench import Bench
+
+
+def objective(
+    bench: Bench,
+    recipe: Recipe,
+    asked: Objective,
+    known: Trajectories | None = None,
+    begin: Callable[[Key], Tensor] | None = None,
+    taught: Teacher | None = None,
+) -> distill.Objective | None:
+    """The loss that is asked for and its gradient; None where nothing is matched.
+
+    `known` are the experts of trajectories, `taught` is the teacher that statistics are of. `begin` says which networks
+    others begin with, if not fresh ones.
+    """
+    kernels, augment, real, room = bench.kernels, recipe.augment, bench.real, bench.plan.room
+    steps = recipe.schedule.steps
+    match asked:
+        case Trajectory():
+            assert known is not None, "trajectories are matched to those of experts"
+            penalty = sdc.difficulty(recipe)
+            return partial(trajectory.distance, asked, kernels, augment, known, room, difficulty=penalty)
+        case Distribution():
+            return partial(distribution.distance, asked, bench.network, augment, real, begin=begin)
+        case Gradient():
+            weight = sdc.weight(recipe)
+            return Carrying(partial(gradient.distance, asked, kernels, augment, real, weight=weight, begin=begin))
+        case Performance():
+            return partial(performance.loss, asked, kernels, augment, real, room, steps, begin=begin)
+        case Statistics():
+            assert taught is not None, "statistics are those of a teacher"
+            goals = teacher.goals(taught, asked, real)
+            return Carrying(partial(statistics.loss, asked, taught, goals, real.classes, steps))
+        case Nothing():
+            return None
+
+
+def judges(bench: Bench, known: Trajectories) -> Judges | None:
+    """The experts that say what images and labels start as; None where the recipe asks none."""
+    epoch = bench.job.recipe.judging_epoch
+    return None if epoch is None else Judges(bench.network, known, epoch, partial(bench.channel.log, level="warning"))

@@ -1,0 +1,185 @@
+"""What a recipe leaves to probes, chosen before the job distils: by short distillations, never by the test split."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, final
+
+from core.engine import distill, evaluate
+from core.engine.distill import Diverged, State
+from core.engine.keys import Key
+from core.engine.teacher import Teacher
+from core.engine.trajectories import Trajectories
+from core.recipe import Recipe, Trajectory, probes
+from core.recipe.probes import End, Rate
+from worker.engine import keep, objectives, selecting, teachers
+from worker.engine.bench import Bench
+from worker.engine.follow import follow
+from worker.engine.sweeping import training
+
+Document = dict[str, Any]
+
+
+def settled(bench: Bench, taught: Teacher | None) -> Bench:
+    """The bench with a number for every "auto" that `core.recipe.probes` knows; as it was where there is none.
+
+    `taught` is the teacher of a recipe that has one. Neither the probes nor what they choose depend on the job's seed.
+    What a candidate did is kept in the cache, so that an attempt that follows goes on after the last one, and jobs that
+    differ in their seed alone share them all.
+
+    Raises:
+        Diverged: even the lowest learning rate of the images did.
+        Drained: the attempt was told to stop.
+    """
+    recipe = bench.job.recipe
+    if not probes.asks(recipe):
+        return bench
+    kept = bench.folder.checkpoint / "probes.json"
+    found: list[Document] = keep.read(kept, [])
+    if not found:
+        found = _Probe(bench, taught).choices()
+        keep.write(kept, found)
+    for choice in found:
+        bench.channel.log(f"A probe chose {choice['field']} = {choice['chosen']:g}. {choice['why']}")
+    chosen = {choice["field"]: choice["chosen"] for choice in found}
+    end = chosen.get(probes.END, probes.start_epochs(recipe)[0])
+    rate = chosen.get(probes.RATE, probes.image_lrs(recipe)[0])
+    job = replace(bench.job, recipe=probes.chosen(recipe, end, rate))
+    return replace(bench, job=job, probes=tuple(found))
+
+
+@final
+class _Probe:
+    """The short distillations of a job, all from the same images and along the same segments."""
+
+    def __init__(self, bench: Bench, taught: Teacher | None) -> None:
+        self._bench, self._recipe, self._taught = bench, bench.job.recipe, taught
+        self._rates, self._ends = probes.image_lrs(self._recipe), probes.start_epochs(self._recipe)
+        self._total = len(self._rates) * probes.rate_steps(self._recipe)
+        self._total += len(self._ends) * probes.end_steps(self._recipe)
+        self._done = 0
+        self._key = Key(0).fold("probe")
+        experts = self._recipe.experts
+        assert experts is not None, "trajectories are those of experts"
+        self._experts = probes.experts(experts.count, teachers.together(bench, experts.batch_size))
+
+    def choices(self) -> list[Document]:
+        """What is chosen, field by field."""
+        found = []
+        rate = self._rates[0]
+        if steps := probes.rate_steps(self._recipe):
+            rates = self._try_rates(steps)
+            try:
+                rate, why = probes.best_rate(rates)
+            except ValueError as error:
+                raise Diverged(f"{error} Lower step_size.initial, or set {probes.RATE} to a number.") from None
+            found.append(_choice(probes.RATE, rate, why, steps, rates))
+        if steps := probes.end_steps(self._recipe):
+            ends = [self._end(end, rate, steps) for end in self._ends]
+            end, why = probes.best_end(ends)
+            found.append(_choice(probes.END, end, why, steps, ends))
+        if "_begun" not in self.__dict__:
+            self._bench.channel.enter("probing", self._total, skipped=self._total)
+        self._bench.channel.progress(self._total, self._total)
+        return found
+
+    def _try_rates(self, steps: int) -> list[Rate]:
+        """From low to high, up to the first that is of no use: higher ones are of none either."""
+        tried: list[Rate] = []
+        for image_lr in self._rates:
+            tried.append(self._rate(image_lr, steps))
+            start, loss = tried[0].loss, tried[-1].loss
+            if loss is None or (start is not None and loss > probes.HOPELESS * start):
+                break
+        self._done = len(self._rates) * steps
+        return tried
+
+    def _rate(self, image_lr: float, steps: int) -> Rate:
+        recipe = probes.short(self._recipe, probes.middle(self._recipe), image_lr, steps)
+
+        def measure() -> Document:
+            losses = self._distil(recipe)[1]
+            mean = statistics.fmean(losses[len(losses) // 2 :])
+            return {"loss": mean if math.isfinite(mean) else None}
+
+        return Rate(image_lr, self._kept(recipe, {}, measure)["loss"])
+
+    def _end(self, end: int, image_lr: float, steps: int) -> End:
+        recipe, real = probes.short(self._recipe, end, image_lr, steps), self._bench.real
+        evaluation = recipe.evaluation.model_copy(update={"epochs": probes.epochs(recipe)})
+        judged = recipe.model_copy(update={"evaluation": evaluation})
+
+        def measure() -> Document:
+            state = self._distil(recipe)[0]
+            result = distill.finish(recipe, state, real, self._bench.job.request.ipc)
+            keys = [self._key.fold("judge", place) for place in range(probes.NETWORKS)]
+            labels, protocol = result.probabilities(real.classes), evaluate.on_result(judged, result)
+            work = evaluate.train(self._bench.kernels, result.images, labels, protocol, keys)
+            network = self._bench.network
+            return {
+                "validation": [evaluate.accuracy(network, t, real.validation)[0] for t in follow(self._bench, work)]
+            }
+
+        found = self._kept(recipe, {"training": training(evaluation) | {"lr": evaluation.lr}}, measure)
+        return End(end, tuple(found["validation"]))
+
+    def _kept(self, recipe: Recipe, more: Document, measure: Callable[[], Document]) -> Document:
+        """What was measured of a short distillation, now or by an earlier attempt or job."""
+        bench, before = self._bench, self._done
+        content = recipe.model_dump(mode="json", exclude={"evaluation"})
+        identity = bench.identity(
+            "probe",
+            recipe=content,
+            ipc=bench.job.request.ipc,
+            experts=self._experts,
+            device=bench.real.device.type,
+            **more,
+        )
+        path = bench.cache.path(identity, ".json")
+        found: Document | None = keep.read(path, None)
+        if found is None:
+            found = measure()
+            bench.cache.write(path, json.dumps(found).encode(), bench.channel.log)
+        self._done = before + recipe.schedule.steps
+        return found
+
+    def _distil(self, recipe: Recipe) -> tuple[State, list[float]]:
+        """The last state and the losses of a short distillation, which ends where a loss is no number."""
+        known, state = self._begun
+        objective = objectives.objective(self._bench, recipe, self._asked(recipe), known)
+        assert objective is not None, "trajectories are matched"
+        losses, transform = list[float](), self._bench.real.transform
+        for state in distill.distill(recipe, objective, state, self._key, transform):  # noqa: B020 (the loop goes on from the state)
+            losses.append(state.loss)
+            if state.rollbacks:
+                break
+            self._done += 1
+            self._bench.channel.progress(self._done, self._total)
+            self._bench.breathe()
+        return state, losses
+
+    @cached_property
+    def _begun(self) -> tuple[Trajectories, State]:
+        """The experts there are so far, trained as far as any choice may ask, and the images probes begin with."""
+        bench, recipe = self._bench, probes.largest(self._recipe)
+        known = teachers.gather(bench, self._asked(recipe), most=self._experts)
+        learned = selecting.learned(bench)
+        bench.channel.enter("probing", self._total, skipped=self._done)
+        judges, ipc = objectives.judges(bench, known), bench.job.request.ipc
+        return known, distill.begin(recipe, bench.real, ipc, self._key, learned, judges, self._taught)
+
+    def _asked(self, recipe: Recipe) -> Trajectory:
+        """What the first stage asks for."""
+        asked = recipe.objective_at(0, self._bench.job.request.ipc, self._bench.real.classes)
+        assert isinstance(asked, Trajectory), "only trajectories are probed"
+        return asked
+
+
+def _choice(field: str, chosen: float, why: str, steps: int, candidates: Sequence[Rate | End]) -> Document:
+    tried = [candidate._asdict() for candidate in candidates]
+    return {"field": field, "chosen": chosen, "why": why, "steps": steps, "candidates": tried}
