@@ -20,6 +20,7 @@ from core.engine.keys import Key
 from core.engine.optimise import Adam, Sgd
 from core.engine.parameterize import decode
 from core.engine.preprocess import Transform
+from core.engine.pullback import pullback
 from core.engine.real import Real
 from core.engine.synthetic import Gradients, Synthetic, SyntheticDataset
 from core.engine.teacher import Teacher
@@ -186,7 +187,7 @@ def finish(recipe: Recipe, state: State, real: Real, ipc: int) -> SyntheticDatas
 def _advance(recipe: Recipe, objective: Objective, state: State, key: Key, transform: Transform | None) -> State:
     leaves = state.leaves
     labels = probabilities(recipe, leaves)
-    images, encode = torch.func.vjp(partial(decode, recipe.parameterize), leaves.images)[:2]
+    images, encode = pullback(partial(decode, recipe.parameterize), leaves.images)
     begun = _begun(recipe, state, labels)
     seen = Synthetic(_those(begun, images), _those(begun, labels), _step_size(leaves))
     # a stage is a run of its own, and draws as one
@@ -196,7 +197,8 @@ def _advance(recipe: Recipe, objective: Objective, state: State, key: Key, trans
     else:
         (loss, gradients), student = objective(seen, key, step), None
     images_bar, labels_bar = _among_all(begun, gradients.images), _among_all(begun, gradients.labels)
-    gradients = gradients._replace(images=encode(images_bar)[0], labels=labels_bar)
+    assert images_bar is not None, "every objective moves the images"
+    gradients = gradients._replace(images=encode(images_bar), labels=labels_bar)
     pulled = _pull_back(recipe, state, labels, gradients)
     if not all(bool(t.isfinite().all()) for t in (loss, *_tensors(pulled))):
         return _roll_back(state)

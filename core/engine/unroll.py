@@ -23,6 +23,7 @@ from torch import Tensor
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.networks import CrossEntropy
+from core.engine.pullback import pullback
 
 View = Callable[[Tensor], Tensor]
 """A differentiable, deterministic view of a batch of images, e.g. an augmentation with its key already chosen."""
@@ -96,7 +97,7 @@ def adjoint(segment: Segment, terminal: Terminal) -> tuple[Tensor, Cotangents]:
     for i in reversed(range(steps)):
         u = velocity_bar - eta * lam
         batch, view = segment.batches[i], segment.views[i]
-        seen, pull_back = torch.func.vjp(view, segment.images[batch])[:2]
+        seen, pull_back = pullback(view, segment.images[batch])
         g_bar = u
         if i in weights:
             norm = _norm(gradients[i])
@@ -108,7 +109,7 @@ def adjoint(segment: Segment, terminal: Terminal) -> tuple[Tensor, Cotangents]:
             step = segment.kernels.recall(path[i], memories.pop().content, g_bar)
         else:
             step = segment.kernels.adjoint(path[i], seen, segment.labels[batch], g_bar)
-        images_bar.index_add_(0, batch, pull_back(step.images)[0])
+        images_bar.index_add_(0, batch, pull_back(step.images))
         labels_bar.index_add_(0, batch, step.labels)
         # sum_i <u_i, g_i> = -eta sum_i <lam_{i+1}, m_{i+1}> by summation by parts: no velocity has to be stored
         eta_bar = eta_bar + (gradients[i] @ u if i in weights else step.along) / eta

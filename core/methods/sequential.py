@@ -47,7 +47,7 @@ def seqmatch_idc(task: Task) -> Recipe:
     Citation: Du, Shi & Zhou, "Sequential Subset Matching for Dataset Distillation", NeurIPS 2023 (its IDC variant,
         reconstructed from the released code, where a network that was trained on earlier subsets is matched 50 times
         before the next one; here each is drawn from as many)
-    Published: none that could be verified
+    Published: none that could be verified at ipc 10 / 50
     Use: as `idc`, where there are several images per class and clients can train in stages.
     Avoid: at ipc 1, where it is IDC, and compared with methods that are evaluated for fewer epochs.
     """

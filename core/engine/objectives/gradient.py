@@ -17,6 +17,7 @@ from core.engine.augment import dsa
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.networks import ConvNet
+from core.engine.pullback import pullback
 from core.engine.real import Real
 from core.engine.synthetic import Gradients, Synthetic
 from core.engine.train import Protocol, Take, drawn, sgd, shared
@@ -62,7 +63,7 @@ def distance(
         view = partial(dsa, augment=augment, key=draw.fold("view", c), shared=True)
         truth = F.one_hot(real.train.labels[chosen], real.classes).to(synthetic.labels.dtype)
         goal = kernels.gradient(theta, view(real.train.take(chosen)), truth)
-        seen, pull_back = torch.func.vjp(view, synthetic.images[own])[:2]
+        seen, pull_back = pullback(view, synthetic.images[own])
         g, memory = kernels.remember(theta, seen, synthetic.labels[own])
         value, u = _slope(objective, kernels.network, goal, g)
         if weight:
@@ -70,7 +71,7 @@ def distance(
             value, u = value + weight(step) * norm, u + weight(step) / norm * g
         bars = kernels.recall(theta, memory, u)
         total = total + value
-        images_bar.index_add_(0, own, pull_back(bars.images)[0])
+        images_bar.index_add_(0, own, pull_back(bars.images))
         labels_bar.index_add_(0, own, bars.labels)
     last = loop + 1 == objective.outer_loops
     return total, Gradients(images_bar, labels_bar, None), None if last else theta
