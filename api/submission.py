@@ -11,6 +11,7 @@ from core import methods
 from core.data import Catalogue, DatasetFacts, DatasetInvalid, UnknownDataset
 from core.recipe import FieldError, Recipe, RecipeError
 from core.request import JobOrder, JobRequest, canonical_json, fingerprint, needs_c_scores, resolve, scored, settle
+from core.solvable import source, sourced
 
 
 @final
@@ -65,9 +66,14 @@ def resolved(order: JobOrder, catalogue: Catalogue) -> tuple[JobRequest, Recipe,
         recipe = resolve(request, facts)
         if needs_c_scores(recipe):
             recipe = scored(recipe, catalogue.c_scores(order.dataset).digest)
+        if (origin := source(recipe)) is not None:
+            recipe = sourced(recipe, catalogue.facts(origin), facts)
         return request, recipe, facts
     except RecipeError as error:
         raise invalid(error.errors) from None
+    except UnknownDataset as error:
+        other = "Or set init.source to null, to meta-train on the dataset itself."
+        raise invalid([FieldError("overrides.init.source", sentence(error), other)]) from None
     except DatasetInvalid as error:
         other = "Or set init.score.kind to 'forgetting' or 'el2n', which the service computes."
         raise invalid([FieldError("overrides.init.score.kind", sentence(error), other)]) from None

@@ -26,6 +26,7 @@ from core.recipe import (
     meaningless,
 )
 from core.recipe.checks import learns_step_size
+from core.solvable import unsolvable
 
 if TYPE_CHECKING:
     from core.data import DatasetFacts
@@ -171,6 +172,7 @@ def check(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
         *_nothing_to_teach(recipe, facts),
         *_uncuttable(recipe, request, facts),
         *_too_many_labels(recipe, request, facts),
+        *unsolvable(recipe, request.ipc, facts),
     ]
     if errors:
         raise RecipeError(errors)

@@ -18,7 +18,7 @@ from core.request import canonical_json
 
 
 def write_tensors(path: Path, result: Distilled) -> None:
-    """`dataset.safetensors`: images, labels, soft labels, step size and whitening, none of them rounded.
+    """`dataset.safetensors`: images, labels, soft labels, targets, step size and whitening, none of them rounded.
 
     Where some of the images are real ones, `real` marks them. Of a curriculum `stage` says when an image is trained on,
     and `step_sizes` are those learned in its stages.
@@ -29,6 +29,8 @@ def write_tensors(path: Path, result: Distilled) -> None:
     arrays: dict[str, NDArray[Any]] = {"images": result.images, "labels": result.labels}
     if result.soft_labels is not None:
         arrays["soft_labels"] = result.soft_labels
+    if result.regression_targets is not None:
+        arrays["regression_targets"] = result.regression_targets
     if result.marks_real:
         arrays["real"] = result.real
     arrays |= _order(result)
@@ -65,7 +67,7 @@ def write_views(path: Path, result: Distilled) -> None:
 def write_bundle(path: Path, result: Distilled) -> None:
     """`dataset.npz`: x_train uint8 (n, H, W) or (n, H, W, 3), y_train, class_names.
 
-    Also, if there are any, soft_labels, real, and a curriculum's stage and step_sizes.
+    Also, if there are any, soft_labels, regression_targets, real, and a curriculum's stage and step_sizes.
     """
     pixels = result.pixels.transpose(0, 2, 3, 1)
     arrays: dict[str, NDArray[Any]] = {
@@ -75,6 +77,8 @@ def write_bundle(path: Path, result: Distilled) -> None:
     }
     if result.soft_labels is not None:
         arrays["soft_labels"] = result.soft_labels
+    if result.regression_targets is not None:
+        arrays["regression_targets"] = result.regression_targets
     if result.marks_real:
         arrays["real"] = result.real
     arrays |= _order(result)
@@ -94,14 +98,12 @@ def write_parquet(path: Path, result: Distilled, names: Sequence[str], pictures:
         ),
         "label": pa.array(result.labels, type=pa.int64()),
     }
-    if result.soft_labels is not None:
-        classes = result.facts.classes
-        features["soft_label"] = {
-            "_type": "List",
-            "feature": {"_type": "Value", "dtype": "float32"},
-            "length": classes,
-        }
-        columns["soft_label"] = pa.FixedSizeListArray.from_arrays(pa.array(result.soft_labels.ravel()), classes)
+    for name, numbers in (("soft_label", result.soft_labels), ("regression_target", result.regression_targets)):
+        if numbers is not None:
+            classes = result.facts.classes
+            number = {"_type": "Value", "dtype": "float32"}
+            features[name] = {"_type": "List", "feature": number, "length": classes}
+            columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(numbers.ravel()), classes)
     if result.marks_real:
         features["real"] = {"_type": "Value", "dtype": "bool"}
         columns["real"] = pa.array(result.real, type=pa.bool_())

@@ -17,6 +17,9 @@ _ROWS = {
     "random": "random real images",
     "distilled": "**distilled, exact floats**",
     "distilled_8bit": "distilled, 8-bit pixels",
+    "ridge": "ridge regression on the distilled set",
+    "ridge_random": "ridge regression on random real images",
+    "ridge_full": "ridge regression on the full training set",
     "full": "full training set",
 }
 

@@ -28,6 +28,8 @@ class Distilled:
     """[n] class of each image."""
     soft_labels: NDArray[np.float32] | None
     """[n, classes] probabilities, where the labels were learned."""
+    regression_targets: NDArray[np.float32] | None = field(default=None, kw_only=True)
+    """[n, classes] real numbers, where networks are to learn them by squared error."""
     pixels: NDArray[np.uint8]
     """[n, C, H, W] the images brought back to 0..255 and clipped."""
     real: NDArray[np.bool_]
@@ -64,6 +66,8 @@ class Distilled:
         stages = 0 if self.stage is None else int(self.stage.max()) + 1
         assert len(self.step_sizes) in (0, stages), "one step size a stage"
         assert self.soft_labels is None or self.soft_labels.shape == (n, self.facts.classes), "one soft label an image"
+        targets = self.regression_targets
+        assert targets is None or targets.shape == (n, self.facts.classes), "one target an image and class"
         assert self.transform["kind"] in ("none", "mean_std", "zca"), f"no transform {self.transform['kind']}"
 
     @property

@@ -57,6 +57,8 @@ def front_matter(result: Distilled, picture_bytes: int, parquet_bytes: int) -> s
     ]
     if result.soft_labels is not None:
         lines += ["  - name: soft_label", "    list: float32", f"    length: {facts.classes}"]
+    if result.regression_targets is not None:
+        lines += ["  - name: regression_target", "    list: float32", f"    length: {facts.classes}"]
     if result.marks_real:
         lines += ["  - name: real", "    dtype: bool"]
     if result.stage is not None:

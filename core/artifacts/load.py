@@ -5,7 +5,8 @@ python load.py                  check every file against its SHA-256; prints OK,
 from load import load
 data = load()
 data.images                     float32 [n, C, H, W], exactly as optimised, in the preprocessed space
-data.targets                    soft labels float32 [n, classes] if there are any, else labels int64 [n]
+data.targets                    soft labels float32 [n, classes] if there are any, else labels int64 [n]; real numbers
+                                float32 [n, classes] to be learned by squared error where regression_targets are set
 data.real                       which images are real ones that nothing has changed, bool [n]
 data.step_size                  the learning rate learned with the images, or None
 for images, targets, rate in data.stages():   what to train one network on, in this order
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 CONTENT = ("data/", "dataset.", "images/")
 """Beginnings of the names of the files that hold the synthetic set itself."""
+MADE = ("crops", "generated", "spanning")
+"""Kinds of init whose images are no real ones, though no objective moves them."""
 
 
 @final
@@ -54,6 +57,8 @@ class Distilled:
     """[n] the stage of each image, counted from 0; all 0 where the images have no order."""
     step_sizes: tuple[float, ...]
     """The learning rate learned in each stage; empty where none was. `step_size` is that of an only stage."""
+    regression_targets: NDArray[np.float32] | None = None
+    """[n, classes] real numbers to be learned by squared error: half the squared distance of a network's answers."""
     views: dict[str, NDArray[Any]] | None = field(default=None, repr=False)
     """The teacher's labels of views: a record is a batch, of R.
 
@@ -118,7 +123,9 @@ class Distilled:
 
     @property
     def targets(self) -> NDArray[Any]:
-        """What to train on: probabilities if the labels are soft, class numbers if they are not."""
+        """What to train on: probabilities if the labels are soft, class numbers if not; or what to regress to."""
+        if self.regression_targets is not None:
+            return self.regression_targets
         return self.labels if self.soft_labels is None else self.soft_labels
 
     def stages(self) -> Iterator[tuple[NDArray[np.float32], NDArray[Any], float | None]]:
@@ -178,6 +185,7 @@ def load(folder: Path | str = HERE) -> Distilled:
         stage=arrays.get("stage", 0 * arrays["labels"]),
         step_sizes=tuple(map(float, arrays["step_sizes"])) if "step_sizes" in arrays else only,
         views=_views(Path(folder, "dataset.views.safetensors")),
+        regression_targets=arrays.get("regression_targets"),
     )
 
 
@@ -245,7 +253,7 @@ def _real(arrays: dict[str, NDArray[Any]], recipe: dict[str, Any]) -> NDArray[np
     """Marked one by one where a recipe changes but some of its images; else all are of the kind it makes."""
     import numpy as np
 
-    whole = recipe["objective"]["kind"] == "nothing" and recipe["init"]["kind"] != "crops"
+    whole = recipe["objective"]["kind"] == "nothing" and recipe["init"]["kind"] not in MADE
     return arrays.get("real", np.full(len(arrays["labels"]), whole))
 
 

@@ -11,6 +11,7 @@ def how_to_load(result: Distilled) -> str:
     evaluation = result.recipe.get("evaluation", {})
     batch = min(int(evaluation.get("batch_size", 256)), len(result.labels))
     targets = "soft_labels" if result.soft_labels is not None else "labels"
+    targets = "regression_targets" if result.regression_targets is not None else targets
     learned = result.step_size is not None
     data = f"batch_size={batch}, shuffle=True"
     if result.stage is None:
@@ -36,6 +37,12 @@ def how_to_load(result: Distilled) -> str:
     if learned:
         pytorch.append('step_size = synthetic["step_size"].item()')
     kind = "probabilities" if targets == "soft_labels" else "class numbers"
+    meaning = (
+        "The targets are real numbers, one a class, to be learned by squared error: `(network(x) - "
+        "y).square().sum(1).mean() / 2`. The class is where a network's answer is largest."
+        if targets == "regression_targets"
+        else f"The targets are {kind}, which `torch.nn.functional.cross_entropy` takes as they are."
+    )
     if learned:
         rate = "`step_size` is the learning rate that was learned together with the images."
     elif result.step_sizes:
@@ -46,7 +53,7 @@ def how_to_load(result: Distilled) -> str:
         (
             "In the folder of this file. PyTorch, with the floats exactly as optimised:",
             _python(pytorch),
-            f"The targets are {kind}, which `torch.nn.functional.cross_entropy` takes as they are. {rate}",
+            f"{meaning} {rate}",
             "Real images must go through the same preprocessing before such a network sees them; `load.py` brings "
             "it (NumPy and safetensors only):",
             _python(

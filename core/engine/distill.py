@@ -14,9 +14,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from core.engine import init
+from core.engine import init, ridge, targets
 from core.engine.judges import Judges, mean_logits
 from core.engine.keys import Key
+from core.engine.networks import build
 from core.engine.optimise import Adam, Sgd
 from core.engine.parameterize import decode
 from core.engine.preprocess import Transform
@@ -24,7 +25,7 @@ from core.engine.pullback import pullback
 from core.engine.real import Real
 from core.engine.synthetic import Gradients, Synthetic, SyntheticDataset
 from core.engine.teacher import Teacher
-from core.recipe import Hard, Learnable, Performance, Recipe, Trajectory
+from core.recipe import Learnable, Performance, Recipe, Solved, Targets, Trajectory
 
 Measure = Callable[[Synthetic, Key, int], tuple[Tensor, Gradients]]
 """(synthetic set, key, outer step) -> (loss, gradients)."""
@@ -115,6 +116,8 @@ def begin(
     images = init.images(recipe.init, real, ipc, key.fold("init"), learned, judges, recipe.parameterize, teacher)
     confidence = recipe.labels.confidence if isinstance(recipe.labels, Learnable) else 0.0
     logits = torch.nn.functional.one_hot(classes, real.classes).float() * confidence
+    if isinstance(recipe.labels, Targets):
+        logits = ridge.centred(logits + torch.nn.functional.one_hot(classes, real.classes)) / (real.classes / 10) ** 0.5
     if isinstance(recipe.labels, Learnable) and recipe.labels.start == "experts":
         assert judges is not None, "labels are learned with trajectories, which have experts"
         logits = mean_logits(judges, decode(recipe.parameterize, images), classes, confidence)
@@ -167,15 +170,22 @@ def next_stage(recipe: Recipe, state: State) -> State | None:
 
 def finish(recipe: Recipe, state: State, real: Real, ipc: int) -> SyntheticDataset:
     """The dataset a state stands for; of stages, the images of those that have begun."""
-    soft = None if isinstance(recipe.labels, Hard) else state.result.logits.softmax(1)
+    images = decode(recipe.parameterize, state.result.images)
+    soft = state.result.logits.softmax(1) if isinstance(recipe.labels, Learnable) else None
+    answers = state.result.logits if isinstance(recipe.labels, Targets) else None
+    if isinstance(recipe.labels, Solved):
+        classes = init.classes(real, ipc * recipe.parameterize.formation)
+        network = build(recipe.network, real.shape, real.classes)
+        answers = targets.solve(recipe.labels, network, images, classes, real)
     learned = _step_size(state.leaves) if isinstance(recipe.objective, Trajectory | Performance) else None
     whole = SyntheticDataset(
-        images=decode(recipe.parameterize, state.result.images),
+        images=images,
         labels=init.classes(real, ipc * recipe.parameterize.formation),
         soft_labels=soft,
         step_size=None if learned is None else float(learned),
         transform=real.transform,
         real=init.untouched(recipe, real, ipc),
+        targets=answers,
     )
     if recipe.schedule.stages.count == 1:
         return whole
@@ -282,7 +292,7 @@ def _move(recipe: Recipe, state: State, pulled: Leaves) -> State:
     # d eta = eta d(log eta): dividing by eta_0^2 keeps the published meaning of the rate, see recipe.StepSize
     pace = state.damping * _pace(recipe, state.step - 1 - state.stage * schedule.steps)
     of_step_size = Sgd(eta.lr / recipe.initial_step_size(state.stage) ** 2 * pace, eta.momentum)
-    label_lr, label_momentum = (labels.lr, labels.momentum) if isinstance(labels, Learnable) else (0.0, 0.0)
+    label_lr, label_momentum = (labels.lr, labels.momentum) if isinstance(labels, Learnable | Targets) else (0.0, 0.0)
     assert schedule.image_lr != "auto", "a probe has put a number in its place"
     image_lr, image_momentum = schedule.image_lr * pace, schedule.image_momentum
     label_lr *= pace
@@ -324,6 +334,8 @@ def _pull_back(recipe: Recipe, state: State, labels: Tensor, gradients: Gradient
     if gradients.labels is not None and isinstance(recipe.labels, Learnable):
         inner = (gradients.labels * labels).sum(1, keepdim=True)
         logits = labels * (gradients.labels - inner)  # the softmax's own Jacobian
+    if gradients.labels is not None and isinstance(recipe.labels, Targets):
+        logits = gradients.labels
     log_step_size = torch.zeros_like(leaves.log_step_size)
     if gradients.step_size is not None:
         log_step_size = gradients.step_size * _step_size(leaves)
@@ -341,7 +353,9 @@ def _pull_back(recipe: Recipe, state: State, labels: Tensor, gradients: Gradient
 
 
 def probabilities(recipe: Recipe, leaves: Leaves) -> Tensor:
-    """Label probabilities [n, K] of the synthetic images."""
+    """Label probabilities [n, K] of the synthetic images, or the targets that are learned."""
+    if isinstance(recipe.labels, Targets):
+        return leaves.logits
     if isinstance(recipe.labels, Learnable):
         return leaves.logits.softmax(1)
     n, classes = leaves.logits.shape

@@ -79,7 +79,7 @@ def prepare(
     On S_1, then on S_1 u S_2, ..., as a result is evaluated, but for the recipe's `schedule.stages.epochs` each.
     """
     protocol = replace(evaluate.on_result(recipe, before), epochs=recipe.schedule.stages.epochs)
-    labels = before.probabilities(classes)
+    labels = before.supervision(classes)
     for moment in sgd(kernels, shared(before.images), labels, protocol, keys):
         yield moment.epochs / protocol.total_epochs
     return moment.theta

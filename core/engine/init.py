@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from core.engine import selection
+from core.engine import ridge, selection
 from core.engine.crops import recognised
 from core.engine.judges import Judges, correct
 from core.engine.keys import Key
@@ -17,6 +17,7 @@ from core.engine.teacher import Teacher
 from core.recipe import (
     Correct,
     Crops,
+    Generated,
     Herding,
     Init,
     KCenter,
@@ -27,6 +28,7 @@ from core.recipe import (
     Pixels,
     Ranked,
     Recipe,
+    Spanning,
     Stages,
     Tiles,
     Window,
@@ -71,6 +73,13 @@ def images(
         case Crops():
             assert teacher is not None, "a recipe that starts from what a teacher recognises has one"
             return recognised(init, teacher, real, ipc, key)
+        case Generated():
+            assert learned is not None, "who begins with these images has a generator"
+            return learned(chosen(real, ipc, key))
+        case Spanning(ridge=penalty):
+            start = real.train.take(chosen(real, ipc, key))
+            known = ridge.classifier(ridge.pairs(ridge.PIXELS, real.train, real.classes), penalty)
+            return ridge.spanning(ridge.PIXELS(start), known).float().view_as(start)
         case Noise(std=std):
             return (key.normal(real.classes * ipc, *real.shape) * std).to(real.device)
         case _:
@@ -111,7 +120,7 @@ def stages(recipe: Recipe, ipc: int, classes: int) -> Tensor:
 def untouched(recipe: Recipe, real: Real, ipc: int) -> Tensor:
     """Which images of a result are real ones that nothing has changed, bool [K * ipc]."""
     n = real.classes * ipc * recipe.parameterize.formation
-    if isinstance(recipe.init, Crops):
+    if isinstance(recipe.init, Crops | Spanning | Generated):
         return torch.zeros(n, dtype=torch.bool, device=real.device)
     if isinstance(recipe.objective, Nothing):
         return torch.ones(n, dtype=torch.bool, device=real.device)

@@ -44,7 +44,8 @@ class SyntheticDataset:
     images float32 [n, C, H, W] exactly as optimised, labels int64 [n], soft_labels [n, K] or None where labels are
     hard, step_size the learned one or None, transform the preprocessing the images live in, real bool [n] which of the
     images are real ones that nothing has changed. `views` are the labels of their views, if a teacher was asked for
-    some, and `temperature` is what students divide their logits by, whatever kind of label they learn from.
+    some, and `temperature` is what students divide their logits by, whatever kind of label they learn from. Where
+    networks learn by squared error, targets [n, K] are what they learn.
 
     Of a result in stages, `stage` int64 [n] says which one each image belongs to, counted from 0, and `step_sizes` are
     those learned in each, in order; then there is no single `step_size`.
@@ -60,10 +61,12 @@ class SyntheticDataset:
     step_sizes: tuple[float, ...] = ()
     views: ViewLabels | None = None
     temperature: float = 1.0
+    targets: Tensor | None = None
 
     def before(self, stage: int) -> SyntheticDataset:
         """What the stages before one made, of a result in stages."""
         assert self.stage is not None, "asked of results in stages only"
+        assert self.targets is None, "targets are solved for the whole set, which has no stages then"
         kept = self.stage < stage
         return replace(
             self,
@@ -75,6 +78,8 @@ class SyntheticDataset:
             step_sizes=self.step_sizes[:stage],
         )
 
-    def probabilities(self, classes: int) -> Tensor:
-        """What to train on, float32 [n, K]: the soft labels, or each image's class alone."""
+    def supervision(self, classes: int) -> Tensor:
+        """What to train on, float32 [n, K]: targets, soft labels, or else each image's class alone."""
+        if self.targets is not None:
+            return self.targets
         return F.one_hot(self.labels, classes).float() if self.soft_labels is None else self.soft_labels

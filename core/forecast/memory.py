@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from core import economy
 from core.forecast.network import Geometry
 from core.forecast.passes import TEST_BATCH, Kernel, Sizes, Work
+from core.forecast.regression import solving_bytes
 from core.forecast.students import path_vectors, student_batch, unrolled_steps
 from core.forecast.teaching import grouped, label_bytes
 from core.forecast.work import expert_epochs, judged_by, stages
@@ -24,6 +25,7 @@ from core.recipe import (
     Nothing,
     Performance,
     Recipe,
+    Regression,
     Statistics,
     Trajectory,
     Zca,
@@ -104,7 +106,7 @@ def peak_bytes(
     targets = sizes.train * sizes.classes * (8 + FLOAT)  # class indices become probabilities
     judging = passes + max(targets, _features(recipe, network, sizes))
     matching = _trajectories(recipe, network, sizes, passes) + _kept(recipe, network, sizes, free, compiled)
-    return max(preparing, ready + max(judging, matching))
+    return max(preparing, ready + max(judging, matching, solving_bytes(recipe, network, sizes)))
 
 
 def stored_bytes(recipe: Recipe, network: Geometry, sizes: Sizes) -> Bytes:
@@ -116,7 +118,7 @@ def stored_bytes(recipe: Recipe, network: Geometry, sizes: Sizes) -> Bytes:
         each = (expert_bytes(network.parameters, kept) for kept in _snapshots(recipe, sizes))
         experts += recipe.experts.count * sum(each)
     labels = 8 * sizes.synthetic
-    if isinstance(recipe.labels, Learnable):
+    if isinstance(recipe.labels, Learnable) or recipe.regresses:
         labels += FLOAT * sizes.synthetic * sizes.classes
     labels += label_bytes(recipe, sizes)
     pixels = sizes.synthetic * network.pixels
@@ -135,6 +137,8 @@ def _trajectories(recipe: Recipe, network: Geometry, sizes: Sizes, passes: int) 
         case Statistics() as objective:  # a teacher of its own for each group, beside the ascent that moves them
             own = 3 * grouped(objective, sizes)[0] if objective.adjust else 0
             return passes + own * network.parameters * FLOAT
+        case Regression() as objective:
+            return passes + 2 * objective.pool.networks * 3 * network.parameters * FLOAT
         case Distribution() | Gradient() | Nothing():
             return passes
 

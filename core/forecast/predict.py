@@ -17,6 +17,7 @@ from core.forecast.identity import Leaves, leaves
 from core.forecast.network import Geometry, geometry
 from core.forecast.passes import Phase, Sizes, Work
 from core.forecast.programs import use, worth_compiling
+from core.forecast.regression import algebra
 from core.forecast.work import judged_by, spaced, stack_on, work
 from core.recipe import Embedding, KMeans, Network, Recipe, Zca, probes
 
@@ -198,6 +199,8 @@ def _price(
         seconds["selecting"] += times * _comparing(calibration, recipe, network, sizes)
     if recipe.evaluation.coverage is not None:
         seconds["evaluating"] += _covering(calibration, recipe, network, sizes)
+    for phase, operations in algebra(recipe, network, sizes).items():
+        seconds[phase] = seconds.get(phase, 0.0) + operations * _operation(calibration)
     seconds["publishing"] = _PUBLISH + _PUBLISH_IMAGE * sizes.synthetic
     return {phase: seconds[phase] for phase in get_args(Phase) if phase in seconds}
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import final
 
 from core import economy
-from core.forecast import teaching
+from core.forecast import regression, teaching
 from core.forecast.network import Geometry
 from core.forecast.passes import Phase, Sizes, Stack, Work, batches, testing, training
 from core.recipe import (
@@ -23,6 +23,7 @@ from core.recipe import (
     Embedding,
     Evaluation,
     Forgetting,
+    Generated,
     Gradient,
     Gsam,
     Herding,
@@ -35,6 +36,7 @@ from core.recipe import (
     Performance,
     Ranked,
     Recipe,
+    Regression,
     Statistics,
     Trajectory,
     Window,
@@ -85,7 +87,8 @@ def work(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached | None = Non
         *times * [*teaching.choosing(recipe, sizes)],
         *probing,
         *_distilling(recipe, sizes),
-        *_looks(recipe, sizes),
+        *regression.trained(recipe, _looks(recipe, sizes)),
+        *regression.solving(recipe, sizes),
         *teaching.relabelling(recipe, sizes),
         *_evaluating(recipe, sizes, stack, cached),
     ]
@@ -198,6 +201,8 @@ def _probing(recipe: Recipe, sizes: Sizes, stack: Stack) -> Iterator[Work]:
 def _distilling(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
     if isinstance(recipe.objective, Trajectory):
         yield from _judging("distilling", recipe, sizes, recipe.experts.count if recipe.experts else 0)
+    if isinstance(recipe.init, Generated):
+        yield from regression.generating(recipe.init, sizes)
     for objective, own in stages(recipe, sizes):
         yield from _outer_steps(objective, recipe.schedule.steps, own)
 
@@ -219,6 +224,8 @@ def _outer_steps(objective: Objective, steps: int, sizes: Sizes) -> Iterator[Wor
             yield from _unrolling(objective, steps, sizes)
         case Statistics() as objective:
             yield from teaching.recovering(objective, steps, sizes)
+        case Regression() as objective:
+            yield from regression.regressing(objective, steps, sizes)
         case Nothing():
             return
 
@@ -307,16 +314,19 @@ def _evaluating(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached) -> I
     own = teaching.epoch(recipe, sizes)
     labelled = not isinstance(recipe.relabel, KeepLabels)
     shown = [replace(sizes, synthetic=own[0])] if labelled else parts
+    students: list[Work] = []
     for _ in ("distilled", "distilled_8bit"):
-        yield from _in_order("evaluating", seeds, epochs, shown, own[1], stack(min(sizes.synthetic, batch)))
+        students += _in_order("evaluating", seeds, epochs, shown, own[1], stack(min(sizes.synthetic, batch)))
     for together in (seeds, looks):  # random images, as long as the distilled ones
-        yield from training("evaluating", together, epochs * len(parts), *own, stack)
+        students += training("evaluating", together, epochs * len(parts), *own, stack)
     networks, full = 3 * seeds, evaluation.full
     if labelled:  # distilled and random, with one class an image
         for together in (seeds, seeds, looks):
-            yield from training("evaluating", together, epochs, sizes.synthetic, batch, stack)
+            students += training("evaluating", together, epochs, sizes.synthetic, batch, stack)
         networks, looks = networks + 2 * seeds, 2 * looks
+    yield from regression.trained(recipe, students)
     yield from teaching.comparing(recipe, sizes)
+    yield from regression.judging(recipe, sizes)
     yield from testing("evaluating", looks, sizes.validation)
     if full is not None and not cached.reference:
         networks += seeds

@@ -19,6 +19,7 @@ from core.methods import (
     flat_experts,
     gradient,
     performance,
+    regression,
     selection,
     selmatch,
     sequential,
@@ -39,6 +40,7 @@ FAMILIES: Final = (
     selmatch,
     sequential,
     statistics,
+    regression,
 )
 
 _SECTIONS = ("Family", "Equation", "Citation", "Published", "Use", "Avoid")

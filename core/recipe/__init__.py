@@ -15,6 +15,7 @@ from core.recipe.objective import Distribution, Gradient, Growth, Nothing, Objec
 from core.recipe.part import FieldError, Part, RecipeError, meaningless
 from core.recipe.pixels import Augment, MeanStd, Preprocess, Transform, Unprocessed, Zca
 from core.recipe.recipe import Recipe
+from core.recipe.regression import Generated, Meta, Pool, Regression, Solved, Spanning, Targets
 from core.recipe.relabel import KeepLabels, LabelledViews, Relabel, SoftLabels
 from core.recipe.schedule import Schedule
 from core.recipe.selection import (
@@ -64,6 +65,7 @@ __all__ = [
     "FieldError",
     "Forgetting",
     "FullTraining",
+    "Generated",
     "Gradient",
     "Growth",
     "Gsam",
@@ -78,6 +80,7 @@ __all__ = [
     "Learnable",
     "LearnedScore",
     "MeanStd",
+    "Meta",
     "Mixed",
     "Network",
     "Noise",
@@ -90,20 +93,25 @@ __all__ = [
     "Pixels",
     "PlainSgd",
     "Policy",
+    "Pool",
     "Preprocess",
     "Ranked",
     "Real",
     "Recipe",
     "RecipeError",
+    "Regression",
     "Relabel",
     "Schedule",
     "Score",
     "Sdc",
     "SoftLabels",
+    "Solved",
+    "Spanning",
     "Stage",
     "Stages",
     "Statistics",
     "StepSize",
+    "Targets",
     "Teacher",
     "Tiles",
     "Trajectory",

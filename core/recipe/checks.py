@@ -14,6 +14,8 @@ from core.recipe import probes
 from core.recipe.objective import Gradient, Nothing, Performance, Trajectory
 from core.recipe.part import meaningless
 from core.recipe.pixels import Zca
+from core.recipe.regressing import check_features, check_one_stage, check_spanning, check_targets
+from core.recipe.regression import Generated, Regression
 from core.recipe.start import Correct, Learnable, Mixed, Noise, Tiles
 from core.recipe.teaching import check_adjustment, check_clamp, check_norms, check_order, check_relabel, check_teacher
 
@@ -75,6 +77,12 @@ def check_update(recipe: Recipe) -> None:
             f"{1 - update:.0%} of the images would stay the noise they begin as.",
             "Set parameterize.update to 1, or init.kind to 'real'.",
         )
+    if isinstance(recipe.init, Generated):
+        raise meaningless(
+            "parameterize.update",
+            f"{1 - update:.0%} of the images would stay what a generator made, and are no real ones.",
+            "Set parameterize.update to 1, or init.kind to 'real'.",
+        )
     if update == 0 and not learns_step_size(recipe):
         raise meaningless(
             "parameterize.update",
@@ -114,7 +122,9 @@ def check_tiles(recipe: Recipe) -> None:
 
 def check_labels(recipe: Recipe) -> None:
     """Labels are learned only where a loss on them is differentiated."""
-    if isinstance(recipe.labels, Learnable) and not isinstance(recipe.objective, Trajectory | Gradient | Performance):
+    if isinstance(recipe.labels, Learnable) and not isinstance(
+        recipe.objective, Trajectory | Gradient | Performance | Regression
+    ):
         raise meaningless(
             "labels.kind",
             f"The objective '{recipe.objective.kind}' has no gradient for labels.",
@@ -303,6 +313,10 @@ CHECKS: Final[tuple[Callable[[Recipe], None], ...]] = (
     check_update,
     check_tiles,
     check_labels,
+    check_targets,
+    check_spanning,
+    check_features,
+    check_one_stage,
     check_sdc,
     check_memory,
     check_experts,

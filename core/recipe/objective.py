@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from core.recipe.part import Part, meaningless, or_auto
+from core.recipe.regression import Regression
 from core.recipe.statistics import Statistics
 
 
@@ -201,5 +202,5 @@ class Sdc(Part):
 
 
 Objective = Annotated[
-    Trajectory | Distribution | Gradient | Performance | Statistics | Nothing, Field(discriminator="kind")
+    Trajectory | Distribution | Gradient | Performance | Statistics | Regression | Nothing, Field(discriminator="kind")
 ]

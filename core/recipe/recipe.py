@@ -12,6 +12,7 @@ from core.recipe.network import Experts, Network
 from core.recipe.objective import Objective, Sdc, Trajectory
 from core.recipe.part import Part
 from core.recipe.pixels import Augment, MeanStd, Preprocess
+from core.recipe.regression import Solved, Targets
 from core.recipe.relabel import KeepLabels, Relabel
 from core.recipe.schedule import Schedule
 from core.recipe.start import Correct, Crops, Hard, Init, Labels, Learnable, Parameterize, Pixels, Real, StepSize
@@ -46,6 +47,11 @@ class Recipe(Part):
         for check in CHECKS:
             check(self)
         return self
+
+    @property
+    def regresses(self) -> bool:
+        """Whether labels are real-valued targets, which networks learn by squared error."""
+        return isinstance(self.labels, Targets | Solved)
 
     @property
     def judging_epoch(self) -> int | None:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from core.recipe.part import Part
+from core.recipe.regression import Generated, Solved, Spanning, Targets
 from core.recipe.selection import Herding, KCenter, KMeans, Ranked, Window
 
 
@@ -55,7 +56,8 @@ class Crops(Part):
 
 
 Init = Annotated[
-    Real | Noise | Mixed | Crops | Herding | KCenter | KMeans | Ranked | Window | Correct, Field(discriminator="kind")
+    Real | Noise | Mixed | Crops | Herding | KCenter | KMeans | Ranked | Window | Correct | Spanning | Generated,
+    Field(discriminator="kind"),
 ]
 
 
@@ -135,7 +137,7 @@ class Learnable(Part):
     momentum: float = Field(default=0.9, ge=0, lt=1, description="Outer momentum of the logits.")
 
 
-Labels = Annotated[Hard | Learnable, Field(discriminator="kind")]
+Labels = Annotated[Hard | Learnable | Targets | Solved, Field(discriminator="kind")]
 
 
 class StepSize(Part):

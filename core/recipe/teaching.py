@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from core.recipe.part import meaningless
 from core.recipe.pixels import Zca
 from core.recipe.relabel import KeepLabels
-from core.recipe.start import Learnable, Noise
+from core.recipe.start import Hard, Noise
 from core.recipe.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -79,9 +79,9 @@ def check_order(recipe: Recipe) -> None:
 
 def check_relabel(recipe: Recipe) -> None:
     """Labels come from one source."""
-    if not isinstance(recipe.relabel, KeepLabels) and isinstance(recipe.labels, Learnable):
+    if not isinstance(recipe.relabel, KeepLabels) and not isinstance(recipe.labels, Hard):
         raise meaningless(
             "relabel.kind",
-            "The teacher's labels would take the place of those that were learned.",
+            "The teacher's labels would take the place of those that were learned or solved.",
             "Set relabel.kind to 'keep', or labels.kind to 'hard'.",
         )

@@ -94,6 +94,11 @@ def small(method: str, **changes: object) -> Recipe:
         budget["init.embedding.epochs"] = 2
     if recipe.schedule.stages.count > 1:
         budget |= {"schedule.stages.each": [], "schedule.stages.epochs": 2, "schedule.stages.networks": 1}
+    if recipe.init.kind == "generated":
+        budget |= {"init.width": 2, "init.meta.tasks": 1, "init.meta.inner_steps": 2, "init.steps": 2}
+        budget |= {"init.pool.networks": 2, "init.real_batch": 40, "labels.networks": 2}
+    if recipe.objective.kind == "regression":
+        budget |= {"objective.real_batch": 40, "objective.pool.networks": 2, "objective.pool.lifetime": 3}
     if recipe.schedule.steps:
         budget["schedule.steps"] = 4 // recipe.schedule.stages.count
     return override(recipe, budget | {path.replace("__", "."): value for path, value in changes.items()})

@@ -9,20 +9,22 @@ from typing import TypeVar
 
 from torch import Tensor
 
-from core.engine import distill, experts, features, scores, sdc, teacher, trajectories
+from core.engine import distill, experts, features, generating, scores, sdc, teacher, trajectories
 from core.engine.distill import Carrying, Objective, State
+from core.engine.generating import begin
 from core.engine.init import Learned
 from core.engine.judges import Judges
 from core.engine.kernels import Eager
 from core.engine.keys import Key
-from core.engine.networks import build
-from core.engine.objectives import distribution, gradient, performance, statistics, trajectory
+from core.engine.networks import build, generator
+from core.engine.objectives import distribution, gradient, performance, regression, statistics, trajectory
 from core.engine.real import Real
 from core.engine.teacher import Teacher
 from core.engine.trajectories import Trajectories
 from core.recipe import (
     Augment,
     Distribution,
+    Generated,
     Gradient,
     Herding,
     KCenter,
@@ -31,7 +33,9 @@ from core.recipe import (
     Performance,
     Ranked,
     Recipe,
+    Regression,
     Statistics,
+    Targets,
     Trajectory,
     Window,
 )
@@ -151,6 +155,9 @@ def objective(
             assert teaching is not None
             goals, steps = teacher.goals(teaching, wanted, real), recipe.schedule.steps
             return Carrying(partial(statistics.loss, wanted, teaching, goals, real.classes, steps))
+        case Regression() as wanted:
+            learned = isinstance(recipe.labels, Targets)
+            return Carrying(partial(regression.loss, wanted, network, real, learned))
         case Nothing():
             return None
 
@@ -166,6 +173,14 @@ def learned(recipe: Recipe, real: Real) -> Learned | None:
         case Herding(embedding=embedding) | KCenter(embedding=embedding) | KMeans(embedding=embedding):
             trained = result(features.train(embedding, kernels, real.train, Key(0)))
             return partial(features.embed, kernels.network, trained, real.train)
+        case Generated() as choice:
+            own = generator.Generator(real.shape[0], choice.width)
+            theta = own.init(Key(0))
+            for meta in generating.meta_train(choice, own, kernels.network, real, begin(theta), Key(0)):
+                theta = meta.theta
+            for adapted in generating.adapt(choice, own, kernels.network, real, begin(theta), Key(1)):
+                theta = adapted.theta
+            return lambda index: generating.generate(own, theta, real.train.take(index))
         case _:
             return None
 

@@ -42,7 +42,7 @@ IPC = 4
 MANY = 20
 """More fixes than a recipe can need one after the other."""
 
-KINDS = ("distribution", "gradient", "nothing", "performance", "statistics", "trajectory")
+KINDS = ("distribution", "gradient", "nothing", "performance", "regression", "statistics", "trajectory")
 
 
 Said = list[tuple[Combination, Recipe | FieldError]]
@@ -178,6 +178,7 @@ def test_any_two_choices_that_may_meet_do_run_together(
             learned = isinstance(recipe.labels, Learnable) or isinstance(recipe.relabel, SoftLabels)
             assert (result.soft_labels is not None) == learned
             assert (result.views is not None) == isinstance(recipe.relabel, LabelledViews)
+            assert (result.regression_targets is not None) == recipe.regresses
             assert result.soft_labels is None or np.allclose(result.soft_labels.sum(1), 1)
             learned = isinstance(recipe.objective, Trajectory | Performance)
             assert len(list(result.stages())) == recipe.schedule.stages.count

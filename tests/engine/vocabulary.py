@@ -48,6 +48,9 @@ SMALLEST: Mapping[str, Any] = {
     "width": 4,
     "batch_size": 64,
     "seeds": 1,
+    "tasks": 1,
+    "inner_steps": 1,
+    "lifetime": 2,
 }
 """Of a field of that name, where it is a number: the smallest budget that still does something."""
 
@@ -86,6 +89,8 @@ DRAWN = ("experts", "relabel", "teacher", "evaluation", "preprocess", "network",
 """Whose choices are drawn for each combination: what little they forbid is forbidden often enough."""
 
 DETAILS = {
+    "labels.features",
+    "init.meta.kind",
     "objective.batch_size",
     "objective.syn_batch",
     "objective.inner_images",

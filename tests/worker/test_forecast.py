@@ -61,6 +61,7 @@ PERFORMANCE = CHEAP | {
     "objective.real_batch": 700,
 }
 LOOKS = {"evaluation.look_every": 3, "evaluation.select": "best_validation", "evaluation.epochs": 44}
+GENERATOR = {"init.width": 2, "init.meta.tasks": 2, "init.meta.inner_steps": 2, "init.steps": 3, "init.real_batch": 60}
 JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "trajectories": ("mtt", TRAJECTORY),
     "soft labels": ("mtt", TRAJECTORY | {"labels.kind": "learnable", "evaluation.full": None}),
@@ -90,6 +91,9 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
         | {"schedule.stages.epochs": 2, "schedule.stages.networks": 3},
     ),
     "nothing": ("random", CHEAP),
+    "an exact set": ("linear-exact", CHEAP),
+    "regressions": ("frepo", CHEAP | {"schedule.steps": 5, "objective.real_batch": 64, "objective.pool.batch_size": 8}),
+    "a generator": ("mgdd", CHEAP | GENERATOR),
     "coverage": ("random", CHEAP | {"evaluation.coverage": {"epochs": 2}, "network.norm": "batch"}),
     "forgetting": ("window", CHEAP | {"init.score.networks": 3, "init.score.epochs": 3}),
     "features": ("k-center", CHEAP | {"init.embedding.epochs": 2}),

@@ -58,12 +58,12 @@ def random(name: str, bench: Bench, chosen: Tensor, key: Key, taught: Teacher | 
     tried = 0 if len(rates) == 1 else len(rates)
     if tried:
         looks = evaluate.tune(
-            bench.kernels, first, labels if labels.ndim == 2 else labels[0], real, protocol, rates, key.fold("look")
+            bench.judging, first, labels if labels.ndim == 2 else labels[0], real, protocol, rates, key.fold("look")
         )
         found = yield from _part(looks, 0, tried / (tried + seeds))
         protocol = replace(protocol, lr=rates[found.index(max(found))])
     keys = [key.fold("seed", seed).fold("seed", 0) for seed in range(seeds)]
-    arm = evaluate.evaluate(name, bench.kernels, images, labels, real, protocol, keys)
+    arm = evaluate.evaluate(name, bench.judging, images, labels, real, protocol, keys)
     return (yield from _part(arm, tried / (tried + seeds), 1))
 
 

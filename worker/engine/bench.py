@@ -11,9 +11,9 @@ from typing import Any, Self
 import torch
 
 from core.data import Dataset
-from core.engine.kernels import Kernels
+from core.engine.kernels import Eager, Kernels
 from core.engine.keys import Key
-from core.engine.networks import ConvNet
+from core.engine.networks import ConvNet, SquaredError
 from core.engine.real import Real
 from core.recipe import Recipe
 from core.request import ENGINE_VERSION, JobRequest
@@ -98,6 +98,11 @@ class Bench:
     def kernels(self) -> Kernels:
         """What every training is done with."""
         return self.plan.kernels
+
+    @property
+    def judging(self) -> Kernels:
+        """What networks are trained with on the synthetic set and on as many real images: by its kind of labels."""
+        return Eager(self.network, SquaredError) if self.job.recipe.regresses else self.kernels
 
     def breathe(self) -> None:
         """Called wherever stopping loses nothing.

@@ -45,9 +45,9 @@ class Looks:
         seen = follow(
             bench,
             evaluate.look(
-                bench.kernels,
+                bench.judging,
                 result.images,
-                result.probabilities(bench.real.classes),
+                result.supervision(bench.real.classes),
                 bench.real,
                 evaluate.on_result(recipe, result),
                 bench.key.fold("look", state.step),

@@ -11,10 +11,21 @@ from core.engine import distill, sdc, teacher
 from core.engine.distill import Carrying
 from core.engine.judges import Judges
 from core.engine.keys import Key
-from core.engine.objectives import distribution, gradient, performance, statistics, trajectory
+from core.engine.objectives import distribution, gradient, performance, regression, statistics, trajectory
 from core.engine.teacher import Teacher
 from core.engine.trajectories import Trajectories
-from core.recipe import Distribution, Gradient, Nothing, Objective, Performance, Recipe, Statistics, Trajectory
+from core.recipe import (
+    Distribution,
+    Gradient,
+    Nothing,
+    Objective,
+    Performance,
+    Recipe,
+    Regression,
+    Statistics,
+    Targets,
+    Trajectory,
+)
 from worker.engine.bench import Bench
 
 
@@ -49,6 +60,9 @@ def objective(
             assert taught is not None, "statistics are those of a teacher"
             goals = teacher.goals(taught, asked, real)
             return Carrying(partial(statistics.loss, asked, taught, goals, real.classes, steps))
+        case Regression():
+            learned = isinstance(recipe.labels, Targets)
+            return Carrying(partial(regression.loss, asked, bench.network, real, learned))
         case Nothing():
             return None
 

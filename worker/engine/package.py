@@ -19,6 +19,7 @@ from core.engine.replay import ViewLabels
 from core.engine.report import compose, curriculum_of
 from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
+from core.recipe import Generated, Solved
 from core.request import ENGINE_VERSION
 from worker.engine.bench import Bench
 
@@ -39,10 +40,12 @@ def distilled(
     phases = {phase: round(seconds, 3) for phase, seconds in bench.channel.seconds.items()}
     images = result.images.cpu().numpy().astype(np.float32)
     soft = None if result.soft_labels is None else result.soft_labels.cpu().numpy().astype(np.float32)
+    targets = None if result.targets is None else result.targets.cpu().numpy().astype(np.float32)
     transform = {name: array.cpu().numpy() for name, array in result.transform.arrays.items()}
     needed = [images, *(transform[n] for n in transform if n != "unwhiten")]
     views = None if result.views is None else stored(result.views, len(images))
-    labels = len(images) + (0 if soft is None else soft.nbytes) + sum(a.nbytes for a in (views or {}).values())
+    given = [array for array in (soft, targets, *(views or {}).values()) if array is not None]
+    labels = len(images) + sum(array.nbytes for array in given)
     report = compose(
         job.recipe,
         facts,
@@ -62,12 +65,13 @@ def distilled(
         coverage=coverage,
         stages=curriculum_of(job.recipe, result),
         probes=bench.probes,
-        warnings=[],
+        warnings=_remarks(bench),
     )
     return Distilled(
         images=images,
         labels=result.labels.cpu().numpy().astype(np.int64),
         soft_labels=soft,
+        regression_targets=targets,
         pixels=result.transform.inverse(result.images).cpu().numpy(),
         real=result.real.cpu().numpy(),
         views=views,
@@ -98,6 +102,33 @@ def stored(views: ViewLabels, images: int) -> dict[str, NDArray[Any]]:
     names = ("shift", "mirror", "share", "box", "logits", *(() if views.range is None else ("range",)))
     arrays = {name: getattr(views, name).numpy() for name in names}
     return arrays | {"index": views.index.numpy().astype(np.uint16 if images <= 2**16 else np.int32)}
+
+
+def _remarks(bench: Bench) -> list[str]:
+    """What a reader of the report would not guess."""
+    labels = bench.job.recipe.labels
+    made = []
+    if isinstance(choice := bench.job.recipe.init, Generated):
+        origin = choice.source or f"{bench.dataset.facts.name} itself"
+        meta = (
+            f"meta-trained on {choice.meta.tasks} subsets of the classes of {origin}" if choice.meta else "not trained"
+        )
+        made = [f"The images passed through a generator that was {meta} and adapted in {choice.steps} steps."]
+    if not bench.job.recipe.regresses:
+        return made
+    if isinstance(labels, Solved) and labels.features == "pixels":
+        return [
+            *made,
+            "The labels are the targets of a ridge regression on the images' pixels, in the space networks see them, "
+            "without an intercept: for that the set stands in for the full one, see `ridge` beside `ridge_full`. The "
+            "networks of the other lines were trained on the same targets by squared error, and nothing promises them "
+            "more than the table says.",
+        ]
+    return [
+        *made,
+        "The labels are targets of a regression and no probabilities: networks were trained on them by squared error, "
+        "and `ridge` is a regression on the features of networks that were not trained at all.",
+    ]
 
 
 def _hardware(device: torch.device) -> str:

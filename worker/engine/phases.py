@@ -58,8 +58,8 @@ def run(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[], boo
         result = distill.finish(bench.job.recipe, state, bench.real, job.request.ipc)
         result = teaching.relabelled(bench, taught, result)
         lines = rows(bench, result, taught)
-        trained = sum(line["n_seeds"] for line in lines if line["name"] != "teacher")
-        near = covered(bench, result, trained)
+        judged = job.recipe.evaluation.seeds * sum(line["name"] != "teacher" for line in lines)
+        near = covered(bench, result, judged)
         channel.enter("publishing", 1)
         artifact = distilled(bench, result, lines, near, selection, taught)
         build(folder.staging, artifact)
@@ -139,8 +139,8 @@ def _distil(bench: Bench, taught: Teacher | None) -> tuple[State, str]:
     objective, judges = objective_of(bench, state, taught)
     learned = selecting.learned(bench) if state is None else None
     total = recipe.schedule.total_steps
-    if objective is not None:
-        bench.channel.enter("distilling", total)
+    if objective is not None or recipe.regresses:
+        bench.channel.enter("distilling", max(1, total))
     if state is None:
         state = distill.begin(recipe, bench.real, job.request.ipc, key, learned, judges, taught)
     if objective is None:

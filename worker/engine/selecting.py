@@ -9,8 +9,20 @@ from core.engine import features, scores
 from core.engine.evaluate import Trained
 from core.engine.init import Learned
 from core.engine.keys import Key
-from core.recipe import CScore, El2n, Embedding, Forgetting, Herding, KCenter, KMeans, LearnedScore, Ranked, Window
-from worker.engine import tensors
+from core.recipe import (
+    CScore,
+    El2n,
+    Embedding,
+    Forgetting,
+    Generated,
+    Herding,
+    KCenter,
+    KMeans,
+    LearnedScore,
+    Ranked,
+    Window,
+)
+from worker.engine import generating, tensors
 from worker.engine.bench import Bench
 from worker.engine.follow import follow
 from worker.engine.teachers import stacks
@@ -33,6 +45,8 @@ def learned(bench: Bench) -> Learned | None:
                 return features.embed(bench.network, trained, bench.real.train, index)
 
             return embed
+        case Generated() as choice:
+            return generating.learned(bench, choice)
         case _:
             return None
 

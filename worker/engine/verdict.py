@@ -18,7 +18,7 @@ from core.engine.report import row
 from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
 from core.recipe import KeepLabels
-from worker.engine import baseline, keep
+from worker.engine import baseline, keep, regressions
 from worker.engine.baseline import Work
 from worker.engine.bench import Bench
 from worker.engine.follow import follow
@@ -30,14 +30,15 @@ def rows(bench: Bench, result: SyntheticDataset, taught: Teacher | None = None) 
     """The lines `distilled`, `distilled_8bit`, `random` and, unless left out, `full` of the report.
 
     Where a teacher labels the images it labels those of `random` too; then `distilled_hard` and `random_hard` are the
-    same images with one class each. A teacher's own line is `teacher`.
+    same images with one class each. A teacher's own line is `teacher`. For labels that are targets there are also the
+    lines of `regressions.arms`.
 
     Each line is kept in the checkpoint once it is known, so that an attempt that follows repeats one of them at most;
     the reference on the full set is kept in the cache, since it does not depend on the job.
     """
     recipe, seeds = bench.job.recipe, bench.job.recipe.evaluation.seeds
     key = bench.key.fold("evaluate")
-    labels = result.probabilities(bench.real.classes)
+    labels = result.supervision(bench.real.classes)
     hard = evaluate.on_result(recipe, result)
     own = replace(hard, temperature=result.temperature)
     rounded = result.transform.forward(result.transform.inverse(result.images))
@@ -45,13 +46,14 @@ def rows(bench: Bench, result: SyntheticDataset, taught: Teacher | None = None) 
 
     def arm(name: str, images: Tensor) -> Work:
         shown = images if result.views is None else Replays((Replay(images, result.views),))
-        return evaluate.evaluate(name, bench.kernels, shown, labels, bench.real, own, keys)
+        return evaluate.evaluate(name, bench.judging, shown, labels, bench.real, own, keys)
 
     drawn, chosen = key.fold("random"), baseline.draws(bench, len(result.images))
     arms: dict[str, Work] = {
         "distilled": arm("distilled", result.images),
         "distilled_8bit": arm("distilled_8bit", rounded),
         "random": baseline.random("random", bench, chosen, drawn, taught),
+        **regressions.arms(bench, result, key.fold("regression")),
     }
     if not isinstance(recipe.relabel, KeepLabels):
         classes = F.one_hot(result.labels, bench.real.classes).float()

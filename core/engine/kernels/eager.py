@@ -6,25 +6,25 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from core import economy
 from core.engine.kernels.step import Adjoint, Loss
-from core.engine.networks import ConvNet, CrossEntropy, Moments
+from core.engine.networks import ConvNet, CrossEntropy, Moments, SquaredError
 
 
 @dataclass(frozen=True)
 class Eager:
-    """Kernels of a network's cross-entropy, one student after the other, as they are written."""
+    """Kernels of a network's cross-entropy, or other loss, one student after the other, as they are written."""
 
     network: ConvNet
+    criterion: type[CrossEntropy | SquaredError] = CrossEntropy
 
     def gradient(self, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
         """g = grad_theta loss, shaped like theta."""
         if theta.ndim == 2:
             return torch.stack([self.gradient(*each) for each in zip(theta, images, labels, strict=True)])
-        return gradient(CrossEntropy(self.network), theta, images, labels)
+        return gradient(self.criterion(self.network), theta, images, labels)
 
     def observe(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Moments]:
         """The gradient, and what each batch norm saw."""
@@ -40,17 +40,17 @@ class Eager:
         def loss(theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
             logits, seen = self.network.apply_and_observe(theta, images)
             moments.append(seen)
-            return F.cross_entropy(logits, labels)
+            return self.criterion.of(logits, labels)
 
         return gradient(loss, theta, images, labels), moments.pop()
 
     def adjoint(self, theta: Tensor, images: Tensor, labels: Tensor, u: Tensor) -> Adjoint:
         """Derivatives of <g, u> in theta, images and labels."""
-        return adjoint_step(CrossEntropy(self.network), theta, images, labels, u)
+        return adjoint_step(self.criterion(self.network), theta, images, labels, u)
 
     def remember(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, object]:
         """The gradient, and its graph."""
-        recorded = _record(CrossEntropy(self.network), theta, images, labels)
+        recorded = _record(self.criterion(self.network), theta, images, labels)
         return recorded.g.detach(), recorded
 
     def recall(self, theta: Tensor, memory: object, u: Tensor) -> Adjoint:

@@ -7,10 +7,10 @@ distances, inner products and stored experts need no tree of tensors.
 from __future__ import annotations
 
 from core.engine.networks.convnet import ConvNet, Moments, Taps
-from core.engine.networks.loss import CrossEntropy
+from core.engine.networks.loss import CrossEntropy, SquaredError
 from core.recipe import Network
 
-__all__ = ["ConvNet", "CrossEntropy", "Moments", "Taps", "build"]
+__all__ = ["ConvNet", "CrossEntropy", "Moments", "SquaredError", "Taps", "build"]
 
 
 def build(network: Network, shape: tuple[int, int, int], classes: int) -> ConvNet:

@@ -18,4 +18,29 @@ class CrossEntropy:
 
     def __call__(self, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
         """theta [P], images [B, C, H, W], labels [B, K] -> scalar."""
-        return F.cross_entropy(self.network.apply(theta, images), labels)
+        return self.of(self.network.apply(theta, images), labels)
+
+    @staticmethod
+    def of(logits: Tensor, labels: Tensor) -> Tensor:
+        """Of logits [B, K]."""
+        return F.cross_entropy(logits, labels)
+
+
+@dataclass(frozen=True)
+class SquaredError:
+    """Half the mean squared distance of a network's logits from targets; a `kernels.Loss`, comparable and hashable.
+
+    Targets are real numbers, of which the mean over the classes is left out: probabilities, one-hot ones too, become
+    targets by this alone. Zhou, Nezhadarya & Ba 2022 (FRePo) train networks by it.
+    """
+
+    network: ConvNet
+
+    def __call__(self, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+        """theta [P], images [B, C, H, W], targets [B, K] -> scalar."""
+        return self.of(self.network.apply(theta, images), labels)
+
+    @staticmethod
+    def of(logits: Tensor, labels: Tensor) -> Tensor:
+        """Of logits [B, K]."""
+        return (logits - labels + labels.mean(1, keepdim=True)).square().sum(1).mean() / 2

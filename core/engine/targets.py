@@ -1,0 +1,29 @@
+"""Targets in closed form: what a regression on the synthetic images is given, and what it sees of them."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.engine import ridge
+from core.engine.keys import Key
+from core.engine.networks import ConvNet
+from core.engine.real import Real
+from core.recipe import Solved
+
+
+def solve(labels: Solved, network: ConvNet, images: Tensor, classes: Tensor, real: Real) -> Tensor:
+    """Targets [M, K] of images [M, C, H, W] of `classes` [M], measured on the training split or a part of it.
+
+    On pixels `ridge.solve`, on features of networks `ridge.agree`. The networks are drawn by no job's key: the same
+    images have the same targets.
+    """
+    support = real.train if labels.support is None else real.train.sample(labels.support)
+    if labels.features == "pixels":
+        known = ridge.pairs(ridge.PIXELS, support, real.classes)
+        return ridge.solve(ridge.PIXELS(images), known, labels.ridge).float()
+    keys = [Key(0).fold("targets", i) for i in range(labels.networks)]
+    seen = [ridge.of_networks(network, [key], real.device) for key in keys]
+    usual = ridge.centred(F.one_hot(classes, real.classes).float())
+    owns, knowns = [f(images) for f in seen], [ridge.pairs(f, support, real.classes) for f in seen]
+    return ridge.agree(owns, knowns, usual, labels.ridge).float()

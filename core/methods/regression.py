@@ -1,0 +1,118 @@
+"""Methods whose labels are the targets of a regression, learned or in closed form."""
+
+from __future__ import annotations
+
+from core.methods.task import Presets, Settings, Task, augment, evaluation, network, preset, tiny
+from core.recipe import Generated, Meta, Nothing, Recipe, Regression, Schedule, Solved, Spanning, Targets
+
+__all__ = ["frepo", "linear_exact", "mgdd"]
+
+
+def frepo(task: Task) -> Recipe:
+    """Neural feature regression with pooling.
+
+    Images and real-valued labels on which kernel ridge regression, on features of a pool of networks of all ages,
+    answers real images. The networks are trained on the synthetic set meanwhile, one step at a time, and nothing is
+    differentiated through their training: a step costs no more than one of distribution matching.
+
+    Family: regression
+    Equation: min_{X_s, Y_s} E_theta 1/2 || K_ts (K_ss + lam I)^-1 Y_s - Y_t ||^2, K of the features of theta, which is
+        drawn from the pool
+    Citation: Zhou, Nezhadarya & Ba, "Dataset Distillation using Neural Feature Regression", NeurIPS 2022 (FRePo)
+    Published: CIFAR-10: 46.8 / 65.5 / 71.7 % at ipc 1 / 10 / 50, as a later paper reports it, with another optimiser
+        (LAMB; here Adam), up to 500,000 steps, ZCA and a network whose width doubles from block to block
+    Use: for good accuracy at ipc 1 to 50 without experts, and labels that say more than a class.
+    Avoid: where cross-entropy is what will be trained by: the labels are targets for squared error.
+    """
+    return preset(
+        PRESETS["frepo"],
+        task,
+        Recipe(
+            augment=augment(task),
+            network=network(task),
+            labels=Targets(lr=1e-3),
+            objective=Regression(),
+            schedule=Schedule(steps=10_000, image_lr=1e-3, image_momentum=0.9, optimiser="adam", decay="cosine"),
+            evaluation=evaluation(task, lr=0.01),
+        ),
+    )
+
+
+def linear_exact(task: Task) -> Recipe:
+    """Exact distillation for a linear classifier.
+
+    One image a class and real-valued labels from which ridge regression on the pixels returns the very classifier it
+    learns from the full training set. Real images are changed as little as that takes: at ten images a class often by
+    no more than the eye would miss. Linear algebra in place of optimisation. It is about linear classifiers on pixels
+    alone; the report also says what networks make of the set.
+
+    Family: regression
+    Equation: Phi_S = X - Q Q^T X (I - P), Y_S = (Phi_S Phi_S^T + lam I) pinv(Phi_S^T) W_T, with P the projection on the
+        columns of W_T = (F^T F + lam_T I)^-1 F^T Y, and Q a basis of the combinations of the images X that come nearest
+        to them
+    Citation: derived here; that one point a class is enough for ridge regression is also the conclusion of "Provable
+        and Efficient Dataset Distillation for Kernel Ridge Regression", NeurIPS 2024 (read as an abstract only)
+    Published: none for this construction; rank(W_T) points are the least there can be, K - 1 for K classes
+    Use: to hand on a linear model on pixels as a dataset, and as an exact line to hold other methods against.
+    Avoid: to train networks, for which nothing is promised: take `frepo`, `mtt` or `dm`.
+    """
+    return preset(
+        PRESETS["linear-exact"],
+        task,
+        Recipe(
+            augment=augment(task),
+            network=network(task),
+            init=Spanning(),
+            labels=Solved(features="pixels"),
+            objective=Nothing(),
+            schedule=Schedule(steps=0),
+            evaluation=evaluation(task, lr=0.01),
+        ),
+    )
+
+
+def mgdd(task: Task) -> Recipe:
+    """A meta generator, adapted once and good for any size.
+
+    Random real images pass through a generator that starts as the identity, is meta-trained on subsets of classes and
+    adapted to the dataset; labels are solved in closed form. The first job on a dataset adapts it. Any later one, of
+    whatever ipc and seed, is a forward pass and a linear solve: seconds.
+
+    Family: regression
+    Equation: X_s = G_w(X_0), Y_s = argmin_Y sum_theta || K_ts (K_ss + lam I)^-1 Y - Y_t ||^2 + eps || Y - Y_0 ||^2,
+        G_w(x) = x + R_w(x), R_w = 0 at first
+    Citation: Liu & Wang, "MGDD: A Meta Generator for Fast Dataset Distillation", NeurIPS 2023: reconstructed from its
+        abstract. Architecture, meta-objective (here Reptile) and settings are ours
+    Published: 22 times as fast as the methods it is on par with, by its abstract; not measured here in that setting
+    Use: where many sizes of one dataset are wanted, or an answer in seconds; and with init.source, to start from a
+        generator that `python -m worker.engine.meta` trained on a larger dataset.
+    Avoid: for the best accuracy at one size: `frepo` optimises the images themselves. Compare with {"init.kind":
+        "real"}: the same labels on images that no generator saw are a strong baseline.
+    """
+    settings = {"meta": Meta(tasks=20), "steps": 200, "lr": 1e-3, "real_batch": 1000} if tiny(task) else {}
+    return preset(
+        PRESETS["mgdd"],
+        task,
+        Recipe(
+            augment=augment(task),
+            network=network(task),
+            init=Generated.model_validate(settings),
+            labels=Solved(support=2048),
+            objective=Nothing(),
+            schedule=Schedule(steps=0),
+            evaluation=evaluation(task, lr=0.01),
+        ),
+    )
+
+
+_DIGITS: Settings = {
+    ("digits", 1): {
+        "objective.real_batch": 256,
+        "objective.ridge": 1e-2,
+        "labels.lr": 0.02,
+        "schedule.steps": 400,
+        "schedule.image_lr": 0.05,
+    }
+}
+
+PRESETS: Presets = {"frepo": _DIGITS, "linear-exact": {}, "mgdd": {}}

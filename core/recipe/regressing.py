@@ -1,0 +1,80 @@
+"""What a regression cannot be combined with, each refused with its fix."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.recipe.objective import Nothing
+from core.recipe.part import meaningless
+from core.recipe.regression import Generated, Regression, Solved, Spanning, Targets
+
+if TYPE_CHECKING:
+    from core.recipe.recipe import Recipe
+
+
+def check_targets(recipe: Recipe) -> None:
+    """Targets are learned where they are regressed on."""
+    if isinstance(recipe.labels, Targets) and not isinstance(recipe.objective, Regression):
+        raise meaningless(
+            "labels.kind",
+            f"The objective '{recipe.objective.kind}' regresses on no targets that could be learned.",
+            "Set labels.kind to 'solved', or objective.kind to 'regression'.",
+        )
+
+
+def check_spanning(recipe: Recipe) -> None:
+    """Images span a classifier only as long as nothing moves them, and only for the labels solved for it."""
+    if not isinstance(recipe.init, Spanning):
+        return
+    if not isinstance(recipe.objective, Nothing):
+        raise meaningless(
+            "init.kind",
+            "Outer steps would move the images away from the classifier that they span.",
+            "Set init.kind to 'real'.",
+        )
+    if not isinstance(recipe.labels, Solved):
+        raise meaningless(
+            "labels.kind",
+            "Images whose pixels span a classifier need the labels that give it back.",
+            "Set labels.kind to 'solved', or init.kind to 'real'.",
+        )
+    if recipe.labels.features != "pixels":
+        raise meaningless(
+            "labels.features",
+            "The classifier that the images span is one of pixels.",
+            "Set labels.features to 'pixels', or init.kind to 'real'.",
+        )
+    if recipe.labels.ridge != recipe.init.ridge:
+        raise meaningless(
+            "labels.ridge",
+            f"The images span the classifier of another penalty, {recipe.init.ridge:g}.",
+            f"Set labels.ridge to {recipe.init.ridge:f}, or init.kind to 'real'.",
+        )
+    if recipe.labels.support is not None:
+        raise meaningless(
+            "labels.support",
+            "The images span the classifier of all real images, and not of some.",
+            "Set labels.support to null, or init.kind to 'real'.",
+        )
+
+
+def check_features(recipe: Recipe) -> None:
+    """A feature of an image is its own."""
+    networks = isinstance(recipe.labels, Solved) and recipe.labels.features == "networks"
+    asked = isinstance(recipe.labels, Targets) or isinstance(recipe.objective, Regression)
+    if (networks or asked or isinstance(recipe.init, Generated)) and recipe.network.norm == "batch":
+        raise meaningless(
+            "network.norm",
+            "Under batch norm an image's features depend on the batch: no regression can be solved for them.",
+            "Set network.norm to 'instance'.",
+        )
+
+
+def check_one_stage(recipe: Recipe) -> None:
+    """A regression is on a whole set."""
+    if (recipe.regresses or isinstance(recipe.objective, Regression)) and recipe.schedule.stages.count > 1:
+        raise meaningless(
+            "schedule.stages.count",
+            "A regression is solved on the whole set: what is right for a subset is not right for the next one.",
+            "Set schedule.stages.count to 1.",
+        )

@@ -1,0 +1,62 @@
+"""What a regression on a dataset cannot be solved for: sets and images beyond memory, and a single class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.recipe import FieldError, Generated, Recipe, RecipeError, Regression, Solved
+
+if TYPE_CHECKING:
+    from core.data import DatasetFacts
+
+MAX_IMAGES = 8192
+"""Synthetic images of which every two are compared: half a gigabyte of float64."""
+MAX_PIXELS = 4096
+"""Pixels of which every two are compared."""
+
+
+def unsolvable(recipe: Recipe, ipc: int, facts: DatasetFacts) -> list[FieldError]:
+    """Why the recipe's regression cannot be solved for so many images a class, with what to do about it."""
+    if not recipe.regresses and not isinstance(recipe.objective, Regression):
+        return []
+    images, pixels = (
+        ipc * facts.classes * recipe.parameterize.formation,
+        facts.shape[0] * facts.shape[1] * facts.shape[2],
+    )
+    errors = []
+    if facts.classes < 2:
+        told = "A regression of one class has nothing to tell apart."
+        errors.append(FieldError("dataset", told, "Take a dataset of two classes or more, or method 'random'."))
+    if images > MAX_IMAGES:
+        most = MAX_IMAGES // (facts.classes * recipe.parameterize.formation)
+        told = f"{images:,} images would be compared two by two, which takes more memory than there is for it."
+        fix = f"Set ipc to at most {most}." if most else "Take method 'random'."
+        errors.append(FieldError("ipc", told, fix))
+    if isinstance(recipe.labels, Solved) and recipe.labels.features == "pixels" and pixels > MAX_PIXELS:
+        told = f"{pixels:,} values of an image would be compared two by two, more than the {MAX_PIXELS:,} that fit."
+        fix = "Take method 'random', or a dataset of smaller images."
+        errors.append(FieldError("overrides.labels.features", told, fix))
+    return errors
+
+
+def source(recipe: Recipe) -> str | None:
+    """The other dataset that a recipe's generator is meta-trained on, if there is one."""
+    return recipe.init.source if isinstance(recipe.init, Generated) else None
+
+
+def sourced(recipe: Recipe, origin: DatasetFacts, facts: DatasetFacts) -> Recipe:
+    """The recipe with the digest of its generator's source, so that another source is another request.
+
+    Raises:
+        RecipeError: the source has other channels than the dataset, or is not the one the recipe names.
+    """
+    assert isinstance(recipe.init, Generated), "who has a source has a generator"
+    if origin.shape[0] != facts.shape[0]:
+        told = f"A generator for images of {origin.shape[0]} channels cannot be adapted to images of {facts.shape[0]}."
+        fix = "Name a source with as many channels, or set init.source to null to meta-train on the dataset itself."
+        raise RecipeError([FieldError("overrides.init.source", told, fix)])
+    if recipe.init.digest not in (None, origin.digest):
+        told = f"The source '{origin.name}' is another one by now: {origin.digest}."
+        fix = "Put the file back that this digest was taken of, or leave the digest out."
+        raise RecipeError([FieldError("overrides.init.digest", told, fix)])
+    return recipe.model_copy(update={"init": recipe.init.model_copy(update={"digest": origin.digest})})
