@@ -131,7 +131,8 @@ def spanning(own: Tensor, w: Tensor) -> Tensor:
     u, s, v = _span(own, _FAINT)
     q: Tensor = torch.linalg.qr((u / s) @ (v.T @ basis))[0]
     combined = q.T @ own
-    return own - q @ (combined - (combined @ basis) @ basis.T)
+    found: Tensor = own - q @ (combined - (combined @ basis) @ basis.T)
+    return found
 
 
 def _classifier(known: Pairs, ridge: float, v: Tensor | None) -> Tensor:
