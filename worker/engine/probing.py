@@ -118,8 +118,8 @@ class _Probe:
             state = self._distil(recipe)[0]
             result = distill.finish(recipe, state, real, self._bench.job.request.ipc)
             keys = [self._key.fold("judge", place) for place in range(probes.NETWORKS)]
-            labels, protocol = result.probabilities(real.classes), evaluate.on_result(judged, result)
-            work = evaluate.train(self._bench.kernels, result.images, labels, protocol, keys)
+            labels, protocol = result.supervision(real.classes), evaluate.on_result(judged, result)
+            work = evaluate.train(self._bench.judging, result.images, labels, protocol, keys)
             network = self._bench.network
             return {
                 "validation": [evaluate.accuracy(network, t, real.validation)[0] for t in follow(self._bench, work)]
