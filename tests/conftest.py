@@ -19,6 +19,29 @@ from tests import services
 # Compiling is tested where it is the subject; elsewhere it would cost more than any test's own work.
 os.environ.setdefault("STILLHOUSE_COMPILE", "never")
 
+# Files that take longest, which begin first: one that began last would keep one core busy while the others idle.
+_LONG = (
+    "test_readme.py",
+    "worker/test_engine.py",
+    "test_demo.py",
+    "engine/test_composition.py",
+    "client/test_forecast.py",
+    "worker/test_survival.py",
+    "benchmarks/test_runs.py",
+    "worker/test_calibrator.py",
+    "client/test_serve.py",
+    "engine/test_ahead.py",
+    "ledger/test_machine.py",
+    "engine/test_memory.py",
+    "test_service.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, all others in their order."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(_LONG)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[services.Postgres]:

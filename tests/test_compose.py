@@ -21,6 +21,7 @@ import yaml
 from api.app import create_app
 from core.ledger import Ledger
 from core.settings import Settings
+from tests.client.running import until
 from tests.services import free_port
 
 ROOT = Path(__file__).parent.parent
@@ -164,7 +165,11 @@ def test_the_whole_composition_works(tmp_path: Path, bare_postgres_url: str, red
         said(sweeper, "sweeper ready", folders["sweeper"])
         for name in ("api", "worker"):
             check = healthcheck(OURS[name], port)
-            assert subprocess.run(check, env=variables(name), cwd=folders[name]).returncode == 0, check
+
+            def healthy(check: list[str] = check, name: str = name) -> bool:
+                return subprocess.run(check, env=variables(name), cwd=folders[name]).returncode == 0
+
+            until(healthy, f"{name} is healthy")  # Uvicorn says that it runs before its workers do
         checks = httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).json()["checks"]
         assert checks["trigger"] == "doorbell"
         assert checks["workers"]["alive"] == 1
