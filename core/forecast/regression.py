@@ -73,7 +73,7 @@ def algebra(recipe: Recipe, network: Geometry, sizes: Sizes) -> dict[Phase, floa
         each = 4.0 * sizes.synthetic * network.features * (sizes.synthetic + recipe.objective.real_batch)
         matched = _DOUBLES * recipe.schedule.steps * (each + sizes.synthetic**3)
     if not isinstance(recipe.labels, Solved):
-        return {"distilling": matched}
+        return {"distilling": matched} if matched else {}
     pixels, n = network.pixels, sizes.synthetic
     width = pixels if _on_pixels(recipe) else recipe.labels.networks * network.features
     known = _support(recipe.labels, sizes)

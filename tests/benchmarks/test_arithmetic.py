@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 import torch
@@ -34,7 +34,7 @@ def test_the_definition_counts_what_autograd_computes(network: ConvNet) -> None:
 class Written(Eager):
     """The passes as they are written, one convolution for all blocks."""
 
-    convolution: Convolution
+    convolution: Convolution = field(kw_only=True)
 
     @property
     def passes(self) -> Passes:
@@ -48,13 +48,14 @@ class Written(Eager):
 def test_an_adjoint_is_eight_passes_and_autograd_does_more(network: ConvNet) -> None:
     least, forward = work("adjoint", network, 4), work("gradient", network, 4) / 3
     assert 7 * forward < least < 10 * forward  # the first block needs less, and more of the gradient's third
-    assert done("adjoint", Written(network, Direct()), *given(network)) == least
+    assert done("adjoint", Written(network, convolution=Direct()), *given(network)) == least
     assert done("adjoint", Eager(network), *given(network)) > least
 
 
 def test_fewer_multiplications_are_seen() -> None:
     network = ConvNet((8, 32, 32), 5, 8, 2, "instance")
-    direct, winograd = (done("adjoint", Written(network, c), *given(network)) for c in (Direct(), Winograd(4)))
+    two = (Written(network, convolution=convolution) for convolution in (Direct(), Winograd(4)))
+    direct, winograd = (done("adjoint", kernels, *given(network)) for kernels in two)
     assert 0.25 < winograd / direct < 0.27  # 36 products for 144, and the linear layer
 
 
