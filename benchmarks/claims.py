@@ -6,7 +6,8 @@ DIR holds npz bundles (cifar10.npz, fashion-mnist.npz). Each claim of `benchmark
 `--seeds` seeds each; a seed is a job of its own with a synthetic set of its own, and both arms of a pair share it. Jobs
 go through the REST API of a service whose state is in `--home`: run again, it takes up what is there, and a finished
 job is not repeated. After `--budget` hours no further job is begun. The table on standard output has a row for every
-claim that has at least two whole pairs; `--write` replaces benchmarks/CLAIMS.md by it.
+claim that has at least two whole pairs; `--write` puts it in the place of the one in
+benchmarks/CLAIMS.md.
 
 The difference is the mean over pairs, p that of the paired t-test that there is none, two-sided. "Holds" is a
 difference on the claimed side with p < 0.05; a difference on the other side with p < 0.05 is "opposite", all else "not

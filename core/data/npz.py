@@ -56,7 +56,7 @@ def naming(path: Path, form: str) -> Iterator[None]:
         raise DatasetInvalid(
             f"{path.name}: not a whole npz archive ({fault}); copy it again, or write it anew with np.savez"
         ) from None
-    except (EOFError, ValueError, RuntimeError, NotImplementedError, zlib.error, OSError) as fault:
+    except (EOFError, ValueError, RuntimeError, zlib.error, OSError) as fault:
         raise DatasetInvalid(f"{path.name}: cannot be read ({fault}); write it anew with np.savez: {form}") from None
 
 

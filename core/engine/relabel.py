@@ -79,7 +79,7 @@ def _drawn(relabel: LabelledViews, images: Tensor, records: int, size: int, augm
 
 
 def _box(share: float, height: int, width: int, key: Key) -> Tensor:
-    """Top, bottom, left and right of a box with the rest of the area, centred anywhere and cut at the edges ."""
+    """Top, bottom, left and right of a box with the rest of the area, centred anywhere and cut at the edges."""
     centre, scale = key.uniform(2).tolist(), (1 - share) ** 0.5
     ends = []
     for side, middle in zip((height, width), centre, strict=True):

@@ -91,8 +91,8 @@ def examine(teacher: Teacher, real: Real) -> float:
     """Its accuracy on the validation split, which has to be better than chance.
 
     Chance is to name the most frequent class always; better is by two standard errors, or half of what is missing to 1.
-    A teacher whose classes are
-    in another order, or that learned nothing, would go unnoticed: its labels agree with its images.
+    A teacher whose classes are in another order, or that learned nothing, would go unnoticed: its labels agree with its
+    images.
 
     Raises:
         TeacherAtChance: it is not, with what to change.

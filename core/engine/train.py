@@ -57,15 +57,15 @@ class Protocol:
     curriculum: Curriculum | None = field(default=None, compare=False)
     """Train on S_1, then on S_1 u S_2, up to all: each time so many epochs, at that stage's rate instead of `lr`."""
 
-    @property
-    def total_epochs(self) -> int:
-        """Those of every stage."""
-        return self.epochs * (len(self.curriculum.rates) if self.curriculum else 1)
-
     optimiser: Literal["sgd", "adamw"] = "sgd"
     """AdamW (Loshchilov & Hutter 2019): beta_1 is the momentum, and weights decay by rate x weight_decay beside it."""
     temperature: float = 1.0
     """Divides the logits of which the loss is taken."""
+
+    @property
+    def total_epochs(self) -> int:
+        """Those of every stage."""
+        return self.epochs * (len(self.curriculum.rates) if self.curriculum else 1)
 
     def rate(self, epoch: int) -> float:
         """Learning rate in an epoch."""

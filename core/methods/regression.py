@@ -42,8 +42,8 @@ def linear_exact(task: Task) -> Recipe:
     """Exact distillation for a linear classifier.
 
     One image a class and real-valued labels from which ridge regression on the pixels returns the very classifier it
-    learns from the full training set. Real images are changed as little as that takes: at ten images a class often by
-    no more than the eye would miss. Linear algebra in place of optimisation. It is about linear classifiers on pixels
+    learns from the full training set. Real images are changed as little as that takes, the less the more there are.
+    Linear algebra in place of optimisation. It is about linear classifiers on pixels
     alone; the report also says what networks make of the set.
 
     Family: regression

@@ -41,7 +41,7 @@ def sre2l(task: Task) -> Recipe:
         Perspective", NeurIPS 2023; reconstructed from the released code
     Published: CIFAR-10, ResNet-18: 27.2 / 47.5 % at ipc 10 / 50, labels of views (as printed by Du et al. 2024)
     Use: with many classes and images, where nothing that unrolls a student fits.
-    Avoid: with ten classes, where random real images under the same labels do better.
+    Avoid: with few classes of small images: on digits random real images under the same labels did better.
     """
     return preset(PRESETS["sre2l"], task, _recovered(task))
 
@@ -68,8 +68,8 @@ def dwa(task: Task) -> Recipe:
     """Directed weight adjustment.
 
     As `sre2l`, from real images, and with a teacher for each slot that is moved a little against them: as if it had
-    been trained without, so that the slots differ. The variances weigh more than the means. How much the adjustment
-    itself adds shows beside the same recipe with objective.adjust.rho = 0: most of the gain is the real start's.
+    been trained without, so that the slots differ. The variances weigh more than the means. What the adjustment itself
+    adds to the real start shows beside the same recipe with objective.adjust.rho = 0.
 
     Family: statistics
     Equation: as `sre2l` with f_{theta + Delta_i} and a_var > a_mean,
@@ -77,8 +77,8 @@ def dwa(task: Task) -> Recipe:
     Citation: Du, Zhang, Hu, Huang & Zhou, "Diversity-Driven Synthesis: Enhancing Dataset Distillation through Directed
         Weight Adjustment", NeurIPS 2024; reconstructed from the released code
     Published: CIFAR-10, ResNet-18: 32.6 / 53.1 % at ipc 10 / 50, labels of views
-    Use: in the place of `sre2l`, which it improves on everywhere it was measured.
-    Avoid: with ten classes and one label an image, where trajectory matching is twenty points ahead.
+    Use: in the place of `sre2l`, which it improves on by its paper's figures; not compared here yet.
+    Avoid: with ten classes and few images, where the published figures of trajectory matching are far ahead.
     """
     changes: dict[str, Any] = {"init.kind": "real", "objective.variance": 0.11}
     changes["objective.adjust"] = Adjustment().model_dump()
@@ -116,7 +116,7 @@ def rded(task: Task) -> Recipe:
         Paradigm", CVPR 2024; reconstructed from the released code
     Published: CIFAR-10, ResNet-18: 22.9 / 37.1 / 62.1 % at ipc 1 / 10 / 50, labels of views
     Use: as the line that every method with a teacher's labels has to beat, in seconds.
-    Avoid: with one label an image, where easy parts teach less than random images.
+    Avoid: with one label an image: parts that are easy to recognise say little beyond their class.
     """
     recipe = _recovered(task).model_dump() | {"objective": Nothing(), "init": Crops(), "schedule": Schedule(steps=0)}
     return preset(PRESETS["rded"], task, Recipe.model_validate(recipe))

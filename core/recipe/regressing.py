@@ -48,7 +48,7 @@ def check_spanning(recipe: Recipe) -> None:
         raise meaningless(
             "labels.ridge",
             f"The images span the classifier of another penalty, {recipe.init.ridge:g}.",
-            f"Set labels.ridge to {recipe.init.ridge:f}, or init.kind to 'real'.",
+            f"Set labels.ridge to {recipe.init.ridge}, or init.kind to 'real'.",
         )
     if recipe.labels.support is not None:
         raise meaningless(
