@@ -10,7 +10,8 @@ import structlog
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from api import artifacts, datasets, events, forecasts, health, jobs, methods, openapi, pages, refusals
+from api import artifacts, datasets, events, forecasts, health, jobs, methods, openapi, refusals
+from api.dashboard import PAGES, static
 from api.house import House
 from api.middleware import Frame
 from core.settings import Settings, settings
@@ -28,9 +29,9 @@ def create_app(configuration: Settings | None = None) -> FastAPI:
     app = FastAPI(lifespan=_lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.house = house
     app.add_middleware(Frame, metrics=house.metrics, max_body_bytes=house.settings.max_body_bytes)
-    for room in (jobs, forecasts, events, artifacts, datasets, methods, health, pages):
+    for room in (jobs, forecasts, events, artifacts, datasets, methods, health, *PAGES):
         app.include_router(room.router)
-    app.mount("/static", pages.static)
+    app.mount("/static", static)
     refusals.install(app)
     openapi.install(app)
     return app

@@ -1,0 +1,13 @@
+"""What a browser sees: pages rendered here, complete without a script; scripts of our own keep them up to date."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from api.dashboard import jobs, manual
+from api.dashboard.rendering import static
+
+__all__ = ["PAGES", "static"]
+
+PAGES: Final = (jobs, manual)
+"""The modules that hold pages; each has a `router`."""

@@ -1,0 +1,59 @@
+"""Templates, what they may call, and the response a page is sent as."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from api import reference
+from api.dashboard import figures
+from api.health import VERSION
+
+HERE: Final = Path(__file__).parent
+
+NAVIGATION: Final = (
+    ("/", "Jobs"),
+    ("/docs", "API"),
+)
+"""Every page's way to the others, in order: path and name. A page below one of the paths belongs to it."""
+
+POLICY: Final = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+"""The content security policy of pages: no inline script, no inline style, nothing of another host."""
+
+static = StaticFiles(directory=HERE / "static")
+
+_templates = Environment(
+    loader=FileSystemLoader(HERE / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.filters.update(
+    moment=figures.moment,
+    age=figures.age,
+    duration=figures.duration,
+    size=figures.size,
+    share=figures.share,
+    count=figures.count,
+    prose=reference.prose,
+)
+_templates.globals.update(version=VERSION, navigation=NAVIGATION)
+
+
+def page(request: Request, template: str, status_code: int = 200, **content: Any) -> HTMLResponse:
+    """The page of a template that extends `base.html`, in the common frame."""
+    path = request.url.path
+    current = next((to for to, _ in reversed(NAVIGATION) if path == to or (to != "/" and path.startswith(to))), None)
+    if current is None and path.startswith("/jobs/"):
+        current = "/"
+    html = _templates.get_template(template).render(content, request=request, current=current)
+    return HTMLResponse(html, status_code, {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"})
