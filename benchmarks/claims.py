@@ -36,6 +36,7 @@ from benchmarks.machine import describe
 from benchmarks.rows import table
 from client import Client, Job, JobFailed
 from core.data.bundle import Bundle, read_bundle, write_bundle
+from core.methods import method
 
 _LEVEL = 0.05
 _TABLE = Path(__file__).with_name("CLAIMS.md")
@@ -83,7 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def overrides(claim: Claim, arm: Arm) -> dict[str, Any]:
     """The changes to the recipe of one of a claim's jobs."""
-    return {**DATASETS[claim.dataset].overrides, **claim.overrides, **arm.overrides}
+    # A set that was selected trains at the rate of these that is best on validation; no other arm's is looked at.
+    rates = {} if method(arm.method).family == "selection" else {"evaluation.baseline_lrs": [0.01]}
+    return {**DATASETS[claim.dataset].overrides, **rates, **claim.overrides, **arm.overrides}
 
 
 def judge(better: Sequence[float], than: Sequence[float]) -> Verdict:
