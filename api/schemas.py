@@ -93,8 +93,8 @@ class Job(Shown):
     id: str = Field(description="Opaque; later jobs sort after earlier ones.")
     status: Status
     phase: str | None = Field(
-        description="Inside `running`: preparing, training_experts, selecting, probing, distilling, relabelling, "
-        "evaluating, publishing."
+        description="Inside `running`: preparing, training_experts, training_generator, selecting, probing, "
+        "distilling, relabelling, evaluating, publishing."
     )
     dataset: str
     method: str

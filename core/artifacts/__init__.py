@@ -2,7 +2,7 @@
 
 from core.artifacts.archive import zip_bytes, zip_stream
 from core.artifacts.build import build
-from core.artifacts.distilled import Distilled
+from core.artifacts.distilled import Distilled, Published
 from core.artifacts.manifest import FileEntry, Manifest, inventory, verify
 from core.artifacts.store import MissingObject, Store, StoreUnavailable, StoreUnreachable
 
@@ -11,6 +11,7 @@ __all__ = [
     "FileEntry",
     "Manifest",
     "MissingObject",
+    "Published",
     "Store",
     "StoreUnavailable",
     "StoreUnreachable",

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from core.artifacts.distilled import Distilled
+from core.artifacts.distilled import Distilled, Published
 from core.request import canonical_json
 
 
@@ -62,6 +62,12 @@ def write_views(path: Path, result: Distilled) -> None:
     whole = {name: np.asarray(array, order="C") for name, array in result.views.items()}
     about = {"schema_version": 1, "classes": result.facts.classes, **result.recipe["relabel"]}
     save_file(whole, path, metadata={"stillhouse": canonical_json(about)})
+
+
+def write_generator(path: Path, generator: Published) -> None:
+    """`generator.safetensors`: the weights, and the rest as canonical JSON under the single key `stillhouse`."""
+    whole = {name: np.asarray(weight, order="C") for name, weight in generator.weights.items()}
+    save_file(whole, path, metadata={"stillhouse": canonical_json(dict(generator.about))})
 
 
 def write_bundle(path: Path, result: Distilled) -> None:

@@ -37,6 +37,9 @@ def build(folder: Path, result: Distilled) -> Manifest:
     if result.views is not None:
         arrays.write_views(folder / layout.VIEWS, result)
     arrays.write_bundle(folder / layout.BUNDLE, result)
+    if result.generator is not None:
+        arrays.write_generator(folder / layout.GENERATOR, result.generator)
+        _write(folder / layout.SAMPLER, result.generator.code)
     arrays.write_metrics(folder / layout.METRICS, result.metrics)
     preview(result).save(folder / layout.PREVIEW, optimize=True)
     if result.report.get("coverage"):

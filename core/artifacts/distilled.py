@@ -14,6 +14,16 @@ from core.data import DatasetFacts
 
 @final
 @dataclass(frozen=True, eq=False)
+class Published:
+    """A generator that goes with its images: weights by name, what its file says of them, the code that samples."""
+
+    weights: Mapping[str, NDArray[np.float32]]
+    about: Mapping[str, Any]
+    code: str
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class Distilled:
     """A synthetic set of n images with all that is needed to train on it and to judge it.
 
@@ -52,6 +62,8 @@ class Distilled:
     """[n] the stage of each image, counted from 0, where the set is an ordered curriculum of several."""
     step_sizes: tuple[float, ...] = ()
     """Then the learning rate learned in each stage, if any were, and `step_size` is None."""
+    generator: Published | None = None
+    """Where the images come from, if it is handed over with them."""
 
     def __post_init__(self) -> None:
         n = len(self.labels)

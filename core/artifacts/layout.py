@@ -23,6 +23,8 @@ METRICS = "metrics.parquet"
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 LOADER = "load.py"
+GENERATOR = "generator.safetensors"
+SAMPLER = "generate.py"
 
 _MEDIA_TYPES = {
     ".json": "application/json",

@@ -84,7 +84,28 @@ def how_to_load(result: Distilled) -> str:
                     'x, y, names = bundle["x_train"], bundle["y_train"], bundle["class_names"]',
                 ]
             ),
+            *_more(result),
         )
+    )
+
+
+def _more(result: Distilled) -> tuple[str, ...]:
+    """How to draw other images, where the generator is here."""
+    if result.generator is None:
+        return ()
+    size = sum(weight.nbytes for weight in result.generator.weights.values())
+    return (
+        f"As many other images as are wanted, from the generator these were drawn by (`{layout.GENERATOR}`, {size:,} "
+        f"bytes of weights; `{layout.SAMPLER}` needs PyTorch). No judge chooses among them:",
+        _python(
+            [
+                "import torch",
+                "from generate import load",
+                "",
+                f"labels = torch.arange({result.facts.classes}).repeat_interleave(2)",
+                "images = load().draw(labels, seed=1)  # in the space of dataset.safetensors",
+            ]
+        ),
     )
 
 

@@ -106,14 +106,18 @@ def begin(
     learned: init.Learned | None = None,
     judges: Judges | None = None,
     teacher: Teacher | None = None,
+    drawn: Tensor | None = None,
 ) -> State:
     """The state before the first step.
 
     `learned` is what the recipe's init chooses real images by, if it does, `judges` are the experts where images or
-    labels start as they see them, and `teacher` whom images are shown that start as parts of real ones.
+    labels start as they see them, and `teacher` whom images are shown that start as parts of real ones. `drawn`
+    are the images of a generator, where the recipe has one.
     """
     classes = init.classes(real, ipc * recipe.parameterize.formation)
-    images = init.images(recipe.init, real, ipc, key.fold("init"), learned, judges, recipe.parameterize, teacher)
+    images = drawn
+    if images is None:
+        images = init.images(recipe.init, real, ipc, key.fold("init"), learned, judges, recipe.parameterize, teacher)
     confidence = recipe.labels.confidence if isinstance(recipe.labels, Learnable) else 0.0
     logits = torch.nn.functional.one_hot(classes, real.classes).float() * confidence
     if isinstance(recipe.labels, Targets):

@@ -60,6 +60,7 @@ def compose(
     coverage: Mapping[str, Any] | None,
     stages: Mapping[str, Any] | None,
     probes: Sequence[Mapping[str, Any]],
+    generator: Mapping[str, Any] | None,
     warnings: Sequence[str],
 ) -> dict[str, Any]:
     """The content of report.json; `stages` is what `curriculum_of` says of a result in stages."""
@@ -97,6 +98,7 @@ def compose(
         "coverage": coverage and dict(coverage),
         "stages": stages and dict(stages),
         "probes": [dict(probe) for probe in probes],
+        "generator": generator and dict(generator),
         "phases": dict(phases),
         "peak_memory_mib": peak_memory_mib,
         "memory": dict(memory),

@@ -22,6 +22,7 @@ ASSUMED: Final = math.log(2)
 
 _QUANTILE: Final = statistics.NormalDist().inv_cdf((1 + LEVEL) / 2)
 _LEAST: Final = math.log(1.05)
+_KEPT: Final = ("training_experts", "training_generator", "selecting", "probing")  # they say how much was there
 _NEGLIGIBLE: Final = 0.05  # seconds: shorter phases say nothing about the model
 
 
@@ -58,7 +59,7 @@ def read(job_id: str, method: str, forecast: Mapping[str, Any], progress: Mappin
         skipped, total = phase.get("skipped") or 0, phase.get("total") or 0
         left = 1 - skipped / total if total else 1.0
         # Only of what networks each leave for themselves is it known afterwards how much of it was there.
-        whole = estimate["uncached"] if name in ("training_experts", "selecting", "probing") else estimate["model"]
+        whole = estimate["uncached"] if name in _KEPT else estimate["model"]
         predicted[name], actual[name] = whole * left, float(phase.get("seconds") or 0)
     return Past(job_id, method, predicted, actual, Leaves.model_validate(forecast.get("leaves") or {}))
 
@@ -85,19 +86,20 @@ def of_total(past: Sequence[Past], method: str, corrections: Mapping[str, float]
 
 def cached(past: Sequence[Past], leaves: Leaves) -> tuple[Cached, tuple[str, ...]]:
     """What earlier jobs on this hardware have left that this one can use, and which jobs those were."""
-    experts, judges, reference, witness, teacher, makers = 0, 0, False, False, False, []
+    experts, judges, reference, witness, teacher, generator, makers = 0, 0, False, False, False, False, []
     for job in past:
         useful = min(job.leaves.covers(leaves), leaves.count)
         said = min(job.leaves.judges, leaves.judges) if job.leaves.judged == leaves.judged else 0
         same = leaves.reference is not None and job.leaves.reference == leaves.reference
         saw = leaves.witness is not None and job.leaves.witness == leaves.witness
         taught = leaves.teacher is not None and job.leaves.teacher == leaves.teacher
-        new = (same and not reference) or (saw and not witness) or (taught and not teacher)
-        if useful > experts or said > judges or new:
+        drew = leaves.generator is not None and job.leaves.generator == leaves.generator
+        new = (same and not reference, saw and not witness, taught and not teacher, drew and not generator)
+        if useful > experts or said > judges or any(new):
             makers.append(job.job_id)
         experts, judges, reference = max(experts, useful), max(judges, said), reference or same
-        witness, teacher = witness or saw, teacher or taught
-    return Cached(experts, judges, reference, witness, teacher), tuple(makers)
+        witness, teacher, generator = witness or saw, teacher or taught, generator or drew
+    return Cached(experts, judges, reference, witness, teacher, generator), tuple(makers)
 
 
 def _interval(same: Sequence[float], every: Sequence[float]) -> Interval:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.data import DatasetFacts
 from core.forecast.network import Geometry
 from core.forecast.work import expert_epochs, judged_by, judges
-from core.recipe import Recipe, Trajectory, probes
+from core.recipe import Generative, Recipe, Trajectory, probes
 from core.request import ENGINE_VERSION, canonical_json
 
 
@@ -30,6 +30,8 @@ class Leaves(BaseModel):
     reference: str | None = Field(default=None, description="Name of the reference on the full training set.")
     witness: str | None = Field(default=None, description="Name of the network whose features tell what is covered.")
     teacher: str | None = Field(default=None, description="Name of the teacher.")
+
+    generator: str | None = Field(default=None, description="Name of the generator that draws the images.")
 
     def covers(self, needed: Leaves) -> int:
         """How many trajectories of the needed kind there are, with all the epochs needed."""
@@ -72,6 +74,10 @@ def leaves(recipe: Recipe, facts: DatasetFacts, network: Geometry) -> Leaves:
     if recipe.evaluation.coverage is not None:
         training = recipe.evaluation.coverage.model_dump(mode="json") | {"of": "Coverage"}
         found["witness"] = _name(common, training)
+    if isinstance(recipe.objective, Generative):
+        training = recipe.objective.model_dump(mode="json", include={"autoencoder", "denoiser"})
+        alike = {name: common[name] for name in ("engine", "dataset", "preprocess", "augment")}
+        found["generator"] = _name(alike, training)
     return Leaves(**found)
 
 

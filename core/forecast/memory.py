@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from core import economy
+from core.forecast import generative
 from core.forecast.network import Geometry
 from core.forecast.passes import TEST_BATCH, Kernel, Sizes, Work
 from core.forecast.regression import solving_bytes
@@ -20,6 +21,7 @@ from core.forecast.work import expert_epochs, judged_by, stages
 from core.recipe import (
     Distribution,
     Embedding,
+    Generative,
     Gradient,
     Learnable,
     Nothing,
@@ -106,7 +108,8 @@ def peak_bytes(
     targets = sizes.train * sizes.classes * (8 + FLOAT)  # class indices become probabilities
     judging = passes + max(targets, _features(recipe, network, sizes))
     matching = _trajectories(recipe, network, sizes, passes) + _kept(recipe, network, sizes, free, compiled)
-    return max(preparing, ready + max(judging, matching, solving_bytes(recipe, network, sizes)))
+    drawing = generative.working_bytes(recipe, network)
+    return max(preparing, ready + max(judging, matching, solving_bytes(recipe, network, sizes), drawing))
 
 
 def stored_bytes(recipe: Recipe, network: Geometry, sizes: Sizes) -> Bytes:
@@ -123,7 +126,9 @@ def stored_bytes(recipe: Recipe, network: Geometry, sizes: Sizes) -> Bytes:
     labels += label_bytes(recipe, sizes)
     pixels = sizes.synthetic * network.pixels
     matrices = 2 * FLOAT * network.pixels**2 if isinstance(recipe.preprocess, Zca) else 0
-    return Bytes(experts, labels, int(_FIXED + labels + FLOAT * pixels + _PIXEL_COPIES * pixels + matrices))
+    generator = generative.published_bytes(recipe, network)
+    images = FLOAT * pixels + _PIXEL_COPIES * pixels
+    return Bytes(experts, labels, int(_FIXED + labels + images + matrices + generator))
 
 
 def _trajectories(recipe: Recipe, network: Geometry, sizes: Sizes, passes: int) -> int:
@@ -139,14 +144,15 @@ def _trajectories(recipe: Recipe, network: Geometry, sizes: Sizes, passes: int) 
             return passes + own * network.parameters * FLOAT
         case Regression() as objective:
             return passes + 2 * objective.pool.networks * 3 * network.parameters * FLOAT
-        case Distribution() | Gradient() | Nothing():
+        case Distribution() | Generative() | Gradient() | Nothing():
             return passes
 
 
 def _features(recipe: Recipe, network: Geometry, sizes: Sizes) -> int:
     """Features of a class, once in parts and once together, by which images are selected; and those of the test split,
     with its distances to as many images as are compared at a time."""
-    selecting = 2 * sizes.members * network.features if isinstance(judged_by(recipe), Embedding) else 0
+    judged = sizes.synthetic if isinstance(recipe.objective, Generative) else sizes.members
+    selecting = 2 * judged * network.features if isinstance(judged_by(recipe), Embedding) else 0
     covering = 2 * sizes.test * (network.features + TEST_BATCH) if recipe.evaluation.coverage else 0
     return FLOAT * max(selecting, covering)
 

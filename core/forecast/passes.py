@@ -8,16 +8,8 @@ from typing import Literal, NamedTuple, final
 
 from core.data import DatasetFacts
 
-Phase = Literal[
-    "preparing",
-    "training_experts",
-    "selecting",
-    "probing",
-    "distilling",
-    "relabelling",
-    "evaluating",
-    "publishing",
-]
+_Learning = Literal["training_experts", "training_generator", "selecting", "probing", "distilling", "relabelling"]
+Phase = Literal["preparing", _Learning, "evaluating", "publishing"]
 
 Kernel = Literal["forward", "gradient", "adjoint", "data"]
 """A forward pass; a gradient; the adjoint of a step; what surrounds them: picking and augmenting a batch, updating."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core import economy
 from core.data import DatasetFacts
 from core.economy import Batch
-from core.forecast import history, memory
+from core.forecast import generative, history, memory
 from core.forecast.calibration import Calibration
 from core.forecast.history import ENOUGH, LEVEL, Interval, Past
 from core.forecast.identity import Leaves, leaves
@@ -18,7 +18,7 @@ from core.forecast.network import Geometry, geometry
 from core.forecast.passes import Phase, Sizes, Work
 from core.forecast.programs import use, worth_compiling
 from core.forecast.regression import algebra
-from core.forecast.work import judged_by, spaced, stack_on, work
+from core.forecast.work import Cached, judged_by, spaced, stack_on, work
 from core.recipe import Embedding, KMeans, Network, Recipe, Zca, probes
 
 _MIB = 2**20
@@ -68,6 +68,7 @@ class Reuse(Shown):
     judges: int = Field(default=0, description="Networks that said which images to select.")
     reference: bool = Field(description="The reference on the full training set.")
     witness: bool = Field(default=False, description="The network whose features tell what is covered.")
+    generator: bool = Field(default=False, description="The generator that draws the images.")
     saves_seconds: float = Field(description="What it would cost otherwise; the upper bounds include it.")
     jobs: list[str] = Field(description="The jobs that left it.")
 
@@ -138,8 +139,8 @@ def predict(
     seconds = reuse = baseline = None
     if calibration is not None:
         baseline = calibration.baseline_mib
-        uncached = _price(calibration, recipe, network, sizes, whole, compiled)
-        model = _price(calibration, recipe, network, sizes, calls, compiled)
+        uncached = _price(calibration, recipe, network, sizes, whole, compiled, Cached())
+        model = _price(calibration, recipe, network, sizes, calls, compiled, found)
         phases = _corrected(uncached, model, past, method)
         saved = sum(uncached.values()) - sum(model.values())
         if saved > 0:
@@ -148,6 +149,7 @@ def predict(
                 judges=found.judges,
                 reference=found.reference,
                 witness=found.witness,
+                generator=found.generator,
                 saves_seconds=_rounded(saved),
                 jobs=list(makers),
             )
@@ -177,6 +179,7 @@ def _price(
     sizes: Sizes,
     calls: Sequence[Work],
     compiled: Collection[Batch],
+    cached: Cached,
 ) -> dict[str, float]:
     """Seconds by phase; compiling counts where a program is first needed, as if no earlier job had left it."""
     seconds = {"preparing": _preparing(calibration, recipe, network, sizes)}
@@ -194,7 +197,11 @@ def _price(
             made |= programs
             cost += each * len(programs)
         seconds[call.phase] = seconds.get(call.phase, 0.0) + cost
-    if isinstance(judged_by(recipe), Embedding):
+    drawn = generative.seconds(recipe, network, sizes, _operation(calibration), there=cached.generator)
+    if drawn is not None:
+        seconds["training_generator"] = drawn[0]
+        seconds["distilling"] = seconds.get("distilling", 0.0) + drawn[1]
+    elif isinstance(judged_by(recipe), Embedding):
         times = 2 if probes.asks(recipe) else 1
         seconds["selecting"] += times * _comparing(calibration, recipe, network, sizes)
     if recipe.evaluation.coverage is not None:

@@ -24,6 +24,7 @@ from core.recipe import (
     Evaluation,
     Forgetting,
     Generated,
+    Generative,
     Gradient,
     Gsam,
     Herding,
@@ -32,6 +33,7 @@ from core.recipe import (
     KMeans,
     Learnable,
     LearnedScore,
+    Noise,
     Nothing,
     Performance,
     Ranked,
@@ -64,13 +66,14 @@ _EARLIEST_RUNG, _RUNG_IMAGES = 20, 1000
 @dataclass(frozen=True)
 class Cached:
     """What needs not be done again: expert trajectories, networks that say which images to select, the reference on the
-    full training set, the network whose features tell what is covered, and the teacher."""
+    full training set, the network whose features tell what is covered, the teacher, and the generator."""
 
     experts: int = 0
     judges: int = 0
     reference: bool = False
     witness: bool = False
     teacher: bool = False
+    generator: bool = False
 
 
 def work(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached | None = None) -> list[Work]:
@@ -138,6 +141,8 @@ def judged_by(recipe: Recipe) -> LearnedScore | Embedding | None:
             return score
         case Herding(embedding=embedding) | KCenter(embedding=embedding) | KMeans(embedding=embedding):
             return embedding
+        case Noise() if isinstance(recipe.objective, Generative):
+            return recipe.objective.judge
         case _:
             return None
 
@@ -150,12 +155,16 @@ def judges(judged: LearnedScore | Embedding | None) -> int:
 def _selecting(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached, times: int) -> Iterator[Work]:
     judged = judged_by(recipe)
     if judged is not None:
-        yield from _asking(judged, sizes, stack, cached, times)
+        samples = isinstance(recipe.objective, Generative)
+        yield from _asking(judged, sizes, stack, cached, 0 if samples else times)
     yield from _sweeping(recipe, sizes, stack)
 
 
 def _asking(judged: LearnedScore | Embedding, sizes: Sizes, stack: Stack, cached: Cached, times: int) -> Iterator[Work]:
-    """Networks are trained and say what they make of the training images, features so many times."""
+    """Networks are trained and say what they make of the training images, features so many times.
+
+    A generator's judge says it of its samples, later, and of the training images never.
+    """
     missing = max(0, judges(judged) - cached.judges)
     yield from training("selecting", missing, judged.epochs, sizes.train, judged.batch_size, stack)
     match judged:
@@ -164,7 +173,7 @@ def _asking(judged: LearnedScore | Embedding, sizes: Sizes, stack: Stack, cached
                 yield Work("selecting", "forward", missing * judged.epochs * calls, images)
         case El2n():
             yield from testing("selecting", missing, sizes.train)
-        case Embedding():  # class by class, also by a network that was there
+        case Embedding() if times:  # class by class, also by a network that was there
             yield from testing("selecting", times * sizes.classes, sizes.members)
 
 
@@ -226,6 +235,9 @@ def _outer_steps(objective: Objective, steps: int, sizes: Sizes) -> Iterator[Wor
             yield from teaching.recovering(objective, steps, sizes)
         case Regression() as objective:
             yield from regression.regressing(objective, steps, sizes)
+        case Generative(judge=judge, candidates=candidates):  # the generator's own passes are not the network's
+            for calls, images in batches(sizes.synthetic * candidates if judge else 0, JUDGED):
+                yield Work("distilling", "forward", calls, images)
         case Nothing():
             return
 

@@ -11,7 +11,15 @@ Document = dict[str, Any]
 """A JSON object. Stored documents hold no NaN and no infinity: those become null."""
 
 Phase = Literal[
-    "preparing", "training_experts", "selecting", "probing", "distilling", "relabelling", "evaluating", "publishing"
+    "preparing",
+    "training_experts",
+    "training_generator",
+    "selecting",
+    "probing",
+    "distilling",
+    "relabelling",
+    "evaluating",
+    "publishing",
 ]
 """What a running job is doing."""
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 from core.methods import (
     distribution,
     flat_experts,
+    generative,
     gradient,
     performance,
     regression,
@@ -41,6 +42,7 @@ FAMILIES: Final = (
     sequential,
     statistics,
     regression,
+    generative,
 )
 
 _SECTIONS = ("Family", "Equation", "Citation", "Published", "Use", "Avoid")

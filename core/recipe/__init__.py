@@ -10,6 +10,7 @@ the error says which field to change, and to what.
 
 from core.recipe import probes
 from core.recipe.evaluation import Coverage, Evaluation, FullTraining, Policy
+from core.recipe.generative import Generative, Identity, KlAutoencoder, UVit
 from core.recipe.network import Experts, Gsam, Network, Optimiser, PlainSgd
 from core.recipe.objective import Distribution, Gradient, Growth, Nothing, Objective, Performance, Sdc, Trajectory
 from core.recipe.part import FieldError, Part, RecipeError, meaningless
@@ -66,15 +67,18 @@ __all__ = [
     "Forgetting",
     "FullTraining",
     "Generated",
+    "Generative",
     "Gradient",
     "Growth",
     "Gsam",
     "Hard",
     "Herding",
+    "Identity",
     "Init",
     "KCenter",
     "KMeans",
     "KeepLabels",
+    "KlAutoencoder",
     "LabelledViews",
     "Labels",
     "Learnable",
@@ -116,6 +120,7 @@ __all__ = [
     "Tiles",
     "Trajectory",
     "Transform",
+    "UVit",
     "Unprocessed",
     "Views",
     "Window",

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from core.recipe import probes
+from core.recipe.generative import Generative
 from core.recipe.objective import Gradient, Nothing, Performance, Trajectory
 from core.recipe.part import meaningless
 from core.recipe.pixels import Zca
@@ -24,13 +25,13 @@ if TYPE_CHECKING:
 
 
 def check_selection(recipe: Recipe) -> None:
-    """Without an objective the initial images are the result: nothing may be asked of steps that are not taken."""
-    if not isinstance(recipe.objective, Nothing):
+    """Where no image is optimised, nothing may be asked of steps that are not taken."""
+    if not isinstance(recipe.objective, Nothing | Generative):
         return
     if recipe.schedule.steps:
         raise meaningless(
             "schedule.steps",
-            f"There is nothing to match in {recipe.schedule.steps} steps.",
+            f"The objective '{recipe.objective.kind}' optimises no image, in {recipe.schedule.steps} steps or any.",
             "Set schedule.steps to 0, or objective.kind to 'trajectory'.",
         )
     for field in ("ema", "clip", "skip_above"):
@@ -40,7 +41,7 @@ def check_selection(recipe: Recipe) -> None:
                 "This is about outer steps, of which none is taken.",
                 f"Set schedule.{field} to null.",
             )
-    if isinstance(recipe.init, Noise):
+    if isinstance(recipe.init, Noise) and isinstance(recipe.objective, Nothing):
         raise meaningless(
             "init.kind",
             "Noise that no objective ever improves is not a dataset.",
@@ -65,10 +66,10 @@ def check_update(recipe: Recipe) -> None:
     update = recipe.parameterize.update
     if update == 1:
         return
-    if isinstance(recipe.objective, Nothing):
+    if isinstance(recipe.objective, Nothing | Generative):
         raise meaningless(
             "parameterize.update",
-            "Without an objective no image is optimised, whatever its share.",
+            f"The objective '{recipe.objective.kind}' optimises no image, whatever its share.",
             "Set parameterize.update to 1, or objective.kind to 'distribution'.",
         )
     if isinstance(recipe.init, Noise):
@@ -100,7 +101,7 @@ def check_tiles(recipe: Recipe) -> None:
     """Tiles are enlarged where pixels are neighbours, and only they can hold smaller images."""
     tiles = isinstance(recipe.parameterize, Tiles)
     if isinstance(recipe.init, Mixed) and not tiles:
-        allowed = not isinstance(recipe.objective, Nothing) and not isinstance(recipe.preprocess, Zca)
+        allowed = not isinstance(recipe.objective, Nothing | Generative) and not isinstance(recipe.preprocess, Zca)
         raise meaningless(
             "init.kind",
             "Without tiles there is nothing to put several real images into.",
@@ -112,11 +113,21 @@ def check_tiles(recipe: Recipe) -> None:
             "Whitened pixels mix the whole image: a tile of them is no image that could be enlarged.",
             "Set preprocess.kind to 'mean_std', or parameterize.kind to 'pixels'.",
         )
-    if tiles and isinstance(recipe.objective, Nothing):
+    if tiles and isinstance(recipe.objective, Nothing | Generative):
         raise meaningless(
             "parameterize.kind",
-            "Without an objective the tiles of real images would be the result, which are parts of images.",
+            f"The objective '{recipe.objective.kind}' optimises no tiles: they would be mere parts of whole images.",
             "Set parameterize.kind to 'pixels', or objective.kind to 'distribution'.",
+        )
+
+
+def check_generator(recipe: Recipe) -> None:
+    """A generator is led from noise, and asks for no other start."""
+    if isinstance(recipe.objective, Generative) and not isinstance(recipe.init, Noise):
+        raise meaningless(
+            "init.kind",
+            f"A generator draws images from noise: what '{recipe.init.kind}' gives would go unused.",
+            "Set init.kind to 'noise', or objective.kind to 'distribution'.",
         )
 
 
@@ -236,10 +247,10 @@ def check_reach(recipe: Recipe) -> None:
 def check_stages(recipe: Recipe) -> None:
     """What is said of each stage has to be of use to its objective."""
     stages, objective = recipe.schedule.stages, recipe.objective
-    if isinstance(objective, Nothing) and stages.count > 1:
+    if isinstance(objective, Nothing | Generative) and stages.count > 1:
         raise meaningless(
             "schedule.stages.count",
-            "Without an objective no stage could take earlier ones into account.",
+            f"The objective '{objective.kind}' optimises no image: no stage could take earlier ones into account.",
             "Set schedule.stages.count to 1, or objective.kind to 'distribution'.",
         )
     if not stages.each:
@@ -261,7 +272,7 @@ def check_stages(recipe: Recipe) -> None:
 
 def check_steps(recipe: Recipe) -> None:
     """An objective needs steps to be followed in."""
-    if not isinstance(recipe.objective, Nothing) and recipe.schedule.steps == 0:
+    if not isinstance(recipe.objective, Nothing | Generative) and recipe.schedule.steps == 0:
         raise meaningless(
             "schedule.steps",
             f"Zero steps leave the objective '{recipe.objective.kind}' unused.",
@@ -312,6 +323,7 @@ CHECKS: Final[tuple[Callable[[Recipe], None], ...]] = (
     check_selection,
     check_update,
     check_tiles,
+    check_generator,
     check_labels,
     check_targets,
     check_spanning,

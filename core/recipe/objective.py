@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from core.recipe.generative import Generative
 from core.recipe.part import Part, meaningless, or_auto
 from core.recipe.regression import Regression
 from core.recipe.statistics import Statistics
@@ -202,5 +203,6 @@ class Sdc(Part):
 
 
 Objective = Annotated[
-    Trajectory | Distribution | Gradient | Performance | Statistics | Regression | Nothing, Field(discriminator="kind")
+    Trajectory | Distribution | Gradient | Performance | Statistics | Regression | Generative | Nothing,
+    Field(discriminator="kind"),
 ]

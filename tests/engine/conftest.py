@@ -29,6 +29,15 @@ TRAJECTORY_BUDGET = {
     "experts.count": 2,
     "experts.epochs": 3,
 }
+GENERATIVE_BUDGET = {
+    "objective.denoiser.width": 8,
+    "objective.denoiser.depth": 3,
+    "objective.denoiser.steps": 3,
+    "objective.denoiser.batch_size": 8,
+    "objective.sampler_steps": 2,
+    "objective.candidates": 2,
+    "objective.judge.epochs": 2,
+}
 GRADIENT_BUDGET = {"objective.outer_loops": 2, "objective.inner_loops": 1, "objective.real_batch": 16}
 
 
@@ -90,6 +99,8 @@ def small(method: str, **changes: object) -> Recipe:
         budget |= GRADIENT_BUDGET
     if recipe.teacher is not None:
         budget |= {"teacher.network.width": 4, "teacher.epochs": 3, "teacher.batch_size": 32}
+    if recipe.objective.kind == "generative":
+        budget |= GENERATIVE_BUDGET
     if hasattr(recipe.init, "embedding"):
         budget["init.embedding.epochs"] = 2
     if recipe.schedule.stages.count > 1:

@@ -12,6 +12,8 @@ from torch import Tensor
 from core.engine import distill, experts, features, generating, scores, sdc, teacher, trajectories
 from core.engine.distill import Carrying, Objective, State
 from core.engine.generating import begin
+from core.engine.generative import training
+from core.engine.generative.drawing import Judge, draw
 from core.engine.init import Learned
 from core.engine.judges import Judges
 from core.engine.kernels import Eager
@@ -25,10 +27,12 @@ from core.recipe import (
     Augment,
     Distribution,
     Generated,
+    Generative,
     Gradient,
     Herding,
     KCenter,
     KMeans,
+    Noise,
     Nothing,
     Performance,
     Ranked,
@@ -158,7 +162,7 @@ def objective(
         case Regression() as wanted:
             learned = isinstance(recipe.labels, Targets)
             return Carrying(partial(regression.loss, wanted, network, real, learned))
-        case Nothing():
+        case Generative() | Nothing():
             return None
 
 
@@ -185,12 +189,31 @@ def learned(recipe: Recipe, real: Real) -> Learned | None:
             return None
 
 
+def drawn(recipe: Recipe, real: Real, key: Key) -> Tensor | None:
+    """The images of a recipe's generator, trained now."""
+    wanted = recipe.objective
+    if not isinstance(wanted, Generative):
+        return None
+    assert isinstance(recipe.init, Noise)
+    a, own = training.architecture(wanted, real.shape, real.classes), Key(0).fold("generator")
+    progress = training.begin(wanted, a, own, real.device)
+    *_, progress = training.train(wanted, a, real.train, own, progress, "flip" in recipe.augment.transforms)
+    generator = training.finished(wanted, a, real.train, progress)
+    judge = None
+    if wanted.judge is not None:
+        kernels = Eager(build(recipe.network, real.shape, real.classes))
+        judge = Judge(kernels.network, result(features.train(wanted.judge, kernels, real.train, Key(0))))
+    return result(draw(generator, real.classes, 2, recipe.init.std, key, judge, wanted.candidates)).images
+
+
 def states(recipe: Recipe, real: Real, folder: Path, seed: int = 0, start: State | None = None) -> list[State]:
     """Every state from the start (or a given one) to the end; of a method without steps, the first alone."""
     key, first = Key(seed).fold("distill"), start.stage if start else 0
     teaching = taught(recipe, real)
     matched = None if first else known(recipe, real, folder)
-    state = start or distill.begin(recipe, real, 2, key, learned(recipe, real), judges(recipe, real, matched), teaching)
+    images = None if start else drawn(recipe, real, key.fold("init"))
+    judged = judges(recipe, real, matched)
+    state = start or distill.begin(recipe, real, 2, key, learned(recipe, real), judged, teaching, images)
     found = [state]
     for stage in range(first, recipe.schedule.stages.count):
         begins = prepared(recipe, real, state)

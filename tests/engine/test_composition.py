@@ -42,7 +42,7 @@ IPC = 4
 MANY = 20
 """More fixes than a recipe can need one after the other."""
 
-KINDS = ("distribution", "gradient", "nothing", "performance", "regression", "statistics", "trajectory")
+KINDS = ("distribution", "generative", "gradient", "nothing", "performance", "regression", "statistics", "trajectory")
 
 
 Said = list[tuple[Combination, Recipe | FieldError]]

@@ -21,6 +21,7 @@ from core.overrides import explain
 from core.recipe import (
     Crops,
     FieldError,
+    Generative,
     KeepLabels,
     LabelledViews,
     Nothing,
@@ -59,6 +60,12 @@ TRIED: Mapping[tuple[str, str], tuple[Any, ...]] = {
     ("trajectory", "batch_size"): (None, 2),
     ("performance", "batch_size"): (None, 2),
     ("performance", "window"): (None, 1),
+    ("UVit", "depth"): (3,),
+    ("UVit", "heads"): (2,),
+    ("generative", "guidance"): (0.4, 0.0),
+    ("generative", "sampler_steps"): (2,),
+    ("generative", "candidates"): (1, 2),
+    ("generative", "publish"): (True, False),
     ("gradient", "syn_batch"): (None, 1),
     ("gradient", "inner_images"): (None, 16),
     ("Experts", "epochs"): (2, 3),
@@ -103,6 +110,9 @@ DETAILS = {
     "schedule.decay",
     "relabel.bits",
     "relabel.mix",
+    "objective.guidance",
+    "objective.publish",
+    "objective.autoencoder.factor",
     "objective.growth.kind",
     "init.score.kind",
     "init.of",
@@ -242,10 +252,10 @@ def said() -> Iterator[tuple[Combination, Recipe | FieldError]]:
         picked = dict(zip(SLOTS, map(draw.choice, pools), strict=True))
         kind, schedule = picked["objective"].part, picked["schedule"].part
         assert isinstance(schedule, Schedule)
-        if (schedule.steps == 0) != isinstance(kind, Nothing):
+        if (schedule.steps == 0) != isinstance(kind, Nothing | Generative):
             continue
         drawn["experts"] = trained if isinstance(kind, Trajectory) else without
-        for _ in range(50 if isinstance(kind, Nothing) else 1):
+        for _ in range(50 if isinstance(kind, Nothing | Generative) else 1):
             whole = picked | {slot: draw.choice(drawn[slot]) for slot in DRAWN}
             if not any(
                 isinstance(variant.part, Statistics | Crops | SoftLabels | LabelledViews) for variant in whole.values()

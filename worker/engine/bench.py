@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
+from torch import Tensor
 
 from core.data import Dataset
+from core.engine.generative.generator import Generator
 from core.engine.kernels import Eager, Kernels
 from core.engine.keys import Key
 from core.engine.networks import ConvNet, SquaredError
@@ -63,6 +65,20 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Sampled:
+    """A trained generator and the images it drew, [K * ipc, C, H, W]; `selection` says how they came to be these.
+
+    `facts` and `doubts` are of the report.
+    """
+
+    generator: Generator
+    images: Tensor
+    selection: str
+    facts: dict[str, Any]
+    doubts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Bench:
     """What every phase works with."""
 
@@ -80,6 +96,8 @@ class Bench:
     """Of the report: the windows of difficulty that were tried, and which was chosen."""
     probes: tuple[dict[str, Any], ...] = ()
     """Of the report: each field that a probe chose, what it chose and why, and the candidates with their figures."""
+    sampled: Sampled | None = None
+    """Where the recipe has a generator."""
 
     def identity(self, content: str, **particulars: Any) -> dict[str, Any]:
         """What determines something learned from this job's real data alone: the name it is cached under."""

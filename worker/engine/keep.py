@@ -1,4 +1,4 @@
-"""Small JSON files that a kill can't leave half written."""
+"""Files that a kill can't leave half written, most of them JSON."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ from typing import Any
 
 def write(path: Path, content: Any) -> None:
     """Write so that a reader finds the old content or the new one, whole."""
+    write_bytes(path, json.dumps(content).encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """The same of content that is no JSON."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    partial.write_text(json.dumps(content))
+    partial.write_bytes(content)
     partial.replace(path)
 
 

@@ -16,6 +16,7 @@ from core.engine.teacher import Teacher
 from core.engine.trajectories import Trajectories
 from core.recipe import (
     Distribution,
+    Generative,
     Gradient,
     Nothing,
     Objective,
@@ -63,7 +64,7 @@ def objective(
         case Regression():
             learned = isinstance(recipe.labels, Targets)
             return Carrying(partial(regression.loss, asked, bench.network, real, learned))
-        case Nothing():
+        case Generative() | Nothing():
             return None
 
 

@@ -13,13 +13,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.artifacts import Distilled
+from core.artifacts import Distilled, Published
+from core.engine.generative import generator
+from core.engine.generative import stored as saved
 from core.engine.memory import peak_mib
 from core.engine.replay import ViewLabels
 from core.engine.report import compose, curriculum_of
 from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
-from core.recipe import Generated, Solved
+from core.recipe import Generated, Generative, Solved
 from core.request import ENGINE_VERSION
 from worker.engine.bench import Bench
 
@@ -65,7 +67,8 @@ def distilled(
         coverage=coverage,
         stages=curriculum_of(job.recipe, result),
         probes=bench.probes,
-        warnings=_remarks(bench),
+        generator=bench.sampled.facts if bench.sampled else None,
+        warnings=[*_remarks(bench), *(bench.sampled.doubts if bench.sampled else ())],
     )
     return Distilled(
         images=images,
@@ -75,6 +78,7 @@ def distilled(
         pixels=result.transform.inverse(result.images).cpu().numpy(),
         real=result.real.cpu().numpy(),
         views=views,
+        generator=_published(bench),
         step_size=result.step_size,
         stage=None if result.stage is None else result.stage.cpu().numpy().astype(np.int64),
         step_sizes=result.step_sizes,
@@ -129,6 +133,15 @@ def _remarks(bench: Bench) -> list[str]:
         "The labels are targets of a regression and no probabilities: networks were trained on them by squared error, "
         "and `ridge` is a regression on the features of networks that were not trained at all.",
     ]
+
+
+def _published(bench: Bench) -> Published | None:
+    """The generator, where the recipe wants it in the artifact, with the code that samples from it."""
+    wanted, made = bench.job.recipe.objective, bench.sampled
+    if made is None or not isinstance(wanted, Generative) or not wanted.publish:
+        return None
+    weights = {name: weight.cpu().contiguous().numpy() for name, weight in made.generator.weights.items()}
+    return Published(weights, saved.about(made.generator), Path(generator.__file__).read_text("utf-8"))
 
 
 def _hardware(device: torch.device) -> str:

@@ -25,7 +25,7 @@ from core.engine.networks import build as build_network
 from core.engine.real import prepare
 from core.engine.teacher import Teacher
 from core.request import check, needs_c_scores, scored
-from worker.engine import keep, probing, selecting, sweeping, teaching
+from worker.engine import diffusing, keep, probing, selecting, sweeping, teaching
 from worker.engine.bench import Bench, Job, device, use_threads
 from worker.engine.cache import Cache
 from worker.engine.channel import Channel
@@ -53,7 +53,7 @@ def run(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[], boo
     try:
         bench = _prepare(job, folder, channel, stopped)
         taught = teaching.gather(bench)
-        bench = probing.settled(sweeping.settled(bench), taught)
+        bench = diffusing.settled(probing.settled(sweeping.settled(bench), taught))
         state, selection = _distil(bench, taught)
         result = distill.finish(bench.job.recipe, state, bench.real, job.request.ipc)
         result = teaching.relabelled(bench, taught, result)
@@ -142,9 +142,10 @@ def _distil(bench: Bench, taught: Teacher | None) -> tuple[State, str]:
     if objective is not None or recipe.regresses:
         bench.channel.enter("distilling", max(1, total))
     if state is None:
-        state = distill.begin(recipe, bench.real, job.request.ipc, key, learned, judges, taught)
+        drawn = bench.sampled.images if bench.sampled else None
+        state = distill.begin(recipe, bench.real, job.request.ipc, key, learned, judges, taught, drawn)
     if objective is None:
-        return state, "initialisation"
+        return state, bench.sampled.selection if bench.sampled else "initialisation"
     if state.step:
         bench.channel.log(f"Resumed from the checkpoint of outer step {state.step}.")
         bench.channel.recall([p for p in keep.read(curves, []) if p["step"] <= state.step])

@@ -38,7 +38,7 @@ def learned(bench: Bench) -> Learned | None:
             known = _difficulty(bench, score)
             return lambda index: known[index]
         case Herding(embedding=embedding) | KCenter(embedding=embedding) | KMeans(embedding=embedding):
-            trained = _network(bench, embedding)
+            trained = embedder(bench, embedding)
 
             def embed(index: Tensor) -> Tensor:
                 bench.breathe()
@@ -90,7 +90,7 @@ def _difficulty(bench: Bench, score: LearnedScore) -> Tensor:
     return torch.stack([found[index] for index in range(score.networks)]).mean(0)
 
 
-def _network(bench: Bench, embedding: Embedding) -> Trained:
+def embedder(bench: Bench, embedding: Embedding) -> Trained:
     """The network that embeds the training images, of the cache or trained now; it does not depend on the job."""
     real = bench.real.train
     identity = bench.identity("network on the full set", training=embedding.model_dump(mode="json"))

@@ -1,0 +1,1 @@
+"""A generator of labelled images: latent diffusion, class by class."""

@@ -1,0 +1,59 @@
+"""A generator and the training of one as safetensors: the bytes of a file, and back, bit for bit."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from core.engine.checkpoint import CheckpointMismatch
+from core.engine.generative.generator import Generator
+from core.engine.generative.training import Progress
+
+_VECTORS = ("theta", "first", "second", "average", "autoencoder")
+
+
+def about(generator: Generator) -> dict[str, object]:
+    """What its file says beside the weights."""
+    numbers = {"guidance": generator.guidance, "steps": generator.steps, "limit": generator.limit}
+    return {"architecture": asdict(generator.architecture), **numbers}
+
+
+def packed(generator: Generator) -> bytes:
+    """The content of `generator.safetensors`, which `generator.load` reads."""
+    metadata = {"stillhouse": json.dumps(about(generator), sort_keys=True)}
+    return safetensors.torch.save({name: _own(weight) for name, weight in generator.weights.items()}, metadata)
+
+
+def pack_progress(progress: Progress, run: str) -> bytes:
+    """A training between two steps; `run` names what it belongs to."""
+    numbers = {"stage": progress.stage, "step": progress.step, "loss": repr(progress.loss)}
+    tensors = {name: _own(getattr(progress, name)) for name in _VECTORS}
+    return safetensors.torch.save(tensors, {"progress": json.dumps(numbers), "run": run})
+
+
+def read_progress(path: Path, run: str, device: torch.device) -> Progress | None:
+    """The stored training, or None if there is none.
+
+    Raises:
+        CheckpointMismatch: it was written by a run with another name.
+    """
+    if not path.exists():
+        return None
+    with safetensors.safe_open(path, framework="pt", device=str(device)) as file:
+        metadata = file.metadata()
+        if metadata["run"] != run:
+            raise CheckpointMismatch(f"{path.name} belongs to run {metadata['run']}, not {run}: delete it.")
+        tensors = {name: file.get_tensor(name) for name in _VECTORS}
+    numbers = json.loads(metadata["progress"])
+    return Progress(stage=numbers["stage"], step=numbers["step"], loss=float(numbers["loss"]), **tensors)
+
+
+def _own(tensor: Tensor) -> Tensor:
+    """Of its own memory: safetensors refuses tensors that share any, and views of theta do."""
+    return tensor.detach().cpu().contiguous().clone()

@@ -1,0 +1,112 @@
+"""What a generator costs: its parameters and arithmetic counted from the recipe, its seconds from a machine's rate.
+
+Its training is no kernel of the network that is distilled for, so nothing of it is calibrated: an operation is taken to
+cost `_SLOWER` times what it does in the network's forward pass, and a step `_STEP` seconds beside. Both are estimates
+from two busy CPU cores; past jobs correct them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from core.forecast.network import Geometry
+from core.forecast.passes import Sizes
+from core.recipe import Generative, KlAutoencoder, Recipe
+
+FLOAT = 4
+_STEP, _SLOWER = 0.01, 2.0
+_ALIVE = 24  # numbers of a token that a block keeps for its gradient, over its width
+_VECTORS = 10  # parameter vectors at hand in a step: theta, moments, mean, gradient, the next ones of each
+_BATCH = 256  # samples drawn at a time
+
+
+class Made(NamedTuple):
+    """A generator, counted: parameters it is trained with, those it is sampled with, operations of one image."""
+
+    trained: int
+    sampled: int
+    denoising: int
+    encoding: int
+    decoding: int
+    kept: int
+    """Numbers that a pass of the denoiser keeps of one image for its gradient."""
+
+
+def made(wanted: Generative, network: Geometry) -> Made:
+    """The generator of a recipe, for images of the network's shape."""
+    own, coder = wanted.denoiser, wanted.autoencoder
+    (colours, *sides), f, d = network.shape, coder.factor, own.width
+    height, width = (-(-side // (f * own.patch)) * own.patch for side in sides)  # of a latent
+    channels = coder.channels if isinstance(coder, KlAutoencoder) else colours
+    cut, tokens, half = channels * own.patch**2, height * width // own.patch**2 + 2, own.depth // 2
+    blocks = own.depth * (12 * d**2 + 10 * d) + half * (2 * d**2 + d)
+    rest = cut * d + d + (network.classes + 1) * d + tokens * d + 2 * d + cut * d + cut + 9 * channels**2 + channels
+    passes = tokens * (2 * blocks + 4 * cut * d) + 4 * own.depth * tokens**2 * d + 18 * channels**2 * height * width
+    encoder, decoder, encoding, decoding = _coder(coder, colours, height * width) if f > 1 else (0, 0, 0, 0)
+    denoiser = blocks + rest
+    return Made(
+        trained=denoiser + encoder + decoder,
+        sampled=denoiser + decoder + 2 * channels,
+        denoising=passes,
+        encoding=encoding,
+        decoding=decoding,
+        kept=_ALIVE * own.depth * tokens * d,
+    )
+
+
+def seconds(
+    recipe: Recipe, network: Geometry, sizes: Sizes, operation: float, *, there: bool
+) -> tuple[float, float] | None:
+    """Of training the generator, unless it is there, and of drawing images; None where the recipe has none.
+
+    `operation` is what an operation of the network's forward pass takes.
+    """
+    wanted = recipe.objective
+    if not isinstance(wanted, Generative):
+        return None
+    found, each = made(wanted, network), _SLOWER * operation
+    own, coder = wanted.denoiser, wanted.autoencoder
+    training = own.steps * (_STEP + own.batch_size * (3 * found.denoising + found.encoding) * each)
+    if isinstance(coder, KlAutoencoder):
+        training += coder.steps * (_STEP + 3 * coder.batch_size * (found.encoding + found.decoding) * each)
+    samples = sizes.synthetic * wanted.candidates
+    asked = wanted.sampler_steps * (2 if wanted.guidance else 1)
+    calls = wanted.sampler_steps * -(-samples // _BATCH)
+    drawing = calls * _STEP / 3 + samples * (asked * found.denoising + found.decoding) * each
+    return 0.0 if there else training, drawing
+
+
+def working_bytes(recipe: Recipe, network: Geometry) -> int:
+    """Of training the generator, 0 without one."""
+    wanted = recipe.objective
+    if not isinstance(wanted, Generative):
+        return 0
+    found = made(wanted, network)
+    return FLOAT * (wanted.denoiser.batch_size * found.kept + _VECTORS * found.trained)
+
+
+def published_bytes(recipe: Recipe, network: Geometry) -> int:
+    """What an artifact holds of the generator."""
+    wanted = recipe.objective
+    if not isinstance(wanted, Generative) or not wanted.publish:
+        return 0
+    return FLOAT * made(wanted, network).sampled
+
+
+def _coder(coder: object, colours: int, positions: int) -> tuple[int, int, int, int]:
+    """Parameters of the autoencoder's halves, and operations of each, for so many positions of a latent."""
+    assert isinstance(coder, KlAutoencoder), "one with a factor"
+    w, levels = coder.width, coder.factor.bit_length() - 1
+    whole, own = positions * coder.factor**2, 18 * w**2
+    convolution, block = 9 * w**2 + w, 18 * w**2 + 6 * w
+    encoder = (
+        9 * colours * w + w + levels * (convolution + block) + 2 * w + 18 * w * coder.channels + 2 * coder.channels
+    )
+    decoder = 9 * coder.channels * w + w + levels * (block + convolution) + 2 * w + 9 * w * colours + colours
+    encoding = 18 * colours * w * whole + 36 * w * coder.channels * positions
+    decoding = 18 * coder.channels * w * positions + 18 * colours * w * whole
+    for level in range(levels):
+        side = positions * 4**level
+        encoding += 3 * own * side  # down to it, and a block there
+        decoding += 2 * own * side + own * 4 * side  # a block there, and up from it
+    return encoder, decoder, encoding, decoding

@@ -1,0 +1,66 @@
+"""What a generator costs: counted exactly, cheaper the second time."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from core.engine.generative import autoencoder, training
+from core.engine.generative.generator import decode, decoder_layout, denoise, denoiser_layout
+from core.forecast.generative import made, seconds
+from core.forecast.network import geometry
+from core.forecast.passes import Sizes
+from core.methods import Task, method
+from core.overrides import override
+from core.recipe import Generative, Identity, KlAutoencoder, Network, UVit
+
+SIZES = Sizes(1000, 100, 100, 10, 100)
+WANTED = {
+    "identity": Generative(autoencoder=Identity(), denoiser=UVit(width=64, depth=5)),
+    "kl 2": Generative(autoencoder=KlAutoencoder(factor=2, width=16), denoiser=UVit(width=32, depth=3)),
+    "kl 4": Generative(),
+}
+
+
+def operations(compute: object, *arguments: object) -> int:
+    assert callable(compute)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        compute(*arguments)
+    return counter.get_total_flops()
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (1, 28, 28)])
+@pytest.mark.parametrize("name", WANTED)
+def test_parameters_and_operations_are_the_engines(name: str, shape: tuple[int, int, int]) -> None:
+    wanted = WANTED[name]
+    a = training.architecture(wanted, shape, 10)
+    found = made(wanted, geometry(Network(), shape, 10))
+    layouts = denoiser_layout(a), autoencoder.layout(a), decoder_layout(a)
+    own, both, half = (sum(map(math.prod, layout.values())) for layout in layouts)
+    assert (found.trained, found.sampled) == (own + both, own + half + 2 * a.channels)
+    p = {name: torch.zeros(shape) for layout in layouts for name, shape in layout.items()}
+    z, t, y = torch.zeros(1, *a.latent), torch.ones(1), torch.zeros(1, dtype=torch.long)
+    assert operations(denoise, p, a, z, t, y) == pytest.approx(found.denoising, rel=0.05)
+    if a.factor > 1:
+        assert operations(autoencoder.encode, p, a, torch.zeros(1, *shape)) == found.encoding
+        assert operations(decode, p, a, z) == found.decoding
+
+
+def test_what_costs_more_is_priced_higher() -> None:
+    recipe, network = method("diffusion").recipe(Task("digits", 10, (1, 8, 8), 10)), geometry(Network(), (1, 8, 8), 10)
+
+    def price(there: bool = False, **changes: object) -> tuple[float, float]:
+        changed = override(recipe, {f"objective.{path.replace('__', '.')}": v for path, v in changes.items()})
+        found = seconds(changed, network, SIZES, 1e-10, there=there)
+        assert found is not None
+        return found
+
+    training_, drawing = price()
+    assert price(denoiser__steps=3000)[0] == pytest.approx(2 * training_)
+    assert price(candidates=3)[1] == pytest.approx(3 * drawing, rel=0.01)
+    assert price(guidance=0)[1] < 0.7 * drawing
+    assert price(there=True) == (0.0, drawing)
+    assert seconds(method("random").recipe(Task("digits", 10, (1, 8, 8), 10)), network, SIZES, 1.0, there=False) is None
