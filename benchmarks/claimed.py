@@ -71,11 +71,18 @@ DATASETS = {
 }
 
 _RANDOM, _MTT, _WINDOW = Arm("random", "random"), Arm("MTT", "mtt"), Arm("window", "window")
+_SRE2L, _DWA, _RDED = Arm("SRe2L", "sre2l"), Arm("DWA", "dwa"), Arm("RDED", "rded")
+_UNADJUSTED = Arm("DWA, teachers as they are", "dwa", {"objective.adjust.rho": 0.0})
 
 
 def _digits(name: str, paper: str, ipc: int, better: Arm, than: Arm) -> Claim:
     restated = f"{better.name} above {than.name}"
     return Claim(f"{name}-digits-{ipc}", name, paper, restated, "digits", ipc, better, than)
+
+
+def _same(name: str, method: str, overrides: Changes | None = None) -> Arm:
+    """The random real images of that job, under the same teacher's labels."""
+    return Arm(f"random, labelled as {name}", method, overrides or {}, "random")
 
 
 CLAIMS = (
@@ -122,5 +129,50 @@ CLAIMS = (
     _digits("rat-bptt", "random truncation improves BPTT", 1, Arm("RaT-BPTT", "rat-bptt"), Arm("BPTT", "bptt")),
     _digits(
         "at-bptt", "placing the window improves RaT-BPTT", 1, Arm("AT-BPTT", "at-bptt"), Arm("RaT-BPTT", "rat-bptt")
+    ),
+    _digits(
+        "frepo", "far above real images at ipc 1, by features of a pool of networks", 1, Arm("FRePo", "frepo"), _RANDOM
+    ),
+    _digits(
+        "mgdd",
+        "a generator improves the images that labels are solved for",
+        10,
+        Arm("MGDD", "mgdd"),
+        Arm("real images, labels solved", "mgdd", {"init": {"kind": "real"}}),
+    ),
+    _digits(
+        "linear-exact",
+        "one image a class holds a linear classifier (ours)",
+        1,
+        Arm("linear-exact, ridge regression", "linear-exact", line="ridge"),
+        Arm("random, ridge regression", "linear-exact", line="ridge_random"),
+    ),
+    _digits("diffusion", "generated images train as well as real ones", 10, Arm("diffusion", "diffusion"), _RANDOM),
+    _digits("sre2l", "recovered images beat real ones under a teacher's labels", 10, _SRE2L, _same("SRe2L", "sre2l")),
+    _digits("cda", "crops that become smaller improve SRe2L", 10, Arm("CDA", "cda"), _SRE2L),
+    _digits("dwa", "adjusted teachers, from real images, improve SRe2L", 10, _DWA, _SRE2L),
+    _digits("dwa-start", "the part of DWA's gain that is its start's", 10, _UNADJUSTED, _SRE2L),
+    _digits("dwa-adjustment", "the part of DWA's gain that is the adjustment's", 10, _DWA, _UNADJUSTED),
+    _digits(
+        "lpld",
+        "a fortieth of the labels costs little",
+        10,
+        Arm("LPLD, all labels", "lpld", {"relabel.keep": 1.0}),
+        Arm("LPLD", "lpld"),
+    ),
+    _digits("rded", "parts beat real images, labels of views", 10, _RDED, _same("RDED", "rded")),
+    _digits(
+        "rded-soft",
+        "parts beat real images, a soft label each",
+        10,
+        Arm("RDED, soft", "rded", {"relabel": {"kind": "soft"}}),
+        _same("RDED, soft", "rded", {"relabel": {"kind": "soft"}}),
+    ),
+    _digits(
+        "rded-hard",
+        "parts beat real images, hard labels",
+        10,
+        Arm("RDED, hard", "rded", line="distilled_hard"),
+        Arm("random, hard", "rded", line="random_hard"),
     ),
 )

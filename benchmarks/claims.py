@@ -39,6 +39,7 @@ from core.data.bundle import Bundle, read_bundle, write_bundle
 from core.methods import method
 
 _LEVEL = 0.05
+_RATED = ("selection", "statistics")
 _TABLE = Path(__file__).with_name("CLAIMS.md")
 
 
@@ -84,8 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def overrides(claim: Claim, arm: Arm) -> dict[str, Any]:
     """The changes to the recipe of one of a claim's jobs."""
-    # A set that was selected trains at the rate of these that is best on validation; no other arm's is looked at.
-    rates = {} if method(arm.method).family == "selection" else {"evaluation.baseline_lrs": [0.01]}
+    # The rates matter to a set that was selected and to the line `random`; of other arms nothing is read that does.
+    rates = {} if arm.line == "random" or method(arm.method).family in _RATED else {"evaluation.baseline_lrs": [0.01]}
     return {**DATASETS[claim.dataset].overrides, **rates, **claim.overrides, **arm.overrides}
 
 

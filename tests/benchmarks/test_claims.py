@@ -36,10 +36,10 @@ def facts(dataset: str) -> DatasetFacts:
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=[claim.name for claim in CLAIMS])
-def test_both_jobs_of_a_claim_can_be_asked_for_and_differ(claim: Claim) -> None:
-    def identity(arm: Arm) -> str:
+def test_both_arms_of_a_claim_can_be_asked_for_and_differ(claim: Claim) -> None:
+    def identity(arm: Arm) -> tuple[str, str]:
         request = JobRequest(dataset=claim.dataset, ipc=claim.ipc, method=arm.method, overrides=overrides(claim, arm))
-        return fingerprint(request, resolve(request, facts(claim.dataset)), "sha256:0")
+        return fingerprint(request, resolve(request, facts(claim.dataset)), "sha256:0"), arm.line
 
     assert identity(claim.better) != identity(claim.than)
 
