@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from core import methods
+from core.artifacts import verify
 from core.artifacts.load import load
 from core.data import Catalogue
 from core.overrides import override
@@ -170,6 +171,7 @@ def test_any_two_choices_that_may_meet_do_run_together(
         recipe, folder = runnable[combination], JobFolder(tmp_path / str(place_), 1)
         try:
             run(recipe, data, folder)
+            assert verify(folder.staging) == []
             result = load(folder.staging)
             n = 2 * IPC * getattr(recipe.parameterize, "formation", 1)
             assert result.images.shape == (n, 1, 8, 8)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -19,6 +20,9 @@ import safetensors.numpy
 from core.artifacts import verify
 from core.data import Catalogue
 from core.request import JobRequest, fingerprint, resolve
+from worker.engine import phases
+from worker.engine.bench import Drained, Job
+from worker.engine.channel import Channel
 from worker.protocol import Exit, JobFolder
 
 SMALL = {
@@ -47,6 +51,7 @@ class Run:
         """job.json, of a request made of `fields`."""
         checkpoint_interval = fields.pop("checkpoint_interval", 0.0)
         data_dir = fields.pop("data_dir", self.folder.root / "datasets")
+        cache_bytes = fields.pop("expert_cache_bytes", 2**30)
         request = JobRequest.model_validate(
             {"dataset": "digits", "ipc": 1, "method": "mtt", "overrides": SMALL, **fields}
         )
@@ -62,7 +67,7 @@ class Run:
                     "recipe": recipe.model_dump(mode="json"),
                     "data_dir": str(data_dir),
                     "experts_dir": str(self.folder.root.parent / "experts"),
-                    "expert_cache_bytes": 2**30,
+                    "expert_cache_bytes": cache_bytes,
                     "device": "cpu",
                     "checkpoint_interval": checkpoint_interval,
                     "fingerprint": fingerprint(request, recipe, "sha256:x"),
@@ -116,6 +121,25 @@ class Run:
 def run(root: Path, attempt: int = 1, **fields: Any) -> Run:
     made = Run(JobFolder(root, attempt))
     made.write(**fields)
+    return made
+
+
+def here(root: Path, stop_after: int | None = None, **fields: Any) -> Run:
+    """A job run in this process, or drained at the so-manieth place where it may be."""
+    made = run(root, **fields)
+    made.folder.staging.mkdir(parents=True)
+    asked = 0
+
+    def stopped() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked == stop_after
+
+    with (root / "channel").open("w") as file:
+        channel = Channel(os.dup(file.fileno()))
+    with nullcontext() if stop_after is None else pytest.raises(Drained):
+        phases.run(Job.read(root), made.folder, channel, stopped)
+    made.messages = [json.loads(line) for line in (root / "channel").read_text().splitlines()]
     return made
 
 
@@ -201,8 +225,7 @@ def test_a_run_drained_while_evaluating_repeats_one_line_at_most(undisturbed: Ru
 
 
 def test_later_jobs_share_the_experts(undisturbed: Run) -> None:
-    later = run(undisturbed.folder.root.parent / "later", seed=5)
-    assert later.finish() == Exit.DONE
+    later = here(undisturbed.folder.root.parent / "later", seed=5)
     assert "2 of 2 expert trajectories were in the cache." in [m.get("message") for m in later.messages]
 
 
@@ -210,10 +233,8 @@ def test_the_cache_of_experts_is_held_to_its_limit(tmp_path: Path) -> None:
     """By experts of one width for those of another, and never below what a job needs."""
     limit = 6000
     for width, evicts in ((4, False), (6, True)):
-        made = run(tmp_path / str(width), overrides=SMALL | {"network.width": width})
-        content = json.loads(made.folder.job.read_text())
-        made.folder.job.write_text(json.dumps(content | {"expert_cache_bytes": limit}))
-        assert made.finish() == Exit.DONE
+        changes = {"network.width": width, "schedule.steps": 1}
+        made = here(tmp_path / str(width), overrides=SMALL | changes, expert_cache_bytes=limit)
         told = [m["message"] for m in made.messages if m["type"] == "log" and m["message"].startswith("Evicted")]
         assert bool(told) is evicts
         files = list((tmp_path / "experts").glob("*.safetensors"))
@@ -228,19 +249,6 @@ def test_it_dies_with_its_life_line(tmp_path: Path) -> None:
     assert process.wait(10) == 1
 
 
-@pytest.mark.parametrize("method", ["random", "dm", "window", "k-center"])
-def test_other_families_run(method: str, tmp_path: Path) -> None:
-    overrides = {path: value for path, value in SMALL.items() if path.split(".")[0] in ("network", "evaluation")}
-    overrides |= {
-        "dm": {"schedule.steps": 3},
-        "k-center": {"init.embedding.epochs": 1, "network.norm": "batch"},
-        "window": {"init.score.networks": 2, "init.score.epochs": 2},
-    }.get(method, {})
-    made = run(tmp_path / "job", method=method, overrides=overrides)
-    assert made.finish() == Exit.DONE
-    assert verify(made.folder.staging) == []
-
-
 def test_zca_learned_labels_and_selection_on_validation(tmp_path: Path) -> None:
     changes = {
         "preprocess.kind": "zca",
@@ -249,8 +257,7 @@ def test_zca_learned_labels_and_selection_on_validation(tmp_path: Path) -> None:
         "evaluation.select": "best_validation",
         "evaluation.baseline_lrs": [1e-6, 0.3],
     }
-    made = run(tmp_path / "job", overrides=SMALL | changes)
-    assert made.finish() == Exit.DONE
+    made = here(tmp_path / "job", overrides=SMALL | changes)
     assert verify(made.folder.staging) == []
     looks = [m for m in made.messages if m["type"] == "metric" and m["name"] == "validation_accuracy"]
     assert [look["step"] for look in looks] == [4, 8, 12]

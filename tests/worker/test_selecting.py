@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,7 @@ from core.data import Catalogue
 from core.data.digits import digits
 from core.recipe import RecipeError
 from tests.data.bundles import place
-from tests.worker.test_engine import run
-from worker.engine import phases
-from worker.engine.bench import Drained, Job
-from worker.engine.channel import Channel
+from tests.worker.test_engine import here
 
 SMALL = {
     "network.width": 4,
@@ -30,24 +26,8 @@ SMALL = {
 
 
 def attempt(root: Path, stop_after: int | None = None, **fields: Any) -> list[dict[str, Any]]:
-    """Run a job, or stop it at the so-manieth place where it may be stopped; what it said."""
-    made = run(root, **fields)
-    made.folder.staging.mkdir(parents=True)
-    asked = 0
-
-    def stopped() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked == stop_after
-
-    with (root / "channel").open("w") as file:
-        channel = Channel(os.dup(file.fileno()))
-    if stop_after is None:
-        phases.run(Job.read(root), made.folder, channel, stopped)
-    else:
-        with pytest.raises(Drained):
-            phases.run(Job.read(root), made.folder, channel, stopped)
-    return [json.loads(line) for line in (root / "channel").read_text().splitlines()]
+    """What a job in this process said, to its end or until it was drained."""
+    return here(root, stop_after, **fields).messages
 
 
 def test_scores_of_a_file_choose_the_window(tmp_path: Path) -> None:
