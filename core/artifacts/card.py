@@ -17,10 +17,13 @@ _ROWS = {
     "random": "random real images",
     "distilled": "**distilled, exact floats**",
     "distilled_8bit": "distilled, 8-bit pixels",
+    "random_hard": "random real images, one class each",
+    "distilled_hard": "distilled, one class each",
     "ridge": "ridge regression on the distilled set",
     "ridge_random": "ridge regression on random real images",
     "ridge_full": "ridge regression on the full training set",
     "full": "full training set",
+    "teacher": "the teacher itself",
 }
 
 
@@ -107,6 +110,13 @@ def _results(report: Mapping[str, Any]) -> str:
         "n networks were trained from scratch, each from its own random initialisation, and tested on the source's "
         f"whole test split, which nothing before had seen. Reported is the {report.get('selection', 'last iterate')}.",
     ]
+    if (labels := report.get("labels", {})).get("records") is not None:
+        size = report["compression"]
+        text.append(
+            f"The teacher's labels are {labels['records']:,} batches of views, {size['bytes_labels']:,} bytes beside "
+            f"{size['bytes_images']:,} of images; random real images were labelled by it in the same way. The lines "
+            "with one class each are the same images without its labels."
+        )
     if (gap := report.get("gap_closed")) is not None:
         text.append(f"The distilled images close {100 * gap:.0f} % of the gap between random images and full data.")
     return "\n\n".join(text)

@@ -14,7 +14,17 @@ def how_to_load(result: Distilled) -> str:
     targets = "regression_targets" if result.regression_targets is not None else targets
     learned = result.step_size is not None
     data = f"batch_size={batch}, shuffle=True"
-    if result.stage is None:
+    if result.views is not None:
+        pytorch = [
+            "import torch",
+            "from load import load",
+            "",
+            "data = load()",
+            "for images, targets in data.batches():  # every epoch's batches, in the order the teacher labelled them",
+            "    images, targets = torch.from_numpy(images), torch.from_numpy(targets)",
+            "    ...  # a step of cross_entropy(network(images) / data.temperature, targets)",
+        ]
+    elif result.stage is None:
         pytorch = [
             "from safetensors.torch import load_file",
             "from torch.utils.data import DataLoader, TensorDataset",
@@ -43,6 +53,12 @@ def how_to_load(result: Distilled) -> str:
         if targets == "regression_targets"
         else f"The targets are {kind}, which `torch.nn.functional.cross_entropy` takes as they are."
     )
+    if result.views is not None:
+        meaning = (
+            "A teacher has labelled these very views: where each image was moved to, mirrored or mixed, and what the "
+            f"teacher said of it, is in `{layout.VIEWS}`, and `batches` plays it back. Views of your own have no such "
+            "labels; for them `labels` has the classes."
+        )
     if learned:
         rate = "`step_size` is the learning rate that was learned together with the images."
     elif result.step_sizes:

@@ -15,6 +15,7 @@ from core.forecast.memory import stored_bytes
 from core.forecast.network import geometry
 from core.forecast.passes import Sizes
 from core.recipe import Recipe
+from tests.artifacts.test_card import blocks, execute
 from tests.worker.test_selecting import attempt, cached
 
 SMALL = {
@@ -51,6 +52,11 @@ def test_one_teacher_for_every_job_and_its_labels_counted(tmp_path: Path) -> Non
     network = geometry(recipe.network, facts.shape, facts.classes)
     foreseen = stored_bytes(recipe, network, Sizes.of(facts, 2))
     assert foreseen.labels == 8 * 20 + counted - 20
+    card = (tmp_path / "first" / "staging" / "1" / "README.md").read_text()
+    assert f"{counted:,} bytes beside" in card
+    assert "| random real images, one class each | 20 |" in card
+    assert "for images, targets in data.batches():" in blocks(card)[0]
+    execute(tmp_path / "first" / "staging" / "1", blocks(card)[0], tmp_path)
     soft = safetensors.numpy.load_file(tmp_path / "again" / "staging" / "1" / "dataset.safetensors")
     assert soft["soft_labels"].shape == (20, 10)
 
