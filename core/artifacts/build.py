@@ -41,9 +41,9 @@ def build(folder: Path, result: Distilled) -> Manifest:
         arrays.write_generator(folder / layout.GENERATOR, result.generator)
         _write(folder / layout.SAMPLER, result.generator.code)
     arrays.write_metrics(folder / layout.METRICS, result.metrics)
-    preview(result).save(folder / layout.PREVIEW, optimize=True)
+    preview(result).save(folder / layout.PREVIEW)
     if result.report.get("coverage"):
-        coverage.chart(result).save(folder / layout.COVERAGE, optimize=True)
+        coverage.chart(result).save(folder / layout.COVERAGE)
     _write(folder / layout.REPORT, json_text(result.report))
     _write(folder / layout.RECIPE, _recipe(result))
     _write(folder / layout.CARD, card(result, sum(map(len, pictures)), _size(folder / layout.PARQUET)))
