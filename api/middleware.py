@@ -13,8 +13,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.dashboard.refusal import respond
 from api.metrics import Metrics
-from api.problems import Kind, ProblemError, respond
+from api.problems import Kind, ProblemError
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -89,8 +90,12 @@ class Frame:
                 await _discard(receive)
             raise self._too_large()
         origin = headers.get("origin")
-        if origin and scope["method"] not in _SAFE and origin.partition("://")[2] != headers.get("host"):
+        if scope["method"] in _SAFE:
+            return
+        if origin and origin.partition("://")[2] != headers.get("host"):
             raise ProblemError(Kind.CROSS_ORIGIN, f"A page of {origin} may not change anything here.")
+        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+            raise ProblemError(Kind.CROSS_ORIGIN, "A page of another site may not change anything here.")
 
     def _limited(self, receive: Receive) -> Receive:
         """Count what arrives: a chunked body announces no length."""

@@ -82,10 +82,11 @@ def objects(document: Schema) -> dict[str, list[Field]]:
 def prose(text: str) -> Markup:
     """A docstring as HTML: paragraphs and `code`."""
     paragraphs = [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
-    return Markup("").join(Markup("<p>{}</p>").format(_code(paragraph)) for paragraph in paragraphs)
+    return Markup("").join(Markup("<p>{}</p>").format(inline(paragraph)) for paragraph in paragraphs)
 
 
-def _code(text: str) -> Markup:
+def inline(text: str) -> Markup:
+    """A sentence as HTML, `code` in it as such."""
     parts = text.split("`")
     return Markup("").join(Markup("<code>{}</code>").format(p) if i % 2 else escape(p) for i, p in enumerate(parts))
 

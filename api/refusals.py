@@ -12,7 +12,8 @@ from sqlalchemy import exc
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from api.problems import Kind, ProblemError, invalid, respond
+from api.dashboard.refusal import respond
+from api.problems import Kind, ProblemError, invalid
 from core.overrides import nearest
 from core.recipe import FieldError
 from core.request import JobOrder

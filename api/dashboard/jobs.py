@@ -1,35 +1,74 @@
-"""`/` and `/jobs/{id}`: the jobs, and one of them."""
+"""`/`: the jobs, filtered by what the address says, page by page; and what can be done to one of them."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final, get_args
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
+from api.dashboard import reading
+from api.dashboard.forms import back
 from api.dashboard.rendering import page
 from api.house import Here
-from api.jobs import Known
-from api.schemas import File, Job
-from core.ledger import Status
+from api.jobs import Known, cancel_job, list_jobs, retry_job
+from api.schemas import Status
+from core import methods
 
-_SHOWN: Final = 50
-_LAST_EVENTS: Final = 20
+SHOWN: Final = 40
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
+Filter = Annotated[str, Query(max_length=200)]
+
 
 @router.get("/")
-def show_jobs(request: Request, house: Here) -> HTMLResponse:
-    """The newest jobs."""
-    jobs = [Job.of(job) for job in house.ledger.jobs(limit=_SHOWN)]
-    return page(request, "jobs.html", jobs=jobs, counts=house.ledger.counts())
+def show_jobs(
+    request: Request,
+    house: Here,
+    status: Filter = "",
+    dataset: Filter = "",
+    method: Filter = "",
+    q: Filter = "",
+    after: Annotated[str, Query(max_length=2000)] = "",
+) -> HTMLResponse:
+    """A page of the list."""
+    known = next((each for each in get_args(Status) if each == status), None)
+    found = list_jobs(house, known, dataset or None, method or None, q.strip() or None, SHOWN, after or None)
+    chosen = {"status": known or "", "dataset": dataset, "method": method, "q": q.strip()}
+
+    def address(**changes: str) -> str:
+        query = {name: value for name, value in (chosen | changes).items() if value}
+        return f"/?{urlencode(query)}" if query else "/"
+
+    counts = house.ledger.counts()
+    return page(
+        request,
+        "jobs.html",
+        jobs=found.items,
+        counts=counts,
+        chosen=chosen,
+        address=address,
+        older=address(after=found.next) if found.next else None,
+        paged=bool(after),
+        filtered=any(chosen.values()),
+        datasets=house.catalogue.names(),
+        methods=methods.names(),
+        active=counts["queued"] + counts["running"] + counts["cancelling"],
+        reading=reading,
+    )
 
 
-@router.get("/jobs/{id}")
-def show_job(request: Request, house: Here, job: Known) -> HTMLResponse:
-    """One job: how far it is, how it ended, what it has made."""
-    files = house.ledger.files(job.id) if job.status is Status.SUCCEEDED else []
-    events = house.ledger.events(job.id, limit=10_000)[-_LAST_EVENTS:]
-    shown = [File.of(job.id, file) for file in files]
-    return page(request, "job.html", job=Job.of(job), files=shown, events=events)
+@router.post("/jobs/{id}/cancel")
+def cancel(request: Request, house: Here, job: Known) -> Response:
+    """Cancel the job, and back to where the button was."""
+    cancel_job(house, job, Response())
+    return back(request, f"/jobs/{job.id}")
+
+
+@router.post("/jobs/{id}/retry")
+def retry(request: Request, house: Here, job: Known, after: BackgroundTasks) -> Response:
+    """Queue the job again, and back to where the button was."""
+    retry_job(house, job, Response(), after)
+    return back(request, f"/jobs/{job.id}")

@@ -11,13 +11,15 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api import reference
-from api.dashboard import figures
+from api.dashboard import charts, figures
 from api.health import VERSION
 
 HERE: Final = Path(__file__).parent
 
 NAVIGATION: Final = (
     ("/", "Jobs"),
+    ("/new", "New job"),
+    ("/datasets", "Datasets"),
     ("/docs", "API"),
 )
 """Every page's way to the others, in order: path and name. A page below one of the paths belongs to it."""
@@ -44,9 +46,10 @@ _templates.filters.update(
     size=figures.size,
     share=figures.share,
     count=figures.count,
+    inline=reference.inline,
     prose=reference.prose,
 )
-_templates.globals.update(version=VERSION, navigation=NAVIGATION)
+_templates.globals.update(version=VERSION, navigation=NAVIGATION, short=charts.short)
 
 
 def page(request: Request, template: str, status_code: int = 200, **content: Any) -> HTMLResponse:

@@ -19,7 +19,8 @@ from core.data.c_scores import CScores
 from core.data.digest import Measured, Stamp, measure, recall, remember
 from core.data.digits import digits, measured_digits
 from core.data.download import SOURCES, download, unavailable
-from core.data.facts import Dataset, DatasetFacts, DatasetInvalid, Source, UnknownDataset
+from core.data.facts import Dataset, DatasetFacts, DatasetInvalid, Images, Source, UnknownDataset
+from core.data.glimpse import firsts, read_glimpse
 from core.data.known import KNOWN
 from core.data.rules import FORMAT
 from core.data.split import held_out, validation_of
@@ -97,6 +98,19 @@ class Catalogue:
             c_scores=c_scores.in_order(path, given, bundle.train.labels)[~held],
             c_scores_digest=given.digest,
         )
+
+    def glimpse(self, name: str) -> Images | None:
+        """One picture of each of the first classes of the dataset `name`; None while it is not on disk.
+
+        Raises UnknownDataset, or DatasetInvalid (how to mend it).
+        """
+        if not self.facts(name).on_disk:
+            return None
+        path = self._bundles().get(name)
+        try:
+            return firsts(digits().train) if name == _EMBEDDED or path is None else read_glimpse(path)
+        except FileNotFoundError:
+            return None
 
     def _read(self, name: str) -> tuple[DatasetFacts, Bundle]:
         if name == _EMBEDDED:

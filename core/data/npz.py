@@ -43,6 +43,23 @@ def read_npz(
         return {name: _array(archive, member) for name, member in members.items()}
 
 
+def read_rows(path: Path, name: str, count: int | None) -> NDArray[Any]:
+    """The first `count` rows of the array `name` of the file at `path`, all of them by default; the rest stays packed.
+
+    Raises DatasetInvalid or FileNotFoundError as `read_npz` does.
+    """
+    with naming(path, "it holds plain arrays"), zipfile.ZipFile(path) as archive:
+        member = _members(archive, [name], "")[name]
+        header = _header(archive, member)
+        if count is None or not header.shape or count >= header.shape[0]:
+            return _array(archive, member)
+        shape = (count, *header.shape[1:])
+        with archive.open(member) as file:
+            _read_header(file)
+            data = file.read(header.dtype.itemsize * int(np.prod(shape)))
+        return np.frombuffer(data, header.dtype).reshape(shape)
+
+
 @contextmanager
 def naming(path: Path, form: str) -> Iterator[None]:
     """Faults of what the file at `path` holds name it, whoever finds them."""

@@ -33,3 +33,7 @@ document.addEventListener("click", async (event) => {
   }
   setTimeout(() => { copy.textContent = said; }, 1500);
 });
+
+for (const form of document.querySelectorAll("form[data-auto]")) {
+  form.addEventListener("change", (event) => { if (event.target.matches("select")) form.requestSubmit(); });
+}

@@ -1,0 +1,111 @@
+"""What a page says of a job beyond its fields: what it is worth so far, and when it will be over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+from api.schemas import Job
+
+PHASES: Final = {
+    "preparing": "Preparing",
+    "training_experts": "Training experts",
+    "selecting": "Selecting",
+    "probing": "Probing",
+    "distilling": "Distilling",
+    "relabelling": "Relabelling",
+    "evaluating": "Evaluating",
+    "publishing": "Publishing",
+}
+"""The phases in their order, as a person reads them."""
+
+
+@final
+@dataclass(frozen=True)
+class Accuracy:
+    """Mean test accuracy of fresh networks, and its standard deviation where there were several."""
+
+    mean: float
+    std: float | None
+
+
+def accuracy(job: Job, line: str = "distilled") -> Accuracy | None:
+    """What the job's metrics say of a line of the report; None before they do."""
+    found = ((job.metrics or {}).get("results") or {}).get(line)
+    if not isinstance(found, Mapping) or not isinstance(found.get("accuracy_mean"), int | float):
+        return None
+    several = (found.get("n_seeds") or 0) > 1
+    return Accuracy(found["accuracy_mean"], found.get("accuracy_std") if several else None)
+
+
+def phase(name: str | None) -> str:
+    """The phase in words."""
+    return PHASES.get(name or "", (name or "starting").replace("_", " ").capitalize())
+
+
+def remaining(job: Job) -> float | None:
+    """Seconds until a running job is over: what is left of its phase, and the forecast of the later ones."""
+    if job.status != "running" or job.progress is None or job.progress.phase is None:
+        return None
+    expected = {name: each.expected for name, each in job.forecast.phases.items()} if job.forecast else {}
+    now = job.progress.phase
+    if job.progress.eta_seconds is None and now not in expected:
+        return None
+    order = list(PHASES)
+    later = order[order.index(now) + 1 :] if now in order else []
+    took = job.progress.phases[now].seconds if now in job.progress.phases else None
+    here = job.progress.eta_seconds
+    if here is None:
+        here = max(0.0, expected[now] - (took or 0.0))
+    return here + sum(expected.get(name, 0.0) for name in later)
+
+
+@final
+@dataclass(frozen=True)
+class Stretch:
+    """One phase of a timeline: seconds it was expected to take and took, and how it stands."""
+
+    name: str
+    state: str
+    """`done`, `now`, `ahead` or `stopped`."""
+    took: float | None
+    expected: float | None
+    low: float | None
+    high: float | None
+    done: float | None
+    total: float | None
+    skipped: float | None
+
+
+def timeline(job: Job) -> list[Stretch]:
+    """The phases that have been, are and are foreseen, in order."""
+    begun = job.progress.phases if job.progress else {}
+    foreseen: Mapping[str, Any] = job.forecast.phases if job.forecast else {}
+    now = job.progress.phase if job.progress else None
+    running = job.status in ("running", "cancelling")
+    stretches = []
+    for name in PHASES:
+        if name not in begun and (name not in foreseen or job.status == "succeeded"):
+            continue
+        part, estimate = begun.get(name), foreseen.get(name)
+        if part is None:
+            state = "ahead"
+        elif name != now or job.status == "succeeded":
+            state = "done"
+        else:
+            state = "now" if running else "stopped"
+        stretches.append(
+            Stretch(
+                name=name,
+                state=state,
+                took=part.seconds if part else None,
+                expected=estimate.expected if estimate else None,
+                low=estimate.low if estimate else None,
+                high=estimate.high if estimate else None,
+                done=part.done if part else None,
+                total=part.total if part else None,
+                skipped=part.skipped if part else None,
+            )
+        )
+    return stretches

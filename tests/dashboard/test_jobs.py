@@ -1,0 +1,106 @@
+"""The list of jobs: filters in the address, pages, buttons, and what ten thousand jobs cost."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from api.dashboard.jobs import SHOWN
+from api.house import House
+from core.ledger import Status
+from core.ledger.models import JobRow
+from tests.api.workshop import ON_SQLITE, Workshop
+
+pytestmark = ON_SQLITE
+
+HTML = {"Accept": "text/html"}
+
+
+def listed(page: str) -> list[str]:
+    """The ids of the jobs a page shows, in its order."""
+    return re.findall(r'<tr role="row" data-job="(\w+)"', page)
+
+
+def test_filters_are_in_the_address_and_survive_turning_pages(workshop: Workshop, client: TestClient) -> None:
+    random = [workshop.submit() for _ in range(SHOWN + 2)]
+    other = workshop.submit(method="herding")
+    assert listed(client.get("/?method=herding").text) == [other]
+    assert listed(client.get(f"/?q={random[3][-12:].lower()}").text) == [random[3]]
+    assert listed(client.get("/?status=running").text) == []
+    assert "No job matches" in client.get("/?status=running").text
+
+    first = client.get("/?method=random").text
+    older = re.search(r'rel="next" href="([^"]+)"', first)
+    assert older
+    second = client.get(older[1].replace("&amp;", "&")).text
+    assert listed(first) + listed(second) == random[::-1]
+    forged = client.get("/?method=herding&after=" + older[1].rpartition("after=")[2], headers=HTML)
+    assert forged.status_code == 400
+    assert "Start again without" in forged.text
+
+
+def test_every_state_is_a_word_with_a_sign_and_its_own_actions(workshop: Workshop, client: TestClient) -> None:
+    jobs = {status: workshop.job(status) for status in reversed(Status)}
+    page = client.get("/").text
+    for status, job_id in jobs.items():
+        row = re.search(rf'<tr role="row" data-job="{job_id}".*?</tr>', page, re.DOTALL)
+        assert row
+        assert re.search(rf'<span class="status {status}"><svg.*</svg>{status}</span>', row[0])
+        assert (f"/jobs/{job_id}/cancel" in row[0]) == (status in (Status.QUEUED, Status.RUNNING))
+        assert (f"/jobs/{job_id}/retry" in row[0]) == (status in (Status.FAILED, Status.CANCELLED))
+        assert f"/new?from={job_id}" in row[0]
+
+
+def test_buttons_cancel_and_retry_and_lead_back(workshop: Workshop, client: TestClient) -> None:
+    job_id = workshop.submit()
+    referer = {"Referer": f"{client.base_url}/?q=digits"}
+    gone = client.post(f"/jobs/{job_id}/cancel", headers=referer, follow_redirects=False)
+    assert (gone.status_code, gone.headers["Location"]) == (303, "/?q=digits")
+    assert workshop.ledger.job(job_id).status is Status.CANCELLED
+    again = client.post(f"/jobs/{job_id}/retry", headers={"Referer": "https://evil.example/x"}, follow_redirects=False)
+    assert again.headers["Location"] == f"/jobs/{job_id}"
+    assert workshop.ledger.job(job_id).status is Status.QUEUED
+
+
+@pytest.mark.parametrize("header", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
+def test_other_sites_can_press_no_button(workshop: Workshop, client: TestClient, header: dict[str, str]) -> None:
+    job_id = workshop.submit()
+    assert client.post(f"/jobs/{job_id}/cancel", headers=header).status_code == 403
+    assert workshop.ledger.job(job_id).status is Status.QUEUED
+
+
+def test_what_goes_wrong_is_a_page_for_people_and_a_document_for_programs(client: TestClient) -> None:
+    person, program = client.get("/jobs/job_0", headers=HTML), client.get("/jobs/job_0")
+    assert (person.status_code, program.status_code) == (404, 404)
+    assert "<h1>There is no such job</h1>" in person.text
+    assert program.headers["Content-Type"] == "application/problem+json"
+
+
+def test_ten_thousand_jobs_are_listed_at_once(workshop: Workshop, client: TestClient, house: House) -> None:
+    job_id = workshop.job(Status.SUCCEEDED)
+    columns = [column.name for column in JobRow.__table__.columns if column.name not in ("id", "fingerprint")]
+    copied = ", ".join(columns)
+    statement = f"""
+        INSERT INTO jobs (id, {copied})
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
+        SELECT substr(id, 1, length(id) - 5) || printf('%05d', i), {copied} FROM jobs, n WHERE id = :id
+    """
+    with house.ledger.database.write() as session:
+        session.execute(text(statement), {"id": job_id})
+    client.get("/")
+    seconds = []
+    for path in ("/", "/?q=digits", "/?status=failed", "/?method=random&dataset=digits"):
+        started = time.process_time()  # of this process, which serves: what others do meanwhile is not its cost
+        page = client.get(path)
+        seconds.append(time.process_time() - started)
+        assert page.status_code == 200
+    style = client.get("/static/stillhouse.css").content
+    scripts = [client.get(f"/static/{name}.js").content for name in ("theme", "frame", "live")]
+    first = client.get("/").content
+    assert len(listed(first.decode())) == SHOWN
+    assert len(first) + len(style) + sum(map(len, scripts)) < 150_000
+    assert max(seconds) < 0.3
