@@ -115,7 +115,7 @@ CLAIMS = (
         "selmatch",
         "distilling a part of a window improves the window",
         10,
-        Arm("SelMatch", "selmatch", _HALF),
+        Arm("SelMatch, 120 steps", "selmatch", _HALF),
         _WINDOW,
     ),
     _digits(

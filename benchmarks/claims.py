@@ -129,11 +129,12 @@ _HEAD += ["verdict", "seconds a job", "peak MiB"]
 def _row(claim: Claim, pairs: Sequence[tuple[Run, Run]]) -> list[str]:
     values, beside = ([run.value for run in arm] for arm in zip(*pairs, strict=True))
     jobs, verdict = [run for pair in pairs for run in pair], judge(values, beside)
+    changed = "".join(f", {path} = {value}" for path, value in claim.overrides.items())
     return [
         claim.method,
         claim.paper,
         claim.restated,
-        f"{DATASETS[claim.dataset].told}, {claim.ipc} a class",
+        f"{DATASETS[claim.dataset].told}, {claim.ipc} a class{changed}",
         f"{claim.better.name} {_spread(values)}",
         f"{claim.than.name} {_spread(beside)}",
         f"{100 * verdict.difference:+.1f}",
