@@ -10,8 +10,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from api import artifacts, datasets, events, forecasts, health, jobs, methods, openapi, refusals
-from api.dashboard import PAGES, static
+    for room in (jobs, forecasts, events, artifacts, datasets, methods, keys, health, *PAGES):
 from api.house import House
 from api.middleware import Frame
 from core.settings import Settings, settings
@@ -28,8 +27,9 @@ def create_app(configuration: Settings | None = None) -> FastAPI:
     house = House.open(configuration or settings())
     app = FastAPI(lifespan=_lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.house = house
+    app.add_middleware(Gate, house=house)
     app.add_middleware(Frame, metrics=house.metrics, max_body_bytes=house.settings.max_body_bytes)
-    for room in (jobs, forecasts, events, artifacts, datasets, methods, health, *PAGES):
+    for room in (jobs, forecasts, events, artifacts, datasets, methods, keys, health, *PAGES):
         app.include_router(room.router)
     app.mount("/static", static)
     refusals.install(app)
@@ -41,11 +41,11 @@ def create_app(configuration: Settings | None = None) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     house: House = app.state.house
     await run_in_threadpool(house.ledger.migrate)
-    if not _is_loopback(house.settings.host):
+    if house.settings.auth == "off" and not _is_loopback(house.settings.host):
         log.warning(
             "open to the network without authentication",
             host=house.settings.host,
-            fix="set STILLHOUSE_HOST=127.0.0.1, or put a proxy that authenticates before it",
+            fix="set STILLHOUSE_AUTH=keys, or STILLHOUSE_HOST=127.0.0.1, or put a proxy that authenticates before it",
         )
     yield
     house.closing.set()

@@ -78,7 +78,7 @@ def json_only(content_type: Annotated[str, Header(include_in_schema=False)] = ""
     responses={
         200: {
             "model": Job,
-            "description": "An equal request has been answered before; this is its job.",
+            "description": "An equal request of yours has been answered before; this is its job.",
             "headers": _LOCATION | _REPLAYED,
         },
         202: {
@@ -91,6 +91,8 @@ def json_only(content_type: Annotated[str, Header(include_in_schema=False)] = ""
             Kind.UNSUPPORTED_MEDIA_TYPE,
             Kind.INVALID_REQUEST,
             Kind.IDEMPOTENCY_CONFLICT,
+            Kind.QUOTA_EXCEEDED,
+            Kind.TOO_MANY_REQUESTS,
         ),
     },
 )
@@ -112,8 +114,9 @@ def create_job(
     """Queues a job, or finds the one that already answers the question.
 
     How small is said by `ipc`, images per class, or by `ratio`, its share of what the smallest class holds for
-    distillation; the job shows the ipc. Equal requests on equal data share a fingerprint. If such a job has succeeded,
-    it is the answer (200, `cached`); if one is queued or running, it is the answer too (202). Everything in the request
+    distillation; the job shows the ipc. Equal requests on equal data share a fingerprint. If such a job of the same
+    owner has succeeded, it is the answer (200, `cached`); if one is queued or running, it is the answer too (202). What
+    other owners have asked for plays no part. Everything in the request
     is checked now, so that an accepted job fails only for reasons that lie outside it. `overrides` changes any field of
     the method's recipe by its path; `GET /v1/methods/{name}` holds the schema.
     """
@@ -131,7 +134,10 @@ def create_job(
             idempotency_key=idempotency_key,
             body_hash=ready.body_hash,
             forecast=foresight(house, ready).model_dump(mode="json"),
+            max_open=house.settings.max_open_jobs,
         )
+    except ledger.QuotaExceeded as error:
+        raise _over_quota(error) from None
     except ledger.IdempotencyConflict:
         raise ProblemError(
             Kind.IDEMPOTENCY_CONFLICT,
@@ -230,12 +236,17 @@ def cancel_job(house: Here, job: Known, response: Response) -> Job:
     operation_id="retry_job",
     summary="Queue a failed or cancelled job again",
     status_code=202,
-    responses={202: {"headers": _LOCATION | _RETRY_AFTER}, **responses(Kind.UNKNOWN_JOB, Kind.NOT_RETRYABLE)},
+    responses={
+        202: {"headers": _LOCATION | _RETRY_AFTER},
+        **responses(Kind.UNKNOWN_JOB, Kind.NOT_RETRYABLE, Kind.QUOTA_EXCEEDED, Kind.TOO_MANY_REQUESTS),
+    },
 )
 def retry_job(house: Here, job: Known, response: Response, after: BackgroundTasks) -> Job:
     """A new attempt of the same job, which keeps its id, its events and whatever checkpoint is left."""
     try:
-        job = house.ledger.retry(job.id)
+        job = house.ledger.retry(job.id, house.settings.max_open_jobs)
+    except ledger.QuotaExceeded as error:
+        raise _over_quota(error) from None
     except ledger.IllegalTransition as error:
         raise ProblemError(
             Kind.NOT_RETRYABLE, sentence(error), hint="A succeeded job has its result; an active one will have it."
@@ -244,6 +255,17 @@ def retry_job(house: Here, job: Known, response: Response, after: BackgroundTask
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     _advise(response, job)
     return Job.of(job)
+
+
+def _over_quota(error: ledger.QuotaExceeded) -> ProblemError:
+    return ProblemError(
+        Kind.QUOTA_EXCEEDED,
+        sentence(error),
+        hint="Wait until one has ended, or cancel one: GET /v1/jobs?status=queued.",
+        headers={"Retry-After": "30"},
+        allowed=error.allowed,
+        current=error.current,
+    )
 
 
 def _advise(response: Response, job: ledger.Job) -> None:

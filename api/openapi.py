@@ -10,6 +10,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.auth import may_be_seen_by_all
 from api.health import VERSION
 from api.problems import Kind, Problem, header, responses
 
@@ -35,6 +36,7 @@ _TAGS: Final = [
     },
     {"name": "datasets", "description": "What can be distilled."},
     {"name": "methods", "description": "The ways to distil, with their papers and their recipes."},
+    {"name": "keys", "description": "Who may ask, where the service wants to know."},
     {"name": "operations", "description": "For whoever keeps the service running."},
 ]
 
@@ -70,15 +72,22 @@ def _document(app: FastAPI) -> dict[str, Any]:
     schemas |= problem.pop("$defs") | {"Problem": problem}
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    for path in document["paths"].values():
-        for method, operation in path.items():
-            _complete(method, operation)
+    how = "A key of `stillhouse key create`, where the service runs with STILLHOUSE_AUTH=keys; else nothing."
+    document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": how}}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            _complete(path, method, operation)
     return document
 
 
-def _complete(method: str, operation: dict[str, Any]) -> None:
+def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     """Add what every operation may answer, and the header that every answer carries."""
-    always = (Kind.INTERNAL, Kind.NOT_READY) if method == "get" else (Kind.CROSS_ORIGIN, Kind.INTERNAL, Kind.NOT_READY)
+    always = [Kind.INTERNAL, Kind.NOT_READY]
+    if not may_be_seen_by_all(path):
+        operation["security"] = [{}, {"key": []}]
+        always += [Kind.UNAUTHENTICATED, Kind.FORBIDDEN, Kind.TOO_MANY_REQUESTS]
+    if method != "get":
+        always.append(Kind.CROSS_ORIGIN)
     for status, entry in responses(*always).items():
         operation["responses"].setdefault(str(status), entry)
     for entry in operation["responses"].values():

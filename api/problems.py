@@ -31,6 +31,12 @@ class Kind(Enum):
         "The cursor is not one of ours",
         "`after` must be the unchanged `next` of the previous page of the same list with the same filters.",
     )
+    UNAUTHENTICATED = (
+        401,
+        "A key is needed",
+        "The service answers to keys only. Show one as `Authorization: Bearer still_...`, or log in with a browser.",
+    )
+    FORBIDDEN = 403, "The key does not allow this", "Keys have scopes; `detail` names the one that is missing."
     CROSS_ORIGIN = (
         403,
         "Another site's page sent this",
@@ -40,6 +46,7 @@ class Kind(Enum):
     UNKNOWN_JOB = 404, "There is no such job", "No job has this id."
     UNKNOWN_DATASET = 404, "There is no such dataset", "The catalogue holds no dataset of this name."
     INVALID_DATASET = 409, "The dataset cannot be used", "Its bundle is there but broken; `detail` says how to mend it."
+    UNKNOWN_KEY = 404, "There is no such key", "No key that you may see has this id."
     UNKNOWN_METHOD = 404, "There is no such method", "The catalogue holds no method of this name."
     UNKNOWN_FILE = 404, "The job has no such file", "The artifact of this job holds no file of this name."
     METHOD_NOT_ALLOWED = (
@@ -49,6 +56,7 @@ class Kind(Enum):
     )
     NOT_SUCCEEDED = 409, "The job has no result", "Files exist once a job has succeeded, and only then."
     ALREADY_FINISHED = 409, "The job is over", "A job that has succeeded or failed cannot be cancelled."
+    KEYS_OFF = 409, "There are no keys here", "The service runs with STILLHOUSE_AUTH=off and asks nobody for a key."
     NOT_RETRYABLE = 409, "The job cannot be retried", "Only a failed or cancelled job can be queued again."
     BODY_TOO_LARGE = 413, "The body is too large", "The request body exceeds STILLHOUSE_MAX_BODY_BYTES."
     UNSUPPORTED_MEDIA_TYPE = (
@@ -70,6 +78,16 @@ class Kind(Enum):
         422,
         "The idempotency key belongs to another request",
         "The same `Idempotency-Key` was sent with a different body within the last 24 hours.",
+    )
+    QUOTA_EXCEEDED = (
+        429,
+        "The quota is used up",
+        "The owner of this key has as many queued and running jobs as they may; `Retry-After` says when to look again.",
+    )
+    TOO_MANY_REQUESTS = (
+        429,
+        "Too many requests",
+        "A key may make so many requests a minute; `Retry-After` says when the next one is welcome.",
     )
     INTERNAL = (
         500,

@@ -113,6 +113,7 @@ class Job(Shown):
     request: dict[str, Any] = Field(description="What was asked for.")
     recipe: dict[str, Any] = Field(description="What that means, completely.")
     fingerprint: str | None = Field(description="Equal requests on equal data have equal fingerprints.")
+    owner: str = Field(description="Whose it is; empty where nobody shows a key.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -195,6 +196,57 @@ class Dataset(Shown):
 
 class DatasetPage(Page[Dataset]):
     """Datasets, by name."""
+
+
+class Key(Shown):
+    """A key, without its secret."""
+
+    object: Literal["key"] = "key"
+    id: str
+    owner: str = Field(description="Whose jobs and uploads it sees.")
+    name: str
+    prefix: str = Field(description="How the secret begins.", examples=["still_7Kq2vX0a"])
+    scopes: list[str] = Field(description="jobs:read, jobs:write, datasets:write, admin.")
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None = Field(description="To the minute.")
+
+    @classmethod
+    def of(cls, key: ledger.ApiKey) -> Self:
+        """The key as the ledger has it."""
+        return cls.model_validate(vars(key) | {"scopes": list(key.scopes)})
+
+
+class NewKey(Key):
+    """A key and, this once, its secret."""
+
+    secret: str = Field(description="Show it as `Authorization: Bearer ...`. It is not kept: nobody can look it up.")
+
+    @classmethod
+    def of(cls, key: ledger.ApiKey, secret: str = "") -> Self:
+        """The key as it was made."""
+        return cls.model_validate(vars(key) | {"scopes": list(key.scopes), "secret": secret})
+
+
+class KeyPage(Page[Key]):
+    """Keys, oldest first."""
+
+
+class Quota(Shown):
+    """How much of something an owner uses and may use."""
+
+    used: int
+    allowed: int | None = Field(description="Null: as much as there is.")
+
+
+class Me(Shown):
+    """Whoever asks."""
+
+    key: Key
+    owner: str
+    scopes: list[str]
+    open_jobs: Quota = Field(description="Jobs that are queued or running.")
 
 
 class Preset(Shown):

@@ -46,6 +46,19 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where the engine computes; `auto` takes CUDA if present."
     )
+    auth: Literal["off", "keys"] = Field(
+        default="off",
+        description="`keys`: every request shows a key of `stillhouse key create`, and everybody sees their own jobs "
+        "and uploads only. `off`: for a machine of one's own.",
+    )
+    max_open_jobs: int | None = Field(
+        default=100, ge=1, description="Jobs an owner of keys may have queued or running; more are refused for now."
+    )
+    max_running_jobs: int | None = Field(
+        default=None, ge=1, description="Jobs an owner of keys may have running; more wait, others overtake them."
+    )
+    max_requests: int = Field(default=600, ge=1, description="Requests a minute that one key may make.")
+    session_days: float = Field(default=14, gt=0, description="Days until a browser has to show its key again.")
     lease_ttl: float = Field(default=60, gt=0, description="Seconds a worker's claim lasts without a heartbeat.")
     heartbeat_interval: float = Field(default=10, gt=0, description="Seconds between heartbeats.")
     self_fence_after: float = Field(

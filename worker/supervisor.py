@@ -133,7 +133,8 @@ class Supervisor:
 
     def _run_next(self) -> bool:
         claimed_at = time.monotonic()
-        claim = self._ledger.claim(self._worker_id, self._settings.lease_ttl)
+        settings = self._settings
+        claim = self._ledger.claim(self._worker_id, settings.lease_ttl, settings.max_running_jobs)
         if claim is None:
             return False
         self.worked_at = time.monotonic()

@@ -1,5 +1,6 @@
 """Jobs, events, leases and artifacts in SQL: the truth of the service. `Ledger` is the door; the rest are values."""
 
+from core.ledger.keys import SCOPES, ApiKey, UnknownKey
 from core.ledger.ledger import Ledger
 from core.ledger.types import (
     ENDED,
@@ -14,6 +15,8 @@ from core.ledger.types import (
     Job,
     Outcome,
     Phase,
+    QuotaExceeded,
+    Reach,
     Status,
     Submission,
     Swept,
@@ -24,6 +27,8 @@ from core.ledger.types import (
 __all__ = [
     "ENDED",
     "HELD",
+    "SCOPES",
+    "ApiKey",
     "Beat",
     "Claim",
     "Document",
@@ -35,9 +40,12 @@ __all__ = [
     "Ledger",
     "Outcome",
     "Phase",
+    "QuotaExceeded",
+    "Reach",
     "Status",
     "Submission",
     "Swept",
     "UnknownJob",
+    "UnknownKey",
     "Worker",
 ]

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import Select, func, or_, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from core.ids import is_id
 from core.ledger import clock, transitions
-from core.ledger.models import FileRow, JobRow, stands
+from core.ledger.models import ApiKeyRow, FileRow, JobRow, stands
 from core.ledger.transitions import Move
-from core.ledger.types import File, IllegalTransition, Job, Status, UnknownJob
+from core.ledger.types import File, IllegalTransition, Job, QuotaExceeded, Reach, Status, UnknownJob
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 """What no text column holds: neither database takes half a surrogate pair, PostgreSQL takes no NUL."""
@@ -31,18 +31,18 @@ def view(session: Session, row: JobRow) -> Job:
     return views(session, [row])[0]
 
 
-def get(session: Session, job_id: str) -> Job:
-    """The job of this id. Raises UnknownJob."""
+def get(session: Session, job_id: str, reach: Reach) -> Job:
+    """The job of this id. Raises UnknownJob, also for one that is another owner's."""
     row = session.get(JobRow, job_id) if is_id("job", job_id) else None
-    if row is None:
+    if row is None or not reach.sees(row.owner):
         raise UnknownJob(job_id)
     return view(session, row)
 
 
-def lock(session: Session, job_id: str) -> JobRow:
+def lock(session: Session, job_id: str, reach: Reach) -> JobRow:
     """The job's row, locked until the transaction ends. Raises UnknownJob."""
     row = session.get(JobRow, job_id, with_for_update=True) if is_id("job", job_id) else None
-    if row is None:
+    if row is None or not reach.sees(row.owner):
         raise UnknownJob(job_id)
     return row
 
@@ -55,11 +55,14 @@ def page(
     q: str | None,
     limit: int,
     after: tuple[datetime, str] | None,
+    reach: Reach,
 ) -> list[Job]:
-    """Jobs, newest first, that match every filter given and come after the one created at `after`."""
+    """Jobs within reach, newest first, that match every filter given and come after the one created at `after`."""
     if not all(_storable(word) for word in (status, dataset, method, q)):
         return []
     statement = select(JobRow).order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit)
+    if not reach.everything:
+        statement = statement.where(JobRow.owner == reach.owner)
     if status is not None:
         if status not in set(Status):
             return []
@@ -76,10 +79,13 @@ def page(
     return views(session, session.scalars(statement))
 
 
-def counts(session: Session) -> dict[str, int]:
-    """How many jobs stand where; every status is named."""
+def counts(session: Session, reach: Reach) -> dict[str, int]:
+    """How many jobs within reach stand where; every status is named."""
     found = {status.value: 0 for status in Status}
-    for status, number in session.execute(select(JobRow.status, func.count()).group_by(JobRow.status)):
+    statement = select(JobRow.status, func.count()).group_by(JobRow.status)
+    if not reach.everything:
+        statement = statement.where(JobRow.owner == reach.owner)
+    for status, number in session.execute(statement):
         found[status.value] = number
     return found
 
@@ -90,15 +96,16 @@ def files(session: Session, job_id: str) -> list[File]:
     return sorted((_file(row) for row in rows), key=lambda file: file.name)
 
 
-def file(session: Session, job_id: str, name: str) -> File | None:
+def file(session: Session, job_id: str, name: str, reach: Reach) -> File | None:
     """The artifact's file of this name, if it has one."""
-    row = session.get(FileRow, (job_id, name)) if is_id("job", job_id) and _storable(name) else None
+    job = session.get(JobRow, job_id) if is_id("job", job_id) and _storable(name) else None
+    row = session.get(FileRow, (job_id, name)) if job is not None and reach.sees(job.owner) else None
     return None if row is None else _file(row)
 
 
-def request_cancel(session: Session, job_id: str) -> Job:
+def request_cancel(session: Session, job_id: str, reach: Reach) -> Job:
     """Cancel a queued job; ask the worker of a running one to stop. Asking twice is asking once."""
-    row = lock(session, job_id)
+    row = lock(session, job_id, reach)
     if row.status not in (Status.CANCELLING, Status.CANCELLED):
         transition = transitions.destination(row, Move.CANCEL)
         now = clock.now(session)
@@ -108,15 +115,16 @@ def request_cancel(session: Session, job_id: str) -> Job:
     return view(session, row)
 
 
-def retry(session: Session, job_id: str) -> Job:
+def retry(session: Session, job_id: str, reach: Reach, max_open: int | None) -> Job:
     """Queue a failed or cancelled job again, keeping its attempt number and checkpoint."""
-    row = lock(session, job_id)
+    row = lock(session, job_id, reach)
     transition = transitions.destination(row, Move.RETRY)
-    twin = open_twin(session, row.fingerprint)
+    twin = open_twin(session, row.fingerprint, row.owner)
     if twin is not None:
         raise IllegalTransition(
             f"Job {row.id} cannot retry: job {twin.id} asks for the same and is {twin.status.value}; wait for that one."
         )
+    check_quota(session, row.owner, max_open)
     row.losses = 0
     row.progress = row.metrics = row.error = None
     row.started_at = row.finished_at = row.cancel_requested_at = row.progressed_at = None
@@ -125,12 +133,29 @@ def retry(session: Session, job_id: str) -> Job:
     return view(session, row)
 
 
-def open_twin(session: Session, fingerprint: str | None) -> JobRow | None:
-    """The queued or running job of this fingerprint; there is at most one."""
+def open_twin(session: Session, fingerprint: str | None, owner: str) -> JobRow | None:
+    """The owner's queued or running job of this fingerprint; there is at most one."""
     if fingerprint is None:
         return None
     is_open = stands(Status.QUEUED, Status.RUNNING)
-    return session.scalars(select(JobRow).where(JobRow.fingerprint == fingerprint, is_open)).one_or_none()
+    same = select(JobRow).where(JobRow.fingerprint == fingerprint, JobRow.owner == owner, is_open)
+    return session.scalars(same).one_or_none()
+
+
+def check_quota(session: Session, owner: str, max_open: int | None) -> None:
+    """Refuse another open job to an owner who has as many as they may; who has no name has no quota.
+
+    Raises:
+        QuotaExceeded: with both numbers.
+    """
+    if max_open is None or not owner:
+        return
+    # The owner's keys stand for the owner: two submissions at once must not both see the last free place.
+    session.execute(select(ApiKeyRow.id).where(ApiKeyRow.owner == owner).with_for_update())
+    is_open = stands(Status.QUEUED, Status.RUNNING)
+    current = session.scalars(select(func.count()).select_from(JobRow).where(JobRow.owner == owner, is_open)).one()
+    if current >= max_open:
+        raise QuotaExceeded(max_open, current)
 
 
 def under(session: Session, conditions: str, limit: int) -> list[Job]:
@@ -143,9 +168,14 @@ def under(session: Session, conditions: str, limit: int) -> list[Job]:
     return views(session, session.scalars(statement.order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit)))
 
 
-def queue() -> Select[JobRow]:
-    """The queued jobs, in the order they are started."""
-    return select(JobRow).where(stands(Status.QUEUED)).order_by(JobRow.created_at, JobRow.id)
+def queue(max_running: int | None) -> Select[JobRow]:
+    """The queued jobs, in the order they are started, without those of owners who have `max_running` running."""
+    waiting = select(JobRow).where(stands(Status.QUEUED)).order_by(JobRow.created_at, JobRow.id)
+    if max_running is None:
+        return waiting
+    held = aliased(JobRow)
+    busy = select(held.owner).where(held.lease_expires_at.is_not(None), held.owner != "").group_by(held.owner)
+    return waiting.where(JobRow.owner.not_in(busy.having(func.count() >= max_running)))
 
 
 def _places(session: Session, job_ids: list[str]) -> dict[str, int]:
@@ -185,6 +215,7 @@ def _view(row: JobRow, place: int | None) -> Job:
         metrics=row.metrics,
         forecast=row.forecast,
         error=row.error,
+        owner=row.owner,
         queue_position=place,
         created_at=row.created_at,
         started_at=row.started_at,

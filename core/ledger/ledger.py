@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from datetime import datetime
 from typing import Any, TypeVar, final
 
@@ -12,7 +13,8 @@ from sqlalchemy.orm import Session
 from core.ledger import claims, jobs, schema, submissions, sweep, workers
 from core.ledger import events as log
 from core.ledger.database import Database
-from core.ledger.types import Beat, Claim, Document, Event, File, Job, Submission, Swept, Worker
+from core.ledger.keys import Keys
+from core.ledger.types import Beat, Claim, Document, Event, File, Job, Reach, Submission, Swept, Worker
 
 Result = TypeVar("Result")
 
@@ -26,12 +28,26 @@ class Ledger:
     Each method is one transaction: when it returns, what it says is committed; when it raises, nothing has happened
     (but see `succeed`). Times are the database's. Durations are in seconds.
 
+    What clients do, they do within a `reach`: a job of another owner is unknown to them.
+
     Args:
         url: `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`. Raises ValueError for any other.
     """
 
     def __init__(self, url: str) -> None:
         self.database = Database(url)
+        self._reach = Reach()
+
+    def within(self, reach: Reach) -> Ledger:
+        """The same ledger, through the same connections, as somebody sees it."""
+        other = copy(self)
+        other._reach = reach
+        return other
+
+    @property
+    def keys(self) -> Keys:
+        """Who may ask."""
+        return Keys(self.database, self._reach)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -67,6 +83,7 @@ class Ledger:
         idempotency_key: str | None = None,
         body_hash: str | None = None,
         forecast: Document | None = None,
+        max_open: int | None = None,
     ) -> Submission:
         """Accept a job, unless an equal one is open ("twin") or done ("cached") or the key was used ("replayed").
 
@@ -79,21 +96,28 @@ class Ledger:
             idempotency_key: the client's key, remembered for 24 hours.
             body_hash: digest of the body that came with the key.
             forecast: what a new job is expected to cost.
+            max_open: how many jobs of a named owner may be queued or running.
+
+        Equal jobs, and idempotency keys, are those of the same owner: nobody learns what others have asked for.
 
         Raises:
             IdempotencyConflict: the key came with another body before.
+            QuotaExceeded: the owner has `max_open` jobs already.
         """
-        order = submissions.Order(request, recipe, dataset, method, ipc, seed, fingerprint, max_attempts, forecast)
+        owner = self._reach.owner
+        order = submissions.Order(
+            request, recipe, dataset, method, ipc, seed, fingerprint, max_attempts, forecast, owner, max_open
+        )
         key = None
         if idempotency_key is not None:
             assert body_hash is not None, "an idempotency key needs the digest of its body"
-            key = submissions.Key(idempotency_key, body_hash)
+            key = submissions.Key(idempotency_key, body_hash, owner)
         return self._insert(lambda session: submissions.submit(session, order, key))
 
     def job(self, job_id: str) -> Job:
         """The job of this id. Raises UnknownJob."""
         with self.database.read() as session:
-            return jobs.get(session, job_id)
+            return jobs.get(session, job_id, self._reach)
 
     def jobs(
         self,
@@ -113,7 +137,7 @@ class Ledger:
             after: `(created_at, id)` of the last job of the page before.
         """
         with self.database.read() as session:
-            return jobs.page(session, status, dataset, method, q, limit, after)
+            return jobs.page(session, status, dataset, method, q, limit, after, self._reach)
 
     def jobs_under(self, conditions: str, limit: int = 100) -> list[Job]:
         """The newest jobs that succeeded at once and whose forecast names these conditions, newest first."""
@@ -123,24 +147,24 @@ class Ledger:
     def counts(self) -> dict[str, int]:
         """Number of jobs by status; every status is named."""
         with self.database.read() as session:
-            return jobs.counts(session)
+            return jobs.counts(session, self._reach)
 
     def events(self, job_id: str, after: int = 0, limit: int = 1000) -> list[Event]:
         """The job's events with `seq` above `after`, oldest first. Raises UnknownJob."""
         with self.database.read() as session:
-            jobs.get(session, job_id)
+            jobs.get(session, job_id, self._reach)
             return log.after(session, job_id, after, limit)
 
     def files(self, job_id: str) -> list[File]:
         """The files of the job's artifact by name; none before it has succeeded. Raises UnknownJob."""
         with self.database.read() as session:
-            jobs.get(session, job_id)
+            jobs.get(session, job_id, self._reach)
             return jobs.files(session, job_id)
 
     def file(self, job_id: str, name: str) -> File | None:
         """One file of the job's artifact, None if there is no such job or file."""
         with self.database.read() as session:
-            return jobs.file(session, job_id, name)
+            return jobs.file(session, job_id, name, self._reach)
 
     def request_cancel(self, job_id: str) -> Job:
         """Cancel a queued job at once; ask a running one's worker to stop ("cancelling"). Idempotent.
@@ -150,16 +174,17 @@ class Ledger:
             IllegalTransition: the job has succeeded or failed.
         """
         with self.database.write() as session:
-            return jobs.request_cancel(session, job_id)
+            return jobs.request_cancel(session, job_id, self._reach)
 
-    def retry(self, job_id: str) -> Job:
+    def retry(self, job_id: str, max_open: int | None = None) -> Job:
         """Queue a failed or cancelled job again; it continues from its last checkpoint.
 
         Raises:
             UnknownJob: no such job.
             IllegalTransition: the job has not failed nor been cancelled, or an equal one is open.
+            QuotaExceeded: its owner has `max_open` open jobs already.
         """
-        return self._insert(lambda session: jobs.retry(session, job_id))
+        return self._insert(lambda session: jobs.retry(session, job_id, self._reach, max_open))
 
     # What workers do
 
@@ -176,10 +201,13 @@ class Ledger:
         with self.database.read() as session:
             return workers.seen_within(session, seen_within)
 
-    def claim(self, worker_id: str, ttl: float) -> Claim | None:
-        """Start the longest waiting job and hold it for `ttl` seconds; None when nothing waits."""
+    def claim(self, worker_id: str, ttl: float, max_running: int | None = None) -> Claim | None:
+        """Start the longest waiting job and hold it for `ttl` seconds; None when nothing waits.
+
+        Jobs of an owner with a name who has `max_running` running wait, whatever their place.
+        """
         with self.database.write() as session:
-            return claims.claim(session, worker_id, ttl)
+            return claims.claim(session, worker_id, ttl, max_running)
 
     def heartbeat(self, claim: Claim, ttl: float) -> Beat:
         """Hold the job for another `ttl` seconds. When it is not held any more, stop and write nothing."""

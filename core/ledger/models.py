@@ -77,6 +77,8 @@ class JobRow(Base):
     finished_at: Mapped[datetime | None]
     cancel_requested_at: Mapped[datetime | None]
     updated_at: Mapped[datetime]
+    owner: Mapped[str] = mapped_column(server_default="")
+    """Whose it is; empty for a job that was submitted without a key."""
 
     __table_args__ = (
         CheckConstraint(
@@ -91,10 +93,11 @@ class JobRow(Base):
         CheckConstraint("(status = 'failed') = (error IS NOT NULL)", name="error_when_failed"),
         CheckConstraint("attempt >= 0 AND losses >= 0 AND losses <= attempt", name="losses_are_attempts"),
         CheckConstraint("max_attempts >= 1 AND losses <= max_attempts", name="losses_bounded"),
-        # One open job a fingerprint. `cancelling` is left out: an equal request after a cancel deserves a new job.
+        # One open job a fingerprint and owner. `cancelling` is left out: after a cancel an equal request is a new job.
         Index(
             "uq_jobs_open_fingerprint",
             "fingerprint",
+            "owner",
             unique=True,
             sqlite_where=text("status IN ('queued', 'running')"),
             postgresql_where=text("status IN ('queued', 'running')"),
@@ -114,6 +117,7 @@ class JobRow(Base):
         ),
         Index("ix_jobs_fingerprint", "fingerprint", "finished_at"),
         Index("ix_jobs_created", "created_at", "id"),
+        Index("ix_jobs_owner", "owner", "created_at", "id"),
     )
 
 
@@ -153,6 +157,35 @@ class KeyRow(Base):
     body_hash: Mapped[str]
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
     expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+@final
+class ApiKeyRow(Base):
+    """A key, by the digest of its secret; `scopes` are words with a space between them."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(index=True)
+    name: Mapped[str]
+    digest: Mapped[str] = mapped_column(index=True, unique=True)
+    prefix: Mapped[str]
+    scopes: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+
+
+@final
+class SessionRow(Base):
+    """A browser that has shown a key once, by the digest of its cookie's token."""
+
+    __tablename__ = "sessions"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id", ondelete="CASCADE"), index=True)
+    expires_at: Mapped[datetime]
 
 
 @final

@@ -22,7 +22,10 @@ KEY_LIFETIME = timedelta(hours=24)
 @final
 @dataclass(frozen=True)
 class Order:
-    """What is submitted; `fingerprint` None means that no other job's result will do."""
+    """What is submitted; `fingerprint` None means that no other job's result will do.
+
+    The `owner` may have `max_open` jobs queued or running; None and an owner without a name: any number.
+    """
 
     request: Document
     recipe: Document
@@ -33,6 +36,8 @@ class Order:
     fingerprint: str | None
     max_attempts: int
     forecast: Document | None = None
+    owner: str = ""
+    max_open: int | None = None
 
 
 @final
@@ -42,11 +47,13 @@ class Key:
 
     text: str
     body_hash: str
+    owner: str = ""
 
     @property
     def digest(self) -> str:
-        """What the ledger keeps of the key."""
-        return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
+        """What the ledger keeps of the key; two owners may choose the same one and never meet."""
+        text = f"{self.owner}\0{self.text}" if self.owner else self.text
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def submit(session: Session, order: Order, key: Key | None) -> Submission:
@@ -82,19 +89,21 @@ def _replay(session: Session, key: Key, now: datetime) -> JobRow | None:
 
 
 def _answer(session: Session, order: Order, now: datetime) -> tuple[JobRow, Outcome]:
-    done = _done_twin(session, order.fingerprint)
+    done = _done_twin(session, order.fingerprint, order.owner)
     if done is not None:
         return done, "cached"
-    twin = jobs.open_twin(session, order.fingerprint)
+    twin = jobs.open_twin(session, order.fingerprint, order.owner)
     if twin is not None:
         return twin, "twin"
+    jobs.check_quota(session, order.owner, order.max_open)
     return _create(session, order, now), "created"
 
 
-def _done_twin(session: Session, fingerprint: str | None) -> JobRow | None:
+def _done_twin(session: Session, fingerprint: str | None, owner: str) -> JobRow | None:
+    # Within one owner: an answer that came too soon would tell what another one has asked for.
     if fingerprint is None:
         return None
-    done = select(JobRow).where(JobRow.fingerprint == fingerprint, stands(Status.SUCCEEDED))
+    done = select(JobRow).where(JobRow.fingerprint == fingerprint, JobRow.owner == owner, stands(Status.SUCCEEDED))
     return session.scalars(done.order_by(JobRow.finished_at.desc()).limit(1)).first()
 
 
@@ -113,6 +122,7 @@ def _create(session: Session, order: Order, now: datetime) -> JobRow:
         recipe=order.recipe,
         fingerprint=order.fingerprint,
         forecast=order.forecast,
+        owner=order.owner,
         last_seq=0,
         reported=0,
         created_at=now,

@@ -1,4 +1,4 @@
-"""Cleaning up after the dead: expired leases, forgotten keys, workers not seen for a day."""
+"""Cleaning up after the dead: expired leases, forgotten keys and sessions, workers not seen for a day."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from core.ledger import claims, clock
-from core.ledger.models import JobRow, KeyRow, WorkerRow, stands
+from core.ledger.models import JobRow, KeyRow, SessionRow, WorkerRow, stands
 from core.ledger.types import Status, Swept
 
 BATCH = 100
@@ -36,7 +36,8 @@ def expire(session: Session) -> Swept:
 
 
 def forget(session: Session) -> None:
-    """Delete idempotency keys past their time and workers that have long been silent."""
+    """Delete idempotency keys and sessions past their time and workers that have long been silent."""
     now = clock.now(session)
     session.execute(delete(KeyRow).where(KeyRow.expires_at <= now))
+    session.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
     session.execute(delete(WorkerRow).where(WorkerRow.last_seen <= now - WORKER_MEMORY))

@@ -48,10 +48,27 @@ ENDED = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
 
 @final
 @dataclass(frozen=True)
+class Reach:
+    """Who asks the ledger, and whether they see everything or only their own.
+
+    Without keys there is one owner, whose name is empty and who sees everything.
+    """
+
+    owner: str = ""
+    everything: bool = True
+
+    def sees(self, owner: str) -> bool:
+        """Whether something of this owner may be seen; what has no owner is seen by who sees everything."""
+        return self.everything or (owner != "" and owner == self.owner)
+
+
+@final
+@dataclass(frozen=True)
 class Job:
     """A job as it stood at one moment; every time is aware and in UTC.
 
     `attempt` counts how often a worker has started the job, `losses` how often one was lost while holding it.
+    `owner` is empty where nobody showed a key.
     `queue_position` is 1 for the job that is started next and null for a job that is not queued.
     `forecast` is what it was expected to cost, where that was known. `error` is
     `{code, type, message, phase, hint}`, and only a failed job has one.
@@ -75,6 +92,7 @@ class Job:
     metrics: Document | None
     forecast: Document | None
     error: Document | None
+    owner: str
     queue_position: int | None
     created_at: datetime
     started_at: datetime | None
@@ -173,6 +191,16 @@ class UnknownJob(ValueError):
 @final
 class IllegalTransition(ValueError):
     """The job's state does not allow what was asked."""
+
+
+@final
+class QuotaExceeded(ValueError):
+    """The owner has as many open jobs as they may."""
+
+    def __init__(self, allowed: int, current: int) -> None:
+        super().__init__(f"{current} jobs are queued or running, and {allowed} may be.")
+        self.allowed = allowed
+        self.current = current
 
 
 @final

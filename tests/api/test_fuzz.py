@@ -47,7 +47,7 @@ CHECKS = [
 
 CAN_BE_ASKED_WRONGLY = {
     *("create_job", "create_forecast", "list_jobs", "get_job", "list_events", "list_files"),
-    *("list_datasets", "list_methods", "get_method"),
+    *("list_datasets", "list_methods", "get_method", "list_keys", "create_key"),
 }
 """Operations with a body, a query or a header that is more than any text."""
 

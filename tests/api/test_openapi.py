@@ -18,6 +18,7 @@ pytestmark = ON_SQLITE
 OPERATIONS = {
     *("create_job", "list_jobs", "get_job", "cancel_job", "retry_job", "list_events"),
     "create_forecast",
+    *("get_me", "list_keys", "create_key", "revoke_key"),
     *("list_files", "get_file", "get_archive", "get_preview", "get_report"),
     *("list_datasets", "get_dataset", "list_methods", "get_method", "get_health", "get_readiness", "get_metrics"),
 }

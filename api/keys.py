@@ -1,0 +1,125 @@
+"""`/v1/keys` and `/v1/me`: who may ask."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Body, Depends, Path
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.house import Here, House
+from api.jobs import json_only
+from api.pagination import After, Limit, slice_of
+from api.problems import Kind, ProblemError, invalid, responses, sentence
+from api.schemas import Key, KeyPage, Me, NewKey, Quota
+from core.ledger import ApiKey, UnknownKey
+from core.recipe import FieldError
+
+router = APIRouter(prefix="/v1", tags=["keys"], responses=responses(Kind.INVALID_REQUEST, Kind.KEYS_OFF))
+
+Scope = Literal["jobs:read", "jobs:write", "datasets:write", "admin"]
+
+
+class KeyOrder(BaseModel):
+    """A key to be made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, max_length=100, description="What the key is for, for whoever revokes it one day.")
+    scopes: list[Scope] | None = Field(
+        default=None, min_length=1, max_length=4, description="What it may do. Default: what your key may, but admin."
+    )
+    owner: str | None = Field(
+        default=None, min_length=1, max_length=100, description="Whose key it is. Default: yours; others need admin."
+    )
+    days: float | None = Field(default=None, gt=0, le=36_500, description="Days until it expires. Default: never.")
+
+
+def _caller(house: Here) -> ApiKey:
+    if house.caller is None:
+        raise ProblemError(
+            Kind.KEYS_OFF,
+            "This service asks nobody for a key.",
+            hint="The operator may set STILLHOUSE_AUTH=keys and make a first key with `stillhouse key create`.",
+        )
+    return house.caller
+
+
+Caller = Annotated[ApiKey, Depends(_caller)]
+"""Parameter of an operation: the key of whoever asks; 409 where there are no keys."""
+
+
+@router.get("/me", operation_id="get_me", summary="Look at your own key")
+def get_me(house: Here, caller: Caller) -> Me:
+    """Whose key this is, what it may do, and how much of its owner's quota is taken."""
+    return Me(key=Key.of(caller), owner=caller.owner, scopes=list(caller.scopes), open_jobs=quota(house, caller))
+
+
+def quota(house: House, caller: ApiKey) -> Quota:
+    """The owner's queued and running jobs, and how many there may be."""
+    counts = house.ledger.within(caller.own).counts()
+    return Quota(used=counts["queued"] + counts["running"], allowed=house.settings.max_open_jobs)
+
+
+@router.get("/keys", operation_id="list_keys", summary="List the keys", responses=responses(Kind.INVALID_CURSOR))
+def list_keys(house: Here, caller: Caller, limit: Limit = 50, after: After = None) -> KeyPage:
+    """Your keys, or everybody's if yours is an administrator's; the secrets are known to nobody."""
+    keys, following = slice_of(
+        house.ledger.keys.all(), lambda key: key.id, house.cursors, f"keys of {caller.owner}", limit, after
+    )
+    return KeyPage(items=[Key.of(key) for key in keys], next=following)
+
+
+@router.post(
+    "/keys",
+    operation_id="create_key",
+    summary="Make a key",
+    status_code=201,
+    dependencies=[Depends(json_only)],
+    responses=responses(Kind.MALFORMED_BODY, Kind.BODY_TOO_LARGE, Kind.UNSUPPORTED_MEDIA_TYPE),
+)
+def create_key(house: Here, caller: Caller, order: Annotated[KeyOrder, Body()]) -> NewKey:
+    """The answer holds the secret, once. Jobs and uploads belong to a key's owner, so keys may come and go.
+
+    A key makes keys of its own owner that may do no more than itself; an administrator's makes any.
+    """
+    return NewKey.of(*make_key(house, caller, order))
+
+
+@router.delete(
+    "/keys/{id}",
+    operation_id="revoke_key",
+    summary="Revoke a key",
+    status_code=204,
+    responses=responses(Kind.UNKNOWN_KEY),
+)
+def revoke_key(
+    house: Here, caller: Caller, key_id: Annotated[str, Path(alias="id", description="The key's id.")]
+) -> None:
+    """From now on it opens nothing, and whoever is logged in with it is not. Its owner's jobs go on. Idempotent."""
+    try:
+        house.ledger.keys.revoke(key_id)
+    except UnknownKey:
+        hint = "GET /v1/keys lists the keys there are."
+        raise ProblemError(Kind.UNKNOWN_KEY, "No key has the id in the path.", hint=hint) from None
+
+
+def make_key(house: House, caller: ApiKey, order: KeyOrder) -> tuple[ApiKey, str]:
+    """The new key and its secret. Raises ProblemError where the caller may not make it."""
+    admin = caller.allows("admin")
+    scopes: list[str] = list(order.scopes or ()) or [scope for scope in caller.scopes if scope != "admin"] or ["jobs:read"]
+    owner = caller.owner if order.owner is None else order.owner
+    beyond = [scope for scope in scopes if not caller.allows(scope)]
+    if beyond or (owner != caller.owner and not admin):
+        what = f"gives the scope {beyond[0]}" if beyond else "is another owner's"
+        raise ProblemError(
+            Kind.FORBIDDEN, f"Your key cannot make one that {what}.", hint="Ask an administrator for it."
+        )
+    try:
+        return house.ledger.keys.create(
+            owner, order.name, scopes, None if order.days is None else timedelta(days=order.days)
+        )
+    except ValueError as error:
+        field = "owner" if "owner" in str(error) else "name"
+        raise invalid([FieldError(field, sentence(error), "Use a short plain text.")]) from None
