@@ -10,7 +10,9 @@ import structlog
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-    for room in (jobs, forecasts, events, artifacts, datasets, methods, keys, health, *PAGES):
+from api import artifacts, datasets, events, forecasts, health, jobs, keys, methods, openapi, refusals
+from api.auth import Gate
+from api.dashboard import PAGES, static
 from api.house import House
 from api.middleware import Frame
 from core.settings import Settings, settings

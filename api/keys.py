@@ -108,7 +108,9 @@ def revoke_key(
 def make_key(house: House, caller: ApiKey, order: KeyOrder) -> tuple[ApiKey, str]:
     """The new key and its secret. Raises ProblemError where the caller may not make it."""
     admin = caller.allows("admin")
-    scopes: list[str] = list(order.scopes or ()) or [scope for scope in caller.scopes if scope != "admin"] or ["jobs:read"]
+    scopes: list[str] = (
+        list(order.scopes or ()) or [scope for scope in caller.scopes if scope != "admin"] or ["jobs:read"]
+    )
     owner = caller.owner if order.owner is None else order.owner
     beyond = [scope for scope in scopes if not caller.allows(scope)]
     if beyond or (owner != caller.owner and not admin):

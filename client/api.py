@@ -13,7 +13,7 @@ import math
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, final
 
@@ -84,6 +84,28 @@ class Client:
     def datasets(self) -> list[dict[str, Any]]:
         """The catalogue of datasets."""
         return list(self._pages("/v1/datasets"))
+
+    # --- keys
+
+    def me(self) -> dict[str, Any]:
+        """Whose key this is, what it may do, and how much of the owner's quota is taken."""
+        return dict(self._http.json("GET", "/v1/me"))
+
+    def keys(self) -> list[dict[str, Any]]:
+        """Your keys, without their secrets."""
+        return list(self._pages("/v1/keys"))
+
+    def create_key(
+        self, name: str, *, scopes: Sequence[str] | None = None, owner: str | None = None, days: float | None = None
+    ) -> dict[str, Any]:
+        """A new key; its `secret` is told this once. Another owner's needs an administrator's key."""
+        asked = {"name": name, "scopes": scopes and list(scopes), "owner": owner, "days": days}
+        body = {field: value for field, value in asked.items() if value is not None}
+        return dict(self._http.json("POST", "/v1/keys", body=body))
+
+    def revoke_key(self, key_id: str) -> None:
+        """End a key and the browser sessions that stand for it."""
+        self._http.json("DELETE", f"/v1/keys/{key_id}")
 
     # --- jobs
 

@@ -13,6 +13,7 @@ import typer
 
 from client import doctor as machine
 from client import forecast as cost
+from client import keys
 from client import serve as service
 from client.api import Client
 from client.errors import ClientError, HashMismatch, UsageError
@@ -30,6 +31,8 @@ app = typer.Typer(
     epilog="Exit codes: 0 ok · 1 unexpected · 2 usage · 3 job failed · 4 job cancelled · 5 wait timed out · "
     "6 key or quota · 7 not found · 8 hash mismatch · 9 service unreachable · 130 interrupted.",
 )
+
+app.add_typer(keys.app, name="key")
 
 JsonOption = Annotated[
     bool, typer.Option("--json", callback=wants_json, is_eager=True, help="Print JSON instead of text.")

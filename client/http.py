@@ -55,7 +55,7 @@ class Http:
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
-        """The answer's JSON.
+        """The answer's JSON; None for an answer without a body.
 
         Raises:
             Problem: the service refused.
@@ -66,6 +66,8 @@ class Http:
         response = self._send(request, stream=False)
         if response.status_code >= 400:
             raise _problem(response)
+        if response.status_code == 204:
+            return None
         try:
             return response.json()
         except ValueError as error:

@@ -1,0 +1,126 @@
+"""`/login`, `/logout` and `/keys`: a browser shows its key once, and then a cookie stands for it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from api.auth import COOKIE, session_token
+from api.dashboard.rendering import page
+from api.house import Here
+from api.keys import Caller, KeyOrder, make_key, quota
+from api.problems import Kind, ProblemError
+from core.ledger import SCOPES, UnknownKey
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+_MEANING = {
+    "jobs:read": "look at jobs, results, datasets and methods",
+    "jobs:write": "submit, cancel and retry jobs",
+    "datasets:write": "upload and delete datasets",
+    "admin": "everything, and everybody's",
+}
+
+
+async def _form(request: Request) -> dict[str, list[str]]:
+    """The fields of a posted form."""
+    if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
+        raise ProblemError(Kind.UNSUPPORTED_MEDIA_TYPE, "The body is no form.", hint="Use the page's own form.")
+    return parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=50)
+
+
+Form = Annotated[dict[str, list[str]], Depends(_form)]
+"""Parameter of an operation: the fields of a form, each with its values."""
+
+
+@router.get("/login")
+def show_login(request: Request, house: Here, following: Annotated[str, Query(alias="next")] = "/") -> Response:
+    """Where a key is shown."""
+    if house.settings.auth == "off" or house.caller is not None:
+        return RedirectResponse(_own_path(following), 303)
+    return page(request, "login.html", following=_own_path(following), fault=None)
+
+
+@router.post("/login")
+def log_in(request: Request, house: Here, form: Form) -> Response:
+    """A session for the key in the form, or the form again."""
+    following = _own_path(form.get("next", ["/"])[0])
+    key = house.ledger.keys.holder(form.get("key", [""])[0].strip())
+    if key is None:
+        fault = "This key is none of ours, or it is revoked or expired."
+        return page(request, "login.html", 401, following=following, fault=fault)
+    lifetime = timedelta(days=house.settings.session_days)
+    token = house.ledger.keys.open_session(key, lifetime)
+    response = RedirectResponse(following, 303)
+    secure = request.url.scheme == "https"
+    response.set_cookie(
+        COOKIE, token, max_age=int(lifetime.total_seconds()), httponly=True, samesite="lax", secure=secure
+    )
+    return response
+
+
+@router.post("/logout")
+def log_out(request: Request, house: Here) -> Response:
+    """The session's end, here and in the ledger."""
+    token = session_token(request.headers.get("cookie", ""))
+    if token:
+        house.ledger.keys.close_session(token)
+    response = RedirectResponse("/login" if house.settings.auth == "keys" else "/", 303)
+    response.delete_cookie(COOKIE, httponly=True, samesite="lax")
+    return response
+
+
+@router.get("/keys")
+def show_keys(request: Request, house: Here) -> HTMLResponse:
+    """The owner's keys, or how to have some."""
+    return _keys(request, house)
+
+
+@router.post("/keys")
+def make(request: Request, house: Here, caller: Caller, form: Form) -> HTMLResponse:
+    """A new key; this answer is the only place where its secret is ever shown."""
+    given: dict[str, Any] = {name: form[name][0].strip() for name in ("name", "owner", "days") if name in form}
+    try:
+        order = KeyOrder.model_validate({**given, "scopes": form.get("scope") or None})
+        _, secret = make_key(house, caller, order)
+    except ValueError:
+        return _keys(
+            request, house, 422, fault="A key needs a name of at most 100 characters, and days above 0 if any."
+        )
+    except ProblemError as problem:
+        return _keys(request, house, problem.status_code, fault=f"{problem.detail} {problem.hint or ''}")
+    return _keys(request, house, 201, secret=secret)
+
+
+@router.post("/keys/{id}/revoke")
+def revoke(key_id: Annotated[str, Path(alias="id")], house: Here, caller: Caller) -> Response:
+    """The end of a key; of one's own, it is the end of the session too."""
+    try:
+        house.ledger.keys.revoke(key_id)
+    except UnknownKey:
+        raise ProblemError(Kind.UNKNOWN_KEY, "No key has the id in the path.", hint="/keys lists your keys.") from None
+    return RedirectResponse("/login" if key_id == caller.id else "/keys", 303)
+
+
+def _keys(request: Request, house: Here, status_code: int = 200, **content: Any) -> HTMLResponse:
+    caller = house.caller
+    return page(
+        request,
+        "keys.html",
+        status_code,
+        caller=caller,
+        keys=house.ledger.keys.all() if caller else [],
+        open_jobs=quota(house, caller) if caller else None,
+        scopes={scope: _MEANING[scope] for scope in SCOPES if caller and caller.allows(scope)},
+        **{"secret": None, "fault": None} | content,
+    )
+
+
+def _own_path(following: str) -> str:
+    """A path of this service; anything that a browser would take for another host is the first page."""
+    plain = following.startswith("/") and following[1:2] not in ("/", "\\") and following.isprintable()
+    return following if plain else "/"

@@ -1,0 +1,101 @@
+"""`stillhouse key`: who may ask. The first key is made on the server's machine, the others anywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Annotated
+
+import platformdirs
+import typer
+
+from client import serve as service
+from client.api import Client
+from client.errors import UsageError
+from client.output import Commands, data, say, table, wants_json
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    help="Make, list and revoke keys, for a service that runs with STILLHOUSE_AUTH=keys.",
+)
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", callback=wants_json, is_eager=True, help="Print JSON instead of text.")
+]
+
+
+@app.command()
+def create(
+    owner: Annotated[str, typer.Argument(metavar="OWNER", help="Whose key it is; owners see their own jobs only.")],
+    name: Annotated[str, typer.Option("--name", help="What the key is for.")] = "made on the server",
+    admin: Annotated[bool, typer.Option("--admin", help="It may do everything, and sees everybody's.")] = False,
+    scope: Annotated[
+        list[str] | None, typer.Option("--scope", help="jobs:read, jobs:write, datasets:write; default all three.")
+    ] = None,
+    days: Annotated[float | None, typer.Option("--days", min=0, help="Days until it expires. Default: never.")] = None,
+    home: Annotated[
+        Path,
+        typer.Option(
+            "--home",
+            envvar="STILLHOUSE_HOME",
+            default_factory=lambda: Path(platformdirs.user_data_dir("stillhouse")),
+            show_default="the platform's data folder",
+            file_okay=False,
+            help="Folder of the service's state.",
+        ),
+    ] = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Make a key on the server's machine, in its database, and print the secret: once, for it is not kept."""
+    scopes = [*(scope or ()), *(["admin"] if admin else [])]
+    if admin and not scope:
+        scopes = ["jobs:read", "jobs:write", "datasets:write", "admin"]
+    options = [word for each in scopes for word in ("--scope", each)]
+    options += [] if days is None else ["--days", str(days)]
+    command = service.python("core.ledger", "key", owner, "--name", name, *options)
+    environment = {**os.environ, "STILLHOUSE_HOME": str(home)}
+    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode:
+        raise UsageError((done.stderr.strip().splitlines() or ["The key could not be made."])[-1])
+    made = json.loads(done.stdout)
+    if as_json:
+        data(made)
+        return
+    data(made["secret"])
+    say(f"The key of {made['owner']} is shown this once. Use it: export STILLHOUSE_API_KEY={made['prefix']}...")
+
+
+@app.command("list")
+def list_keys(as_json: JsonOption = False) -> None:
+    """List your keys."""
+    with Client() as client:
+        rows = client.keys()
+    if as_json:
+        data(rows)
+        return
+    table(
+        ("KEY", "OWNER", "NAME", "BEGINS WITH", "MAY", "LAST USED", "STATE"),
+        [
+            (
+                key["id"],
+                key["owner"],
+                key["name"],
+                key["prefix"],
+                " ".join(key["scopes"]),
+                (key["last_used_at"] or "never")[:16],
+                "revoked" if key["revoked_at"] else "good",
+            )
+            for key in rows
+        ],
+    )
+
+
+@app.command()
+def revoke(key_id: Annotated[str, typer.Argument(metavar="KEY", help="Id of a key.")]) -> None:
+    """End a key; its owner's jobs go on."""
+    with Client() as client:
+        client.revoke_key(key_id)
+    say(f"{key_id} opens nothing any more.")

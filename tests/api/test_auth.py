@@ -1,0 +1,283 @@
+"""Keys: nobody enters without one, and nobody sees what is another owner's, on any route there is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from starlette.routing import Mount, Route
+
+from api.app import create_app
+from api.auth import COOKIE, Pace, may_be_seen_by_all
+from core.ledger import Ledger
+from core.ledger.keys import well_formed
+from core.settings import Settings
+from tests.api.workshop import ON_SQLITE, Workshop, request
+
+BROWSER = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"auth": "keys", "max_open_jobs": 3})
+
+
+def key(ledger: Ledger, owner: str, *scopes: str) -> dict[str, str]:
+    """The header that shows a new key of this owner."""
+    _, secret = ledger.keys.create(owner, "test", scopes or ("jobs:read", "jobs:write", "datasets:write"))
+    return {"Authorization": f"Bearer {secret}"}
+
+
+@pytest.fixture
+def people(workshop: Workshop) -> dict[str, dict[str, str]]:
+    """Two users and an administrator."""
+    ledger = workshop.ledger
+    workshop.client.headers["Accept"] = "application/json"
+    return {"alice": key(ledger, "alice"), "bob": key(ledger, "bob"), "root": key(ledger, "root", "admin")}
+
+
+def routes(app: FastAPI) -> Iterator[tuple[str, str]]:
+    """Every method and path that the application answers, the mounted ones aside."""
+    for route in flat(app.routes):
+        for method in sorted(route.methods or ()):
+            yield method, route.path
+
+
+def flat(found: Any) -> Iterator[Route]:
+    for route in found:
+        if isinstance(route, Route):
+            yield route
+        elif not isinstance(route, Mount):
+            yield from flat(route.original_router.routes)
+
+
+def concrete(path: str, job_id: str) -> str:
+    """The path with a job's id, and names that exist, in its places."""
+    names = {"id": job_id, "name": "README.md" if "files" in path else "digits"}
+    return re.sub(r"\{(\w+)(:\w+)?\}", lambda place: names.get(place[1], job_id), path)
+
+
+@ON_SQLITE
+def test_no_route_answers_without_a_key(workshop: Workshop, app: FastAPI) -> None:
+    asked = set()
+    for method, path in routes(app):
+        if may_be_seen_by_all(path):
+            continue
+        asked.add(path)
+        response = workshop.client.request(method, concrete(path, "job_1"), headers={"Accept": "application/json"})
+        assert response.status_code == 401, (method, path)
+        assert response.headers["WWW-Authenticate"].startswith("Bearer")
+        if method != "HEAD":
+            document = response.json()
+            assert document["type"] == "/problems#unauthenticated"
+            assert "stillhouse key create" in document["hint"]
+    assert {"/v1/jobs", "/v1/jobs/{id}/events", "/metrics", "/", "/jobs/{id}"} <= asked
+    for path in ("/healthz", "/readyz", "/openapi.json", "/docs", "/problems", "/login", "/static/stillhouse.css"):
+        assert workshop.client.get(path).status_code == 200, path
+
+
+def test_nobody_finds_anothers_job_on_any_route(
+    workshop: Workshop, app: FastAPI, people: dict[str, dict[str, str]]
+) -> None:
+    client = workshop.client
+    client.headers.update(people["alice"])
+    job_id = workshop.submit()
+    workshop.succeed(job_id)
+    asked = set()
+    for method, path in routes(app):
+        if "/jobs/{id}" not in path:
+            continue
+        asked.add(path)
+        response = client.request(method, concrete(path, job_id), headers=people["bob"])
+        assert response.status_code == 404, (method, path, response.text)
+    assert len(asked) >= 9
+    for path in (f"/v1/jobs/{job_id}", f"/v1/jobs/{job_id}/files/README.md", f"/v1/jobs/{job_id}/archive.zip"):
+        assert client.get(path, headers=people["alice"]).status_code == 200
+        assert client.get(path, headers=people["root"]).status_code == 200
+    listed = {who: client.get("/v1/jobs", headers=shown).json()["items"] for who, shown in people.items()}
+    assert [[job["owner"] for job in jobs] for jobs in listed.values()] == [["alice"], [], ["alice"]]
+    assert job_id not in client.get("/", headers=people["bob"]).text
+    assert job_id in client.get("/", headers=people["alice"]).text
+
+
+def test_what_is_equal_is_found_among_ones_own_only(workshop: Workshop, people: dict[str, dict[str, str]]) -> None:
+    order, client = request(), workshop.client
+
+    def ask(who: str, **headers: str) -> Any:
+        return client.post("/v1/jobs", json=order, headers=people[who] | headers)
+
+    first = ask("alice", **{"Idempotency-Key": "the same"})
+    assert ask("alice").json()["id"] == first.json()["id"]
+    other = ask("bob", **{"Idempotency-Key": "the same"})
+    assert other.status_code == 202
+    assert "Idempotent-Replayed" not in other.headers
+    assert other.json()["id"] != first.json()["id"]
+    workshop.succeed(first.json()["id"])
+    cached = ask("alice")
+    assert (cached.status_code, cached.json()["cached"]) == (200, True)
+    assert ask("bob").json()["id"] == other.json()["id"]
+
+
+def test_a_quota_is_an_owners_and_says_when_to_come_again(
+    workshop: Workshop, people: dict[str, dict[str, str]]
+) -> None:
+    client = workshop.client
+    client.headers.update(people["alice"])
+    jobs = [workshop.submit() for _ in range(3)]
+    response = client.post("/v1/jobs", json=request())
+    assert response.status_code == 429
+    assert int(response.headers["Retry-After"]) > 0
+    assert (response.json()["allowed"], response.json()["current"]) == (3, 3)
+    assert client.get("/v1/me").json()["open_jobs"] == {"used": 3, "allowed": 3}
+    assert client.post("/v1/jobs", json=request(), headers=people["bob"]).status_code == 202
+    client.post(f"/v1/jobs/{jobs[0]}/cancel")
+    assert client.post("/v1/jobs", json=request()).status_code == 202
+    assert client.post(f"/v1/jobs/{jobs[0]}/retry").status_code == 429
+
+
+@ON_SQLITE
+def test_scopes_are_kept(workshop: Workshop) -> None:
+    client, reader = workshop.client, key(workshop.ledger, "alice", "jobs:read")
+    assert client.get("/v1/jobs", headers=reader).status_code == 200
+    refused = client.post("/v1/jobs", json=request(), headers=reader)
+    assert (refused.status_code, refused.json()["type"]) == (403, "/problems#forbidden")
+    assert "jobs:write" in refused.json()["detail"]
+    assert client.get("/metrics", headers=reader).status_code == 403
+    for order in ({"name": "more", "scopes": ["admin"]}, {"name": "his", "owner": "bob"}):
+        assert client.post("/v1/keys", json=order, headers=reader).status_code == 403
+    made = client.post("/v1/keys", json={"name": "mine"}, headers=reader)
+    assert (made.status_code, made.json()["scopes"], made.json()["owner"]) == (201, ["jobs:read"], "alice")
+
+
+def test_a_key_is_made_listed_and_revoked(workshop: Workshop, people: dict[str, dict[str, str]]) -> None:
+    client = workshop.client
+    made = client.post("/v1/keys", json={"name": "laptop", "days": 1}, headers=people["alice"]).json()
+    secret = made.pop("secret")
+    assert well_formed(secret)
+    assert secret.startswith(made["prefix"])
+    shown = {"Authorization": f"Bearer {secret}"}
+    assert client.get("/v1/me", headers=shown).json()["owner"] == "alice"
+    listed = client.get("/v1/keys", headers=people["alice"])
+    assert secret not in listed.text
+    assert [item["name"] for item in listed.json()["items"]] == ["test", "laptop"]
+    assert len(client.get("/v1/keys", headers=people["root"]).json()["items"]) == 4
+    path = f"/v1/keys/{made['id']}"
+    assert client.delete(path, headers=people["bob"]).status_code == 404
+    assert [client.delete(path, headers=people["alice"]).status_code for _ in range(2)] == [204, 204]
+    refused = client.get("/v1/me", headers=shown)
+    assert refused.status_code == 401
+    assert 'error="invalid_token"' in refused.headers["WWW-Authenticate"]
+    with workshop.ledger.database.engine.connect() as connection:
+        assert secret not in str(connection.exec_driver_sql("SELECT * FROM api_keys").all())
+
+
+@ON_SQLITE
+def test_a_mistyped_key_is_refused(workshop: Workshop) -> None:
+    _, secret = workshop.ledger.keys.create("alice", "test")
+    assert not well_formed(secret[:-1])
+    assert not well_formed(secret[:10] + ("a" if secret[10] != "a" else "b") + secret[11:])
+    for wrong in (secret[:-1], "still_", "", "x" * 5000, "still_" + "0" * 43):
+        assert workshop.client.get("/v1/me", headers={"Authorization": f"Bearer {wrong}"}).status_code == 401
+
+
+@ON_SQLITE
+def test_a_browser_logs_in_and_out(workshop: Workshop) -> None:
+    client = workshop.client
+    _, secret = workshop.ledger.keys.create("alice", "test")
+    sent = client.get("/jobs/x?a=b", headers=BROWSER, follow_redirects=False)
+    assert (sent.status_code, sent.headers["Location"]) == (303, "/login?next=%2Fjobs%2Fx%3Fa%3Db")
+    assert "<form" in client.get(sent.headers["Location"], headers=BROWSER).text
+    wrong = client.post("/login", data={"key": "still_wrong"}, headers=BROWSER)
+    assert wrong.status_code == 401
+    assert COOKIE not in client.cookies
+    entered = client.post("/login", data={"key": secret, "next": "/keys"}, headers=BROWSER, follow_redirects=False)
+    assert entered.headers["Location"] == "/keys"
+    assert {"httponly", "samesite=lax", "path=/"} <= {
+        word.strip().lower() for word in entered.headers["Set-Cookie"].split(";")
+    }
+    assert secret not in str(client.cookies)
+    page = client.get("/keys", headers=BROWSER).text
+    assert "You are alice" in page
+    assert client.get("/v1/jobs").status_code == 200
+    job_id = client.post("/v1/jobs", json=request(), headers={"Sec-Fetch-Site": "same-origin"}).json()["id"]
+    client.post(f"/v1/jobs/{job_id}/cancel", headers={"Origin": "http://testserver"})
+    stream = client.get(f"/v1/jobs/{job_id}/events", headers={"Accept": "text/event-stream"})
+    assert "event: job.cancelled" in stream.text
+    assert client.post("/logout", headers=BROWSER, follow_redirects=False).headers["Location"] == "/login"
+    assert COOKIE not in client.cookies
+    client.cookies.set(COOKIE, entered.cookies[COOKIE])
+    assert client.get("/v1/jobs").status_code == 401
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    "headers", [{}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "none"}, {"Origin": "http://evil.example"}]
+)
+def test_a_cookie_changes_nothing_for_another_sites_page(workshop: Workshop, headers: dict[str, str]) -> None:
+    client = workshop.client
+    _, secret = workshop.ledger.keys.create("alice", "test")
+    client.post("/login", data={"key": secret}, headers=BROWSER)
+    response = client.post("/v1/jobs", json=request(), headers=headers)
+    assert (response.status_code, response.json()["type"]) == (403, "/problems#cross-origin")
+    assert client.get("/v1/jobs", headers=headers).json()["items"] == []
+
+
+@ON_SQLITE
+def test_keys_are_made_and_revoked_on_their_page(workshop: Workshop) -> None:
+    client = workshop.client
+    key, secret = workshop.ledger.keys.create("alice", "test")
+    client.post("/login", data={"key": secret}, headers=BROWSER)
+    made = client.post("/keys", data={"name": "lap<b>top", "scope": ["jobs:read"], "days": "30"}, headers=BROWSER)
+    assert made.status_code == 201
+    shown = re.search(r"still_\w{43}", made.text)
+    assert shown is not None
+    assert "lap&lt;b&gt;top" in made.text
+    assert shown[0] not in client.get("/keys", headers=BROWSER).text
+    beyond = client.post("/keys", data={"name": "x", "scope": ["admin"], "days": "30"}, headers=BROWSER)
+    assert beyond.status_code == 403
+    assert client.post("/keys", data={"name": "", "days": "30"}, headers=BROWSER).status_code == 422
+    ended = client.post(f"/keys/{key.id}/revoke", headers=BROWSER, follow_redirects=False)
+    assert ended.headers["Location"] == "/login"
+    assert client.get("/v1/me").status_code == 401
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("following", ["//evil.example", "/\\evil.example", "http://evil.example", "/a\r\nb", ""])
+def test_the_way_in_leads_nowhere_else(workshop: Workshop, following: str) -> None:
+    _, secret = workshop.ledger.keys.create("alice", "test")
+    form = {"key": secret, "next": following}
+    entered = workshop.client.post("/login", data=form, headers=BROWSER, follow_redirects=False)
+    assert entered.headers["Location"] == "/"
+
+
+@ON_SQLITE
+def test_without_keys_nothing_is_asked_and_none_are_made(settings: Settings) -> None:
+    with TestClient(create_app(settings.model_copy(update={"auth": "off"}))) as client:
+        assert client.get("/v1/jobs").status_code == 200
+        for answer in (client.get("/v1/keys"), client.post("/v1/keys", json={"name": "x"}), client.get("/v1/me")):
+            assert (answer.status_code, answer.json()["type"]) == (409, "/problems#keys-off")
+        assert "asks nobody for a key" in client.get("/keys").text
+        assert client.get("/login", follow_redirects=False).status_code == 303
+
+
+def test_a_key_may_ask_so_fast_and_no_faster() -> None:
+    pace = Pace(60)
+    assert [pace.take("one", 0.0) for _ in range(60)] == [0.0] * 60
+    assert pace.take("one", 0.0) == pytest.approx(1.0)
+    assert pace.take("two", 0.0) == 0.0
+    assert pace.take("one", 0.5) == pytest.approx(0.5)
+    assert pace.take("one", 1.5) == 0.0
+
+
+@ON_SQLITE
+def test_who_asks_too_often_waits(settings: Settings) -> None:
+    with TestClient(create_app(settings.model_copy(update={"max_requests": 2}))) as client:
+        shown = key(client.app.state.house.ledger, "alice")  # type: ignore[attr-defined]
+        answers = [client.get("/v1/me", headers=shown) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].json()["type"] == "/problems#too-many-requests"
+    assert int(answers[2].headers["Retry-After"]) > 0
