@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
+from api.app import create_app
 from api.house import House
 from api.problems import Kind
 from core.ledger import Status
@@ -83,6 +84,22 @@ def reused_key(shop: Workshop, house: House) -> Any:
     return shop.client.post("/v1/jobs", json=request(), headers=headers)
 
 
+def guarded(method: str, path: str, *scopes: str, **limits: int) -> Break:
+    """Asks a service with keys and these limits twice, with a key of these scopes if there are any."""
+
+    def act(shop: Workshop, house: House) -> Any:
+        headers = {}
+        if scopes:
+            _, secret = house.ledger.keys.create("alice", "test", scopes)
+            headers["Authorization"] = f"Bearer {secret}"
+        with TestClient(create_app(house.settings.model_copy(update={"auth": "keys"} | limits))) as client:
+            for _ in range(2):
+                response = client.request(method, path, json=request() if method == "POST" else None, headers=headers)
+        return response
+
+    return act
+
+
 PATHS: list[tuple[str, Kind, Break]] = [
     ("half a body", Kind.MALFORMED_BODY, post(b'{"dataset": "digits",\n  "ipc" 1}')),
     ("no text at all", Kind.MALFORMED_BODY, post(b"\xff\xfe\x00")),
@@ -130,6 +147,12 @@ PATHS: list[tuple[str, Kind, Break]] = [
     ("the archive of a failure", Kind.NOT_SUCCEEDED, get("/v1/jobs/{id}/archive.zip", Status.FAILED)),
     ("the picture of a cancelled job", Kind.NOT_SUCCEEDED, get("/v1/jobs/{id}/preview.png", Status.CANCELLED)),
     ("the report of a job at its end", Kind.NOT_SUCCEEDED, get("/v1/jobs/{id}/report", Status.CANCELLING)),
+    ("no key", Kind.UNAUTHENTICATED, guarded("GET", "/v1/jobs")),
+    ("a key for looking", Kind.FORBIDDEN, guarded("POST", "/v1/jobs", "jobs:read")),
+    ("a job too many", Kind.QUOTA_EXCEEDED, guarded("POST", "/v1/jobs", "jobs:write", max_open_jobs=1)),
+    ("a request too many", Kind.TOO_MANY_REQUESTS, guarded("GET", "/v1/jobs", "jobs:read", max_requests=1)),
+    ("no such key", Kind.UNKNOWN_KEY, guarded("DELETE", "/v1/keys/key_1", "jobs:read")),
+    ("keys where there are none", Kind.KEYS_OFF, get("/v1/keys")),
     ("no such file", Kind.UNKNOWN_FILE, get("/v1/jobs/{id}/files/absent", Status.SUCCEEDED)),
     (
         "a range beyond the end",
@@ -153,7 +176,8 @@ def test_every_error_is_a_problem_document(workshop: Workshop, house: House, kin
     assert document["instance"] == response.request.url.raw_path.decode().partition("?")[0]
     assert document["request_id"] == response.headers["X-Request-Id"]
     assert document.keys() <= {
-        *("type", "title", "status", "detail", "instance", "request_id", "hint", "errors", "checks")
+        *("type", "title", "status", "detail", "instance", "request_id", "hint", "errors", "checks"),
+        *("allowed", "current"),
     }
     if kind is Kind.INVALID_REQUEST:
         assert document["errors"]
