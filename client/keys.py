@@ -30,12 +30,6 @@ JsonOption = Annotated[
 @app.command()
 def create(
     owner: Annotated[str, typer.Argument(metavar="OWNER", help="Whose key it is; owners see their own jobs only.")],
-    name: Annotated[str, typer.Option("--name", help="What the key is for.")] = "made on the server",
-    admin: Annotated[bool, typer.Option("--admin", help="It may do everything, and sees everybody's.")] = False,
-    scope: Annotated[
-        list[str] | None, typer.Option("--scope", help="jobs:read, jobs:write, datasets:write; default all three.")
-    ] = None,
-    days: Annotated[float | None, typer.Option("--days", min=0, help="Days until it expires. Default: never.")] = None,
     home: Annotated[
         Path,
         typer.Option(
@@ -46,7 +40,13 @@ def create(
             file_okay=False,
             help="Folder of the service's state.",
         ),
-    ] = Path(),
+    ],
+    name: Annotated[str, typer.Option("--name", help="What the key is for.")] = "made on the server",
+    admin: Annotated[bool, typer.Option("--admin", help="It may do everything, and sees everybody's.")] = False,
+    scope: Annotated[
+        list[str] | None, typer.Option("--scope", help="jobs:read, jobs:write, datasets:write; default all three.")
+    ] = None,
+    days: Annotated[float | None, typer.Option("--days", min=0, help="Days until it expires. Default: never.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a key on the server's machine, in its database, and print the secret: once, for it is not kept."""
