@@ -10,7 +10,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from api import artifacts, datasets, events, forecasts, health, jobs, keys, methods, openapi, refusals
+from api import artifacts, datasets, events, forecasts, health, jobs, keys, methods, openapi, refusals, uploads
 from api.auth import Gate
 from api.dashboard import PAGES, static
 from api.house import House
@@ -30,8 +30,8 @@ def create_app(configuration: Settings | None = None) -> FastAPI:
     app = FastAPI(lifespan=_lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.house = house
     app.add_middleware(Gate, house=house)
-    app.add_middleware(Frame, metrics=house.metrics, max_body_bytes=house.settings.max_body_bytes)
-    for room in (jobs, forecasts, events, artifacts, datasets, methods, keys, health, *PAGES):
+    app.add_middleware(Frame, metrics=house.metrics, settings=house.settings)
+    for room in (jobs, forecasts, events, artifacts, datasets, uploads, methods, keys, health, *PAGES):
         app.include_router(room.router)
     app.mount("/static", static)
     refusals.install(app)
@@ -49,8 +49,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             host=house.settings.host,
             fix="set STILLHOUSE_AUTH=keys, or STILLHOUSE_HOST=127.0.0.1, or put a proxy that authenticates before it",
         )
+    await run_in_threadpool(house.inspector.resume)
     yield
     house.closing.set()
+    await run_in_threadpool(house.inspector.close)
     house.ledger.close()
 
 

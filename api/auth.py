@@ -46,7 +46,7 @@ def needed(method: str, path: str) -> str | None:
         return "admin"
     if method in _SAFE or room == "forecasts":
         return "jobs:read"
-    return "datasets:write" if room == "datasets" else "jobs:write"
+    return "datasets:write" if room in ("datasets", "uploads") else "jobs:write"
 
 
 @final

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -12,17 +11,21 @@ from api.pagination import After, Limit, slice_of
 from api.problems import Kind, ProblemError, responses, sentence
 from api.schemas import Dataset, DatasetPage
 from core.data import DatasetInvalid, UnknownDataset
+from core.ids import is_id
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], responses=responses(Kind.INVALID_REQUEST))
 
 
 @router.get("", operation_id="list_datasets", summary="List the datasets", responses=responses(Kind.INVALID_CURSOR))
 def list_datasets(house: Here, limit: Limit = 50, after: After = None) -> DatasetPage:
-    """Every dataset the service knows, on disk or not; bundles placed in its data folder appear here by themselves."""
-    facts, following = slice_of(
-        house.catalogue.list(), lambda facts: facts.name, house.cursors, "datasets", limit, after
-    )
-    return DatasetPage(items=[Dataset.model_validate(asdict(each)) for each in facts], next=following)
+    """Every dataset the service knows, on disk or not, and your uploads, whatever became of them.
+
+    Bundles placed in the service's data folder appear here by themselves.
+    """
+    uploads = [Dataset.of_upload(upload) for upload in house.ledger.uploads.all()]
+    others = [Dataset.of(facts) for facts in house.catalogue.list() if facts.source != "upload"]
+    shown, following = slice_of([*others, *uploads], lambda each: each.name, house.cursors, "datasets", limit, after)
+    return DatasetPage(items=list(shown), next=following)
 
 
 @router.get(
@@ -34,9 +37,14 @@ def list_datasets(house: Here, limit: Limit = 50, after: After = None) -> Datase
 def get_dataset(
     house: Here, name: Annotated[str, Path(description="The dataset's name.", examples=["digits"])]
 ) -> Dataset:
-    """Shape, classes, counts, licence, content hash, and where it is or which file to put where."""
+    """Shape, classes, counts, licence, content hash, and where it is or which file to put where.
+
+    Of an upload also what became of its inspection, its counts by class, and how it was split and scaled.
+    """
     try:
-        return Dataset.model_validate(asdict(house.catalogue.facts(name)))
+        if is_id("ds", name):
+            return Dataset.of_upload(house.catalogue.upload(name))
+        return Dataset.of(house.catalogue.facts(name))
     except UnknownDataset as error:
         raise ProblemError(Kind.UNKNOWN_DATASET, sentence(error), hint="GET /v1/datasets lists the names.") from None
     except DatasetInvalid as error:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Self, final
 
 from fastapi import Depends, Request
 
+from api.inspector import Inspector
 from api.metrics import Metrics
 from api.pagination import Cursors, signing_key
+from api.shelf import Shelf
 from core.artifacts import Store
 from core.data import Catalogue
 from core.ledger import ApiKey, Ledger, Reach
@@ -26,31 +28,36 @@ class House:
 
     settings: Settings
     ledger: Ledger
-    catalogue: Catalogue
+    catalogue: Shelf
     store: Store
     cursors: Cursors
     metrics: Metrics
-    closing: threading.Event = field(default_factory=threading.Event)
+    inspector: Inspector
+    closing: threading.Event
     caller: ApiKey | None = None
     """The key that was shown; None where there are no keys, and on the few pages that everybody may see."""
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
         """The house of these settings; nothing is connected before it is needed."""
-        ledger = Ledger(settings.ledger_url)
+        ledger, store, closing = Ledger(settings.ledger_url), Store(settings.artifacts_url), threading.Event()
         return cls(
             settings,
             ledger,
-            Catalogue(settings.datasets),
-            Store(settings.artifacts_url),
+            Shelf(Catalogue(settings.datasets), ledger.uploads, store, settings.datasets),
+            store,
             Cursors(signing_key(settings.home / "cursor.key")),
             Metrics(ledger),
+            Inspector(settings.uploads, ledger, store, closing),
+            closing,
         )
 
     def seen_by(self, caller: ApiKey | None) -> Self:
         """The house as somebody sees it who had to show a key, or had none to show."""
         reach = Reach("", everything=False) if caller is None else caller.reach
-        return replace(self, ledger=self.ledger.within(reach), caller=caller)
+        ledger = self.ledger.within(reach)
+        catalogue = replace(self.catalogue, uploads=ledger.uploads)
+        return replace(self, ledger=ledger, catalogue=catalogue, caller=caller)
 
 
 def _house(request: Request) -> House:

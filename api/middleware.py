@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.dashboard.refusal import respond
 from api.metrics import Metrics
 from api.problems import Kind, ProblemError
+from core.settings import Settings
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -28,6 +29,9 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
 }
 
+UPLOADS = ("/v1/datasets", "/uploads")
+"""Where bodies may be large, since they are written to disk as they come."""
+
 _DISCARDED = 16 * 2**20
 _DISCARD_SECONDS = 3.0
 _REPORT = "Try again; if it persists, tell the operator the request_id."
@@ -39,10 +43,10 @@ log = structlog.stdlib.get_logger(__name__)
 class Frame:
     """The outermost layer of the application, in plain ASGI so that streams pass through it untouched."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, settings: Settings) -> None:
         self._app = app
         self._metrics = metrics
-        self._max_body_bytes = max_body_bytes
+        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -67,7 +71,7 @@ class Frame:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._admit(scope, headers, receive)
-                await self._app(scope, self._limited(receive), answer)
+                await self._app(scope, self._limited(scope, receive), answer)
             except ClientDisconnect:
                 status = status or 499
             except ProblemError as problem:
@@ -85,10 +89,10 @@ class Frame:
         """Refuse what announces that it is too large, and what comes from another site's page."""
         announced = headers.get("content-length", "")
         length = int(announced[:18]) if announced.isdecimal() else 0
-        if length > self._max_body_bytes:
+        if length > self._most(scope):
             if length <= _DISCARDED and "expect" not in headers:  # who expects a 100 has not begun to send
                 await _discard(receive)
-            raise self._too_large()
+            raise self._too_large(scope)
         origin = headers.get("origin")
         if scope["method"] in _SAFE:
             return
@@ -97,27 +101,34 @@ class Frame:
         if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
             raise ProblemError(Kind.CROSS_ORIGIN, "A page of another site may not change anything here.")
 
-    def _limited(self, receive: Receive) -> Receive:
+    def _most(self, scope: Scope) -> int:
+        """Bytes that the body may have."""
+        uploads = scope["method"] == "POST" and scope["path"] in UPLOADS
+        return self._settings.max_upload_bytes if uploads else self._settings.max_body_bytes
+
+    def _limited(self, scope: Scope, receive: Receive) -> Receive:
         """Count what arrives: a chunked body announces no length."""
-        arrived = 0
+        arrived, most = 0, self._most(scope)
 
         async def limited() -> Message:
             nonlocal arrived
             message = await receive()
             arrived += len(message.get("body", b""))
-            if arrived > self._max_body_bytes:
+            if arrived > most:
                 if message.get("more_body"):
                     await _discard(receive)
-                raise self._too_large()
+                raise self._too_large(scope)
             return message
 
         return limited
 
-    def _too_large(self) -> ProblemError:
+    def _too_large(self, scope: Scope) -> ProblemError:
+        upload = "Make the pictures smaller or fewer, or let the operator raise STILLHOUSE_MAX_UPLOAD_BYTES."
+        other = "A job request is a few hundred bytes; datasets do not travel in it, but to POST /v1/datasets."
         return ProblemError(
             Kind.BODY_TOO_LARGE,
-            f"The body exceeds {self._max_body_bytes:,} bytes.",
-            hint="A job request is a few hundred bytes; datasets do not travel in it.",
+            f"The body exceeds {self._most(scope):,} bytes.",
+            hint=upload if scope["path"] in UPLOADS else other,
             headers={"Connection": "close"},
         )
 

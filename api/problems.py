@@ -56,13 +56,18 @@ class Kind(Enum):
     )
     NOT_SUCCEEDED = 409, "The job has no result", "Files exist once a job has succeeded, and only then."
     ALREADY_FINISHED = 409, "The job is over", "A job that has succeeded or failed cannot be cancelled."
+    DATASET_IN_USE = 409, "Jobs need the dataset", "An upload stays as long as jobs that are not over need it."
     KEYS_OFF = 409, "There are no keys here", "The service runs with STILLHOUSE_AUTH=off and asks nobody for a key."
     NOT_RETRYABLE = 409, "The job cannot be retried", "Only a failed or cancelled job can be queued again."
-    BODY_TOO_LARGE = 413, "The body is too large", "The request body exceeds STILLHOUSE_MAX_BODY_BYTES."
+    BODY_TOO_LARGE = (
+        413,
+        "The body is too large",
+        "The request body exceeds STILLHOUSE_MAX_BODY_BYTES, or an upload STILLHOUSE_MAX_UPLOAD_BYTES.",
+    )
     UNSUPPORTED_MEDIA_TYPE = (
         415,
-        "The body must be JSON",
-        "The header `Content-Type` must be `application/json`.",
+        "The body is of another kind",
+        "The header `Content-Type` must be `application/json`, or for an upload that of the file.",
     )
     RANGE_NOT_SATISFIABLE = (
         416,

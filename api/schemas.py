@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal, Self
 from urllib.parse import quote
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.pagination import Page
 from core import ledger
+from core.data import DatasetFacts
 from core.forecast import Forecast
 
 Status = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
@@ -176,22 +178,63 @@ class FilePage(Page[File]):
 
 
 class Dataset(Shown):
-    """A dataset that can be distilled."""
+    """A dataset; what it holds is null while an upload is inspected, and for one that cannot be used."""
 
-    name: str
+    name: str = Field(description="What a job calls it; of an upload its id.", examples=["digits"])
     title: str
-    shape: list[int] = Field(min_length=3, max_length=3, description="Channels, height, width.")
-    classes: int
-    class_names: list[str]
-    train_count: int = Field(description="Training images, the validation split included.")
-    test_count: int
-    smallest_class: int = Field(description="Images of the rarest class that distillation may use; bounds `ipc`.")
+    state: Literal["ready", "inspecting", "invalid"] = Field(
+        default="ready", description="Only what is ready can be distilled; only uploads are ever anything else."
+    )
+    problem: str | None = Field(default=None, description="Why an upload is invalid, and how to mend it.")
+    owner: str = Field(default="", description="Whose upload it is; empty for what is everybody's.")
+    shape: list[int] | None = Field(min_length=3, max_length=3, description="Channels, height, width.")
+    classes: int | None
+    class_names: list[str] | None
+    train_count: int | None = Field(description="Training images, the validation split included.")
+    test_count: int | None
+    train_counts: list[int] | None = Field(default=None, description="Of an upload: training images by class.")
+    test_counts: list[int] | None = Field(default=None, description="Of an upload: test images by class.")
+    remarks: list[str] = Field(default=[], description="Of an upload: how it was split, scaled and read.")
+    smallest_class: int | None = Field(
+        description="Images of the rarest class that distillation may use; bounds `ipc`."
+    )
     digest: str | None = Field(description="Hash of all pixels and labels; null when not on disk.")
     licence: str
     citation: str
     on_disk: bool
-    source: Literal["embedded", "torchvision", "bundle"]
+    source: Literal["embedded", "torchvision", "bundle", "upload"]
     where: str = Field(description="Where it is, or which file to put where.")
+    created_at: datetime | None = Field(default=None, description="When an upload arrived.")
+
+    @classmethod
+    def of(cls, facts: DatasetFacts) -> Self:
+        """A dataset of the catalogue."""
+        return cls.model_validate(asdict(facts))
+
+    @classmethod
+    def of_upload(cls, upload: ledger.Upload) -> Self:
+        """A dataset that was uploaded, in whatever state."""
+        fields = ("shape", "class_names", "train_count", "test_count", "smallest_class", "digest")
+        found = upload.found or {}
+        known = {name: found.get(name) for name in (*fields, "train_counts", "test_counts")}
+        return cls.model_validate(
+            {
+                **known,
+                "name": upload.id,
+                "title": upload.name,
+                "state": upload.state,
+                "problem": upload.problem,
+                "owner": upload.owner,
+                "classes": len(found["class_names"]) if found else None,
+                "remarks": found.get("remarks", []),
+                "licence": "unknown",
+                "citation": "",
+                "on_disk": upload.state == "ready",
+                "source": "upload",
+                "where": "uploaded; in the artifact store",
+                "created_at": upload.created_at,
+            }
+        )
 
 
 class DatasetPage(Page[Dataset]):

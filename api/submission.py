@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from api.problems import invalid, sentence
+from api.shelf import Shelf
 from core import methods
-from core.data import Catalogue, DatasetFacts, DatasetInvalid, UnknownDataset
+from core.data import DatasetFacts, DatasetInvalid, UnknownDataset
 from core.recipe import FieldError, Recipe, RecipeError
 from core.request import JobOrder, JobRequest, canonical_json, fingerprint, needs_c_scores, resolve, scored, settle
 from core.solvable import source, sourced
@@ -27,7 +28,7 @@ class Prepared:
     body_hash: str
 
 
-def prepare(order: JobOrder, catalogue: Catalogue) -> Prepared:
+def prepare(order: JobOrder, catalogue: Shelf) -> Prepared:
     """Everything the ledger is to know about what was asked for.
 
     Raises:
@@ -44,7 +45,7 @@ def prepare(order: JobOrder, catalogue: Catalogue) -> Prepared:
     )
 
 
-def resolved(order: JobOrder, catalogue: Catalogue) -> tuple[JobRequest, Recipe, DatasetFacts]:
+def resolved(order: JobOrder, catalogue: Shelf) -> tuple[JobRequest, Recipe, DatasetFacts]:
     """The request that an order means, its recipe and the facts of its dataset.
 
     Raises:

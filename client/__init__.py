@@ -3,6 +3,7 @@
 from client.api import Client as Client
 from client.errors import ClientError as ClientError
 from client.errors import HashMismatch as HashMismatch
+from client.errors import InvalidDataset as InvalidDataset
 from client.errors import JobCancelled as JobCancelled
 from client.errors import JobFailed as JobFailed
 from client.errors import Problem as Problem

@@ -20,11 +20,12 @@ from typing import Any, Self, final
 import httpx
 
 from client.download import Received, download
-from client.errors import HashMismatch, JobCancelled, JobFailed, WaitTimeout
+from client.errors import ClientError, HashMismatch, InvalidDataset, JobCancelled, JobFailed, WaitTimeout
 from client.forecast import Forecast
 from client.http import Http
 from client.jobs import Event, File, Job
 from client.stream import messages
+from client.upload import upload
 from client.verify import verify
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -84,6 +85,39 @@ class Client:
     def datasets(self) -> list[dict[str, Any]]:
         """The catalogue of datasets."""
         return list(self._pages("/v1/datasets"))
+
+    def dataset(self, name: str) -> dict[str, Any]:
+        """One dataset; of an upload also what became of its inspection."""
+        return dict(self._http.json("GET", f"/v1/datasets/{name}"))
+
+    def upload(self, path: Path, name: str, *, size: int | None = None, timeout: float = 900.0) -> dict[str, Any]:
+        """Upload a zip of class folders, such a folder itself, or an npz bundle, and wait until it was inspected.
+
+        Args:
+            path: the file or folder.
+            name: what to call it.
+            size: scale the pictures to squares of so many pixels; None where they have one size.
+            timeout: seconds to wait for the inspection.
+
+        Returns the dataset, whose `name` is what jobs call it.
+
+        Raises:
+            InvalidDataset: it cannot be used; the message says why, and how to mend it.
+        """
+        found = upload(self._http, path, name, size)
+        deadline = time.monotonic() + timeout
+        while found["state"] == "inspecting":
+            if time.monotonic() > deadline:
+                raise ClientError(f"{found['name']} was still being inspected after {timeout:g} s.")
+            time.sleep(0.2)
+            found = self.dataset(found["name"])
+        if found["state"] == "invalid":
+            raise InvalidDataset(found["name"], found["problem"])
+        return found
+
+    def delete_dataset(self, name: str) -> None:
+        """Delete an upload; what was distilled from it stays."""
+        self._http.json("DELETE", f"/v1/datasets/{name}")
 
     # --- keys
 

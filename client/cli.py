@@ -11,14 +11,14 @@ from typing import Annotated, Any
 import platformdirs
 import typer
 
+from client import catalogue, keys
 from client import doctor as machine
 from client import forecast as cost
-from client import keys
 from client import serve as service
 from client.api import Client
 from client.errors import ClientError, HashMismatch, UsageError
 from client.jobs import File, Job
-from client.output import Commands, data, say, stderr, table, wants_json
+from client.output import Commands, JsonOption, data, say, stderr, table
 from client.progress import display
 from client.verify import verify as find_problems
 
@@ -34,9 +34,6 @@ app = typer.Typer(
 
 app.add_typer(keys.app, name="key")
 
-JsonOption = Annotated[
-    bool, typer.Option("--json", callback=wants_json, is_eager=True, help="Print JSON instead of text.")
-]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job.")]
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="Name of a dataset; see 'stillhouse datasets'.")]
 Ipc = Annotated[int | None, typer.Option("--ipc", help="Synthetic images per class.")]
@@ -127,28 +124,8 @@ def methods(as_json: JsonOption = False) -> None:
         table(("METHOD", "FAMILY", "WHAT"), [(m["name"], m.get("family"), m.get("title")) for m in rows])
 
 
-@app.command()
-def datasets(as_json: JsonOption = False) -> None:
-    """List the datasets."""
-    with Client() as client:
-        rows = client.datasets()
-    if as_json:
-        data(rows)
-        return
-    table(
-        ("DATASET", "SHAPE", "CLASSES", "TRAIN", "TEST", "HERE"),
-        [
-            (
-                d["name"],
-                "x".join(map(str, d.get("shape") or ())),
-                d.get("classes"),
-                d.get("train_count"),
-                d.get("test_count"),
-                "yes" if d.get("on_disk") else "no",
-            )
-            for d in rows
-        ],
-    )
+app.command()(catalogue.datasets)
+app.command()(catalogue.upload)
 
 
 # --- jobs

@@ -66,6 +66,16 @@ def _exit_code(status: int) -> int:
             return 2 if status < 500 else 1
 
 
+class InvalidDataset(ClientError):
+    """An upload arrived and cannot be used."""
+
+    exit_code = 2
+
+    def __init__(self, name: str, problem: str) -> None:
+        self.name = name
+        super().__init__(f"{name} cannot be used: {problem}")
+
+
 class JobFailed(ClientError):
     """The job ended in `failed`; `error` is the job's own error object."""
 

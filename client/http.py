@@ -52,6 +52,7 @@ class Http:
         path: str,
         *,
         body: Any = None,
+        content: Iterator[bytes] | None = None,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
@@ -62,7 +63,9 @@ class Http:
             Unreachable: nobody answered within `patience`.
         """
         known = {name: value for name, value in (params or {}).items() if value is not None}
-        request = self._http.build_request(method, path, json=body, params=known, headers=dict(headers or {}))
+        request = self._http.build_request(
+            method, path, json=body, content=content, params=known, headers=dict(headers or {})
+        )
         response = self._send(request, stream=False)
         if response.status_code >= 400:
             raise _problem(response)

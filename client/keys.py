@@ -14,17 +14,13 @@ import typer
 from client import serve as service
 from client.api import Client
 from client.errors import UsageError
-from client.output import Commands, data, say, table, wants_json
+from client.output import Commands, JsonOption, data, say, table
 
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     help="Make, list and revoke keys, for a service that runs with STILLHOUSE_AUTH=keys.",
 )
-
-JsonOption = Annotated[
-    bool, typer.Option("--json", callback=wants_json, is_eager=True, help="Print JSON instead of text.")
-]
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -47,6 +47,11 @@ def wants_json(context: typer.Context, value: bool) -> bool:
     """Callback of `--json`: remembered for the whole call, errors included."""
     context.meta[_JSON] = context.meta.get(_JSON, False) or value
     return value
+
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", callback=wants_json, is_eager=True, help="Print JSON instead of text.")
+]
 
 
 class Commands(TyperGroup):

@@ -58,6 +58,9 @@ class Settings(BaseSettings):
         default=None, ge=1, description="Jobs an owner of keys may have running; more wait, others overtake them."
     )
     max_requests: int = Field(default=600, ge=1, description="Requests a minute that one key may make.")
+    max_stored_bytes: int = Field(
+        default=20 * 2**30, ge=1, description="Bytes of uploaded datasets an owner of keys may keep."
+    )
     session_days: float = Field(default=14, gt=0, description="Days until a browser has to show its key again.")
     lease_ttl: float = Field(default=60, gt=0, description="Seconds a worker's claim lasts without a heartbeat.")
     heartbeat_interval: float = Field(default=10, gt=0, description="Seconds between heartbeats.")
@@ -83,6 +86,7 @@ class Settings(BaseSettings):
         description="Size the cache of expert trajectories is trimmed to, least used first.",
     )
     max_body_bytes: int = Field(default=1 * 2**20, gt=0, description="Largest JSON request body the API reads.")
+    max_upload_bytes: int = Field(default=2 * 2**30, gt=0, description="Largest dataset that may be uploaded.")
     log_format: Literal["auto", "console", "json"] = Field(
         default="auto", description="`auto` writes JSON when standard error is not a terminal."
     )
@@ -120,6 +124,11 @@ class Settings(BaseSettings):
     def jobs(self) -> Path:
         """Local folder of running jobs: one folder a job, holding staging and checkpoints."""
         return self.home / "jobs"
+
+    @property
+    def uploads(self) -> Path:
+        """Local folder of uploads that have arrived and are not inspected yet."""
+        return self.home / "uploads"
 
     @property
     def experts(self) -> Path:

@@ -13,8 +13,10 @@ from typing import Final, final
 
 import structlog
 
-from core.data import Catalogue
+from core.data import Catalogue, DatasetFacts
+from core.data.inspection import facts_of
 from core.forecast import Calibration, outlook
+from core.ids import is_id
 from core.ledger import Claim, Ledger
 from core.recipe import Recipe
 from core.settings import Settings
@@ -89,8 +91,14 @@ class Calibrator:
             return
         job = claim.job
         try:
-            facts, recipe = self._catalogue.facts(job.dataset), Recipe.model_validate(job.recipe)
+            facts, recipe = self._facts(job.dataset), Recipe.model_validate(job.recipe)
             forecast = outlook(self._ledger, recipe, facts, job.ipc, job.method, self.known)
             self._ledger.foresee(claim, forecast.model_dump(mode="json"))
         except Exception:
             log.exception("no forecast")
+
+    def _facts(self, name: str) -> DatasetFacts:
+        if not is_id("ds", name):
+            return self._catalogue.facts(name)
+        upload = self._ledger.uploads.get(name)
+        return facts_of(upload.id, upload.name, upload.found or {})

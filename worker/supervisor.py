@@ -20,7 +20,7 @@ import structlog
 from core.artifacts.store import Store
 from core.ledger import Claim, Ledger, Status
 from core.settings import Settings
-from worker import autopsy
+from worker import autopsy, uploads
 from worker.child import Child
 from worker.drain import Drain
 from worker.patience import AWAY, PAUSE, until_answered
@@ -168,6 +168,7 @@ class Supervisor:
 
     def _prepare(self, folder: JobFolder, claim: Claim) -> None:
         settings, job = self._settings, claim.job
+        uploads.fetch(job, self._ledger, self._store, settings.datasets.resolve())
         shutil.rmtree(folder.staging, ignore_errors=True)
         folder.staging.mkdir(parents=True, exist_ok=True)
         folder.checkpoint.mkdir(exist_ok=True)

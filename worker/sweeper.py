@@ -15,6 +15,7 @@ import structlog
 from core import bell, logs
 from core.ledger import HELD, Job, Ledger, Status, UnknownJob
 from core.settings import Settings, settings
+from worker import uploads
 from worker.drain import Drain
 from worker.patience import AWAY, until_ready
 from worker.protocol import staging_of
@@ -50,6 +51,7 @@ class Sweeper:
         if self._ledger.counts()[Status.QUEUED]:
             bell.ring(self._settings)
         self._tidy()
+        uploads.tidy(self._ledger, self._settings.datasets)
 
     def _tidy(self) -> None:
         """Deletes staging folders of attempts that are over, and all of a job that succeeded."""

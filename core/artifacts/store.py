@@ -71,6 +71,19 @@ class Store:
         with _one_kind_of_trouble(), _found(sha256):
             return cast("IO[bytes]", self._files.open(self._address(sha256), "rb"))
 
+    def fetch(self, sha256: str, path: Path) -> None:
+        """Copy the object to `path`, which has it whole or not at all. Raises MissingObject."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            with self.open(sha256) as source, draft.open("wb") as target:
+                shutil.copyfileobj(source, target, _PIECE)
+            if sha256_of(draft) != sha256:
+                raise StoreUnreachable(f"the store's object {sha256} is not what its address says")
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
     def size(self, sha256: str) -> int:
         """Bytes of the object. Raises MissingObject."""
         with _one_kind_of_trouble(), _found(sha256):

@@ -8,7 +8,7 @@ from typing import Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
-Source = Literal["embedded", "torchvision", "bundle"]
+Source = Literal["embedded", "torchvision", "bundle", "upload"]
 
 
 @final

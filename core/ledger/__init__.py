@@ -23,6 +23,7 @@ from core.ledger.types import (
     UnknownJob,
     Worker,
 )
+from core.ledger.uploads import UnknownUpload, Upload, UploadInUse, Uploads, new_upload_id
 
 __all__ = [
     "ENDED",
@@ -47,5 +48,10 @@ __all__ = [
     "Swept",
     "UnknownJob",
     "UnknownKey",
+    "UnknownUpload",
+    "Upload",
+    "UploadInUse",
+    "Uploads",
     "Worker",
+    "new_upload_id",
 ]

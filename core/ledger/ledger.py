@@ -15,6 +15,7 @@ from core.ledger import events as log
 from core.ledger.database import Database
 from core.ledger.keys import Keys
 from core.ledger.types import Beat, Claim, Document, Event, File, Job, Reach, Submission, Swept, Worker
+from core.ledger.uploads import Uploads
 
 Result = TypeVar("Result")
 
@@ -48,6 +49,11 @@ class Ledger:
     def keys(self) -> Keys:
         """Who may ask."""
         return Keys(self.database, self._reach)
+
+    @property
+    def uploads(self) -> Uploads:
+        """Datasets that somebody uploaded."""
+        return Uploads(self.database, self._reach)
 
     def close(self) -> None:
         """Close the idle connections."""

@@ -189,6 +189,30 @@ class SessionRow(Base):
 
 
 @final
+class UploadRow(Base):
+    """A dataset that somebody uploaded; `sha256` is its bundle's address in the store."""
+
+    __tablename__ = "uploads"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(index=True)
+    name: Mapped[str]
+    state: Mapped[str]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    size: Mapped[int | None]
+    problem: Mapped[str | None]
+    found: Mapped[dict[str, Any] | None]
+    sha256: Mapped[str | None] = mapped_column(index=True)
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint("state IN ('inspecting', 'ready', 'invalid')", name="state_known"),
+        CheckConstraint("(state = 'ready') = (sha256 IS NOT NULL)", name="bundle_when_ready"),
+        CheckConstraint("(state = 'invalid') = (problem IS NOT NULL)", name="problem_when_invalid"),
+    )
+
+
+@final
 class WorkerRow(Base):
     """A worker process that has announced itself."""
 

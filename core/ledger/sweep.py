@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from core.ledger import claims, clock
+from core.ledger import claims, clock, uploads
 from core.ledger.models import JobRow, KeyRow, SessionRow, WorkerRow, stands
 from core.ledger.types import Status, Swept
 
@@ -39,5 +39,6 @@ def forget(session: Session) -> None:
     """Delete idempotency keys and sessions past their time and workers that have long been silent."""
     now = clock.now(session)
     session.execute(delete(KeyRow).where(KeyRow.expires_at <= now))
+    uploads.give_up(session, now)
     session.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
     session.execute(delete(WorkerRow).where(WorkerRow.last_seen <= now - WORKER_MEMORY))

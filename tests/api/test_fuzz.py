@@ -45,6 +45,9 @@ CHECKS = [
 ]
 
 
+BY_HAND = {"create_dataset"}
+"""Each upload that is accepted starts a process, which takes a second: tests/api/test_uploads.py sends the bad ones."""
+
 CAN_BE_ASKED_WRONGLY = {
     *("create_job", "create_forecast", "list_jobs", "get_job", "list_events", "list_files"),
     *("list_datasets", "list_methods", "get_method", "list_keys", "create_key"),
@@ -62,7 +65,7 @@ def api(app: FastAPI, workshop: Workshop) -> OpenApiSchema:
 
 @pytest.mark.parametrize(
     ("operation_id", "mode"),
-    [(name, GenerationMode.POSITIVE) for name in sorted(OPERATIONS)]
+    [(name, GenerationMode.POSITIVE) for name in sorted(OPERATIONS - BY_HAND)]
     + [(name, GenerationMode.NEGATIVE) for name in sorted(CAN_BE_ASKED_WRONGLY)],
 )
 def test_no_request_breaks_a_promise(

@@ -20,7 +20,17 @@ OPERATIONS = {
     "create_forecast",
     *("get_me", "list_keys", "create_key", "revoke_key"),
     *("list_files", "get_file", "get_archive", "get_preview", "get_report"),
-    *("list_datasets", "get_dataset", "list_methods", "get_method", "get_health", "get_readiness", "get_metrics"),
+    *(
+        "list_datasets",
+        "get_dataset",
+        "create_dataset",
+        "delete_dataset",
+        "list_methods",
+        "get_method",
+        "get_health",
+        "get_readiness",
+        "get_metrics",
+    ),
 }
 """Names that generated clients are built on: one may be added, none may change."""
 

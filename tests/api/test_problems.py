@@ -13,7 +13,7 @@ from sqlalchemy import text
 from api.app import create_app
 from api.house import House
 from api.problems import Kind
-from core.ledger import Status
+from core.ledger import Status, new_upload_id
 from tests.api.workshop import ON_SQLITE, Workshop, request
 
 JSON = {"Content-Type": "application/json"}
@@ -84,6 +84,12 @@ def reused_key(shop: Workshop, house: House) -> Any:
     return shop.client.post("/v1/jobs", json=request(), headers=headers)
 
 
+def needed_dataset(shop: Workshop, house: House) -> Any:
+    house.ledger.uploads.add(upload_id := new_upload_id(), "pets", None, 1)
+    house.ledger.submit({}, {}, dataset=upload_id, method="random", ipc=1, seed=0)
+    return shop.client.delete(f"/v1/datasets/{upload_id}")
+
+
 def guarded(method: str, path: str, *scopes: str, **limits: int) -> Break:
     """Asks a service with keys and these limits twice, with a key of these scopes if there are any."""
 
@@ -151,6 +157,7 @@ PATHS: list[tuple[str, Kind, Break]] = [
     ("a key for looking", Kind.FORBIDDEN, guarded("POST", "/v1/jobs", "jobs:read")),
     ("a job too many", Kind.QUOTA_EXCEEDED, guarded("POST", "/v1/jobs", "jobs:write", max_open_jobs=1)),
     ("a request too many", Kind.TOO_MANY_REQUESTS, guarded("GET", "/v1/jobs", "jobs:read", max_requests=1)),
+    ("a dataset that is needed", Kind.DATASET_IN_USE, needed_dataset),
     ("no such key", Kind.UNKNOWN_KEY, guarded("DELETE", "/v1/keys/key_1", "jobs:read")),
     ("keys where there are none", Kind.KEYS_OFF, get("/v1/keys")),
     ("no such file", Kind.UNKNOWN_FILE, get("/v1/jobs/{id}/files/absent", Status.SUCCEEDED)),

@@ -1,0 +1,79 @@
+"""The datasets that a caller may ask for: the catalogue's, which are everybody's, and the uploads that are theirs."""
+
+from __future__ import annotations
+
+import builtins
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+from core.artifacts import MissingObject, Store
+from core.data import Catalogue, DatasetFacts, DatasetInvalid, Images, UnknownDataset
+from core.data.c_scores import CScores
+from core.data.catalogue import UPLOADS
+from core.data.inspection import facts_of
+from core.ids import is_id
+from core.ledger import UnknownUpload, Upload, Uploads
+
+
+@final
+@dataclass(frozen=True)
+class Shelf:
+    """As a `Catalogue` to whoever asks it by name; an upload of another owner is as unknown as one that never was."""
+
+    catalogue: Catalogue
+    uploads: Uploads
+    store: Store
+    data_dir: Path
+
+    def names(self) -> builtins.list[str]:
+        """Names of all that can be distilled, sorted."""
+        return [facts.name for facts in self.list()]
+
+    def list(self) -> builtins.list[DatasetFacts]:
+        """Facts of all that can be distilled, by name."""
+        own = [_facts(upload) for upload in self.uploads.all() if upload.state == "ready"]
+        return sorted([*self.catalogue.list(), *own], key=lambda facts: facts.name)
+
+    def problems(self) -> dict[str, str]:
+        """Name of each bundle of the data folder that cannot be used -> what is wrong with it."""
+        return self.catalogue.problems()
+
+    def facts(self, name: str) -> DatasetFacts:
+        """Facts of a dataset. Raises UnknownDataset, or DatasetInvalid, which says why it cannot be used (yet)."""
+        return _facts(self.upload(name)) if is_id("ds", name) else self.catalogue.facts(name)
+
+    def c_scores(self, name: str) -> CScores:
+        """The C-scores given for a dataset; an upload has none."""
+        if is_id("ds", name):
+            self.upload(name)
+            raise DatasetInvalid(f"the upload {name} comes without C-scores")
+        return self.catalogue.c_scores(name)
+
+    def glimpse(self, name: str) -> Images | None:
+        """A picture of each of the first classes; None while there is none here."""
+        if not is_id("ds", name):
+            return self.catalogue.glimpse(name)
+        upload = self.upload(name)
+        path = self.data_dir / UPLOADS / f"{upload.id}.npz"
+        if upload.sha256 is not None and not path.exists():
+            try:
+                self.store.fetch(upload.sha256, path)
+            except (MissingObject, OSError):
+                return None
+        return self.catalogue.glimpse(name) if upload.sha256 is not None else None
+
+    def upload(self, name: str) -> Upload:
+        """The caller's upload of this id. Raises UnknownDataset."""
+        try:
+            return self.uploads.get(name)
+        except UnknownUpload:
+            raise UnknownDataset(f"there is no dataset {name[:64]!r}; list the ones there are") from None
+
+
+def _facts(upload: Upload) -> DatasetFacts:
+    if upload.state == "inspecting":
+        raise DatasetInvalid(f"{upload.id} is still being inspected; ask again in a few seconds")
+    if upload.found is None:
+        raise DatasetInvalid(f"{upload.id} cannot be used: {upload.problem}")
+    return facts_of(upload.id, upload.name, upload.found)

@@ -1,0 +1,137 @@
+"""`POST /v1/datasets` and `DELETE /v1/datasets/{id}`: datasets of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import anyio
+from fastapi import APIRouter, Path, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from api.house import Here, House
+from api.problems import Kind, ProblemError, header, invalid, responses, sentence
+from api.schemas import Dataset
+from core.data.folders import SIDES
+from core.ledger import UnknownUpload, Upload, UploadInUse, new_upload_id
+from core.recipe import FieldError
+
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"], responses=responses(Kind.INVALID_REQUEST))
+
+MEDIA_TYPES = ("application/zip", "application/x-zip-compressed", "application/octet-stream", "application/x-npz")
+_INSPECTING_AT_ONCE = 4
+
+Name = Annotated[str, Query(min_length=1, max_length=100, description="What to call it.", examples=["flowers"])]
+Size = Annotated[
+    int | None,
+    Query(ge=SIDES[0], le=SIDES[1], description="Scale each picture so, and keep its middle square of so many pixels."),
+]
+
+
+@router.post(
+    "",
+    operation_id="create_dataset",
+    summary="Upload a dataset",
+    status_code=202,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES},
+        }
+    },
+    responses={
+        202: {
+            "description": "It has arrived whole and is being inspected; `Location` says where to look.",
+            "headers": header("Location", "The dataset's path.")
+            | header("Retry-After", "Seconds until looking again makes sense."),
+        },
+        **responses(Kind.BODY_TOO_LARGE, Kind.UNSUPPORTED_MEDIA_TYPE, Kind.QUOTA_EXCEEDED, Kind.TOO_MANY_REQUESTS),
+    },
+)
+async def create_dataset(house: Here, request: Request, response: Response, name: Name, size: Size = None) -> Dataset:
+    """The body is the file itself: a zip of class folders of PNG, JPEG or WebP pictures, or an npz bundle.
+
+    In the zip lie `cat/1.png` and `dog/2.jpg`, or `train/cat/1.png` and `test/cat/2.png`; the bundle is what the data
+    folder takes, too. It is inspected in a process with limits: `GET /v1/datasets/{id}` then says `ready`, with counts
+    by class and how it was split, or `invalid`, with the fault and its fix. Pictures are encoded anew: nothing else of
+    the file is kept. Without `size` all pictures must have one size. Without `test/` a fifth of each class becomes the
+    test set, by a fixed seed.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in MEDIA_TYPES:
+        raise ProblemError(
+            Kind.UNSUPPORTED_MEDIA_TYPE,
+            f"The body is declared as '{kind}'." if kind else "The body has no Content-Type.",
+            hint="Send the file itself: `curl -H 'Content-Type: application/zip' --data-binary @flowers.zip`.",
+        )
+    upload = await receive(house, request.stream(), name, size)
+    response.headers["Location"] = f"/v1/datasets/{upload.id}"
+    response.headers["Retry-After"] = "1"
+    return Dataset.of_upload(upload)
+
+
+async def receive(house: House, pieces: AsyncIterator[bytes], name: str, size: int | None) -> Upload:
+    """The upload whose bytes are these, in the ledger and about to be inspected. Raises ProblemError."""
+    if not name.isprintable() or not name.strip():
+        raise invalid([FieldError("name", "It has to be printable, and not all blank.", "Use a short plain name.")])
+    await run_in_threadpool(check_room, house)
+    upload_id = new_upload_id()
+    place = await run_in_threadpool(house.inspector.place, upload_id)
+    length = 0
+    try:
+        async with await anyio.open_file(place, "wb") as file:
+            async for piece in pieces:
+                length += len(piece)
+                await file.write(piece)
+        if not length:
+            raise invalid([FieldError("body", "It is empty.", "Send a zip of class folders, or an npz bundle.")])
+        upload = await run_in_threadpool(house.ledger.uploads.add, upload_id, name, size, length)
+    except BaseException:
+        house.inspector.drop(upload_id)
+        raise
+    house.inspector.take(upload_id)
+    return upload
+
+
+def check_room(house: House) -> None:
+    """Refuse an upload of an owner who has filled their room, or sends faster than is inspected."""
+    if house.settings.auth == "off":
+        return
+    kept, inspecting = house.ledger.uploads.usage()
+    for current, allowed, what, hint in (
+        (kept, house.settings.max_stored_bytes, "bytes of uploads are kept", "Delete one: DELETE /v1/datasets/{id}."),
+        (inspecting, _INSPECTING_AT_ONCE, "uploads are being inspected", "Wait until one of them is done."),
+    ):
+        if current >= allowed:
+            raise ProblemError(
+                Kind.QUOTA_EXCEEDED,
+                f"{current:,} {what}, and {allowed:,} may be.",
+                hint=hint,
+                headers={"Retry-After": "30"},
+                allowed=allowed,
+                current=current,
+            )
+
+
+@router.delete(
+    "/{id}",
+    operation_id="delete_dataset",
+    summary="Delete an upload",
+    status_code=204,
+    responses=responses(Kind.UNKNOWN_DATASET, Kind.DATASET_IN_USE),
+)
+def delete_dataset(
+    house: Here, dataset_id: Annotated[str, Path(alias="id", description="The upload's id, `ds_...`.")]
+) -> None:
+    """Its bundle leaves the store; what was distilled from it stays. Refused while jobs that are not over need it."""
+    try:
+        address = house.ledger.uploads.delete(dataset_id)
+    except UnknownUpload:
+        hint = "GET /v1/datasets lists your uploads; the catalogue's own datasets stay."
+        raise ProblemError(Kind.UNKNOWN_DATASET, "No upload of yours has this id.", hint=hint) from None
+    except UploadInUse as error:
+        hint = f"Wait for them or cancel them: GET /v1/jobs?dataset={dataset_id}."
+        raise ProblemError(Kind.DATASET_IN_USE, sentence(error), hint=hint) from None
+    house.inspector.drop(dataset_id)
+    if address is not None:
+        house.store.delete(address)

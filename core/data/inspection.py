@@ -1,0 +1,151 @@
+"""An upload is looked at: in a process of its own, with limits, so that a bomb takes down nothing but that process.
+
+`inspect` starts it and tells what it found. Run as `python -m core.data.inspection FILE FOLDER [--size N]`: it reads an
+archive of class folders (`core.data.folders`) or an npz bundle and writes `bundle.npz`, the pictures encoded anew and
+nothing else, and `finding.json` into the folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from core.data.bundle import Bundle, read_bundle, write_bundle
+from core.data.digest import measure
+from core.data.facts import DatasetFacts, DatasetInvalid
+from core.data.folders import LAYOUT, read_folders
+from core.data.rules import ARRAYS, check_class_names, check_labels
+
+MEMORY_BYTES: Final = 8 * 2**30
+SECONDS: Final = 900
+"""How long an inspection may take."""
+
+_FILE_BYTES = 4 * 2**30
+_TICK = 0.05
+_KEPT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TMPDIR", "HOME", "VIRTUAL_ENV")
+
+
+def inspect(source: Path, folder: Path, size: int | None, stopped: Callable[[], bool]) -> dict[str, Any] | None:
+    """What the upload at `source` is; its bundle is then `folder/bundle.npz`. None if it was stopped before.
+
+    Raises DatasetInvalid, which says what is wrong with it and how to mend it.
+    """
+    command = [sys.executable, "-m", "core.data.inspection", str(source), str(folder)]
+    command += [] if size is None else ["--size", str(size)]
+    environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | {"OMP_NUM_THREADS": "1"}
+    deadline = time.monotonic() + SECONDS
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+    ) as child:
+        while (status := child.poll()) is None:
+            if stopped() or time.monotonic() > deadline:
+                child.kill()
+            time.sleep(_TICK)
+    if stopped() and status:
+        return None
+    finding = folder / "finding.json"
+    if status or not finding.exists():
+        raise DatasetInvalid(
+            f"it could not be inspected within {SECONDS} seconds and {MEMORY_BYTES // 2**30} GiB of memory; "
+            "send fewer or smaller images"
+        )
+    found: dict[str, Any] = json.loads(finding.read_text())
+    if "fault" in found:
+        raise DatasetInvalid(found["fault"])
+    return found
+
+
+def facts_of(dataset_id: str, title: str, found: dict[str, Any]) -> DatasetFacts:
+    """What `inspect` found, as a row of the catalogue."""
+    channels, height, width = found["shape"]
+    return DatasetFacts(
+        name=dataset_id,
+        title=title,
+        shape=(channels, height, width),
+        classes=len(found["class_names"]),
+        class_names=tuple(found["class_names"]),
+        train_count=found["train_count"],
+        test_count=found["test_count"],
+        smallest_class=found["smallest_class"],
+        digest=found["digest"],
+        licence="unknown",
+        citation="",
+        on_disk=True,
+        source="upload",
+        where="uploaded; in the artifact store",
+    )
+
+
+def examine(source: Path, target: Path, size: int | None) -> dict[str, Any]:
+    """Read an upload and write its bundle to `target`. Raises DatasetInvalid."""
+    if _is_bundle(source):
+        if size is not None:
+            raise DatasetInvalid("`size` is for archives of pictures; a bundle's images have one size: leave it out")
+        remarks: tuple[str, ...] = ("The split into train and test is the bundle's own.",)
+        bundle = read_bundle(source)
+        arrays = {"class_names": np.array(bundle.class_names)}
+        for split, part in (("train", bundle.train), ("test", bundle.test)):
+            last = part.images.transpose(0, 2, 3, 1)
+            arrays |= {f"x_{split}": last[..., 0] if last.shape[3] == 1 else last, f"y_{split}": part.labels}
+    else:
+        arrays, remarks = (read := read_folders(source, size)).arrays, read.remarks
+        _check(arrays)
+    write_bundle(target, arrays)
+    bundle = read_bundle(target)
+    return asdict(measure(bundle)) | {"remarks": remarks} | _counts(bundle)
+
+
+def _check(arrays: dict[str, Any]) -> None:
+    names = tuple(str(name) for name in arrays["class_names"])
+    check_class_names(names)
+    for split in ("train", "test"):
+        if not len(arrays[f"y_{split}"]):
+            raise DatasetInvalid(f"no class has enough images for a {split} set; give each class three or more")
+        check_labels(split, arrays[f"y_{split}"], names)
+
+
+def _counts(bundle: Bundle) -> dict[str, list[int]]:
+    classes = len(bundle.class_names)
+    parts = (("train_counts", bundle.train), ("test_counts", bundle.test))
+    return {name: np.bincount(part.labels, minlength=classes).tolist() for name, part in parts}
+
+
+def _is_bundle(source: Path) -> bool:
+    try:
+        with zipfile.ZipFile(source) as archive:
+            return any(name.removesuffix(".npy") in ARRAYS for name in archive.namelist() if "/" not in name)
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError) as fault:
+        raise DatasetInvalid(f"not a whole zip or npz archive ({fault}); send {LAYOUT}, or an npz bundle") from None
+
+
+def main() -> None:
+    """The process's work."""
+    parser = argparse.ArgumentParser(prog="python -m core.data.inspection", description=__doc__)
+    parser.add_argument("source", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--size", type=int)
+    asked = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
+    try:
+        found = examine(asked.source, asked.folder / "bundle.npz", asked.size)
+    except DatasetInvalid as fault:
+        found = {"fault": str(fault)}
+    (asked.folder / "finding.json").write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""Datasets that somebody uploaded: what became of their inspection, where their bundle is, whose they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal, cast, final
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm import Session
+
+from core.ids import is_id, new_id
+from core.ledger import clock
+from core.ledger.database import Database
+from core.ledger.models import FileRow, JobRow, UploadRow, stands
+from core.ledger.types import Document, Reach, Status
+
+State = Literal["inspecting", "ready", "invalid"]
+
+FORGOTTEN: Final = timedelta(days=1)
+"""An inspection that has not ended by then never will: whoever had the file is gone."""
+
+
+@final
+@dataclass(frozen=True)
+class Upload:
+    """An uploaded dataset. `found` is what the inspection told and `sha256` its bundle's address, once it is ready."""
+
+    id: str
+    owner: str
+    name: str
+    state: State
+    bytes: int
+    size: int | None
+    """Pixels of a side that the images are scaled to; None: as they are."""
+    problem: str | None
+    found: Document | None
+    sha256: str | None
+    created_at: datetime
+
+
+@final
+class UnknownUpload(ValueError):
+    """No uploaded dataset that may be seen has this id."""
+
+
+@final
+class UploadInUse(ValueError):
+    """Jobs that are not over need the dataset."""
+
+    def __init__(self, jobs: int) -> None:
+        super().__init__(f"{jobs} job{'s' * (jobs != 1)} that are queued or running need this dataset.")
+
+
+@final
+class Uploads:
+    """The uploaded datasets of a ledger. Every method is one transaction, as the ledger's are."""
+
+    def __init__(self, database: Database, reach: Reach) -> None:
+        self._database = database
+        self._reach = reach
+
+    def add(self, upload_id: str, name: str, size: int | None, length: int) -> Upload:
+        """An upload that has arrived whole, and is to be inspected."""
+        with self._database.write() as session:
+            row = UploadRow(
+                id=upload_id,
+                owner=self._reach.owner,
+                name=name,
+                state="inspecting",
+                size=size,
+                bytes=length,
+                created_at=clock.now(session),
+            )
+            session.add(row)
+            session.flush()
+            return _view(row)
+
+    def get(self, upload_id: str) -> Upload:
+        """The upload of this id. Raises UnknownUpload, also for one that is another owner's."""
+        with self._database.read() as session:
+            return _view(self._row(session, upload_id))
+
+    def all(self) -> list[Upload]:
+        """The uploads within reach, oldest first."""
+        statement = select(UploadRow).order_by(UploadRow.id)
+        if not self._reach.everything:
+            statement = statement.where(UploadRow.owner == self._reach.owner)
+        with self._database.read() as session:
+            return [_view(row) for row in session.scalars(statement)]
+
+    def usage(self) -> tuple[int, int]:
+        """Bytes the owner keeps, and uploads of theirs that are being inspected."""
+        own = select(func.coalesce(func.sum(UploadRow.bytes), 0)).where(UploadRow.owner == self._reach.owner)
+        busy = select(func.count()).select_from(UploadRow)
+        busy = busy.where(UploadRow.owner == self._reach.owner, UploadRow.state == "inspecting")
+        with self._database.read() as session:
+            return int(session.scalars(own).one()), session.scalars(busy).one()
+
+    def conclude(
+        self,
+        upload_id: str,
+        *,
+        found: Document | None = None,
+        sha256: str | None = None,
+        length: int = 0,
+        problem: str | None = None,
+    ) -> bool:
+        """Say what the inspection found, or the problem; False if it had been said, or the upload is gone."""
+        state = "invalid" if problem is not None else "ready"
+        values = {"state": state, "found": found, "sha256": sha256, "problem": problem, "bytes": length}
+        with self._database.write() as session:
+            row = session.get(UploadRow, upload_id, with_for_update=True)
+            if row is None or row.state != "inspecting":
+                return False
+            for name, value in values.items():
+                setattr(row, name, value)
+            return True
+
+    def delete(self, upload_id: str) -> str | None:
+        """Forget an upload; the address of its bundle, if nothing else needs it any more.
+
+        Raises:
+            UnknownUpload: there is none.
+            UploadInUse: a job that is not over needs it.
+        """
+        with self._database.write() as session:
+            row = self._row(session, upload_id)
+            source = JobRow.recipe["init"]["source"].as_string()
+            is_open = stands(Status.QUEUED, Status.RUNNING, Status.CANCELLING)
+            needs = select(func.count()).select_from(JobRow)
+            needs = needs.where(is_open, or_(JobRow.dataset == row.id, source == row.id))
+            if jobs := session.scalars(needs).one():
+                raise UploadInUse(jobs)
+            address = row.sha256
+            session.delete(row)
+            session.flush()
+            if address is None or _needed(session, address):
+                return None
+            return address
+
+    def _row(self, session: Session, upload_id: str) -> UploadRow:
+        row = session.get(UploadRow, upload_id) if is_id("ds", upload_id) else None
+        if row is None or not self._reach.sees(row.owner):
+            raise UnknownUpload(f"There is no uploaded dataset {upload_id[:40]!r}.")
+        return row
+
+
+def new_upload_id() -> str:
+    """An id for an upload that begins."""
+    return new_id("ds")
+
+
+def give_up(session: Session, now: datetime) -> None:
+    """Mark uploads whose inspection can't come to an end any more."""
+    problem = "The inspection was interrupted; upload it again."
+    lost = update(UploadRow).where(UploadRow.state == "inspecting", UploadRow.created_at <= now - FORGOTTEN)
+    session.execute(lost.values(state="invalid", problem=problem, bytes=0))
+
+
+def _needed(session: Session, sha256: str) -> bool:
+    for column in (UploadRow.sha256, FileRow.sha256):
+        if session.scalars(select(column).where(column == sha256).limit(1)).first() is not None:
+            return True
+    return False
+
+
+def _view(row: UploadRow) -> Upload:
+    return Upload(
+        id=row.id,
+        owner=row.owner,
+        name=row.name,
+        state=cast("State", row.state),
+        bytes=row.bytes,
+        size=row.size,
+        problem=row.problem,
+        found=row.found,
+        sha256=row.sha256,
+        created_at=row.created_at,
+    )

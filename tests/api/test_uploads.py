@@ -1,0 +1,156 @@
+"""Datasets of one's own: sent, inspected, seen by their owner, asked for, deleted."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from api.house import House
+from core.data.catalogue import UPLOADS
+from core.ids import new_id
+from core.settings import Settings
+from tests.api.test_auth import key
+from tests.api.workshop import ON_SQLITE, Workshop, request
+from tests.data.archives import classes, packed
+from worker import uploads as on_worker
+
+ZIP = {"Content-Type": "application/zip"}
+PATIENCE = 60.0
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"auth": "keys"})
+
+
+def send(client: Any, data: bytes, who: dict[str, str], **params: Any) -> Any:
+    return client.post("/v1/datasets", content=data, params={"name": "pets"} | params, headers=who | ZIP)
+
+
+def settled(client: Any, path: str, who: dict[str, str]) -> dict[str, Any]:
+    """The dataset, once its inspection has ended."""
+    deadline = time.monotonic() + PATIENCE
+    while (found := client.get(path, headers=who).json())["state"] == "inspecting":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return dict(found)
+
+
+def test_an_upload_is_inspected_and_its_owners_alone(workshop: Workshop, house: House) -> None:
+    client, ledger = workshop.client, workshop.ledger
+    alice, bob = key(ledger, "alice"), key(ledger, "bob")
+    sent = send(client, packed(classes(10)), alice)
+    assert (sent.status_code, sent.json()["state"], sent.json()["title"]) == (202, "inspecting", "pets")
+    path = sent.headers["Location"]
+    found = settled(client, path, alice)
+    name = found["name"]
+    assert path == f"/v1/datasets/{name}"
+    assert (found["state"], found["shape"], found["train_counts"]) == ("ready", [1, 8, 8], [8, 8])
+    assert (found["owner"], found["source"], found["on_disk"]) == ("alice", "upload", True)
+    assert not (house.settings.uploads / name).exists()
+
+    def names(who: dict[str, str]) -> list[str]:
+        return [item["name"] for item in client.get("/v1/datasets", headers=who).json()["items"]]
+
+    assert name in names(alice)
+    assert name not in names(bob)
+    assert client.get(path, headers=bob).status_code == 404
+    assert client.delete(path, headers=bob).status_code == 404
+    assert client.get(f"/datasets/{name}/sample.png", headers=bob).status_code == 404
+    order = request(dataset=name, ipc=2)
+    refused = client.post("/v1/jobs", json=order, headers=bob)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "dataset")
+    client.headers.update(alice)
+    job_id = workshop.submit(dataset=name, ipc=2)
+    job = ledger.job(job_id)
+    assert (job.dataset, job.owner) == (name, "alice")
+    assert job.fingerprint is not None
+    copy = house.settings.datasets / UPLOADS / f"{name}.npz"
+    on_worker.fetch(job, ledger, house.store, house.settings.datasets)
+    assert copy.exists()
+    in_use = client.delete(path)
+    assert (in_use.status_code, in_use.json()["type"]) == (409, "/problems#dataset-in-use")
+    client.post(f"/v1/jobs/{job_id}/cancel")
+    address = ledger.uploads.get(name).sha256
+    assert address is not None
+    assert client.delete(path).status_code == 204
+    assert not house.store.exists(address)
+    assert client.get(path).status_code == 404
+    on_worker.tidy(ledger, house.settings.datasets)
+    assert not copy.exists()
+
+
+def test_a_bundle_that_two_uploads_share_stays_for_the_other(workshop: Workshop, house: House) -> None:
+    client, alice, bob = workshop.client, key(workshop.ledger, "alice"), key(workshop.ledger, "bob")
+    data = packed(classes(5))
+    one, two = (settled(client, send(client, data, who).headers["Location"], who)["name"] for who in (alice, bob))
+    address = workshop.ledger.uploads.get(one).sha256
+    assert address == workshop.ledger.uploads.get(two).sha256
+    assert address is not None
+    assert client.delete(f"/v1/datasets/{one}", headers=alice).status_code == 204
+    assert house.store.exists(address)
+
+
+@ON_SQLITE
+def test_what_cannot_be_used_says_why_and_how_to_mend_it(workshop: Workshop) -> None:
+    client, alice = workshop.client, key(workshop.ledger, "alice")
+    sent = send(client, packed(classes(5) | {"../x.png": b""}), alice)
+    found = settled(client, sent.headers["Location"], alice)
+    assert (found["state"], found["shape"]) == ("invalid", None)
+    assert "leads out of the archive" in found["problem"]
+    assert "pack the folder anew" in found["problem"]
+    refused = client.post("/v1/jobs", json=request(dataset=found["name"]), headers=alice)
+    assert "leads out" in refused.json()["errors"][0]["message"]
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("changes", "status", "word"),
+    [
+        ({"headers": {"Content-Type": "text/plain"}}, 415, "data-binary"),
+        ({"params": {}}, 422, "Add it"),
+        ({"params": {"name": "a\nb"}}, 422, "plain name"),
+        ({"params": {"name": "x", "size": 3}}, 422, "at least 4"),
+        ({"content": b""}, 422, "Send a zip"),
+        ({"content": b"x" * 5000}, 413, "STILLHOUSE_MAX_UPLOAD_BYTES"),
+    ],
+)
+def test_a_request_that_makes_no_sense_leaves_nothing(
+    settings: Settings, changes: dict[str, Any], status: int, word: str
+) -> None:
+    with TestClient(create_app(settings.model_copy(update={"max_upload_bytes": 4000}))) as client:
+        house: House = client.app.state.house  # type: ignore[attr-defined]
+        alice = key(house.ledger, "alice")
+        asked = {"content": b"x", "params": {"name": "x"}, "headers": ZIP} | changes
+        response = client.post("/v1/datasets", **asked | {"headers": asked["headers"] | alice})
+        assert response.status_code == status, response.text
+        assert word in response.text
+        assert house.ledger.uploads.all() == []
+        assert not house.settings.uploads.exists() or not list(house.settings.uploads.iterdir())
+
+
+@ON_SQLITE
+def test_an_owner_has_so_much_room(settings: Settings) -> None:
+    with TestClient(create_app(settings.model_copy(update={"max_stored_bytes": 10}))) as client:
+        ledger = client.app.state.house.ledger  # type: ignore[attr-defined]
+        alice = key(ledger, "alice")
+        settled(client, send(client, packed(classes(5)), alice).headers["Location"], alice)
+        refused = send(client, packed(classes(5)), alice)
+        assert (refused.status_code, refused.json()["allowed"]) == (429, 10)
+        assert send(client, packed(classes(5)), key(ledger, "bob")).status_code == 202
+
+
+@ON_SQLITE
+def test_an_upload_outlives_the_service_that_took_it(app: FastAPI, house: House) -> None:
+    upload_id = new_id("ds")
+    house.ledger.migrate()
+    house.inspector.place(upload_id).write_bytes(packed(classes(5)))
+    house.ledger.uploads.add(upload_id, "pets", None, 1)
+    with TestClient(app) as client:
+        found = settled(client, f"/v1/datasets/{upload_id}", key(house.ledger, "root", "admin"))
+    assert found["state"] == "ready"

@@ -1,0 +1,43 @@
+"""A folder of one's own pictures goes in, a distilled dataset comes out: through the real service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from client import InvalidDataset, UsageError
+from tests.client.running import CHEAP, Running
+from tests.data.archives import classes
+
+
+def test_an_uploaded_folder_is_distilled(running: Running, tmp_path: Path) -> None:
+    for name, data in classes(12).items():
+        path = tmp_path / "pets" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    answer = running.command("upload", tmp_path / "pets", "--name", "my pets")
+    assert answer.code == 0, answer.err
+    assert "20 training and 4 test images, 2 classes" in answer.err
+    dataset = answer.out.strip()
+    with running.client() as client:
+        job = client.submit(dataset, ipc=2, method="random", evaluation=CHEAP)
+        done = client.wait(job.id, timeout=60)
+        assert done.status == "succeeded"
+        assert done.forecast is not None
+        client.download(job.id, tmp_path / "out")
+        assert len(list((tmp_path / "out" / "images").rglob("*.png"))) == 4
+        assert client.dataset(dataset)["title"] == "my pets"
+        assert "my pets" in running.command("datasets").out
+        client.delete_dataset(dataset)
+        assert dataset not in [each["name"] for each in client.datasets()]
+
+
+def test_what_cannot_be_used_is_told(running: Running, tmp_path: Path) -> None:
+    (tmp_path / "x.zip").write_bytes(b"no zip")
+    with running.client() as client:
+        with pytest.raises(InvalidDataset, match="not a whole zip"):
+            client.upload(tmp_path / "x.zip", "x")
+        with pytest.raises(UsageError, match="There is no file"):
+            client.upload(tmp_path / "y.zip", "y")
+    assert running.command("upload", tmp_path / "x.zip", "--name", "x").code == 2

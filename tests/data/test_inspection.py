@@ -1,0 +1,170 @@
+"""What an upload may be, and every way in which it may not; the attacks among them."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.data import Catalogue, DatasetInvalid
+from core.data import inspection as inspecting
+from core.data.bundle import read_bundle
+from core.data.folders import SPLIT_SEED, read_folders
+from core.data.inspection import examine, facts_of, inspect
+from core.data.split import split_test
+from core.ids import new_id
+from tests.data.archives import classes, lie, packed, picture
+
+
+def looked_at(tmp_path: Path, data: bytes, size: int | None = None) -> dict[str, object]:
+    source = tmp_path / "upload"
+    source.write_bytes(data)
+    return examine(source, tmp_path / "bundle.npz", size)
+
+
+def test_class_folders_become_a_bundle_that_can_be_distilled(tmp_path: Path) -> None:
+    members = classes(10)
+    found = looked_at(
+        tmp_path, packed({f"pets/{name}": data for name, data in members.items()} | {"pets/README.txt": b"hi"})
+    )
+    assert (found["shape"], found["class_names"]) == ((1, 8, 8), ("cat", "dog"))
+    assert (found["train_counts"], found["test_counts"]) == ([8, 8], [2, 2])
+    assert found["remarks"] == (
+        "A fifth of each class was set aside as the test set, drawn with seed 0.",
+        "All images are grey: they have one channel.",
+    )
+    bundle = read_bundle(tmp_path / "bundle.npz")
+    _, test = split_test(np.repeat([0, 1], 10).astype(np.int64), SPLIT_SEED)
+    first = np.asarray(Image.open(io.BytesIO(members[list(members)[test[0]]])))
+    np.testing.assert_array_equal(bundle.test.images[0, 0], first)
+    upload_id = new_id("ds")
+    (tmp_path / "uploads").mkdir()
+    (tmp_path / "bundle.npz").rename(tmp_path / "uploads" / f"{upload_id}.npz")
+    dataset = Catalogue(tmp_path).load(upload_id)
+    assert dataset.facts.digest == facts_of(upload_id, "pets", found).digest
+    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (14, 2, 4)
+    assert upload_id not in Catalogue(tmp_path).names()
+
+
+def test_a_split_that_is_given_is_kept_and_colour_wins(tmp_path: Path) -> None:
+    members = {f"Train/{name}": data for name, data in classes(3).items()}
+    members |= {f"test/{name}": data for name, data in classes(2, mode="RGBA").items()}
+    members |= {"__MACOSX/train/cat/._1.png": b"x", "train/.DS_Store": b"x", "train/cat/Thumbs.db": b"x"}
+    found = looked_at(tmp_path, packed(members))
+    assert (found["shape"], found["train_counts"], found["test_counts"]) == ((3, 8, 8), [3, 3], [2, 2])
+    assert "archive's own" in str(found["remarks"])
+
+
+def test_pictures_of_any_size_are_scaled_where_that_is_said(tmp_path: Path) -> None:
+    members = classes(4, mode="RGB", size=(20, 12), form="JPEG") | {"cat/tall.png": picture(9, (9, 40), "RGB")}
+    with pytest.raises(DatasetInvalid, match=r"9 x 40 pixels, but .* 20 x 12; say `size`"):
+        looked_at(tmp_path, packed(members))
+    found = looked_at(tmp_path, packed(members), 6)
+    assert found["shape"] == (3, 6, 6)
+    assert "middle 6 x 6 kept" in str(found["remarks"])
+
+
+def test_a_bundle_is_taken_without_anything_beside_its_arrays(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    rng = np.random.default_rng(0)
+    arrays = {"x_train": rng.integers(0, 255, (6, 8, 8, 3), dtype=np.uint8), "y_train": np.array([0, 0, 0, 1, 1, 1])}
+    arrays |= {"x_test": rng.integers(0, 255, (2, 8, 8, 3), dtype=np.uint8), "y_test": np.array([0, 1])}
+    np.savez(file, **arrays, class_names=np.array(["a", "b"]), secret=np.zeros(3))
+    found = looked_at(tmp_path, file.getvalue())
+    assert (found["shape"], found["train_counts"]) == ((3, 8, 8), [3, 3])
+    assert "secret" not in np.load(tmp_path / "bundle.npz").files
+    with pytest.raises(DatasetInvalid, match="leave it out"):
+        looked_at(tmp_path, file.getvalue(), 8)
+    objects = io.BytesIO()
+    np.savez(objects, **arrays | {"x_train": np.array([{}] * 6, dtype=object)}, class_names=np.array(["a", "b"]))
+    with pytest.raises(DatasetInvalid, match="run code"):
+        looked_at(tmp_path, objects.getvalue())
+
+
+def truncated() -> bytes:
+    whole = packed(classes())
+    return whole[: len(whole) // 2]
+
+
+def damaged() -> bytes:
+    whole = bytearray(packed({"cat/1.png": bytes(range(256)) * 40, "dog/1.png": picture()}))
+    whole[80:90] = b"\xff" * 10
+    return bytes(whole)
+
+
+SOUND = classes()
+ATTACKS: dict[str, tuple[bytes, str]] = {
+    "no zip": (b"MZ" + b"\0" * 500, "not a whole zip"),
+    "half a zip": (truncated(), "not a whole zip"),
+    "a damaged member": (damaged(), "pack it anew|cannot be read"),
+    "nothing in it": (packed({}), "holds no pictures"),
+    "a way out": (packed(SOUND | {"../../etc/passwd.png": picture()}), "leads out"),
+    "an absolute path": (packed(SOUND | {"/etc/x.png": picture()}), "leads out"),
+    "a backslash": (packed(SOUND | {"..\\x.png": picture()}), "leads out"),
+    "a drive": (packed(SOUND | {"C:/x.png": picture()}), "leads out"),
+    "a link": (packed(SOUND, {"cat/link.png": "/etc/passwd"}), "link or a device"),
+    "a name in two cases": (packed(SOUND | {"cat/A.png": picture(), "cat/a.png": picture()}), "twice"),
+    "a bomb": (packed(SOUND | {"cat/bomb.png": b"\0" * (3 * 2**20)}), "200 times"),
+    "a large header": (packed(SOUND | {"cat/big.png": lie(60_000, 60_000)}), "50,000,000 pixels"),
+    "a long header": (packed(SOUND | {"cat/big.png": lie(4_000, 4_000)}), "cannot be read"),
+    "no picture": (packed(SOUND | {"cat/evil.png": b"#!/bin/sh\nrm -rf /"}), "cannot be read as a picture"),
+    "half a picture": (packed(SOUND | {"cat/half.png": picture()[:60]}), "cannot be read as a picture"),
+    "a format not taken": (packed(SOUND | {"cat/x.png": picture(form="GIF")}), "cannot be read as a picture"),
+    "a pickle": (packed(SOUND | {"cat/model.pkl": b"\x80\x04."}), "no picture that is read"),
+    "an archive in it": (packed(SOUND | {"cat/more.zip": packed(SOUND)}), "no picture that is read"),
+    "one class": (packed({f"cat/{n}.png": picture(n) for n in range(5)}), "two classes"),
+    "a class of two": (packed(SOUND | {f"eel/{n}.png": picture(n) for n in range(2)}), "eel.* 0 test"),
+    "two images a class": (packed(classes(2)), "no class has enough images for a test set"),
+    "no class folders": (packed({f"{n}.png": picture(n) for n in range(5)}), "no class folder"),
+    "too deep": (packed({f"a/{name}/x.png": data for name, data in SOUND.items()}), "no class folder"),
+    "a validation folder": (
+        packed({f"{split}/{name}": data for split in ("train", "val") for name, data in SOUND.items()}),
+        "move them into train/",
+    ),
+    "a class not tested": (
+        packed({f"train/{name}": data for name, data in SOUND.items()} | {"test/cat/1.png": picture()}),
+        "'dog' is in train/ but not in test/",
+    ),
+    "test alone": (packed({f"test/{name}": data for name, data in SOUND.items()}), "test/ but not in train/"),
+    "tiny pictures": (packed(classes(size=(2, 2))), "sides have 4"),
+    "large pictures": (packed(classes(3, size=(600, 600), form="JPEG")), "sides have 4 to 512"),
+}
+
+
+@pytest.mark.parametrize(("data", "words"), ATTACKS.values(), ids=ATTACKS)
+def test_what_is_wrong_is_refused_with_its_fix(tmp_path: Path, data: bytes, words: str) -> None:
+    before = set(tmp_path.parent.rglob("*"))
+    with pytest.raises(DatasetInvalid, match=words) as refused:
+        looked_at(tmp_path, data)
+    assert ";" in str(refused.value) or ":" in str(refused.value), "says no fix"
+    assert set(tmp_path.parent.rglob("*")) - before <= {tmp_path / "upload", tmp_path / "bundle.npz"}
+
+
+def test_limits_count_files_and_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "upload").write_bytes(packed(SOUND))
+    for limit, words in (("MOST_FILES", "10 files, more than 3"), ("MOST_BYTES", "more than 3 bytes of pixels")):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"core.data.folders.{limit}", 3)
+            with pytest.raises(DatasetInvalid, match=words):
+                read_folders(tmp_path / "upload")
+
+
+def test_a_process_of_its_own_inspects_and_can_be_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "upload"
+    source.write_bytes(packed(SOUND))
+    monkeypatch.setenv("STILLHOUSE_DATABASE_URL", "secret")
+    found = inspect(source, tmp_path, None, lambda: False)
+    assert found is not None
+    assert found["train_counts"] == [4, 4]
+    assert inspect(source, tmp_path / "nowhere", None, lambda: True) is None
+    monkeypatch.setattr(inspecting, "SECONDS", 0)
+    began = time.monotonic()
+    with pytest.raises(DatasetInvalid, match="send fewer or smaller images"):
+        inspect(source, tmp_path / "nowhere", None, lambda: False)
+    assert time.monotonic() - began < 60
+    assert os.listdir(tmp_path) != []  # noqa: PTH208
