@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Annotated, Any
-from urllib.parse import parse_qs
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.auth import COOKIE, session_token
+from api.dashboard.forms import Posted
 from api.dashboard.rendering import page
 from api.house import Here
 from api.keys import Caller, KeyOrder, make_key, quota
@@ -26,17 +26,6 @@ _MEANING = {
 }
 
 
-async def _form(request: Request) -> dict[str, list[str]]:
-    """The fields of a posted form."""
-    if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
-        raise ProblemError(Kind.UNSUPPORTED_MEDIA_TYPE, "The body is no form.", hint="Use the page's own form.")
-    return parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=50)
-
-
-Form = Annotated[dict[str, list[str]], Depends(_form)]
-"""Parameter of an operation: the fields of a form, each with its values."""
-
-
 @router.get("/login")
 def show_login(request: Request, house: Here, following: Annotated[str, Query(alias="next")] = "/") -> Response:
     """Where a key is shown."""
@@ -46,10 +35,10 @@ def show_login(request: Request, house: Here, following: Annotated[str, Query(al
 
 
 @router.post("/login")
-def log_in(request: Request, house: Here, form: Form) -> Response:
+def log_in(request: Request, house: Here, posted: Posted) -> Response:
     """A session for the key in the form, or the form again."""
-    following = _own_path(form.get("next", ["/"])[0])
-    key = house.ledger.keys.holder(form.get("key", [""])[0].strip())
+    following = _own_path(posted.get("next", "/"))
+    key = house.ledger.keys.holder(posted.get("key", "").strip())
     if key is None:
         fault = "This key is none of ours, or it is revoked or expired."
         return page(request, "login.html", 401, following=following, fault=fault)
@@ -81,11 +70,12 @@ def show_keys(request: Request, house: Here) -> HTMLResponse:
 
 
 @router.post("/keys")
-def make(request: Request, house: Here, caller: Caller, form: Form) -> HTMLResponse:
+def make(request: Request, house: Here, caller: Caller, posted: Posted) -> HTMLResponse:
     """A new key; this answer is the only place where its secret is ever shown."""
-    given: dict[str, Any] = {name: form[name][0].strip() for name in ("name", "owner", "days") if name in form}
+    given: dict[str, Any] = {name: posted[name].strip() for name in ("name", "owner", "days") if name in posted}
+    scopes = [scope for scope in SCOPES if f"may:{scope}" in posted]
     try:
-        order = KeyOrder.model_validate({**given, "scopes": form.get("scope") or None})
+        order = KeyOrder.model_validate({**given, "scopes": scopes or None})
         _, secret = make_key(house, caller, order)
     except ValueError:
         return _keys(

@@ -231,13 +231,13 @@ def test_keys_are_made_and_revoked_on_their_page(workshop: Workshop) -> None:
     client = workshop.client
     key, secret = workshop.ledger.keys.create("alice", "test")
     client.post("/login", data={"key": secret}, headers=BROWSER)
-    made = client.post("/keys", data={"name": "lap<b>top", "scope": ["jobs:read"], "days": "30"}, headers=BROWSER)
+    made = client.post("/keys", data={"name": "lap<b>top", "may:jobs:read": "on", "days": "30"}, headers=BROWSER)
     assert made.status_code == 201
     shown = re.search(r"still_\w{43}", made.text)
     assert shown is not None
     assert "lap&lt;b&gt;top" in made.text
     assert shown[0] not in client.get("/keys", headers=BROWSER).text
-    beyond = client.post("/keys", data={"name": "x", "scope": ["admin"], "days": "30"}, headers=BROWSER)
+    beyond = client.post("/keys", data={"name": "x", "may:admin": "on", "days": "30"}, headers=BROWSER)
     assert beyond.status_code == 403
     assert client.post("/keys", data={"name": "", "days": "30"}, headers=BROWSER).status_code == 422
     ended = client.post(f"/keys/{key.id}/revoke", headers=BROWSER, follow_redirects=False)

@@ -1,0 +1,77 @@
+"""The page of uploads: a form that needs no script, messages that say what to do."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.api.workshop import ON_SQLITE
+from tests.dashboard.test_pages import Page
+from tests.data.archives import classes, packed
+
+pytestmark = ON_SQLITE
+PATIENCE = 60.0
+
+
+def sent(client: TestClient, data: bytes, **fields: str) -> str:
+    """The page after the form was sent and what it sent was inspected."""
+    fields = {"name": "my <pets>", "size": ""} | fields
+    response = client.post("/uploads", data=fields, files={"file": ("pets.zip", data)})
+    deadline = time.monotonic() + PATIENCE
+    while "data-inspecting" in response.text:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+        response = client.get("/uploads")
+    Page(response.text)
+    return response.text
+
+
+def test_the_form_takes_a_zip_and_the_page_tells_what_it_holds(client: TestClient) -> None:
+    assert "Nothing uploaded yet" in client.get("/uploads").text
+    page = sent(client, packed(classes(6, mode="RGB")))
+    assert "my &lt;pets&gt;" in page
+    assert "colour" in page
+    assert "drawn with seed 0" in page
+    name = re.search(r"ds_\w{26}", page)
+    assert name is not None
+    assert f'href="/new?dataset={name[0]}"' in page
+    assert name[0] in client.get("/datasets").text
+    assert client.get(f"/datasets/{name[0]}/sample.png").headers["Content-Type"] == "image/png"
+    assert name[0] in client.get(f"/new?dataset={name[0]}&method=random&ipc=1").text
+    assert "Nothing uploaded yet" in client.post(f"/uploads/{name[0]}/delete").text
+
+
+def test_a_bad_zip_says_how_to_mend_it(client: TestClient) -> None:
+    page = sent(client, packed(classes() | {"cat/1.pkl": b"\x80\x04."}))
+    assert "no picture that is read" in page
+    assert "invalid" in page
+    assert "Distil it" not in page
+
+
+@pytest.mark.parametrize(
+    ("fields", "files", "words"),
+    [
+        ({"name": "x"}, {}, "Choose a file"),
+        ({}, {"file": ("x.zip", b"x")}, "give it a name"),
+        ({"name": " "}, {"file": ("x.zip", b"x")}, "short plain name"),
+        ({"name": "x", "size": "1"}, {"file": ("x.zip", b"x")}, "number from 4 to 512"),
+        ({"name": "x"}, {"file": ("x.zip", b"")}, "Send a zip"),
+    ],
+)
+def test_a_form_half_filled_is_shown_again(
+    client: TestClient, fields: dict[str, str], files: dict[str, tuple[str, bytes]], words: str
+) -> None:
+    response = client.post("/uploads", data=fields, files=files)
+    assert response.status_code == 422
+    assert words in response.text
+    assert "Nothing uploaded yet" in response.text
+
+
+def test_a_damaged_form_is_told_apart(client: TestClient) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    response = client.post("/uploads", content=b"--x\r\nnonsense", headers=headers)
+    assert 400 <= response.status_code < 500
+    assert "/uploads" in response.text
