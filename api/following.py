@@ -43,8 +43,13 @@ async def stream(house: House, job: Job, after: int) -> AsyncIterator[bytes]:
     `job` must have been read before the call: a job that was over by then has written its last event.
     """
     over, spoke, pauses = job.status in ENDED, time.monotonic(), _pauses()
+    checked = spoke
     yield format_sse_event(retry=1000)
     while not house.closing.is_set():
+        if house.caller is not None and time.monotonic() - checked > _PING:
+            checked = time.monotonic()
+            if not await run_in_threadpool(house.ledger.keys.good, house.caller.id):
+                return  # whoever reconnects is told why
         events = await run_in_threadpool(house.ledger.events, job.id, after, _BATCH)
         for event in events:
             shown = Event.model_validate(asdict(event))

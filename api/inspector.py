@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, final
@@ -19,6 +20,7 @@ from core.data.inspection import inspect
 from core.ledger import Ledger, UnknownUpload
 
 AT_ONCE: Final = 2
+_FORGOTTEN = 86_400.0
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -54,7 +56,10 @@ class Inspector:
             try:
                 waits = self._ledger.uploads.get(folder.name).state == "inspecting"
             except UnknownUpload:
-                continue  # it may be arriving at another process of this HOME just now
+                # It may be arriving at another process of this HOME just now; a day later it is not.
+                if time.time() - folder.stat().st_mtime > _FORGOTTEN:
+                    self.drop(folder.name)
+                continue
             if waits:
                 self.take(folder.name)
             else:

@@ -63,6 +63,11 @@ class Shelf:
                 return None
         return self.catalogue.glimpse(name) if upload.sha256 is not None else None
 
+    def forget(self, name: str) -> None:
+        """Delete this machine's copy of an upload."""
+        assert is_id("ds", name), "a path is made of nothing else"
+        (self.data_dir / UPLOADS / f"{name}.npz").unlink(missing_ok=True)
+
     def upload(self, name: str) -> Upload:
         """The caller's upload of this id. Raises UnknownDataset."""
         try:

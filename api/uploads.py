@@ -133,5 +133,6 @@ def delete_dataset(
         hint = f"Wait for them or cancel them: GET /v1/jobs?dataset={dataset_id}."
         raise ProblemError(Kind.DATASET_IN_USE, sentence(error), hint=hint) from None
     house.inspector.drop(dataset_id)
+    house.catalogue.forget(dataset_id)
     if address is not None:
         house.store.delete(address)

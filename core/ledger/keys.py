@@ -151,6 +151,12 @@ class Keys:
         self._note_use(key, now)
         return key
 
+    def good(self, key_id: str) -> bool:
+        """Whether a key has neither been revoked nor expired."""
+        with self._database.read() as session:
+            row = session.get(ApiKeyRow, key_id)
+            return row is not None and _good(row, clock.now(session))
+
     def open_session(self, key: ApiKey, lifetime: timedelta) -> str:
         """A token that stands for the key in one browser, until it expires, is closed, or the key is revoked."""
         token = secrets.token_urlsafe(32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -211,6 +212,19 @@ def test_a_browser_logs_in_and_out(workshop: Workshop) -> None:
     assert COOKIE not in client.cookies
     client.cookies.set(COOKIE, entered.cookies[COOKIE])
     assert client.get("/v1/jobs").status_code == 401
+
+
+@ON_SQLITE
+def test_a_stream_ends_when_its_key_is_revoked(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.following._PING", 0.0)
+    made, secret = workshop.ledger.keys.create("alice", "test")
+    shown = {"Authorization": f"Bearer {secret}"}
+    job_id = workshop.client.post("/v1/jobs", json=request(), headers=shown).json()["id"]
+    threading.Timer(0.5, workshop.ledger.keys.revoke, [made.id]).start()
+    streamed = workshop.client.get(f"/v1/jobs/{job_id}/events", headers=shown | {"Accept": "text/event-stream"})
+    assert "event: job.created" in streamed.text
+    assert "job.cancelled" not in streamed.text
+    assert workshop.client.get(f"/v1/jobs/{job_id}", headers=shown).status_code == 401
 
 
 @ON_SQLITE

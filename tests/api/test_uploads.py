@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -14,7 +15,7 @@ from api.house import House
 from core.data.catalogue import UPLOADS
 from core.ids import new_id
 from core.settings import Settings
-from tests.api.test_auth import key
+from tests.api.test_auth import key, routes
 from tests.api.workshop import ON_SQLITE, Workshop, request
 from tests.data.archives import classes, packed
 from worker import uploads as on_worker
@@ -83,6 +84,33 @@ def test_an_upload_is_inspected_and_its_owners_alone(workshop: Workshop, house: 
     assert client.get(path).status_code == 404
     on_worker.tidy(ledger, house.settings.datasets)
     assert not copy.exists()
+
+
+@ON_SQLITE
+def test_no_route_knows_anothers_dataset_or_key(workshop: Workshop, app: FastAPI) -> None:
+    """Whatever route has a name in its path: it is a job's (test_auth), an upload's, a key's, or everybody's."""
+    client, ledger = workshop.client, workshop.ledger
+    alice, bob = key(ledger, "alice"), key(ledger, "bob")
+    name = send(client, packed(classes(5)), alice).json()["name"]
+    settled(client, f"/v1/datasets/{name}", alice)
+    own = client.get("/v1/me", headers=alice).json()["key"]["id"]
+    asked = []
+    for method, path in routes(app):
+        if "{" not in path or "/jobs/{id}" in path or "/methods/" in path:
+            continue
+        room = path.removeprefix("/v1").split("/")[1]
+        assert room in ("datasets", "uploads", "keys"), f"whose is what {path} shows?"
+        asked.append(path)
+        concrete = re.sub(r"\{\w+\}", own if room == "keys" else name, path)
+        assert client.request(method, concrete, headers=bob).status_code == 404, (method, path)
+    assert len(asked) >= 6
+    for path in ("/v1/datasets", "/datasets", "/uploads", "/new", "/v1/keys", "/keys"):
+        shown = client.get(path, headers=bob).text
+        assert name not in shown
+        assert own not in shown
+        assert (own if "keys" in path else name) in client.get(path, headers=alice).text or path == "/new"
+    assert client.get("/v1/methods/random", params={"dataset": name}, headers=bob).status_code == 422
+    assert client.get("/v1/methods/random", params={"dataset": name}, headers=alice).status_code == 200
 
 
 def test_a_bundle_that_two_uploads_share_stays_for_the_other(workshop: Workshop, house: House) -> None:
