@@ -111,7 +111,7 @@ def _walk(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[list
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
-    if typing.get_origin(annotation) is typing.Annotated:
+    while typing.get_origin(annotation) in (typing.Annotated, tuple):  # of a list the kinds of its items
         annotation = typing.get_args(annotation)[0]
     options = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
     return [option for option in options if isinstance(option, type) and issubclass(option, BaseModel)]

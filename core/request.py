@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self, final
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from core import methods
+from core.legible import illegible
 from core.overrides import override
 from core.recipe import (
     Crops,
@@ -164,7 +165,7 @@ def check(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
     errors = [
         *(_too_many_images(recipe, request, facts) or _beyond_the_class(recipe, request, facts)),
         *_untileable(recipe, facts),
-        *_too_deep(recipe, facts),
+        *illegible(recipe, facts),
         *(
             _too_few_for_stages(recipe, request)
             or [*_batch_too_large(recipe, request, facts), *_nothing_to_update(recipe, request)]
@@ -255,19 +256,6 @@ def _beyond_the_class(recipe: Recipe, request: JobRequest, facts: DatasetFacts) 
             f"A window of {request.ipc} images after the {first} hardest leaves the smallest class of "
             f"'{request.dataset}', which has {members}.",
             f"Set init.beta to at most {most:g}, or lower ipc.",
-        )
-    ]
-
-
-def _too_deep(recipe: Recipe, facts: DatasetFacts) -> list[FieldError]:
-    side, depth = min(facts.shape[1:]), recipe.network.depth
-    if depth is None or side >> depth >= 1:
-        return []
-    return [
-        FieldError(
-            "overrides.network.depth",
-            f"{depth} poolings leave nothing of a {side}-pixel image.",
-            f"Set network.depth to at most {side.bit_length() - 1}.",
         )
     ]
 

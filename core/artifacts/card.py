@@ -38,6 +38,7 @@ def card(result: Distilled, picture_bytes: int, parquet_bytes: int) -> str:
         f"![the images, enlarged]({layout.PREVIEW})",
         "## What it is worth",
         _results(result.report),
+        *_across(result.report),
         *_coverage(result.report),
         "## How to load it",
         how_to_load(result),
@@ -122,6 +123,29 @@ def _results(report: Mapping[str, Any]) -> str:
     return "\n\n".join(text)
 
 
+def _across(report: Mapping[str, Any]) -> tuple[str, ...]:
+    """Architectures that the images were not distilled with."""
+    found = report.get("across")
+    if not found:
+        return ()
+    mean, n = found["mean"], len(found["each"])
+    table = ["| trained | on these images | on random real images | n |", "| --- | ---: | ---: | ---: |"]
+    table += [
+        f"| {each['network']} | {percent(each['distilled'])} | {percent(each['random'])} "
+        f"| {each['distilled']['n_seeds']} |"
+        for each in found["each"]
+    ]
+    if n > 1:
+        row = f"| {percent(mean['distilled'])} | {percent(mean['random'])} | {mean['distilled']['n_seeds']} |"
+        table.append(f"| mean of the {n} {row}")
+    text = (
+        "Networks of other architectures than the one the images were distilled with, under the same protocol and at "
+        "the same learning rate."
+    )
+    spread = " The spread of the mean is that over seeds, of the networks of a seed together." if n > 1 else ""
+    return "## On unseen architectures", "\n".join(table), text + spread
+
+
 def _coverage(report: Mapping[str, Any]) -> tuple[str, ...]:
     found = report.get("coverage")
     return ("## What it covers", coverage.words(found), f"![coverage]({layout.COVERAGE})") if found else ()
@@ -173,11 +197,12 @@ def _source(result: Distilled) -> str:
 
 def _limits(result: Distilled) -> str:
     networks = {row["network"] for row in result.report.get("results", []) if row.get("network")}
+    others = "architectures that are not listed" if result.report.get("across") else "other architectures"
     lines = [
         "The images are made for training, not for looking at; what they show need not be what a class looks like.",
         "They fit the network and the protocol they were distilled with"
         + (f" (`{'`, `'.join(sorted(networks))}`)" if networks else "")
-        + "; other architectures and other ways of training may gain less, and were not measured here.",
+        + f"; {others} and other ways of training may gain less, and were not measured here.",
         "They live in the preprocessed space and unclamped: use the floats with the shipped preprocessing. PNG and "
         "parquet hold them rounded to 8 bits and clipped, which costs what the table says.",
         "They are no means of anonymisation: they are, start from or resemble real training images, and no privacy "

@@ -29,7 +29,7 @@ from core.engine import features
 from core.engine.evaluate import Trained
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
-from core.engine.networks import ConvNet
+from core.engine.networks import Network
 from core.engine.real import Labelled, Real
 from core.engine.train import sgd
 from core.recipe import Coverage
@@ -77,7 +77,7 @@ def learn(coverage: Coverage, kernels: Kernels, real: Real, key: Key) -> Generat
 
 
 def distances(
-    network: ConvNet, witness: Witness, real: Real, images: Tensor, draws: Tensor
+    network: Network, witness: Witness, real: Real, images: Tensor, draws: Tensor
 ) -> Generator[float, None, Distances]:
     """Distances to a result, to random draws and to everything; yields the share of the work that is done.
 
@@ -155,19 +155,19 @@ def table(found: Distances, witness: Witness, images: int, everything: int) -> d
     }
 
 
-def _confidence(network: ConvNet, now: Trained, data: Labelled) -> Tensor:
+def _confidence(network: Network, now: Trained, data: Labelled) -> Tensor:
     """Probability of the true class, [n]."""
     with torch.no_grad():
         said = torch.cat([network.apply(now.theta, x, now.moments).softmax(1) for x in data.batches(BATCH)])
     return said.gather(1, data.labels[:, None])[:, 0]
 
 
-def _parts(network: ConvNet, witness: Witness, data: Labelled) -> Iterator[Tensor]:
+def _parts(network: Network, witness: Witness, data: Labelled) -> Iterator[Tensor]:
     for index in torch.arange(len(data), device=data.device).split(BATCH):
         yield features.embed(network, witness.trained, data, index)
 
 
-def _all(network: ConvNet, witness: Witness, data: Labelled) -> Tensor:
+def _all(network: Network, witness: Witness, data: Labelled) -> Tensor:
     return torch.cat(list(_parts(network, witness, data)))
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
-from core.engine.networks import ConvNet, Moments
+from core.engine.networks import Moments, Network
 from core.engine.real import Labelled, Real
 from core.engine.replay import Replay, lesson
 from core.engine.synthetic import SyntheticDataset
@@ -181,7 +181,7 @@ def train(
     return trained
 
 
-def accuracy(network: ConvNet, trained: Trained, data: Labelled) -> tuple[float, tuple[float, ...]]:
+def accuracy(network: Network, trained: Trained, data: Labelled) -> tuple[float, tuple[float, ...]]:
     """Overall accuracy, and accuracy per class."""
     with torch.no_grad():
         guesses = [network.apply(trained.theta, x, trained.moments).argmax(1) for x in data.batches(_TEST_BATCH)]
@@ -204,7 +204,7 @@ def evaluate(
     return Result(name, labels.shape[-2], kernels.network.name, protocol.lr, tuple(scores))
 
 
-def judged(name: str, network: ConvNet, trained: Trained, lr: float, real: Real) -> Result:
+def judged(name: str, network: Network, trained: Trained, lr: float, real: Real) -> Result:
     """What a network is worth that was trained before, on the training split at an initial rate of `lr`."""
     test, per_class = accuracy(network, trained, real.test)
     score = Score(test, accuracy(network, trained, real.validation)[0], per_class, trained.seconds)

@@ -12,7 +12,7 @@ from core.engine import evaluate
 from core.engine.evaluate import Trained
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
-from core.engine.networks import ConvNet
+from core.engine.networks import Network
 from core.engine.real import Labelled
 from core.engine.train import Protocol
 from core.recipe import Augment, Embedding
@@ -33,7 +33,7 @@ def protocol(embedding: Embedding) -> Protocol:
     return Protocol(embedding.epochs, embedding.batch_size, embedding.lr, 0.9, 5e-4, "cosine", Augment(transforms=()))
 
 
-def embed(network: ConvNet, trained: Trained, real: Labelled, index: Tensor) -> Tensor:
+def embed(network: Network, trained: Trained, real: Labelled, index: Tensor) -> Tensor:
     """Features [n, d] of the images at `index` [n]; d = width * h * w, 2,048 for ConvNet-3 of width 128 at 32x32."""
     with torch.no_grad():
         return torch.cat(

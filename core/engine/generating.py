@@ -16,7 +16,7 @@ from torch import Tensor
 
 from core.engine import pool
 from core.engine.keys import Key
-from core.engine.networks import ConvNet
+from core.engine.networks import Network
 from core.engine.networks.generator import Generator
 from core.engine.optimise import Adam
 from core.engine.real import Real
@@ -57,7 +57,7 @@ def begin(theta: Tensor) -> Training:
 
 
 def meta_train(
-    choice: Generated, generator: Generator, network: ConvNet, real: Real, state: Training, key: Key
+    choice: Generated, generator: Generator, network: Network, real: Real, state: Training, key: Key
 ) -> Iterator[Training]:
     """Yield the state after each step on subsets of the source's classes, up to the last task's end."""
     assert choice.meta is not None, "asked for where there is any"
@@ -72,7 +72,7 @@ def meta_train(
 
 
 def adapt(
-    choice: Generated, generator: Generator, network: ConvNet, real: Real, state: Training, key: Key
+    choice: Generated, generator: Generator, network: Network, real: Real, state: Training, key: Key
 ) -> Iterator[Training]:
     """Yield the state after each step on all of the target's classes."""
     every = torch.arange(real.classes)
@@ -107,7 +107,7 @@ def error(own: Tensor, support: Tensor, truth: Tensor, query: Tensor, answers: T
 def _advance(
     choice: Generated,
     generator: Generator,
-    network: ConvNet,
+    network: Network,
     real: Real,
     classes: Tensor,
     state: Training,

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine.keys import Key
-from core.engine.networks import ConvNet
+from core.engine.networks import Network
 from core.engine.real import Real
 from core.engine.trajectories import Trajectories
 
@@ -22,7 +22,7 @@ BATCH = 256
 class Judges:
     """Experts after epoch `epoch`; `say` is told when they are not right often enough."""
 
-    network: ConvNet
+    network: Network
     experts: Trajectories
     epoch: int
     say: Callable[[str], None]

@@ -11,14 +11,14 @@ from torch import Tensor
 
 from core.engine.kernels import Eager
 from core.engine.keys import Key
-from core.engine.networks import ConvNet, SquaredError
+from core.engine.networks import Network, SquaredError
 from core.engine.optimise import Adam
 from core.recipe import Pool
 
 _BETA_1 = 0.9
 
 
-def fresh(pool: Pool, network: ConvNet, key: Key, device: torch.device) -> Tensor:
+def fresh(pool: Pool, network: Network, key: Key, device: torch.device) -> Tensor:
     """A pool of untrained networks. The i-th of n is replaced after a share of 1 - i / n of its lifetime."""
     left = [pool.lifetime - i * pool.lifetime // pool.networks for i in range(pool.networks)]
     return torch.stack([_untrained(network, key.fold("network", i), n) for i, n in enumerate(left)]).to(device)
@@ -30,7 +30,7 @@ def theta(networks: Tensor, index: int) -> Tensor:
 
 
 def trained(
-    pool: Pool, network: ConvNet, networks: Tensor, index: int, images: Tensor, targets: Tensor, key: Key
+    pool: Pool, network: Network, networks: Tensor, index: int, images: Tensor, targets: Tensor, key: Key
 ) -> Tensor:
     """The pool after one Adam step of one network on images [n, C, H, W] with targets [n, K], or after its replacement.
 
@@ -50,6 +50,6 @@ def trained(
     return torch.cat([networks[:index], row[None], networks[index + 1 :]])
 
 
-def _untrained(network: ConvNet, key: Key, left: int) -> Tensor:
+def _untrained(network: Network, key: Key, left: int) -> Tensor:
     rest = torch.zeros(2 * network.size)
     return torch.cat([network.init(key), rest, torch.tensor([0.0, float(left)])])

@@ -44,6 +44,7 @@ def compose(
     recipe: Recipe,
     facts: DatasetFacts,
     rows: Sequence[Mapping[str, Any]],
+    across: Sequence[Mapping[str, Any]] = (),
     *,
     bytes_images: int,
     bytes_labels: int,
@@ -63,7 +64,10 @@ def compose(
     generator: Mapping[str, Any] | None,
     warnings: Sequence[str],
 ) -> dict[str, Any]:
-    """The content of report.json; `stages` is what `curriculum_of` says of a result in stages."""
+    """The content of report.json; `stages` is what `curriculum_of` says of a result in stages.
+
+    `across` has of each unseen architecture its lines `distilled` and `random`, and its name as `network`.
+    """
     by_name = {line["name"]: line for line in rows}
     distilled = by_name["distilled"]
     closed = gap_closed(by_name)
@@ -75,6 +79,7 @@ def compose(
         "views": {"distilled": _VIEWS[policy], "random": _VIEWS["simple" if policy == "combined" else policy]},
         "n_seeds": recipe.evaluation.seeds,
         "results": [dict(line) for line in rows],
+        "across": across_of(across),
         "gap_closed": closed,
         "compression": {
             "images_before": facts.train_count,
@@ -104,7 +109,12 @@ def compose(
         "memory": dict(memory),
         "kernels": kernels,
         "device": device,
-        "warnings": [*warnings, *_doubts(by_name, closed), *_rivals(by_name, bytes_labels, bytes_teacher)],
+        "warnings": [
+            *warnings,
+            *_doubts(by_name, closed),
+            *_elsewhere(across),
+            *_rivals(by_name, bytes_labels, bytes_teacher),
+        ],
     }
 
 
@@ -122,6 +132,26 @@ def curriculum_of(recipe: Recipe, result: SyntheticDataset) -> dict[str, Any] | 
         for place, rate in enumerate(rates)
     ]
     return {"epochs": protocol.epochs, "total_epochs": protocol.total_epochs, "each": each}
+
+
+def across_of(each: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """What the report says of unseen architectures: the lines of each, and means over all of them; None without any.
+
+    A mean's spread is that over seeds of the accuracies' means over architectures, each seed's networks together.
+    """
+    if not each:
+        return None
+    mean = {}
+    for name in ("distilled", "random"):
+        seeds = [statistics.fmean(same) for same in zip(*(lines[name]["accuracies"] for lines in each), strict=True)]
+        mean[name] = {
+            "networks": len(each),
+            "n_seeds": len(seeds),
+            "accuracy_mean": statistics.fmean(seeds),
+            "accuracy_std": statistics.stdev(seeds) if len(seeds) > 1 else 0.0,
+            "accuracies": seeds,
+        }
+    return {"each": [dict(lines) for lines in each], "mean": mean}
 
 
 def gap_closed(by_name: Mapping[str, Mapping[str, Any]]) -> float | None:
@@ -149,6 +179,16 @@ def _doubts(by_name: Mapping[str, Mapping[str, Any]], closed: float | None) -> l
         if lost > 0.02:
             doubts.append(f"Rounded to 8-bit pixels the images lose {100 * lost:.1f} points: use dataset.safetensors.")
     return doubts
+
+
+def _elsewhere(across: Sequence[Mapping[str, Any]]) -> list[str]:
+    """On which unseen architectures the images are of no use."""
+    worse = [
+        lines["network"] for lines in across if lines["distilled"]["accuracy_mean"] <= lines["random"]["accuracy_mean"]
+    ]
+    if not worse:
+        return []
+    return [f"Networks of {', '.join(worse)} learn no more from the distilled images than from random real ones."]
 
 
 def _rivals(by_name: Mapping[str, Mapping[str, Any]], labels: int, teacher: int | None) -> list[str]:

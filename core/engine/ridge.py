@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine.keys import Key
-from core.engine.networks import ConvNet
+from core.engine.networks import Network
 from core.engine.real import Labelled
 
 RIDGE = 1e-2
@@ -35,7 +35,7 @@ Pairs = Iterable[tuple[Tensor, Tensor]]
 class Featurizer(NamedTuple):
     """Features of images [n, C, H, W] as float64 [n, p]: their pixels, or those of networks put together."""
 
-    network: ConvNet | None
+    network: Network | None
     thetas: tuple[Tensor, ...] = ()
 
     def __call__(self, images: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ class Featurizer(NamedTuple):
             return torch.cat([self.network.embed(theta, images) for theta in self.thetas], 1).double()
 
 
-def of_networks(network: ConvNet, keys: Sequence[Key], device: torch.device) -> Featurizer:
+def of_networks(network: Network, keys: Sequence[Key], device: torch.device) -> Featurizer:
     """Features of fresh networks, one a key."""
     return Featurizer(network, tuple(network.init(key).to(device) for key in keys))
 

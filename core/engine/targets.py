@@ -7,12 +7,12 @@ from torch import Tensor
 
 from core.engine import ridge
 from core.engine.keys import Key
-from core.engine.networks import ConvNet
+from core.engine.networks import Network
 from core.engine.real import Real
 from core.recipe import Solved
 
 
-def solve(labels: Solved, network: ConvNet, images: Tensor, classes: Tensor, real: Real) -> Tensor:
+def solve(labels: Solved, network: Network, images: Tensor, classes: Tensor, real: Real) -> Tensor:
     """Targets [M, K] of images [M, C, H, W] of `classes` [M], measured on the training split or a part of it.
 
     On pixels `ridge.solve`, on features of networks `ridge.agree`. The networks are drawn by no job's key: the same

@@ -15,7 +15,7 @@ from core.engine import evaluate
 from core.engine.evaluate import Trained
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
-from core.engine.networks import ConvNet, Moments, Taps
+from core.engine.networks import Moments, Network, Taps
 from core.engine.real import Labelled, Real
 from core.engine.train import Protocol
 from core.recipe import Augment, Statistics
@@ -38,7 +38,7 @@ class TeacherAtChance(ValueError):
 class Teacher:
     """A trained network: theta [P], and for batch norm the running moments of its training."""
 
-    network: ConvNet
+    network: Network
     theta: Tensor
     moments: Moments | None
 

@@ -20,7 +20,7 @@ from core.engine import gsam
 from core.engine.augment import views_each
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
-from core.engine.networks import ConvNet, Moments
+from core.engine.networks import Moments, Network
 from core.engine.optimise import Adam
 from core.recipe import Augment, Gsam, Policy
 
@@ -223,14 +223,13 @@ def order(keys: Sequence[Key], epoch: int, n: int, device: torch.device) -> Tens
     return torch.stack([key.fold("order", epoch).permutation(n) for key in keys]).to(device)
 
 
-def stack_for(network: ConvNet, batch: int, device: torch.device) -> int:
+def stack_for(network: Network, batch: int, device: torch.device) -> int:
     """How many networks to train at once on batches of that size: `economy.stack` says why."""
-    layers = economy.Convolutions.of(network.shape, network.width, network.depth)
     memory = torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else None
-    return economy.stack(layers, batch, device.type, memory)
+    return economy.stack(network.convolutions, batch, device.type, memory)
 
 
-def _heat(network: ConvNet, temperature: float, device: torch.device) -> Tensor | None:
+def _heat(network: Network, temperature: float, device: torch.device) -> Tensor | None:
     """What theta is multiplied by, [P], for its logits to be divided by the temperature; None for 1."""
     if temperature == 1:
         return None

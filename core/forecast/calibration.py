@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.forecast.network import Geometry, geometry
 from core.forecast.passes import Kernel
-from core.recipe import Network
+from core.recipe import Architecture
 
 SMALL = 256
 """Pixels up to which an image is small."""
@@ -39,7 +39,7 @@ class Point(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     kernel: Kernel
-    network: Network
+    network: Architecture
     shape: tuple[int, int, int]
     classes: int
     batch: int

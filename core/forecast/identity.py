@@ -48,7 +48,7 @@ def leaves(recipe: Recipe, facts: DatasetFacts, network: Geometry) -> Leaves:
     common = {
         "engine": ENGINE_VERSION,
         "dataset": facts.digest,
-        "network": [network.width, network.depth, network.norm],
+        "network": list(network.name),
         "preprocess": recipe.preprocess.model_dump(mode="json"),
         "augment": recipe.augment.model_dump(mode="json"),
     }

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from core import economy
 from core.forecast import generative
-from core.forecast.network import Geometry
+from core.forecast.network import Geometries, Geometry
 from core.forecast.passes import TEST_BATCH, Kernel, Sizes, Work
 from core.forecast.regression import solving_bytes
 from core.forecast.students import path_vectors, student_batch, unrolled_steps
@@ -98,11 +98,12 @@ def peak_bytes(
         preparing = source + max(_COPIES * FLOAT * sizes.train * pixels + 2 * FLOAT * matrix, 8 * 8 * matrix)
     else:
         ready, preparing = source, 2 * source + int(_DOUBLES * 8 * sizes.train * pixels / network.shape[0])
+    geometries = Geometries.of(recipe, network.shape, network.classes)
     alive = (
-        activation_bytes(call.kernel, network, call.images, call.networks)
-        + call.networks * FLOAT * (_BATCHES * call.images * pixels + _VECTORS * network.parameters)
+        activation_bytes(call.kernel, own, call.images, call.networks)
+        + call.networks * FLOAT * (_BATCHES * call.images * pixels + _VECTORS * own.parameters)
         for call in calls
-        if call.calls
+        if call.calls and (own := geometries.behind(call))
     )
     passes = max(alive, default=0)
     targets = sizes.train * sizes.classes * (8 + FLOAT)  # class indices become probabilities

@@ -1,33 +1,37 @@
-"""What a ConvNet costs, from its recipe alone: parameters, arithmetic, activations. The engine's network, counted."""
+"""What a network costs, from its recipe alone: parameters, arithmetic, activations. The engine's network, counted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, Self, final
 
 from core.economy import Convolutions
-from core.recipe import Network
+from core.forecast.passes import Work
+from core.layers import body
+from core.recipe import Architecture, Network, Recipe
 
 
 @final
 @dataclass(frozen=True)
 class Geometry:
-    """ConvNet-D{depth}-W{width} on images of one shape."""
+    """A network on images of one shape."""
 
     shape: tuple[int, int, int]
     """(channels, height, width) of an image."""
     classes: int
-    width: int
-    depth: int
+    name: tuple[str | int, ...]
+    """Of equal ones, and of no others."""
     norm: str
     features: int
-    """Floats that an image comes to before the linear layer."""
+    """Floats that an image comes to before the last linear layer."""
     parameters: int
     """P."""
     forward_flops: int
-    """Of one image's forward pass: multiplications and additions of the convolutions and the linear layer."""
+    """Of one image's forward pass: multiplications and additions of the convolutions and the linear layers."""
     convolutions: Convolutions
-    """Their part of it, and what they put out."""
+    """Their part of it, and what they put out; of hidden linear layers too."""
+    compiles: bool
+    """Whether its passes are written out, so that they may be compiled."""
 
     @property
     def activations(self) -> int:
@@ -41,24 +45,54 @@ class Geometry:
         return channels * height * width
 
 
-def geometry(network: Network, shape: tuple[int, int, int], classes: int) -> Geometry:
+class Geometries(NamedTuple):
+    """All networks of a job."""
+
+    own: Geometry
+    teacher: Geometry | None
+    across: tuple[Geometry, ...]
+
+    @classmethod
+    def of(cls, recipe: Recipe, shape: tuple[int, int, int], classes: int) -> Self:
+        """Those that a recipe asks for."""
+        taught = None if recipe.teacher is None else geometry(recipe.teacher.network, shape, classes)
+        across = (geometry(each, shape, classes) for each in recipe.evaluation.across)
+        return cls(geometry(recipe.network, shape, classes), taught, tuple(across))
+
+    def behind(self, call: Work) -> Geometry:
+        """Whose passes those are."""
+        if call.across is not None:
+            return self.across[call.across]
+        return self.teacher if call.teacher and self.teacher else self.own
+
+
+def geometry(network: Architecture, shape: tuple[int, int, int], classes: int) -> Geometry:
     """The network a recipe means for images of `shape` in `classes` classes."""
-    channels, height, width = shape
-    depth = network.depth or max(1, (min(height, width) // 4).bit_length() - 1)
-    if channels == 1 and (height, width) == (28, 28):  # padded to 32, as the literature does for MNIST
-        height, width = 32, 32
-    convolutions = Convolutions.of(shape, network.width, depth)
-    weights = 9 * network.width * (channels + (depth - 1) * network.width)
-    parameters = weights + depth * network.width * (1 if network.norm == "none" else 3)
-    features = network.width * (height >> depth) * (width >> depth)
+    name: tuple[str | int, ...]
+    if isinstance(network, Network):
+        channels, height, width = shape
+        depth = network.depth or max(1, (min(height, width) // 4).bit_length() - 1)
+        if channels == 1 and (height, width) == (28, 28):  # padded to 32, as the literature does for MNIST
+            height, width = 32, 32
+        convolutions = Convolutions.of(shape, network.width, depth)
+        weights = 9 * network.width * (channels + (depth - 1) * network.width)
+        parameters = weights + depth * network.width * (1 if network.norm == "none" else 3)
+        features = network.width * (height >> depth) * (width >> depth)
+        name = network.width, depth, network.norm
+    else:
+        found = body(network, shape)
+        assert found is not None, "a network that cannot read the images is refused with its recipe"
+        convolutions, features = found.cost, found.features
+        parameters = sum(layer.parameters for layer in found.layers)
+        name = network.kind, network.width, network.norm
     return Geometry(
         shape=shape,
         classes=classes,
-        width=network.width,
-        depth=depth,
+        name=name,
         norm=network.norm,
         features=features,
         parameters=parameters + (features + 1) * classes,
         forward_flops=convolutions.operations + 2 * features * classes,
         convolutions=convolutions,
+        compiles=isinstance(network, Network),
     )

@@ -30,6 +30,8 @@ class Work(NamedTuple):
     """Whether a gradient is the one that kernels compute: the loss's, in the parameters."""
     teacher: bool = False
     """Whether the networks are the teacher's, not the recipe's own."""
+    across: int | None = None
+    """Which of the evaluation's other architectures the networks are of; None: of none."""
 
     @property
     def total(self) -> int:

@@ -14,7 +14,7 @@ from core.forecast import generative, history, memory
 from core.forecast.calibration import Calibration
 from core.forecast.history import ENOUGH, LEVEL, Interval, Past
 from core.forecast.identity import Leaves, leaves
-from core.forecast.network import Geometry, geometry
+from core.forecast.network import Geometries, Geometry, geometry
 from core.forecast.passes import Phase, Sizes, Work
 from core.forecast.programs import use, worth_compiling
 from core.forecast.regression import algebra
@@ -185,12 +185,12 @@ def _price(
     seconds = {"preparing": _preparing(calibration, recipe, network, sizes)}
     each = economy.COMPILING if calibration.compiling is None else calibration.compiling
     made: set[tuple[str, Batch]] = set()
-    taught = network if recipe.teacher is None else geometry(recipe.teacher.network, network.shape, network.classes)
+    geometries = Geometries.of(recipe, network.shape, network.classes)
     for call in calls:
         found = use(call, network.norm)
         quick = found is not None and found.shape in compiled
         cost = call.calls * calibration.price(
-            call.kernel, taught if call.teacher else network, call.images, call.networks, compiled=quick
+            call.kernel, geometries.behind(call), call.images, call.networks, compiled=quick
         )
         if found and quick and call.calls:
             programs = {(program, found.shape) for program in economy.PROGRAMS[found.kernel]} - made

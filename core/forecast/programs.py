@@ -20,5 +20,7 @@ def use(call: Work, norm: str) -> Use | None:
 
 def worth_compiling(calls: Iterable[Work], network: Geometry, device: str) -> frozenset[Batch]:
     """The shapes a job runs as compiled programs on a kind of device that has a compiler, but no programs yet."""
+    if not network.compiles:
+        return frozenset()
     uses = [found for call in calls if (found := use(call, network.norm))]
     return economy.worth_compiling(network.convolutions, uses, device)

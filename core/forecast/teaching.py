@@ -73,9 +73,10 @@ def relabelling(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
 
 
 def comparing(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
-    """The labels of the random images of each seed, and the teacher's own line of the report."""
+    """The labels of the random images of each seed, once an architecture, and the teacher's own line of the report."""
+    times = recipe.evaluation.seeds * (1 + len(recipe.evaluation.across))
     for call in _labels("evaluating", recipe, sizes):
-        yield call._replace(calls=call.calls * recipe.evaluation.seeds)
+        yield call._replace(calls=call.calls * times)
     if recipe.teacher is not None:
         for n in (sizes.test, sizes.validation):
             for call in testing("evaluating", 1, n):

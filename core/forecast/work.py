@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -345,7 +345,21 @@ def _evaluating(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached) -> I
         yield from training("evaluating", seeds, full.epochs, sizes.train, full.batch_size, stack)
     yield from testing("evaluating", networks, sizes.test)
     yield from testing("evaluating", networks, sizes.validation)
+    for place in range(len(evaluation.across)):
+        for call in _unseen(recipe, sizes, shown, own):
+            yield call._replace(by_kernels=False, across=place)
     yield from _covering(recipe.evaluation, sizes, stack, cached)
+
+
+def _unseen(recipe: Recipe, sizes: Sizes, shown: Sequence[Sizes], own: tuple[int, int]) -> Iterator[Work]:
+    """Networks of another architecture, one at a time, on the distilled and on random images."""
+    evaluation = recipe.evaluation
+    seeds, tried = evaluation.seeds, len(evaluation.baseline_lrs)
+    looks = tried if tried > 1 else 0
+    yield from _in_order("evaluating", seeds, evaluation.epochs, shown, own[1], 1)
+    yield from training("evaluating", seeds + looks, evaluation.epochs * len(stages(recipe, sizes)), *own, lambda _: 1)
+    yield from testing("evaluating", 2 * seeds, sizes.test)
+    yield from testing("evaluating", 2 * seeds + looks, sizes.validation)
 
 
 def _covering(evaluation: Evaluation, sizes: Sizes, stack: Stack, cached: Cached) -> Iterator[Work]:

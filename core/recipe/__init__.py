@@ -11,7 +11,20 @@ the error says which field to change, and to what.
 from core.recipe import probes
 from core.recipe.evaluation import Coverage, Evaluation, FullTraining, Policy
 from core.recipe.generative import Generative, Identity, KlAutoencoder, UVit
-from core.recipe.network import Experts, Gsam, Network, Optimiser, PlainSgd
+from core.recipe.network import (
+    AlexNet,
+    Architecture,
+    Experts,
+    Gsam,
+    LeNet,
+    Mlp,
+    Network,
+    Norm,
+    Optimiser,
+    PlainSgd,
+    ResNet18,
+    Vgg11,
+)
 from core.recipe.objective import Distribution, Gradient, Growth, Nothing, Objective, Performance, Sdc, Trajectory
 from core.recipe.part import FieldError, Part, RecipeError, meaningless
 from core.recipe.pixels import Augment, MeanStd, Preprocess, Transform, Unprocessed, Zca
@@ -53,6 +66,8 @@ from core.recipe.teacher import Teacher
 
 __all__ = [
     "Adjustment",
+    "AlexNet",
+    "Architecture",
     "Augment",
     "CScore",
     "Correct",
@@ -81,13 +96,16 @@ __all__ = [
     "KlAutoencoder",
     "LabelledViews",
     "Labels",
+    "LeNet",
     "Learnable",
     "LearnedScore",
     "MeanStd",
     "Meta",
     "Mixed",
+    "Mlp",
     "Network",
     "Noise",
+    "Norm",
     "Nothing",
     "Objective",
     "Optimiser",
@@ -105,6 +123,7 @@ __all__ = [
     "RecipeError",
     "Regression",
     "Relabel",
+    "ResNet18",
     "Schedule",
     "Score",
     "Sdc",
@@ -122,6 +141,7 @@ __all__ = [
     "Transform",
     "UVit",
     "Unprocessed",
+    "Vgg11",
     "Views",
     "Window",
     "Zca",

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from core.recipe import probes
+from core.recipe.architectures import check_convolutions, check_precision, check_unseen
 from core.recipe.generative import Generative
 from core.recipe.objective import Gradient, Nothing, Performance, Trajectory
 from core.recipe.part import meaningless
@@ -336,6 +337,7 @@ CHECKS: Final[tuple[Callable[[Recipe], None], ...]] = (
     check_reach,
     check_stages,
     check_teacher,
+    check_convolutions,
     check_norms,
     check_adjustment,
     check_clamp,
@@ -345,4 +347,6 @@ CHECKS: Final[tuple[Callable[[Recipe], None], ...]] = (
     check_policy,
     check_evaluation_rate,
     check_looks,
+    check_precision,
+    check_unseen,
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from core.recipe.part import Part
+from core.recipe.network import Architecture
+from core.recipe.part import Part, meaningless
 from core.recipe.selection import Embedding
 
 Policy = Literal["batch", "sample", "simple", "combined"]
@@ -41,6 +42,10 @@ class Evaluation(Part):
     as `augment` lists them. "combined": "sample" for synthetic images and "simple" for real ones that partial update
     left as they were (SelMatch); the random baseline, all of whose images are real, is then trained with "simple". The
     reference on the full training set keeps "batch".
+
+    `across` are architectures that the result was not distilled with. Fresh networks of each are trained and tested by
+    the same protocol and at the same learning rate, beside random images, so that what is said of unseen architectures
+    is measured.
     """
 
     seeds: int = Field(default=5, ge=1, le=100, description="Fresh networks, each from its own initialisation.")
@@ -67,6 +72,9 @@ class Evaluation(Part):
     coverage: Coverage | None = Field(
         default=None, description="Share of easy and of hard test images near the result; none leaves it out."
     )
+    across: tuple[Architecture, ...] = Field(
+        default=(), max_length=16, description="Other architectures that are trained on the result as well."
+    )
     look_every: int | None = Field(
         default=None, ge=1, description="Outer steps between looks at the validation split while distilling."
     )
@@ -74,3 +82,13 @@ class Evaluation(Part):
         default="last",
         description="Which iterate is the result: the last, or the best look on the validation split.",
     )
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len(set(self.across)) < len(self.across):
+            raise meaningless(
+                "across",
+                "An architecture that is trained twice counts twice in the mean over architectures.",
+                "Name each of evaluation.across once, or set evaluation.across to [].",
+            )
+        return self

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from core.recipe.part import Part
+
+Norm = Literal["instance", "batch", "none"]
 
 
 class Network(Part):
@@ -16,9 +18,76 @@ class Network(Part):
     (3 for 32x32, 4 for 64x64).
     """
 
+    kind: Literal["convnet"] = "convnet"
     width: int = Field(default=128, ge=1, le=1024, description="Channels of every convolution.")
     depth: int | None = Field(default=None, ge=1, le=7, description="Blocks; none halves the image down to 4x4.")
-    norm: Literal["instance", "batch", "none"] = Field(default="instance", description="Normalisation in each block.")
+    norm: Norm = Field(default="instance", description="Normalisation in each block.")
+
+
+class Mlp(Part):
+    """Two hidden layers and ReLUs on the pixels, without normalisation."""
+
+    kind: Literal["mlp"] = "mlp"
+    width: int = Field(default=128, ge=1, le=4096, description="Units of each hidden layer.")
+
+    @property
+    def norm(self) -> Norm:
+        """None of its layers is normalised."""
+        return "none"
+
+
+class LeNet(Part):
+    """LeNet-5 with ReLUs and max pooling (LeCun et al. 1998, in the form of DC's code), without normalisation."""
+
+    kind: Literal["lenet"] = "lenet"
+    width: int = Field(default=6, ge=1, le=1024, description="Channels of the first convolution.")
+
+    @property
+    def norm(self) -> Norm:
+        """None of its layers is normalised."""
+        return "none"
+
+
+class AlexNet(Part):
+    """Five convolutions, the first of stride 1, three max poolings and one linear layer: DC's AlexNet for small images.
+
+    After Krizhevsky, Sutskever & Hinton 2012; the literature's tables have it without normalisation.
+    """
+
+    kind: Literal["alexnet"] = "alexnet"
+    width: int = Field(default=128, ge=2, le=1024, description="Channels of the first convolution.")
+    norm: Norm = Field(default="none", description="Normalisation after each convolution.")
+
+
+class Vgg11(Part):
+    """VGG11 (Simonyan & Zisserman 2015) with a norm after each of eight convolutions and one linear layer."""
+
+    kind: Literal["vgg11"] = "vgg11"
+    width: int = Field(default=64, ge=1, le=256, description="Channels of the first convolution; the last have 8 x it.")
+    norm: Norm = Field(default="instance", description="Normalisation after each convolution.")
+
+
+class ResNet18(Part):
+    """ResNet-18 (He et al. 2016) for small images: a first convolution of 3x3 and stride 1, and no pooling after it.
+
+    Images below 9 pixels end in maps of one pixel, of which instance norm leaves nothing: take batch norm there.
+    """
+
+    kind: Literal["resnet18"] = "resnet18"
+    width: int = Field(default=64, ge=1, le=256, description="Channels of the first convolution; the last have 8 x it.")
+    norm: Norm = Field(default="instance", description="Normalisation after each convolution.")
+
+
+def _or_convnet(value: Any) -> Any:
+    """What says no kind is a ConvNet: recipes once knew no other network."""
+    return {"kind": "convnet", **value} if isinstance(value, dict) else value
+
+
+Architecture = Annotated[
+    Network | Mlp | LeNet | AlexNet | Vgg11 | ResNet18, Field(discriminator="kind"), BeforeValidator(_or_convnet)
+]
+"""A network that can be trained: the ConvNet, or another one of the field's cross-architecture tables (Zhao, Mopuri &
+Bilen 2021, as released)."""
 
 
 class PlainSgd(Part):

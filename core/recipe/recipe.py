@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from core.recipe.checks import CHECKS
 from core.recipe.evaluation import Evaluation
-from core.recipe.network import Experts, Network
+from core.recipe.network import Architecture, Experts, Network
 from core.recipe.objective import Objective, Sdc, Trajectory
 from core.recipe.part import Part
 from core.recipe.pixels import Augment, MeanStd, Preprocess
@@ -23,7 +23,7 @@ from core.recipe.teacher import Teacher
 class Recipe(Part):
     """One way to distil a dataset, completely: with a dataset, an ipc and a seed it determines the result."""
 
-    network: Network = Network()
+    network: Architecture = Network()
     preprocess: Preprocess = MeanStd()
     augment: Augment = Augment()
     init: Init = Real()

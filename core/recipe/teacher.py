@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from core.recipe.network import Network
+from core.recipe.network import Architecture, Network
 from core.recipe.part import Part
 
 
@@ -16,7 +16,7 @@ class Teacher(Part):
     much longer makes images harder to recover from it.
     """
 
-    network: Network = Field(
+    network: Architecture = Field(
         default=Network(norm="batch"), description="Its architecture; matching norms' statistics needs batch norm."
     )
     epochs: int = Field(default=15, ge=1, le=1000, description="Passes over the training split.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.recipe.network import LeNet
 from core.recipe.part import meaningless
 from core.recipe.pixels import Zca
 from core.recipe.relabel import KeepLabels
@@ -41,7 +42,9 @@ def check_norms(recipe: Recipe) -> None:
         raise meaningless(
             "teacher.network.norm",
             f"A teacher with norm '{norm}' keeps no statistics of the real images.",
-            "Set teacher.network.norm to 'batch', or objective.statistics to 'convolution'.",
+            "Set objective.statistics to 'convolution', or teacher.network.kind to 'convnet'."
+            if isinstance(recipe.teacher.network, LeNet)
+            else "Set teacher.network.norm to 'batch', or objective.statistics to 'convolution'.",
         )
 
 

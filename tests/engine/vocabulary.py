@@ -17,13 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from core.layers import reads
 from core.overrides import explain
 from core.recipe import (
+    Architecture,
     Crops,
     FieldError,
     Generative,
     KeepLabels,
     LabelledViews,
+    Mlp,
     Nothing,
     Part,
     Recipe,
@@ -82,6 +85,7 @@ TRIED: Mapping[tuple[str, str], tuple[Any, ...]] = {
     ("Evaluation", "epochs"): (1,),
     ("Evaluation", "look_every"): (None, 1),
     ("Evaluation", "full"): (None,),
+    ("Evaluation", "across"): ((), (Mlp(width=3),)),
     ("Schedule", "steps"): (0, 2),
     ("Schedule", "image_lr"): (0.01,),
     ("Schedule", "ema"): (None, 0.5),
@@ -206,7 +210,7 @@ def _values(name: str, field: str, kind: type[Part]) -> Iterator[tuple[Any, tupl
         if optional:
             yield None, (("kind", None),)
         for part in below:
-            for variant in variants(part, ""):
+            for variant in filter(legible, variants(part, "")):
                 yield variant.part, (("kind", part.__name__),)
     elif typing.get_origin(info.annotation) is Literal:
         yield from ((value, ()) for value in typing.get_args(info.annotation))
@@ -222,8 +226,14 @@ def _values(name: str, field: str, kind: type[Part]) -> Iterator[tuple[Any, tupl
 def variants_of(slot: str) -> list[Variant]:
     """What may be said in a field of the recipe."""
     info = Recipe.model_fields[slot]
-    found = [variant for part in parts_in(info.annotation) for variant in variants(part, slot)]
+    found = [variant for part in parts_in(info.annotation) for variant in variants(part, slot) if legible(variant)]
     return [*found, Variant(None, ((slot, "none"),))] if type(None) in typing.get_args(info.annotation) else found
+
+
+def legible(variant: Variant) -> bool:
+    """Whether it is no network that images of 8x8 pixels are too small for: only with them is that meaningless."""
+    part = variant.part
+    return not isinstance(part, typing.get_args(typing.get_args(Architecture)[0])) or reads(part, (1, 8, 8))
 
 
 def _pools(slot: str) -> list[list[Variant]]:

@@ -6,11 +6,14 @@ import itertools
 from dataclasses import replace
 
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from core.engine.networks import build
 from core.forecast import Calibration, predict
 from core.forecast.network import geometry
-from core.recipe import Network
+from core.layers import reads
+from core.recipe import AlexNet, Architecture, LeNet, Mlp, Network, ResNet18, Vgg11
 from tests.forecast.machines import COSTS, compiler, facts, forecast, machine, recipe
 
 SHAPES = (1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 64, 64), (3, 48, 33), (2, 5, 5)
@@ -23,7 +26,25 @@ def test_the_parameters_are_the_engine_s(shape: tuple[int, int, int], norm: str)
         network = Network.model_validate({"width": width, "depth": depth, "norm": norm})
         built = build(network, shape, 7)
         counted = geometry(network, shape, 7)
-        assert (counted.parameters, counted.depth) == (built.size, built.depth)
+        assert (counted.parameters, counted.convolutions) == (built.size, built.convolutions)
+        if depth is not None:
+            assert counted.name == (width, depth, norm)
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 64, 64)])
+@pytest.mark.parametrize("network", [Mlp(), LeNet(), AlexNet(norm="batch"), Vgg11(), ResNet18(norm="batch")])
+def test_the_parameters_of_other_architectures_are_the_engine_s(
+    network: Architecture, shape: tuple[int, int, int]
+) -> None:
+    if not reads(network, shape):
+        assert network.kind in ("lenet", "vgg11")
+        assert shape == (1, 8, 8)
+        return
+    built, counted = build(network, shape, 7), geometry(network, shape, 7)
+    assert (counted.parameters, counted.convolutions) == (built.size, built.convolutions)
+    with FlopCounterMode(display=False) as counter, torch.device("meta"):
+        built.apply(torch.empty(built.size), torch.empty(1, *shape))
+    assert counted.forward_flops == counter.get_total_flops()
 
 
 def test_a_forward_pass_is_counted_as_the_papers_count_it() -> None:

@@ -14,7 +14,8 @@ import torch
 
 from core.data import Catalogue
 from core.engine.kernels import Compiled, Eager, missing_compiler
-from core.engine.networks import ConvNet, build
+from core.engine.networks import Network as Built
+from core.engine.networks import build
 from core.engine.train import stack_for
 from core.forecast import Forecast, predict
 from core.forecast.network import geometry
@@ -100,6 +101,11 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "an exact set": ("linear-exact", CHEAP),
     "regressions": ("frepo", CHEAP | {"schedule.steps": 5, "objective.real_batch": 64, "objective.pool.batch_size": 8}),
     "a generator": ("mgdd", CHEAP | GENERATOR),
+    "unseen architectures": (
+        "random",
+        CHEAP | {"evaluation.across": [{"kind": "mlp", "width": 8}, {"width": 2}]},
+    ),
+    "another architecture": ("dm", CHEAP | {"schedule.steps": 5, "network.kind": "alexnet", "network.width": 4}),
     "coverage": ("random", CHEAP | {"evaluation.coverage": {"epochs": 2}, "network.norm": "batch"}),
     "forgetting": ("window", CHEAP | {"init.score.networks": 3, "init.score.epochs": 3}),
     "features": ("k-center", CHEAP | {"init.embedding.epochs": 2}),
@@ -142,7 +148,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     for name in ("adjoint", "recall"):
         count(Eager, name, "adjoint")
     for name in ("apply", "embed"):
-        count(ConvNet, name, "forward")
+        count(Built, name, "forward")
     entered = Channel.enter
 
     def enter(self: Channel, phase: str, *rest: Any, **more: Any) -> None:

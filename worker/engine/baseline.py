@@ -12,6 +12,7 @@ from torch import Tensor
 
 from core.engine import evaluate, init, relabel
 from core.engine.evaluate import Draws, Images, Replays, Result
+from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.replay import Replay
 from core.engine.teacher import Teacher
@@ -31,15 +32,19 @@ def draws(bench: Bench, n: int) -> Tensor:
     return torch.stack([init.chosen(real, n // real.classes, key.fold("draw", seed)) for seed in seeds])
 
 
-def random(name: str, bench: Bench, chosen: Tensor, key: Key, taught: Teacher | None = None) -> Work:
+def random(
+    name: str, bench: Bench, chosen: Tensor, key: Key, taught: Teacher | None = None, kernels: Kernels | None = None
+) -> Work:
     """Random real images, a fresh draw for each seed, at the rate that is best on the validation split.
 
     Beside a result in stages they are trained on all at once, for as many epochs as all its stages together.
 
     Where the policy is "combined" they get the views of real images, the simple ones, as in the paper. A teacher that
-    is given labels them as the recipe has the distilled ones labelled.
+    is given labels them as the recipe has the distilled ones labelled. `kernels` are those of another network than the
+    recipe's own.
     """
     recipe, real = bench.job.recipe, bench.real
+    kernels = kernels or bench.judging
     (seeds, n), rates = chosen.shape, recipe.evaluation.baseline_lrs
     labels = F.one_hot(init.classes(real, n // real.classes), real.classes).float()
     every = torch.ones(n, dtype=torch.bool, device=real.device)
@@ -58,12 +63,12 @@ def random(name: str, bench: Bench, chosen: Tensor, key: Key, taught: Teacher | 
     tried = 0 if len(rates) == 1 else len(rates)
     if tried:
         looks = evaluate.tune(
-            bench.judging, first, labels if labels.ndim == 2 else labels[0], real, protocol, rates, key.fold("look")
+            kernels, first, labels if labels.ndim == 2 else labels[0], real, protocol, rates, key.fold("look")
         )
         found = yield from _part(looks, 0, tried / (tried + seeds))
         protocol = replace(protocol, lr=rates[found.index(max(found))])
     keys = [key.fold("seed", seed).fold("seed", 0) for seed in range(seeds)]
-    arm = evaluate.evaluate(name, bench.judging, images, labels, real, protocol, keys)
+    arm = evaluate.evaluate(name, kernels, images, labels, real, protocol, keys)
     return (yield from _part(arm, tried / (tried + seeds), 1))
 
 

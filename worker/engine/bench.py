@@ -15,7 +15,7 @@ from core.data import Dataset
 from core.engine.generative.generator import Generator
 from core.engine.kernels import Eager, Kernels
 from core.engine.keys import Key
-from core.engine.networks import ConvNet, SquaredError
+from core.engine.networks import Network, SquaredError
 from core.engine.real import Real
 from core.recipe import Recipe
 from core.request import ENGINE_VERSION, JobRequest
@@ -89,7 +89,7 @@ class Bench:
     cache: Cache
     dataset: Dataset
     real: Real
-    network: ConvNet
+    network: Network
     plan: Plan
     key: Key
     sweep: dict[str, Any] | None = None

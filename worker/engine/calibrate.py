@@ -32,7 +32,7 @@ from core.engine.augment import dsa_each
 from core.engine.kernels import Compiled, Eager, Kernels, Shape, missing_compiler
 from core.engine.keys import Key
 from core.engine.memory import free_bytes, peak_mib
-from core.engine.networks import build
+from core.engine.networks import build, convnet
 from core.engine.preprocess import fit
 from core.engine.real import Labelled
 from core.forecast import Calibration, Point
@@ -128,7 +128,7 @@ def with_compiled(eager: Calibration, device: torch.device, folder: Path) -> Cal
     Programs are looked for, and kept, in `folder`.
     """
     began = time.perf_counter()
-    network, shape = build(_COMPILED.network, _COMPILED.shape, _CLASSES), Shape(1, _COMPILED.batch)
+    network, shape = convnet(_COMPILED.network, _COMPILED.shape, _CLASSES), Shape(1, _COMPILED.batch)
     kernels = Compiled(network, frozenset({shape}), folder=folder)
     programs = PROGRAMS["gradient"] | PROGRAMS["adjoint"]
     anew = sum(not kernels.stored(program, shape, device) for program in programs)

@@ -15,7 +15,7 @@ from core.engine import generating
 from core.engine.generating import Training
 from core.engine.init import Learned
 from core.engine.keys import Key
-from core.engine.networks import ConvNet, build
+from core.engine.networks import Network, build
 from core.engine.networks.generator import Generator
 from core.engine.real import Real, prepare
 from core.recipe import Generated, Recipe
@@ -145,7 +145,7 @@ def _trained(
 
 
 def _identity(
-    content: str, facts: DatasetFacts, recipe: Recipe, choice: Generated, network: ConvNet
+    content: str, facts: DatasetFacts, recipe: Recipe, choice: Generated, network: Network
 ) -> dict[str, object]:
     """What determines a generator. Neither ipc nor seed nor augmentation is part of it."""
     return {

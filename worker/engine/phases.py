@@ -26,6 +26,7 @@ from core.engine.real import prepare
 from core.engine.teacher import Teacher
 from core.request import check, needs_c_scores, scored
 from worker.engine import diffusing, keep, probing, selecting, sweeping, teaching
+from worker.engine.across import across
 from worker.engine.bench import Bench, Job, device, use_threads
 from worker.engine.cache import Cache
 from worker.engine.channel import Channel
@@ -59,9 +60,10 @@ def run(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[], boo
         result = teaching.relabelled(bench, taught, result)
         lines = rows(bench, result, taught)
         judged = job.recipe.evaluation.seeds * sum(line["name"] != "teacher" for line in lines)
-        near = covered(bench, result, judged)
+        unseen = across(bench, result, judged, taught)
+        near = covered(bench, result, judged + 2 * job.recipe.evaluation.seeds * len(unseen))
         channel.enter("publishing", 1)
-        artifact = distilled(bench, result, lines, near, selection, taught)
+        artifact = distilled(bench, result, lines, unseen, near, selection, taught)
         build(folder.staging, artifact)
         channel.progress(1, 1)
         return {
@@ -70,6 +72,10 @@ def run(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[], boo
             "results": {
                 line["name"]: {field: line[field] for field in ("accuracy_mean", "accuracy_std", "n_seeds")}
                 for line in lines
+            },
+            "across": {
+                name: {field: line[field] for field in ("accuracy_mean", "accuracy_std", "n_seeds", "networks")}
+                for name, line in (artifact.report["across"] or {"mean": {}})["mean"].items()
             },
         }
     finally:

@@ -14,7 +14,7 @@ from core.data import DatasetFacts
 from core.economy import Use
 from core.engine.kernels import Chosen, Compiled, Eager, Kernels, Program, Shape, choose
 from core.engine.memory import free_bytes, peak_mib
-from core.engine.networks import ConvNet
+from core.engine.networks import Network
 from core.engine.train import stack_for
 from core.forecast.passes import Sizes
 from core.forecast.programs import use
@@ -40,7 +40,7 @@ def plan(
     recipe: Recipe,
     facts: DatasetFacts,
     ipc: int,
-    network: ConvNet,
+    network: Network,
     device: torch.device,
     folder: Path | None,
     *,

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from core.engine import evaluate
 from core.engine.evaluate import Replays, Trained
+from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.replay import Replay
 from core.engine.report import row
@@ -38,33 +39,25 @@ def rows(bench: Bench, result: SyntheticDataset, taught: Teacher | None = None) 
     """
     recipe, seeds = bench.job.recipe, bench.job.recipe.evaluation.seeds
     key = bench.key.fold("evaluate")
-    labels = result.supervision(bench.real.classes)
-    hard = evaluate.on_result(recipe, result)
-    own = replace(hard, temperature=result.temperature)
     rounded = result.transform.forward(result.transform.inverse(result.images))
-    keys = _keys(key, seeds)
-
-    def arm(name: str, images: Tensor) -> Work:
-        shown = images if result.views is None else Replays((Replay(images, result.views),))
-        return evaluate.evaluate(name, bench.judging, shown, labels, bench.real, own, keys)
-
     drawn, chosen = key.fold("random"), baseline.draws(bench, len(result.images))
     arms: dict[str, Work] = {
-        "distilled": arm("distilled", result.images),
-        "distilled_8bit": arm("distilled_8bit", rounded),
+        "distilled": trained_on(bench, result, "distilled", result.images, bench.judging),
+        "distilled_8bit": trained_on(bench, result, "distilled_8bit", rounded, bench.judging),
         "random": baseline.random("random", bench, chosen, drawn, taught),
         **regressions.arms(bench, result, key.fold("regression")),
     }
     if not isinstance(recipe.relabel, KeepLabels):
-        classes = F.one_hot(result.labels, bench.real.classes).float()
+        classes, hard = F.one_hot(result.labels, bench.real.classes).float(), evaluate.on_result(recipe, result)
         arms["distilled_hard"] = evaluate.evaluate(
-            "distilled_hard", bench.kernels, result.images, classes, bench.real, hard, keys
+            "distilled_hard", bench.kernels, result.images, classes, bench.real, hard, _keys(key, seeds)
         )
         arms["random_hard"] = baseline.random("random_hard", bench, chosen, drawn)
     kept = bench.folder.checkpoint / "rows.json"
     known: dict[str, Row] = keep.read(kept, {})
     names = [*arms, *(["full"] if recipe.evaluation.full else [])]
-    total = len(names) * seeds + (recipe.evaluation.coverage is not None)
+    unseen = 2 * len(recipe.evaluation.across)
+    total = (len(names) + unseen) * seeds + (recipe.evaluation.coverage is not None)
     bench.channel.enter("evaluating", total)
     for place, name in enumerate(names):
 
@@ -80,6 +73,16 @@ def rows(bench: Bench, result: SyntheticDataset, taught: Teacher | None = None) 
         known["teacher"] = row(evaluate.judged("teacher", taught.network, trained, recipe.teacher.lr, bench.real))
         names.append("teacher")
     return [known[name] for name in names]
+
+
+def trained_on(bench: Bench, result: SyntheticDataset, name: str, images: Tensor, kernels: Kernels) -> Work:
+    """Fresh networks on a result, of which `images` may be another version, under the recipe's protocol."""
+    recipe = bench.job.recipe
+    shown = images if result.views is None else Replays((Replay(images, result.views),))
+    labels = result.supervision(bench.real.classes)
+    protocol = replace(evaluate.on_result(recipe, result), temperature=result.temperature)
+    keys = _keys(bench.key.fold("evaluate"), recipe.evaluation.seeds)
+    return evaluate.evaluate(name, kernels, shown, labels, bench.real, protocol, keys)
 
 
 def _full(bench: Bench, say: Callable[[float], None]) -> Row:

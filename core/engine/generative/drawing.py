@@ -13,7 +13,7 @@ from core.engine import selection
 from core.engine.evaluate import Trained
 from core.engine.generative.generator import BATCH, Architecture, Generator
 from core.engine.keys import Key
-from core.engine.networks import ConvNet
+from core.engine.networks import Network
 from core.engine.real import Labelled
 
 _LLOYD = 30  # iterations, unless nothing moves before
@@ -25,7 +25,7 @@ _NEAR = 0.5  # of the usual distance between real images, below which a sample i
 class Judge:
     """A network that was trained on the real images."""
 
-    network: ConvNet
+    network: Network
     trained: Trained
 
     def probabilities(self, images: Tensor) -> Tensor:

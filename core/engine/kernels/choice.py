@@ -13,7 +13,7 @@ from core.economy import Use
 from core.engine.kernels.compiled import Compiled, Precision, Shape, multiplies_bfloat16
 from core.engine.kernels.eager import Eager
 from core.engine.kernels.step import Kernels
-from core.engine.networks import ConvNet
+from core.engine.networks import ConvNet, Network
 
 
 class Chosen(NamedTuple):
@@ -24,21 +24,22 @@ class Chosen(NamedTuple):
 
 
 def choose(
-    network: ConvNet,
+    network: Network,
     uses: Iterable[Use],
     device: torch.device,
     precision: Precision = "float32",
     folder: Path | None = None,
 ) -> Chosen:
     """Compile the shapes that are worth it, by `economy.worth_compiling`; programs may lie in `folder` already."""
+    if not isinstance(network, ConvNet):
+        return Chosen(Eager(network), "No kernel is compiled: only the ConvNet's passes are written out.")
     if (missing := missing_compiler(device)) is not None:
         return Chosen(Eager(network), f"The kernels are not compiled: {missing}")
     uses = list(uses)
     wanted = {Shape(*use.shape) for use in uses}
     candidate = Compiled(network, frozenset(wanted), precision, folder)
-    layers = economy.Convolutions.of(network.shape, network.width, network.depth)
     worth = economy.worth_compiling(
-        layers, uses, device.type, lambda program, shape: candidate.stored(program, Shape(*shape), device)
+        network.convolutions, uses, device.type, lambda program, shape: candidate.stored(program, Shape(*shape), device)
     )
     if not worth:
         return Chosen(Eager(network), "No kernel is compiled: the job is too small to gain by it.")

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from core import economy
 from core.engine.kernels.step import Adjoint, Loss
-from core.engine.networks import ConvNet, CrossEntropy, Moments, SquaredError
+from core.engine.networks import CrossEntropy, Moments, Network, SquaredError
 
 
 @dataclass(frozen=True)
 class Eager:
     """Kernels of a network's cross-entropy, or other loss, one student after the other, as they are written."""
 
-    network: ConvNet
+    network: Network
     criterion: type[CrossEntropy | SquaredError] = CrossEntropy
 
     def gradient(self, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
@@ -60,8 +60,7 @@ class Eager:
 
     def kept_bytes(self, theta: Tensor, batch: int) -> int:
         """What autograd keeps."""
-        layers = economy.Convolutions.of(self.network.shape, self.network.width, self.network.depth)
-        return economy.REMEMBERED * theta.element_size() * batch * layers.outputs
+        return economy.REMEMBERED * theta.element_size() * batch * self.network.convolutions.outputs
 
 
 def gradient(loss: Loss, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ from core.engine.kernels.convolution import Convolution
 from core.engine.kernels.quads import flat, quads, spread, total
 from core.engine.kernels.step import Adjoint
 from core.engine.networks import ConvNet, Moments
-from core.engine.networks.convnet import EPS
+from core.engine.networks.network import EPS
 
 
 class Block(NamedTuple):

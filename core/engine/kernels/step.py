@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
-from core.engine.networks import ConvNet, Moments
+from core.engine.networks import Moments, Network
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(theta, images, labels) -> scalar, the mean over the batch."""
@@ -30,7 +30,7 @@ class Kernels(Protocol):
     """The two steps for the mean cross-entropy of one network; a value, safe to share."""
 
     @property
-    def network(self) -> ConvNet:
+    def network(self) -> Network:
         """Whose loss it is."""
         ...
 

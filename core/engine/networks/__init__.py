@@ -6,15 +6,23 @@ distances, inner products and stored experts need no tree of tensors.
 
 from __future__ import annotations
 
-from core.engine.networks.convnet import ConvNet, Moments, Taps
+from core.engine.networks.convnet import ConvNet
+from core.engine.networks.layered import Layered
 from core.engine.networks.loss import CrossEntropy, SquaredError
-from core.recipe import Network
+from core.engine.networks.network import Moments, Network, Taps
+from core.recipe import Architecture
+from core.recipe import Network as Blocks
 
-__all__ = ["ConvNet", "CrossEntropy", "Moments", "SquaredError", "Taps", "build"]
+__all__ = ["ConvNet", "CrossEntropy", "Layered", "Moments", "Network", "SquaredError", "Taps", "build", "convnet"]
 
 
-def build(network: Network, shape: tuple[int, int, int], classes: int) -> ConvNet:
-    """The network of a recipe for images of `shape` (C, H, W); `depth=None` halves the image down to 4x4."""
+def build(network: Architecture, shape: tuple[int, int, int], classes: int) -> Network:
+    """The network of a recipe for images of `shape` (C, H, W); a ConvNet of no depth halves the image down to 4x4."""
+    return convnet(network, shape, classes) if isinstance(network, Blocks) else Layered(shape, classes, network)
+
+
+def convnet(network: Blocks, shape: tuple[int, int, int], classes: int) -> ConvNet:
+    """The same of a ConvNet."""
     side = min(shape[1:])
     depth = network.depth or max(1, (side // 4).bit_length() - 1)
     return ConvNet(shape, classes, network.width, depth, network.norm)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.engine.networks.convnet import ConvNet
+from core.engine.networks.network import Network
 
 
 @dataclass(frozen=True)
 class CrossEntropy:
     """Mean cross-entropy of a network's logits to label probabilities; a `kernels.Loss`, comparable and hashable."""
 
-    network: ConvNet
+    network: Network
 
     def __call__(self, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
         """theta [P], images [B, C, H, W], labels [B, K] -> scalar."""
@@ -34,7 +34,7 @@ class SquaredError:
     targets by this alone. Zhou, Nezhadarya & Ba 2022 (FRePo) train networks by it.
     """
 
-    network: ConvNet
+    network: Network
 
     def __call__(self, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
         """theta [P], images [B, C, H, W], targets [B, K] -> scalar."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.engine.augment import dsa
 from core.engine.keys import Key
-from core.engine.networks import ConvNet
+from core.engine.networks import Network
 from core.engine.real import Real
 from core.engine.synthetic import Gradients, Synthetic
 from core.recipe import Augment, Distribution
@@ -17,7 +17,7 @@ from core.recipe import Augment, Distribution
 
 def distance(
     objective: Distribution,
-    network: ConvNet,
+    network: Network,
     augment: Augment,
     real: Real,
     synthetic: Synthetic,

@@ -16,7 +16,7 @@ from torch import Tensor
 from core.engine.augment import dsa
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
-from core.engine.networks import ConvNet
+from core.engine.networks import Network
 from core.engine.pullback import pullback
 from core.engine.real import Real
 from core.engine.synthetic import Gradients, Synthetic
@@ -77,7 +77,7 @@ def distance(
     return total, Gradients(images_bar, labels_bar, None), None if last else theta
 
 
-def dissimilarity(objective: Gradient, network: ConvNet, goal: Tensor, g: Tensor) -> Tensor:
+def dissimilarity(objective: Gradient, network: Network, goal: Tensor, g: Tensor) -> Tensor:
     """D of two gradients [P], a scalar.
 
     "cosine": 1 - cosine, summed over the rows of every weight matrix, a row being all weights of one output (Zhao,
@@ -100,7 +100,7 @@ def dissimilarity(objective: Gradient, network: ConvNet, goal: Tensor, g: Tensor
     return total
 
 
-def _slope(objective: Gradient, network: ConvNet, goal: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
+def _slope(objective: Gradient, network: Network, goal: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
     """D, and d D / d g."""
     with torch.enable_grad():
         g = g.detach().requires_grad_()

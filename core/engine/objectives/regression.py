@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.engine import pool
 from core.engine.keys import Key
-from core.engine.networks import ConvNet
+from core.engine.networks import Network
 from core.engine.real import Real
 from core.engine.ridge import centred
 from core.engine.synthetic import Gradients, Synthetic
@@ -20,7 +20,7 @@ from core.recipe import Regression
 
 def loss(
     objective: Regression,
-    network: ConvNet,
+    network: Network,
     real: Real,
     learned: bool,
     synthetic: Synthetic,
