@@ -118,8 +118,16 @@ def _run(client: Client, claim: Claim, arm: Arm, seed: int, until: float) -> Run
 
 def _read(client: Client, job: Job, arm: Arm) -> Run:
     report = client.report(job.id)
-    value: Any = next(line for line in report["results"] if line["name"] == arm.line)["accuracy_mean"]
-    return Run(float(value), sum(report["phases"].values()), report["peak_memory_mib"])
+    return Run(accuracy(report, arm.line), sum(report["phases"].values()), report["peak_memory_mib"])
+
+
+def accuracy(report: Mapping[str, Any], line: str) -> float:
+    """Of a line of the report, or of the means over unseen architectures."""
+    lines = {known["name"]: known for known in report["results"]}
+    if report["across"]:
+        means = report["across"]["mean"]
+        lines |= {"across": means["distilled"], "across_random": means["random"]}
+    return float(lines[line]["accuracy_mean"])
 
 
 _HEAD = ["method", "claim of the paper", "restated", "on", "arm", "beside", "difference, points", "p", "n"]

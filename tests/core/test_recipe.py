@@ -9,7 +9,7 @@ import pytest
 from core import methods
 from core.methods.trajectory import mtt
 from core.overrides import override
-from core.recipe import Noise, Recipe, RecipeError, Trajectory, Zca
+from core.recipe import Mlp, Network, Noise, Recipe, RecipeError, ResNet18, Trajectory, Zca
 
 TASK = methods.Task("cifar10", 1, (3, 32, 32), 10)
 MTT = mtt(TASK)
@@ -150,3 +150,19 @@ def test_every_error_is_told_at_once() -> None:
         "overrides.network.width",
         "overrides.objective.syn_steps",
     }
+
+
+def test_a_network_of_no_kind_is_a_convnet() -> None:
+    """As it was in every recipe before there were others."""
+    recipe = methods.method("sre2l").recipe(TASK)
+    old = recipe.model_dump(mode="json")
+    del old["network"]["kind"], old["teacher"]["network"]["kind"], old["evaluation"]["across"]
+    assert Recipe.model_validate(old) == recipe
+
+
+def test_another_architecture_begins_with_its_own_width() -> None:
+    recipe = methods.method("mtt").recipe(methods.Task("digits", 1, (1, 8, 8), 10))
+    assert recipe.network.width == 32
+    assert override(recipe, {"network.kind": "resnet18"}).network == ResNet18(width=64)
+    across = override(recipe, {"evaluation.across": [{"width": 8}, {"kind": "mlp"}]}).evaluation.across
+    assert across == (Network(width=8), Mlp())
