@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from core.layers import reads
 from core.overrides import explain
 from core.recipe import (
+    AlexNet,
     Architecture,
     Crops,
     FieldError,
@@ -27,6 +28,7 @@ from core.recipe import (
     KeepLabels,
     LabelledViews,
     Mlp,
+    Network,
     Nothing,
     Part,
     Recipe,
@@ -72,6 +74,11 @@ TRIED: Mapping[tuple[str, str], tuple[Any, ...]] = {
     ("gradient", "syn_batch"): (None, 1),
     ("gradient", "inner_images"): (None, 16),
     ("Experts", "epochs"): (2, 3),
+    ("Teacher", "network"): (  # what learns the toy, whitened too
+        Network(width=4, norm="batch"),
+        Network(width=4, norm="instance"),
+        AlexNet(width=8, norm="batch"),
+    ),
     ("Teacher", "epochs"): (20,),
     ("Teacher", "batch_size"): (8,),
     ("crops", "candidates"): (5,),

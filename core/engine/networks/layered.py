@@ -74,7 +74,7 @@ class Layered(Network):
                     inner = F.relu(self._convolve(run, next(convolutions), x, 1, stride))
                     inner = self._convolve(run, next(convolutions), inner, 1)
                     if stride > 1 or x.shape[1] != outputs:
-                        # Thinned out first, which is the same: oneDNN's backward pass of a 1x1 convolution with a stride
+                        # Thinned out first, which is the same: oneDNN's backward pass of a strided 1x1 convolution
                         # writes beyond its memory where there are few channels (torch 2.15 on CPU).
                         x = self._convolve(run, next(convolutions), x[:, :, ::stride, ::stride], 0)
                     x = F.relu(inner + x)
