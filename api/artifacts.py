@@ -103,6 +103,31 @@ def get_preview(request: Request, house: Here, job: Succeeded) -> Response:
 
 
 @router.get(
+    "/{id}/pictures/{seq}",
+    operation_id="get_picture",
+    summary="See the synthetic images on their way",
+    response_class=Response,
+    responses=_content("image/png", "A small grid of the images, a column for each of the first classes.")
+    | responses(Kind.UNKNOWN_JOB, Kind.UNKNOWN_FILE, Kind.RANGE_NOT_SATISFIABLE, Kind.NOT_READY),
+)
+@router.head("/{id}/pictures/{seq}", include_in_schema=False)
+def get_picture(
+    request: Request,
+    house: Here,
+    job: Known,
+    seq: Annotated[int, Path(ge=1, lt=2**31, description="The `seq` of an event of type `preview`.")],
+) -> Response:
+    """The images as they were at the step that the job's event `preview` names, while it runs and afterwards."""
+    event = next(iter(house.ledger.events(job.id, seq - 1, 1)), None)
+    if event is None or event.seq != seq or event.type != "preview" or "sha256" not in event.data:
+        hint = f"GET /v1/jobs/{job.id}/events lists them: take the `seq` of one of type `preview`."
+        raise ProblemError(Kind.UNKNOWN_FILE, "The job has no picture of this number.", hint=hint)
+    name = f"step-{event.data['step']}.png"
+    file = ledger.File(name=name, bytes=event.data["bytes"], sha256=event.data["sha256"], media_type="image/png")
+    return send(request, house.store, file, "inline")
+
+
+@router.get(
     "/{id}/report",
     operation_id="get_report",
     summary="Read what the result is worth",

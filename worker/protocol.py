@@ -3,7 +3,7 @@
 Between them runs a pipe of JSON lines (the channel), from engine to supervisor:
 `{"type": "progress", "phase", "done", "total", "eta_seconds"}` (the first one of a phase also says `skipped`, what was
 there before), `{"type": "metric", "name", "step", "value"}`, `{"type": "log", "level", "message"}` and
-`{"type": "preview", "step", "path"}`.
+`{"type": "preview", "step", "path"}`, a PNG in the folder `pictures`, which the supervisor takes to the store.
 """
 
 from __future__ import annotations
@@ -61,6 +61,11 @@ class JobFolder:
     def staging(self) -> Path:
         """Folder of the artifact in the making."""
         return staging_of(self.root) / str(self.attempt)
+
+    @property
+    def pictures(self) -> Path:
+        """Folder of pictures on their way to the store."""
+        return self.root / "pictures"
 
     @property
     def result(self) -> Path:

@@ -21,6 +21,7 @@ from core.artifacts.store import Store
 from core.ledger import Claim, Ledger, Status
 from core.settings import Settings
 from worker import autopsy, uploads
+from worker.album import Album
 from worker.child import Child
 from worker.drain import Drain
 from worker.patience import AWAY, PAUSE, until_answered
@@ -162,7 +163,8 @@ class Supervisor:
                 self._prepare(folder, claim)
             except OSError as error:
                 return self._storage_trouble(claim, error)
-            with Child.spawn(self._engine, folder.root, pulse.hear) as child:
+            album = Album(self._store, folder, pulse.hear)
+            with album, Child.spawn(self._engine, folder.root, album.hear) as child:
                 status, stop = self._watch(child, pulse)
             return self._conclude(claim, folder, pulse, child, status, stop)
 

@@ -2,26 +2,106 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from api.dashboard import reading, verdict
+from api.dashboard.charts import Plot, Series
 from api.dashboard.rendering import page
-from api.house import Here
+from api.house import Here, House
 from api.jobs import Known
 from api.schemas import File, Job
-from core.ledger import Status
+from core import ledger
+from core.artifacts import layout
+from core.ledger import Event, Status
 
-_LAST_EVENTS: Final = 20
+CURVES: Final = {
+    "loss": ("Loss", False),
+    "validation_accuracy": ("Validation accuracy", True),
+    "step_size": ("Learned step size", False),
+}
+"""The curves that are drawn at once, by the name of their metric: title, and whether they are shares."""
+
+_MOST_EVENTS: Final = 10_000
+_TOLD: Final = 60
+_MOVES: Final = ("created", "started", "requeued", "cancel_requested", "cancelled", "succeeded", "failed")
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+@final
+@dataclass(frozen=True)
+class Picture:
+    """The synthetic images at an outer step."""
+
+    step: int
+    url: str
 
 
 @router.get("/jobs/{id}")
 def show_job(request: Request, house: Here, job: Known) -> HTMLResponse:
     """How far it is, how it ended, what it has made."""
-    files = house.ledger.files(job.id) if job.status is Status.SUCCEEDED else []
-    events = house.ledger.events(job.id, limit=10_000)[-_LAST_EVENTS:]
-    shown = [File.of(job.id, file) for file in files]
-    return page(request, "job.html", job=Job.of(job), files=shown, events=events)
+    events = house.ledger.events(job.id, 0, _MOST_EVENTS, ("metric", "preview"))
+    stored = {file.name: file for file in house.ledger.files(job.id)} if job.status is Status.SUCCEEDED else {}
+    report = verdict.document(house, stored.get(layout.REPORT))
+    shown, lines = Job.of(job), verdict.lines(report) if report else []
+    return page(
+        request,
+        "job.html",
+        job=shown,
+        accuracy=reading.accuracy(shown),
+        remaining=reading.remaining(shown),
+        timeline=reading.timeline(shown),
+        phase=reading.phase,
+        plots=plots(events),
+        pictures=pictures(job.id, events),
+        told=_latest(house, job),
+        words=words,
+        seq=max((event.seq for event in events), default=0),
+        report=report,
+        lines=lines,
+        lines_by_name={line.name: line for line in lines},
+        line_of=verdict.Line.of,
+        classes=verdict.classes(report) if report else [],
+        mistakes=verdict.mistakes,
+        files=[File.of(job.id, file) for file in stored.values()],
+        size=sum(file.bytes for file in stored.values()),
+        snippet=verdict.snippet(verdict.text(house, stored.get(layout.CARD))),
+        base=str(request.base_url).rstrip("/"),
+    )
+
+
+def plots(events: Sequence[Event]) -> list[tuple[str, Plot]]:
+    """The curves of a job by their metric: those of `CURVES` always, others where they have points."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in CURVES}
+    for event in events:
+        match event.data:
+            case {"name": str(name), "step": int(step), "value": int() | float() as value} if event.type == "metric":
+                found.setdefault(name, []).append((step, value))
+    return [(name, _plot(name, points)) for name, points in found.items()]
+
+
+def _plot(name: str, points: Sequence[tuple[float, float]]) -> Plot:
+    title, percent = CURVES.get(name, (name.replace("_", " ").capitalize(), "accuracy" in name))
+    return Plot(f"curve-{name}", title, "outer step", title, (Series.of(title, points),), percent)
+
+
+def pictures(job_id: str, events: Sequence[Event]) -> list[Picture]:
+    """The pictures by step; of two of the same step the later one, which a resumed attempt took."""
+    found = {event.data["step"]: event.seq for event in events if event.type == "preview" and "sha256" in event.data}
+    return [Picture(step, f"/v1/jobs/{job_id}/pictures/{seq}") for step, seq in sorted(found.items())]
+
+
+def _latest(house: House, job: ledger.Job) -> list[Event]:
+    kinds = ("log", *(f"job.{move}" for move in _MOVES))
+    return house.ledger.events(job.id, 0, _MOST_EVENTS, kinds)[-_TOLD:]
+
+
+def words(event: Event) -> str:
+    """An event in a sentence."""
+    data: dict[str, Any] = event.data
+    return str(data.get("message") or data.get("reason") or (data.get("error") or {}).get("message") or "")

@@ -19,7 +19,10 @@ HERE: Final = Path(__file__).parent
 NAVIGATION: Final = (
     ("/", "Jobs"),
     ("/new", "New job"),
+    ("/compare", "Compare"),
     ("/datasets", "Datasets"),
+    ("/methods", "Methods"),
+    ("/system", "System"),
     ("/docs", "API"),
 )
 """Every page's way to the others, in order: path and name. A page below one of the paths belongs to it."""

@@ -51,9 +51,10 @@ def spacing(row: JobRow, now: datetime) -> float:
     return min(max(elapsed / 360, 1.0), 10.0)
 
 
-def after(session: Session, job_id: str, seq: int, limit: int) -> list[Event]:
-    """The job's events with a number above `seq`, oldest first, at most `limit`."""
-    rows = session.scalars(
-        select(EventRow).where(EventRow.job_id == job_id, EventRow.seq > seq).order_by(EventRow.seq).limit(limit)
-    )
+def after(session: Session, job_id: str, seq: int, limit: int, kinds: Sequence[str] | None = None) -> list[Event]:
+    """The job's events with a number above `seq`, oldest first, at most `limit`; only those of `kinds`, if given."""
+    statement = select(EventRow).where(EventRow.job_id == job_id, EventRow.seq > seq).order_by(EventRow.seq)
+    if kinds is not None:
+        statement = statement.where(EventRow.type.in_(kinds))
+    rows = session.scalars(statement.limit(limit))
     return [Event(row.seq, row.type, row.at, row.data) for row in rows]

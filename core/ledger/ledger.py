@@ -155,11 +155,11 @@ class Ledger:
         with self.database.read() as session:
             return jobs.counts(session, self._reach)
 
-    def events(self, job_id: str, after: int = 0, limit: int = 1000) -> list[Event]:
-        """The job's events with `seq` above `after`, oldest first. Raises UnknownJob."""
+    def events(self, job_id: str, after: int = 0, limit: int = 1000, kinds: Sequence[str] | None = None) -> list[Event]:
+        """The job's events with `seq` above `after`, oldest first; only of `kinds`, if given. Raises UnknownJob."""
         with self.database.read() as session:
             jobs.get(session, job_id, self._reach)
-            return log.after(session, job_id, after, limit)
+            return log.after(session, job_id, after, limit, kinds)
 
     def files(self, job_id: str) -> list[File]:
         """The files of the job's artifact by name; none before it has succeeded. Raises UnknownJob."""

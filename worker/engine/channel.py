@@ -65,6 +65,10 @@ class Channel:
         """One line for the person who reads the job's events."""
         self._say({"type": "log", "level": level, "message": message})
 
+    def preview(self, step: int, name: str) -> None:
+        """A picture of the synthetic images, a file of this name in the job's folder of pictures."""
+        self._say({"type": "preview", "step": step, "path": name})
+
     def _say_progress(self, done: int, total: int, eta: float | None, **more: int) -> None:
         self._spoke = time.monotonic()
         self._say({"type": "progress", "phase": self.phase, "done": done, "total": total, "eta_seconds": eta, **more})

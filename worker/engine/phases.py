@@ -33,6 +33,7 @@ from worker.engine.channel import Channel
 from worker.engine.covering import covered
 from worker.engine.looks import Looks
 from worker.engine.package import distilled
+from worker.engine.pictures import Pictures
 from worker.engine.plan import plan
 from worker.engine.stages import objective_of, outer_steps
 from worker.engine.verdict import rows
@@ -161,7 +162,7 @@ def _distil(bench: Bench, taught: Teacher | None) -> tuple[State, str]:
         keep.write(curves, bench.channel.curves())
         save_state(stored, state, run_name, int(init.untouched(recipe, bench.real, job.request.ipc).sum()))
 
-    looks = Looks(bench, run_name)
+    looks, pictures = Looks(bench, run_name), Pictures(bench)
     selects = recipe.evaluation.select == "best_validation"
 
     def turn(state: State) -> State | None:
@@ -172,12 +173,15 @@ def _distil(bench: Bench, taught: Teacher | None) -> tuple[State, str]:
 
     saved = time.monotonic()
     bench.channel.progress(state.step, total)
+    if state.step == 0:
+        pictures.at(state)
     for state in outer_steps(bench, objective, state, key, turn, taught):  # noqa: B020 (the loop goes on from the state)
         bench.channel.progress(state.step, total)
         if state.step % max(1, total // _CURVE_POINTS) == 0 and not math.isnan(state.loss):
             points = {"loss": state.loss, "step_size": float(state.leaves.log_step_size.exp()), **state.curves}
             for name, value in points.items():
                 bench.channel.metric(name, state.step, value)
+        pictures.at(state)
         looks.at(state)
         if bench.stopped() or time.monotonic() - saved >= job.checkpoint_interval:
             store(state)

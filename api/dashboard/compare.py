@@ -1,0 +1,126 @@
+"""`/compare`: two to six jobs beside each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, final
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from api.dashboard import reading, verdict
+from api.dashboard.charts import Plot, Series
+from api.dashboard.job import CURVES, Picture, pictures
+from api.dashboard.rendering import page
+from api.house import Here, House
+from api.schemas import Job
+from core.artifacts import layout
+from core.ledger import UnknownJob
+
+LEAST: Final = 2
+MOST: Final = 6
+
+_MOST_EVENTS: Final = 10_000
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+@final
+@dataclass(frozen=True)
+class Rival:
+    """A job as it is compared."""
+
+    name: str
+    job: Job
+    lines: dict[str, verdict.Line]
+    bytes: int | None
+    seconds: float | None
+    picture: Picture | None
+    curves: dict[str, Series]
+
+    @property
+    def accuracy(self) -> float | None:
+        """The mean test accuracy of its images."""
+        found = self.lines.get("distilled")
+        return found.mean if found else None
+
+
+@router.get("/compare")
+def compare(
+    request: Request, house: Here, job: Annotated[list[str] | None, Query(max_length=50)] = None, sort: str = ""
+) -> HTMLResponse:
+    """Curves over each other, pictures side by side, a table, and accuracy against bytes."""
+    asked = list(dict.fromkeys(job or ()))
+    missing, found = [], []
+    for job_id in asked[:MOST]:
+        try:
+            found.append(house.ledger.job(job_id))
+        except UnknownJob:
+            missing.append(job_id)
+    rivals = [_rival(house, place, Job.of(each)) for place, each in enumerate(found, 1)]
+    scatter = [
+        Series(each.name, ((each.bytes / 1000, each.accuracy),))
+        for each in rivals
+        if each.bytes is not None and each.accuracy is not None
+    ]
+    return page(
+        request,
+        "compare.html",
+        rivals=sorted(rivals, key=_ORDERS[sort]) if sort in _ORDERS else rivals,
+        named=rivals,
+        missing=missing,
+        left_out=max(0, len(asked) - MOST),
+        few=len(rivals) < LEAST,
+        sort=sort,
+        plots=[plot for name in CURVES if (plot := _plot(name, rivals))] if len(rivals) >= LEAST else [],
+        scatter=Plot("scatter", "Accuracy against bytes", "kilobytes", "Test accuracy", tuple(scatter), True, True)
+        if len(scatter) >= LEAST
+        else None,
+        suggestions=[Job.of(each) for each in house.ledger.jobs(status="succeeded", limit=12)],
+    )
+
+
+_ORDERS: Final[dict[str, Any]] = {
+    "dataset": lambda rival: (rival.job.dataset, rival.job.ipc),
+    "method": lambda rival: rival.job.method,
+    "ipc": lambda rival: rival.job.ipc,
+    "accuracy": lambda rival: -(rival.accuracy or 0.0),
+    "bytes": lambda rival: (rival.bytes is None, rival.bytes),
+    "seconds": lambda rival: (rival.seconds is None, rival.seconds),
+}
+
+
+def _rival(house: House, place: int, job: Job) -> Rival:
+    file = house.ledger.file(job.id, layout.REPORT) if job.status == "succeeded" else None
+    report = verdict.document(house, file)
+    events = house.ledger.events(job.id, 0, _MOST_EVENTS, ("metric", "preview"))
+    points: dict[str, list[tuple[float, float]]] = {}
+    for event in events:
+        if event.type == "metric" and isinstance(event.data.get("value"), int | float):
+            points.setdefault(event.data["name"], []).append((event.data["step"], event.data["value"]))
+    name = f"{place}. {job.dataset} {job.method} ipc {job.ipc}"
+    known = {line.name: line for line in verdict.lines(report)} if report else {}
+    reached = reading.accuracy(job)
+    if reached and not known:
+        known = {"distilled": verdict.Line.of({"name": "distilled", "accuracy_mean": reached.mean, "n_seeds": 1})}
+    taken = pictures(job.id, events)
+    last = taken[-1] if taken else None
+    if last is None and job.links.preview:
+        last = Picture(0, job.links.preview)
+    return Rival(
+        name=name,
+        job=job,
+        lines=known,
+        bytes=report["compression"]["bytes_after"] if report else None,
+        seconds=(job.metrics or {}).get("seconds"),
+        picture=last,
+        curves={metric: Series.of(name, each) for metric, each in points.items()},
+    )
+
+
+def _plot(metric: str, rivals: list[Rival]) -> Plot | None:
+    title, percent = CURVES[metric]
+    series = tuple(each.curves.get(metric, Series(each.name, ())) for each in rivals)
+    if not any(each.points for each in series):
+        return None
+    return Plot(f"curve-{metric}", title, "outer step", title, series, percent)

@@ -1,0 +1,126 @@
+// One job, live: curves, pictures and progress grow as its events arrive; when its state changes, the page's regions
+// are fetched anew. A stream that breaks off is taken up where it ended.
+import { Plot } from "./chart.js";
+import { refresh } from "./live.js";
+
+const head = document.getElementById("job");
+const ENDED = ["succeeded", "failed", "cancelled"];
+const plots = new Map();
+for (const figure of document.querySelectorAll("figure[data-metric]")) plots.set(figure.dataset.metric, new Plot(figure));
+
+// The pictures
+const film = document.getElementById("film");
+const frame = document.getElementById("frame");
+const scrub = document.getElementById("scrub");
+const play = document.getElementById("play");
+let shots = [...film.querySelectorAll("a[data-step]")].map((link) => ({ step: Number(link.dataset.step), url: link.href }));
+let playing = 0;
+
+const show = (place) => {
+  const shot = shots[place];
+  if (!shot) return;
+  frame.hidden = false;
+  frame.src = shot.url;
+  frame.alt = `Synthetic images at outer step ${shot.step}: a column for each of the first classes`;
+  document.getElementById("step").textContent = `step ${shot.step.toLocaleString("en")}`;
+  scrub.setAttribute("aria-valuetext", `step ${shot.step}`);
+};
+
+const lay = () => {
+  const last = shots.length - 1;
+  const following = Number(scrub.value) >= Number(scrub.max);
+  document.getElementById("scrubber").hidden = last < 1;
+  document.getElementById("images").hidden = !shots.length && !frame.getAttribute("src");
+  scrub.max = Math.max(0, last);
+  if (following) { scrub.value = last; show(last); }
+};
+
+const take = (step, url) => {
+  shots = [...shots.filter((each) => each.step !== step), { step, url }].sort((one, other) => one.step - other.step);
+  const image = Object.assign(document.createElement("img"), { className: "pixels", loading: "lazy", src: url, alt: `At step ${step}` });
+  const link = Object.assign(document.createElement("a"), { href: url });
+  link.dataset.step = step;
+  link.append(image, Object.assign(document.createElement("span"), { className: "small", textContent: step.toLocaleString("en") }));
+  film.querySelector(`a[data-step="${step}"]`)?.parentElement.remove();
+  const item = document.createElement("li");
+  item.append(link);
+  film.insertBefore(item, film.children[shots.findIndex((each) => each.step === step)] ?? null);
+  lay();
+};
+
+const stop = () => { clearInterval(playing); playing = 0; play.textContent = "Play"; };
+scrub.addEventListener("input", () => { stop(); show(Number(scrub.value)); });
+play.addEventListener("click", () => {
+  if (playing) return stop();
+  if (Number(scrub.value) >= Number(scrub.max)) scrub.value = 0;
+  play.textContent = "Pause";
+  show(Number(scrub.value));
+  playing = setInterval(() => {
+    if (Number(scrub.value) >= Number(scrub.max)) return stop();
+    scrub.value = Number(scrub.value) + 1;
+    show(Number(scrub.value));
+  }, 180);
+});
+lay();
+
+// The events
+const link = (text) => {
+  const said = document.getElementById("link");
+  if (!said) return;
+  said.hidden = !text;
+  said.textContent = text;
+};
+
+let last = Number(head.dataset.seq);
+let phase = null;
+let due = 0;
+const again = (wait = 150) => { clearTimeout(due); due = setTimeout(async () => { if (!(await refresh())) again(2000); }, wait); };
+
+const heard = {
+  metric: ({ name, step, value }) => {
+    plots.get(name)?.add(step, value);
+    if (plots.has(name)) document.getElementById("curves").hidden = false;
+  },
+  preview: ({ step, sha256 }, seq) => { if (sha256) take(step, `/v1/jobs/${head.dataset.job}/pictures/${seq}`); },
+  progress: (data) => {
+    if (data.phase !== phase) { phase = data.phase; again(); return; }
+    const bar = document.getElementById("bar");
+    if (!bar || !data.total) return;
+    bar.max = data.total;
+    bar.value = data.done ?? 0;
+    document.getElementById("count").textContent = `${(data.done ?? 0).toLocaleString("en")} of ${data.total.toLocaleString("en")}`;
+  },
+  log: () => again(1000),
+};
+const moves = ["created", "started", "requeued", "cancel_requested", "cancelled", "succeeded", "failed"].map((move) => `job.${move}`);
+
+let wait = 1000;
+const listen = () => {
+  const source = new EventSource(`${head.dataset.events}?after=${last}`);
+  const hear = (event) => {
+    const { seq, type, data } = JSON.parse(event.data);
+    last = Math.max(last, seq);
+    wait = 1000;
+    if (heard[type]) heard[type](data, seq);
+    if (!moves.includes(type)) return;
+    head.dataset.status = data.status ?? head.dataset.status;
+    again();
+    if (ENDED.includes(data.status)) source.close();
+  };
+  for (const type of [...Object.keys(heard), ...moves]) source.addEventListener(type, hear);
+  source.onopen = () => link("");
+  source.onerror = () => {
+    if (ENDED.includes(head.dataset.status)) { source.close(); return; }
+    link("Connection lost, trying again");
+    if (source.readyState !== EventSource.CLOSED) return; // the browser tries again by itself, with Last-Event-ID
+    setTimeout(listen, wait);
+    wait = Math.min(2 * wait, 15000);
+  };
+};
+if (!ENDED.includes(head.dataset.status)) listen();
+document.addEventListener("refreshed", () => {
+  const state = document.querySelector("#now .status")?.classList[1];
+  if (ENDED.includes(head.dataset.status) && !ENDED.includes(state)) listen(); // somebody has retried it
+  if (state) head.dataset.status = state;
+  for (const copy of document.querySelectorAll("button[data-copy]")) copy.hidden = false;
+});

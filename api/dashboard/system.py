@@ -1,0 +1,59 @@
+"""`/system`: who works, what waits, and what is kept on this machine."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from api.dashboard.rendering import page
+from api.house import Here
+
+_MOST_FILES: Final = 20_000
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+@router.get("/system")
+def show_system(request: Request, house: Here) -> HTMLResponse:
+    """Workers by their last sign of life, jobs by state, folders by size."""
+    settings = house.settings
+    kept = {
+        "Datasets": settings.datasets,
+        "Artifacts and pictures": settings.home / "store",
+        "Experts and references": settings.experts,
+        "Running jobs": settings.jobs,
+    }
+    return page(
+        request,
+        "system.html",
+        now=datetime.now(UTC),
+        workers=sorted(house.ledger.workers(None), key=lambda worker: worker.last_seen, reverse=True),
+        patience=settings.lease_ttl,
+        counts=house.ledger.counts(),
+        running={job.worker_id: job for job in house.ledger.jobs(status="running", limit=200)},
+        checks={"ledger": house.ledger.ready()},
+        trigger="a broker's doorbell" if settings.broker_url else "polling",
+        kept={name: weigh(path) for name, path in kept.items() if path.is_dir()},
+        cache_limit=settings.expert_cache_bytes,
+        remote=settings.store_url,
+    )
+
+
+def weigh(folder: Path) -> tuple[int, int]:
+    """Files below a folder and their bytes; of a very large one, of the first files found."""
+    files = size = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            try:
+                size += (Path(place) / name).stat().st_size
+            except OSError:  # it has just gone
+                continue
+            files += 1
+        if files >= _MOST_FILES:
+            break
+    return files, size

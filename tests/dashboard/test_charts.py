@@ -1,0 +1,52 @@
+"""Round ticks, thinned series, and words for who cannot see a plot."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.dashboard.charts import POINTS, Plot, Series, ticks
+
+VALUES = st.floats(-1e6, 1e6).map(lambda value: round(value, 6))
+
+
+@given(VALUES, VALUES)
+def test_ticks_are_round_even_and_hold_what_they_measure(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    found = ticks(low, high)
+    step = found[1] - found[0]
+    slack = 1e-8 * max(1.0, abs(low), abs(high))
+    assert found[0] <= low + slack
+    assert found[-1] >= high - slack
+    assert 2 <= len(found) <= 7
+    assert all(math.isclose(b - a, step, rel_tol=1e-5, abs_tol=1e-9) for a, b in pairwise(found))
+    mantissa = step / 10 ** math.floor(math.log10(step) + 1e-9)
+    assert any(math.isclose(mantissa, each, rel_tol=1e-4) for each in (1, 2, 2.5, 5, 10))
+
+
+@pytest.mark.parametrize(("low", "high", "expected"), [(0, 80, (0, 20, 40, 60, 80)), (3, 3, (2.5, 2.75, 3, 3.25, 3.5))])
+def test_ticks_of_known_spans(low: float, high: float, expected: tuple[float, ...]) -> None:
+    assert ticks(low, high) == expected
+
+
+def test_a_series_is_sorted_finite_and_thinned_with_its_end() -> None:
+    points = [(float(step), 1.0 / (step + 1)) for step in range(1000)]
+    series = Series.of("loss", [*reversed(points), (5000.0, math.nan)])
+    assert len(series.points) <= POINTS + 1
+    assert series.points[0] == points[0]
+    assert series.points[-1] == points[-1]
+    assert Series.of("again", [(1, 0.5), (1, 0.7)]).points == ((1, 0.7),), "a resumed attempt says a step anew"
+
+
+def test_a_plot_says_what_it_shows() -> None:
+    plot = Plot("p", "Accuracy", "outer step", "Accuracy", (Series.of("run", [(0, 0.2), (100, 0.8)]),), percent=True)
+    assert plot.said() == "Accuracy over outer step. run: from 20 % at 0 to 80 % at 100."
+    assert plot.path(plot.series[0]) == "M0 100L100 0"
+    assert plot.rows() == [(0, [0.2]), (100, [0.8])]
+    empty = Plot("e", "Loss", "outer step", "Loss", (Series.of("run", []),))
+    assert empty.path(empty.series[0]) == ""
+    assert "No points yet" in empty.said()
