@@ -105,6 +105,7 @@ def test_nobody_finds_anothers_job_on_any_route(
     assert job_id in client.get("/", headers=people["alice"]).text
 
 
+@ON_SQLITE
 def test_what_is_equal_is_found_among_ones_own_only(workshop: Workshop, people: dict[str, dict[str, str]]) -> None:
     order, client = request(), workshop.client
 
@@ -123,6 +124,7 @@ def test_what_is_equal_is_found_among_ones_own_only(workshop: Workshop, people: 
     assert ask("bob").json()["id"] == other.json()["id"]
 
 
+@ON_SQLITE
 def test_a_quota_is_an_owners_and_says_when_to_come_again(
     workshop: Workshop, people: dict[str, dict[str, str]]
 ) -> None:
