@@ -41,7 +41,7 @@ class Album:
         self._folder = folder
         self._tell = tell
         self._left = MOST
-        self._waiting: queue.Queue[Message | None] = queue.Queue(maxsize=8)
+        self._waiting: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="album", daemon=True)
 
     def __enter__(self) -> Self:
@@ -49,7 +49,7 @@ class Album:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._offer(None)
+        self._waiting.put(None)
         self._thread.join(_PATIENCE)
 
     def hear(self, message: Message) -> None:
@@ -58,21 +58,13 @@ class Album:
             self._tell(message)
         elif self._left > 0:
             self._left -= 1
-            self._offer(message)
-
-    def _offer(self, message: Message | None) -> None:
-        try:
-            self._waiting.put(message, block=message is None, timeout=_PATIENCE)
-        except queue.Full:
-            log.warning("a picture was dropped: the store takes too long")
+            self._waiting.put(message)
 
     def _run(self) -> None:
         while (message := self._waiting.get()) is not None:
             try:
                 self._keep(message)
-            except (
-                Exception
-            ) as error:  # every kind of store has exceptions of its own, and a picture is not worth a job
+            except Exception as error:  # every kind of store has its own, and a picture is not worth a job
                 log.warning("a picture was not kept", reason=str(error))
 
     def _keep(self, message: Message) -> None:
