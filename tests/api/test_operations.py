@@ -93,7 +93,7 @@ def test_a_list_costs_the_same_however_long_it_is(workshop: Workshop, house: Hou
         workshop.submit()
     with statements(house) as many:
         workshop.client.get(path)
-    assert 0 < len(many) == len(few) <= 3
+    assert 0 < len(many) == len(few) <= 4
 
 
 def test_a_listing_of_files_costs_the_same_however_long_it_is(workshop: Workshop, house: House) -> None:

@@ -185,6 +185,7 @@ def composed(toy: Dataset, *lines: dict[str, Any], recipe: Recipe | None = None)
         coverage=None,
         stages=None,
         probes=(),
+        generator=None,
         warnings=[],
     )
 
