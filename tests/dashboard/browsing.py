@@ -1,0 +1,115 @@
+"""A real browser before the real service: Debian's Chromium, the API and a worker in processes of their own."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from core.ledger import ENDED
+from core.settings import Settings
+from tests.api.serving import PATIENCE, Server, environment, serving
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def chromium() -> str:
+    """The browser's program: of the variable CHROMIUM, or the first that is installed.
+
+    Raises:
+        FileNotFoundError: there is none; the message names the package.
+    """
+    given = os.environ.get("CHROMIUM")
+    found = given or next((path for name in NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        raise FileNotFoundError("The tests need chromium: install it with `apt-get install chromium`.")
+    return found
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """Chromium without a window; as root it has to do without its sandbox, and it meets nobody but the service."""
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
+        yield found
+        found.close()
+
+
+@dataclass
+class Service:
+    """A running service: its API can go and come back at the same address, and its worker can begin."""
+
+    settings: Settings
+    artifact: Path
+    folder: Path
+    server: Server
+    stack: ExitStack
+    api: ExitStack
+
+    @classmethod
+    @contextmanager
+    def running(cls, settings: Settings, artifact: Path, folder: Path) -> Iterator[Service]:
+        """The API without a worker."""
+        with ExitStack() as stack:
+            api = stack.enter_context(ExitStack())
+            server = api.enter_context(serving(settings, artifact))
+            yield cls(settings, artifact, folder, server, stack, api)
+
+    def work(self) -> None:
+        """Start the worker."""
+        log = self.stack.enter_context((self.folder / "worker.log").open("wb"))
+        command = [sys.executable, "-m", "worker"]
+        process = subprocess.Popen(command, env=environment(self.settings), stdout=log, stderr=log)
+
+        def end() -> None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(PATIENCE)
+            finally:
+                process.kill()
+
+        self.stack.callback(end)
+
+    def leave(self) -> None:
+        """The API ends as it does when it is told to."""
+        self.server.stop()
+
+    def return_(self) -> None:
+        """The API is there again, at the same address."""
+        self.api.close()
+        self.server = self.api.enter_context(serving(self.settings, self.artifact))
+
+    @property
+    def client(self) -> httpx.Client:
+        """A client of the API as it is now."""
+        client = self.server.workshop.client
+        assert isinstance(client, httpx.Client)
+        return client
+
+    def ended(self, job_id: str) -> str:
+        """How a job ended, once it has."""
+        deadline = time.monotonic() + 3 * PATIENCE
+        while (status := self.server.workshop.ledger.job(job_id).status) not in ENDED:
+            assert time.monotonic() < deadline, (self.folder / "worker.log").read_text()[-2000:]
+            self.client.get(f"/v1/jobs/{job_id}", params={"wait": 5})
+        return str(status)
+
+
+def keep(page: Page, name: str, folder: Path) -> None:
+    """A picture of what the page shows: in `folder`, or where the variable PICTURES says."""
+    folder = Path(os.environ.get("PICTURES", folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    shot.quantize(192, dither=Image.Dither.NONE).save(folder / f"{name}.png", optimize=True)
