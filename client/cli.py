@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-import platformdirs
 import typer
 
 from client import catalogue, keys
@@ -17,6 +16,7 @@ from client import forecast as cost
 from client import serve as service
 from client.api import Client
 from client.errors import ClientError, HashMismatch, UsageError
+from client.home import Home
 from client.jobs import File, Job
 from client.output import Commands, JsonOption, data, say, stderr, table
 from client.progress import display
@@ -49,17 +49,6 @@ Changes = Annotated[
 Out = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder for the artifact.")]
 Timeout = Annotated[
     str | None, typer.Option("--timeout", metavar="TIME", help="Longest wait: 90, 90s, 30m, 2h. Default: no limit.")
-]
-Home = Annotated[
-    Path,
-    typer.Option(
-        "--home",
-        envvar="STILLHOUSE_HOME",
-        default_factory=lambda: Path(platformdirs.user_data_dir("stillhouse")),
-        show_default="the platform's data folder",
-        file_okay=False,
-        help="Folder of all state.",
-    ),
 ]
 Host = Annotated[str, typer.Option("--host", envvar="STILLHOUSE_HOST", help="Address to listen on.")]
 Port = Annotated[

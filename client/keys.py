@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from pathlib import Path
 from typing import Annotated
 
-import platformdirs
 import typer
 
 from client import serve as service
 from client.api import Client
 from client.errors import UsageError
+from client.home import Home
 from client.output import Commands, JsonOption, data, say, table
 
 app = typer.Typer(
@@ -26,17 +25,7 @@ app = typer.Typer(
 @app.command()
 def create(
     owner: Annotated[str, typer.Argument(metavar="OWNER", help="Whose key it is; owners see their own jobs only.")],
-    home: Annotated[
-        Path,
-        typer.Option(
-            "--home",
-            envvar="STILLHOUSE_HOME",
-            default_factory=lambda: Path(platformdirs.user_data_dir("stillhouse")),
-            show_default="the platform's data folder",
-            file_okay=False,
-            help="Folder of the service's state.",
-        ),
-    ],
+    home: Home,
     name: Annotated[str, typer.Option("--name", help="What the key is for.")] = "made on the server",
     admin: Annotated[bool, typer.Option("--admin", help="It may do everything, and sees everybody's.")] = False,
     scope: Annotated[
