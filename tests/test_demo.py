@@ -46,7 +46,7 @@ def test_the_demo_shows_what_distillation_is_worth(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_demo_fails_if_the_files_alone_are_not_worth_it(tmp_path: Path) -> None:
-    cheap = ["evaluation.epochs=1", "evaluation.full.epochs=2"]
+    cheap = ["network.width=8", "evaluation.seeds=2", "evaluation.epochs=1", "evaluation.full.epochs=2"]
     run = demo(tmp_path, "--method", "random", "--seeds", "1", changes=cheap)
     assert run.returncode == 1, run.stdout + run.stderr
     assert "less than 60%" in run.stdout
