@@ -2,7 +2,7 @@
 
     python -m benchmarks.claims --data DIR --home DIR [--only NAME ...] [--budget HOURS] [--write]
 
-DIR holds npz bundles (cifar10.npz, fashion-mnist.npz). Each claim of `benchmarks/claimed.py` compares two jobs from
+DIR holds npz bundles (cifar10.npz, fashion-mnist.npz). Each claim of `benchmarks/claimed.py` compares two arms from
 `--seeds` seeds each; a seed is a job of its own with a synthetic set of its own, and both arms of a pair share it. Jobs
 go through the REST API of a service whose state is in `--home`: run again, it takes up what is there, and a finished
 job is not repeated. After `--budget` hours no further job is begun. The table on standard output has a row for every

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from api.dashboard import reading, verdict
 from api.dashboard.charts import Plot, Series
-from api.dashboard.job import CURVES, Picture, pictures
+from api.dashboard.job import CURVES, MOST_EVENTS, Picture, pictures, points
 from api.dashboard.rendering import page
 from api.house import Here, House
 from api.schemas import Job
@@ -19,8 +19,6 @@ from core.ledger import UnknownJob
 
 LEAST: Final = 2
 MOST: Final = 6
-
-_MOST_EVENTS: Final = 10_000
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -93,11 +91,7 @@ _ORDERS: Final[dict[str, Any]] = {
 def _rival(house: House, place: int, job: Job) -> Rival:
     file = house.ledger.file(job.id, layout.REPORT) if job.status == "succeeded" else None
     report = verdict.document(house, file)
-    events = house.ledger.events(job.id, 0, _MOST_EVENTS, ("metric", "preview"))
-    points: dict[str, list[tuple[float, float]]] = {}
-    for event in events:
-        if event.type == "metric" and isinstance(event.data.get("value"), int | float):
-            points.setdefault(event.data["name"], []).append((event.data["step"], event.data["value"]))
+    events = house.ledger.events(job.id, 0, MOST_EVENTS, ("metric", "preview"))
     name = f"{place}. {job.dataset} {job.method} ipc {job.ipc}"
     known = {line.name: line for line in verdict.lines(report)} if report else {}
     reached = reading.accuracy(job)
@@ -114,7 +108,7 @@ def _rival(house: House, place: int, job: Job) -> Rival:
         bytes=report["compression"]["bytes_after"] if report else None,
         seconds=(job.metrics or {}).get("seconds"),
         picture=last,
-        curves={metric: Series.of(name, each) for metric, each in points.items()},
+        curves={metric: Series.of(name, each) for metric, each in points(events).items()},
     )
 
 

@@ -26,7 +26,7 @@ CURVES: Final = {
 }
 """The curves that are drawn at once, by the name of their metric: title, and whether they are shares."""
 
-_MOST_EVENTS: Final = 10_000
+MOST_EVENTS: Final = 10_000
 _TOLD: Final = 60
 _MOVES: Final = ("created", "started", "requeued", "cancel_requested", "cancelled", "succeeded", "failed")
 
@@ -45,7 +45,7 @@ class Picture:
 @router.get("/jobs/{id}")
 def show_job(request: Request, house: Here, job: Known) -> HTMLResponse:
     """How far it is, how it ended, what it has made."""
-    events = house.ledger.events(job.id, 0, _MOST_EVENTS, ("metric", "preview"))
+    events = house.ledger.events(job.id, 0, MOST_EVENTS, ("metric", "preview"))
     stored = {file.name: file for file in house.ledger.files(job.id)} if job.status is Status.SUCCEEDED else {}
     report = verdict.document(house, stored.get(layout.REPORT))
     shown, lines = Job.of(job), verdict.lines(report) if report else []
@@ -78,11 +78,18 @@ def show_job(request: Request, house: Here, job: Known) -> HTMLResponse:
 def plots(events: Sequence[Event]) -> list[tuple[str, Plot]]:
     """The curves of a job by their metric: those of `CURVES` always, others where they have points."""
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in CURVES}
+    found |= points(events)
+    return [(name, _plot(name, own)) for name, own in found.items()]
+
+
+def points(events: Sequence[Event]) -> dict[str, list[tuple[float, float]]]:
+    """Step and value of every metric, in the order they came."""
+    found: dict[str, list[tuple[float, float]]] = {}
     for event in events:
         match event.data:
             case {"name": str(name), "step": int(step), "value": int() | float() as value} if event.type == "metric":
                 found.setdefault(name, []).append((step, value))
-    return [(name, _plot(name, points)) for name, points in found.items()]
+    return found
 
 
 def _plot(name: str, points: Sequence[tuple[float, float]]) -> Plot:
@@ -98,7 +105,7 @@ def pictures(job_id: str, events: Sequence[Event]) -> list[Picture]:
 
 def _latest(house: House, job: ledger.Job) -> list[Event]:
     kinds = ("log", *(f"job.{move}" for move in _MOVES))
-    return house.ledger.events(job.id, 0, _MOST_EVENTS, kinds)[-_TOLD:]
+    return house.ledger.events(job.id, 0, MOST_EVENTS, kinds)[-_TOLD:]
 
 
 def words(event: Event) -> str:

@@ -80,7 +80,7 @@ def read_folders(path: Path, size: int | None = None) -> Folders:
         with zipfile.ZipFile(path) as archive:
             pictures = list(_sorted_out(archive.infolist()))
             images = _images(archive, pictures, size)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as fault:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as fault:
         raise DatasetInvalid(f"not a whole zip archive ({fault}); pack it anew: {LAYOUT}") from None
     return _assembled(pictures, images, size)
 

@@ -21,6 +21,12 @@ class CheckpointMismatch(ValueError):
     """A checkpoint of another run lies where this one's is expected."""
 
 
+def same_run(path: Path, found: str, run: str) -> None:
+    """Nothing, if what lies at `path` was written by this run; CheckpointMismatch if not."""
+    if found != run:
+        raise CheckpointMismatch(f"{path.name} belongs to run {found}, not {run}: delete it to start afresh.")
+
+
 def save(path: Path, state: State, run: str, real: int = 0) -> None:
     """Store a state; `run` names what it belongs to (a fingerprint, or anything as specific).
 
@@ -56,10 +62,7 @@ def load(path: Path, run: str, device: torch.device) -> State | None:
         return None
     with safetensors.safe_open(path, framework="pt", device=str(device)) as file:
         metadata = file.metadata()
-        if metadata["run"] != run:
-            raise CheckpointMismatch(
-                f"{path.name} belongs to run {metadata['run']}, not {run}: delete it to start afresh."
-            )
+        same_run(path, metadata["run"], run)
         names = set(file.keys())
         stored = {name.partition(".")[0] for name in names if "." in name}
         groups = {group: Leaves(**{leaf: file.get_tensor(f"{group}.{leaf}") for leaf in _LEAVES}) for group in stored}

@@ -24,7 +24,7 @@ def diffusion(task: Task) -> Recipe:
     Published: rank 1 in The First Dataset Distillation Challenge (ECCV 2024) on CIFAR-100 and Tiny-ImageNet, says its
         abstract; the score is not known here
     Use: for any number of images from an artifact of fixed size, or many sizes of one dataset; images that look real.
-    Avoid: for the most accuracy from few images: with one class an image it is about that of random real ones.
+    Avoid: for the most accuracy from few images: with one class an image it is that of random real ones at best.
     """
     shape = min(task.shape[1:])
     if tiny(task):

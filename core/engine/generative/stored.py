@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from core.engine.checkpoint import CheckpointMismatch
+from core.engine.checkpoint import same_run
 from core.engine.generative.generator import Generator
 from core.engine.generative.training import Progress
 
@@ -47,8 +47,7 @@ def read_progress(path: Path, run: str, device: torch.device) -> Progress | None
         return None
     with safetensors.safe_open(path, framework="pt", device=str(device)) as file:
         metadata = file.metadata()
-        if metadata["run"] != run:
-            raise CheckpointMismatch(f"{path.name} belongs to run {metadata['run']}, not {run}: delete it.")
+        same_run(path, metadata["run"], run)
         tensors = {name: file.get_tensor(name) for name in _VECTORS}
     numbers = json.loads(metadata["progress"])
     return Progress(stage=numbers["stage"], step=numbers["step"], loss=float(numbers["loss"]), **tensors)
