@@ -1,4 +1,4 @@
-"""Markdown rows: medians with their spread."""
+"""Markdown rows: medians and means with their spread."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ def spread(values: Sequence[float], digits: int = 2) -> str:
 def ratio(over: Sequence[float], under: Sequence[float]) -> str:
     """How many times `under` goes into `over`, round by round: `median (min-max)`."""
     return spread([a / b for a, b in zip(over, under, strict=False)]) if over and under else "-"
+
+
+def percent(values: Sequence[float]) -> str:
+    """`mean ± standard deviation %` of shares of 1."""
+    return f"{mean_and_deviation([100 * value for value in values], 1)} %"
+
+
+def mean_and_deviation(values: Sequence[float], digits: int = 3) -> str:
+    """`mean ± standard deviation`, that of one value 0."""
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.fmean(values):,.{digits}f} ± {deviation:.{digits}f}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

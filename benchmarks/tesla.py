@@ -13,7 +13,6 @@ table into benchmarks/CLAIMS.md, between marks that benchmarks.claims leaves alo
 from __future__ import annotations
 
 import argparse
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -24,9 +23,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmarks import sections
 from benchmarks.machine import describe
 from benchmarks.processes import Found, Measurement, Runs, Spec, add_options
-from benchmarks.rows import table
+from benchmarks.rows import mean_and_deviation, table
 from benchmarks.setting import pictures
 from core.engine import experts
 from core.engine.augment import dsa
@@ -37,10 +37,7 @@ from core.engine.real import Labelled
 from core.engine.unroll import Segment, adjoint
 from core.recipe import Augment, Experts, Network
 
-_FILE = Path(__file__).with_name("CLAIMS.md")
-_TABLE = "<!-- table -->"  # of benchmarks.claims, which replaces all that follows
-_BEGIN, _END = "<!-- tesla -->", "<!-- end of tesla -->"
-_TITLE = "## How far TESLA's gradient is from the exact one"
+_TITLE = "How far TESLA's gradient is from the exact one"
 _COVERED = 2  # expert epochs
 _ROOM = 1 << 30  # bytes for what student steps keep
 
@@ -62,8 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     said = _said(options, found)
     print(said)
     if options.write:
-        before = _FILE.read_text("utf-8") if _FILE.exists() else f"# Claims\n\n{_TABLE}\n"
-        _FILE.write_text(placed(before, said), "utf-8")
+        sections.write("tesla", _TITLE, said)
 
 
 def measure(spec: Spec) -> Found:
@@ -128,16 +124,6 @@ def _network(spec: Spec, images: Tensor, classes: int) -> ConvNet:
     return build(Network(width=spec["width"], depth=3), (c, h, w), classes)
 
 
-def placed(text: str, said: str) -> str:
-    """CLAIMS.md with the section in it: in place of the one it has, else above the claims' table."""
-    section = f"{_BEGIN}\n\n{said}\n\n{_END}"
-    if _BEGIN in text:
-        above, _, rest = text.partition(_BEGIN)
-        return f"{above}{section}{rest.partition(_END)[2]}"
-    above, mark, rest = text.partition(_TABLE)
-    return f"{above.rstrip()}\n\n{_TITLE}\n\n{section}\n\n## What the papers claim\n\n{mark or _TABLE}{rest or chr(10)}"
-
-
 def _said(options: argparse.Namespace, found: Mapping[str, Sequence[Found]]) -> str:
     head = ["student steps N", *(f"step size {size}" for size in found)]
     rows = [[str(n), *(_cell([draw[str(n)] for draw in draws]) for draws in found.values())] for n in options.steps]
@@ -156,12 +142,7 @@ def _said(options: argparse.Namespace, found: Mapping[str, Sequence[Found]]) -> 
 
 def _cell(draws: Sequence[Sequence[float]]) -> str:
     cosines, lengths = zip(*draws, strict=True)
-    return f"{_spread(cosines)}, {_spread(lengths)}"
-
-
-def _spread(values: Sequence[float]) -> str:
-    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.fmean(values):.3f} ± {deviation:.3f}"
+    return f"{mean_and_deviation(cosines)}, {mean_and_deviation(lengths)}"
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmarks.claimed import CLAIMS, DATASETS, Arm, Claim
-from benchmarks.claims import accuracy, judge, overrides, subset
+from benchmarks.claims import judge, overrides
+from benchmarks.jobs import Finished, subset
 from core.data import DatasetFacts, Images
 from core.data.bundle import Bundle
 from core.request import JobRequest, fingerprint, resolve
@@ -48,11 +50,12 @@ def test_both_arms_of_a_claim_can_be_asked_for_and_differ(claim: Claim) -> None:
 
 def test_a_line_may_be_the_mean_over_unseen_architectures() -> None:
     report: dict[str, Any] = {"results": [{"name": "distilled", "accuracy_mean": 0.9}], "across": None}
-    assert accuracy(report, "distilled") == 0.9
+    job = Finished(report, 0.0, list, Path)
+    assert job.accuracy() == 0.9
     report["across"] = {"mean": {"distilled": {"accuracy_mean": 0.5}, "random": {"accuracy_mean": 0.25}}}
-    assert [accuracy(report, name) for name in ("distilled", "across", "across_random")] == [0.9, 0.5, 0.25]
+    assert [job.accuracy(name) for name in ("distilled", "across", "across_random")] == [0.9, 0.5, 0.25]
     with pytest.raises(KeyError):
-        accuracy(report, "full")
+        job.accuracy("full")
 
 
 def test_claims_have_names_of_their_own() -> None:
