@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     compile: Literal["auto", "never"] = Field(
         default="auto", description="Whether the engine may compile the kernels that a job gains by."
     )
+    calibrate: Literal["auto", "never"] = Field(
+        default="auto", description="Whether an idle worker measures its hardware, which forecasts are made of."
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where the engine computes; `auto` takes CUDA if present."
     )

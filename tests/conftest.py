@@ -16,8 +16,10 @@ import pytest
 from core.ledger import Ledger
 from tests import services
 
-# Compiling is tested where it is the subject; elsewhere it would cost more than any test's own work.
+# Compiling and measuring the hardware are tested where they are the subject; elsewhere they would cost more than any
+# test's own work.
 os.environ.setdefault("STILLHOUSE_COMPILE", "never")
+os.environ.setdefault("STILLHOUSE_CALIBRATE", "never")
 
 # Files that take longest, which begin first: one that began last would keep one core busy while the others idle.
 _LONG = (

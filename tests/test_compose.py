@@ -40,6 +40,7 @@ def environment(service: dict[str, Any], home: Path, database_url: str, redis_ur
         "STILLHOUSE_PORT": str(port),
         "STILLHOUSE_DEVICE": "cpu",
         "STILLHOUSE_COMPILE": "never",
+        "STILLHOUSE_CALIBRATE": "never",
     }
     given = here | {name: here.get(name, str(value)) for name, value in service["environment"].items()}
     return {name: value for name, value in os.environ.items() if not name.startswith("STILLHOUSE_")} | given

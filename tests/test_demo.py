@@ -13,7 +13,8 @@ import pytest
 from tests.client.running import processes_of
 
 ROOT = Path(__file__).parent.parent
-QUICK = ["evaluation.epochs=150", "evaluation.full.epochs=6", "schedule.steps=40", "experts.count=2"]
+QUICK = ["evaluation.epochs=150", "evaluation.seeds=2", "evaluation.full.epochs=6", "schedule.steps=40"]
+QUICK += ["experts.count=2"]
 
 
 def demo(folder: Path, *arguments: str, changes: list[str]) -> subprocess.CompletedProcess[str]:

@@ -28,7 +28,7 @@ def targets() -> set[str]:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """`stillhouse serve`, as `make serve` starts it."""
-    with serving(tmp_path_factory.mktemp("readme") / "home") as running:
+    with serving(tmp_path_factory.mktemp("readme") / "home", environment={"STILLHOUSE_CALIBRATE": "auto"}) as running:
         yield running.url
 
 

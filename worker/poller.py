@@ -55,7 +55,8 @@ class Poller:
         )
         self._announced = float("-inf")
         self._told: Calibration | None = None
-        self._measures = engine == ENGINE  # another engine is not measured by this one's kernels
+        # another engine is not measured by this one's kernels
+        self._measures = engine == ENGINE and settings.calibrate == "auto"
         self._ledger = ledger
         self._settings = settings
         self._interval = interval

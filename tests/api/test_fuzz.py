@@ -76,7 +76,7 @@ def test_no_request_breaks_a_promise(
 
     @seed(0)
     @settings(
-        max_examples=200 if operation_id in ("create_job", "create_forecast") else 30,
+        max_examples=80 if operation_id in ("create_job", "create_forecast") else 20,
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
@@ -110,7 +110,7 @@ CHANGES = st.dictionaries(WORDS | st.text(max_size=5) | st.tuples(WORDS, WORDS).
 
 def test_no_override_breaks_the_service(client: TestClient) -> None:
     @seed(0)
-    @settings(max_examples=400, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(
         method=st.sampled_from(methods.names()),
         ipc=st.integers(1, 130),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from client import Forecast, Job
 from client.forecast import beside, duration
 from client.jobs import Phase
-from tests.client.running import PATIENCE, Running, command
+from tests.client.running import PATIENCE, Running, command, serving, until
 from tests.services import free_port
 
 CHANGES: dict[str, Any] = {
@@ -21,10 +22,18 @@ CHANGES: dict[str, Any] = {
     "experts.count": 4,
     "network.width": 24,
     "evaluation.epochs": 100,
+    "evaluation.seeds": 2,
     "evaluation.full.epochs": 5,
 }
 WORDS = [word for path, value in CHANGES.items() for word in ("--set", f"{path}={json.dumps(value)}")]
 ASKED = ("digits", "--ipc", 1, "--method", "mtt", *WORDS)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A service whose worker measures the machine."""
+    with serving(tmp_path_factory.mktemp("service") / "home", environment={"STILLHOUSE_CALIBRATE": "auto"}) as service:
+        yield service
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +82,10 @@ def test_the_next_forecast_counts_on_what_that_job_left(running: Running, foreca
     assert later.phases["training_experts"].expected == 0
     assert later.raw["basis"]["method_jobs"] == 1
     with running.client() as client:
-        job = client.wait(client.submit("digits", ipc=1, method="mtt", seed=7, overrides=CHANGES).id, timeout=240)
-    assert job.raw["progress"]["phases"]["training_experts"]["skipped"] > 0, "and they were there"
+        job = client.submit("digits", ipc=1, method="mtt", seed=7, overrides=CHANGES)
+        until(lambda: client.job(job.id).phase == "distilling", "it distils")
+        client.cancel(job.id)
+        assert client.job(job.id).raw["progress"]["phases"]["training_experts"]["skipped"] > 0, "and they were there"
 
 
 @pytest.mark.slow

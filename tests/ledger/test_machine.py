@@ -226,7 +226,7 @@ def test_sqlite_agrees_with_the_model(sqlite_template: Path, tmp_path: Path) -> 
         path = shutil.copy(sqlite_template, tmp_path / f"{next(numbers)}.db")
         return Machine(Ledger(f"sqlite:///{path}"))
 
-    explore(machine, examples=60)
+    explore(machine, examples=25)
 
 
 def test_postgresql_agrees_with_the_model(postgres_url: str, postgres: services.Postgres) -> None:
@@ -236,4 +236,4 @@ def test_postgresql_agrees_with_the_model(postgres_url: str, postgres: services.
         postgres.empty(name)
         return Machine(Ledger(postgres_url))
 
-    explore(machine, examples=12)
+    explore(machine, examples=8)

@@ -27,16 +27,8 @@ Trigger = Literal["poller", "celery"]
 
 Combination = tuple[Trigger, str]
 
-EVERYWHERE: tuple[Combination, ...] = (
-    ("poller", "sqlite"),
-    ("poller", "postgresql"),
-    ("celery", "sqlite"),
-    ("celery", "postgresql"),
-)
-"""For what a trigger or a database could well break."""
-
 BOTH: tuple[Combination, ...] = (("poller", "sqlite"), ("celery", "postgresql"))
-"""For the rest: each trigger and each database once."""
+"""Each trigger and each database once, together as they are in use."""
 
 
 def over(combinations: tuple[Combination, ...], fixture: str = "service") -> pytest.MarkDecorator:

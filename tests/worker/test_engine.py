@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ import safetensors.numpy
 from core.artifacts import verify
 from core.data import Catalogue
 from core.request import JobRequest, fingerprint, resolve
+from worker.engine import __main__ as engine
 from worker.engine import phases
 from worker.engine.bench import Drained, Job
 from worker.engine.channel import Channel
@@ -95,8 +97,16 @@ class Run:
             self.messages.append(json.loads(line))
             yield self.messages[-1]
 
-    def finish(self) -> int:
-        """Run to the end; its exit status."""
+    def finish(self) -> Exit:
+        """Run to the end in this process, which has loaded all that takes; its exit status."""
+        with (self.folder.root / "channel").open("w+") as said:
+            status = engine.attempt(self.folder.root, Channel(os.dup(said.fileno())), threading.Event())
+            said.seek(0)
+            self.messages = [json.loads(line) for line in said]
+        return status
+
+    def finish_apart(self) -> int:
+        """Run to the end in a process of its own; its exit status."""
         process = self.start()
         for _ in self.listen():
             pass
@@ -147,7 +157,7 @@ def here(root: Path, stop_after: int | None = None, **fields: Any) -> Run:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run that nothing ever stopped."""
     made = run(tmp_path_factory.mktemp("undisturbed") / "job")
-    assert made.finish() == Exit.DONE
+    assert made.finish_apart() == Exit.DONE
     return made
 
 

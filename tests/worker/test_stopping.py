@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from core.ledger import Status
-from tests.worker.service import BOTH, EVERYWHERE, Service, is_alive, over, until
+from tests.worker.service import BOTH, Service, is_alive, over, until
 
 FEW_SECONDS = 15.0
 """How soon a cancel must have worked: one or two seconds, and five more for a deaf engine, on a machine under load."""
@@ -21,7 +21,7 @@ def cancel(service: Service, job_id: str) -> float:
     return time.monotonic() - began
 
 
-@over(EVERYWHERE, "running")
+@over(BOTH, "running")
 def test_a_running_job_is_cancelled_within_seconds(running: Service) -> None:
     play = running.submit(steps=12, hold_at=7)
     engine = play.wait_for_step(1, 6)

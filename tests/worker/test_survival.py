@@ -9,10 +9,10 @@ import pytest
 
 from core.ledger import Status
 from tests.worker.double import state_after
-from tests.worker.service import BOTH, EVERYWHERE, Service, is_alive, over, until
+from tests.worker.service import BOTH, Service, is_alive, over, until
 
 
-@over(EVERYWHERE, "running")
+@over(BOTH, "running")
 def test_a_job_is_run_and_published(running: Service) -> None:
     play = running.submit(steps=6)
     job = play.wait_for_end()
@@ -26,7 +26,7 @@ def test_a_job_is_run_and_published(running: Service) -> None:
     until(lambda: not (running.settings.jobs / job.id).exists(), "the job's folder is gone")
 
 
-@over(EVERYWHERE, "running")
+@over(BOTH, "running")
 def test_a_killed_engine_is_retried_from_its_checkpoint(running: Service) -> None:
     play = running.submit(steps=12, checkpoint_every=4, hold_at=7)
     os.kill(play.wait_for_step(1, 6), signal.SIGKILL)
@@ -40,7 +40,7 @@ def test_a_killed_engine_is_retried_from_its_checkpoint(running: Service) -> Non
     assert "SIGKILL" in play.events("job.requeued")[0].data["reason"]
 
 
-@over(EVERYWHERE)
+@over(BOTH)
 def test_a_killed_worker_takes_its_engine_along_and_its_job_goes_on(service: Service) -> None:
     worker = service.start_worker()
     play = service.submit(steps=12, checkpoint_every=4, hold_at=7)
