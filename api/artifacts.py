@@ -115,14 +115,18 @@ def get_picture(
     request: Request,
     house: Here,
     job: Known,
-    seq: Annotated[int, Path(ge=1, lt=2**31, description="The `seq` of an event of type `preview`.")],
+    seq: Annotated[int, Path(ge=1, lt=2**31, description="The `seq` of an event of type `preview` or `neighbours`.")],
 ) -> Response:
-    """The images as they were at the step that the job's event `preview` names, while it runs and afterwards."""
+    """The images as they were at the step that the job's event `preview` names, while it runs and afterwards.
+
+    The picture of the event `neighbours` has synthetic images above the real training images nearest to them.
+    """
+    names = {"preview": "step-{step}.png", "neighbours": "neighbours.png"}
     event = next(iter(house.ledger.events(job.id, seq - 1, 1)), None)
-    if event is None or event.seq != seq or event.type != "preview" or "sha256" not in event.data:
-        hint = f"GET /v1/jobs/{job.id}/events lists them: take the `seq` of one of type `preview`."
+    if event is None or event.seq != seq or event.type not in names or "sha256" not in event.data:
+        hint = f"GET /v1/jobs/{job.id}/events lists them: take the `seq` of one of type `preview` or `neighbours`."
         raise ProblemError(Kind.UNKNOWN_FILE, "The job has no picture of this number.", hint=hint)
-    name = f"step-{event.data['step']}.png"
+    name = names[event.type].format_map(event.data)
     file = ledger.File(name=name, bytes=event.data["bytes"], sha256=event.data["sha256"], media_type="image/png")
     return send(request, house.store, file, "inline")
 

@@ -17,6 +17,9 @@ from core.artifacts.store import Store
 from worker.child import Message
 from worker.protocol import JobFolder
 
+PICTURES: Final = frozenset({"preview", "neighbours"})
+"""Messages that bring a picture."""
+
 MOST: Final = 100
 """Pictures of one attempt that are kept."""
 
@@ -54,7 +57,7 @@ class Album:
 
     def hear(self, message: Message) -> None:
         """Takes one message of the channel."""
-        if message.get("type") != "preview":
+        if message.get("type") not in PICTURES:
             self._tell(message)
         elif self._left > 0:
             self._left -= 1
@@ -72,5 +75,6 @@ class Album:
         if path.stat().st_size > MOST_BYTES:
             raise ValueError(f"{path.name} is larger than {MOST_BYTES:,} bytes")
         sha256, size = self._store.put(path)
-        self._tell({"type": "preview", "step": int(message["step"]), "sha256": sha256, "bytes": size})
+        said = {"step": int(message["step"])} if message["type"] == "preview" else {}
+        self._tell({"type": message["type"], **said, "sha256": sha256, "bytes": size})
         path.unlink()

@@ -2,8 +2,9 @@
 
 Between them runs a pipe of JSON lines (the channel), from engine to supervisor:
 `{"type": "progress", "phase", "done", "total", "eta_seconds"}` (the first one of a phase also says `skipped`, what was
-there before), `{"type": "metric", "name", "step", "value"}`, `{"type": "log", "level", "message"}` and
-`{"type": "preview", "step", "path"}`, a PNG in the folder `pictures`, which the supervisor takes to the store.
+there before), `{"type": "metric", "name", "step", "value"}`, `{"type": "log", "level", "message"}`,
+`{"type": "preview", "step", "path"}` and `{"type": "neighbours", "path"}`, each a PNG in the folder `pictures`, which
+the supervisor takes to the store.
 """
 
 from __future__ import annotations

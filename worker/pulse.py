@@ -82,7 +82,7 @@ class Pulse:
                     self._latest = self._progress.update(phase, rest)
                 case {"type": "metric", "name": str(name), **rest}:
                     self._metrics[name] = {"name": name, **rest}
-                case {"type": "log" | "preview" as kind, **rest}:
+                case {"type": "log" | "preview" | "neighbours" as kind, **rest}:
                     self._events.append((kind, rest))
                 case _:
                     log.warning("the engine sent a message of no known type", message=str(message)[:200])

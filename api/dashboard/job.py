@@ -46,6 +46,7 @@ class Picture:
 def show_job(request: Request, house: Here, job: Known) -> HTMLResponse:
     """How far it is, how it ended, what it has made."""
     events = house.ledger.events(job.id, 0, MOST_EVENTS, ("metric", "preview"))
+    near = house.ledger.events(job.id, 0, MOST_EVENTS, ("neighbours",))
     stored = {file.name: file for file in house.ledger.files(job.id)} if job.status is Status.SUCCEEDED else {}
     report = verdict.document(house, stored.get(layout.REPORT))
     shown, lines = Job.of(job), verdict.lines(report) if report else []
@@ -59,6 +60,7 @@ def show_job(request: Request, house: Here, job: Known) -> HTMLResponse:
         phase=reading.phase,
         plots=plots(events),
         pictures=pictures(job.id, events),
+        neighbours=f"/v1/jobs/{job.id}/pictures/{near[-1].seq}" if near else None,
         told=_latest(house, job),
         words=words,
         seq=max((event.seq for event in events), default=0),

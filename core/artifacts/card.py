@@ -40,6 +40,7 @@ def card(result: Distilled, picture_bytes: int, parquet_bytes: int) -> str:
         _results(result.report),
         *_across(result.report),
         *_coverage(result.report),
+        *_neighbours(result.report),
         "## How to load it",
         how_to_load(result),
         "## How it was made",
@@ -149,6 +150,14 @@ def _across(report: Mapping[str, Any]) -> tuple[str, ...]:
 def _coverage(report: Mapping[str, Any]) -> tuple[str, ...]:
     found = report.get("coverage")
     return ("## What it covers", coverage.words(found), f"![coverage]({layout.COVERAGE})") if found else ()
+
+
+def _neighbours(report: Mapping[str, Any]) -> tuple[str, ...]:
+    found = report.get("neighbours")
+    if not found:
+        return ()
+    where = f"`{layout.REPORT}` names the nearest pairs of each class, by their places in the training split."
+    return "## How near they are to real images", f"{found['words']} {where}"
 
 
 def _making(result: Distilled) -> str:

@@ -29,6 +29,7 @@ from core.engine import features
 from core.engine.evaluate import Trained
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
+from core.engine.neighbours import squares
 from core.engine.networks import Network
 from core.engine.real import Labelled, Real
 from core.engine.train import sgd
@@ -98,16 +99,16 @@ def distances(
     random = full.repeat(len(draws), 1)
     for index in torch.arange(len(data), device=device).split(BATCH):
         part = features.embed(network, witness.trained, data, index)
-        apart = _squares(test, part)
+        apart = squares(test, part)
         full = torch.minimum(full, apart.amin(1))
         theirs = (apart[:, members] for members in drawn[:, index])
         random = torch.stack([_nearer(*pair) for pair in zip(random, theirs, strict=True)])
-        among = _squares(probes, part).masked_fill_(places[:, None] == index, torch.inf)
+        among = squares(probes, part).masked_fill_(places[:, None] == index, torch.inf)
         spacing = torch.minimum(spacing, among.amin(1))
         yield float(index[-1] + 1) / len(data)
     synthetic = Labelled(images, torch.zeros(len(images), dtype=torch.int64, device=device), None)
     for part in _parts(network, witness, synthetic):
-        own = torch.minimum(own, _squares(test, part).amin(1))
+        own = torch.minimum(own, squares(test, part).amin(1))
     return Distances(own.sqrt(), random.sqrt(), full.sqrt(), float(spacing.sqrt().mean()))
 
 
@@ -169,12 +170,6 @@ def _parts(network: Network, witness: Witness, data: Labelled) -> Iterator[Tenso
 
 def _all(network: Network, witness: Witness, data: Labelled) -> Tensor:
     return torch.cat(list(_parts(network, witness, data)))
-
-
-def _squares(points: Tensor, others: Tensor) -> Tensor:
-    """Squared distances [n, m] of features [n, d] from [m, d]."""
-    apart = torch.addmm(others.square().sum(1), points, others.T, alpha=-2)
-    return apart.add_(points.square().sum(1)[:, None]).clamp_min_(0)
 
 
 def _nearer(known: Tensor, apart: Tensor) -> Tensor:

@@ -26,6 +26,9 @@ from core.recipe import Augment, Evaluation, FullTraining, Recipe
 RUNGS = (0.25, 0.5)
 """Shares of its epochs after which a look that selects may be given up."""
 
+CONFUSED = 256
+"""Classes up to which it is counted which ones are taken for which: of more the counts would outweigh the images."""
+
 _TEST_BATCH = 1024
 _EARLIEST = 20  # epochs before which an accuracy says nothing about the last one
 _LAG = 0.1  # accuracy behind the best look
@@ -108,12 +111,16 @@ class Trained:
 
 @dataclass(frozen=True)
 class Score:
-    """Test and validation accuracy of one trained network, and test accuracy per class [K]."""
+    """Test and validation accuracy of one trained network, and test accuracy per class [K].
+
+    `confusion` int64 [K, K] are test images by their class and by the one they were taken for, where it was counted.
+    """
 
     accuracy: float
     validation: float
     per_class: tuple[float, ...]
     seconds: float
+    confusion: Tensor | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -143,6 +150,15 @@ class Result:
     def validation(self) -> float:
         """Mean validation accuracy."""
         return statistics.fmean(score.validation for score in self.scores)
+
+    @property
+    def confusion(self) -> list[list[int]] | None:
+        """Test images of all networks together, by their class (rows) and by the one they were taken for (columns)."""
+        counts = [score.confusion for score in self.scores if score.confusion is not None]
+        if len(counts) < len(self.scores) or len(counts[0]) > CONFUSED:
+            return None
+        found: list[list[int]] = torch.stack(counts).sum(0).tolist()
+        return found
 
 
 @dataclass(frozen=True)
@@ -183,11 +199,14 @@ def train(
 
 def accuracy(network: Network, trained: Trained, data: Labelled) -> tuple[float, tuple[float, ...]]:
     """Overall accuracy, and accuracy per class."""
-    with torch.no_grad():
-        guesses = [network.apply(trained.theta, x, trained.moments).argmax(1) for x in data.batches(_TEST_BATCH)]
-    right = (torch.cat(guesses) == data.labels).float()
-    hits = torch.zeros(network.classes, device=right.device).index_add_(0, data.labels, right)
-    counts = torch.bincount(data.labels, minlength=network.classes).clamp_min(1)
+    return graded(_guesses(network, trained, data), data.labels, network.classes)
+
+
+def graded(guesses: Tensor, labels: Tensor, classes: int) -> tuple[float, tuple[float, ...]]:
+    """Overall accuracy of guessed classes int64 [n], and accuracy per class."""
+    right = (guesses == labels).float()
+    hits = torch.zeros(classes, device=right.device).index_add_(0, labels, right)
+    counts = torch.bincount(labels, minlength=classes).clamp_min(1)
     return float(right.mean()), tuple((hits / counts).tolist())
 
 
@@ -197,9 +216,11 @@ def evaluate(
     """Train a fresh network a key and test each."""
     scores: list[Score] = []
     for trained in (yield from train(kernels, images, labels, protocol, keys)):
-        test, per_class = accuracy(kernels.network, trained, real.test)
+        guesses, classes = _guesses(kernels.network, trained, real.test), kernels.network.classes
+        test, per_class = graded(guesses, real.test.labels, classes)
         validation, _ = accuracy(kernels.network, trained, real.validation)
-        scores.append(Score(test, validation, per_class, trained.seconds))
+        taken = torch.bincount(real.test.labels * classes + guesses, minlength=classes**2).view(classes, classes)
+        scores.append(Score(test, validation, per_class, trained.seconds, taken.cpu()))
         yield 1.0
     return Result(name, labels.shape[-2], kernels.network.name, protocol.lr, tuple(scores))
 
@@ -254,6 +275,14 @@ def look(
                 return Look(found[-1], tuple(found), given_up=True)
         yield moment.epochs / protocol.total_epochs
     return Look(accuracy(network, now, real.validation)[0], tuple(found))
+
+
+def _guesses(network: Network, trained: Trained, data: Labelled) -> Tensor:
+    """The class it takes each image for, int64 [n]."""
+    with torch.no_grad():
+        return torch.cat(
+            [network.apply(trained.theta, x, trained.moments).argmax(1) for x in data.batches(_TEST_BATCH)]
+        )
 
 
 def _course(

@@ -59,6 +59,7 @@ def compose(
     real: int,
     sweep: Mapping[str, Any] | None,
     coverage: Mapping[str, Any] | None,
+    neighbours: Mapping[str, Any] | None,
     stages: Mapping[str, Any] | None,
     probes: Sequence[Mapping[str, Any]],
     generator: Mapping[str, Any] | None,
@@ -66,7 +67,8 @@ def compose(
 ) -> dict[str, Any]:
     """The content of report.json; `stages` is what `curriculum_of` says of a result in stages.
 
-    `across` has of each unseen architecture its lines `distilled` and `random`, and its name as `network`.
+    `across` has of each unseen architecture its lines `distilled` and `random`, and its name as `network`. The line
+    `distilled` may have `confusion`, the counts [K][K] of test images by class and by what they were taken for.
     """
     by_name = {line["name"]: line for line in rows}
     distilled = by_name["distilled"]
@@ -78,7 +80,7 @@ def compose(
         "augment": recipe.augment.model_dump(mode="json"),
         "views": {"distilled": _VIEWS[policy], "random": _VIEWS["simple" if policy == "combined" else policy]},
         "n_seeds": recipe.evaluation.seeds,
-        "results": [dict(line) for line in rows],
+        "results": [{name: value for name, value in line.items() if name != "confusion"} for line in rows],
         "across": across_of(across),
         "gap_closed": closed,
         "compression": {
@@ -98,9 +100,11 @@ def compose(
             "bytes_teacher": bytes_teacher,
         },
         "per_class": dict(zip(facts.class_names, distilled["per_class_mean"], strict=True)),
+        "confusion": distilled.get("confusion"),
         "selection": selection,
         "sweep": sweep and dict(sweep),
         "coverage": coverage and dict(coverage),
+        "neighbours": neighbours and dict(neighbours),
         "stages": stages and dict(stages),
         "probes": [dict(probe) for probe in probes],
         "generator": generator and dict(generator),

@@ -39,6 +39,9 @@ def request(**changes: Any) -> dict[str, Any]:
     return {"dataset": "digits", "ipc": 1, "method": "random", "seed": next(_seeds)} | changes
 
 
+NEAR = {"image": 7, "class": "7", "nearest": 1041, "nearest_class": "1", "distance": 0.25, "spacing": 0.5}
+
+
 def make_artifact(folder: Path) -> Path:
     """A small real artifact: the first digit of each class."""
     digits = Catalogue(folder).load("digits")
@@ -66,7 +69,9 @@ def make_artifact(folder: Path) -> Path:
             ],
             "gap_closed": None,
             "compression": {"images_before": 1257, "images_after": 10, "bytes_before": 80448, "bytes_after": 640},
-            "per_class": {},
+            "per_class": {str(label): 0.64 for label in range(10)},
+            "confusion": [[64 if to == label else 4 for to in range(10)] for label in range(10)],
+            "neighbours": {"pairs": [NEAR], "words": "They are near."},
             "selection": "last iterate",
             "phases": {"preparing": 0.1},
             "peak_memory_mib": 100.0,

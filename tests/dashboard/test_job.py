@@ -95,6 +95,27 @@ def test_a_finished_job_tells_what_it_is_worth_and_how_to_use_it(
     assert f"/v1/jobs/{job_id}/archive.zip" in page
 
 
+def test_a_finished_job_shows_what_is_taken_for_what_and_the_nearest_real_images(
+    workshop: Workshop, client: TestClient, tmp_path: Path
+) -> None:
+    job_id = workshop.submit()
+    picture = tmp_path / "pairs.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n, or so it says")
+    sha256, size = workshop.store.put(picture)
+    claim = workshop.start(job_id)
+    assert workshop.ledger.record(claim, events=[("neighbours", {"sha256": sha256, "bytes": size})])
+    workshop.succeed(job_id)
+    page = client.get(f"/jobs/{job_id}").text
+    assert re.search(r'<th scope="row">0</th><td class="h6">64</td><td class="h0">4</td>', page)
+    assert "<strong>0</strong> taken for <strong>1</strong>" in page
+    (address,) = re.findall(r'src="(/v1/jobs/[^"]*)" alt="Up to three synthetic images', page)
+    found = client.get(address)
+    assert (found.status_code, found.headers["Content-Type"]) == (200, "image/png")
+    assert found.content == picture.read_bytes()
+    assert "They are near." in page
+    assert '<td>1, number 1,041</td><td class="number">0.25</td><td class="number">0.5</td>' in page
+
+
 def test_a_failed_job_says_why_and_what_to_do(workshop: Workshop, client: TestClient) -> None:
     job_id = workshop.job(Status.FAILED)
     page = client.get(f"/jobs/{job_id}").text

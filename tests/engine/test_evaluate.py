@@ -85,6 +85,11 @@ def test_networks_learn_whatever_their_norm(norm: str, real: Real) -> None:
     assert result.images == len(real.train)
     assert len(result.scores) == 2
     assert result.scores[0].per_class[0] > 0.8
+    rows = result.confusion
+    assert rows is not None
+    assert [sum(row) for row in rows] == (2 * real.test.labels.bincount()).tolist(), "rows are true classes"
+    shares = [rows[c][c] / sum(rows[c]) for c in range(2)]
+    assert shares == pytest.approx([sum(score.per_class[c] for score in result.scores) / 2 for c in range(2)])
 
 
 def test_networks_are_independent_of_their_number(real: Real, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,11 +188,19 @@ def composed(toy: Dataset, *lines: dict[str, Any], recipe: Recipe | None = None)
         real=0,
         sweep=None,
         coverage=None,
+        neighbours=None,
         stages=None,
         probes=(),
         generator=None,
         warnings=[],
     )
+
+
+def test_what_is_taken_for_what_is_said_once_and_only_of_the_images_themselves(toy: Dataset) -> None:
+    told = composed(toy, line("distilled", 0.9) | {"confusion": [[4, 1], [0, 5]]}, line("random", 0.6))
+    assert told["confusion"] == [[4, 1], [0, 5]]
+    assert not any("confusion" in row for row in told["results"])
+    assert composed(toy, line("distilled", 0.9))["confusion"] is None
 
 
 def test_the_gap_closed(toy: Dataset) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from core.artifacts import Store
 from worker.album import MOST, MOST_BYTES, Album
-from worker.engine.pictures import sheet
+from worker.engine.pictures import pairs, sheet
 from worker.protocol import JobFolder
 
 
@@ -28,17 +28,20 @@ def folder(tmp_path: Path) -> JobFolder:
 def test_a_picture_is_told_of_once_it_is_in_the_store(folder: JobFolder, tmp_path: Path) -> None:
     store, told = Store(f"file://{tmp_path}/store"), []
     (folder.pictures / "1-7.png").write_bytes(b"picture")
+    (folder.pictures / "1-neighbours.png").write_bytes(b"pairs")
     (folder.pictures / "1-9.png").write_bytes(b"x" * (MOST_BYTES + 1))
     with Album(store, folder, told.append) as album:
         album.hear({"type": "log", "message": "hello"})
         album.hear({"type": "preview", "step": 7, "path": "1-7.png"})
         album.hear({"type": "preview", "step": 8, "path": "not there.png"})
+        album.hear({"type": "neighbours", "path": "1-neighbours.png"})
         album.hear({"type": "preview", "step": 9, "path": "1-9.png"})
         album.hear({"type": "preview", "step": 10, "path": "../../job/pictures/../secret"})
     sha256 = hashlib.sha256(b"picture").hexdigest()
     assert told == [
         {"type": "log", "message": "hello"},
         {"type": "preview", "step": 7, "sha256": sha256, "bytes": 7},
+        {"type": "neighbours", "sha256": hashlib.sha256(b"pairs").hexdigest(), "bytes": 5},
     ]
     assert store.exists(sha256)
     assert not (folder.pictures / "1-7.png").exists(), "what is in the store is not kept twice"
@@ -69,3 +72,14 @@ def test_a_sheet_has_a_column_a_class_and_stays_small(
     if shape[1] <= 32:
         tile = picture[shape[1] + 1 : 2 * shape[1] + 1, : shape[2], :3]
         assert (tile == pixels[classes].transpose(1, 2, 0)).all(), "below an image is the next one of its class"
+
+
+def test_a_real_image_stands_below_the_one_it_is_nearest_to(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    made, real = (rng.integers(0, 256, (n, 3, 8, 6), dtype=np.uint8) for n in (24, 50))
+    found = [{"class": f"{n // 2}", "image": n, "nearest": 49 - n, "distance": 24.0 - n} for n in range(24)]
+    picture = np.asarray(Image.open(io.BytesIO(pairs(made, real, found))))[:, :, :3]
+    assert picture.shape == (2 * (8 + 1 + 8) + 4, 10 * (6 + 4) - 4, 3), "the ten classes with the nearest images"
+    top, left = 8 + 1 + 8 + 4, 3 * (6 + 4)  # the second pair of the fourth of them, which is class 5
+    assert (picture[top : top + 8, left : left + 6] == made[11].transpose(1, 2, 0)).all()
+    assert (picture[top + 9 : top + 17, left : left + 6] == real[38].transpose(1, 2, 0)).all()

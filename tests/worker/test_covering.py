@@ -24,6 +24,7 @@ def test_what_random_images_cover_is_in_the_report_and_costs_the_result_nothing(
     said = attempt(tmp_path / "with", method="random", ipc=3, overrides=ASKED)
     before, after = report(tmp_path / "without"), report(tmp_path / "with")
     assert before["coverage"] is None
+    assert before["neighbours"] is None, "they are real images, and lie near themselves"
     for old, new in zip(before["results"], after["results"], strict=True):
         assert old["accuracies"] == new["accuracies"]
     found = after["coverage"]

@@ -20,6 +20,7 @@ import safetensors.numpy
 
 from core.artifacts import verify
 from core.data import Catalogue
+from core.data.digits import digits
 from core.request import JobRequest, fingerprint, resolve
 from worker.engine import __main__ as engine
 from worker.engine import phases
@@ -180,6 +181,29 @@ def test_a_run_leaves_a_verified_artifact_and_metrics(undisturbed: Run) -> None:
     assert any("Only 2 evaluation seeds" in warning for warning in report["warnings"])
 
 
+def test_the_report_says_what_is_taken_for_what_and_what_the_images_are_near(undisturbed: Run) -> None:
+    staging = undisturbed.folder.staging
+    report = json.loads((staging / "report.json").read_text())
+    tested = np.bincount(digits().test.labels, minlength=10)
+    assert [sum(row) for row in report["confusion"]] == (2 * tested).tolist()
+    right = [row[c] / sum(row) for c, row in enumerate(report["confusion"])]
+    assert right == pytest.approx(list(report["per_class"].values()), abs=1e-6)
+
+    near, train = report["neighbours"], Catalogue(Path("nowhere")).load("digits").train
+    assert (near["images"], near["of"], len(near["pairs"])) == (10, 10, 10)
+    bundle = np.load(staging / "dataset.npz")
+    for place, pair in enumerate(near["pairs"]):
+        assert (pair["class"], pair["nearest_class"]) == (str(place), str(train.labels[pair["nearest"]]))
+        apart = train.images.astype(float)[:, 0] - bundle["x_train"][pair["image"]]
+        distances = np.sqrt((apart**2).mean((1, 2))) / train.images.std()
+        assert distances.argmin() == pair["nearest"]
+        assert pair["distance"] == pytest.approx(distances.min(), abs=1e-4)
+    assert near["words"] in (staging / "README.md").read_text()
+    (told,) = (m for m in undisturbed.messages if m["type"] == "neighbours")
+    assert (undisturbed.folder.pictures / told["path"]).exists(), "and beside the artifact, which shows no real image"
+    assert not list(staging.glob("neighbours*"))
+
+
 def test_every_phase_reports_its_progress(undisturbed: Run) -> None:
     ends: dict[str, tuple[int, int]] = {}
     for message in undisturbed.messages:
@@ -231,6 +255,7 @@ def test_a_run_drained_while_evaluating_repeats_one_line_at_most(undisturbed: Ru
     assert second.finish() == Exit.DONE
     report = json.loads((second.folder.staging / "report.json").read_text())
     assert [line["name"] for line in report["results"]] == ["distilled", "distilled_8bit", "random", "full"]
+    assert report["confusion"] == kept["distilled"].pop("confusion")
     assert report["results"][: len(kept)] == list(kept.values()), "seconds and all: they weren't trained again"
 
 

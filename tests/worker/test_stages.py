@@ -71,6 +71,8 @@ def test_a_run_killed_in_its_second_stage_resumes_to_the_same_bits(tmp_path: Pat
     assert report["stages"]["total_epochs"] == 4
     assert [each["trained_on"] for each in report["stages"]["each"]] == [20, 30]
     assert report["selection"].startswith("best of the looks")
+    assert sum(map(sum, report["confusion"])) == 359
+    assert report["neighbours"]["images"] == 30
 
 
 def test_of_each_stage_the_best_state_is_gone_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

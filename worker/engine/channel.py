@@ -69,6 +69,10 @@ class Channel:
         """A picture of the synthetic images, a file of this name in the job's folder of pictures."""
         self._say({"type": "preview", "step": step, "path": name})
 
+    def neighbours(self, name: str) -> None:
+        """A picture of synthetic images beside the real ones nearest to them, a file in the same folder."""
+        self._say({"type": "neighbours", "path": name})
+
     def _say_progress(self, done: int, total: int, eta: float | None, **more: int) -> None:
         self._spoke = time.monotonic()
         self._say({"type": "progress", "phase": self.phase, "done": done, "total": total, "eta_seconds": eta, **more})

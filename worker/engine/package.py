@@ -34,6 +34,7 @@ def distilled(
     rows: list[dict[str, Any]],
     across: list[dict[str, Any]],
     coverage: dict[str, Any] | None,
+    neighbours: dict[str, Any] | None,
     selection: str,
     taught: Teacher | None = None,
 ) -> Distilled:
@@ -67,6 +68,7 @@ def distilled(
         real=int(result.real.sum()),
         sweep=bench.sweep,
         coverage=coverage,
+        neighbours=neighbours,
         stages=curriculum_of(job.recipe, result),
         probes=bench.probes,
         generator=bench.sampled.facts if bench.sampled else None,

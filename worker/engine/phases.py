@@ -32,6 +32,7 @@ from worker.engine.cache import Cache
 from worker.engine.channel import Channel
 from worker.engine.covering import covered
 from worker.engine.looks import Looks
+from worker.engine.nearest import nearest
 from worker.engine.package import distilled
 from worker.engine.pictures import Pictures
 from worker.engine.plan import plan
@@ -63,8 +64,9 @@ def run(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[], boo
         judged = job.recipe.evaluation.seeds * sum(line["name"] != "teacher" for line in lines)
         unseen = across(bench, result, judged, taught)
         near = covered(bench, result, judged + 2 * job.recipe.evaluation.seeds * len(unseen))
+        neighbours = nearest(bench, result)
         channel.enter("publishing", 1)
-        artifact = distilled(bench, result, lines, unseen, near, selection, taught)
+        artifact = distilled(bench, result, lines, unseen, near, neighbours, selection, taught)
         build(folder.staging, artifact)
         channel.progress(1, 1)
         return {

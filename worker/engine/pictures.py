@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import math
-from typing import Final, final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ COUNT: Final = 24
 """Pictures of a job, at most, beside the first one; they are evenly spaced."""
 
 _CLASSES = 10
+_APART = 4  # pixels between two pairs of pictures
 _ROWS = 10
 _TILE = 32  # pixels of an image's longer side
 _PIXELS = 1 << 15  # of a picture: about 100 kB where they are noise
@@ -50,18 +52,51 @@ def sheet(pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> bytes:
 
     Every picture of a job shows the same images at the same places, at their own size or, if large, shrunk.
     """
-    height, width = pixels.shape[2:]
-    shrink = min(1.0, _TILE / max(height, width))
-    size = max(1, round(width * shrink)), max(1, round(height * shrink))
+    size = _size(pixels)
     room = max(1, _PIXELS // (size[0] * size[1]))
     classes = np.unique(labels)[: min(_CLASSES, room)]
     rows = min(_ROWS, room // len(classes), int(np.bincount(labels).max()))
     canvas = Image.new("RGBA", (len(classes) * (size[0] + 1) - 1, rows * (size[1] + 1) - 1))
     for column, label in enumerate(classes):
         for row, index in enumerate(np.flatnonzero(labels == label)[:rows]):
-            image = pixels[index][0] if pixels.shape[1] == 1 else pixels[index].transpose(1, 2, 0)
-            tile = Image.fromarray(image).convert("RGBA")
-            canvas.paste(tile if shrink == 1.0 else tile.resize(size), (column * (size[0] + 1), row * (size[1] + 1)))
+            canvas.paste(_tile(pixels[index], size), (column * (size[0] + 1), row * (size[1] + 1)))
+    return _png(canvas)
+
+
+def pairs(pixels: NDArray[np.uint8], real: NDArray[np.uint8], found: Sequence[Mapping[str, Any]]) -> bytes:
+    """Synthetic images uint8 [n, C, H, W], below each the one of `real` [N, C, H, W] nearest to it, as a PNG.
+
+    A column a class; of more classes than there is room for those with the nearest images. `found` are the pairs of a
+    report, by class.
+    """
+    size = _size(pixels)
+    by_class: dict[str, list[Mapping[str, Any]]] = {}
+    for pair in found:
+        by_class.setdefault(pair["class"], []).append(pair)
+    chosen = sorted(by_class, key=lambda name: min(pair["distance"] for pair in by_class[name]))[:_CLASSES]
+    columns = [each for name, each in by_class.items() if name in chosen]
+    across, down = size[0] + _APART, 2 * size[1] + 1 + _APART
+    canvas = Image.new("RGBA", (len(columns) * across - _APART, max(map(len, columns)) * down - _APART))
+    for column, each in enumerate(columns):
+        for row, pair in enumerate(each):
+            canvas.paste(_tile(pixels[pair["image"]], size), (column * across, row * down))
+            canvas.paste(_tile(real[pair["nearest"]], size), (column * across, row * down + size[1] + 1))
+    return _png(canvas)
+
+
+def _size(pixels: NDArray[np.uint8]) -> tuple[int, int]:
+    """Width and height of images in a picture: their own or, if large, shrunk."""
+    height, width = pixels.shape[2:]
+    shrink = min(1.0, _TILE / max(height, width))
+    return max(1, round(width * shrink)), max(1, round(height * shrink))
+
+
+def _tile(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
+    tile = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)).convert("RGBA")
+    return tile if tile.size == size else tile.resize(size)
+
+
+def _png(canvas: Image.Image) -> bytes:
     file = io.BytesIO()
     canvas.save(file, "PNG", optimize=True)
     return file.getvalue()

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine import init, ridge
-from core.engine.evaluate import Result, Score
+from core.engine.evaluate import Result, Score, graded
 from core.engine.keys import Key
 from core.engine.real import Labelled
 from core.engine.ridge import Featurizer
@@ -92,10 +92,7 @@ def _accuracy(bench: Bench, featurize: Featurizer, w: Tensor, data: Labelled) ->
     for images in data.batches(ridge.BATCH):
         bench.breathe()
         guesses.append((featurize(images) @ w).argmax(1))
-    right = (torch.cat(guesses) == data.labels).float()
-    hits = torch.zeros(bench.real.classes, device=right.device).index_add_(0, data.labels, right)
-    counts = torch.bincount(data.labels, minlength=bench.real.classes).clamp_min(1)
-    return float(right.mean()), tuple((hits / counts).tolist())
+    return graded(torch.cat(guesses), data.labels, bench.real.classes)
 
 
 def _result(bench: Bench, name: str, seen: Featurizer, images: int, scores: list[Score]) -> Result:

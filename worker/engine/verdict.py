@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine import evaluate
-from core.engine.evaluate import Replays, Trained
+from core.engine.evaluate import Replays, Result, Trained
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.replay import Replay
@@ -65,7 +65,7 @@ def rows(bench: Bench, result: SyntheticDataset, taught: Teacher | None = None) 
             bench.channel.progress(place * seeds + int(share * seeds), total)
 
         if name not in known:
-            known[name] = _full(bench, say) if name == "full" else row(follow(bench, arms[name], say))
+            known[name] = _full(bench, say) if name == "full" else _line(follow(bench, arms[name], say))
             keep.write(kept, known)
         say(1.0)
     if taught is not None and recipe.teacher is not None:
@@ -83,6 +83,11 @@ def trained_on(bench: Bench, result: SyntheticDataset, name: str, images: Tensor
     protocol = replace(evaluate.on_result(recipe, result), temperature=result.temperature)
     keys = _keys(bench.key.fold("evaluate"), recipe.evaluation.seeds)
     return evaluate.evaluate(name, kernels, shown, labels, bench.real, protocol, keys)
+
+
+def _line(result: Result) -> Row:
+    """A line, that of the images themselves with what is taken for what."""
+    return row(result) | ({"confusion": result.confusion} if result.name == "distilled" else {})
 
 
 def _full(bench: Bench, say: Callable[[float], None]) -> Row:

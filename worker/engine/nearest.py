@@ -1,0 +1,45 @@
+"""The real images nearest to the synthetic ones: distances for the report, and a picture for whoever owns the job.
+
+The picture shows training images, so it is no part of the artifact, which is made to be passed on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from core.engine import neighbours
+from core.engine.preprocess import fit
+from core.engine.synthetic import SyntheticDataset
+from core.recipe import MeanStd
+from worker.engine import pictures
+from worker.engine.bench import Bench
+from worker.engine.follow import follow
+
+
+def nearest(bench: Bench, result: SyntheticDataset) -> dict[str, Any] | None:
+    """The neighbours of the report; None where every image is a real one that nothing has changed."""
+    made = (~result.real).nonzero().flatten()
+    if not len(made):
+        return None
+    data, names = bench.dataset.train, bench.dataset.facts.class_names
+    train = torch.from_numpy(data.images)
+    pixels = result.transform.inverse(result.images)
+    transform = bench.real.transform
+    if transform.kind != "mean_std":
+        transform = fit(MeanStd(), train.to(bench.real.device))
+    found = follow(bench, neighbours.find(pixels[made], train, transform), None)
+    places = made[found.image]
+    said = neighbours.table(
+        neighbours.Neighbours(places, found.nearest, found.distance, found.spacing),
+        result.labels.tolist(),
+        data.labels.tolist(),
+        names,
+        len(made),
+    )
+    path = bench.folder.pictures / f"{bench.folder.attempt}-neighbours.png"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(pictures.pairs(pixels.cpu().numpy(), data.images, said["pairs"]))
+    bench.channel.neighbours(path.name)
+    return said
