@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,6 +34,30 @@ class Order:
 
 
 @dataclass(frozen=True)
+class Setting:
+    """What all orders of a benchmark share; `changes` are fields of recipes by method, "" standing for every one."""
+
+    dataset: str
+    seeds: int
+    changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def told(self) -> str:
+        """The dataset and its network, for a table."""
+        return DATASETS[self.dataset].told
+
+    def order(self, told: str, method: str, ipc: int, seed: int, overrides: Mapping[str, Any] | None = None) -> Order:
+        """The order of an arm's job; the claims' of the same arm is the same job.
+
+        An arm is what it is: `changes` are of what it leaves open, and of parts that it does not replace.
+        """
+        own = overrides or {}
+        changes = {**self.changes.get("", {}), **self.changes.get(method, {})}
+        changes = {path: value for path, value in changes.items() if path.partition(".")[0] not in own}
+        return Order(told, self.dataset, ipc, method, seed, {**DATASETS[self.dataset].overrides, **changes, **own})
+
+
+@dataclass(frozen=True)
 class Finished:
     """A job that succeeded.
 
@@ -56,6 +80,11 @@ class Finished:
         """Of all its phases."""
         return sum(self.phases.values())
 
+    @property
+    def making(self) -> float:
+        """Of those until the set was there."""
+        return self.seconds - self.phases.get("evaluating", 0.0)
+
     def accuracy(self, line: str = "distilled") -> float:
         """Of a line of the report, or of the means over unseen architectures (`across`, `across_random`)."""
         lines = {known["name"]: known for known in self.report["results"]}
@@ -67,6 +96,11 @@ class Finished:
 
 Ask = Callable[[Order], Finished | None]
 """The finished job of an order; None where there was no time left to begin it, or where it failed."""
+
+
+def collect(ask: Ask, orders: Iterable[Order]) -> list[Finished]:
+    """Those of the orders that finished."""
+    return [job for order in orders if (job := ask(order)) is not None]
 
 
 @contextmanager
