@@ -55,26 +55,60 @@ class Claim:
 
 _JUDGED = {"evaluation.seeds": 2, "evaluation.full": None}
 
+_SHORT = {**_JUDGED, "network.width": 32, "evaluation.epochs": 300}
+
 DATASETS = {
     "digits": Subset("digits 8x8, ConvNet-2 W32", _JUDGED),
     "cifar10-500": Subset(
-        "CIFAR-10, 450 training images a class, ConvNet-3 W32",
-        {**_JUDGED, "network.width": 32, "evaluation.epochs": 300, "evaluation.baseline_lrs": [0.01]},
-        "cifar10",
-        500,
-        200,
+        "CIFAR-10, 450 training images a class, ConvNet-3 W32", _SHORT, "cifar10", train=500, test=200
     ),
     "fashion-500": Subset(
-        "Fashion-MNIST, 450 training images a class, ConvNet-3 W32",
-        {**_JUDGED, "network.width": 32, "evaluation.epochs": 300, "evaluation.baseline_lrs": [0.01]},
-        "fashion-mnist",
-        500,
-        200,
+        "Fashion-MNIST, 450 training images a class, ConvNet-3 W32", _SHORT, "fashion-mnist", train=500, test=200
+    ),
+    "lung": Subset(
+        "lung histopathology 64x64, 648 training images a class, ConvNet-4 W32",
+        _SHORT,
+        "lc25000-lung-64",
+        train=720,
+        test=180,
     ),
 }
 
 _RANDOM, _MTT, _WINDOW = Arm("random", "random"), Arm("MTT", "mtt"), Arm("window", "window")
 _SRE2L, _DWA, _RDED = Arm("SRe2L", "sre2l"), Arm("DWA", "dwa"), Arm("RDED", "rded")
+_TRAJECTORIES = {  # of some thousand images: three experts of 850 steps, students of 20 for two epochs
+    "experts.count": 3,
+    "experts.epochs": 12,
+    "experts.batch_size": 64,
+    "objective.syn_steps": 20,
+    "objective.expert_epochs": 2,
+    "objective.max_start_epoch": 6,
+    "step_size.initial": 0.02,
+    "schedule.steps": 100,
+    "schedule.image_lr": 50.0,
+}
+_SHORT_MTT = Arm("MTT, 100 steps", "mtt", _TRAJECTORIES)
+_FIVE_PERCENT = {  # one evaluation for every arm
+    "network.norm": "batch",
+    "evaluation.policy": "combined",
+    "evaluation.schedule": "cosine",
+    "evaluation.batch_size": 64,
+    "evaluation.epochs": 150,
+    "evaluation.baseline_lrs": [0.01, 0.03],
+}
+_WINDOWED = {"init.beta": 0.4, "init.score.networks": 3, "init.score.epochs": 10}
+_PARTLY = Arm(
+    "SelMatch, 100 steps",
+    "selmatch",
+    {
+        **_TRAJECTORIES,
+        **_WINDOWED,
+        "objective.batch_size": 100,
+        "evaluation.lr": 0.03,
+        "evaluation.coverage": None,
+    },
+)
+_RECOVERED = {"evaluation.baseline_lrs": [0.001], "schedule.steps": 500}
 _HALF = {"schedule.steps": 120}  # of the digits preset's outer steps, where each takes ten times as long as at ipc 1
 _UNSEEN = {
     "evaluation.across": [
@@ -86,9 +120,13 @@ _UNSEEN = {
 _UNADJUSTED = Arm("DWA, teachers as they are", "dwa", {"objective.adjust.rho": 0.0})
 
 
+def _on(dataset: str, name: str, paper: str, ipc: int, better: Arm, than: Arm, **changes: Any) -> Claim:
+    claim, restated = f"{name}-{dataset.partition('-')[0]}-{ipc}", f"{better.name} above {than.name}"
+    return Claim(claim, name, paper, restated, dataset, ipc, better, than, changes)
+
+
 def _digits(name: str, paper: str, ipc: int, better: Arm, than: Arm, **changes: Any) -> Claim:
-    restated = f"{better.name} above {than.name}"
-    return Claim(f"{name}-digits-{ipc}", name, paper, restated, "digits", ipc, better, than, changes)
+    return _on("digits", name, paper, ipc, better, than, **changes)
 
 
 def _same(name: str, method: str, overrides: Changes | None = None) -> Arm:
@@ -199,5 +237,45 @@ CLAIMS = (
         10,
         Arm("RDED, hard", "rded", line="distilled_hard"),
         Arm("random, hard", "rded", line="random_hard"),
+    ),
+    _on("cifar10-500", "mtt", "far above real images at ipc 1", 1, _SHORT_MTT, _RANDOM),
+    _on("fashion-500", "mtt", "far above real images at ipc 1", 1, _SHORT_MTT, _RANDOM),
+    _on("lung", "mtt", "far above real images at ipc 1", 1, _SHORT_MTT, _RANDOM),
+    _on("fashion-500", "selmatch", "above random images at 5 % of the data", 22, _PARTLY, _RANDOM, **_FIVE_PERCENT),
+    _on(
+        "fashion-500",
+        "selmatch-window",
+        "distilling a part of a window improves the window",
+        22,
+        _PARTLY,
+        Arm("the same window", "window", _WINDOWED),
+        **_FIVE_PERCENT,
+    ),
+    _on(
+        "fashion-500",
+        "selmatch-mtt",
+        "above MTT at 5 % of the data",
+        22,
+        _PARTLY,
+        Arm("MTT, 100 steps", "mtt", {**_TRAJECTORIES, "objective.batch_size": 100}),
+        **_FIVE_PERCENT,
+    ),
+    _on(
+        "cifar10-500",
+        "dwa",
+        "adjusted teachers, from real images, improve SRe2L",
+        10,
+        _DWA,
+        _SRE2L,
+        **_RECOVERED,
+    ),
+    _on(
+        "cifar10-500",
+        "dwa-adjustment",
+        "the part of DWA's gain that is the adjustment's",
+        10,
+        _DWA,
+        _UNADJUSTED,
+        **_RECOVERED,
     ),
 )

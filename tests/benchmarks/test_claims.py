@@ -15,7 +15,7 @@ from core.data import DatasetFacts, Images
 from core.data.bundle import Bundle
 from core.request import JobRequest, fingerprint, resolve
 
-SHAPES = {None: (1, 8, 8), "cifar10": (3, 32, 32), "fashion-mnist": (1, 28, 28)}
+SHAPES = {None: (1, 8, 8), "cifar10": (3, 32, 32), "fashion-mnist": (1, 28, 28), "lc25000-lung-64": (3, 64, 64)}
 
 
 def facts(dataset: str) -> DatasetFacts:
