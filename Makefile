@@ -19,6 +19,7 @@ demo: install
 	$(BIN)/python -m benchmarks.demo
 
 test: install
+	@.ci/programs
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: install
