@@ -6,8 +6,8 @@ DIR holds npz bundles (cifar10.npz, fashion-mnist.npz). Each claim of `benchmark
 `--seeds` seeds each; a seed is a job of its own with a synthetic set of its own, and both arms of a pair share it. Jobs
 go through the REST API of a service whose state is in `--home`: run again, it takes up what is there, and a finished
 job is not repeated. After `--budget` hours no further job is begun. The table on standard output has a row for every
-claim that has at least two whole pairs; `--write` puts it in the place of the one in
-benchmarks/CLAIMS.md.
+claim that has at least two whole pairs; `--write` puts these rows into the table of benchmarks/CLAIMS.md, whose others
+stay, and says below it why a claim may not hold.
 
 The difference is the mean over pairs, p that of the paired t-test that there is none, two-sided. "Holds" is a
 difference on the claimed side with p < 0.05; a difference on the other side with p < 0.05 is "opposite", all else "not
@@ -18,16 +18,16 @@ from __future__ import annotations
 
 import argparse
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from scipy.stats import ttest_rel
 
 from benchmarks import jobs, sections
-from benchmarks.claimed import CLAIMS, DATASETS, Arm, Claim
+from benchmarks.claimed import CLAIMS, DATASETS, REMARKS, Arm, Claim
 from benchmarks.jobs import Ask, Order
-from benchmarks.machine import describe
+from benchmarks.machine import commit, describe
 from benchmarks.rows import percent, table
 from core.methods import method
 
@@ -64,11 +64,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 runs = [_run(ask, claim, arm, seed) for arm in (claim.better, claim.than)]
                 if runs[0] is not None and runs[1] is not None:  # of a pair that lost a job nothing can be said
                     found.setdefault(claim.name, []).append((runs[0], runs[1]))
-    rows = [_row(claim, found[claim.name]) for claim in claims if len(found.get(claim.name, [])) > 1]
-    text = "\n\n".join([describe(options.data, options.home), table(_HEAD, rows)])
-    print(text)
+    rows = {claim.name: _row(claim, found[claim.name]) for claim in claims if len(found.get(claim.name, [])) > 1}
+    where = describe(options.data, options.home)
+    print(said(where, rows))
     if options.write:
-        sections.write_table(text)
+        sections.write_table(said(where, sections.rows() | rows))
+
+
+def said(where: str, rows: Mapping[str, Sequence[str]]) -> str:
+    """The table of these rows in the order of the claims, where the last were measured, and remarks on the others."""
+    known = [claim for claim in CLAIMS if claim.name in rows]
+    unsure = [claim for claim in known if claim.name in REMARKS and rows[claim.name][_HEAD.index("verdict")] != "holds"]
+    remarks = "\n".join(f"- `{claim.name}`: {REMARKS[claim.name]}" for claim in unsure)
+    parts = [f"Of the newest rows: {where}", table(_HEAD, [rows[claim.name] for claim in known])]
+    return "\n\n".join([*parts, "Where a claim does not hold:", remarks] if remarks else parts)
 
 
 def overrides(claim: Claim, arm: Arm) -> dict[str, Any]:
@@ -95,8 +104,8 @@ def _run(ask: Ask, claim: Claim, arm: Arm, seed: int) -> Run | None:
     return job and Run(job.accuracy(arm.line), job.seconds, job.report["peak_memory_mib"])
 
 
-_HEAD = ["method", "claim of the paper", "restated", "on", "arm", "beside", "difference, points", "p", "n"]
-_HEAD += ["verdict", "seconds a job", "peak MiB"]
+_HEAD = ["name", "claim of the paper", "restated", "on", "arm", "beside", "difference, points", "p", "n"]
+_HEAD += ["verdict", "seconds a job", "peak MiB", "commit"]
 
 
 def _row(claim: Claim, pairs: Sequence[tuple[Run, Run]]) -> list[str]:
@@ -104,7 +113,7 @@ def _row(claim: Claim, pairs: Sequence[tuple[Run, Run]]) -> list[str]:
     both, verdict = [run for pair in pairs for run in pair], judge(values, beside)
     changed = "".join(f", {path} = {value}" for path, value in claim.overrides.items())
     return [
-        claim.method,
+        claim.name,
         claim.paper,
         claim.restated,
         f"{DATASETS[claim.dataset].told}, {claim.ipc} a class{changed}",
@@ -116,6 +125,7 @@ def _row(claim: Claim, pairs: Sequence[tuple[Run, Run]]) -> list[str]:
         verdict.word,
         f"{statistics.median(run.seconds for run in both):.0f}",
         f"{max(run.peak_mib for run in both):,.0f}",
+        commit(),
     ]
 
 

@@ -18,6 +18,14 @@ def write(name: str, title: str, said: str) -> None:
     FILE.write_text(placed(FILE.read_text("utf-8") if FILE.exists() else _EMPTY, name, title, said), "utf-8")
 
 
+def rows() -> dict[str, list[str]]:
+    """The cells of the claims' table by the first of each row, the claim's name."""
+    below = FILE.read_text("utf-8").partition(TABLE)[2] if FILE.exists() else ""
+    lines = [line for line in below.splitlines() if line.startswith("| ")]
+    found = ([cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines[2:])  # below head and rule
+    return {cells[0]: cells for cells in found}
+
+
 def write_table(said: str) -> None:
     """Put the claims' table into the file, in the place of the one it has."""
     above = FILE.read_text("utf-8").partition(TABLE)[0] if FILE.exists() else "# Claims\n\n"

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.claimed import CLAIMS, DATASETS, Arm, Claim
-from benchmarks.claims import judge, overrides
+from benchmarks import sections
+from benchmarks.claimed import CLAIMS, DATASETS, REMARKS, Arm, Claim
+from benchmarks.claims import judge, overrides, said
 from benchmarks.jobs import Finished, subset
 from core.data import DatasetFacts, Images
 from core.data.bundle import Bundle
@@ -83,3 +84,27 @@ def test_a_subset_has_the_first_images_of_each_class_in_their_order() -> None:
 )
 def test_a_verdict_needs_pairs_that_agree(better: list[float], than: list[float], word: str) -> None:
     assert judge(better, than).word == word
+
+
+def test_new_rows_take_their_places_among_the_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sections, "FILE", tmp_path / "CLAIMS.md")
+    first, second, third = (claim.name for claim in CLAIMS[:3])
+
+    def cells(name: str, verdict: str) -> list[str]:
+        return [name, *"abcdefgh", verdict, *"klm"]
+
+    sections.write_table(said("at first", {third: cells(third, "holds"), first: cells(first, "opposite")}))
+    new = {second: cells(second, "holds"), first: cells(first, "holds")}
+    sections.write_table(said("later", sections.rows() | new))
+    assert list(sections.rows()) == [first, second, third]
+    assert sections.rows() == new | {third: cells(third, "holds")}
+    assert "at first" not in sections.FILE.read_text("utf-8")
+
+
+def test_a_remark_is_made_where_a_claim_does_not_hold() -> None:
+    assert set(REMARKS) <= {claim.name for claim in CLAIMS}
+    for name, remark in REMARKS.items():
+        row = [name, *"abcdefgh", "not decided", *"klm"]
+        assert remark in said("here", {name: row})
+        row[9] = "holds"
+        assert remark not in said("here", {name: row})
