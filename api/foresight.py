@@ -9,27 +9,35 @@ import structlog
 from pydantic import ValidationError
 
 from api.house import House
+from api.problems import invalid
 from api.submission import Prepared
-from core.forecast import Calibration, Forecast, outlook
+from core.forecast import Calibration, Forecast, beyond, outlook
 from core.request import ENGINE_VERSION
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 def foresight(house: House, ready: Prepared) -> Forecast:
-    """What a request will cost on the hardware most workers have."""
-    ipc, method = ready.request["ipc"], ready.request["method"]
-    return outlook(house.ledger, ready.recipe, ready.facts, ipc, method, _calibration(house))
+    """What a request will cost on the hardware most workers have.
+
+    Raises:
+        ProblemError: INVALID_REQUEST, it is beyond the memory of every one of them.
+    """
+    ipc, method, known = ready.request["ipc"], ready.request["method"], _calibrations(house)
+    if errors := beyond(ready.recipe, ready.facts, ipc, known):
+        raise invalid(errors)
+    common = Counter(found.key for found in known).most_common(1)
+    most = next((found for found in known if found.key == common[0][0]), None)
+    return outlook(house.ledger, ready.recipe, ready.facts, ipc, method, most)
 
 
-def _calibration(house: House) -> Calibration | None:
+def _calibrations(house: House) -> list[Calibration]:
     """Of the workers that are there; when none is, of those that lately were."""
     for seen_within in (house.settings.lease_ttl, None):
         known = [found for worker in house.ledger.workers(seen_within) if (found := _read(worker.calibration))]
         if known:
-            common = Counter(found.key for found in known).most_common()
-            return next(found for found in known if found.key == common[0][0])
-    return None
+            return known
+    return []
 
 
 def _read(document: dict[str, Any] | None) -> Calibration | None:

@@ -170,7 +170,7 @@ def check(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
             _too_few_for_stages(recipe, request)
             or [*_batch_too_large(recipe, request, facts), *_nothing_to_update(recipe, request)]
         ),
-        *_nothing_to_teach(recipe, facts),
+        *_one_class(facts),
         *_uncuttable(recipe, request, facts),
         *_too_many_labels(recipe, request, facts),
         *unsolvable(recipe, request.ipc, facts),
@@ -304,14 +304,14 @@ def _nothing_to_update(recipe: Recipe, request: JobRequest) -> list[FieldError]:
     ]
 
 
-def _nothing_to_teach(recipe: Recipe, facts: DatasetFacts) -> list[FieldError]:
-    if recipe.teacher is None or facts.classes > 1:
+def _one_class(facts: DatasetFacts) -> list[FieldError]:
+    if facts.classes > 1:
         return []
     return [
         FieldError(
             "dataset",
-            "Its images are of one class: a teacher has nothing to tell apart.",
-            "Take a dataset of two classes or more, or method 'random'.",
+            "Its images are of one class: networks have nothing to tell apart, and any set trains them to 100 %.",
+            "Take a dataset of two classes or more.",
         )
     ]
 

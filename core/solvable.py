@@ -1,9 +1,10 @@
-"""What a regression on a dataset cannot be solved for: sets and images beyond memory, and a single class."""
+"""What a regression on a dataset cannot be solved for: sets and images beyond memory."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.layers import least_side, reads
 from core.recipe import FieldError, Generated, Recipe, RecipeError, Regression, Solved
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ def unsolvable(recipe: Recipe, ipc: int, facts: DatasetFacts) -> list[FieldError
         facts.shape[0] * facts.shape[1] * facts.shape[2],
     )
     errors = []
-    if facts.classes < 2:
-        told = "A regression of one class has nothing to tell apart."
-        errors.append(FieldError("dataset", told, "Take a dataset of two classes or more, or method 'random'."))
     if images > MAX_IMAGES:
         most = MAX_IMAGES // (facts.classes * recipe.parameterize.formation)
         told = f"{images:,} images would be compared two by two, which takes more memory than there is for it."
@@ -48,12 +46,18 @@ def sourced(recipe: Recipe, origin: DatasetFacts, facts: DatasetFacts) -> Recipe
     """The recipe with the digest of its generator's source, so that another source is another request.
 
     Raises:
-        RecipeError: the source has other channels than the dataset, or is not the one the recipe names.
+        RecipeError: the source has other channels than the dataset or images too small for the network that is to
+            learn from both, or is not the one the recipe names.
     """
     assert isinstance(recipe.init, Generated), "who has a source has a generator"
     if origin.shape[0] != facts.shape[0]:
         told = f"A generator for images of {origin.shape[0]} channels cannot be adapted to images of {facts.shape[0]}."
         fix = "Name a source with as many channels, or set init.source to null to meta-train on the dataset itself."
+        raise RecipeError([FieldError("overrides.init.source", told, fix)])
+    if not reads(recipe.network, origin.shape):
+        side, least = min(origin.shape[1:]), least_side(recipe.network, origin.shape[0])
+        told = f"The network reads images of at least {least} pixels, and those of '{origin.name}' have {side}."
+        fix = "Name a source of larger images, or set init.source to null to meta-train on the dataset itself."
         raise RecipeError([FieldError("overrides.init.source", told, fix)])
     if recipe.init.digest not in (None, origin.digest):
         told = f"The source '{origin.name}' is another one by now: {origin.digest}."

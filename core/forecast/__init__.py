@@ -4,5 +4,6 @@ from core.forecast.calibration import Calibration, Point
 from core.forecast.history import Past
 from core.forecast.outlook import outlook
 from core.forecast.predict import Estimate, Forecast, predict
+from core.forecast.room import beyond
 
-__all__ = ["Calibration", "Estimate", "Forecast", "Past", "Point", "outlook", "predict"]
+__all__ = ["Calibration", "Estimate", "Forecast", "Past", "Point", "beyond", "outlook", "predict"]

@@ -44,6 +44,7 @@ _THETA: Final = 80  # bytes of a stored network that are no parameters
 _COPIES: Final = 3  # of images being whitened: as floats, centred, multiplied
 _VECTORS: Final = 8  # parameter vectors at hand in any step: theta, velocity, gradient, cotangents
 _DOUBLES: Final = 4.8  # copies in doubles of one channel that its mean and deviation take, gaps of the heap included
+_CHOSEN, _OPTIMISED = 2, 5  # copies of the synthetic images: with their pixels; with gradient, moments and next ones
 _BATCHES: Final = 3  # of images beside a pass: picked, scaled, augmented
 _FIXED: Final = 73_000  # bytes of an artifact that holds next to nothing: card, report, loader, checksums
 _PIXEL_COPIES: Final = 3.2  # uint8 copies of the images in an artifact: bundle, parquet, PNG, preview
@@ -108,8 +109,8 @@ def peak_bytes(
     passes = max(alive, default=0)
     targets = sizes.train * sizes.classes * (8 + FLOAT)  # class indices become probabilities
     judging = passes + max(targets, _features(recipe, network, sizes))
-    matching = _trajectories(recipe, network, sizes, passes) + _kept(recipe, network, sizes, free, compiled)
-    drawing = generative.working_bytes(recipe, network)
+    matching = _trajectories(recipe, geometries, sizes, passes) + _kept(recipe, network, sizes, free, compiled)
+    drawing, ready = generative.working_bytes(recipe, network), ready + _set(recipe, network, sizes)
     return max(preparing, ready + max(judging, matching, solving_bytes(recipe, network, sizes), drawing))
 
 
@@ -132,8 +133,17 @@ def stored_bytes(recipe: Recipe, network: Geometry, sizes: Sizes) -> Bytes:
     return Bytes(experts, labels, int(_FIXED + labels + images + matrices + generator))
 
 
-def _trajectories(recipe: Recipe, network: Geometry, sizes: Sizes, passes: int) -> int:
+def _set(recipe: Recipe, network: Geometry, sizes: Sizes) -> int:
+    """The synthetic images, and where they are optimised their gradient and its moments; candidates for them."""
+    copies = _CHOSEN if isinstance(recipe.objective, Nothing) else _OPTIMISED
+    if isinstance(recipe.objective, Generative):
+        copies = _CHOSEN + recipe.objective.candidates
+    return FLOAT * copies * sizes.synthetic * network.pixels
+
+
+def _trajectories(recipe: Recipe, geometries: Geometries, sizes: Sizes, passes: int) -> int:
     """Path of a student, or the snapshots of an expert in training and what is written of them, beside one pass."""
+    network = geometries.own
     match recipe.objective:
         case Trajectory():
             path, expert = path_vectors(recipe), 2 * max(_snapshots(recipe, sizes))
@@ -142,7 +152,7 @@ def _trajectories(recipe: Recipe, network: Geometry, sizes: Sizes, passes: int) 
             return passes + path_vectors(recipe) * network.parameters * FLOAT
         case Statistics() as objective:  # a teacher of its own for each group, beside the ascent that moves them
             own = 3 * grouped(objective, sizes)[0] if objective.adjust else 0
-            return passes + own * network.parameters * FLOAT
+            return passes + own * (geometries.teacher or network).parameters * FLOAT
         case Regression() as objective:
             return passes + 2 * objective.pool.networks * 3 * network.parameters * FLOAT
         case Distribution() | Generative() | Gradient() | Nothing():

@@ -64,6 +64,20 @@ def test_what_no_job_may_be_no_forecast_is_of(client: TestClient, case: str, bod
     assert all(error["fix"] for error in told[0]["errors"])
 
 
+def test_what_no_worker_has_the_memory_for_is_refused(client: TestClient, workshop: Workshop) -> None:
+    tight = MEASURED | {"free_bytes": 20 * 2**20}
+    workshop.ledger.register_worker("w", "cpu", "here", tight)
+    wide = request(method="mtt", overrides={"network.width": 512})
+    for path in ("/v1/forecasts", "/v1/jobs"):
+        refused = client.post(path, json=wide)
+        assert refused.status_code == 422
+        (error,) = refused.json()["errors"]
+        assert (error["field"], "more memory" in error["fix"]) == ("overrides.network", True)
+    assert client.post("/v1/jobs", json=request(method="mtt")).status_code == 202
+    workshop.ledger.register_worker("v", "cpu", "there", MEASURED | {"free_bytes": 2**36})
+    assert client.post("/v1/jobs", json=wide).status_code == 202
+
+
 def test_a_body_that_is_not_json_is_refused(client: TestClient) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     assert client.post("/v1/forecasts", content=b"a=b", headers=form).status_code == 415

@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from core import methods
 from core.data import Catalogue, DatasetFacts
-from core.recipe import RecipeError
+from core.recipe import Generated, RecipeError
 from core.request import JobOrder, JobRequest, canonical_json, fingerprint, resolve, settle
+from core.solvable import sourced
 
 FACTS = Catalogue(Path("nowhere")).facts("digits")
 
@@ -88,6 +90,27 @@ def test_a_result_has_a_size_limit() -> None:
     many: DatasetFacts = replace(FACTS, smallest_class=10**6, classes=1000)
     with pytest.raises(RecipeError, match="Set ipc to at most 200"):
         resolve(request(ipc=201), many)
+
+
+@pytest.mark.parametrize("method", methods.names())
+def test_one_class_is_nothing_to_tell_apart(method: str) -> None:
+    one: DatasetFacts = replace(FACTS, classes=1, class_names=("0",))
+    with pytest.raises(RecipeError) as caught:
+        resolve(request(method=method, ipc=4), one)
+    (error,) = [each for each in caught.value.errors if each.field == "dataset"]
+    assert error.fix == "Take a dataset of two classes or more."
+
+
+def test_a_generator_s_source_has_to_fit_the_network_and_the_channels() -> None:
+    larger: DatasetFacts = replace(FACTS, name="larger", shape=(1, 32, 32), digest="sha256:larger")
+    asked = request(method="mgdd", overrides={"init.source": "other", "network.depth": 4})
+    recipe = resolve(asked, larger)
+    assert isinstance(sourced(recipe, larger, larger).init, Generated)
+    with pytest.raises(RecipeError, match="at least 16 pixels, and those of 'digits' have 8") as caught:
+        sourced(recipe, FACTS, larger)
+    assert "init.source to null" in caught.value.errors[0].fix
+    with pytest.raises(RecipeError, match="3 channels"):
+        sourced(recipe, replace(larger, shape=(3, 32, 32)), larger)
 
 
 def test_a_network_may_not_pool_the_image_away() -> None:

@@ -252,7 +252,14 @@ class Generator:
         return sum(tensor.numel() for tensor in self.weights.values())
 
     def sample(self, labels: Tensor, noise: Tensor) -> Tensor:
-        """Images float32 [n, C, H, W] of classes labels [n], led back from noise [n, c, h, w]."""
+        """Images float32 [n, C, H, W] of classes labels [n], led back from noise [n, c, h, w].
+
+        Raises:
+            ValueError: it was trained on fewer classes.
+        """
+        known = self.architecture.classes
+        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < known:
+            raise ValueError(f"This generator knows {known} classes: let labels be from 0 to {known - 1}.")
         with torch.no_grad():
             pairs = zip(labels.split(BATCH), noise.split(BATCH), strict=True)
             return torch.cat([self._led_back(y, z) for y, z in pairs])
@@ -328,6 +335,14 @@ def _convolution(name: str, inputs: int, outputs: int) -> Layout:
     return {f"{name}.weight": (outputs, inputs, 3, 3), f"{name}.bias": (outputs,)}
 
 
+def foreign(a: Architecture, classes: int, image: Sequence[int]) -> str | None:
+    """Why a generator is not that of a dataset of so many classes and images of that shape; None where it may be."""
+    if (a.classes, a.image) == (classes, tuple(image)):
+        return None
+    own, other = (f"{k} classes of images {c} x {h} x {w}" for k, (c, h, w) in ((a.classes, a.image), (classes, image)))
+    return f"generator.safetensors is of {own}, the dataset of {other}: keep the files of an artifact together."
+
+
 def main() -> None:
     """Write images of every class into an npz file."""
     import numpy as np
@@ -340,6 +355,8 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="cpu, or cuda")
     options = parser.parse_args()
     generator, dataset = load(device=options.device), load_dataset()
+    if told := foreign(generator.architecture, len(dataset.class_names), dataset.images.shape[1:]):
+        parser.error(told)
     labels = torch.arange(generator.architecture.classes).repeat_interleave(options.ipc)
     images = generator.draw(labels.to(options.device), options.seed)
     pixels = dataset.to_pixels(images.cpu().numpy()).transpose(0, 2, 3, 1)

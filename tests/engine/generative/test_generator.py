@@ -110,6 +110,15 @@ def test_sides_that_cannot_be_cut_are_padded_and_cut_off_again(shape: tuple[int,
     assert sampler.decode(p, a, latents).shape == images.shape
 
 
+def test_classes_and_images_of_another_dataset_are_refused(generator: Generator) -> None:
+    a = generator.architecture
+    with pytest.raises(ValueError, match=f"knows {a.classes} classes"):  # that label stands for no class at all
+        generator.draw(torch.tensor([0, a.classes]), seed=0)
+    assert sampler.foreign(a, a.classes, a.image) is None
+    for classes, image in ((a.classes + 1, a.image), (a.classes, (a.image[0], 5, 5))):
+        assert "keep the files of an artifact together" in str(sampler.foreign(a, classes, image))
+
+
 def test_a_stored_generator_is_the_same(generator: Generator, tmp_path: Path) -> None:
     (tmp_path / "generator.safetensors").write_bytes(stored.packed(generator))
     again = sampler.load(tmp_path)
