@@ -115,4 +115,5 @@ _DIGITS: Settings = {
     }
 }
 
-PRESETS: Presets = {"frepo": _DIGITS, "linear-exact": {}, "mgdd": {}}
+# Nothing of the linear method is to be tuned; the generator's settings for tiny images are ours, made for digits.
+PRESETS: Presets = {"frepo": _DIGITS, "linear-exact": {("digits", 1): {}}, "mgdd": {("digits", 10): {}}}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.methods.task import Presets, Task, augment, evaluation, network, preset, tiny
+from core.methods.task import Presets, Settings, Task, augment, evaluation, network, preset, tiny
 from core.overrides import override
 from core.recipe import (
     Adjustment,
@@ -146,13 +146,21 @@ def _recovered(task: Task) -> Recipe:
 
 
 def _evaluation(task: Task) -> Evaluation:
-    """AdamW with a cosine, as all of them do it."""
+    """AdamW with a cosine, as all of them do it; for tiny images in small batches.
+
+    A teacher's soft labels take more steps to learn than classes: on digits at ipc 10, where networks are small, 470
+    steps (batches of 64) left them at 83 % of the validation split on recovered images and at 92 on real ones, 1,500
+    (batches of 20) brought them to 98 and 99.
+    """
     common = {"optimiser": "adamw", "weight_decay": 0.01, "schedule": "cosine", "baseline_lrs": (0.001,)}
-    epochs = 300 if tiny(task) else 400
-    batch = min(64 if task.ipc * task.classes < 1000 else 128, task.ipc * task.classes)
+    epochs, images = 300 if tiny(task) else 400, task.ipc * task.classes
+    batch = min(20 if tiny(task) else 64 if images < 1000 else 128, images)
     return evaluation(task, lr=0.001).model_copy(
         update=common | {"policy": "simple", "epochs": epochs, "batch_size": batch}
     )
 
 
-PRESETS: Presets = {"sre2l": {}, "cda": {}, "dwa": {}, "lpld": {}, "rded": {}}
+# Ours: what the recipes have for tiny images was chosen on the validation split of digits.
+_DIGITS: Settings = {("digits", 10): {}}
+
+PRESETS: Presets = {"sre2l": _DIGITS, "cda": _DIGITS, "dwa": _DIGITS, "lpld": _DIGITS, "rded": _DIGITS}

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from core import methods
+from core.data import Catalogue
 from core.methods import Task
-from core.methods.catalogue import FAMILIES, listed
+from core.methods.catalogue import FAMILIES, listed, method
 from core.methods.task import Presets
 from core.methods.trajectory import mtt
 from core.recipe import Recipe, Trajectory, Zca
 
+_TASKS = ("digits", (1, 8, 8)), ("cifar10", (3, 32, 32))
 PRESETS = {"two-words": {("digits", 1): {"schedule.steps": 3}}}
 
 
@@ -49,6 +52,19 @@ def test_presets_are_the_published_settings() -> None:
     assert ipc10.preprocess == Zca(eps=0.1)
     assert (ipc10.objective.syn_steps, ipc10.objective.max_start_epoch) == (30, 20)
     assert (ipc10.schedule.image_lr, ipc10.step_size.initial, ipc10.step_size.lr) == (100.0, 0.001, 1e-5)
+
+
+@pytest.mark.parametrize("name", ["cda", "diffusion", "dwa", "frepo", "linear-exact", "lpld", "mgdd", "rded", "sre2l"])
+def test_what_the_service_brings_along_has_a_preset(name: str) -> None:
+    embedded = {facts.name for facts in Catalogue(Path("nowhere")).list() if facts.source == "embedded"}
+    assert embedded == {"digits"}
+    assert embedded <= {dataset for dataset, _ in methods.method(name).presets}
+
+
+def test_teachers_labels_are_given_enough_steps_on_tiny_images() -> None:
+    tiny, usual = (method("sre2l").recipe(Task(name, 10, shape, 10)) for name, shape in _TASKS)
+    assert (tiny.evaluation.batch_size, usual.evaluation.batch_size) == (20, 64)
+    assert method("sre2l").recipe(Task("digits", 1, (1, 8, 8), 10)).evaluation.batch_size == 10
 
 
 def test_the_nearest_ipc_lends_its_preset() -> None:
