@@ -41,7 +41,7 @@ def sre2l(task: Task) -> Recipe:
         Perspective", NeurIPS 2023; reconstructed from the released code
     Published: CIFAR-10, ResNet-18: 27.2 / 47.5 % at ipc 10 / 50, labels of views (as printed by Du et al. 2024)
     Use: with many classes and images, where nothing that unrolls a student fits.
-    Avoid: with few classes of small images: on digits random real images under the same labels did better.
+    Avoid: with few classes of small images: on digits random real images under the same labels did no worse.
     """
     return preset(PRESETS["sre2l"], task, _recovered(task))
 
@@ -160,7 +160,9 @@ def _evaluation(task: Task) -> Evaluation:
     )
 
 
-# Ours: what the recipes have for tiny images was chosen on the validation split of digits.
+# Ours: what the recipes have for tiny images was chosen on the validation split of digits. There crops of a third of
+# the area, three pixels of eight, show no digit: at 0.35 CDA came to 91.7 %, at 0.75 to 97.2 (one set, one network).
 _DIGITS: Settings = {("digits", 10): {}}
+_WHOLE: Settings = {("digits", 10): {"objective.views.crop": 0.75}}
 
-PRESETS: Presets = {"sre2l": _DIGITS, "cda": _DIGITS, "dwa": _DIGITS, "lpld": _DIGITS, "rded": _DIGITS}
+PRESETS: Presets = {"sre2l": _DIGITS, "cda": _WHOLE, "dwa": _DIGITS, "lpld": _DIGITS, "rded": _DIGITS}
