@@ -41,6 +41,17 @@ class Series:
 
 @final
 @dataclass(frozen=True)
+class Level:
+    """What a line is to be held against: the same value at every x."""
+
+    name: str
+    value: float
+    kind: str
+    """How it is drawn: `random` or `full`."""
+
+
+@final
+@dataclass(frozen=True)
 class Axis:
     """One axis: where its ticks are, evenly, from its beginning to its end."""
 
@@ -75,12 +86,14 @@ class Plot:
     """Whether y are shares of 1, shown in percent."""
     dots: bool = False
     """Whether the points are drawn alone, without a line between them."""
+    levels: tuple[Level, ...] = ()
     x: Axis = field(init=False)
     y: Axis = field(init=False)
 
     def __post_init__(self) -> None:
         xs = [x for each in self.series for x, _ in each.points] or [0.0, 1.0]
         ys = [y for each in self.series for _, y in each.points] or [0.0, 1.0]
+        ys += [each.value for each in self.levels]
         object.__setattr__(self, "x", Axis(ticks(0.0 if min(xs) >= 0 else min(xs), max(xs))))
         object.__setattr__(self, "y", Axis(ticks(min(ys), max(ys))))
 
@@ -102,6 +115,7 @@ class Plot:
                 told.append(
                     f"{each.name}: from {self.written(begin)} at {short(first)} to {self.written(end)} at {short(last)}"
                 )
+        told += [f"{each.name}: {self.written(each.value)}" for each in self.levels]
         return f"{self.y_name} over {self.x_name}. " + ("; ".join(told) if told else "No points yet") + "."
 
     def rows(self) -> list[tuple[float, list[float | None]]]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, final
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from api.dashboard import reading, verdict
-from api.dashboard.charts import Plot, Series
-from api.dashboard.job import CURVES, MOST_EVENTS, Picture, pictures, points
+from api.dashboard.charts import Level, Plot, Series
+from api.dashboard.job import CURVES, JUDGED, MOST_EVENTS, Picture, pictures, points
 from api.dashboard.rendering import page
 from api.house import Here, House
 from api.schemas import Job
@@ -33,8 +33,9 @@ class Rival:
     lines: dict[str, verdict.Line]
     bytes: int | None
     seconds: float | None
-    picture: Picture | None
+    pictures: list[Picture]
     curves: dict[str, Series]
+    levels: tuple[Level, ...]
 
     @property
     def accuracy(self) -> float | None:
@@ -97,18 +98,15 @@ def _rival(house: House, place: int, job: Job) -> Rival:
     reached = reading.accuracy(job)
     if reached and not known:
         known = {"distilled": verdict.Line.of({"name": "distilled", "accuracy_mean": reached.mean, "n_seeds": 1})}
-    taken = pictures(job.id, events)
-    last = taken[-1] if taken else None
-    if last is None and job.links.preview:
-        last = Picture(0, job.links.preview)
     return Rival(
         name=name,
         job=job,
         lines=known,
         bytes=report["compression"]["bytes_after"] if report else None,
         seconds=(job.metrics or {}).get("seconds"),
-        picture=last,
+        pictures=pictures(job.id, events),
         curves={metric: Series.of(name, each) for metric, each in points(events).items()},
+        levels=verdict.levels(report) if report else (),
     )
 
 
@@ -117,4 +115,17 @@ def _plot(metric: str, rivals: list[Rival]) -> Plot | None:
     series = tuple(each.curves.get(metric, Series(each.name, ())) for each in rivals)
     if not any(each.points for each in series):
         return None
-    return Plot(f"curve-{metric}", title, "outer step", title, series, percent)
+    levels = _levels(rivals) if metric == JUDGED else ()
+    return Plot(f"curve-{metric}", title, "outer step", title, series, percent, levels=levels)
+
+
+def _levels(rivals: list[Rival]) -> tuple[Level, ...]:
+    """The levels of all jobs; what is the same for several is drawn once, with the places of those it is of."""
+    whose: dict[Level, list[str]] = {}
+    for place, each in enumerate(rivals, 1):
+        for level in each.levels:
+            whose.setdefault(level, []).append(str(place))
+    return tuple(
+        level if len(places) == len(rivals) else replace(level, name=f"{level.name} ({', '.join(places)})")
+        for level, places in whose.items()
+    )

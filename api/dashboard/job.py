@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from api.dashboard import reading, verdict
-from api.dashboard.charts import Plot, Series
+from api.dashboard.charts import Level, Plot, Series
 from api.dashboard.rendering import page
 from api.house import Here, House
 from api.jobs import Known
@@ -25,6 +25,9 @@ CURVES: Final = {
     "step_size": ("Learned step size", False),
 }
 """The curves that are drawn at once, by the name of their metric: title, and whether they are shares."""
+
+JUDGED: Final = "validation_accuracy"
+"""The curve that accuracies of the report are drawn into."""
 
 MOST_EVENTS: Final = 10_000
 _TOLD: Final = 60
@@ -58,7 +61,7 @@ def show_job(request: Request, house: Here, job: Known) -> HTMLResponse:
         remaining=reading.remaining(shown),
         timeline=reading.timeline(shown),
         phase=reading.phase,
-        plots=plots(events),
+        plots=plots(events, verdict.levels(report) if report else ()),
         pictures=pictures(job.id, events),
         neighbours=f"/v1/jobs/{job.id}/pictures/{near[-1].seq}" if near else None,
         told=_latest(house, job),
@@ -77,11 +80,14 @@ def show_job(request: Request, house: Here, job: Known) -> HTMLResponse:
     )
 
 
-def plots(events: Sequence[Event]) -> list[tuple[str, Plot]]:
-    """The curves of a job by their metric: those of `CURVES` always, others where they have points."""
+def plots(events: Sequence[Event], levels: tuple[Level, ...]) -> list[tuple[str, Plot]]:
+    """The curves of a job by their metric: those of `CURVES` always, others where they have points.
+
+    `levels` are validation accuracies to hold its own against.
+    """
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in CURVES}
     found |= points(events)
-    return [(name, _plot(name, own)) for name, own in found.items()]
+    return [(name, _plot(name, own, levels if name == JUDGED else ())) for name, own in found.items()]
 
 
 def points(events: Sequence[Event]) -> dict[str, list[tuple[float, float]]]:
@@ -94,9 +100,9 @@ def points(events: Sequence[Event]) -> dict[str, list[tuple[float, float]]]:
     return found
 
 
-def _plot(name: str, points: Sequence[tuple[float, float]]) -> Plot:
+def _plot(name: str, points: Sequence[tuple[float, float]], levels: tuple[Level, ...]) -> Plot:
     title, percent = CURVES.get(name, (name.replace("_", " ").capitalize(), "accuracy" in name))
-    return Plot(f"curve-{name}", title, "outer step", title, (Series.of(title, points),), percent)
+    return Plot(f"curve-{name}", title, "outer step", title, (Series.of(title, points),), percent, levels=levels)
 
 
 def pictures(job_id: str, events: Sequence[Event]) -> list[Picture]:

@@ -12,6 +12,7 @@ from typing import Any, Final, final
 
 import structlog
 
+from api.dashboard.charts import Level
 from api.house import House
 from core.artifacts import MissingObject, Store
 from core.ledger import File
@@ -92,6 +93,16 @@ def lines(report: Mapping[str, Any]) -> list[Line]:
     order = {name: place for place, name in enumerate(LINES)}
     rows = sorted(report.get("results", ()), key=lambda row: order.get(row.get("name"), len(order)))
     return [Line.of(row) for row in rows]
+
+
+def levels(report: Mapping[str, Any]) -> tuple[Level, ...]:
+    """What networks trained on random images and on everything score on the validation split, as far as it is known."""
+    return tuple(
+        Level(LINES[name], float(row["validation_mean"]), name)
+        for name in ("random", "full")
+        for row in report.get("results", ())
+        if row.get("name") == name and row.get("validation_mean") is not None
+    )
 
 
 @final

@@ -16,11 +16,14 @@ from pathlib import Path
 
 import httpx
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from core.ledger import ENDED
 from core.settings import Settings
 from tests.api.serving import PATIENCE, Server, environment, serving
+
+LONG = 60_000.0
+"""Milliseconds until something must have happened that takes seconds on a quiet machine."""
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -45,6 +48,33 @@ def browser() -> Iterator[Browser]:
         found = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
         yield found
         found.close()
+
+
+class Watched:
+    """A page of the browser, and what its console complained of."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+
+@contextmanager
+def visit(browser: Browser, url: str, *forgiven: str, scripts: bool = True) -> Iterator[Watched]:
+    """A fresh page of a service, with cookies of its own; at its end nobody may have complained of what isn't forgiven.
+
+    Args:
+        forgiven: parts of complaints that the test is about.
+        scripts: whether the browser runs any.
+    """
+    viewport: ViewportSize = {"width": 1280, "height": 900}
+    context = browser.new_context(base_url=url, viewport=viewport, java_script_enabled=scripts)
+    context.set_default_timeout(LONG)
+    found = Watched(context.new_page())
+    yield found
+    context.close()
+    assert [said for said in found.complaints if not any(part in said for part in forgiven)] == []
 
 
 @dataclass

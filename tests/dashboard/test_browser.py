@@ -11,15 +11,17 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 from sqlalchemy import text
 
 from api.dashboard.jobs import SHOWN
 from core.artifacts import verify
 from core.ledger.models import JobRow
 from core.settings import Settings
+from tests.api.serving import serving
 from tests.dashboard import browsing
-from tests.dashboard.browsing import Service, keep
+from tests.dashboard.browsing import LONG, Service, Watched, keep, visit
+from tests.data.archives import classes, packed
 from tests.services import free_port
 
 pytestmark = pytest.mark.slow
@@ -32,12 +34,7 @@ TINY: dict[str, Any] = {
     "evaluation": {"seeds": 2, "epochs": 10, "full.epochs": 1, "look_every": 15, "baseline_lrs": [0.01]},
 }
 ENDLESS = TINY | {"overrides": TINY["overrides"] | {"schedule.steps": 5_000}, "seed": 1}
-LONG = 30_000.0
-"""Milliseconds until something must have happened that takes seconds on a quiet machine."""
-
 expect.set_options(timeout=LONG)
-
-REFUSED = "net::ERR_"
 
 
 @pytest.fixture(scope="module")
@@ -56,25 +53,11 @@ def service(tmp_path_factory: pytest.TempPathFactory, artifact: Path) -> Iterato
         yield service
 
 
-class Watched:
-    """A page of the browser, and what its console complained of."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.complaints: list[str] = []
-        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-
-
 @pytest.fixture
 def watched(chromium: Browser, service: Service) -> Iterator[Watched]:
     """A fresh page; at its end nobody may have complained, a network that was away aside."""
-    context = chromium.new_context(base_url=service.server.url, viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(LONG)
-    found = Watched(context.new_page())
-    yield found
-    context.close()
-    assert [said for said in found.complaints if REFUSED not in said] == []
+    with visit(chromium, service.server.url, "net::ERR_") as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +95,35 @@ def finished(service: Service, chromium: Browser) -> str:
     expect(page.locator("#now .status")).to_have_text("succeeded")
     expect(page.locator("#report .figure").first).to_contain_text("%")  # without a reload
     expect(page.get_by_role("link", name="Download everything")).to_be_visible()
+    said = page.locator("#curve-loss desc").text_content()
+    page.reload()
+    assert page.locator("#curve-loss desc").text_content() == said, "what grew is described as what was there"
     context.close()
     return job_id
+
+
+@pytest.fixture(scope="module")
+def stopped(service: Service, chromium: Browser, finished: str) -> str:
+    """The id of a job that was watched through a restart of the service, and then cancelled."""
+    job = service.client.post("/v1/jobs", json=ENDLESS).json()
+    with visit(chromium, service.server.url, "net::ERR_") as found:
+        page = found.page
+        page.goto(f"/jobs/{job['id']}")
+        points = page.locator("#curve-loss tbody tr")
+        expect(points.nth(1)).to_be_attached()
+        expect(page.locator("#film li").first).to_be_attached()
+        service.leave()
+        expect(page.locator("#link")).to_have_text("Connection lost, trying again")
+        before = points.count()
+        service.return_()
+        expect(page.locator("#link")).to_be_hidden()
+        expect(points.nth(before)).to_be_attached()  # the curve goes on
+        steps = [float(step) for step in points.evaluate_all("all => all.map(each => each.dataset.x)")]
+        assert steps == sorted(set(steps)), "nothing is missing, nothing is there twice"
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.locator("#now .status")).to_have_text("cancelled")
+        expect(page.get_by_role("button", name="Retry")).to_be_visible()
+    return str(job["id"])
 
 
 def test_the_images_are_watched_as_they_form(watched: Watched, finished: str, tmp_path: Path) -> None:
@@ -153,41 +163,38 @@ def test_what_is_downloaded_is_what_was_promised(
     assert verify(tmp_path / "artifact") == []
 
 
-def test_two_jobs_are_chosen_and_compared(watched: Watched, service: Service, finished: str, tmp_path: Path) -> None:
-    other = service.server.workshop
-    claimed = other.submit(method="herding")
-    other.client.post(f"/v1/jobs/{claimed}/cancel")
-    page = watched.page
+def test_a_job_that_was_watched_through_a_restart_is_cancelled(service: Service, stopped: str) -> None:
+    assert service.ended(stopped) == "cancelled"
+
+
+def test_jobs_are_chosen_compared_and_scrubbed_together(
+    watched: Watched, service: Service, finished: str, stopped: str, tmp_path: Path
+) -> None:
+    shop, page = service.server.workshop, watched.page
+    other = shop.submit(method="herding")
+    shop.client.post(f"/v1/jobs/{other}/cancel")
     page.goto("/")
-    for job_id in (finished, claimed):
+    for job_id in (finished, stopped, other):
         page.locator(f"#pick-{job_id}").check()
     page.get_by_role("button", name="Compare selected").click()
     expect(page.locator("tbody tr").first).to_contain_text("herding")  # as in the list, newest first
-    expect(page.locator("figure.panel")).to_have_count(2)
+    expect(page.locator("figure.panel")).to_have_count(3)
+    shown = page.locator("figure [data-shown]")
+    expect(shown).to_have_text(["", re.compile("step"), "step 60"])
+    page.locator("#scrub").focus()
+    page.keyboard.press("Home")
+    expect(shown).to_have_text(["", "step 0", "step 0"])
+    for _ in range(15):
+        page.keyboard.press("ArrowRight")
+    expect(shown).to_have_text(["", "step 0", "step 45"])  # the other has none of this step, and shows the one before
+    page.keyboard.press("End")
+    expect(shown.last).to_have_text("step 60")
+    page.wait_for_function("[...document.querySelectorAll('.frame')].every(each => each.hidden || each.naturalWidth)")
+    expect(page.locator("#curve-validation_accuracy .legend")).to_contain_text("as many random real images")
+    keep(page, "compare", tmp_path)
     page.get_by_role("link", name="Method", exact=True).click()
     expect(page).to_have_url(re.compile("sort=method"))
-    expect(page.locator("tbody tr").first).to_contain_text("dm")
-    keep(page, "compare", tmp_path)
-
-
-def test_a_restart_is_survived_and_a_job_cancelled(watched: Watched, service: Service, finished: str) -> None:
-    job = service.client.post("/v1/jobs", json=ENDLESS).json()
-    page = watched.page
-    page.goto(f"/jobs/{job['id']}")
-    points = page.locator("#curve-loss tbody tr")
-    expect(points.nth(1)).to_be_attached()
-    service.leave()
-    expect(page.locator("#link")).to_have_text("Connection lost, trying again")
-    before = points.count()
-    service.return_()
-    expect(page.locator("#link")).to_be_hidden()
-    expect(points.nth(before)).to_be_attached()  # the curve goes on
-    steps = [float(step) for step in points.evaluate_all("all => all.map(each => each.dataset.x)")]
-    assert steps == sorted(set(steps)), "nothing is missing, nothing is there twice"
-    page.get_by_role("button", name="Cancel").click()
-    expect(page.locator("#now .status")).to_have_text("cancelled")
-    expect(page.get_by_role("button", name="Retry")).to_be_visible()
-    assert service.ended(job["id"]) == "cancelled"
+    expect(page.locator("tbody tr").nth(2)).to_contain_text("herding")
 
 
 def test_faults_appear_beside_their_fields_while_typing(watched: Watched, service: Service, finished: str) -> None:
@@ -232,6 +239,8 @@ def test_every_page_is_accessible_fits_a_telephone_and_keeps_its_policy(
             for each in violations
             if each["impact"] in ("serious", "critical")
         ]
+        if name not in ("job", "jobs", "compare"):  # which other tests keep, with something to see
+            keep(page, name, tmp_path)
         page.set_viewport_size({"width": 320, "height": 700})
         width = page.evaluate("document.documentElement.scrollWidth")
         if width > 320:
@@ -276,3 +285,79 @@ def test_five_hundred_jobs_are_listed_live(watched: Watched, service: Service, f
     expect(page.locator(f"tr[data-job={new}] .status")).to_have_text("cancelled")
     page.get_by_role("link", name="Older").click()
     expect(page.locator("tr[data-job]")).to_have_count(SHOWN)
+
+
+def test_a_bad_zip_is_told_of_beside_the_form(watched: Watched, finished: str, tmp_path: Path) -> None:
+    page = watched.page
+    page.goto("/uploads")
+    bad = packed(classes() | {"cat/model.pkl": b"\x80\x04."})
+    page.get_by_label("File").set_input_files({"name": "pets.zip", "mimeType": "application/zip", "buffer": bad})
+    expect(page.get_by_label("Name")).to_have_value("pets")
+    page.get_by_role("button", name="Upload", exact=True).click()
+    expect(page.locator("#told h2")).to_have_text("pets cannot be used")
+    expect(page.locator("#told p")).to_contain_text("no picture that is read")
+    keep(page, "uploads", tmp_path)
+
+
+def test_people_log_in_see_nobody_elses_job_and_log_out(
+    chromium: Browser, service: Service, finished: str, tmp_path: Path
+) -> None:
+    settings = service.settings.model_copy(update={"auth": "keys", "port": free_port()})
+    with (
+        serving(settings, service.artifact) as server,
+        visit(chromium, server.url, "401") as alice,
+        visit(chromium, server.url, "404") as bob,
+    ):
+        mine = {}
+        for name, page in (("alice", alice.page), ("bob", bob.page)):
+            _, secret = server.workshop.ledger.keys.create(name, "laptop")
+            page.goto("/new?dataset=digits&method=herding&ipc=1")
+            expect(page).to_have_url(re.compile("/login"))
+            if name == "alice":
+                page.get_by_label("Key", exact=True).fill(f"{secret[:-1]}?")
+                page.get_by_role("button", name="Log in").click()
+                expect(page.get_by_role("alert")).to_contain_text("none of ours")
+                keep(page, "login", tmp_path)
+            page.get_by_label("Key", exact=True).fill(secret)
+            page.keyboard.press("Enter")
+            expect(page).to_have_url(re.compile("/new.*herding"))
+            page.get_by_role("button", name="Submit the job").click()
+            expect(page).to_have_url(re.compile("/jobs/job_"))
+            page.get_by_role("button", name="Cancel").click()
+            expect(page.locator("#now .status")).to_have_text("cancelled")  # by an event, which the cookie lets through
+            mine[name] = page.url.rpartition("/")[2]
+        for name, page in (("alice", alice.page), ("bob", bob.page)):
+            page.goto("/")
+            listed = page.locator("tr[data-job]").evaluate_all("all => all.map(each => each.dataset.job)")
+            assert listed == [mine[name]]
+        bob.page.goto(f"/jobs/{mine['alice']}")
+        expect(bob.page.locator("main")).to_contain_text("404")
+        alice.page.get_by_role("button", name="Log out").click()
+        expect(alice.page).to_have_url(re.compile("/login"))
+        alice.page.goto(f"/jobs/{mine['alice']}")
+        expect(alice.page).to_have_url(re.compile("/login"))
+
+
+def test_without_scripts_jobs_are_read_submitted_and_cancelled(
+    chromium: Browser, service: Service, finished: str
+) -> None:
+    with visit(chromium, service.server.url, scripts=False) as found:
+        page = found.page
+        page.goto("/?q=" + finished)
+        page.locator(f"tr[data-job={finished}]").get_by_role("link").first.click()
+        expect(page.locator("#report .figure").first).to_contain_text("%")
+        expect(page.locator("#curve-loss path.line")).to_have_attribute("d", re.compile("^M"))
+        assert page.locator("#frame").evaluate("image => image.naturalWidth") == 10 * 9 - 1
+        page.locator("#all-film > summary").click()
+        assert page.locator("#film img").count() > 20
+        for useless in ("#scrub", "#play", "#theme"):
+            expect(page.locator(useless)).to_be_hidden()
+        page.get_by_role("link", name="Duplicate with changes").click()
+        page.locator("#ipc").fill("5000")
+        page.get_by_role("button", name="Check and price").click()
+        expect(page.locator("#fault-ipc")).to_contain_text("125")
+        page.locator("#ipc").fill("3")
+        page.get_by_role("button", name="Submit the job").click()
+        expect(page).to_have_url(re.compile("/jobs/job_"))
+        page.get_by_role("button", name="Cancel").click()
+        assert service.ended(page.url.rpartition("/")[2]) == "cancelled"

@@ -32,6 +32,25 @@ def test_two_jobs_are_compared_and_sorted(workshop: Workshop, client: TestClient
     assert 'aria-sort="ascending"' in page
 
 
+def test_curves_are_held_against_random_images_once_for_all_that_share_them(
+    workshop: Workshop, client: TestClient
+) -> None:
+    jobs = [workshop.submit(ipc=ipc) for ipc in (1, 2, 3)]
+    for job_id in jobs:
+        points = [("metric", {"name": "validation_accuracy", "step": step, "value": step / 10}) for step in (1, 2)]
+        assert workshop.ledger.record(workshop.start(job_id), events=points)
+    for job_id in jobs[:2]:
+        workshop.succeed(job_id)
+    page = client.get("/compare?" + "&".join(f"job={job_id}" for job_id in jobs)).text
+    assert page.count("as many random real images (1, 2), 50 %</li>") == 1
+    assert page.count("as many random real images, 50 %</li>") == 0
+    both = client.get(f"/compare?job={jobs[0]}&job={jobs[1]}").text
+    assert both.count("as many random real images, 50 %</li>") == 1
+    own = client.get(f"/jobs/{jobs[0]}").text
+    assert own.count("as many random real images, 50 %</li>") == 1
+    assert "from 10 % at 1 to 20 % at 2; as many random real images: 50 %." in own
+
+
 def test_too_few_too_many_and_unknown_jobs_are_said(workshop: Workshop, client: TestClient) -> None:
     jobs = [workshop.submit() for _ in range(7)]
     seven = client.get("/compare?" + "&".join(f"job={job_id}" for job_id in jobs)).text

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.dashboard.charts import POINTS, Plot, Series, ticks
+from api.dashboard.charts import POINTS, Level, Plot, Series, ticks
 
 VALUES = st.floats(-1e6, 1e6).map(lambda value: round(value, 6))
 
@@ -50,3 +50,10 @@ def test_a_plot_says_what_it_shows() -> None:
     empty = Plot("e", "Loss", "outer step", "Loss", (Series.of("run", []),))
     assert empty.path(empty.series[0]) == ""
     assert "No points yet" in empty.said()
+
+
+def test_levels_are_within_the_axis_and_said() -> None:
+    points = Series.of("run", [(0, 0.2), (100, 0.4)])
+    plot = Plot("p", "Accuracy", "step", "Accuracy", (points,), True, levels=(Level("everything", 0.9, "full"),))
+    assert plot.y.last >= 0.9
+    assert plot.said() == "Accuracy over step. run: from 20 % at 0 to 40 % at 100; everything: 90 %."

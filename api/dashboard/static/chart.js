@@ -62,7 +62,17 @@ export class Plot {
     this.labels(".xs", x.map((v) => short(v)));
     this.y = y;
     this.table(points);
+    this.describe(points);
     this.say();
+    for (const level of this.figure.querySelectorAll(".level")) level.remove(); // of a report that no longer holds
+  }
+
+  /** The plot in words, as the server says it, for who cannot see it. */
+  describe(points) {
+    const name = this.figure.querySelector("figcaption strong").textContent;
+    const [[first, begin], [last, end]] = [points[0], points.at(-1)];
+    const told = `from ${this.written(begin)} at ${short(first)} to ${this.written(end)} at ${short(last)}`;
+    this.figure.querySelector("desc").textContent = `${name} over ${this.figure.querySelector(".xname").textContent}. ${name}: ${told}.`;
   }
 
   written(v, axis = this.y ?? ticks(0, 1)) {

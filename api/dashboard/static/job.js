@@ -1,6 +1,7 @@
 // One job, live: curves, pictures and progress grow as its events arrive; when its state changes, the page's regions
 // are fetched anew. A stream that breaks off is taken up where it ended.
 import { Plot } from "./chart.js";
+import { Reel, Scrubber } from "./film.js";
 import { refresh } from "./live.js";
 
 const head = document.getElementById("job");
@@ -9,59 +10,14 @@ const plots = new Map();
 for (const figure of document.querySelectorAll("figure[data-metric]")) plots.set(figure.dataset.metric, new Plot(figure));
 
 // The pictures
-const film = document.getElementById("film");
-const frame = document.getElementById("frame");
-const scrub = document.getElementById("scrub");
-const play = document.getElementById("play");
-let shots = [...film.querySelectorAll("a[data-step]")].map((link) => ({ step: Number(link.dataset.step), url: link.href }));
-let playing = 0;
-
-const show = (place) => {
-  const shot = shots[place];
-  if (!shot) return;
-  frame.hidden = false;
-  frame.src = shot.url;
-  frame.alt = `Synthetic images at outer step ${shot.step}: a column for each of the first classes`;
-  document.getElementById("step").textContent = `step ${shot.step.toLocaleString("en")}`;
-  scrub.setAttribute("aria-valuetext", `step ${shot.step}`);
-};
-
-const lay = () => {
-  const last = shots.length - 1;
-  const following = Number(scrub.value) >= Number(scrub.max);
-  document.getElementById("scrubber").hidden = last < 1;
-  document.getElementById("images").hidden = !shots.length && !frame.getAttribute("src");
-  scrub.max = Math.max(0, last);
-  if (following) { scrub.value = last; show(last); }
-};
-
+const images = document.getElementById("images");
+const reel = new Reel(images);
+const scrubber = new Scrubber(document.getElementById("scrubber"), [reel]);
 const take = (step, url) => {
-  shots = [...shots.filter((each) => each.step !== step), { step, url }].sort((one, other) => one.step - other.step);
-  const image = Object.assign(document.createElement("img"), { className: "pixels", loading: "lazy", src: url, alt: `At step ${step}` });
-  const link = Object.assign(document.createElement("a"), { href: url });
-  link.dataset.step = step;
-  link.append(image, Object.assign(document.createElement("span"), { className: "small", textContent: step.toLocaleString("en") }));
-  film.querySelector(`a[data-step="${step}"]`)?.parentElement.remove();
-  const item = document.createElement("li");
-  item.append(link);
-  film.insertBefore(item, film.children[shots.findIndex((each) => each.step === step)] ?? null);
-  lay();
+  reel.take(step, url);
+  images.hidden = false;
+  scrubber.lay();
 };
-
-const stop = () => { clearInterval(playing); playing = 0; play.textContent = "Play"; };
-scrub.addEventListener("input", () => { stop(); show(Number(scrub.value)); });
-play.addEventListener("click", () => {
-  if (playing) return stop();
-  if (Number(scrub.value) >= Number(scrub.max)) scrub.value = 0;
-  play.textContent = "Pause";
-  show(Number(scrub.value));
-  playing = setInterval(() => {
-    if (Number(scrub.value) >= Number(scrub.max)) return stop();
-    scrub.value = Number(scrub.value) + 1;
-    show(Number(scrub.value));
-  }, 180);
-});
-lay();
 
 // The events
 const link = (text) => {
