@@ -24,6 +24,7 @@ os.environ.setdefault("STILLHOUSE_CALIBRATE", "never")
 # Files that take longest, which begin first: one that began last would keep one core busy while the others idle.
 _LONG = (
     "test_readme.py",
+    "dashboard/test_browser.py",
     "worker/test_engine.py",
     "test_demo.py",
     "engine/test_composition.py",

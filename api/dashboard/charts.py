@@ -127,7 +127,7 @@ class Plot:
 def ticks(low: float, high: float) -> tuple[float, ...]:
     """Round values at equal distances, the first at or below `low`, the last at or above `high`, about five of them."""
     if high - low < _FINEST * max(1.0, abs(high)):
-        low, high = (low - 0.5, high + 0.5) if low else (0.0, 1.0)
+        low, high = (low - abs(low) / 2, high + abs(high) / 2) if low else (0.0, 1.0)
     rough = (high - low) / _INTERVALS
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(each * power for each in (1, 2, 2.5, 5, 10) if each * power >= rough * (1 - 1e-9))

@@ -3,7 +3,7 @@ const INTERVALS = 4;
 const POINTS = 240;
 
 const ticks = (low, high) => {
-  if (high - low < 1e-12 * Math.max(1, Math.abs(high))) [low, high] = low ? [low - 0.5, high + 0.5] : [0, 1];
+  if (high - low < 1e-12 * Math.max(1, Math.abs(high))) [low, high] = low ? [low - Math.abs(low) / 2, high + Math.abs(high) / 2] : [0, 1];
   const rough = (high - low) / INTERVALS;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 2.5, 5, 10].map((each) => each * power).find((each) => each >= rough * (1 - 1e-9));
