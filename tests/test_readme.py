@@ -66,7 +66,7 @@ def test_every_command_and_snippet_runs_in_order(service: str, tmp_path: Path) -
             if command[0].startswith(".venv/bin/"):
                 command[0] = str(PROGRAMS / Path(command[0]).name)
             done = subprocess.run(
-                command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+                command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600, check=False
             )
             assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}\n{done.stderr}"
             if command[0] == "curl":
