@@ -116,13 +116,14 @@ class Class:
 
 
 def classes(report: Mapping[str, Any]) -> list[Class]:
-    """Every class of the report, in order."""
+    """Every class of the report in the order of its labels; without random images where it does not tell the order."""
+    shares: Mapping[str, float] = report.get("per_class", {})
+    names = report.get("class_names")
+    if names is None:
+        return [Class(name, share, None) for name, share in shares.items()]
     random: Mapping[str, Any] = next((row for row in report.get("results", ()) if row.get("name") == "random"), {})
-    beside = random.get("per_class_mean") or []
-    return [
-        Class(name, share, beside[place] if place < len(beside) else None)
-        for place, (name, share) in enumerate(report.get("per_class", {}).items())
-    ]
+    beside = random.get("per_class_mean") or [None] * len(names)
+    return [Class(name, shares[name], other) for name, other in zip(names, beside, strict=True)]
 
 
 @final

@@ -99,6 +99,7 @@ def compose(
             "epochs_replayed": None if records is None else recipe.evaluation.epochs,
             "bytes_teacher": bytes_teacher,
         },
+        "class_names": list(facts.class_names),  # in the order of the labels, which the keys of an object need not keep
         "per_class": dict(zip(facts.class_names, distilled["per_class_mean"], strict=True)),
         "confusion": distilled.get("confusion"),
         "selection": selection,

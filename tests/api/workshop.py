@@ -70,6 +70,7 @@ def make_artifact(folder: Path) -> Path:
             ],
             "gap_closed": None,
             "compression": {"images_before": 1257, "images_after": 10, "bytes_before": 80448, "bytes_after": 640},
+            "class_names": [str(label) for label in range(10)],
             "per_class": {str(label): 0.64 for label in range(10)},
             "confusion": [[64 if to == label else 4 for to in range(10)] for label in range(10)],
             "neighbours": {"pairs": [NEAR], "words": "They are near."},
