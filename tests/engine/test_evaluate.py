@@ -199,7 +199,7 @@ def composed(toy: Dataset, *lines: dict[str, Any], recipe: Recipe | None = None)
 def test_what_is_taken_for_what_is_said_once_and_only_of_the_images_themselves(toy: Dataset) -> None:
     told = composed(toy, line("distilled", 0.9) | {"confusion": [[4, 1], [0, 5]]}, line("random", 0.6))
     assert told["confusion"] == [[4, 1], [0, 5]]
-    assert told["class_names"] == list(toy.class_names)
+    assert told["class_names"] == list(toy.facts.class_names)
     assert not any("confusion" in row for row in told["results"])
     assert composed(toy, line("distilled", 0.9))["confusion"] is None
 
