@@ -295,20 +295,20 @@ REMARKS = {
     "resolve.",
     "seqmatch-digits-4": "the gain is as small as the spread of 359 test images.",
     "seqmatch-idc-digits-4": "the gain is as small as the spread of 359 test images.",
-    "mgdd-digits-10": "real images with solved labels are as good already, judged by ridge regression too: twenty "
-    "seconds of adaptation leave the generator near the identity it starts as.",
+    "mgdd-digits-10": "real images with solved labels are as good already, judged by ridge regression too; "
+    "probably twenty seconds of adaptation are few for a generator that starts as the identity.",
     "diffusion-digits-10": "random real images are what the generator imitates: of 200 samples a classifier of real "
-    "images takes 97.5 % for their class, and what is missing are the odd ones. Guidance of 1.0 in the place of 0.4 "
-    "was tried.",
+    "images takes 97.5 % for their class, so probably the odd ones are what is missing.",
     "sre2l-digits-10": "a teacher of 97.8 % labels views of any images well, and real ones are more like what is "
     "tested. Tried on validation: batches of 20 for the student in the place of 64 (98.6, not 83.4 %; now the default "
-    "for tiny images), statistics weighing 10 and 100 times as much, lower temperatures.",
-    "cda-digits-10": "a part of an 8x8 digit is another digit or none. Tried on validation: parts of 0.35 of the area "
-    "at least, 91.7 %, and of 0.75, 97.2 %, which is the preset.",
+    "for tiny images; one set, two or three networks), statistics weighing 10 and 100 times as much, lower "
+    "temperatures.",
+    "cda-digits-10": "probably because a part of an 8x8 digit is another digit or none. Tried on validation: parts "
+    "of 0.35 of the area at least, 91.7 %, and of 0.75, 97.2 %, which is the preset (one set, one network).",
     "dwa-digits-10": "pairs lie on both sides: on digits neither the start nor the adjustment decides.",
     "dwa-start-digits-10": "see `dwa-digits-10`.",
     "dwa-adjustment-digits-10": "the adjustment changes less than 359 test images tell apart.",
-    "rded-digits-10": "a part of an 8x8 digit, enlarged, says less than the whole one.",
+    "rded-digits-10": "probably because a part of an 8x8 digit, enlarged, says less than the whole one.",
     "rded-soft-digits-10": "see `rded-digits-10`.",
     "rded-hard-digits-10": "see `rded-digits-10`.",
     "at-bptt-digits-1": "three pairs are on its side, two on the other, all within a point and a half.",

@@ -76,7 +76,8 @@ def said(where: str, rows: Mapping[str, Sequence[str]]) -> str:
     known = [claim for claim in CLAIMS if claim.name in rows]
     unsure = [claim for claim in known if claim.name in REMARKS and rows[claim.name][_HEAD.index("verdict")] != "holds"]
     remarks = "\n".join(f"- `{claim.name}`: {REMARKS[claim.name]}" for claim in unsure)
-    parts = [f"Of the newest rows: {where}", table(_HEAD, [rows[claim.name] for claim in known])]
+    told = "Seconds and memory are of the whole job; seconds include waiting for what else ran on the machine."
+    parts = [f"Of the newest rows: {where}", told, table(_HEAD, [rows[claim.name] for claim in known])]
     return "\n\n".join([*parts, "Where a claim does not hold:", remarks] if remarks else parts)
 
 
