@@ -288,6 +288,8 @@ REMARKS = {
     "ftd-digits-1": "at one image a class what flat experts change is smaller than the spread of 359 test images.",
     "att-digits-1": "of 20 steps the closest one is the 19.2nd on average: the two are nearly one method here.",
     "sdc-digits-1": "the penalty changes tenths of a point, less than a test split of 359 images tells apart.",
+    "att-across-digits-1": "on unseen architectures, too, the two are nearly one method (`att-digits-1`), and what a "
+    "set is worth there varies by three to five points from set to set.",
     "datm-digits-10": "probably because MTT is within three points of all the data here, which leaves soft labels "
     "little to add, and 120 steps are few for the window to grow; no preset is near, the probes chose both arms' "
     "settings.",
