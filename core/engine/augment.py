@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine.keys import Key
-from core.recipe import Augment, Policy
+from core.recipe import Augment, CutMix, Policy
 
 _SHIFT = 0.125  # of the side, in whole pixels
 _CUTOUT = 0.5  # side of the hole over the side of the image
@@ -86,6 +86,35 @@ def views_each(
         x, u = flat[at], draws[:, at]
         views[at] = _simple(x, u, augment) if place == len(names) else _TRANSFORMS[names[place]](x, u)
     return views.view_as(images)
+
+
+def cutmix(images: Tensor, labels: Tensor, mix: CutMix, keys: Sequence[Key]) -> tuple[Tensor, Tensor]:
+    """Each of S batches [S, B, C, H, W] with label probabilities [S, B, K], mixed as its key draws it.
+
+    `core.recipe.CutMix` says how. A batch's mixture depends on its own key alone.
+    """
+    mixed = [_mixed(x, y, mix, key) for x, y, key in zip(images, labels, keys, strict=True)]
+    return torch.stack([x for x, _ in mixed]), torch.stack([y for _, y in mixed])
+
+
+def _mixed(images: Tensor, labels: Tensor, mix: CutMix, key: Key) -> tuple[Tensor, Tensor]:
+    """One batch [B, C, H, W] and its labels [B, K]."""
+    drawn, area, y, x = key.fold("box").uniform(4).tolist()
+    if drawn >= mix.probability:
+        return images, labels
+    height, width = images.shape[2:]
+    rows, columns = _span(y, area, height), _span(x, area, width)
+    other = key.fold("partners").permutation(len(images)).to(images.device)
+    images = images.clone()
+    images[:, :, rows, columns] = images[other][:, :, rows, columns]
+    share = (rows.stop - rows.start) * (columns.stop - columns.start) / (height * width)
+    return images, (1 - share) * labels + share * labels[other]
+
+
+def _span(middle: float, area: float, side: int) -> slice:
+    """The pixels of one side of a box of that share of an image, as far as they lie in it."""
+    centre, half = int(middle * side), int(side * math.sqrt(area)) // 2
+    return slice(max(centre - half, 0), min(centre + half, side))
 
 
 def _simple(x: Tensor, u: Tensor, augment: Augment) -> Tensor:

@@ -77,6 +77,7 @@ def on_synthetic(
         real,
         optimiser=evaluation.optimiser,
         temperature=temperature,
+        cutmix=evaluation.cutmix,
     )
 
 

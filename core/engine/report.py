@@ -74,11 +74,15 @@ def compose(
     distilled = by_name["distilled"]
     closed = gap_closed(by_name)
     policy = recipe.evaluation.policy if recipe.evaluation.augment else "none"
+    mixed = ", then mixed by CutMix" if recipe.evaluation.cutmix else ""
     return {
         "schema_version": SCHEMA_VERSION,
         "protocol": recipe.evaluation.model_dump(mode="json"),
         "augment": recipe.augment.model_dump(mode="json"),
-        "views": {"distilled": _VIEWS[policy], "random": _VIEWS["simple" if policy == "combined" else policy]},
+        "views": {
+            "distilled": _VIEWS[policy] + mixed,
+            "random": _VIEWS["simple" if policy == "combined" else policy] + mixed,
+        },
         "n_seeds": recipe.evaluation.seeds,
         "results": [{name: value for name, value in line.items() if name != "confusion"} for line in rows],
         "across": across_of(across),

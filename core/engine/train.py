@@ -17,12 +17,12 @@ from torch import Tensor
 
 from core import economy
 from core.engine import gsam
-from core.engine.augment import views_each
+from core.engine.augment import cutmix, views_each
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.networks import Moments, Network
 from core.engine.optimise import Adam
-from core.recipe import Augment, Gsam, Policy
+from core.recipe import Augment, CutMix, Gsam, Policy
 
 _RUNNING = 0.1  # share of the new batch in batch norm's running moments
 
@@ -61,6 +61,8 @@ class Protocol:
     """AdamW (Loshchilov & Hutter 2019): beta_1 is the momentum, and weights decay by rate x weight_decay beside it."""
     temperature: float = 1.0
     """Divides the logits of which the loss is taken."""
+    cutmix: CutMix | None = None
+    """Mixes what the policy made; None leaves it."""
 
     @property
     def total_epochs(self) -> int:
@@ -148,7 +150,8 @@ def sgd(
         draws = [key.fold("augment", epoch, step) for key in keys]
         known = None if protocol.real is None else protocol.real[batch]
         own = labels[batch] if labels.ndim == 2 else labels[students, batch]
-        return views_each(take(batch), protocol.augment, protocol.policy, draws, known), own
+        views = views_each(take(batch), protocol.augment, protocol.policy, draws, known)
+        return (views, own) if protocol.cutmix is None else cutmix(views, own, protocol.cutmix, draws)
 
     return learn(kernels, lesson, steps, protocol, keys, device, rates, start)
 

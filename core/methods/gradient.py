@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from core.methods.task import Presets, Task, augment, evaluation, network, preset
+from core.methods.task import Presets, Task, augment, evaluation, network, preset, tiny
 from core.overrides import override
-from core.recipe import Augment, Gradient, Mixed, Noise, Pixels, Real, Recipe, Schedule, Tiles
+from core.recipe import Augment, CutMix, Gradient, Mixed, Noise, Pixels, Real, Recipe, Schedule, Tiles
 
 __all__ = ["dc", "dsa", "idc"]
 
@@ -72,10 +72,14 @@ def idc(task: Task) -> Recipe:
         f cuts into tiles and enlarges, theta_{t+1} = train(theta_t; T)
     Citation: Kim, Kim, Oh, Yun, Song, Jeong, Ha & Song, "Dataset Condensation via Efficient Synthetic-Data
         Parameterization", ICML 2022
-    Published: CIFAR-10, ConvNet-3: 50.6 / 67.5 / 74.5 % at ipc 1 / 10 / 50, evaluated with CutMix (here without)
+    Published: CIFAR-10, ConvNet-3: 50.6 / 67.5 / 74.5 % at ipc 1 / 10 / 50, evaluated with CutMix (here but
+        for tiny images, too)
     Use: where stored pixels are what counts, at ipc 1 to 50: ipc is of stored images, four training images each.
     Avoid: where training time on the result counts, or images with detail that half the side cannot hold.
     """
+    judged = evaluation(task, lr=0.01)
+    if not tiny(task):  # a box of an 8x8 image leaves too little of both
+        judged = judged.model_copy(update={"cutmix": CutMix()})
     tiles = None if any(side % 2 for side in task.shape[1:]) else Tiles()
     recipe = Recipe(
         augment=augment(task),
@@ -95,7 +99,7 @@ def idc(task: Task) -> Recipe:
         ),
         # 5e-3 (ipc / 10) on pixels in [0, 1]; standardised ones are five times as large, and their gradients a fifth
         schedule=Schedule(steps=200_000, image_lr=0.0125 * task.ipc),
-        evaluation=evaluation(task, lr=0.01),
+        evaluation=judged,
     )
     return preset(PRESETS["idc"], task, recipe)
 

@@ -9,7 +9,7 @@ the error says which field to change, and to what.
 """
 
 from core.recipe import probes
-from core.recipe.evaluation import Coverage, Evaluation, FullTraining, Policy
+from core.recipe.evaluation import Coverage, CutMix, Evaluation, FullTraining, Policy
 from core.recipe.generative import Generative, Identity, KlAutoencoder, UVit
 from core.recipe.network import (
     AlexNet,
@@ -73,6 +73,7 @@ __all__ = [
     "Correct",
     "Coverage",
     "Crops",
+    "CutMix",
     "Distribution",
     "El2n",
     "Embedding",

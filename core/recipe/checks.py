@@ -18,6 +18,7 @@ from core.recipe.part import meaningless
 from core.recipe.pixels import Zca
 from core.recipe.regressing import check_features, check_one_stage, check_spanning, check_targets
 from core.recipe.regression import Generated, Regression
+from core.recipe.relabel import LabelledViews
 from core.recipe.start import Correct, Learnable, Mixed, Noise, Tiles
 from core.recipe.teaching import check_adjustment, check_clamp, check_norms, check_order, check_relabel, check_teacher
 
@@ -300,6 +301,16 @@ def check_policy(recipe: Recipe) -> None:
         )
 
 
+def check_cutmix(recipe: Recipe) -> None:
+    """Views whose labels are stored have been made: nothing mixes them any more."""
+    if recipe.evaluation.cutmix is not None and isinstance(recipe.relabel, LabelledViews):
+        raise meaningless(
+            "evaluation.cutmix",
+            "A teacher labels each view as it is, so that views cannot be mixed afterwards.",
+            "Set evaluation.cutmix to null, or relabel.kind to 'soft' or 'keep'.",
+        )
+
+
 def check_evaluation_rate(recipe: Recipe) -> None:
     """Only a student's step size that was learned can stand in for the evaluation's learning rate."""
     if recipe.evaluation.lr is None and not isinstance(recipe.objective, Trajectory | Performance):
@@ -345,6 +356,7 @@ CHECKS: Final[tuple[Callable[[Recipe], None], ...]] = (
     check_relabel,
     check_steps,
     check_policy,
+    check_cutmix,
     check_evaluation_rate,
     check_looks,
     check_precision,

@@ -30,6 +30,16 @@ class Coverage(Embedding):
     """
 
 
+class CutMix(Part):
+    """A box of each image is that of another image of the batch, whose label counts by the box's share of the pixels.
+
+    Yun, Han, Oh, Chun, Choe & Yoo 2019; one box for a whole batch, of an area that is uniform up to all of the image
+    before its border cuts it off (their beta distribution at 1). IDC is evaluated with it.
+    """
+
+    probability: float = Field(default=1.0, gt=0, le=1, description="Share of the batches that are mixed.")
+
+
 class Evaluation(Part):
     """Fresh networks trained on the synthetic set, tested on the untouched test split.
 
@@ -42,6 +52,8 @@ class Evaluation(Part):
     as `augment` lists them. "combined": "sample" for synthetic images and "simple" for real ones that partial update
     left as they were (SelMatch); the random baseline, all of whose images are real, is then trained with "simple". The
     reference on the full training set keeps "batch".
+
+    `cutmix` mixes images once they are views, those of the result and of the random baseline.
 
     `across` are architectures that the result was not distilled with. Fresh networks of each are trained and tested by
     the same protocol and at the same learning rate, beside random images, so that what is said of unseen architectures
@@ -60,6 +72,7 @@ class Evaluation(Part):
     schedule: Literal["step", "cosine", "constant"] = Field(default="step", description="Learning rate over time.")
     augment: bool = Field(default=True, description="Whether the networks see augmented images.")
     policy: Policy = Field(default="batch", description="How augmented views are drawn: by batch, by image, by kind.")
+    cutmix: CutMix | None = Field(default=None, description="Parts of other images in each; none leaves them whole.")
     baseline_lrs: tuple[Annotated[float, Field(gt=0, le=10)], ...] = Field(
         default=(0.01,),
         min_length=1,

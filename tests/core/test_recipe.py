@@ -90,6 +90,7 @@ def test_recipes_survive_json() -> None:
         ("mtt", {"evaluation.policy": "sample", "evaluation.augment": False}, "evaluation.policy", "augment to true"),
         ("mtt", {"evaluation.policy": "sample", "augment.transforms": []}, "evaluation.policy", "'crop' or 'flip'"),
         ("mtt", {"evaluation.policy": "simple", "augment.transforms": ["color"]}, "evaluation.policy", "add 'crop'"),
+        ("sre2l", {"evaluation.cutmix": {}}, "evaluation.cutmix", "Set evaluation.cutmix to null"),
         ("window", {"init.beta": "auto", "init.of": "ipc"}, "init.of", "Set init.of to 'class'"),
         ("window", {"init.beta": 1.5}, "init.beta", "less than 1"),
         ("mtt", {"schedule.image_lr": -1}, "schedule.image_lr", "between 0 and 1e8, or 'auto'"),

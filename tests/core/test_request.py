@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,15 @@ def test_the_same_request_has_the_same_fingerprint() -> None:
         print_of(request(overrides={"objective.syn_steps": 21})),
     ]
     assert len({default, *others}) == 6
+
+
+def test_a_field_that_recipes_gained_is_no_part_of_it_until_it_changes_something() -> None:
+    made = request()
+    told = resolve(made, FACTS).model_dump(mode="json")
+    assert told["evaluation"].pop("cutmix") is None
+    before = {"dataset": "sha256:data", "engine": "2", "ipc": 1, "method": "mtt", "recipe": told, "seed": 0}
+    assert print_of(made) == "sha256:" + hashlib.sha256(canonical_json(before).encode()).hexdigest()
+    assert print_of(request(evaluation={"cutmix": {}})) != print_of(made)
 
 
 JSON = st.recursive(

@@ -1,4 +1,4 @@
-"""Views by policy: replay from keys, a transform for each image, and real images treated as real ones are."""
+"""Views by policy: replay from keys, a transform for each image, real images treated as real ones are; CutMix."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from core.engine import evaluate
-from core.engine.augment import dsa, views_each
+from core.engine.augment import cutmix, dsa, views_each
 from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import ConvNet
 from core.engine.real import Real
 from core.engine.train import Protocol, sgd, shared
-from core.recipe import Augment, Evaluation, Policy
+from core.recipe import Augment, CutMix, Evaluation, Policy
 
 POLICIES: tuple[Policy, ...] = ("batch", "sample", "simple", "combined")
 KEYS = [Key(3), Key(1), Key(4)]
@@ -101,3 +101,50 @@ def test_training_follows_the_policy(real: Real) -> None:
     assert torch.equal(ends(replace(combined, real=None)), ends(replace(combined, policy="sample")))
     assert torch.equal(ends(replace(combined, real=marks | True)), ends(replace(combined, policy="simple")))
     assert len({ends(p).numpy().tobytes() for p in (combined, replace(combined, real=~marks))}) == 2
+
+
+def flat_batches(*levels: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """For each of two networks an image a level, [2, n, 3, 8, 8], and a class of its own for each, [2, n, n]."""
+    images = torch.tensor(levels).view(1, -1, 1, 1, 1).expand(2, -1, 3, 8, 8).contiguous()
+    return images, torch.eye(len(levels)).expand(2, -1, -1).contiguous()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_labels_are_mixed_as_pixels_are(seed: int) -> None:
+    images, labels = flat_batches(0.0, 1.0, 2.0, 3.0)
+    keys = [Key(seed), Key(seed + 100)]
+    mixed, told = cutmix(images, labels, CutMix(), keys)
+    for network in range(2):
+        for image in range(4):
+            shares = [float((mixed[network, image] == level).float().mean()) for level in range(4)]
+            torch.testing.assert_close(told[network, image], torch.tensor(shares))
+    alone = cutmix(images[1:], labels[1:], CutMix(), keys[1:])
+    assert torch.equal(mixed[1], alone[0][0])
+    assert torch.equal(told[1], alone[1][0])
+
+
+def test_boxes_are_of_every_size_and_as_many_batches_are_mixed_as_asked() -> None:
+    images, labels = flat_batches(0.0, 1.0)
+    largest = []
+    for seed in range(200):
+        _, told = cutmix(images[:1], labels[:1], CutMix(probability=0.5), [Key(seed)])
+        largest.append(1 - float(told[0].diagonal().mean()))
+    mixed = [share for share in largest if share]
+    assert 25 < len(mixed) < 75, "half are mixed, and half of those with themselves"
+    assert min(mixed) < 0.1
+    assert max(mixed) > 0.5
+
+
+def test_training_mixes_what_the_policy_made(real: Real) -> None:
+    network = ConvNet((1, 8, 8), 2, 4, 1, "instance")
+    images, labels = real.train.take(torch.arange(20)), torch.eye(2)[real.train.labels[:20]]
+    plain = evaluate.on_synthetic(Evaluation(epochs=2, batch_size=8), Augment(transforms=("crop",)), 0.1)
+    mixing = evaluate.on_synthetic(
+        Evaluation(epochs=2, batch_size=8, cutmix=CutMix()), Augment(transforms=("crop",)), 0.1
+    )
+    ends = [
+        list(sgd(Eager(network), shared(images), labels, protocol, [Key(5)]))[-1].theta
+        for protocol in (plain, mixing, mixing)
+    ]
+    assert torch.equal(ends[1], ends[2])
+    assert not torch.equal(ends[0], ends[1])

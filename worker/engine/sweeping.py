@@ -87,4 +87,4 @@ def training(evaluation: Evaluation) -> dict[str, Any]:
     return evaluation.model_dump(mode="json", include=_TRAINING)
 
 
-_TRAINING = {"epochs", "batch_size", "optimiser", "momentum", "weight_decay", "schedule", "augment", "policy"}
+_TRAINING = {"epochs", "batch_size", "optimiser", "momentum", "weight_decay", "schedule", "augment", "policy", "cutmix"}
