@@ -61,6 +61,17 @@ def test_one_teacher_for_every_job_and_its_labels_counted(tmp_path: Path) -> Non
     assert soft["soft_labels"].shape == (20, 10)
 
 
+def test_a_residual_network_teaches_a_plain_one(tmp_path: Path) -> None:
+    teacher = {"teacher.network": {"kind": "resnet18", "width": 4, "norm": "batch"}, "teacher.epochs": 3}
+    student = {name: value for name, value in SMALL.items() if not name.startswith("teacher")}
+    attempt(tmp_path, method="dwa", ipc=1, overrides=student | teacher | {"schedule.steps": 3})
+    lines = {line["name"]: line for line in report(tmp_path)["results"]}  # type: ignore[attr-defined]
+    assert lines["teacher"]["network"] == "resnet18-w4-batch"
+    assert lines["teacher"]["accuracy_mean"] > 0.5
+    assert lines["distilled"]["network"] == "convnet-d2-w4-batch"
+    assert verify(tmp_path / "staging" / "1") == []
+
+
 def test_a_teacher_at_chance_ends_the_job_before_anything_else(tmp_path: Path) -> None:
     changes = SMALL | {"teacher.lr": 1e-9, "teacher.epochs": 1, "schedule.steps": 3}
     with pytest.raises(TeacherAtChance, match="naming the most frequent class"):
