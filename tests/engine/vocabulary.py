@@ -259,13 +259,16 @@ def said() -> Iterator[tuple[Combination, Recipe | FieldError]]:
     are left without an objective that what is drawn for those is drawn again if nothing else was refused.
     """
     draw, drawn = random.Random(0), {slot: variants_of(slot) for slot in DRAWN}
+    pools_of = {slot: _pools(slot) for slot in SLOTS}
     without = [variant for variant in drawn["experts"] if variant.part is None]
     trained = [variant for variant in drawn["experts"] if variant.part is not None]
     (kept,) = (variant for variant in drawn["relabel"] if isinstance(variant.part, KeepLabels))
     drawn["relabel"] += [kept] * (3 * len(drawn["relabel"]))  # or learned labels would be refused too often
+    everything = itertools.chain(*drawn.values(), *(pool for pools in pools_of.values() for pool in pools))
+    asking = {id(v) for v in everything if isinstance(v.part, Statistics | Crops | SoftLabels | LabelledViews)}
     (untaught,) = (variant for variant in drawn["teacher"] if variant.part is None)
     taught = [variant for variant in drawn["teacher"] if variant.part is not None]
-    for pools in itertools.product(*map(_pools, SLOTS)):
+    for pools in itertools.product(*pools_of.values()):
         picked = dict(zip(SLOTS, map(draw.choice, pools), strict=True))
         kind, schedule = picked["objective"].part, picked["schedule"].part
         assert isinstance(schedule, Schedule)
@@ -274,15 +277,13 @@ def said() -> Iterator[tuple[Combination, Recipe | FieldError]]:
         drawn["experts"] = trained if isinstance(kind, Trajectory) else without
         for _ in range(50 if isinstance(kind, Nothing | Generative) else 1):
             whole = picked | {slot: draw.choice(drawn[slot]) for slot in DRAWN}
-            if not any(
-                isinstance(variant.part, Statistics | Crops | SoftLabels | LabelledViews) for variant in whole.values()
-            ):
+            if asking.isdisjoint(map(id, whole.values())):
                 whole["teacher"] = untaught
             elif whole["teacher"].part is None:
                 whole["teacher"] = draw.choice(taught)
             combination = Combination(
                 {slot: variant.part for slot, variant in whole.items()},
-                tuple(choice for variant in whole.values() for choice in variant.choices),
+                tuple(itertools.chain.from_iterable(variant.choices for variant in whole.values())),
             )
             found = combination.recipe()
             yield combination, found
