@@ -43,11 +43,14 @@ def service(request: pytest.FixtureRequest, new_service: Callable[..., Service])
     return new_service(*request.param)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[Trigger, str], Service]]:
-    """One service a combination with one worker, for all tests that leave them as they were."""
+    """One service a combination with one worker, for all tests of a file that leave them as they were.
+
+    Not for longer: an impatient worker that has nothing to do looks for it many times a second.
+    """
     made: dict[Combination, Service] = {}
 
     def share(trigger: Trigger, database: str) -> Service:
