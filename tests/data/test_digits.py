@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from core.data.digest import measure
 from core.data.digits import digits
@@ -21,6 +20,8 @@ def pairs(images: Images) -> set[tuple[bytes, int]]:
 
 
 def test_they_are_scikit_learns_digits_split_80_to_20() -> None:
+    from sklearn.datasets import load_digits  # seconds, wherever this file is only collected
+
     bundle, original = digits(), load_digits()
     pixels = np.rint(original.images * 255 / 16).astype(np.uint8)[:, None]
     assert pairs(bundle.train) | pairs(bundle.test) == pairs(Images(pixels, original.target))

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch._inductor
 
 from core.engine.kernels import Compiled, Eager, Shape, compile_ahead, missing_compiler
 from core.engine.networks import ConvNet
@@ -34,7 +33,7 @@ def test_the_job_finds_what_was_compiled_ahead(tmp_path: Path, monkeypatch: pyte
     def fail(*args: object, **kwargs: object) -> None:
         raise AssertionError("compiled once more")
 
-    monkeypatch.setattr(torch._inductor, "standalone_compile", fail)
+    monkeypatch.setattr("torch._inductor.standalone_compile", fail)
     theta, images, labels, u = given(NETWORK, 4)
     _, memory = kernels.remember(theta, images, labels)
     ours, truth = kernels.recall(theta, memory, u), Eager(NETWORK).adjoint(theta, images, labels, u)

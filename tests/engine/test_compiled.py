@@ -9,7 +9,6 @@ from typing import NoReturn
 import pytest
 import torch
 from torch import Tensor
-from torch._inductor.utils import fresh_cache
 
 from core.engine.kernels import Compiled, Eager, Kernels, Precision, Shape
 from core.engine.kernels.passes import Kept
@@ -51,7 +50,7 @@ def no_compiler(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         attempts.append("compile")
         raise RuntimeError("no C++ compiler\nand a long story")
 
-    monkeypatch.setattr(torch._inductor, "standalone_compile", fail)
+    monkeypatch.setattr("torch._inductor.standalone_compile", fail)
     return attempts
 
 
@@ -179,10 +178,12 @@ def test_inputs_may_lie_in_memory_as_they_like(kernels: Compiled) -> None:
 
 
 def test_the_next_process_loads_what_was_compiled(kernels: Compiled, folder: Path) -> None:
+    from torch._inductor.utils import fresh_cache  # loads the compiler: seconds, wherever this file is only collected
+
     first = kernels.gradient(*ONE[:3])
     before = {path: path.read_bytes() for path in folder.iterdir()}
     with fresh_cache(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch._inductor, "standalone_compile", None)
+        patch.setattr("torch._inductor.standalone_compile", None)
         assert torch.equal(Compiled(NETWORK, kernels.shapes, folder=folder).gradient(*ONE[:3]), first)
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
     assert {path.suffix for path in before} == {".kernel"}
@@ -203,7 +204,7 @@ def test_a_damaged_program_is_compiled_anew(
     changed = [path for path in tmp_path.iterdir() if path.stat().st_size != sizes[path.name]]
     assert len(changed) == 1, "the program that was needed, and no other"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch._inductor, "standalone_compile", None)
+        patch.setattr("torch._inductor.standalone_compile", None)
         assert torch.equal(Compiled(NETWORK, kernels.shapes, folder=tmp_path).gradient(*args), first)
 
 
