@@ -19,7 +19,7 @@ import pytest
 from core.artifacts import verify
 from core.settings import Settings
 from tests.api.serving import PATIENCE, environment, serving
-from tests.services import free_port
+from tests.services import Postgres, free_port
 
 TINY: dict[str, Any] = {
     "dataset": "digits",
@@ -38,12 +38,22 @@ ENDLESS = TINY | {"overrides": TINY["overrides"] | {"schedule.steps": 1_000_000}
 PHASES = ["preparing", "training_experts", "distilling", "evaluating", "publishing"]
 
 
-@pytest.fixture
-def settings(tmp_path: Path, postgres_url: str, redis_url: str) -> Settings:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the service has its state and its logs."""
+    return tmp_path_factory.mktemp("service")
+
+
+@pytest.fixture(scope="module")
+def settings(folder: Path, postgres: Postgres, postgres_template: str, redis_server: str) -> Settings:
     """Settings under which a worker that hears no bell does nothing for the length of a test."""
-    home = tmp_path / "home"
     return Settings(
-        home=home, database_url=postgres_url, broker_url=redis_url, port=0, device="cpu", backstop_interval=600
+        home=folder / "home",
+        database_url=postgres.url(postgres.create(postgres_template)),
+        broker_url=redis_server,
+        port=0,
+        device="cpu",
+        backstop_interval=600,
     )
 
 
@@ -64,13 +74,13 @@ def working(settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.wait()
 
 
-@pytest.fixture
-def client(settings: Settings, tmp_path: Path) -> Iterator[httpx.Client]:
+@pytest.fixture(scope="module")
+def client(settings: Settings, folder: Path) -> Iterator[httpx.Client]:
     """A client of the service, which has one worker."""
-    with serving(settings, tmp_path) as server, working(settings, tmp_path / "worker.log"):
+    with serving(settings, folder) as server, working(settings, folder / "worker.log"):
         deadline = time.monotonic() + PATIENCE
         while server.workshop.client.get("/readyz").json()["checks"]["workers"]["alive"] == 0:
-            assert time.monotonic() < deadline, (tmp_path / "worker.log").read_text()
+            assert time.monotonic() < deadline, (folder / "worker.log").read_text()
         yield server.workshop.client
 
 
@@ -81,12 +91,12 @@ def follow(client: httpx.Client, job: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-def test_a_request_becomes_a_verified_artifact_once(client: httpx.Client, tmp_path: Path) -> None:
+def test_a_request_becomes_a_verified_artifact_once(client: httpx.Client, folder: Path, tmp_path: Path) -> None:
     accepted = client.post("/v1/jobs", json=TINY)
     assert accepted.status_code == 202
     events = follow(client, accepted.json())
     job = client.get(accepted.headers["Location"]).json()
-    assert job["status"] == "succeeded", (job["error"], (tmp_path / "worker.log").read_text())
+    assert job["status"] == "succeeded", (job["error"], (folder / "worker.log").read_text())
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     assert [event["type"] for event in events if event["type"].startswith("job.")] == [
         *("job.created", "job.started", "job.succeeded")
@@ -96,17 +106,17 @@ def test_a_request_becomes_a_verified_artifact_once(client: httpx.Client, tmp_pa
     assert set(job["progress"]["phases"]) == set(PHASES), "even one too short for an event of its own is kept"
     assert job["attempt"] == 1
 
-    folder = tmp_path / "artifact"
+    artifact = tmp_path / "artifact"
     for file in client.get(job["links"]["files"]).json()["items"]:
-        path = folder / file["name"]
+        path = artifact / file["name"]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(client.get(file["url"]).content)
-    assert verify(folder) == []
+    assert verify(artifact) == []
     results = {result["name"]: result for result in client.get(job["links"]["report"]).json()["results"]}
     assert {"distilled", "random", "full"} <= results.keys()
-    assert json.loads((folder / "manifest.json").read_text())["fingerprint"] == job["fingerprint"]
+    assert json.loads((artifact / "manifest.json").read_text())["fingerprint"] == job["fingerprint"]
     loaded = subprocess.run(
-        [sys.executable, "load.py"], cwd=folder, env=os.environ | {"PYTHONPATH": ""}, capture_output=True, text=True
+        [sys.executable, "load.py"], cwd=artifact, env=os.environ | {"PYTHONPATH": ""}, capture_output=True, text=True
     )
     assert loaded.returncode == 0, loaded.stderr
 
