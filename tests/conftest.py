@@ -46,6 +46,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
+_TOGETHER = ("tests/client/",)
+"""Folders whose files run in one process, where one service is started for all of them."""
+_APART = ("tests/client/test_forecast.py", "tests/client/test_serve.py")
+"""Files there that start services of their own."""
+
+
+@pytest.hookimpl(tryfirst=True, optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Of `--dist loadfile`: a folder whose files share a service stays together as one file does."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            folder = next((folder for folder in _TOGETHER if file.startswith(folder)), file)
+            return file if file in _APART else folder
+
+    return Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[services.Postgres]:
     """A PostgreSQL server for the whole run."""

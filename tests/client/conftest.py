@@ -11,14 +11,14 @@ from client import Job
 from tests.client.running import CHEAP, Running, serving
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """API, worker and engine, started by `stillhouse serve`."""
     with serving(tmp_path_factory.mktemp("service") / "home") as service:
         yield service
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def finished(running: Running) -> Job:
     """A job that has succeeded."""
     with running.client() as client:
