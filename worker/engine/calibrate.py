@@ -45,6 +45,7 @@ from worker.engine.bench import use_threads
 
 _ENOUGH = 0.15  # seconds a point is measured for
 _AT_LEAST, _AT_MOST = 3, 40  # times
+_LONG = 1.0  # seconds after which a point is known well enough, however few its calls
 _CLASSES = 10
 
 
@@ -215,11 +216,13 @@ def _seconds(call: Callable[[int], object], device: torch.device) -> float:
     call(0)
     _settle(device)
     began, done = time.perf_counter(), 0
-    while done < _AT_LEAST or (done < _AT_MOST and time.perf_counter() - began < _ENOUGH):
+    while True:
         done += 1
         call(done)
         _settle(device)
-    return (time.perf_counter() - began) / done
+        spent = time.perf_counter() - began
+        if spent >= _LONG or done >= _AT_MOST or (done >= _AT_LEAST and spent >= _ENOUGH):
+            return spent / done
 
 
 def _once(call: Callable[[int], object], device: torch.device) -> float:
