@@ -22,11 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.student import retrain
 from client import Client, ClientError, JobFailed
 from client.progress import display
 
@@ -130,6 +128,9 @@ def distil(client: Client, options: argparse.Namespace) -> int:
 
 def judge(artifact: Path, seeds: int, data_dir: Path) -> float:
     """Print the artifact's worth by its own report and by ours; returns the share of the gap that ours closes."""
+    import torch  # takes seconds to load, which who is refused is spared
+
+    from benchmarks.student import retrain
     from core.data import Catalogue  # the user's own test data: nothing else of the project is used here
 
     torch.set_num_threads(1)  # on images this small, more threads only wait for each other
