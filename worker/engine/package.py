@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from core.request import ENGINE_VERSION
 from worker.engine.bench import Bench
 
 _VERSIONED = ("stillhouse", "torch", "numpy", "safetensors", "pyarrow")
+_version = cache(version)  # it reads a file each time
 
 
 def distilled(
@@ -96,7 +98,7 @@ def distilled(
             "fingerprint": job.fingerprint,
             "engine_version": ENGINE_VERSION,
             "commit": _commit(),
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONED}},
+            "versions": {"python": platform.python_version(), **{name: _version(name) for name in _VERSIONED}},
             "hardware": report["device"],
             "seeds": {"request": job.request.seed, "evaluation": list(range(job.recipe.evaluation.seeds))},
             "timings": phases,
@@ -154,6 +156,7 @@ def _hardware(device: torch.device) -> str:
     return f"{platform.machine()}, {torch.get_num_threads()} threads of {os.cpu_count()} cores"
 
 
+@cache
 def _commit() -> str | None:
     """The commit the service runs from, if it runs from a checkout."""
     try:
