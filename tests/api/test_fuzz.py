@@ -27,8 +27,10 @@ from schemathesis.specs.openapi.checks import (
 )
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
+from api.app import create_app
 from core import methods
 from core.ledger import Status
+from core.settings import Settings
 from tests.api.test_openapi import OPERATIONS
 from tests.api.workshop import ON_SQLITE, Workshop
 
@@ -55,9 +57,16 @@ CAN_BE_ASKED_WRONGLY = {
 """Operations with a body, a query or a header that is more than any text."""
 
 
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The document of every application; making it takes longer than most operations here."""
+    return create_app(Settings(home=tmp_path_factory.mktemp("home"), database_url=None, store_url=None)).openapi()
+
+
 @pytest.fixture
-def api(app: FastAPI, workshop: Workshop) -> OpenApiSchema:
+def api(app: FastAPI, workshop: Workshop, document: dict[str, Any]) -> OpenApiSchema:
     """The document of a service that has a job in every status."""
+    app.openapi_schema = document
     for status in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.CANCELLING, Status.RUNNING, Status.QUEUED):
         workshop.job(status)
     return schemathesis.openapi.from_asgi("/openapi.json", app)
