@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final, Literal, final
 
 from core import methods
@@ -82,7 +81,7 @@ def spelled(value: Any) -> str:
 
 def parts(recipe: Mapping[str, Any]) -> list[Part]:
     """The fields of a recipe by its parts; `recipe` is its JSON."""
-    schema = _schema()
+    schema = methods.override_schema()
     names = [*(name for name in GROUPS if name in recipe), *(name for name in recipe if name not in GROUPS)]
     found = []
     for name in names:
@@ -94,16 +93,12 @@ def parts(recipe: Mapping[str, Any]) -> list[Part]:
     return found
 
 
-@cache
-def _schema() -> Schema:
-    return methods.override_schema()
-
-
 def _resolved(node: Schema, value: Any) -> Schema:
     """The schema that speaks of this value: references followed, of a union the member the value belongs to."""
     while True:
         if "$ref" in node:
-            node = _schema()["$defs"][node["$ref"].rpartition("/")[2]] | {k: v for k, v in node.items() if k != "$ref"}
+            meant = methods.override_schema()["$defs"][node["$ref"].rpartition("/")[2]]
+            node = meant | {k: v for k, v in node.items() if k != "$ref"}
         elif "discriminator" in node and isinstance(value, Mapping):
             node = {"$ref": node["discriminator"]["mapping"][value["kind"]]}
         elif "anyOf" in node and isinstance(value, Mapping):

@@ -11,6 +11,7 @@ import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 from typing import Any, Final
 
@@ -131,8 +132,12 @@ def method(name: str) -> Method:
     )
 
 
+@cache
 def override_schema() -> dict[str, Any]:
-    """JSON Schema of a recipe: the paths and values a request's `overrides` may hold."""
+    """JSON Schema of a recipe: the paths and values a request's `overrides` may hold.
+
+    Everybody gets the same object, made once, and must leave it as it is.
+    """
     return Recipe.model_json_schema()
 
 
