@@ -1,31 +1,20 @@
 """Every operation under generated requests, good and bad: never a 500, and every answer as the document promises.
 
-Event streams and waiting are tested by hand: here they would only take time.
+Event streams and waiting are tested by hand: here they would only take time. Schemathesis is loaded by the tests that
+use it: it takes seconds, in every process that collects this file.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import schemathesis
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
-from schemathesis.checks import not_a_server_error
-from schemathesis.generation import GenerationMode
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    negative_data_rejection,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-    unsupported_method,
-)
-from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from api.app import create_app
 from core import methods
@@ -34,18 +23,11 @@ from core.settings import Settings
 from tests.api.test_openapi import OPERATIONS
 from tests.api.workshop import ON_SQLITE, Workshop
 
+if TYPE_CHECKING:
+    from schemathesis import Case
+    from schemathesis.specs.openapi.schemas import OpenApiSchema
+
 pytestmark = ON_SQLITE
-
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-    negative_data_rejection,
-    unsupported_method,
-]
-
 
 BY_HAND = {"create_dataset"}
 """Each upload that is accepted starts a process, which takes a second: tests/api/test_uploads.py sends the bad ones."""
@@ -66,20 +48,45 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.fixture
 def api(app: FastAPI, workshop: Workshop, document: dict[str, Any]) -> OpenApiSchema:
     """The document of a service that has a job in every status."""
+    import schemathesis
+
     app.openapi_schema = document
     for status in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.CANCELLING, Status.RUNNING, Status.QUEUED):
         workshop.job(status)
     return schemathesis.openapi.from_asgi("/openapi.json", app)
 
 
+@pytest.fixture(scope="module")
+def checks() -> list[Callable[..., bool | None]]:
+    """What every answer is held to."""
+    from schemathesis.checks import not_a_server_error
+    from schemathesis.specs.openapi import checks
+
+    return [
+        not_a_server_error,
+        checks.status_code_conformance,
+        checks.content_type_conformance,
+        checks.response_headers_conformance,
+        checks.response_schema_conformance,
+        checks.negative_data_rejection,
+        checks.unsupported_method,
+    ]
+
+
 @pytest.mark.parametrize(
     ("operation_id", "mode"),
-    [(name, GenerationMode.POSITIVE) for name in sorted(OPERATIONS - BY_HAND)]
-    + [(name, GenerationMode.NEGATIVE) for name in sorted(CAN_BE_ASKED_WRONGLY)],
+    [(name, "positive") for name in sorted(OPERATIONS - BY_HAND)]
+    + [(name, "negative") for name in sorted(CAN_BE_ASKED_WRONGLY)],
 )
 def test_no_request_breaks_a_promise(
-    api: OpenApiSchema, workshop: Workshop, operation_id: str, mode: GenerationMode
+    api: OpenApiSchema,
+    workshop: Workshop,
+    checks: list[Callable[..., bool | None]],
+    operation_id: str,
+    mode: str,
 ) -> None:
+    from schemathesis.generation import GenerationMode
+
     operation = api.find_operation_by_id(operation_id)
     ids = [job.id for job in workshop.ledger.jobs()]
 
@@ -90,13 +97,13 @@ def test_no_request_breaks_a_promise(
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=operation.as_strategy(mode), job_id=st.sampled_from([None, *ids]))
-    def holds(case: schemathesis.Case[Any], job_id: str | None) -> None:
+    @given(case=operation.as_strategy(GenerationMode(mode)), job_id=st.sampled_from([None, *ids]))
+    def holds(case: Case[Any], job_id: str | None) -> None:
         if job_id and "id" in case.path_parameters:
             case.path_parameters["id"] = job_id
         if isinstance(case.query.get("wait"), float) and 0 <= case.query["wait"] <= 60:
             case.query["wait"] = 0.01
-        case.call_and_validate(checks=CHECKS)
+        case.call_and_validate(checks=checks)
 
     holds()
 
