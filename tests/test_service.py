@@ -19,7 +19,7 @@ import pytest
 from core.artifacts import verify
 from core.settings import Settings
 from tests.api.serving import PATIENCE, environment, serving
-from tests.services import Postgres, free_port
+from tests.services import Postgres, flush_redis, free_port
 
 TINY: dict[str, Any] = {
     "dataset": "digits",
@@ -47,6 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def settings(folder: Path, postgres: Postgres, postgres_template: str, redis_server: str) -> Settings:
     """Settings under which a worker that hears no bell does nothing for the length of a test."""
+    flush_redis(redis_server)
     return Settings(
         home=folder / "home",
         database_url=postgres.url(postgres.create(postgres_template)),
