@@ -22,8 +22,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scipy.stats import ttest_rel
-
 from benchmarks import jobs, sections
 from benchmarks.claimed import CLAIMS, DATASETS, REMARKS, Arm, Claim
 from benchmarks.jobs import Ask, Order
@@ -90,6 +88,8 @@ def overrides(claim: Claim, arm: Arm) -> dict[str, Any]:
 
 def judge(better: Sequence[float], than: Sequence[float]) -> Verdict:
     """The paired test of two arms: value i of both comes from seed i."""
+    from scipy.stats import ttest_rel  # two seconds to load, which who only reads a table need not wait for
+
     pairs = [a - b for a, b in zip(better, than, strict=True)]
     difference = statistics.fmean(pairs)
     # of equal differences there is no spread to test against
