@@ -352,9 +352,9 @@ REMARKS = {
     "dwa-digits-10": "pairs lie on both sides: on digits neither the start nor the adjustment decides.",
     "dwa-start-digits-10": "see `dwa-digits-10`.",
     "dwa-adjustment-digits-10": "the adjustment changes less than 359 test images tell apart.",
-    "sre2l-cifar10-10": "real images under a teacher's labels are a strong baseline where a network of width 32 has taught "
-    "and students take 400 steps; recovered ones, whose statistics fit well, are less like what is tested.",
-    "dwa-real-cifar10-10": "see `sre2l-cifar10-10`; a start from real images keeps two thirds of what recovering loses.",
+    "sre2l-cifar10-10": "probably a teacher of width 32 and students of 400 steps learn little that real images under "
+    "its labels would not say better; that more classes, larger images or a deeper teacher change it was not tried.",
+    "dwa-real-cifar10-10": "see `sre2l-cifar10-10`; with a start from real images two thirds of the loss are regained.",
     "selmatch-mtt-fashion-22": "MTT does not fall behind random images here, the case that SelMatch was made for: it "
     "starts from real images, 60 steps are few, and it may change every image where SelMatch leaves two fifths.",
     "rded-digits-10": "probably because a part of an 8x8 digit, enlarged, says less than the whole one.",
