@@ -42,16 +42,22 @@ def until(condition: Callable[[], object], what: str) -> None:
         time.sleep(0.02)
 
 
-def processes_of(folder: Path) -> list[int]:
-    """Every living process that was started with `folder` in its environment or on its command line."""
-    needle = os.fsencode(folder)
+def processes_of(folder: Path, part: str = "") -> list[int]:
+    """Every living process that was started with `folder` in its environment or on its command line.
+
+    Args:
+        folder: Path to look for.
+        part: A word its command line must have besides, such as `worker`; "" takes every process.
+    """
+    needle, word = os.fsencode(folder), part.encode()
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            text = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
+            words = (process / "cmdline").read_bytes()
+            text = (process / "environ").read_bytes() + words
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
-        if needle in text and int(process.name) != os.getpid():
+        if needle in text and (not part or word in words.split(b"\0")) and int(process.name) != os.getpid():
             found.append(int(process.name))
     return found
 

@@ -16,7 +16,7 @@ def test_ctrl_c_ends_every_process(tmp_path: Path) -> None:
     # Somebody's own folder may hold an `api.py`; what runs is the installed service wherever it is started.
     (tmp_path / "api.py").write_text("raise SystemExit('this is not the service')")
     with serving(home, cwd=tmp_path) as service:
-        assert len(processes_of(home)) >= 3, "serve, API and worker"
+        until(lambda: len(processes_of(home)) >= 3, "serve, API and worker run")
         service.process.send_signal(signal.SIGINT)
         assert service.process.wait(60) == 0
         assert processes_of(home) == []
@@ -38,8 +38,9 @@ def test_a_running_job_survives_a_restart_of_the_service(tmp_path: Path) -> None
 def test_the_death_of_a_part_ends_the_service_and_says_so(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with serving(home) as service:
-        worker = next(pid for pid in processes_of(home) if b"\0worker\0" in Path(f"/proc/{pid}/cmdline").read_bytes())
-        os.kill(worker, signal.SIGKILL)
+        # The service is ready as soon as the worker is spawned: for a moment the kernel shows no words of it yet.
+        until(lambda: processes_of(home, "worker"), "the worker runs")
+        os.kill(processes_of(home, "worker")[0], signal.SIGKILL)
         assert service.process.wait(60) == 1
         assert processes_of(home) == []
     assert "The worker process ended by SIGKILL" in (tmp_path / "home.log").read_text()
