@@ -124,6 +124,7 @@ _RECOVERED = {  # students of 400 steps, one of each set; three arms share one t
     "evaluation.epochs": 200,
     "evaluation.batch_size": 50,
 }
+_SEEN = {path: value for path, value in _RECOVERED.items() if path != "schedule.steps"}  # RDED has none
 _HALF = {"schedule.steps": 120}  # of the digits preset's outer steps, where each takes ten times as long as at ipc 1
 _UNSEEN = {
     "evaluation.across": [
@@ -132,6 +133,7 @@ _UNSEEN = {
         {"kind": "resnet18", "width": 16, "norm": "batch"},
     ]
 }
+_SOFT = {"relabel": {"kind": "soft"}}
 _UNADJUSTED = Arm("DWA, teachers as they are", "dwa", {"objective.adjust.rho": 0.0})
 
 
@@ -243,8 +245,8 @@ CLAIMS = (
         "rded-soft",
         "parts beat real images, a soft label each",
         10,
-        Arm("RDED, soft", "rded", {"relabel": {"kind": "soft"}}),
-        _same("RDED, soft", "rded", {"relabel": {"kind": "soft"}}),
+        Arm("RDED, soft", "rded", _SOFT),
+        _same("RDED, soft", "rded", _SOFT),
     ),
     _digits(
         "rded-hard",
@@ -318,6 +320,34 @@ CLAIMS = (
         _DWA,
         _UNADJUSTED,
         **_RECOVERED,
+    ),
+    _on("cifar10-500", "rded", "parts beat real images, labels of views", 10, _RDED, _same("RDED", "rded"), **_SEEN),
+    _on(
+        "cifar10-500",
+        "rded-soft",
+        "parts beat real images, a soft label each",
+        10,
+        Arm("RDED, soft", "rded", _SOFT),
+        _same("RDED, soft", "rded", _SOFT),
+        **_SEEN,
+    ),
+    _on(
+        "cifar10-500",
+        "rded-hard",
+        "parts beat real images, hard labels",
+        10,
+        Arm("RDED, hard", "rded", line="distilled_hard"),
+        Arm("random, hard", "rded", line="random_hard"),
+        **_SEEN,
+    ),
+    _on(
+        "cifar10-500",
+        "pruned",
+        "a fortieth of the labels costs little",
+        10,
+        _RDED,
+        Arm("RDED, a fortieth of the labels", "rded", {"relabel.keep": 0.025}),
+        **_SEEN,
     ),
 )
 
