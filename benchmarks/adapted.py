@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, Final
 
 from benchmarks.jobs import Ask, Finished, Setting, collect
@@ -16,8 +17,11 @@ TITLE: Final = "Any number of images from one adapted generator, and how soon"
 
 _ADAPTED = "The generator, adapted to this dataset, was in the cache."  # says the engine
 _RATE = {"evaluation.baseline_lrs": [0.01]}
-_REAL = {"init": {"kind": "real"}}  # what a generator gives that is the identity, as each is at first
-_SIZES = ["images a class", "MGDD", "identity in its place", "random real, hard labels", "n"]
+_MEANS = {
+    "init": {"kind": "generated", "given": "means", "meta": None, "steps": 0}
+}  # the identity, as each is at first
+_REAL = {"init": {"kind": "real"}}
+_SIZES = ["images a class", "MGDD", "means as they are", "random images, labels solved", "hard labels", "n"]
 _SIZES += ["images and labels, s", "the engine until then, s", "the whole job, s"]
 _RACE = ["images a class", "arm", "accuracy", "n", "seconds", "FRePo's seconds over these"]
 
@@ -38,27 +42,29 @@ class Arm:
 
 def sizes(setting: Setting, ask: Ask, ipcs: Sequence[int]) -> str | None:
     """The table of sizes; None without two jobs of some size."""
-    found: dict[int, list[tuple[Finished, Finished]]] = {ipc: [] for ipc in ipcs}
+    found: dict[int, list[list[Finished]]] = {ipc: [] for ipc in ipcs}
     for seed in range(setting.seeds):
         for ipc in ipcs:
-            orders = [setting.order(f"mgdd, {ipc} a class", "mgdd", ipc, seed, _RATE | own) for own in ({}, _REAL)]
+            orders = [
+                setting.order(f"mgdd, {ipc} a class", "mgdd", ipc, seed, _RATE | own) for own in ({}, _MEANS, _REAL)
+            ]
             jobs = collect(ask, orders)
-            if len(jobs) == 2:
-                found[ipc].append((jobs[0], jobs[1]))
-    pairs = {ipc: each for ipc, each in found.items() if each}
-    if not pairs:
+            if len(jobs) == len(orders):
+                found[ipc].append(jobs)
+    known = {ipc: each for ipc, each in found.items() if each}
+    if not known:
         return None
-    means = [statistics.fmean(own.accuracy() for own, _ in each) for each in pairs.values()]
-    falls = [f"from {a} to {b}" for (a, b), (x, y) in zip(pairwise(pairs), pairwise(means), strict=True) if y < x]
+    means = [statistics.fmean(own.accuracy() for own, *_ in each) for each in known.values()]
+    falls = [f"from {a} to {b}" for (a, b), (x, y) in zip(pairwise(known), pairwise(means), strict=True) if y < x]
     text = (
         f"{setting.told}; method `mgdd`. One generator, adapted once, whatever the ipc and the seed; labels are solved "
-        "for each set. Beside it the same labels on images that no generator saw, and random real images with hard "
-        "labels. ± is over draws and networks. Accuracy "
+        "for each set. Beside it labels solved for the means of clusters that the generator is given, as they are, and "
+        "for random real images; and these with hard labels. ± is over draws and networks. Accuracy "
         f"{'falls ' + ', '.join(falls) if falls else 'rises with every size'}. Seconds are medians of jobs after the "
         "first, which found the generator adapted (least-most): of images and labels, of the engine until the set was "
         "there, of the whole job with its evaluation, from the order to its end."
     )
-    return "\n\n".join([text, table(_SIZES, [_size(ipc, each) for ipc, each in pairs.items()])])
+    return "\n\n".join([text, table(_SIZES, [_size(ipc, each) for ipc, each in known.items()])])
 
 
 def race(
@@ -77,15 +83,16 @@ def race(
     return "\n\n".join([text, table(_RACE, rows)])
 
 
-def _size(ipc: int, pairs: Sequence[tuple[Finished, Finished]]) -> list[str]:
-    own, plain = ([pair[place] for pair in pairs] for place in (0, 1))
+def _size(ipc: int, found: Sequence[Sequence[Finished]]) -> list[str]:
+    own, means, images = ([jobs[place] for jobs in found] for place in range(3))
     later = [job for job in own if _ADAPTED in job.log()]
     return [
         str(ipc),
         percent([job.accuracy() for job in own]),
-        percent([job.accuracy() for job in plain]),
+        percent([job.accuracy() for job in means]),
+        percent([job.accuracy() for job in images]),
         percent([job.accuracy("random") for job in own]),
-        str(len(pairs)),
+        str(len(found)),
         spread([job.phases["distilling"] for job in later]),
         spread([job.making for job in later]),
         spread([job.wall for job in later]),
@@ -96,10 +103,13 @@ def _race(
     setting: Setting, ask: Ask, ipc: int, adaptations: Sequence[int], steps: Sequence[int]
 ) -> Iterator[list[str]]:
     scratch = [arm for n in steps if (arm := _frepo(setting, ask, ipc, n)) is not None]
-    for arm in scratch:
-        yield [str(ipc), arm.name, *_cells(arm), "1"]
-    if (plain := _arm(setting, ask, "mgdd", ipc, "identity in the generator's place", _REAL)) is not None:
-        yield [str(ipc), plain.name, *_cells(plain), _ratios(scratch, plain, statistics.median(plain.seconds))]
+    yield from ([str(ipc), arm.name, *_cells(arm), "1"] for arm in scratch)
+    for n in steps:
+        if (arm := _frepo(setting, ask, ipc, n, " from means", _MEANS)) is not None:
+            yield [str(ipc), arm.name, *_cells(arm), "-"]
+    for name, start in (("random real images, labels solved", _REAL), ("means as they are, labels solved", _MEANS)):
+        if (plain := _arm(setting, ask, "mgdd", ipc, name, start)) is not None:
+            yield [str(ipc), plain.name, *_cells(plain), _ratios(scratch, plain, statistics.median(plain.seconds))]
     before = None
     for n in sorted({0, *adaptations}):  # the first meta-trains what the others start from
         arm = _arm(setting, ask, "mgdd", ipc, f"MGDD, {n} steps of adaptation", {"init.steps": n})
@@ -117,8 +127,10 @@ def _race(
         yield [str(ipc), arm.name, *cells, _ratios(scratch, arm, seconds)]
 
 
-def _frepo(setting: Setting, ask: Ask, ipc: int, steps: int) -> Arm | None:
-    return _arm(setting, ask, "frepo", ipc, f"FRePo, {steps} steps", {"schedule.steps": steps})
+def _frepo(
+    setting: Setting, ask: Ask, ipc: int, steps: int, told: str = "", start: Mapping[str, Any] = MappingProxyType({})
+) -> Arm | None:
+    return _arm(setting, ask, "frepo", ipc, f"FRePo{told}, {steps} steps", {"schedule.steps": steps, **start})
 
 
 def _arm(setting: Setting, ask: Ask, method: str, ipc: int, name: str, overrides: Mapping[str, Any]) -> Arm | None:

@@ -74,6 +74,7 @@ DATASETS = {
 }
 
 _RANDOM, _MTT, _WINDOW = Arm("random", "random"), Arm("MTT", "mtt"), Arm("window", "window")
+_DC, _DSA, _PENALISED = Arm("DC", "dc"), Arm("DSA", "dsa"), {"sdc": {"weight": 0.002}}
 _SRE2L, _DWA, _RDED = Arm("SRe2L", "sre2l"), Arm("DWA", "dwa"), Arm("RDED", "rded")
 _TRAJECTORIES = {  # of some thousand images: three experts of 850 steps, students of 20 for two epochs
     "experts.count": 3,
@@ -126,6 +127,9 @@ _RECOVERED = {  # students of 400 steps, one of each set; three arms share one t
 }
 _SEEN = {path: value for path, value in _RECOVERED.items() if path != "schedule.steps"}  # RDED has none
 _HALF = {"schedule.steps": 120}  # of the digits preset's outer steps, where each takes ten times as long as at ipc 1
+_LONG = {"experts.count": 10, "experts.epochs": 20, "objective.expert_epochs": 3}
+_EARLY = Arm("MTT, starts 0 to 3", "mtt", _LONG | {"objective.min_start_epoch": 0, "objective.max_start_epoch": 4})
+_LATE = Arm("MTT, starts 13 to 16", "mtt", _LONG | {"objective.min_start_epoch": 13, "objective.max_start_epoch": 17})
 _UNSEEN = {
     "evaluation.across": [
         {"kind": "mlp"},
@@ -160,9 +164,9 @@ CLAIMS = (
     ),
     _digits("el2n", "the hardest images are worse than random at small ipc", 10, _RANDOM, Arm("hardest", "el2n")),
     _digits("window", "a window of difficulty beats the hardest images", 10, _WINDOW, Arm("hardest", "forgetting")),
-    _digits("dc", "far above real images at ipc 1", 1, Arm("DC", "dc"), _RANDOM),
-    _digits("dsa", "augmentation improves DC", 10, Arm("DSA", "dsa"), Arm("DC", "dc")),
-    _digits("idc", "four tiles in an image beat one image", 1, Arm("IDC", "idc"), Arm("DSA", "dsa")),
+    _digits("dc", "far above real images at ipc 1", 1, _DC, _RANDOM),
+    _digits("dsa", "augmentation improves DC", 10, _DSA, _DC),
+    _digits("idc", "four tiles in an image beat one image", 1, Arm("IDC", "idc"), _DSA),
     _digits("dm", "above real images without an inner loop", 1, Arm("DM", "dm"), _RANDOM),
     _digits("mtt", "far above real images at ipc 1", 1, _MTT, _RANDOM),
     _digits("tesla", "TESLA's truncated gradient costs accuracy (ours)", 1, _MTT, Arm("TESLA", "tesla")),
@@ -180,8 +184,22 @@ CLAIMS = (
         "sdc",
         "penalising difficulty improves MTT at ipc 1",
         1,
-        Arm("MTT with SDC", "mtt", {"sdc": {"weight": 0.002}}),
+        Arm("MTT with SDC", "mtt", _PENALISED),
         _MTT,
+    ),
+    *(
+        _digits(
+            f"sdc-{host.name.lower()}",
+            f"penalising difficulty improves {host.name}",
+            1,
+            replace(host, name=f"{host.name} with SDC", overrides=_PENALISED),
+            host,
+        )
+        for host in (_DC, _DSA)
+    ),
+    _digits("segments", "early segments are for small sets", 1, _EARLY, _LATE),
+    _digits(
+        "segments", "late segments are for large sets", 50, _LATE, _EARLY, **_HALF, **{"objective.batch_size": 128}
     ),
     _digits(
         "selmatch",
@@ -218,7 +236,14 @@ CLAIMS = (
         "a generator improves the images that labels are solved for",
         10,
         Arm("MGDD", "mgdd"),
-        Arm("real images, labels solved", "mgdd", {"init": {"kind": "real"}}),
+        Arm("means as they are", "mgdd", {"init.meta": None, "init.steps": 0}),
+    ),
+    _digits(
+        "mgdd-means",
+        "clusters' means under a generator beat images (ours)",
+        1,
+        Arm("MGDD", "mgdd"),
+        Arm("random images, labels solved", "mgdd", {"init": {"kind": "real"}}),
     ),
     _digits(
         "linear-exact",
@@ -266,6 +291,16 @@ CLAIMS = (
         _PARTLY,
         replace(_PARTLY, name="random", line="random"),
         **_FIVE_PERCENT,
+    ),
+    _on(
+        "fashion-500",
+        "selmatch",
+        "above random images at 11 % of the data",
+        50,
+        _PARTLY,
+        replace(_PARTLY, name="random", line="random"),
+        **_FIVE_PERCENT,
+        **{"network.depth": 3},
     ),
     _on(
         "fashion-500",
@@ -350,46 +385,3 @@ CLAIMS = (
         **_SEEN,
     ),
 )
-
-REMARKS = {
-    "k-center-digits-10": "four pairs of five are on its side; the difference is near what 359 test images resolve.",
-    "tesla-digits-1": "at N = 20 and the 0.02 that is learnt as step size, the truncated gradient still points the "
-    "exact one's way (cosine 0.85 to 0.88 in the table above, on CIFAR-10), and 240 steps seem to be enough for it.",
-    "idc-digits-1": "a tile of an 8x8 image has 4x4 pixels, and enlarged again it has lost more than three more images "
-    "give. IDC's own evaluation with CutMix is not part of it.",
-    "ftd-digits-1": "at one image a class what flat experts change is smaller than the spread of 359 test images.",
-    "att-digits-1": "of 20 steps the closest one is the 19.2nd on average: the two are nearly one method here.",
-    "sdc-digits-1": "the penalty changes tenths of a point, less than a test split of 359 images tells apart.",
-    "att-across-digits-1": "on unseen architectures, too, the two are nearly one method (`att-digits-1`), and what a "
-    "set is worth there varies by three to five points from set to set.",
-    "datm-digits-10": "probably because MTT is within three points of all the data here, which leaves soft labels "
-    "little to add, and 120 steps are few for the window to grow; no preset is near, the probes chose both arms' "
-    "settings.",
-    "selmatch-digits-10": "no pair is on the other side, two are equal; the difference is near what 359 test images "
-    "resolve.",
-    "seqmatch-digits-4": "the gain is as small as the spread of 359 test images.",
-    "seqmatch-idc-digits-4": "the gain is as small as the spread of 359 test images.",
-    "mgdd-digits-10": "real images with solved labels are as good already, judged by ridge regression too; "
-    "probably twenty seconds of adaptation are few for a generator that starts as the identity.",
-    "diffusion-digits-10": "random real images are what the generator imitates: of 200 samples a classifier of real "
-    "images takes 97.5 % for their class, so probably the odd ones are what is missing.",
-    "sre2l-digits-10": "a teacher of 97.8 % labels views of any images well, and real ones are more like what is "
-    "tested. Tried on validation: batches of 20 for the student in the place of 64 (98.6, not 83.4 %; now the default "
-    "for tiny images; one set, two or three networks), statistics weighing 10 and 100 times as much, lower "
-    "temperatures.",
-    "cda-digits-10": "probably because a part of an 8x8 digit is another digit or none. Tried on validation: parts "
-    "of 0.35 of the area at least, 91.7 %, and of 0.75, 97.2 %, which is the preset (one set, one network).",
-    "dwa-digits-10": "pairs lie on both sides: on digits neither the start nor the adjustment decides.",
-    "dwa-start-digits-10": "see `dwa-digits-10`.",
-    "dwa-adjustment-digits-10": "the adjustment changes less than 359 test images tell apart.",
-    "sre2l-cifar10-10": "probably a teacher of width 32 and students of 400 steps learn little that real images under "
-    "its labels would not say better; that more classes, larger images or a deeper teacher change it was not tried.",
-    "dwa-real-cifar10-10": "see `sre2l-cifar10-10`; with a start from real images two thirds of the loss are regained.",
-    "selmatch-mtt-fashion-22": "MTT does not fall behind random images here, the case that SelMatch was made for: it "
-    "starts from real images, 60 steps are few, and it may change every image where SelMatch leaves two fifths.",
-    "rded-digits-10": "probably because a part of an 8x8 digit, enlarged, says less than the whole one.",
-    "rded-soft-digits-10": "see `rded-digits-10`.",
-    "rded-hard-digits-10": "see `rded-digits-10`.",
-    "at-bptt-digits-1": "three pairs are on its side, two on the other, all within a point and a half.",
-}
-"""Why a claim may not hold here, by its name; printed when it does not."""

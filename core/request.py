@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 ENGINE_VERSION = "2"
 """Raised whenever the same request on the same data would give other numbers; part of every fingerprint."""
 
-_LATER: Final[tuple[tuple[str, str, JsonValue], ...]] = (("evaluation", "cutmix", None),)
+_LATER: Final[tuple[tuple[str, str, JsonValue], ...]] = (
+    ("evaluation", "cutmix", None),
+    ("init", "given", "images"),
+)
 """Fields that recipes have gained since that version, with the value at which they change nothing.
 
 At that value they are no part of a fingerprint: what was finished without them is found again.
@@ -210,7 +213,7 @@ def _told(recipe: Recipe) -> dict[str, Any]:
     """The recipe without the fields of `_LATER` that change nothing."""
     told = recipe.model_dump(mode="json")
     for part, field, neutral in _LATER:
-        if told[part][field] == neutral:
+        if told[part].get(field, ...) == neutral:
             del told[part][field]
     return told
 

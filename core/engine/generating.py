@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.engine import pool
+from core.engine import init, pool
 from core.engine.keys import Key
 from core.engine.networks import Network
 from core.engine.networks.generator import Generator
@@ -121,8 +121,8 @@ def _advance(
     theta = pool.theta(networks, index)
     members = [real.members[c] for c in classes.tolist()]
     ipc = _size(choice, members, draw.fold("size"))
-    first = torch.cat(
-        [own[draw.fold("first", c).permutation(len(own))[:ipc].to(device)] for c, own in enumerate(members)]
+    first = init.given(
+        choice, real, _apart(choice, members, ipc, draw), ipc, [draw.fold("first", c) for c in range(len(members))]
     )
     among = torch.cat(members)
     drawn = among[draw.fold("real").permutation(len(among))[: choice.real_batch].to(device)]
@@ -138,7 +138,7 @@ def _advance(
         known = [network.embed(theta, real.train.take(part)).double() for part in (support, query)]
     with torch.enable_grad():
         weights = state.theta.detach().requires_grad_()
-        images = generator.apply(weights, real.train.take(first))
+        images = generator.apply(weights, first)
         own = network.embed(theta, images).double()
         scored = error(own, known[0], truth(support), known[1], truth(query), choice.ridge)
         (g,) = torch.autograd.grad(scored.error, weights)
@@ -156,6 +156,14 @@ def _subset(classes: int, key: Key) -> Tensor:
     most = max(2, classes - 1)
     size = key.fold("size").integer(max(2, min(classes // 2, most)), most + 1)
     return key.fold("classes").permutation(classes)[:size].sort().values
+
+
+def _apart(choice: Generated, members: list[Tensor], ipc: int, draw: Key) -> list[Tensor]:
+    """What a step draws from: for means a half of each class, as the mean of all of it is the same in every step."""
+    if choice.given == "images":
+        return members
+    orders = [own[draw.fold("half", c).permutation(len(own)).to(own.device)] for c, own in enumerate(members)]
+    return [own[: max(ipc, len(own) // 2)] for own in orders]
 
 
 def _size(choice: Generated, members: list[Tensor], key: Key) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -37,8 +37,13 @@ from core.recipe import Real as RealInit
 
 _PIXELS, _ONE = Pixels(), Stages()
 
+_CLUSTERED, _EACH, _LLOYD = 1024, 16, 10
+
 Learned = Callable[[Tensor], Tensor]
-"""What was learned of training images [n] before anything is distilled: their difficulty [n], or features [n, d]."""
+"""What was learned before anything is distilled: of training images [n] difficulty [n] or features [n, d].
+
+Of a generator what it makes of images [n, C, H, W] that are given to it.
+"""
 
 Selecting = Herding | KCenter | KMeans | Ranked | Window
 """Starts that choose real images by it."""
@@ -75,7 +80,7 @@ def images(
             return recognised(init, teacher, real, ipc, key)
         case Generated():
             assert learned is not None, "who begins with these images has a generator"
-            return learned(chosen(real, ipc, key))
+            return learned(given(init, real, real.members, ipc, [key.fold(c) for c in range(real.classes)]))
         case Spanning(ridge=penalty):
             start = real.train.take(chosen(real, ipc, key))
             known = ridge.classifier(ridge.pairs(ridge.PIXELS, real.train, real.classes), penalty)
@@ -94,6 +99,20 @@ def chosen(real: Real, ipc: int, key: Key) -> Tensor:
         for c, members in enumerate(real.members)
     ]
     return torch.cat(picks)
+
+
+def given(init: Generated, real: Real, members: Sequence[Tensor], ipc: int, keys: Sequence[Key]) -> Tensor:
+    """Images [K * ipc, C, H, W] that a generator is given, ipc of each class, drawn by its key from `members`.
+
+    Means are of clusters by k-means on the pixels of at most `_CLUSTERED` images of a class, or `_EACH` a cluster: more
+    would move them little, and an answer is promised in seconds.
+    """
+    orders = [own[key.permutation(len(own)).to(own.device)] for own, key in zip(members, keys, strict=True)]
+    if init.given == "images":
+        return real.train.take(torch.cat([order[:ipc] for order in orders]))
+    parts = [real.train.take(order[: max(_CLUSTERED, _EACH * ipc)]).flatten(1) for order in orders]
+    means = [selection.centroids(part, ipc, _LLOYD, key.fold("means")) for part, key in zip(parts, keys, strict=True)]
+    return torch.cat(means).view(-1, *real.shape)
 
 
 def selected(init: Selecting, real: Real, ipc: int, key: Key, learned: Learned) -> Tensor:

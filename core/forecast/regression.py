@@ -10,6 +10,8 @@ from core.recipe import Generated, Recipe, Regression, Solved, Spanning
 
 _GENERATED = 90
 """Operations that a generator takes for a pixel and a square of its width, times ours for small convolutions."""
+_CLUSTERED, _LLOYD = 1024, 10
+"""Images of a class whose clusters are found, and the iterations of it, each of two products with all centroids."""
 _DOUBLES = 4
 """How much longer an operation takes in float64, in matrices of this size, than one of a forward pass."""
 
@@ -69,6 +71,9 @@ def algebra(recipe: Recipe, network: Geometry, sizes: Sizes) -> dict[Phase, floa
     if isinstance(recipe.init, Generated):  # three passes of a step, one of the set
         seen = 3 * recipe.init.total * sum(recipe.init.sizes) / len(recipe.init.sizes) * sizes.classes
         matched = (seen + sizes.synthetic) * _GENERATED * network.pixels * recipe.init.width**2
+        if recipe.init.given == "means":
+            clustered = min(_CLUSTERED, sizes.train // sizes.classes)
+            matched += (seen / 3 + sizes.synthetic) * _LLOYD * 4 * clustered * network.pixels
     if isinstance(recipe.objective, Regression):
         each = 4.0 * sizes.synthetic * network.features * (sizes.synthetic + recipe.objective.real_batch)
         matched = _DOUBLES * recipe.schedule.steps * (each + sizes.synthetic**3)

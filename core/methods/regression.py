@@ -74,9 +74,9 @@ def linear_exact(task: Task) -> Recipe:
 def mgdd(task: Task) -> Recipe:
     """A meta generator, adapted once and good for any size.
 
-    Random real images pass through a generator that starts as the identity, is meta-trained on subsets of classes and
-    adapted to the dataset; labels are solved in closed form. The first job on a dataset adapts it. Any later one, of
-    whatever ipc and seed, is a forward pass and a linear solve: seconds.
+    Means of clusters of real images pass through a generator that starts as the identity, is meta-trained on subsets of
+    classes and adapted to the dataset; labels are solved in closed form. The first job on a dataset adapts it. Any
+    later one, of whatever ipc and seed, is a forward pass and a linear solve: seconds.
 
     Family: regression
     Equation: X_s = G_w(X_0), Y_s = argmin_Y sum_theta || K_ts (K_ss + lam I)^-1 Y - Y_t ||^2 + eps || Y - Y_0 ||^2,
@@ -86,17 +86,17 @@ def mgdd(task: Task) -> Recipe:
     Published: 22 times as fast as the methods it is on par with, by its abstract; not measured here in that setting
     Use: where many sizes of one dataset are wanted, or an answer in seconds; and with init.source, to start from a
         generator that `python -m worker.engine.meta` trained on a larger dataset.
-    Avoid: for the best accuracy at one size: `frepo` optimises the images themselves. Compare with {"init.kind":
-        "real"}: the same labels on images that no generator saw are a strong baseline.
+    Avoid: for the best accuracy at one size: `frepo` optimises the images themselves. Compare with {"init.meta": null,
+        "init.steps": 0}: the same labels on means that no generator saw are a strong baseline.
     """
-    settings = {"meta": Meta(tasks=20), "steps": 200, "lr": 1e-3, "real_batch": 1000} if tiny(task) else {}
+    quick = {"meta": Meta(tasks=20), "steps": 200, "lr": 1e-3, "real_batch": 1000} if tiny(task) else {}
     return preset(
         PRESETS["mgdd"],
         task,
         Recipe(
             augment=augment(task),
             network=network(task),
-            init=Generated.model_validate(settings),
+            init=Generated.model_validate({"given": "means"} | quick),
             labels=Solved(support=2048),
             objective=Nothing(),
             schedule=Schedule(steps=0),

@@ -104,16 +104,21 @@ class Meta(Part):
 
 
 class Generated(Part):
-    """Start from random real images that a generator has passed through: MGDD (Liu & Wang, NeurIPS 2023).
+    """Start from real images, or means of them, that a generator has passed through: MGDD (Liu & Wang, NeurIPS 2023).
 
-    The generator starts as the identity, is trained on subsets of classes (`meta`) of a source dataset, and adapted to
-    the target's training split. Each step draws real images of a random number a class, passes them through, and lowers
-    the error that the best classifier in the span of their features, by a network of the pool, makes on other real
-    images. What is learned depends on neither ipc nor seed: it is kept, and any set of any size is one forward pass.
-    Reconstructed from the paper's abstract.
+    `given` says of what: of random real images, or of the means of as many clusters of a class as it has images in the
+    set (k-means on pixels), which say the more of it the fewer they are. The generator starts as the identity, is
+    trained on subsets of classes (`meta`) of a source dataset, and adapted to the target's training split. Each step
+    draws what is given, for a random number of images a class, passes it through, and lowers the error that the best
+    classifier in the span of their features, by a network of the pool, makes on other real images. What is learned
+    depends on neither ipc nor seed: it is kept, and any set of any size is one forward pass. Reconstructed from the
+    paper's abstract, which says of what is given only that the set is initialised with it; means are ours.
     """
 
     kind: Literal["generated"] = "generated"
+    given: Literal["images", "means"] = Field(
+        default="images", description="What passes through: random real images, or means of clusters of them."
+    )
     width: int = Field(default=16, ge=1, le=512, description="Channels of the generator at full size; 4 parts in all.")
     source: str | None = Field(
         default=None,

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from benchmarks import sections
-from benchmarks.claimed import CLAIMS, DATASETS, REMARKS, Arm, Claim
+from benchmarks.claimed import CLAIMS, DATASETS, Arm, Claim
 from benchmarks.claims import judge, overrides, said
 from benchmarks.jobs import Finished, subset
+from benchmarks.remarks import REMARKS
 from core.data import DatasetFacts, Images
 from core.data.bundle import Bundle
 from core.request import JobRequest, fingerprint, resolve

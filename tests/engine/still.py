@@ -184,7 +184,7 @@ def learned(recipe: Recipe, real: Real) -> Learned | None:
                 theta = meta.theta
             for adapted in generating.adapt(choice, own, kernels.network, real, begin(theta), Key(1)):
                 theta = adapted.theta
-            return lambda index: generating.generate(own, theta, real.train.take(index))
+            return lambda images: generating.generate(own, theta, images)
         case _:
             return None
 

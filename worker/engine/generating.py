@@ -40,7 +40,7 @@ class Place:
 
 
 def learned(bench: Bench, choice: Generated) -> Learned:
-    """Images at training indices [n], each passed through the generator adapted to this job's data."""
+    """What the generator adapted to this job's data makes of images [n, C, H, W]."""
     real, recipe = bench.real, bench.job.recipe
     generator = Generator(real.shape[0], choice.width)
     ahead = choice.total - choice.steps
@@ -68,7 +68,7 @@ def learned(bench: Bench, choice: Generated) -> Learned:
         bench.channel.log("The generator, adapted to this dataset, was in the cache.")
     bench.channel.progress(max(1, choice.total), max(1, choice.total))
     found = theta
-    return lambda index: generating.generate(generator, found, real.train.take(index))
+    return lambda images: generating.generate(generator, found, images)
 
 
 def meta_trained(place: Place, recipe: Recipe, choice: Generated, facts: DatasetFacts, real: Real) -> Tensor:

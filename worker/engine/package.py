@@ -123,7 +123,8 @@ def _remarks(bench: Bench) -> list[str]:
         meta = (
             f"meta-trained on {choice.meta.tasks} subsets of the classes of {origin}" if choice.meta else "not trained"
         )
-        made = [f"The images passed through a generator that was {meta} and adapted in {choice.steps} steps."]
+        given = "Means of clusters of images" if choice.given == "means" else "The images"
+        made = [f"{given} passed through a generator that was {meta} and adapted in {choice.steps} steps."]
     if not bench.job.recipe.regresses:
         return made
     if isinstance(labels, Solved) and labels.features == "pixels":
