@@ -93,17 +93,19 @@ def test_every_size_of_mgdd_and_its_race_with_frepo(tmp_path: Path) -> None:
     first, _, second = text.partition("How soon")
     lines = rows(first) + rows(second)
     assert [line[0] for line in lines[:2]] == ["1", "2"]
-    assert lines[0][5] == "-", "the only job of one image a class adapted the generator"
-    assert lines[1][5] != "-"
+    assert lines[0][6] == "-", "the only job of one image a class adapted the generator"
+    assert lines[1][6] != "-"
     arms = [line[1] for line in lines[2:]]
     assert arms == [
         "FRePo, 2 steps",
-        "identity in the generator's place",
+        "FRePo from means, 2 steps",
+        "random real images, labels solved",
+        "means as they are, labels solved",
         "MGDD, 0 steps of adaptation",
         "MGDD, 3 steps of adaptation",
     ]
     assert "(" in lines[-1][4], "the meta-training that it starts from is told apart"
-    assert len(engine.known) == 7, "the identity's job of the race is one of the sizes' too"
+    assert len(engine.known) == 10, "jobs without a generator are those of the sizes, too"
 
 
 def test_diversity_is_of_the_images_that_were_published(tmp_path: Path) -> None:
