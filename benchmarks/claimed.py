@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-Changes = Mapping[str, Any]
-"""Fields of a recipe by path."""
-
-
-@dataclass(frozen=True)
-class Subset:
-    """A dataset as the claims use it.
-
-    told: in the table. source: the bundle it is cut from, None for what the service brings along. train, test: images
-    of each class. overrides: what every job on it has in common: network, evaluation, small enough for two cores.
-    """
-
-    told: str
-    overrides: Changes
-    source: str | None = None
-    train: int = 0
-    test: int = 0
+from benchmarks.subsets import Changes
 
 
 @dataclass(frozen=True)
@@ -51,27 +34,6 @@ class Claim:
     than: Arm
     overrides: Changes = field(default_factory=dict)
 
-
-_JUDGED = {"evaluation.seeds": 2, "evaluation.full": None}
-
-_SHORT = {**_JUDGED, "network.width": 32, "evaluation.epochs": 300}
-
-DATASETS = {
-    "digits": Subset("digits 8x8, ConvNet-2 W32", _JUDGED),
-    "cifar10-500": Subset(
-        "CIFAR-10, 450 training images a class, ConvNet-3 W32", _SHORT, "cifar10", train=500, test=200
-    ),
-    "fashion-500": Subset(
-        "Fashion-MNIST, 450 training images a class, ConvNet-2 W32", _SHORT, "fashion-mnist", train=500, test=200
-    ),
-    "lung": Subset(
-        "lung histopathology 64x64, 648 training images a class, ConvNet-4 W32",
-        _SHORT,
-        "lc25000-lung-64",
-        train=720,
-        test=180,
-    ),
-}
 
 _RANDOM, _MTT, _WINDOW = Arm("random", "random"), Arm("MTT", "mtt"), Arm("window", "window")
 _DC, _DSA, _PENALISED = Arm("DC", "dc"), Arm("DSA", "dsa"), {"sdc": {"weight": 0.002}}
@@ -355,6 +317,15 @@ CLAIMS = (
         _DWA,
         _UNADJUSTED,
         **_RECOVERED,
+    ),
+    _on(
+        "tiny-20",
+        "dwa",
+        "adjusted teachers, from real images, improve SRe2L",
+        3,
+        _DWA,
+        _SRE2L,
+        **_RECOVERED | {"teacher.epochs": 30, "schedule.steps": 150, "evaluation.batch_size": 30},
     ),
     _on("cifar10-500", "rded", "parts beat real images, labels of views", 10, _RDED, _same("RDED", "rded"), **_SEEN),
     _on(

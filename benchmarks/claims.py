@@ -23,11 +23,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import jobs, sections
-from benchmarks.claimed import CLAIMS, DATASETS, Arm, Claim
+from benchmarks.claimed import CLAIMS, Arm, Claim
 from benchmarks.jobs import Ask, Order
 from benchmarks.machine import commit, describe
 from benchmarks.remarks import REMARKS
 from benchmarks.rows import percent, table
+from benchmarks.subsets import DATASETS
 from core.methods import method
 
 _LEVEL = 0.05

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.claimed import DATASETS
 from benchmarks.demo import service
+from benchmarks.subsets import DATASETS
 from client import Client, Job, JobFailed
 from core.data.bundle import Bundle, read_bundle, write_bundle
 
@@ -105,7 +105,7 @@ def collect(ask: Ask, orders: Iterable[Order]) -> list[Finished]:
 
 @contextmanager
 def serving(options: argparse.Namespace, datasets: Collection[str]) -> Iterator[Ask]:
-    """A service that knows these of `claimed.DATASETS`, from the options of `add_options`."""
+    """A service that knows these of `subsets.DATASETS`, from the options of `add_options`."""
     options.home.mkdir(parents=True, exist_ok=True)
     bundles(datasets, options.data, options.home / "datasets")
     until = time.monotonic() + 3600 * options.budget
@@ -129,7 +129,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def bundles(names: Collection[str], source: Path | None, folder: Path) -> None:
-    """The subsets of `claimed.DATASETS`, cut from whole bundles: the first images of each class, in their order."""
+    """The subsets of `subsets.DATASETS`, cut from whole bundles: the first images of each class, in their order."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in sorted(names):
         known, path = DATASETS[name], folder / f"{name}.npz"
@@ -137,14 +137,16 @@ def bundles(names: Collection[str], source: Path | None, folder: Path) -> None:
             continue
         if source is None:
             raise SystemExit(f"Jobs on {name} need {known.source}.npz: say where it lies with --data DIR.")
-        write_bundle(path, subset(read_bundle(source / f"{known.source}.npz"), known.train, known.test))
+        write_bundle(path, subset(read_bundle(source / f"{known.source}.npz"), known.train, known.test, known.classes))
 
 
-def subset(bundle: Bundle, train: int, test: int) -> dict[str, Any]:
-    """The arrays of a bundle with so many images of each class, the first ones, in the order they had."""
-    arrays: dict[str, Any] = {"class_names": np.array(bundle.class_names)}
+def subset(bundle: Bundle, train: int, test: int, classes: int | None = None) -> dict[str, Any]:
+    """The arrays of a bundle with so many images of each of the first classes, the first ones, in their order."""
+    arrays: dict[str, Any] = {"class_names": np.array(bundle.class_names[:classes])}
     for split, part, each in (("train", bundle.train, train), ("test", bundle.test, test)):
-        chosen = np.sort(np.concatenate([np.flatnonzero(part.labels == c)[:each] for c in np.unique(part.labels)]))
+        chosen = np.sort(
+            np.concatenate([np.flatnonzero(part.labels == c)[:each] for c in np.unique(part.labels)[:classes]])
+        )
         planes = part.images[chosen].transpose(0, 2, 3, 1)  # bundles hold [N, H, W, C]
         arrays |= {f"x_{split}": np.ascontiguousarray(planes), f"y_{split}": part.labels[chosen]}
     return arrays

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks import adapted, alike, drawn, jobs, sections
-from benchmarks.claimed import DATASETS
 from benchmarks.jobs import Ask, Setting
 from benchmarks.machine import describe
+from benchmarks.subsets import DATASETS
 
 Part = Callable[[argparse.Namespace, Setting, Ask], str | None]
 

@@ -9,15 +9,22 @@ import numpy as np
 import pytest
 
 from benchmarks import sections
-from benchmarks.claimed import CLAIMS, DATASETS, Arm, Claim
+from benchmarks.claimed import CLAIMS, Arm, Claim
 from benchmarks.claims import judge, overrides, said
 from benchmarks.jobs import Finished, subset
 from benchmarks.remarks import REMARKS
+from benchmarks.subsets import DATASETS
 from core.data import DatasetFacts, Images
 from core.data.bundle import Bundle
 from core.request import JobRequest, fingerprint, resolve
 
-SHAPES = {None: (1, 8, 8), "cifar10": (3, 32, 32), "fashion-mnist": (1, 28, 28), "lc25000-lung-64": (3, 64, 64)}
+SHAPES = {
+    None: (1, 8, 8),
+    "cifar10": (3, 32, 32),
+    "fashion-mnist": (1, 28, 28),
+    "lc25000-lung-64": (3, 64, 64),
+    "tiny-imagenet-100c": (3, 64, 64),
+}
 
 
 def facts(dataset: str) -> DatasetFacts:
@@ -72,6 +79,8 @@ def test_a_subset_has_the_first_images_of_each_class_in_their_order() -> None:
     assert arrays["x_train"][:, 0, 0, 0].tolist() == [0, 1, 2, 3]
     assert arrays["y_train"].tolist() == [1, 0, 0, 1]
     assert arrays["x_test"][:, 0, 0, 0].tolist() == [0, 1]
+    arrays = subset(Bundle(images, images, ("a", "b")), train=2, test=1, classes=1)
+    assert (arrays["y_train"].tolist(), arrays["class_names"].tolist()) == ([0, 0], ["a"])
 
 
 @pytest.mark.parametrize(
