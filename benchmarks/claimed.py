@@ -179,6 +179,15 @@ CLAIMS = (
         **_HALF,
     ),
     _digits(
+        "seqmatch",
+        "two stages improve MTT at as many epochs of evaluation",
+        50,
+        Arm("SeqMatch", "seqmatch"),
+        Arm("MTT, 600 epochs", "mtt", {"evaluation.epochs": 600}),
+        **_HALF,
+        **{"objective.batch_size": 128},
+    ),
+    _digits(
         "seqmatch-idc",
         "two stages improve IDC at as many epochs of evaluation",
         4,
