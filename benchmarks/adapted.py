@@ -77,8 +77,8 @@ def race(
     text = (
         "How soon a set is as good as FRePo's, made from scratch. Seconds of FRePo are of its outer steps, medians "
         "(least-most) of the jobs; those of MGDD are of adapting the one generator of the row and of the set itself, "
-        "in brackets with the meta-training that it starts from, which earlier jobs have done. The last column is "
-        "there where the accuracy reaches that of a FRePo above it."
+        "in brackets with the meta-training that it starts from, which earlier jobs have done; in the last row of the "
+        "set alone. The last column is there where the mean accuracy reaches that of a FRePo from random images."
     )
     return "\n\n".join([text, table(_RACE, rows)])
 
@@ -125,6 +125,10 @@ def _race(
         behind = "" if before is None else f" ({seconds + before if n else before:.1f})"
         cells = [percent([job.accuracy() for job in arm.jobs]), str(len(arm.jobs)), f"{seconds:.2f}{behind}"]
         yield [str(ipc), arm.name, *cells, _ratios(scratch, arm, seconds)]
+    if (arm := _arm(setting, ask, "mgdd", ipc, "MGDD, adapted by an earlier job", {})) is not None:
+        known = [seconds for job, seconds in zip(arm.jobs, arm.seconds, strict=True) if _ADAPTED in job.log()]
+        cells = [percent([job.accuracy() for job in arm.jobs]), str(len(arm.jobs)), spread(known)]
+        yield [str(ipc), arm.name, *cells, _ratios(scratch, arm, statistics.median(known)) if known else "-"]
 
 
 def _frepo(
