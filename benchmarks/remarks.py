@@ -20,7 +20,7 @@ REMARKS = {
     "resolve.",
     "seqmatch-digits-4": "the gain is as small as the spread of 359 test images.",
     "seqmatch-idc-digits-4": "the gain is as small as the spread of 359 test images.",
-    "mgdd-digits-10": "means of ten clusters a class are near all that this network learns here (98 %); what the "
+    "mgdd-digits-10": "means of ten clusters a class are near all that this network learns here (99 %); what the "
     "generator adds to one mean a class, a point and a half in the table of sizes, is gone at ten.",
     "diffusion-digits-10": "random real images are what the generator imitates: of 200 samples a classifier of real "
     "images takes 97.5 % for their class, so probably the odd ones are what is missing.",
