@@ -76,6 +76,7 @@ def known(recipe: Recipe, real: Real, folder: Path, stage: int = 0, start: Tenso
     snapshots = [moment.theta for moment in moments if moment.step == 0 and needed.holds(moment.epoch)]
     for index in range(recipe.experts.count):
         path = folder / f"{index}.safetensors"
+        path.unlink(missing_ok=True)  # written over, the experts of an earlier stage would change where they are mapped
         path.write_bytes(trajectories.pack([theta[index] for theta in snapshots], needed.first, needed.final))
         stored.append(trajectories.read(path, needed, real.device))
     assert all(stored)
