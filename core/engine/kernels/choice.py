@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -60,6 +61,8 @@ def missing_compiler(device: torch.device) -> str | None:
         return None if has_triton() else "Triton is not installed, or does not know this GPU."
     if device.type != "cpu":
         return f"there is no compiler for the device {device.type}."
+    if shutil.which("g++"):  # torch's compiler need not be asked: it takes as long to load as all else of an engine
+        return None
     from torch._inductor.cpp_builder import get_cpp_compiler
 
     try:
