@@ -89,6 +89,13 @@ _RECOVERED = {  # students of 400 steps, one of each set; three arms share one t
 }
 _SEEN = {path: value for path, value in _RECOVERED.items() if path != "schedule.steps"}  # RDED has none
 _HALF = {"schedule.steps": 120}  # of the digits preset's outer steps, where each takes ten times as long as at ipc 1
+_MANY = {
+    "schedule.steps": 60,
+    "schedule.image_lr": 30.0,
+    "objective.batch_size": 128,
+    "objective.max_start_epoch": 10,
+    "evaluation.seeds": 1,
+}
 _LONG = {"experts.count": 10, "experts.epochs": 20, "objective.expert_epochs": 3}
 _EARLY = Arm("MTT, starts 0 to 3", "mtt", _LONG | {"objective.min_start_epoch": 0, "objective.max_start_epoch": 4})
 _LATE = Arm("MTT, starts 13 to 16", "mtt", _LONG | {"objective.min_start_epoch": 13, "objective.max_start_epoch": 17})
@@ -160,9 +167,7 @@ CLAIMS = (
         for host in (_DC, _DSA)
     ),
     _digits("segments", "early segments are for small sets", 1, _EARLY, _LATE),
-    _digits(
-        "segments", "late segments are for large sets", 50, _LATE, _EARLY, **_HALF, **{"objective.batch_size": 128}
-    ),
+    _digits("segments", "late segments are for larger sets", 10, _LATE, _EARLY, **_HALF, **{"schedule.image_lr": 30.0}),
     _digits(
         "selmatch",
         "distilling a part of a window improves the window",
@@ -184,8 +189,7 @@ CLAIMS = (
         50,
         Arm("SeqMatch", "seqmatch"),
         Arm("MTT, 600 epochs", "mtt", {"evaluation.epochs": 600}),
-        **_HALF,
-        **{"objective.batch_size": 128},
+        **_MANY,
     ),
     _digits(
         "seqmatch-idc",
