@@ -116,8 +116,9 @@ def rded(task: Task) -> Recipe:
     Citation: Sun, Shi, Yu & Lin, "On the Diversity and Realism of Distilled Dataset: An Efficient Dataset Distillation
         Paradigm", CVPR 2024; reconstructed from the released code
     Published: CIFAR-10, ResNet-18: 22.9 / 37.1 / 62.1 % at ipc 1 / 10 / 50, labels of views
-    Use: as the line that every method with a teacher's labels has to beat, in seconds.
-    Avoid: with one label an image: parts that are easy to recognise say little beyond their class.
+    Use: as the line that every method with a teacher's labels has to beat, in seconds. On a tenth of CIFAR-10 at ipc 10
+        it was above `sre2l` and `dwa`, and with hard labels nine points above random images.
+    Avoid: for images of some ten pixels, of which a part is no image: on digits random images were better.
     """
     recipe = _recovered(task).model_dump() | {"objective": Nothing(), "init": Crops(), "schedule": Schedule(steps=0)}
     return preset(PRESETS["rded"], task, Recipe.model_validate(recipe))
