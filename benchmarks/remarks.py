@@ -38,8 +38,8 @@ REMARKS = {
     "dwa-real-cifar10-10": "see `sre2l-cifar10-10`; with a start from real images two thirds of the loss are regained.",
     "dwa-adjustment-cifar10-10": "of DWA's 8.6 points above SRe2L (`dwa-cifar10-10`) all but this half point are its "
     "start's, and it is within the spread of the sets.",
-    "rded-cifar10-10": "four pairs of five are on its side; what random images are worth under views' labels varies by two "
-    "and a half points from draw to draw.",
+    "rded-cifar10-10": "four pairs of five are on its side; what random images are worth under labels of views varies "
+    "by two and a half points from draw to draw.",
     "pruned-cifar10-10": "half a point, which five sets do not tell from none: the claim of the paper, that it costs "
     "little, is what is seen.",
     "selmatch-mtt-fashion-22": "MTT does not fall behind random images here, the case that SelMatch was made for: it "
