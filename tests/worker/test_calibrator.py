@@ -40,10 +40,7 @@ def never() -> bool:
 
 
 @pytest.mark.slow
-def test_the_hardware_is_measured_once_and_remembered(
-    settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("worker.calibrator.CALIBRATION", "tests.worker.shallow")
+def test_the_hardware_is_measured_once_and_remembered(settings: Settings, ledger: Ledger) -> None:
     settings = settings.model_copy(update={"compile": "auto"})
     first = Calibrator(settings, ledger)
     assert first.due
@@ -65,7 +62,7 @@ def test_the_hardware_is_measured_once_and_remembered(
         assert set(first.known.compiled) == {"gradient", "adjoint"}
         assert all(0.02 < ratio < 2 for ratio in first.known.compiled.values())
         assert first.known.compiling is not None
-        assert first.known.compiling > 0.1
+        assert first.known.compiling > 1
         assert len(programs) == 3
     assert "threads" in first.known.hardware
     assert first.known.baseline_mib > 50
