@@ -338,7 +338,8 @@ CLAIMS = (
         3,
         _DWA,
         _SRE2L,
-        **_RECOVERED | {"teacher.epochs": 30, "schedule.steps": 150, "evaluation.batch_size": 30},
+        **_RECOVERED
+        | {"teacher.epochs": 30, "schedule.steps": 150, "evaluation.epochs": 75, "evaluation.batch_size": 15},
     ),
     _on("cifar10-500", "rded", "parts beat real images, labels of views", 10, _RDED, _same("RDED", "rded"), **_SEEN),
     _on(
