@@ -11,6 +11,11 @@ REMARKS = {
     "ftd-digits-1": "at one image a class what flat experts change is smaller than the spread of 359 test images.",
     "att-digits-1": "of 20 steps the closest one is the 19.2nd on average: the two are nearly one method here.",
     "sdc-digits-1": "the penalty changes tenths of a point, less than a test split of 359 images tells apart.",
+    "sdc-dc-digits-1": "see `sdc-digits-1`.",
+    "sdc-dsa-digits-1": "see `sdc-digits-1`.",
+    "segments-digits-1": "the late window is ahead at one image a class, nearly beyond chance: probably digits are learned "
+    "so fast that what an expert does in its thirteenth epoch is still simple.",
+    "segments-digits-10": "as good as equal: see `segments-digits-1`.",
     "att-across-digits-1": "on unseen architectures, too, the two are nearly one method (`att-digits-1`), and what a "
     "set is worth there varies by three to five points from set to set.",
     "datm-digits-10": "probably because MTT is within three points of all the data here, which leaves soft labels "
