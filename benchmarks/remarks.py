@@ -13,8 +13,8 @@ REMARKS = {
     "sdc-digits-1": "the penalty changes tenths of a point, less than a test split of 359 images tells apart.",
     "sdc-dc-digits-1": "see `sdc-digits-1`.",
     "sdc-dsa-digits-1": "see `sdc-digits-1`.",
-    "segments-digits-1": "late starts are ahead at one image a class in all five pairs: probably digits are so simple that "
-    "what an expert learns in its thirteenth epoch is still what one image can teach.",
+    "segments-digits-1": "late starts are ahead at one image a class in all five pairs: probably digits are so simple "
+    "that what an expert learns in its thirteenth epoch is still what one image can teach.",
     "segments-digits-10": "equal within the spread: see `segments-digits-1`.",
     "att-across-digits-1": "on unseen architectures, too, the two are nearly one method (`att-digits-1`), and what a "
     "set is worth there varies by three to five points from set to set.",
