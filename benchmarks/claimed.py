@@ -89,13 +89,6 @@ _RECOVERED = {  # students of 400 steps, one of each set; three arms share one t
 }
 _SEEN = {path: value for path, value in _RECOVERED.items() if path != "schedule.steps"}  # RDED has none
 _HALF = {"schedule.steps": 120}  # of the digits preset's outer steps, where each takes ten times as long as at ipc 1
-_MANY = {
-    "schedule.steps": 60,
-    "schedule.image_lr": 30.0,
-    "objective.batch_size": 128,
-    "objective.max_start_epoch": 10,
-    "evaluation.seeds": 1,
-}
 _LONG = {"experts.count": 10, "experts.epochs": 20, "objective.expert_epochs": 3}
 _EARLY = Arm("MTT, starts 0 to 3", "mtt", _LONG | {"objective.min_start_epoch": 0, "objective.max_start_epoch": 4})
 _LATE = Arm("MTT, starts 13 to 16", "mtt", _LONG | {"objective.min_start_epoch": 13, "objective.max_start_epoch": 17})
@@ -184,14 +177,6 @@ CLAIMS = (
         **_HALF,
     ),
     _digits(
-        "seqmatch",
-        "two stages improve MTT at as many epochs of evaluation",
-        50,
-        Arm("SeqMatch", "seqmatch"),
-        Arm("MTT, 600 epochs", "mtt", {"evaluation.epochs": 600}),
-        **_MANY,
-    ),
-    _digits(
         "seqmatch-idc",
         "two stages improve IDC at as many epochs of evaluation",
         4,
@@ -266,16 +251,6 @@ CLAIMS = (
         _PARTLY,
         replace(_PARTLY, name="random", line="random"),
         **_FIVE_PERCENT,
-    ),
-    _on(
-        "fashion-500",
-        "selmatch",
-        "above random images at 11 % of the data",
-        50,
-        _PARTLY,
-        replace(_PARTLY, name="random", line="random"),
-        **_FIVE_PERCENT,
-        **{"network.depth": 3},
     ),
     _on(
         "fashion-500",
