@@ -87,16 +87,11 @@ from load import load
 data, test = load(), np.load("test.npz")
 torch.manual_seed(0)
 net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Linear(64, 10))
-weights = list(net.parameters())
-means, squares = [torch.zeros_like(w) for w in weights], [torch.zeros_like(w) for w in weights]
+adam = torch.optim.Adam(net.parameters(), 0.01)
 for x, targets in data.batches():
-    loss = F.cross_entropy(net(torch.from_numpy(x)) / data.temperature, torch.from_numpy(targets))
-    slopes = torch.autograd.grad(loss, weights)
-    with torch.no_grad():  # Adam by hand: torch.optim's loads torch's compiler
-        for weight, slope, mean, square in zip(weights, slopes, means, squares):
-            mean.lerp_(slope, 0.1)
-            square.lerp_(slope**2, 0.1)
-            weight -= 0.01 * mean / (square.sqrt() + 1e-8)
+    adam.zero_grad()
+    F.cross_entropy(net(torch.from_numpy(x)) / data.temperature, torch.from_numpy(targets)).backward()
+    adam.step()
 x = torch.from_numpy(data.transform(test["images"]))
 print((net(x).argmax(1).numpy() == test["labels"]).mean())
 """
