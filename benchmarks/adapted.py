@@ -6,7 +6,6 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from types import MappingProxyType
 from typing import Any, Final
 
 from benchmarks.jobs import Ask, Finished, Setting, collect
@@ -17,9 +16,8 @@ TITLE: Final = "Any number of images from one adapted generator, and how soon"
 
 _ADAPTED = "The generator, adapted to this dataset, was in the cache."  # says the engine
 _RATE = {"evaluation.baseline_lrs": [0.01]}
-_MEANS = {
-    "init": {"kind": "generated", "given": "means", "meta": None, "steps": 0}
-}  # the identity, as each is at first
+# What a generator gives that is the identity, as each is at first.
+_MEANS = {"init": {"kind": "generated", "given": "means", "meta": None, "steps": 0}}
 _REAL = {"init": {"kind": "real"}}
 _SIZES = ["images a class", "MGDD", "means as they are", "random images, labels solved", "hard labels", "n"]
 _SIZES += ["images and labels, s", "the engine until then, s", "the whole job, s"]
@@ -41,7 +39,7 @@ class Arm:
 
 
 def sizes(setting: Setting, ask: Ask, ipcs: Sequence[int]) -> str | None:
-    """The table of sizes; None without two jobs of some size."""
+    """The table of sizes; None without all three jobs of some size."""
     found: dict[int, list[list[Finished]]] = {ipc: [] for ipc in ipcs}
     for seed in range(setting.seeds):
         for ipc in ipcs:
@@ -102,10 +100,10 @@ def _size(ipc: int, found: Sequence[Sequence[Finished]]) -> list[str]:
 def _race(
     setting: Setting, ask: Ask, ipc: int, adaptations: Sequence[int], steps: Sequence[int]
 ) -> Iterator[list[str]]:
-    scratch = [arm for n in steps if (arm := _frepo(setting, ask, ipc, n)) is not None]
+    scratch = [arm for n in steps if (arm := _frepo(setting, ask, ipc, "FRePo", n, {})) is not None]
     yield from ([str(ipc), arm.name, *_cells(arm), "1"] for arm in scratch)
     for n in steps:
-        if (arm := _frepo(setting, ask, ipc, n, " from means", _MEANS)) is not None:
+        if (arm := _frepo(setting, ask, ipc, "FRePo from means", n, _MEANS)) is not None:
             yield [str(ipc), arm.name, *_cells(arm), "-"]
     for name, start in (("random real images, labels solved", _REAL), ("means as they are, labels solved", _MEANS)):
         if (plain := _arm(setting, ask, "mgdd", ipc, name, start)) is not None:
@@ -131,10 +129,8 @@ def _race(
         yield [str(ipc), arm.name, *cells, _ratios(scratch, arm, statistics.median(known)) if known else "-"]
 
 
-def _frepo(
-    setting: Setting, ask: Ask, ipc: int, steps: int, told: str = "", start: Mapping[str, Any] = MappingProxyType({})
-) -> Arm | None:
-    return _arm(setting, ask, "frepo", ipc, f"FRePo{told}, {steps} steps", {"schedule.steps": steps, **start})
+def _frepo(setting: Setting, ask: Ask, ipc: int, name: str, steps: int, start: Mapping[str, Any]) -> Arm | None:
+    return _arm(setting, ask, "frepo", ipc, f"{name}, {steps} steps", {"schedule.steps": steps, **start})
 
 
 def _arm(setting: Setting, ask: Ask, method: str, ipc: int, name: str, overrides: Mapping[str, Any]) -> Arm | None:
