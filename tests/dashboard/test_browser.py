@@ -139,8 +139,8 @@ def test_the_images_are_watched_as_they_form(watched: Watched, finished: str, tm
     page.keyboard.press("Home")
     expect(page.locator("#step")).to_have_text("step 0")
     assert page.locator("#frame").get_attribute("src") != last
-    page.wait_for_function("document.getElementById('frame').complete")
-    assert page.locator("#frame").evaluate("image => image.naturalWidth") == 10 * 9 - 1
+    expect(page.locator("#frame")).to_have_js_property("complete", True)
+    expect(page.locator("#frame")).to_have_js_property("naturalWidth", 10 * 9 - 1)
     page.get_by_role("button", name="Play").click()
     expect(page.locator("#step")).to_have_text("step 60")
     keep(page, "job", tmp_path)
@@ -189,7 +189,8 @@ def test_jobs_are_chosen_compared_and_scrubbed_together(
     expect(shown).to_have_text(["", "step 0", "step 45"])  # the other has none of this step, and shows the one before
     page.keyboard.press("End")
     expect(shown.last).to_have_text("step 60")
-    page.wait_for_function("[...document.querySelectorAll('.frame')].every(each => each.hidden || each.naturalWidth)")
+    for frame in page.locator(".frame:not([hidden])").all():
+        expect(frame).not_to_have_js_property("naturalWidth", 0)
     expect(page.locator("#curve-validation_accuracy .legend")).to_contain_text("as many random real images")
     keep(page, "compare", tmp_path)
     page.get_by_role("link", name="Method", exact=True).click()
