@@ -78,6 +78,8 @@ _PARTLY = Arm(
         "evaluation.coverage": None,
     },
 )
+_EQUAL = {**_FIVE_PERCENT, "evaluation.epochs": 76}  # as many as two stages of SeqMatch have together
+_MTT_60 = Arm("MTT, 60 steps", "mtt", _SHORTER)
 _RECOVERED = {  # students of 400 steps, one of each set; three arms share one teacher
     "teacher.network.width": 32,
     "teacher.epochs": 40,
@@ -115,6 +117,59 @@ def _digits(name: str, paper: str, ipc: int, better: Arm, than: Arm, **changes: 
 def _same(name: str, method: str, overrides: Changes | None = None) -> Arm:
     """The random real images of that job, under the same teacher's labels."""
     return Arm(f"random, labelled as {name}", method, overrides or {}, "random")
+
+
+def _labelled(dataset: str) -> tuple[Claim, ...]:
+    """What is claimed of images under a teacher's labels."""
+    return (
+        _on(
+            dataset,
+            "sre2l",
+            "recovered images beat real ones under a teacher's labels",
+            10,
+            _SRE2L,
+            _same("SRe2L", "sre2l"),
+            **_RECOVERED,
+        ),
+        _on(
+            dataset,
+            "dwa-real",
+            "images of adjusted teachers beat real ones under a teacher's labels",
+            10,
+            _DWA,
+            _same("DWA", "dwa"),
+            **_RECOVERED,
+        ),
+        _on(dataset, "dwa", "adjusted teachers, from real images, improve SRe2L", 10, _DWA, _SRE2L, **_RECOVERED),
+        _on(
+            dataset,
+            "dwa-adjustment",
+            "the part of DWA's gain that is the adjustment's",
+            10,
+            _DWA,
+            _UNADJUSTED,
+            **_RECOVERED,
+        ),
+        _on(dataset, "rded", "parts beat real images, labels of views", 10, _RDED, _same("RDED", "rded"), **_SEEN),
+        _on(
+            dataset,
+            "rded-soft",
+            "parts beat real images, a soft label each",
+            10,
+            Arm("RDED, soft", "rded", _SOFT),
+            _same("RDED, soft", "rded", _SOFT),
+            **_SEEN,
+        ),
+        _on(
+            dataset,
+            "rded-hard",
+            "parts beat real images, hard labels",
+            10,
+            Arm("RDED, hard", "rded", line="distilled_hard"),
+            Arm("random, hard", "rded", line="random_hard"),
+            **_SEEN,
+        ),
+    )
 
 
 CLAIMS = (
@@ -267,45 +322,43 @@ CLAIMS = (
         "above MTT at 5 % of the data",
         22,
         _PARTLY,
-        Arm("MTT, 60 steps", "mtt", _SHORTER),
+        _MTT_60,
         **_FIVE_PERCENT,
     ),
-    _on(
-        "cifar10-500",
-        "sre2l",
-        "recovered images beat real ones under a teacher's labels",
-        10,
-        _SRE2L,
-        _same("SRe2L", "sre2l"),
-        **_RECOVERED,
+    *(
+        _on(
+            "fashion-500-3",
+            "selmatch",
+            f"above random images at {percent} % of the data",
+            ipc,
+            _PARTLY,
+            replace(_PARTLY, name="random", line="random"),
+            **_EQUAL,
+        )
+        for percent, ipc in ((11, 50), (20, 90))
     ),
     _on(
-        "cifar10-500",
-        "dwa-real",
-        "images of adjusted teachers beat real ones under a teacher's labels",
-        10,
-        _DWA,
-        _same("DWA", "dwa"),
-        **_RECOVERED,
+        "fashion-500-3",
+        "selmatch-window",
+        "distilling a part of a window improves the window",
+        50,
+        _PARTLY,
+        Arm("the same window", "window", _WINDOWED),
+        **_EQUAL,
     ),
+    _on("fashion-500-3", "selmatch-mtt", "above MTT at 11 % of the data", 50, _PARTLY, _MTT_60, **_EQUAL),
     _on(
-        "cifar10-500",
-        "dwa",
-        "adjusted teachers, from real images, improve SRe2L",
-        10,
-        _DWA,
-        _SRE2L,
-        **_RECOVERED,
+        "fashion-500-3",
+        "seqmatch",
+        "two stages improve MTT at as many epochs of evaluation",
+        50,
+        Arm(
+            "SeqMatch, 60 steps a stage", "seqmatch", _SHORTER | {"schedule.stages.epochs": 38, "evaluation.epochs": 38}
+        ),
+        _MTT_60,
+        **_EQUAL,
     ),
-    _on(
-        "cifar10-500",
-        "dwa-adjustment",
-        "the part of DWA's gain that is the adjustment's",
-        10,
-        _DWA,
-        _UNADJUSTED,
-        **_RECOVERED,
-    ),
+    *(claim for dataset in ("cifar10-500", "fashion-500-3") for claim in _labelled(dataset)),
     _on(
         "tiny-20",
         "dwa",
@@ -315,25 +368,6 @@ CLAIMS = (
         _SRE2L,
         **_RECOVERED
         | {"teacher.epochs": 30, "schedule.steps": 150, "evaluation.epochs": 75, "evaluation.batch_size": 15},
-    ),
-    _on("cifar10-500", "rded", "parts beat real images, labels of views", 10, _RDED, _same("RDED", "rded"), **_SEEN),
-    _on(
-        "cifar10-500",
-        "rded-soft",
-        "parts beat real images, a soft label each",
-        10,
-        Arm("RDED, soft", "rded", _SOFT),
-        _same("RDED, soft", "rded", _SOFT),
-        **_SEEN,
-    ),
-    _on(
-        "cifar10-500",
-        "rded-hard",
-        "parts beat real images, hard labels",
-        10,
-        Arm("RDED, hard", "rded", line="distilled_hard"),
-        Arm("random, hard", "rded", line="random_hard"),
-        **_SEEN,
     ),
     _on(
         "cifar10-500",

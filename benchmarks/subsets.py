@@ -39,6 +39,13 @@ DATASETS = {
     "fashion-500": Subset(
         "Fashion-MNIST, 450 training images a class, ConvNet-2 W32", _SHORT, "fashion-mnist", train=500, test=200
     ),
+    "fashion-500-3": Subset(
+        "Fashion-MNIST, 450 training images a class, ConvNet-3 W32",
+        {**_SHORT, "network.depth": 3},
+        "fashion-mnist",
+        train=500,
+        test=200,
+    ),
     "lung": Subset(
         "lung histopathology 64x64, 648 training images a class, ConvNet-4 W32",
         _SHORT,
