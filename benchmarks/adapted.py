@@ -11,7 +11,6 @@ from typing import Any, Final
 from benchmarks.jobs import Ask, Finished, Setting, collect
 from benchmarks.rows import percent, spread, table
 
-NAME: Final = "sizes: mgdd"
 TITLE: Final = "Any number of images from one adapted generator, and how soon"
 
 _ADAPTED = "The generator, adapted to this dataset, was in the cache."  # says the engine

@@ -23,7 +23,6 @@ from core.engine.real import Real, prepare
 from core.engine.teacher import Teacher
 from core.recipe import Recipe
 
-NAME: Final = "sizes: diversity"
 TITLE: Final = "How alike recovered images of a class are"
 
 ARMS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {

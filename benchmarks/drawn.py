@@ -13,7 +13,6 @@ from PIL import Image
 from benchmarks.jobs import Ask, Finished, Setting
 from benchmarks.rows import mean_and_deviation, percent, spread, table
 
-NAME: Final = "sizes: diffusion"
 TITLE: Final = "Any number of images from one diffusion model"
 
 _CACHED = "The generator was in the cache."  # says the engine

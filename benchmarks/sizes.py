@@ -2,11 +2,11 @@
 
     python -m benchmarks.sizes --home DIR [--data DIR] [--only PART ...] [--budget HOURS] [--write]
 
-Three parts, each a section of benchmarks/CLAIMS.md that `--write` puts in the place of the one there is. `diffusion`:
-accuracy against images a class, beside random real images, with the generator's bytes and samples a second. `mgdd`:
-every size from one adapted generator and the seconds of it, beside the identity in the generator's place, and the
-seconds of adaptation that FRePo's accuracy takes beside FRePo's own. `diversity`: how alike the images of a class are
-that SRe2L and its descendants recover.
+Three parts, each a section of benchmarks/CLAIMS.md that `--write` puts in the place of the dataset's own, if there is
+one. `diffusion`: accuracy against images a class, beside random real images, with the generator's bytes and samples a
+second. `mgdd`: every size from one adapted generator and the seconds of it, beside the identity in the generator's
+place, and the seconds of adaptation that FRePo's accuracy takes beside FRePo's own. `diversity`: how alike the images
+of a class are that SRe2L and its descendants recover.
 
 Jobs go through the REST API of a service whose state is in `--home`: run again, it takes up what is there, and a
 finished job is not repeated, be it one of benchmarks.claims. After `--budget` hours no further job is begun. `--set`
@@ -49,9 +49,11 @@ def written(options: argparse.Namespace, ask: Ask) -> list[tuple[str, str, str]]
     setting = Setting(options.dataset, options.seeds, _changes(options))
     found = []
     for part in options.only or _PARTS:
-        name, title, assemble = _PARTS[part]
+        title, assemble = _PARTS[part]
         if (text := assemble(options, setting, ask)) is not None:
-            found.append((name, title, f"{text}\n\n{describe(options.data, options.home, options.pictures)}"))
+            where = describe(options.data, options.home, options.pictures)
+            title = f"{title}: {setting.told.partition(',')[0]}"
+            found.append((f"sizes: {part}, {setting.dataset}", title, f"{text}\n\n{where}"))
     return found
 
 
@@ -78,10 +80,10 @@ def _diversity(options: argparse.Namespace, setting: Setting, ask: Ask) -> str |
     return alike.said(setting, options.recovered, found, options.home / "datasets") if found else None
 
 
-_PARTS: Final[dict[str, tuple[str, str, Part]]] = {
-    "diffusion": (drawn.NAME, drawn.TITLE, _diffusion),
-    "mgdd": (adapted.NAME, adapted.TITLE, _mgdd),
-    "diversity": (alike.NAME, alike.TITLE, _diversity),
+_PARTS: Final[dict[str, tuple[str, Part]]] = {
+    "diffusion": (drawn.TITLE, _diffusion),
+    "mgdd": (adapted.TITLE, _mgdd),
+    "diversity": (alike.TITLE, _diversity),
 }
 
 
@@ -104,7 +106,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=list(_PARTS), metavar="PART", help=f"of {', '.join(_PARTS)}")
     parser.add_argument("--ipcs", **sizes, default=[1, 3, 10, 30, 100], help="of diffusion (%(default)s)")
     parser.add_argument("--sizes", **sizes, default=[1, 3, 7, 10, 50], help="of mgdd (%(default)s)")
-    parser.add_argument("--race", **sizes, default=[1, 10], help="sizes of MGDD beside FRePo (%(default)s)")
+    parser.add_argument(
+        "--race", **sizes | {"nargs": "*"}, default=[1, 10], help="sizes of MGDD beside FRePo (%(default)s)"
+    )
     parser.add_argument("--adaptations", **sizes, default=[10, 50, 200], help="MGDD's steps there (%(default)s)")
     parser.add_argument("--frepo-steps", **sizes, default=[100, 400], help="FRePo's steps there (%(default)s)")
     parser.add_argument("--recovered", type=int, default=10, metavar="N", help="size of diversity (%(default)s)")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks import alike, sections, sizes
+from benchmarks import alike, sizes
 from benchmarks.claimed import CLAIMS
 from benchmarks.claims import overrides
 from benchmarks.jobs import Finished, Order
@@ -67,7 +67,9 @@ def assembled(tmp_path: Path, part: str, changes: dict[str, list[str]], *argumen
     settings += [f"--set={text}" for text in EVERY]
     options = sizes._options(["--home", str(tmp_path), "--only", part, *settings, *arguments])
     engine = Engine(tmp_path)
-    ((_, _, text),) = sizes.written(options, engine)
+    ((name, title, text),) = sizes.written(options, engine)
+    assert name == f"sizes: {part}, digits"  # a section of its own for each dataset
+    assert title.endswith(": digits 8x8")
     return text, engine
 
 
@@ -134,9 +136,3 @@ def test_a_job_of_the_claims_is_found_again(tmp_path: Path) -> None:
         (claim,) = [each for each in CLAIMS if each.name == f"{name}-digits-10"]
         theirs = json.dumps(overrides(claim, claim.better), sort_keys=True)
         assert (claim.better.method, claim.ipc, theirs) in ours, name
-
-
-def test_sections_are_named_apart() -> None:
-    names = [name for name, _, _ in sizes._PARTS.values()]
-    assert len(set(names)) == len(names)
-    assert all(sections.placed("", name, "A", "b").count(f"<!-- {name} -->") == 1 for name in names)
