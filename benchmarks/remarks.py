@@ -45,6 +45,13 @@ REMARKS = {
     "start's, and it is within the spread of the sets.",
     "rded-cifar10-10": "four pairs of five are on its side; what random images are worth under labels of views varies "
     "by two and a half points from draw to draw.",
+    "sre2l-fashion-10": "see `sre2l-cifar10-10`; what its images are worth varies by five points from set to set.",
+    "dwa-real-fashion-10": "as good as the random images that it starts from; see `dwa-adjustment-fashion-10`.",
+    "dwa-adjustment-fashion-10": "DWA's 11.3 points above SRe2L (`dwa-fashion-10`) are its start's: real images.",
+    "rded-fashion-10": "pairs lie on both sides.",
+    "rded-soft-fashion-10": "see `rded-hard-fashion-10`.",
+    "rded-hard-fashion-10": "probably because the parts that a teacher is surest of are of the plainest images of a "
+    "class, and are enlarged, which no test image is: the less labels say, the more that costs.",
     "pruned-cifar10-10": "half a point, which five sets do not tell from none: the claim of the paper, that it costs "
     "little, is what is seen.",
     "selmatch-mtt-fashion-22": "MTT does not fall behind random images here, the case that SelMatch was made for: it "
