@@ -348,9 +348,9 @@ def test_without_scripts_jobs_are_read_submitted_and_cancelled(
         page.locator(f"tr[data-job={finished}]").get_by_role("link").first.click()
         expect(page.locator("#report .figure").first).to_contain_text("%")
         expect(page.locator("#curve-loss path.line")).to_have_attribute("d", re.compile("^M"))
-        assert page.locator("#frame").evaluate("image => image.naturalWidth") == 10 * 9 - 1
+        expect(page.locator("#frame")).to_have_js_property("naturalWidth", 10 * 9 - 1)
         page.locator("#all-film > summary").click()
-        assert page.locator("#film img").count() > 20
+        expect(page.locator("#film img").nth(20)).to_be_attached()
         for useless in ("#scrub", "#play", "#theme"):
             expect(page.locator(useless)).to_be_hidden()
         page.get_by_role("link", name="Duplicate with changes").click()
