@@ -101,7 +101,16 @@ _UNSEEN = {
         {"kind": "resnet18", "width": 16, "norm": "batch"},
     ]
 }
+_FASHION, _ONE = "fashion-500-3", {"evaluation.seeds": 1, "evaluation.epochs": 100}
+_DRAWN = Arm(
+    "diffusion",
+    "diffusion",
+    {"objective.denoiser.steps": 1500, "objective.denoiser.width": 96, "objective.autoencoder.steps": 800},
+)
+_REAL = replace(_DRAWN, name="random", line="random")
 _SOFT = {"relabel": {"kind": "soft"}}
+_MGDD, _SOLVED = Arm("MGDD", "mgdd"), Arm("random images, labels solved", "mgdd", {"init": {"kind": "real"}})
+_MEANS = Arm("means as they are", "mgdd", {"init.meta": None, "init.steps": 0})
 _UNADJUSTED = Arm("DWA, teachers as they are", "dwa", {"objective.adjust.rho": 0.0})
 
 
@@ -247,20 +256,8 @@ CLAIMS = (
     _digits(
         "frepo", "far above real images at ipc 1, by features of a pool of networks", 1, Arm("FRePo", "frepo"), _RANDOM
     ),
-    _digits(
-        "mgdd",
-        "a generator improves the images that labels are solved for",
-        10,
-        Arm("MGDD", "mgdd"),
-        Arm("means as they are", "mgdd", {"init.meta": None, "init.steps": 0}),
-    ),
-    _digits(
-        "mgdd-means",
-        "clusters' means under a generator beat images (ours)",
-        1,
-        Arm("MGDD", "mgdd"),
-        Arm("random images, labels solved", "mgdd", {"init": {"kind": "real"}}),
-    ),
+    _digits("mgdd", "a generator improves the images that labels are solved for", 10, _MGDD, _MEANS),
+    _digits("mgdd-means", "clusters' means under a generator beat images (ours)", 1, _MGDD, _SOLVED),
     _digits(
         "linear-exact",
         "one image a class holds a linear classifier (ours)",
@@ -297,6 +294,31 @@ CLAIMS = (
         Arm("random, hard", "rded", line="random_hard"),
     ),
     _on("cifar10-500", "mtt", "far above real images at ipc 1", 1, _SHORT_MTT, _RANDOM),
+    *(
+        claim
+        for ipc in (1, 10)
+        for claim in (
+            _on(
+                _FASHION,
+                "mgdd",
+                "a generator improves the images that labels are solved for",
+                ipc,
+                _MGDD,
+                _MEANS,
+                **_ONE,
+            ),
+            _on(
+                _FASHION,
+                "mgdd-means",
+                "clusters' means under a generator beat images (ours)",
+                ipc,
+                _MGDD,
+                _SOLVED,
+                **_ONE,
+            ),
+            _on(_FASHION, "diffusion", "generated images train as well as real ones", ipc, _DRAWN, _REAL, **_ONE),
+        )
+    ),
     _on("fashion-500", "mtt", "far above real images at ipc 1", 1, _SHORT_MTT, _RANDOM),
     _on("lung", "mtt", "far above real images at ipc 1", 1, _SHORT_MTT, _RANDOM),
     _on(
@@ -328,7 +350,7 @@ CLAIMS = (
     ),
     *(
         _on(
-            "fashion-500-3",
+            _FASHION,
             "selmatch",
             f"above random images at {percent} % of the data",
             ipc,
@@ -338,9 +360,9 @@ CLAIMS = (
         )
         for percent, ipc in ((11, 50), (20, 90))
     ),
-    _on("fashion-500-3", "selmatch-mtt", "above MTT at 11 % of the data", 50, _PARTLY, _MTT_60, **_LARGER),
+    _on(_FASHION, "selmatch-mtt", "above MTT at 11 % of the data", 50, _PARTLY, _MTT_60, **_LARGER),
     _on(
-        "fashion-500-3",
+        _FASHION,
         "seqmatch",
         "two stages improve MTT at as many epochs of evaluation",
         50,
@@ -351,7 +373,7 @@ CLAIMS = (
         **_LARGER,
     ),
     *_labelled("cifar10-500"),
-    *_labelled("fashion-500-3", {"evaluation.epochs": 100, "evaluation.batch_size": 25}),  # as many steps
+    *_labelled(_FASHION, {"evaluation.epochs": 100, "evaluation.batch_size": 25}),  # as many steps
     _on(
         "tiny-20",
         "dwa",
