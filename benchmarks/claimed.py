@@ -82,7 +82,6 @@ _RECOVERED = {  # students of 400 steps, one of each set; three arms share one t
     "evaluation.epochs": 200,
     "evaluation.batch_size": 50,
 }
-_SEEN = {path: value for path, value in _RECOVERED.items() if path != "schedule.steps"}  # RDED has none
 _HALF = {"schedule.steps": 120}  # of the digits preset's outer steps, where each takes ten times as long as at ipc 1
 _LONG = {"experts.count": 10, "experts.epochs": 20, "objective.expert_epochs": 3}
 _EARLY = Arm("MTT, starts 0 to 3", "mtt", _LONG | {"objective.min_start_epoch": 0, "objective.max_start_epoch": 4})
@@ -96,11 +95,11 @@ _UNSEEN = {
 }
 _FASHION, _ONE = "fashion-500-3", {"evaluation.seeds": 1, "evaluation.epochs": 100}
 _DRAWN = Arm(
-    "diffusion",
+    "diffusion, 1,500 steps",
     "diffusion",
     {"objective.denoiser.steps": 1500, "objective.denoiser.width": 96, "objective.autoencoder.steps": 800},
 )
-_SOFT = {"relabel": {"kind": "soft"}}
+_RDED_SOFT = Arm("RDED, soft", "rded", {"relabel": {"kind": "soft"}})
 _MGDD, _SOLVED = Arm("MGDD", "mgdd"), Arm("random images, labels solved", "mgdd", {"init": {"kind": "real"}})
 _MEANS = Arm("means as they are", "mgdd", {"init.meta": None, "init.steps": 0})
 _UNADJUSTED = Arm("DWA, teachers as they are", "dwa", {"objective.adjust.rho": 0.0})
@@ -115,19 +114,24 @@ def _digits(name: str, paper: str, ipc: int, better: Arm, than: Arm, **changes: 
     return _on("digits", name, paper, ipc, better, than, **changes)
 
 
-def _random_of(arm: Arm) -> Arm:
+def _random_of(arm: Arm, told: str = "random") -> Arm:
     """The random real images of that arm's jobs."""
-    return replace(arm, name="random", line="random")
+    return replace(arm, name=told, line="random")
 
 
-def _same(name: str, method: str, overrides: Changes | None = None) -> Arm:
-    """The random real images of that job, under the same teacher's labels."""
-    return Arm(f"random, labelled as {name}", method, overrides or {}, "random")
+def _same(arm: Arm) -> Arm:
+    """The random real images of that arm's jobs, under the same teacher's labels."""
+    return _random_of(arm, f"random, labelled as {arm.name}")
 
 
-def _labelled(dataset: str, changes: Changes | None = None) -> tuple[Claim, ...]:
+def _seen(changes: Changes) -> Changes:
+    """The changes as RDED takes them, which has no steps."""
+    return {path: value for path, value in changes.items() if path != "schedule.steps"}
+
+
+def _labelled(dataset: str, **changes: Any) -> tuple[Claim, ...]:
     """What is claimed of images under a teacher's labels."""
-    recovered, seen = ({**each, **(changes or {})} for each in (_RECOVERED, _SEEN))
+    seen = _seen(changes)
     return (
         _on(
             dataset,
@@ -135,8 +139,8 @@ def _labelled(dataset: str, changes: Changes | None = None) -> tuple[Claim, ...]
             "recovered images beat real ones under a teacher's labels",
             10,
             _SRE2L,
-            _same("SRe2L", "sre2l"),
-            **recovered,
+            _same(_SRE2L),
+            **changes,
         ),
         _on(
             dataset,
@@ -144,10 +148,10 @@ def _labelled(dataset: str, changes: Changes | None = None) -> tuple[Claim, ...]
             "images of adjusted teachers beat real ones under a teacher's labels",
             10,
             _DWA,
-            _same("DWA", "dwa"),
-            **recovered,
+            _same(_DWA),
+            **changes,
         ),
-        _on(dataset, "dwa", "adjusted teachers, from real images, improve SRe2L", 10, _DWA, _SRE2L, **recovered),
+        _on(dataset, "dwa", "adjusted teachers, from real images, improve SRe2L", 10, _DWA, _SRE2L, **changes),
         _on(
             dataset,
             "dwa-adjustment",
@@ -155,16 +159,16 @@ def _labelled(dataset: str, changes: Changes | None = None) -> tuple[Claim, ...]
             10,
             _DWA,
             _UNADJUSTED,
-            **recovered,
+            **changes,
         ),
-        _on(dataset, "rded", "parts beat real images, labels of views", 10, _RDED, _same("RDED", "rded"), **seen),
+        _on(dataset, "rded", "parts beat real images, labels of views", 10, _RDED, _same(_RDED), **seen),
         _on(
             dataset,
             "rded-soft",
             "parts beat real images, a soft label each",
             10,
-            Arm("RDED, soft", "rded", _SOFT),
-            _same("RDED, soft", "rded", _SOFT),
+            _RDED_SOFT,
+            _same(_RDED_SOFT),
             **seen,
         ),
         _on(
@@ -263,32 +267,15 @@ CLAIMS = (
         Arm("random, ridge regression", "linear-exact", line="ridge_random"),
     ),
     _digits("diffusion", "generated images train as well as real ones", 10, Arm("diffusion", "diffusion"), _RANDOM),
-    _digits("sre2l", "recovered images beat real ones under a teacher's labels", 10, _SRE2L, _same("SRe2L", "sre2l")),
+    *_labelled("digits"),
     _digits("cda", "crops that become smaller improve SRe2L", 10, Arm("CDA", "cda"), _SRE2L),
-    _digits("dwa", "adjusted teachers, from real images, improve SRe2L", 10, _DWA, _SRE2L),
     _digits("dwa-start", "the part of DWA's gain that is its start's", 10, _UNADJUSTED, _SRE2L),
-    _digits("dwa-adjustment", "the part of DWA's gain that is the adjustment's", 10, _DWA, _UNADJUSTED),
     _digits(
         "lpld",
         "a fortieth of the labels costs little",
         10,
         Arm("LPLD, all labels", "lpld", {"relabel.keep": 1.0}),
         Arm("LPLD", "lpld"),
-    ),
-    _digits("rded", "parts beat real images, labels of views", 10, _RDED, _same("RDED", "rded")),
-    _digits(
-        "rded-soft",
-        "parts beat real images, a soft label each",
-        10,
-        Arm("RDED, soft", "rded", _SOFT),
-        _same("RDED, soft", "rded", _SOFT),
-    ),
-    _digits(
-        "rded-hard",
-        "parts beat real images, hard labels",
-        10,
-        Arm("RDED, hard", "rded", line="distilled_hard"),
-        Arm("random, hard", "rded", line="random_hard"),
     ),
     _on("cifar10-500", "mtt", "far above real images at ipc 1", 1, _SHORT_MTT, _RANDOM),
     *(
@@ -369,8 +356,9 @@ CLAIMS = (
         _MTT_60,
         **_LARGER,
     ),
-    *_labelled("cifar10-500"),
-    *_labelled(_FASHION, {"evaluation.epochs": 100, "evaluation.batch_size": 25}),  # as many steps
+    *_labelled("cifar10-500", **_RECOVERED),
+    # as many steps of the student's as on CIFAR-10
+    *_labelled(_FASHION, **_RECOVERED | {"evaluation.epochs": 100, "evaluation.batch_size": 25}),
     _on(
         "tiny-20",
         "dwa",
@@ -388,6 +376,6 @@ CLAIMS = (
         10,
         _RDED,
         Arm("RDED, a fortieth of the labels", "rded", {"relabel.keep": 0.025}),
-        **_SEEN,
+        **_seen(_RECOVERED),
     ),
 )

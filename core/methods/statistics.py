@@ -77,8 +77,8 @@ def dwa(task: Task) -> Recipe:
     Citation: Du, Zhang, Hu, Huang & Zhou, "Diversity-Driven Synthesis: Enhancing Dataset Distillation through Directed
         Weight Adjustment", NeurIPS 2024; reconstructed from the released code
     Published: CIFAR-10, ResNet-18: 32.6 / 53.1 % at ipc 10 / 50, labels of views
-    Use: in the place of `sre2l`, which it improves on: by 8.6 points on a tenth of CIFAR-10 and by 11.3 on one of
-        Fashion-MNIST at ipc 10, all but half a point of them its start's, by 9.6 on twenty classes of Tiny-ImageNet at
+    Use: in the place of `sre2l`, which it improves on: by 8.6 points on a tenth of CIFAR-10 and by 11.3 on a
+        twelfth of Fashion-MNIST at ipc 10, all but half a point of them its start's, by 9.6 on twenty classes of Tiny-ImageNet at
         ipc 3, by nothing on digits.
     Avoid: with ten classes and few images, where the published figures of trajectory matching are far ahead.
     """
@@ -119,8 +119,8 @@ def rded(task: Task) -> Recipe:
     Published: CIFAR-10, ResNet-18: 22.9 / 37.1 / 62.1 % at ipc 1 / 10 / 50, labels of views
     Use: as the line that every method with a teacher's labels has to beat, in seconds. On a tenth of CIFAR-10 at ipc 10
         it was above `sre2l` and `dwa`, and with hard labels nine points above random images.
-    Avoid: where a part of an image does not say what it is: on digits random images were better, and on a tenth of
-        Fashion-MNIST, eleven points with hard labels.
+    Avoid: where a part of an image does not say what it is: on digits random images were better, and on a twelfth
+        of Fashion-MNIST, eleven points with hard labels.
     """
     recipe = _recovered(task).model_dump() | {"objective": Nothing(), "init": Crops(), "schedule": Schedule(steps=0)}
     return preset(PRESETS["rded"], task, Recipe.model_validate(recipe))
