@@ -36,6 +36,7 @@ REMARKS = {
     "cda-digits-10": "probably because a part of an 8x8 digit is another digit or none. Tried on validation: parts "
     "of 0.35 of the area at least, 91.7 %, and of 0.75, 97.2 %, which is the preset (one set, one network).",
     "dwa-digits-10": "pairs lie on both sides: on digits neither the start nor the adjustment decides.",
+    "dwa-real-digits-10": "see `dwa-digits-10`.",
     "dwa-start-digits-10": "see `dwa-digits-10`.",
     "dwa-adjustment-digits-10": "the adjustment changes less than 359 test images tell apart.",
     "sre2l-cifar10-10": "probably a teacher of width 32 and students of 400 steps learn little that real images under "

@@ -91,10 +91,10 @@ def mgdd(task: Task) -> Recipe:
         "init.steps": 0}, the same labels on means that no generator saw: on a twelfth of Fashion-MNIST the generator
         was worth 3.7 points more at ipc 1, and 2.0 at 10, where labels solved for random images were still better.
     """
-    # Means beat random images in ridge regressions of width 32 on validation (three draws, no generator): on a twelfth of
-    # Fashion-MNIST 72.4 to 63.5 % at ipc 1, 83.9 to 83.3 at 10, 85.1 to 83.9 at 50; on a tenth of CIFAR-10 27.8 to 22.2
-    # at ipc 1, but 28.3 to 29.7 at 10 and 27.2 to 28.0 at 50. Networks trained on them agree at ipc 1 (64.9 to 60.5 on
-    # Fashion-MNIST, five draws, on test), and not at 10 (73.4 to 77.5).
+    # Means beat random images in ridge regressions of width 32 on validation (three draws, no generator): on a twelfth
+    # of Fashion-MNIST 72.4 to 63.5 % at ipc 1, 83.9 to 83.3 at 10, 85.1 to 83.9 at 50; on a tenth of CIFAR-10 27.8 to
+    # 22.2 at ipc 1, but 28.3 to 29.7 at 10 and 27.2 to 28.0 at 50. Networks trained on them agree at ipc 1 (64.9 to
+    # 60.5 on Fashion-MNIST, five draws, on test), and not at 10 (73.4 to 77.5).
     quick = {"meta": Meta(tasks=20), "steps": 200, "lr": 1e-3, "real_batch": 1000} if tiny(task) else {}
     return preset(
         PRESETS["mgdd"],

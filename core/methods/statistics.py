@@ -78,8 +78,8 @@ def dwa(task: Task) -> Recipe:
         Weight Adjustment", NeurIPS 2024; reconstructed from the released code
     Published: CIFAR-10, ResNet-18: 32.6 / 53.1 % at ipc 10 / 50, labels of views
     Use: in the place of `sre2l`, which it improves on: by 8.6 points on a tenth of CIFAR-10 and by 11.3 on a
-        twelfth of Fashion-MNIST at ipc 10, all but half a point of them its start's, by 9.6 on twenty classes of Tiny-ImageNet at
-        ipc 3, by nothing on digits.
+        twelfth of Fashion-MNIST at ipc 10, all but half a point of them its start's, by 9.6 on twenty classes of
+        Tiny-ImageNet at ipc 3, by nothing on digits.
     Avoid: with ten classes and few images, where the published figures of trajectory matching are far ahead.
     """
     changes: dict[str, Any] = {"init.kind": "real", "objective.variance": 0.11}
