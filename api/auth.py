@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 COOKIE: Final = "stillhouse_session"
 OPEN: Final = frozenset({"/healthz", "/readyz", "/openapi.json", "/docs", "/problems", "/login"})
 """Paths that tell nobody's business; so does everything below /static/."""
+_GREETING: Final = frozenset({"/docs", "/problems", "/login"})
+"""Those of them that look at who is logged in."""
 
 _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 _GET_ONE: Final = (
@@ -92,7 +94,7 @@ class Gate:
         kind, _, secret = headers.get("authorization", "").partition(" ")
         token = session_token(headers.get("cookie", ""))
         if may_be_seen_by_all(path):
-            return await run_in_threadpool(keys.session, token) if token else None
+            return await run_in_threadpool(keys.session, token) if token and path in _GREETING else None
         if kind.lower() == "bearer":
             caller = await run_in_threadpool(keys.holder, secret.strip())
             if caller is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, replace
-from typing import Annotated, Self, final
+from typing import Annotated, Final, Self, final
 
 from fastapi import Depends, Request
 
@@ -16,6 +16,10 @@ from core.artifacts import Store
 from core.data import Catalogue
 from core.ledger import ApiKey, Ledger, Reach
 from core.settings import Settings
+
+_LOCK_WAIT: Final = 5.0
+"""Seconds a request waits for another writer before it is told to come again: less than a client's patience, and a
+thread that waits serves nobody."""
 
 
 @final
@@ -40,7 +44,8 @@ class House:
     @classmethod
     def open(cls, settings: Settings) -> Self:
         """The house of these settings; nothing is connected before it is needed."""
-        ledger, store, closing = Ledger(settings.ledger_url), Store(settings.artifacts_url), threading.Event()
+        ledger = Ledger(settings.ledger_url, lock_wait=_LOCK_WAIT)
+        store, closing = Store(settings.artifacts_url), threading.Event()
         return cls(
             settings,
             ledger,

@@ -1,4 +1,4 @@
-"""Real PostgreSQL and Redis servers for the tests, each in a folder of its own that goes away with it.
+"""Real PostgreSQL, PgBouncer and Redis servers for the tests, each in a folder of its own that goes away with it.
 
 A server runs under a two-line shell whose standard input is a pipe from this process: when the pipe closes, because the
 tests ended or were killed, the shell stops the server and removes its folder. So nothing outlives the tests.
@@ -116,6 +116,39 @@ def postgres_server() -> Iterator[Postgres]:
         _wait_for(lambda: postgres.session().close(), server, folder)
         yield postgres
         postgres.close()
+
+
+_POOLER = """
+[databases]
+* = host=127.0.0.1 port={postgres} user=postgres
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 4
+"""
+
+
+@contextmanager
+def pooler(postgres: Postgres) -> Iterator[int]:
+    """Start PgBouncer in transaction mode before a PostgreSQL server and yield its port; stopped when the block ends.
+
+    Few connections of the server are shared, so that a transaction seldom meets the one of the last.
+
+    Raises:
+        FileNotFoundError: PgBouncer is not installed; the message names the package.
+    """
+    program = _program("pgbouncer", "pgbouncer", Path("/usr/sbin"))
+    user = "postgres" if os.getuid() == 0 else None  # it refuses to run as root
+    folder, port = _folder("pgbouncer-", user), free_port()
+    configuration = folder / "pgbouncer.ini"
+    configuration.write_text(_POOLER.format(postgres=postgres.port, port=port))
+    configuration.chmod(0o644)
+    with _lifeline("TERM", folder, [program, configuration], user) as server:
+        _wait_for(lambda: Postgres(port).session().close(), server, folder)
+        yield port
 
 
 @contextmanager

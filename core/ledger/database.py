@@ -10,8 +10,8 @@ from typing import Any, final
 from sqlalchemy import URL, Connection, Engine, Pool, create_engine, event, make_url
 from sqlalchemy.orm import Session
 
-LOCK_WAIT = 30
-"""Seconds a SQLite transaction waits for another writer before it gives up."""
+LOCK_WAIT = 30.0
+"""Seconds a transaction waits for another writer before it gives up, unless it is told otherwise."""
 
 _WRITES = {"ledger_writes": True}
 
@@ -35,35 +35,49 @@ def address(url: str) -> URL:
     return parsed
 
 
-def connect(url: URL, poolclass: type[Pool] | None = None, foreign_keys: bool = True) -> Engine:
+def connect(
+    url: URL, poolclass: type[Pool] | None = None, foreign_keys: bool = True, lock_wait: float = LOCK_WAIT
+) -> Engine:
     """An engine for this address; no connection is made yet.
 
     Args:
         url: as `address` returns it.
         poolclass: another pool than SQLAlchemy's default.
         foreign_keys: whether SQLite checks foreign keys; a migration that rebuilds a table must not.
+        lock_wait: seconds a transaction waits for another writer, and a thread for a connection of the pool.
     """
     if url.get_backend_name() == "sqlite":
-        return _sqlite(url, poolclass, foreign_keys)
+        return _sqlite(url, poolclass, foreign_keys, lock_wait)
     # A server that vanished without a word is noticed within half a minute: before a lease of 60 s runs out.
     patience = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "tcp_user_timeout": 30_000}
-    return create_engine(
+    engine = create_engine(
         url,
         poolclass=poolclass,
         pool_pre_ping=True,
-        **({} if poolclass else {"pool_recycle": 1800, "max_overflow": 40}),
-        connect_args={**patience, "application_name": "stillhouse"},
+        hide_parameters=True,
+        **({} if poolclass else {"pool_recycle": 1800, "max_overflow": 40, "pool_timeout": lock_wait}),
+        # Statements are not prepared by name: behind a pooler such as PgBouncer the next transaction may be another
+        # server's. For the same reason nothing is asked of the server at the start of a connection or for its length.
+        connect_args={**patience, "application_name": "stillhouse", "prepare_threshold": None},
     )
+    if lock_wait < LOCK_WAIT:
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Connection) -> None:
+            if connection.get_execution_options().get("ledger_writes"):
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(lock_wait * 1000)}")
+
+    return engine
 
 
-def _sqlite(url: URL, poolclass: type[Pool] | None, foreign_keys: bool) -> Engine:
-    pool: dict[str, Any] = {} if poolclass else {"max_overflow": 60}
-    engine = create_engine(url, poolclass=poolclass, connect_args={"timeout": LOCK_WAIT}, **pool)
+def _sqlite(url: URL, poolclass: type[Pool] | None, foreign_keys: bool, lock_wait: float) -> Engine:
+    pool: dict[str, Any] = {} if poolclass else {"max_overflow": 60, "pool_timeout": lock_wait}
+    engine = create_engine(url, poolclass=poolclass, connect_args={"timeout": lock_wait}, hide_parameters=True, **pool)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: object) -> None:
         connection.isolation_level = None  # the driver opens no transaction of its own: `begin` below does
-        connection.execute(f"PRAGMA busy_timeout = {LOCK_WAIT * 1000}")
+        connection.execute(f"PRAGMA busy_timeout = {round(lock_wait * 1000)}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA foreign_keys = {int(foreign_keys)}")
@@ -82,9 +96,9 @@ def _sqlite(url: URL, poolclass: type[Pool] | None, foreign_keys: bool) -> Engin
 class Database:
     """Where the ledger is kept, and the two ways to open it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, lock_wait: float = LOCK_WAIT) -> None:
         self.url = address(url)
-        self.engine = connect(self.url)
+        self.engine = connect(self.url, lock_wait=lock_wait)
 
     @property
     def file(self) -> Path | None:

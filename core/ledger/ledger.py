@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from core.ledger import claims, jobs, schema, submissions, sweep, workers
 from core.ledger import events as log
-from core.ledger.database import Database
+from core.ledger.database import LOCK_WAIT, Database
 from core.ledger.keys import Keys
 from core.ledger.types import Beat, Claim, Document, Event, File, Job, Reach, Submission, Swept, Worker
 from core.ledger.uploads import Uploads
@@ -33,10 +33,11 @@ class Ledger:
 
     Args:
         url: `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`. Raises ValueError for any other.
+        lock_wait: seconds a transaction waits for another writer.
     """
 
-    def __init__(self, url: str) -> None:
-        self.database = Database(url)
+    def __init__(self, url: str, lock_wait: float = LOCK_WAIT) -> None:
+        self.database = Database(url, lock_wait)
         self._reach = Reach()
 
     def within(self, reach: Reach) -> Ledger:

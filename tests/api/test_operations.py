@@ -11,7 +11,7 @@ import pytest
 import redis
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from api.app import create_app
 from api.house import House
@@ -61,16 +61,32 @@ def test_a_database_that_is_away_is_no_surprise(tmp_path_factory: pytest.TempPat
     assert int(response.headers["Retry-After"]) > 0
 
 
+def test_a_request_waits_for_another_writer_no_longer_than_its_client(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.house._LOCK_WAIT", 0.2)
+    app = create_app(settings)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        job_id = client.post("/v1/jobs", json=request()).json()["id"]
+        with app.state.house.ledger.database.write() as session:
+            session.execute(text("UPDATE jobs SET updated_at = updated_at"))
+            refused = client.post(f"/v1/jobs/{job_id}/cancel")
+            session.rollback()
+        assert (refused.status_code, refused.json()["type"]) == (503, "/problems#not-ready")
+        assert int(refused.headers["Retry-After"]) > 0
+        assert client.post(f"/v1/jobs/{job_id}/cancel").status_code == 202
+
+
 def test_metrics_count_jobs_requests_and_routes(workshop: Workshop, house: House) -> None:
     workshop.job(Status.FAILED)
     job_id = workshop.submit()
     workshop.client.get(f"/v1/jobs/{job_id}")
     workshop.client.get("/wp-admin.php")
     workshop.client.request("BREW", "/v1/jobs")
-    text = workshop.client.get("/metrics").text
+    exposed = workshop.client.get("/metrics").text
     samples = {
         (sample.name, *sorted(sample.labels.values())): sample.value
-        for family in text_string_to_metric_families(text)
+        for family in text_string_to_metric_families(exposed)
         for sample in family.samples
     }
     assert samples["stillhouse_jobs", "failed"] == samples["stillhouse_jobs", "queued"] == 1
@@ -79,8 +95,8 @@ def test_metrics_count_jobs_requests_and_routes(workshop: Workshop, house: House
     assert samples["stillhouse_http_requests_total", "404", "GET", "unmatched"] == 1
     assert ("stillhouse_http_requests_total", "/v1/jobs", "405", "other") in samples
     assert samples["stillhouse_submissions_total", "created"] == 2
-    assert "stillhouse_doorbell_failures_total" in text
-    assert job_id not in text
+    assert "stillhouse_doorbell_failures_total" in exposed
+    assert job_id not in exposed
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs", "/", "/v1/jobs?status=queued&q=dig", "/metrics"])

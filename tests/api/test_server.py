@@ -6,9 +6,11 @@ import collections
 import itertools
 import json
 import socket
+import statistics
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ import pytest
 from core.ledger import Status
 from core.settings import Settings
 from tests.api.serving import PATIENCE, Server, serving
-from tests.api.workshop import ON_SQLITE
+from tests.api.workshop import ON_SQLITE, request
 
 STREAM = {"Accept": "text/event-stream"}
 
@@ -94,6 +96,42 @@ def test_a_stream_says_something_as_soon_as_it_is_open(server: Server) -> None:
         assert response.headers["X-Accel-Buffering"] == "no"
         assert response.headers["Transfer-Encoding"] == "chunked"
         assert next(events(response))["type"] == "job.created"
+
+
+def test_a_small_answer_waits_for_no_acknowledgement(server: Server) -> None:
+    """The client's kernel delays its acknowledgements by 40 ms, once a connection is no longer new."""
+    client, seconds = server.workshop.client, []
+    for _ in range(50):
+        began = time.perf_counter()
+        client.get("/healthz")
+        seconds.append(time.perf_counter() - began)
+    assert statistics.median(seconds) < 0.03
+
+
+@ON_SQLITE
+def test_a_process_whose_threads_all_wait_for_the_database_lives(mortal: Server) -> None:
+    def order() -> httpx.Response:
+        return httpx.post(f"{mortal.url}/v1/jobs", json=request(), timeout=PATIENCE, trust_env=False)
+
+    def stuck() -> bool:
+        try:
+            httpx.get(f"{mortal.url}/problems", timeout=0.5, trust_env=False)
+        except httpx.ReadTimeout:
+            return True
+        return False
+
+    with ThreadPoolExecutor(48) as people:
+        with mortal.workshop.ledger.database.write():
+            asked = [people.submit(order) for _ in range(48)]
+            deadline = time.monotonic() + PATIENCE
+            while not stuck():
+                assert time.monotonic() < deadline
+            began = time.monotonic()
+            alive = httpx.get(f"{mortal.url}/healthz", timeout=PATIENCE, trust_env=False)
+            assert (alive.status_code, time.monotonic() - began < 1) == (200, True)
+        for answer in asked:
+            status = answer.result().status_code
+            assert status == 202 or (status, "Retry-After" in answer.result().headers) == (503, True)
 
 
 def test_files_are_ranged_and_conditional_on_the_wire(server: Server) -> None:
