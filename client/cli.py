@@ -17,6 +17,7 @@ from client import serve as service
 from client.api import Client
 from client.errors import ClientError, HashMismatch, UsageError
 from client.home import Home
+from client.interrupt import interruptible
 from client.jobs import File, Job
 from client.output import Commands, JsonOption, data, say, stderr, table
 from client.progress import display
@@ -311,7 +312,12 @@ def _submit(
 
 def _wait(client: Client, job_id: str, limit: float | None) -> Job:
     try:
-        with display(stderr()) as watch:
+        with interruptible() as check, display(stderr()) as show:
+
+            def watch(job: Job) -> None:
+                check()
+                show(job)
+
             job = client.wait(job_id, timeout=limit, watch=watch)
     except KeyboardInterrupt:
         say(f"\nThe job goes on. Wait again: stillhouse wait {job_id}   End it: stillhouse cancel {job_id}")

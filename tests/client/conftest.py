@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from client import Job
-from tests.client.running import CHEAP, Running, serving
+from tests.client.running import CHEAP, Running, serving, until
 
 
 @pytest.fixture(scope="package")
@@ -16,6 +16,20 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """API, worker and engine, started by `stillhouse serve`."""
     with serving(tmp_path_factory.mktemp("service") / "home") as service:
         yield service
+
+
+@pytest.fixture(autouse=True)
+def _nothing_goes_on(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that fails before its job ends leaves the one worker to those that follow."""
+    yield
+    if "running" not in request.fixturenames:
+        return
+    running: Running = request.getfixturevalue("running")
+    with running.client() as client:
+        open_jobs = [job.id for status in ("queued", "running", "cancelling") for job in client.jobs(status=status)]
+        for job_id in open_jobs:
+            client.cancel(job_id)
+        until(lambda: all(client.job(job_id).ended for job_id in open_jobs), "the jobs of this test have ended")
 
 
 @pytest.fixture(scope="package")

@@ -48,14 +48,15 @@ export class Scrubber {
 
   get ended() { return Number(this.slide.value) >= Number(this.slide.max); }
 
-  /** Takes up what the reels have; at the end it stays at the end. */
+  /** Takes up what the reels have: at the end it stays at the end, elsewhere at its step. The pictures follow it. */
   lay() {
-    const following = this.ended;
+    const at = this.ended ? Infinity : this.steps?.[Number(this.slide.value)] ?? 0;
     this.steps = [...new Set(this.reels.flatMap((reel) => reel.shots.map((shot) => shot.step)))].sort((one, other) => one - other);
     const last = Math.max(0, this.steps.length - 1);
     this.root.hidden = last < 1;
     this.slide.max = last;
-    if (following) { this.slide.value = last; this.show(); }
+    this.slide.value = Math.max(0, this.steps.findLastIndex((step) => step <= at));
+    this.show();
   }
 
   show() {

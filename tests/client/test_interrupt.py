@@ -1,0 +1,38 @@
+"""Ctrl-C at the moments at which Python drops it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import pytest
+
+from client.interrupt import interruptible
+
+
+class _Finalised:
+    """Something whose end is just then, when Ctrl-C is pressed."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        while True:  # the handler runs here, where no exception can leave
+            pass
+
+
+def test_an_interrupt_that_python_drops_is_raised_at_the_next_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    dropped: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda args: dropped.append(args.exc_value))
+    with interruptible() as check:
+        check()
+        one = _Finalised()
+        del one
+        assert [type(each) for each in dropped] == [KeyboardInterrupt]
+        with pytest.raises(KeyboardInterrupt):
+            check()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_is_raised_where_it_arrives() -> None:
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        signal.raise_signal(signal.SIGINT)
