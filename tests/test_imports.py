@@ -132,8 +132,8 @@ def test_the_worker_reaches_core_only_and_the_engine_only_in_its_child() -> None
 
 def test_the_engine_knows_recipes_and_data_and_nothing_else_of_the_house() -> None:
     within_core = [i for i in all_imports("core/engine") if i.within("core") and i.target != "core"]
-    # core.economy and core.layers: decisions and layers in numbers alone, which the forecast needs too
-    allowed = ("core.engine", "core.recipe", "core.data", "core.economy", "core.layers")
+    # core.economy, core.layers, core.worth: numbers alone, which the forecast or the pages need too
+    allowed = ("core.engine", "core.recipe", "core.data", "core.economy", "core.layers", "core.worth")
     none([i for i in within_core if not i.within(*allowed)])
 
 
@@ -164,7 +164,7 @@ def test_what_serves_requests_starts_without_torch(module: str) -> None:
 
 
 def test_the_vocabulary_needs_neither_torch_nor_a_database() -> None:
-    files = [ROOT / "core" / f"{name}.py" for name in ("economy", "layers", "overrides", "request")]
+    files = [ROOT / "core" / f"{name}.py" for name in ("economy", "layers", "overrides", "request", "worth")]
     packages = sources("core/recipe", "core/methods")
     assert packages
     everything = [i for path in [*files, *packages] for i in imports(path)]

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from api.dashboard import reading, verdict
 from api.dashboard.charts import Level, Plot, Series
-from api.dashboard.job import CURVES, JUDGED, MOST_EVENTS, Picture, pictures, points
+from api.dashboard.job import CURVES, JUDGED, MOST_EVENTS, Picture, curves, pictures, points
 from api.dashboard.rendering import page
 from api.house import Here, House
 from api.schemas import Job
@@ -36,6 +36,7 @@ class Rival:
     pictures: list[Picture]
     curves: dict[str, Series]
     levels: tuple[Level, ...]
+    largest: verdict.Largest | None
 
     @property
     def accuracy(self) -> float | None:
@@ -105,8 +106,9 @@ def _rival(house: House, place: int, job: Job) -> Rival:
         bytes=report["compression"]["bytes_after"] if report else None,
         seconds=(job.metrics or {}).get("seconds"),
         pictures=pictures(job.id, events),
-        curves={metric: Series.of(name, each) for metric, each in points(events).items()},
+        curves={metric: Series.of(name, each) for metric, each in points(events).items() if metric in curves(job)},
         levels=verdict.levels(report) if report else (),
+        largest=verdict.largest(report),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -18,11 +18,13 @@ from api.schemas import File, Job
 from core import ledger
 from core.artifacts import layout
 from core.ledger import Event, Status
+from core.worth import gap
 
+STEP_SIZE: Final = "step_size"
 CURVES: Final = {
     "loss": ("Loss", False),
     "validation_accuracy": ("Validation accuracy", True),
-    "step_size": ("Learned step size", False),
+    STEP_SIZE: ("Learned step size", False),
 }
 """The curves that are drawn at once, by the name of their metric: title, and whether they are shares."""
 
@@ -61,7 +63,7 @@ def show_job(request: Request, house: Here, job: Known) -> HTMLResponse:
         remaining=reading.remaining(shown),
         timeline=reading.timeline(shown),
         phase=reading.phase,
-        plots=plots(events, verdict.levels(report) if report else ()),
+        plots=plots(curves(shown), events, verdict.levels(report) if report else ()),
         pictures=pictures(job.id, events),
         neighbours=f"/v1/jobs/{job.id}/pictures/{near[-1].seq}" if near else None,
         told=_latest(house, job),
@@ -71,6 +73,8 @@ def show_job(request: Request, house: Here, job: Known) -> HTMLResponse:
         lines=lines,
         lines_by_name={line.name: line for line in lines},
         line_of=verdict.Line.of,
+        largest=verdict.largest(report),
+        gap=gap(report["results"]) if report else None,
         classes=verdict.classes(report) if report else [],
         mistakes=verdict.mistakes,
         files=[File.of(job.id, file) for file in stored.values()],
@@ -80,13 +84,23 @@ def show_job(request: Request, house: Here, job: Known) -> HTMLResponse:
     )
 
 
-def plots(events: Sequence[Event], levels: tuple[Level, ...]) -> list[tuple[str, Plot]]:
-    """The curves of a job by their metric: those of `CURVES` always, others where they have points.
+def curves(job: Job) -> dict[str, tuple[str, bool]]:
+    """Those of `CURVES` that a job can have: a method that learns no step size has none to draw."""
+    recipe = job.recipe
+    learns = recipe.get("objective", {}).get("kind") in ("trajectory", "performance")
+    fixed = not learns or recipe.get("step_size", {}).get("lr") == 0
+    return {name: each for name, each in CURVES.items() if name != STEP_SIZE or not fixed}
 
-    `levels` are validation accuracies to hold its own against.
+
+def plots(
+    known: Mapping[str, tuple[str, bool]], events: Sequence[Event], levels: tuple[Level, ...]
+) -> list[tuple[str, Plot]]:
+    """The curves of a job by their metric: the `known` ones always, others where they have points.
+
+    `levels` are validation accuracies to hold its own against. Jobs of old tell a step size that nothing learned.
     """
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in CURVES}
-    found |= points(events)
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in known}
+    found |= {name: own for name, own in points(events).items() if name in known or name not in CURVES}
     return [(name, _plot(name, own, levels if name == JUDGED else ())) for name, own in found.items()]
 
 

@@ -24,10 +24,14 @@ PHASES: Final = {
 @final
 @dataclass(frozen=True)
 class Accuracy:
-    """Mean test accuracy of fresh networks, and its standard deviation where there were several."""
+    """Mean test accuracy of fresh networks, and its standard deviation where there were several.
+
+    `balanced` counts every class alike; it is there where the test classes are of unequal size.
+    """
 
     mean: float
     std: float | None
+    balanced: float | None = None
 
 
 def accuracy(job: Job, line: str = "distilled") -> Accuracy | None:
@@ -36,7 +40,9 @@ def accuracy(job: Job, line: str = "distilled") -> Accuracy | None:
     if not isinstance(found, Mapping) or not isinstance(found.get("accuracy_mean"), int | float):
         return None
     several = (found.get("n_seeds") or 0) > 1
-    return Accuracy(found["accuracy_mean"], found.get("accuracy_std") if several else None)
+    unequal = ((job.metrics or {}).get("majority") or {}).get("unequal")
+    balanced = found.get("balanced_accuracy_mean") if unequal else None
+    return Accuracy(found["accuracy_mean"], found.get("accuracy_std") if several else None, balanced)
 
 
 def phase(name: str | None) -> str:

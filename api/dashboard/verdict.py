@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from api.dashboard.charts import Level
 from api.house import House
 from core.artifacts import MissingObject, Store
 from core.ledger import File
+from core.worth import Interval
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -34,8 +34,6 @@ LINES: Final = {
 """The lines of a report as a person reads them, in this order."""
 
 _LARGEST: Final = 8 << 20  # bytes of a file of text that a page reads
-_T: Final = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
-"""97.5 % quantiles of Student's t by degrees of freedom, from 1."""
 
 
 @final
@@ -47,45 +45,61 @@ class Line:
     words: str
     images: int
     network: str
-    seeds: int
-    mean: float
-    std: float | None
-    reach: float | None
-    """Half the width of the interval."""
+    interval: Interval
+    balanced: float | None = None
+    """Balanced accuracy: the mean over classes, each counting alike; None in reports that do not tell it."""
+
+    @property
+    def mean(self) -> float:
+        """Mean accuracy."""
+        return self.interval.mean
+
+    @property
+    def seeds(self) -> int:
+        """Networks."""
+        return self.interval.seeds
+
+    @property
+    def reach(self) -> float | None:
+        """Half the width of the interval."""
+        return self.interval.reach
 
     @property
     def low(self) -> float:
         """Where the interval begins, within 0 and 1."""
-        return max(0.0, self.mean - (self.reach or 0.0))
+        return self.interval.low
 
     @property
     def high(self) -> float:
         """Where it ends."""
-        return min(1.0, self.mean + (self.reach or 0.0))
+        return self.interval.high
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Line:
         """A row of the report."""
-        seeds = int(row.get("n_seeds") or len(row.get("accuracies") or [0]))
-        std = float(row["accuracy_std"]) if seeds > 1 else None
         return cls(
             name=str(row.get("name", "")),
             words=LINES.get(str(row.get("name", "")), str(row.get("name", "")).replace("_", " ")),
             images=int(row.get("images") or 0),
             network=str(row.get("network", "")),
-            seeds=seeds,
-            mean=float(row["accuracy_mean"]),
-            std=std,
-            reach=None if std is None else quantile(seeds - 1) * std / math.sqrt(seeds),
+            interval=Interval.of(row),
+            balanced=row.get("balanced_accuracy_mean"),
         )
 
 
-def quantile(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t distribution; of many degrees of freedom by its expansion at the normal's."""
-    if freedom <= len(_T):
-        return _T[freedom - 1]
-    z = 1.959964
-    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
+@final
+@dataclass(frozen=True)
+class Largest:
+    """The largest class of a test split whose classes are of unequal size, and its share."""
+
+    name: str
+    share: float
+
+
+def largest(found: Mapping[str, Any] | None) -> Largest | None:
+    """What a report or the metrics of a job say of it; None where classes are of one size, or nothing is said."""
+    told = (found or {}).get("majority") or {}
+    return Largest(str(told["class"]), float(told["share"])) if told.get("unequal") else None
 
 
 def lines(report: Mapping[str, Any]) -> list[Line]:

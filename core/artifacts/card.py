@@ -11,7 +11,7 @@ from core.artifacts.distilled import Distilled
 from core.artifacts.figures import percent
 from core.artifacts.front_matter import front_matter
 from core.artifacts.loading import how_to_load
-from core.methods import UnknownMethod, method
+from core.methods import UnknownMethod, cuts_tiles, method
 
 _ROWS = {
     "random": "random real images",
@@ -36,6 +36,7 @@ def card(result: Distilled, picture_bytes: int, parquet_bytes: int) -> str:
         _summary(result),
         _stages(result),
         f"![the images, enlarged]({layout.PREVIEW})",
+        *_warnings(result.report),
         "## What it is worth",
         _results(result.report),
         *_across(result.report),
@@ -96,15 +97,28 @@ def _stages(result: Distilled) -> str:
     )
 
 
+def _warnings(report: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the report doubts, before its numbers."""
+    found = report.get("warnings")
+    return ("## To be read before the numbers", "\n".join(f"- {warning}" for warning in found)) if found else ()
+
+
 def _results(report: Mapping[str, Any]) -> str:
     rows = report.get("results", [])
     if not rows:
         return "Not evaluated: no accuracy is claimed for these images."
     order = {name: place for place, name in enumerate(_ROWS)}
-    table = ["| trained on | images | test accuracy (mean ± std) | n | network |", "| --- | ---: | ---: | ---: | --- |"]
+    majority = report.get("majority") or {}
+    unequal = bool(majority.get("unequal"))
+    heads, rules = (" balanced |", " ---: |") if unequal else ("", "")
+    table = [
+        f"| trained on | images | test accuracy (mean ± std) |{heads} n | network |",
+        f"| --- | ---: | ---: |{rules} ---: | --- |",
+    ]
     table += [
         f"| {_ROWS.get(row['name'], row['name'])} | {row['images']:,} | {percent(row)} "
-        f"| {len(row.get('accuracies') or [0])} | {row.get('network', '')} |"
+        + (f"| {percent(row, 'balanced_accuracy')} " if unequal else "")
+        + f"| {len(row.get('accuracies') or [0])} | {row.get('network', '')} |"
         for row in sorted(rows, key=lambda row: order.get(row["name"], len(order)))
     ]
     text = [
@@ -119,8 +133,16 @@ def _results(report: Mapping[str, Any]) -> str:
             f"{size['bytes_images']:,} of images; random real images were labelled by it in the same way. The lines "
             "with one class each are the same images without its labels."
         )
-    if (gap := report.get("gap_closed")) is not None:
-        text.append(f"The distilled images close {100 * gap:.0f} % of the gap between random images and full data.")
+    if unequal:
+        text.append(
+            f"The test classes are of unequal size: {majority['share']:.1%} of the images are of the largest, "
+            f"'{majority['class']}', and always answering it would be right as often. Balanced accuracy is the mean "
+            "over the classes, each counting alike."
+        )
+    if (share := report.get("gap_closed")) is not None:
+        text.append(f"The distilled images close {100 * share:.0f} % of the gap between random images and full data.")
+    elif reason := report.get("gap_reason"):
+        text.append(f"No share of the gap between random images and full data is claimed. {reason}")
     return "\n\n".join(text)
 
 
@@ -164,7 +186,13 @@ def _making(result: Distilled) -> str:
     name = str(result.request.get("method", "unknown"))
     try:
         known = method(name)
-        lines = [f"Method `{name}`: {known.title}. {known.summary}", f"Reference: {known.citation}."]
+        untiled = result.recipe.get("parameterize", {}).get("kind") == "pixels" and cuts_tiles(name, result.facts)
+        how = (
+            "Here without tiles: every stored image is one training image, of the full side."
+            if untiled
+            else known.summary
+        )
+        lines = [f"Method `{name}`: {known.title}. {how}", f"Reference: {known.citation}."]
     except UnknownMethod:
         lines = [f"Method `{name}`."]
     provenance = result.provenance
@@ -216,7 +244,6 @@ def _limits(result: Distilled) -> str:
         "parquet hold them rounded to 8 bits and clipped, which costs what the table says.",
         "They are no means of anonymisation: they are, start from or resemble real training images, and no privacy "
         "guarantee is made.",
-        *(str(warning) for warning in result.report.get("warnings", [])),
     ]
     return "\n".join(f"- {line}" for line in lines)
 

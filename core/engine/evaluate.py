@@ -22,6 +22,7 @@ from core.engine.replay import Replay, lesson
 from core.engine.synthetic import SyntheticDataset
 from core.engine.train import Curriculum, Moment, Protocol, drawn, learn, sgd, shared, stack_for
 from core.recipe import Augment, Evaluation, FullTraining, Recipe
+from core.worth import balanced
 
 RUNGS = (0.25, 0.5)
 """Shares of its epochs after which a look that selects may be given up."""
@@ -114,14 +115,24 @@ class Trained:
 class Score:
     """Test and validation accuracy of one trained network, and test accuracy per class [K].
 
-    `confusion` int64 [K, K] are test images by their class and by the one they were taken for, where it was counted.
+    `confusion` int64 [K, K] are test images by their class and by the one they were taken for.
     """
 
     accuracy: float
     validation: float
     per_class: tuple[float, ...]
     seconds: float
-    confusion: Tensor | None = field(default=None, repr=False, compare=False)
+    confusion: Tensor = field(repr=False, compare=False)
+
+    @property
+    def balanced(self) -> float:
+        """Balanced test accuracy."""
+        return balanced(self.per_class, self.confusion.sum(1).tolist())
+
+    @property
+    def one_class(self) -> bool:
+        """Whether it answers one class whatever it is shown."""
+        return int((self.confusion.sum(0) > 0).sum()) == 1
 
 
 @dataclass(frozen=True)
@@ -148,6 +159,16 @@ class Result:
         return statistics.stdev(score.accuracy for score in self.scores) if len(self.scores) > 1 else 0.0
 
     @property
+    def balanced(self) -> float:
+        """Mean balanced test accuracy."""
+        return statistics.fmean(score.balanced for score in self.scores)
+
+    @property
+    def balanced_std(self) -> float:
+        """Sample standard deviation of the balanced test accuracy; 0 for one seed."""
+        return statistics.stdev(score.balanced for score in self.scores) if len(self.scores) > 1 else 0.0
+
+    @property
     def validation(self) -> float:
         """Mean validation accuracy."""
         return statistics.fmean(score.validation for score in self.scores)
@@ -155,8 +176,8 @@ class Result:
     @property
     def confusion(self) -> list[list[int]] | None:
         """Test images of all networks together, by their class (rows) and by the one they were taken for (columns)."""
-        counts = [score.confusion for score in self.scores if score.confusion is not None]
-        if len(counts) < len(self.scores) or len(counts[0]) > CONFUSED:
+        counts = [score.confusion for score in self.scores]
+        if len(counts[0]) > CONFUSED:
             return None
         found: list[list[int]] = torch.stack(counts).sum(0).tolist()
         return found
@@ -203,6 +224,13 @@ def accuracy(network: Network, trained: Trained, data: Labelled) -> tuple[float,
     return graded(_guesses(network, trained, data), data.labels, network.classes)
 
 
+def score(guesses: Tensor, labels: Tensor, classes: int, validation: float, seconds: float) -> Score:
+    """The score of a network that takes the test images of `labels` int64 [n] for the classes `guesses` int64 [n]."""
+    test, per_class = graded(guesses, labels, classes)
+    taken = torch.bincount(labels * classes + guesses, minlength=classes**2).view(classes, classes)
+    return Score(test, validation, per_class, seconds, taken.cpu())
+
+
 def graded(guesses: Tensor, labels: Tensor, classes: int) -> tuple[float, tuple[float, ...]]:
     """Overall accuracy of guessed classes int64 [n], and accuracy per class."""
     right = (guesses == labels).float()
@@ -217,20 +245,14 @@ def evaluate(
     """Train a fresh network a key and test each."""
     scores: list[Score] = []
     for trained in (yield from train(kernels, images, labels, protocol, keys)):
-        guesses, classes = _guesses(kernels.network, trained, real.test), kernels.network.classes
-        test, per_class = graded(guesses, real.test.labels, classes)
-        validation, _ = accuracy(kernels.network, trained, real.validation)
-        taken = torch.bincount(real.test.labels * classes + guesses, minlength=classes**2).view(classes, classes)
-        scores.append(Score(test, validation, per_class, trained.seconds, taken.cpu()))
+        scores.append(_score(kernels.network, trained, real))
         yield 1.0
     return Result(name, labels.shape[-2], kernels.network.name, protocol.lr, tuple(scores))
 
 
 def judged(name: str, network: Network, trained: Trained, lr: float, real: Real) -> Result:
     """What a network is worth that was trained before, on the training split at an initial rate of `lr`."""
-    test, per_class = accuracy(network, trained, real.test)
-    score = Score(test, accuracy(network, trained, real.validation)[0], per_class, trained.seconds)
-    return Result(name, len(real.train), network.name, lr, (score,))
+    return Result(name, len(real.train), network.name, lr, (_score(network, trained, real),))
 
 
 def tune(
@@ -276,6 +298,11 @@ def look(
                 return Look(found[-1], tuple(found), given_up=True)
         yield moment.epochs / protocol.total_epochs
     return Look(accuracy(network, now, real.validation)[0], tuple(found))
+
+
+def _score(network: Network, trained: Trained, real: Real) -> Score:
+    guesses, (validation, _) = _guesses(network, trained, real.test), accuracy(network, trained, real.validation)
+    return score(guesses, real.test.labels, network.classes, validation, trained.seconds)
 
 
 def _guesses(network: Network, trained: Trained, data: Labelled) -> Tensor:

@@ -36,6 +36,15 @@ class Transform:
 
     def inverse(self, images: Tensor) -> Tensor:
         """Back to uint8 pixels, rounded and clipped."""
+        return self._values(images).clamp(0, 255).to(torch.uint8)
+
+    def clipped(self, images: Tensor) -> float:
+        """The share of the values of images [N, C, H, W] that uint8 pixels clip."""
+        x = self._values(images)
+        return float(((x < 0) | (x > 255)).float().mean())
+
+    def _values(self, images: Tensor) -> Tensor:
+        """Pixels as whole numbers of any size, float32."""
         a = self.arrays
         match self.kind:
             case "mean_std":
@@ -44,7 +53,7 @@ class Transform:
                 x = (images.flatten(1) @ a["unwhiten"] + a["mean"]).view_as(images)
             case _:
                 x = images
-        return (x * 255).round().clamp(0, 255).to(torch.uint8)
+        return (x * 255).round()
 
     def clamp(self, images: Tensor) -> Tensor:
         """Every pixel brought into [0, 1]: channel by channel into [-mean / std, (1 - mean) / std]; not for zca."""

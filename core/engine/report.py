@@ -6,7 +6,9 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core import worth
 from core.data import DatasetFacts
+from core.engine import doubts
 from core.engine.evaluate import Result, on_result
 from core.engine.synthetic import SyntheticDataset
 from core.recipe import Recipe
@@ -35,7 +37,10 @@ def row(result: Result) -> dict[str, Any]:
         "accuracy_std": result.std,
         "accuracies": [score.accuracy for score in result.scores],
         "validation_mean": result.validation,
+        "balanced_accuracy_mean": result.balanced,
+        "balanced_accuracy_std": result.balanced_std,
         "per_class_mean": [statistics.fmean(c) for c in zip(*(s.per_class for s in result.scores), strict=True)],
+        "one_class_networks": sum(score.one_class for score in result.scores),
         "seconds": sum(score.seconds for score in result.scores),
     }
 
@@ -46,6 +51,8 @@ def compose(
     rows: Sequence[Mapping[str, Any]],
     across: Sequence[Mapping[str, Any]] = (),
     *,
+    test_counts: Sequence[int],
+    clipped: float,
     bytes_images: int,
     bytes_labels: int,
     records: int | None,
@@ -67,12 +74,14 @@ def compose(
 ) -> dict[str, Any]:
     """The content of report.json; `stages` is what `curriculum_of` says of a result in stages.
 
+    `test_counts` are the test images of each class, `clipped` the share of pixel values that 8 bits cannot hold.
     `across` has of each unseen architecture its lines `distilled` and `random`, and its name as `network`. The line
     `distilled` may have `confusion`, the counts [K][K] of test images by class and by what they were taken for.
     """
+    rows = [_balanced(line, test_counts) for line in rows]
     by_name = {line["name"]: line for line in rows}
-    distilled = by_name["distilled"]
-    closed = gap_closed(by_name)
+    distilled, gap = by_name["distilled"], worth.gap(rows)
+    majority = worth.Majority.of(facts.class_names, test_counts)
     policy = recipe.evaluation.policy if recipe.evaluation.augment else "none"
     mixed = ", then mixed by CutMix" if recipe.evaluation.cutmix else ""
     return {
@@ -86,7 +95,10 @@ def compose(
         "n_seeds": recipe.evaluation.seeds,
         "results": [{name: value for name, value in line.items() if name != "confusion"} for line in rows],
         "across": across_of(across),
-        "gap_closed": closed,
+        "gap_closed": gap.share,
+        "gap_reason": gap.reason,
+        "majority": {"class": majority.name, "share": majority.share, "unequal": majority.unequal},
+        "clipped": clipped,
         "compression": {
             "images_before": facts.train_count,
             "images_after": distilled["images"],
@@ -119,10 +131,12 @@ def compose(
         "kernels": kernels,
         "device": device,
         "warnings": [
+            *doubts.of_classes(by_name, majority),
             *warnings,
-            *_doubts(by_name, closed),
-            *_elsewhere(across),
-            *_rivals(by_name, bytes_labels, bytes_teacher),
+            *doubts.of_baselines(by_name),
+            *doubts.of_pixels(by_name, clipped),
+            *doubts.elsewhere(across),
+            *doubts.of_labels(by_name, bytes_labels, bytes_teacher),
         ],
     }
 
@@ -163,60 +177,11 @@ def across_of(each: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     return {"each": [dict(lines) for lines in each], "mean": mean}
 
 
-def gap_closed(by_name: Mapping[str, Mapping[str, Any]]) -> float | None:
-    """(distilled - random) / (full - random), or None when a baseline is missing or the gap is not positive."""
-    if not {"random", "full"} <= by_name.keys():
-        return None
-    low, high = by_name["random"]["accuracy_mean"], by_name["full"]["accuracy_mean"]
-    return (by_name["distilled"]["accuracy_mean"] - low) / (high - low) if high > low else None
-
-
-def _doubts(by_name: Mapping[str, Mapping[str, Any]], closed: float | None) -> list[str]:
-    """What a sceptic should be told before reading the numbers."""
-    doubts: list[str] = []
-    distilled = by_name["distilled"]
-    if distilled["n_seeds"] < 5:
-        doubts.append(f"Only {distilled['n_seeds']} evaluation seeds: the spread is not to be trusted below five.")
-    if "random" in by_name and distilled["accuracy_mean"] <= by_name["random"]["accuracy_mean"]:
-        doubts.append("The distilled images train no better than random real images of the same number.")
-    if "full" not in by_name:
-        doubts.append("No reference on the full training set was trained (evaluation.full was left out).")
-    elif closed is None:
-        doubts.append("The reference on the full set is no better than random images: its training is too short.")
-    if "distilled_8bit" in by_name:
-        lost = distilled["accuracy_mean"] - by_name["distilled_8bit"]["accuracy_mean"]
-        if lost > 0.02:
-            doubts.append(f"Rounded to 8-bit pixels the images lose {100 * lost:.1f} points: use dataset.safetensors.")
-    return doubts
-
-
-def _elsewhere(across: Sequence[Mapping[str, Any]]) -> list[str]:
-    """On which unseen architectures the images are of no use."""
-    worse = [
-        lines["network"] for lines in across if lines["distilled"]["accuracy_mean"] <= lines["random"]["accuracy_mean"]
-    ]
-    if not worse:
-        return []
-    return [f"Networks of {', '.join(worse)} learn no more from the distilled images than from random real ones."]
-
-
-def _rivals(by_name: Mapping[str, Mapping[str, Any]], labels: int, teacher: int | None) -> list[str]:
-    """Where the labels are the teacher's: what they cost, and what else could have been sent."""
-    doubts: list[str] = []
-    if "distilled_hard" not in by_name:
-        return doubts
-    hard, random = by_name["distilled_hard"]["accuracy_mean"], by_name["random_hard"]["accuracy_mean"]
-    if hard <= random:
-        doubts.append(
-            f"With one class an image the distilled images train to {hard:.1%} and random real ones to {random:.1%}: "
-            "without the teacher's labels they are worth no more."
-        )
-    if teacher is not None and teacher < labels:
-        doubts.append(
-            f"The labels take {labels:,} bytes and the teacher {teacher:,}: who may be sent the teacher needs no "
-            f"distilled images to reach its {by_name['teacher']['accuracy_mean']:.1%}."
-        )
-    return doubts
+def _balanced(line: Mapping[str, Any], counts: Sequence[int]) -> dict[str, Any]:
+    """A line with its balanced accuracy, which references in a cache may lack: its mean follows from the classes'."""
+    if line.get("balanced_accuracy_mean") is not None:
+        return dict(line)
+    return {**line, "balanced_accuracy_mean": worth.balanced(line["per_class_mean"], counts)}
 
 
 def _pixels(facts: DatasetFacts) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from core.methods import (
     distribution,
@@ -30,7 +30,10 @@ from core.methods import (
 )
 from core.methods.task import Settings, Task
 from core.overrides import nearest
-from core.recipe import Recipe
+from core.recipe import Recipe, Tiles
+
+if TYPE_CHECKING:
+    from core.data import DatasetFacts
 
 FAMILIES: Final = (
     selection,
@@ -130,6 +133,17 @@ def method(name: str) -> Method:
         presets=tuple(sorted(listing.settings)),
         recipe=listing.recipe,
     )
+
+
+def cuts_tiles(name: str, facts: DatasetFacts) -> bool:
+    """Whether a method cuts stored images of a dataset into tiles, if their sides are even.
+
+    Raises:
+        UnknownMethod: with the closest name.
+    """
+    channels, height, width = facts.shape
+    even = (channels, height + height % 2, width + width % 2)
+    return isinstance(method(name).recipe(Task(facts.name, 1, even, facts.classes)).parameterize, Tiles)
 
 
 @cache

@@ -90,6 +90,28 @@ def test_the_numbers_are_the_reports(tmp_path: Path) -> None:
     assert "Cazenavette" in text
 
 
+def test_what_is_doubted_stands_before_the_numbers_and_no_share_without_a_gap(tmp_path: Path) -> None:
+    given, reason = result(ipc=2), "How large the gap is was not measured."
+    told = dict(given.report) | {"gap_closed": None, "gap_reason": reason}
+    text = card(tmp_path, replace(given, report=told))
+    assert text.index("tried with one learning rate only") < text.index("| trained on |")
+    assert f"No share of the gap between random images and full data is claimed. {reason}" in text
+    assert "of the gap between random images and full data." not in text
+
+
+def test_unequal_classes_have_their_balance_beside_them(tmp_path: Path) -> None:
+    given = result(ipc=2)
+    rows = [
+        {**row, "balanced_accuracy_mean": 0.5, "balanced_accuracy_std": 0.25 if row["name"] != "full" else None}
+        for row in given.report["results"]
+    ]
+    told = {"results": rows, "majority": {"class": "7", "share": 0.903, "unequal": True}}
+    text = card(tmp_path, replace(given, report=dict(given.report) | told))
+    assert "| random real images | 20 | 64.0 ± 4.0 % | 50.0 ± 25.0 % | 3 | convnet-d2-w32-instance |" in text
+    assert "| full training set | 1,438 | 99.3 ± 0.3 % | 50.0 % | 3 | convnet-d2-w32-instance |" in text
+    assert "90.3% of the images are of the largest, '7'" in text
+
+
 def test_a_selection_does_not_pass_for_a_synthesis(tmp_path: Path) -> None:
     text = card(tmp_path / "selected", result(method="random"))
     assert "10 real training images, selected out of the 1,438" in text

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from fastapi.testclient import TestClient
 
@@ -93,6 +98,69 @@ def test_a_finished_job_tells_what_it_is_worth_and_how_to_use_it(
         assert f'href="/v1/jobs/{job_id}/files/{name}" download' in page
     assert "load_file(&#34;dataset.safetensors&#34;)" in page
     assert f"/v1/jobs/{job_id}/archive.zip" in page
+
+
+WARNING = "Always answering 'cat' would be right for 90.3% of them."
+
+
+def judged(workshop: Workshop, tmp_path: Path, changes: dict[str, Any]) -> str:
+    """A finished job whose report has these changes."""
+    folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+    shutil.copytree(workshop.artifact, folder)
+    report = json.loads((folder / "report.json").read_text())
+    (folder / "report.json").write_text(json.dumps(report | changes))
+    return replace(workshop, artifact=folder, claims={}).job(Status.SUCCEEDED)
+
+
+def rows(accuracies: dict[str, tuple[float, float]], **more: float) -> list[dict[str, Any]]:
+    """Lines of five networks each, of a mean and a standard deviation."""
+    lines = accuracies.items()
+    told = [{"name": name, "accuracy_mean": mean, "accuracy_std": std, "n_seeds": 5} for name, (mean, std) in lines]
+    return [line | {"images": 10, "network": "n"} | more for line in told]
+
+
+def test_a_share_of_the_gap_is_said_where_there_is_one(workshop: Workshop, client: TestClient, tmp_path: Path) -> None:
+    """And in its place why there is none, in reports of old too, which claimed one all the same."""
+    sound = {"distilled": (0.924, 0.014), "random": (0.671, 0.036), "full": (0.988, 0.004)}
+    page = client.get(f"/jobs/{judged(workshop, tmp_path, {'results': rows(sound)})}").text
+    assert "80 % of the gap closed" in page
+    overlap = {"distilled": (0.355, 0.04), "random": (0.325, 0.03), "full": (0.345, 0.064)}
+    old = {"results": rows(overlap), "gap_closed": 1.5, "warnings": [WARNING]}
+    page = client.get(f"/jobs/{judged(workshop, tmp_path, old)}").text
+    assert "of the gap closed" not in page
+    assert "How large the gap is was not measured" in page
+    assert html.unescape(page).index(WARNING) < page.index('class="figure"')
+
+
+def test_unequal_classes_have_their_balance_beside_them(workshop: Workshop, client: TestClient, tmp_path: Path) -> None:
+    lines = rows({"distilled": (0.455, 0.1), "random": (0.42, 0.1)}, balanced_accuracy_mean=0.608)
+    majority = {"class": "<cat>", "share": 0.903, "unequal": True}
+    job_id = judged(workshop, tmp_path, {"results": lines, "majority": majority})
+    page = client.get(f"/jobs/{job_id}").text
+    assert "5 fresh networks; balanced 60.8 %; always answering &lt;cat&gt; gives 90.3 %" in page
+    assert '<th scope="col" class="number">Balanced</th>' in page
+    page = client.get(f"/compare?job={job_id}&job={workshop.job(Status.SUCCEEDED)}").text
+    assert page.count("balanced 60.8 %") == 2
+    assert "always &lt;cat&gt;: 90.3 %" in page
+    assert "Balanced</th>" not in client.get(f"/jobs/{workshop.job(Status.SUCCEEDED)}").text
+
+
+def test_only_what_is_learned_is_drawn_as_learned(workshop: Workshop, client: TestClient) -> None:
+    """Whatever events of old tell: a flat line that nothing moved."""
+    jobs = {}
+    for method in ("dm", "mtt"):
+        jobs[method] = workshop.submit(method=method)
+        points = [
+            ("metric", {"name": name, "step": n, "value": 0.01}) for n in (1, 2) for name in ("loss", "step_size")
+        ]
+        assert workshop.ledger.record(workshop.start(jobs[method]), events=points)
+    assert "Learned step size" not in client.get(f"/jobs/{jobs['dm']}").text
+    assert "Learned step size: from 0.01" in client.get(f"/jobs/{jobs['mtt']}").text
+    page = client.get(f"/compare?job={jobs['dm']}&job={jobs['mtt']}").text
+    assert "1. digits dm ipc 1: from 0.01" in page, "the loss is there"
+    (learned,) = re.findall(r"Learned step size over outer step\. [^<]*", page)
+    assert "mtt" in learned
+    assert "dm" not in learned
 
 
 def test_a_finished_job_shows_what_is_taken_for_what_and_the_nearest_real_images(

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from api.dashboard import verdict
-
-
-@pytest.mark.parametrize(("freedom", "expected"), [(1, 12.706), (4, 2.776), (20, 2.086), (100, 1.984)])
-def test_quantiles_are_those_of_the_tables(freedom: int, expected: float) -> None:
-    assert verdict.quantile(freedom) == pytest.approx(expected, abs=2e-3)
 
 
 def test_the_commonest_mistakes_come_first() -> None:

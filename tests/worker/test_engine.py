@@ -58,8 +58,8 @@ class Run:
         request = JobRequest.model_validate(
             {"dataset": "digits", "ipc": 1, "method": "mtt", "overrides": SMALL, **fields}
         )
-        facts = Catalogue(Path("nowhere")).facts("digits")
-        recipe = resolve(request.model_copy(update={"dataset": "digits"}), facts)
+        known = request.dataset if Path(data_dir, f"{request.dataset}.npz").exists() else "digits"
+        recipe = resolve(request.model_copy(update={"dataset": known}), Catalogue(Path(data_dir)).facts(known))
         self.folder.root.mkdir(parents=True, exist_ok=True)
         self.folder.job.write_text(
             json.dumps(
@@ -179,6 +179,51 @@ def test_a_run_leaves_a_verified_artifact_and_metrics(undisturbed: Run) -> None:
     assert report["peak_memory_mib"] > 0
     assert set(report["phases"]) >= {"preparing", "training_experts", "distilling", "evaluating"}
     assert any("Only 2 evaluation seeds" in warning for warning in report["warnings"])
+    assert report["gap_closed"] is None, "two networks after five epochs measure no gap"
+    assert (metrics["gap_reason"], metrics["majority"]) == (report["gap_reason"], report["majority"])
+    assert 1 / 10 < report["majority"]["share"] < 0.11
+    assert not report["majority"]["unequal"]
+    for line in report["results"]:
+        assert line["balanced_accuracy_mean"] == pytest.approx(np.mean(line["per_class_mean"]))
+    assert {m["name"] for m in undisturbed.messages if m["type"] == "metric"} >= {"loss", "step_size"}
+
+
+def uneven(folder: Path) -> Path:
+    """A folder with the data set `uneven`: 150 images of 9 x 7 pixels, nine of ten of them bright."""
+    folder.mkdir()
+    labels = (np.arange(150) % 10 > 0).astype(np.int64)
+    pixels = np.random.default_rng(7).normal(80 + 80 * labels[:, None, None], 30, (150, 9, 7)).clip(0, 255)
+    x, names = pixels.astype(np.uint8), np.array(["dark", "bright"])
+    train = {"x_train": x[:100], "y_train": labels[:100]}
+    np.savez(folder / "uneven.npz", **train, x_test=x[100:], y_test=labels[100:], class_names=names)
+    return folder
+
+
+def test_a_method_that_quietly_is_another_one_says_so(tmp_path: Path) -> None:
+    """Where sides are odd `idc` has no tiles: its report says so, and its card describes no half-sized images."""
+    few = {name: value for name, value in SMALL.items() if not name.startswith(("objective", "experts"))}
+    few |= {"objective.outer_loops": 2, "objective.inner_loops": 1, "objective.inner_images": 20, "schedule.steps": 2}
+    data = uneven(tmp_path / "data")
+    made = here(tmp_path / "job", dataset="uneven", method="idc", overrides=few, data_dir=data)
+    report = json.loads((made.folder.staging / "report.json").read_text())
+    assert any("without tiles, since the sides are odd (9 x 7)" in warning for warning in report["warnings"])
+    card = (made.folder.staging / "README.md").read_text()
+    assert "Here without tiles" in card
+    assert "half the side" not in card
+    assert card.index("without tiles, since") < card.index("| trained on |")
+    assert report["majority"] == {"class": "bright", "share": 0.9, "unequal": True}
+    assert "| balanced |" in card
+    assert not [m for m in made.messages if m["type"] == "metric" and m["name"] == "step_size"], "it learns none"
+
+
+def test_what_blew_up_says_so(tmp_path: Path) -> None:
+    """Images beyond all pixels, and networks beyond all numbers."""
+    wild = {"init.kind": "noise", "schedule.image_lr": 1e5, "evaluation.lr": 10.0, "evaluation.baseline_lrs": [10.0]}
+    made = here(tmp_path / "job", overrides=SMALL | wild | {"network.norm": "none", "evaluation.full.lr": 0.001})
+    report = json.loads((made.folder.staging / "report.json").read_text())
+    assert "trained on the distilled images answer one class" in report["warnings"][0]
+    assert report["clipped"] > 0.5
+    assert any("of the pixel values lie outside 0 to 255" in warning for warning in report["warnings"])
 
 
 def test_the_report_says_what_is_taken_for_what_and_what_the_images_are_near(undisturbed: Run) -> None:

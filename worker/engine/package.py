@@ -22,11 +22,13 @@ from core.engine.replay import ViewLabels
 from core.engine.report import compose, curriculum_of
 from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
-from core.recipe import Generated, Generative, Solved
+from core.methods import cuts_tiles
+from core.recipe import Generated, Generative, Pixels, Recipe, Solved
 from core.request import ENGINE_VERSION
 from worker.engine.bench import Bench
 
 _VERSIONED = ("stillhouse", "torch", "numpy", "safetensors", "pyarrow")
+_COLLAPSED = 10  # times below where it began from which a learned learning rate is told
 _version = cache(version)  # it reads a file each time
 
 
@@ -57,6 +59,8 @@ def distilled(
         facts,
         rows,
         across,
+        test_counts=np.bincount(bench.dataset.test.labels, minlength=facts.classes).tolist(),
+        clipped=result.transform.clipped(result.images),
         bytes_images=sum(array.nbytes for array in needed),
         bytes_labels=labels,
         records=None if result.views is None else len(result.views),
@@ -74,7 +78,7 @@ def distilled(
         stages=curriculum_of(job.recipe, result),
         probes=bench.probes,
         generator=bench.sampled.facts if bench.sampled else None,
-        warnings=[*_remarks(bench), *(bench.sampled.doubts if bench.sampled else ())],
+        warnings=[*_remarks(bench, result), *(bench.sampled.doubts if bench.sampled else ())],
     )
     return Distilled(
         images=images,
@@ -114,18 +118,25 @@ def stored(views: ViewLabels, images: int) -> dict[str, NDArray[Any]]:
     return arrays | {"index": views.index.numpy().astype(np.uint16 if images <= 2**16 else np.int32)}
 
 
-def _remarks(bench: Bench) -> list[str]:
+def _remarks(bench: Bench, result: SyntheticDataset) -> list[str]:
     """What a reader of the report would not guess."""
-    labels = bench.job.recipe.labels
-    made = []
+    recipe, labels = bench.job.recipe, bench.job.recipe.labels
+    made = [*_collapsed(recipe, result)]
+    if isinstance(recipe.parameterize, Pixels) and cuts_tiles(bench.job.request.method, bench.dataset.facts):
+        height, width = bench.dataset.facts.shape[1:]
+        why = f"the sides are odd ({height} x {width})" if height % 2 or width % 2 else "the request says so"
+        made.append(
+            f"The images were made without tiles, since {why}: this is the objective of {bench.job.request.method}, "
+            "but each stored image is one training image of the full side, not several of a part of it."
+        )
     if isinstance(choice := bench.job.recipe.init, Generated):
         origin = choice.source or f"{bench.dataset.facts.name} itself"
         meta = (
             f"meta-trained on {choice.meta.tasks} subsets of the classes of {origin}" if choice.meta else "not trained"
         )
         given = "Means of clusters of images" if choice.given == "means" else "The images"
-        made = [f"{given} passed through a generator that was {meta} and adapted in {choice.steps} steps."]
-    if not bench.job.recipe.regresses:
+        made.append(f"{given} passed through a generator that was {meta} and adapted in {choice.steps} steps.")
+    if not recipe.regresses:
         return made
     if isinstance(labels, Solved) and labels.features == "pixels":
         return [
@@ -139,6 +150,19 @@ def _remarks(bench: Bench) -> list[str]:
         *made,
         "The labels are targets of a regression and no probabilities: networks were trained on them by squared error, "
         "and `ridge` is a regression on the features of networks that were not trained at all.",
+    ]
+
+
+def _collapsed(recipe: Recipe, result: SyntheticDataset) -> list[str]:
+    """Learned learning rates that came near nothing, at which networks hardly move."""
+    learned = result.step_sizes or ((result.step_size,) if result.step_size is not None else ())
+    falls = [(recipe.initial_step_size(stage), rate) for stage, rate in enumerate(learned)]
+    fallen = [f"{first:g} to {rate:.2g}" for first, rate in falls if rate < first / _COLLAPSED]
+    if not fallen:
+        return []
+    return [
+        f"The learned learning rate fell from {', from '.join(fallen)}: at such a rate networks hardly move. A lower "
+        "step_size.lr or schedule.image_lr keeps it up; evaluation.lr trains at a rate of its own."
     ]
 
 

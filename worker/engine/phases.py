@@ -24,6 +24,7 @@ from core.engine.keys import Key
 from core.engine.networks import build as build_network
 from core.engine.real import prepare
 from core.engine.teacher import Teacher
+from core.recipe.checks import learns_step_size
 from core.request import check, needs_c_scores, scored
 from worker.engine import diffusing, keep, probing, selecting, sweeping, teaching
 from worker.engine.across import across
@@ -41,6 +42,7 @@ from worker.engine.verdict import rows
 from worker.protocol import JobFolder
 
 _PROGRAM_BYTES = 1 << 30  # of compiled kernels: about a megabyte each
+_TOLD = ("accuracy_mean", "accuracy_std", "n_seeds")  # of a line of the report, in the metrics of the job
 _CURVE_POINTS = 500  # of the loss, at most
 
 
@@ -71,13 +73,15 @@ def run(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[], boo
         channel.progress(1, 1)
         return {
             "gap_closed": artifact.report["gap_closed"],
+            "gap_reason": artifact.report["gap_reason"],
+            "majority": artifact.report["majority"],
             "seconds": round(sum(channel.seconds.values()), 3),
             "results": {
-                line["name"]: {field: line[field] for field in ("accuracy_mean", "accuracy_std", "n_seeds")}
-                for line in lines
+                line["name"]: {field: line[field] for field in (*_TOLD, "balanced_accuracy_mean")}
+                for line in artifact.report["results"]
             },
             "across": {
-                name: {field: line[field] for field in ("accuracy_mean", "accuracy_std", "n_seeds", "networks")}
+                name: {field: line[field] for field in (*_TOLD, "networks")}
                 for name, line in (artifact.report["across"] or {"mean": {}})["mean"].items()
             },
         }
@@ -180,7 +184,9 @@ def _distil(bench: Bench, taught: Teacher | None) -> tuple[State, str]:
     for state in outer_steps(bench, objective, state, key, turn, taught):  # noqa: B020 (the loop goes on from the state)
         bench.channel.progress(state.step, total)
         if state.step % max(1, total // _CURVE_POINTS) == 0 and not math.isnan(state.loss):
-            points = {"loss": state.loss, "step_size": float(state.leaves.log_step_size.exp()), **state.curves}
+            points = {"loss": state.loss, **state.curves}
+            if learns_step_size(recipe):
+                points["step_size"] = float(state.leaves.log_step_size.exp())
             for name, value in points.items():
                 bench.channel.metric(name, state.step, value)
         pictures.at(state)

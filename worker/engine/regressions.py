@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine import init, ridge
-from core.engine.evaluate import Result, Score, graded
+from core.engine.evaluate import Result, Score, score
 from core.engine.keys import Key
 from core.engine.real import Labelled
 from core.engine.ridge import Featurizer
@@ -82,17 +82,21 @@ def _full(bench: Bench, result: SyntheticDataset) -> Work:
 
 
 def _score(bench: Bench, featurize: Featurizer, w: Tensor, started: float) -> Score:
-    test, per_class = _accuracy(bench, featurize, w, bench.real.test)
-    validation, _ = _accuracy(bench, featurize, w, bench.real.validation)
-    return Score(test, validation, per_class, time.perf_counter() - started)
+    guesses, labels, classes = (
+        _guesses(bench, featurize, w, bench.real.test),
+        bench.real.test.labels,
+        bench.real.classes,
+    )
+    right = _guesses(bench, featurize, w, bench.real.validation) == bench.real.validation.labels
+    return score(guesses, labels, classes, float(right.float().mean()), time.perf_counter() - started)
 
 
-def _accuracy(bench: Bench, featurize: Featurizer, w: Tensor, data: Labelled) -> tuple[float, tuple[float, ...]]:
+def _guesses(bench: Bench, featurize: Featurizer, w: Tensor, data: Labelled) -> Tensor:
     guesses = []
     for images in data.batches(ridge.BATCH):
         bench.breathe()
         guesses.append((featurize(images) @ w).argmax(1))
-    return graded(torch.cat(guesses), data.labels, bench.real.classes)
+    return torch.cat(guesses)
 
 
 def _result(bench: Bench, name: str, seen: Featurizer, images: int, scores: list[Score]) -> Result:

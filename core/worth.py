@@ -1,0 +1,140 @@
+"""What accuracies of several networks say: their interval, a share of the gap to the full set, classes of unequal size.
+
+Numbers alone, which the engine's report and the pages that show it both need. A row is a line of `report.json`.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+Row = Mapping[str, Any]
+
+UNEQUAL: Final = 1.2
+"""Times the test images of the rarest class from which the largest class counts as larger."""
+
+_T: Final = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
+"""97.5 % quantiles of Student's t by degrees of freedom, from 1."""
+
+
+def quantile(freedom: int) -> float:
+    """The 97.5 % quantile of Student's t distribution; of many degrees of freedom by its expansion at the normal's."""
+    if freedom <= len(_T):
+        return _T[freedom - 1]
+    z = 1.959964
+    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
+
+
+@final
+@dataclass(frozen=True)
+class Interval:
+    """A mean accuracy and its 95 % confidence interval over networks, by Student's t; no reach where there was one."""
+
+    mean: float
+    seeds: int
+    std: float | None
+    reach: float | None
+    """Half the width of the interval."""
+
+    @classmethod
+    def of(cls, row: Row) -> Interval:
+        """The interval of a row."""
+        seeds = int(row.get("n_seeds") or len(row.get("accuracies") or [0]))
+        std = float(row.get("accuracy_std") or 0.0) if seeds > 1 else None
+        reach = None if std is None else quantile(seeds - 1) * std / math.sqrt(seeds)
+        return cls(float(row["accuracy_mean"]), seeds, std, reach)
+
+    @property
+    def low(self) -> float:
+        """Where the interval begins, within 0 and 1."""
+        return max(0.0, self.mean - (self.reach or 0.0))
+
+    @property
+    def high(self) -> float:
+        """Where it ends."""
+        return min(1.0, self.mean + (self.reach or 0.0))
+
+    def below(self, other: Interval) -> bool:
+        """Whether this one ends before the other begins."""
+        return self.high < other.low
+
+    def __str__(self) -> str:
+        reach = "" if self.reach is None else f" ± {100 * self.reach:.1f}"
+        return f"{100 * self.mean:.1f}{reach} %"
+
+
+@final
+@dataclass(frozen=True)
+class Gap:
+    """The share of the gap between random images and the full set that distilled images close, or why none is said."""
+
+    share: float | None
+    reason: str | None = None
+
+
+def gap(rows: Sequence[Row]) -> Gap:
+    """(distilled - random) / (full - random), where that says something.
+
+    It does where the 95 % intervals of the three means are apart and in the order random, distilled, full. Otherwise
+    either the gap itself was not measured, or the distilled images lie at or beyond one of its ends within the spread;
+    `reason` then says which, in a sentence.
+    """
+    known = {str(row.get("name")): Interval.of(row) for row in rows if row.get("accuracy_mean") is not None}
+    if "distilled" not in known or "random" not in known:
+        return Gap(None, "Without a line for distilled and one for random images there is no gap.")
+    if "full" not in known:
+        return Gap(None, "No reference on the full training set was trained, so there is no gap to close a share of.")
+    distilled, random, full = known["distilled"], known["random"], known["full"]
+    if full.mean <= random.mean:
+        return Gap(None, "The reference on the full training set is no better than random images: there is no gap.")
+    if distilled.reach is None or random.reach is None or full.reach is None:
+        return Gap(None, "One network a line has no spread: two at least (evaluation.seeds) say how sure a share is.")
+    if not random.below(full):
+        return Gap(
+            None,
+            f"How large the gap is was not measured: the 95 % intervals of random images ({random}) and of the full "
+            f"training set ({full}) overlap. More networks (evaluation.seeds) or a longer reference "
+            "(evaluation.full.epochs) would tell them apart.",
+        )
+    above, below = random.below(distilled), distilled.below(full)
+    if above and below:
+        return Gap((distilled.mean - random.mean) / (full.mean - random.mean))
+    if above:
+        if full.below(distilled):
+            return Gap(
+                None, f"Better than the reference on the full training set ({full}), which is trained otherwise."
+            )
+        return Gap(None, f"As good as the full training set ({full}) within the spread.")
+    if below:
+        if distilled.below(random):
+            return Gap(None, f"Worse than random images ({random}).")
+        return Gap(None, f"No better than random images ({random}) within the spread.")
+    return Gap(
+        None,
+        f"The interval of the distilled images ({distilled}) reaches from random images ({random}) to the full "
+        f"training set ({full}): more networks (evaluation.seeds) are needed to say where between them they are.",
+    )
+
+
+@final
+@dataclass(frozen=True)
+class Majority:
+    """The largest class of the test split, its share, and whether the classes are of unequal size."""
+
+    name: str
+    share: float
+    unequal: bool
+
+    @classmethod
+    def of(cls, class_names: Sequence[str], counts: Sequence[int]) -> Majority:
+        """Of the test images of each class, in the order of the labels."""
+        largest = max(range(len(counts)), key=lambda label: counts[label])
+        return cls(class_names[largest], counts[largest] / sum(counts), max(counts) > UNEQUAL * min(counts))
+
+
+def balanced(per_class: Sequence[float], counts: Sequence[int]) -> float:
+    """The mean of the shares recognised of each class, of those that have `counts` of test images."""
+    return statistics.fmean(share for share, count in zip(per_class, counts, strict=True) if count)
