@@ -11,6 +11,7 @@ from prometheus_client import generate_latest
 from api.house import Here, House
 from api.problems import Kind, ProblemError, responses
 from api.schemas import Health, Readiness
+from core.masks import masked
 
 VERSION = version("stillhouse")
 
@@ -67,5 +68,5 @@ def _store(house: House) -> dict[str, Any]:
     try:
         house.store.exists("0" * 64)
     except Exception as error:  # whatever a driver raises: the answer is the point
-        return {"ready": False, "detail": f"{type(error).__name__}: {error}"}
+        return {"ready": False, "detail": masked(f"{type(error).__name__}: {error}")}
     return {"ready": True, "detail": None}

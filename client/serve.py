@@ -138,6 +138,8 @@ def _becomes_ready(address: Address, children: Mapping[str, subprocess.Popen[byt
 def _check(children: Mapping[str, subprocess.Popen[bytes]]) -> None:
     for part, child in children.items():
         code = child.poll()
+        if code == UsageError.exit_code:
+            raise UsageError(f"The {part} process cannot start like this; the service stops. Its messages are above.")
         if code is not None:
             how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
             raise ClientError(f"The {part} process ended {how}; the service stops. Its messages are above.")

@@ -59,7 +59,7 @@ def transport(broker_url: str, patience: float) -> dict[str, Any]:
     """Celery's broker settings for a URL: `broker_url` and `broker_transport_options`.
 
     Args:
-        broker_url: any URL Celery takes; for `filesystem:///folder` the folder is made, with what the transport needs.
+        broker_url: any URL that `core.addresses` lets pass; of `filesystem:///folder` the folder is made.
         patience: seconds to wait for an answer of the broker.
     """
     if urlsplit(broker_url).scheme == "filesystem":
@@ -80,8 +80,6 @@ def transport(broker_url: str, patience: float) -> dict[str, Any]:
 
 def _folders(broker_url: str) -> dict[str, str]:
     root = Path(urlsplit(broker_url).path)
-    if root == Path():
-        raise ValueError("STILLHOUSE_BROKER_URL names no folder: write filesystem:///absolute/folder.")
     messages, control = root / "messages", root / "control"
     for folder in (messages, control):
         folder.mkdir(parents=True, exist_ok=True)

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import functools
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Final, Literal, Self
 
 import platformdirs
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.addresses import check_broker, check_database, check_store
+from core.masks import masked
+
+_PREFIX: Final = "STILLHOUSE_"
+_ADDRESSES: Final = {"broker_url": check_broker, "database_url": check_database, "store_url": check_store}
+_BOUNDS: Final = {"ge": "at least", "gt": "more than", "le": "at most"}
+_KINDS: Final = {"int": "a whole number", "float": "a number", "finite": "a finite number", "path": "a path"}
 
 
 class Settings(BaseSettings):
     """Where things are and how patient the service is; everything has a default that works on one machine."""
 
-    model_config = SettingsConfigDict(env_prefix="STILLHOUSE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("stillhouse")),
@@ -33,8 +45,8 @@ class Settings(BaseSettings):
     )
     broker_url: str | None = Field(
         default=None,
-        description="Celery broker that carries the doorbells, e.g. `redis://host:6379/0`. "
-        "Default: none, the worker polls.",
+        description="Celery broker that carries the doorbells: `redis://host:6379/0` (for Valkey and KeyDB, too), "
+        "`rediss://` for Redis over TLS, or `amqp://user:password@host//`. Default: none, the worker polls.",
     )
     store_url: str | None = Field(
         default=None,
@@ -94,6 +106,19 @@ class Settings(BaseSettings):
         default="auto", description="`auto` writes JSON when standard error is not a terminal."
     )
 
+    @field_validator(*_ADDRESSES)
+    @classmethod
+    def _can_be_spoken_to(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is not None:
+            assert info.field_name is not None
+            _ADDRESSES[info.field_name](url)
+        return url
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """The fields as they are shown in a traceback or a log: addresses without their passwords."""
+        for name, value in super().__repr_args__():
+            yield name, masked(value) if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def _patience_is_ordered(self) -> Self:
         if self.heartbeat_interval * 3 > self.lease_ttl:
@@ -141,5 +166,39 @@ class Settings(BaseSettings):
 
 @functools.cache
 def settings() -> Settings:
-    """The process's settings, read from the environment once."""
-    return Settings()
+    """The process's settings, read from the environment once.
+
+    A process whose settings cannot be used ends here: exit status 2, and a line a fault on standard error.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        print("\n".join(faults(error)), file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def faults(error: ValidationError) -> list[str]:
+    """A sentence a fault: the variable, its value where that is no secret, and what it may be."""
+    return [_fault(detail) for detail in error.errors(include_url=False)]
+
+
+def _fault(detail: Any) -> str:
+    context = detail.get("ctx", {})
+    if not detail["loc"]:  # of several variables together: the sentence names them
+        return str(context["error"])
+    name = str(detail["loc"][0])
+    variable = name if name.startswith(_PREFIX) else _PREFIX + name.upper()
+    if name in _ADDRESSES:
+        sentence = str(context.get("error", detail["msg"]))
+        return sentence if sentence[0].isupper() else f"{variable} {sentence}"
+    said = str(detail["input"])
+    return f"{variable} is '{masked(said[:60])}': use {_allowed(detail['type'], context)}."
+
+
+def _allowed(kind: str, context: dict[str, Any]) -> str:
+    if "expected" in context:
+        return str(context["expected"])
+    for bound, words in _BOUNDS.items():
+        if bound in context:
+            return f"a number of {words} {context[bound]:g}"
+    return next((words for begin, words in _KINDS.items() if kind.startswith(begin)), "a value of its kind")

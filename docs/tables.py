@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 from core import methods
 from core.settings import Settings
@@ -25,7 +26,9 @@ def settings_table() -> str:
             if field.default is None
             else f"`{field.default}`"
         )
-        lines.append(f"| `STILLHOUSE_{name.upper()}` | {default} | {field.description} |")
+        choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+        allowed = f" One of {', '.join(f'`{choice}`' for choice in choices)}." if choices else ""
+        lines.append(f"| `STILLHOUSE_{name.upper()}` | {default} | {field.description}{allowed} |")
     return "\n".join(lines)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection, NullPool
 
+from core import logs
 from core.ledger.database import address, connect, writing
 from core.ledger.models import Base
 from core.settings import settings
@@ -21,6 +22,7 @@ given: Connection | None = context.config.attributes.get("connection")
 if given is not None:
     migrate(given)
 else:
+    logs.configure(settings())
     engine = connect(address(settings().ledger_url), poolclass=NullPool, foreign_keys=False)
     with engine.connect() as plain, writing(plain) as connection, connection.begin():
         migrate(connection)

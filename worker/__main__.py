@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core import logs
 from core.settings import settings
 from worker import poller
 from worker.protocol import ENGINE
@@ -9,6 +10,7 @@ from worker.protocol import ENGINE
 
 def main(engine: str = ENGINE) -> None:
     """Works until SIGTERM or SIGINT; the running job is then checkpointed and queued again."""
+    logs.configure(settings())
     if settings().broker_url is None:
         poller.run(engine)
         return

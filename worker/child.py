@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -21,6 +20,8 @@ from pathlib import Path
 from typing import IO, Any, Final, Self, final
 
 import structlog
+
+from core.masks import masked
 
 Message = dict[str, Any]
 """One JSON object of the channel; worker.protocol has the types."""
@@ -58,7 +59,6 @@ _TUNING: Final = {
 }
 _TAIL_LINES: Final = 40
 _LONGEST_LINE: Final = 1 << 20
-_PASSWORD: Final = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -157,8 +157,8 @@ class Child:
                 self._process.stdin.close()
 
     def last_words(self) -> list[str]:
-        """The last lines of its standard output and error, without passwords in URLs."""
-        return [_PASSWORD.sub(r"\1***@", line) for line in self._tail]
+        """The last lines of its standard output and error, without secrets."""
+        return [masked(line) for line in self._tail]
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError, PermissionError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 
+from core import logs
 from core.ledger import Ledger
 from core.settings import Settings, settings
 
@@ -21,4 +22,5 @@ def alive(settings: Settings, hostname: str) -> bool:
 
 
 if __name__ == "__main__":
+    logs.configure(settings())
     sys.exit(0 if alive(settings(), socket.gethostname()) else 1)

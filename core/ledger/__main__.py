@@ -7,7 +7,11 @@ import json
 import sys
 from datetime import timedelta
 
+from sqlalchemy.exc import OperationalError
+
+from core import logs
 from core.ledger import SCOPES, Ledger
+from core.masks import masked
 from core.settings import settings
 
 
@@ -23,15 +27,18 @@ def main() -> None:
     key.add_argument("--scope", action="append", choices=SCOPES)
     key.add_argument("--days", type=float)
     asked = parser.parse_args()
+    logs.configure(settings())
     ledger = Ledger(settings().ledger_url)
-    ledger.migrate()
     try:
+        ledger.migrate()
         if asked.what == "key":
             lifetime = None if asked.days is None else timedelta(days=asked.days)
             made, secret = ledger.keys.create(asked.owner, asked.name, asked.scope or SCOPES[:-1], lifetime)
             print(json.dumps(vars(made) | {"secret": secret}, default=str))
     except (ValueError, OverflowError) as error:
-        sys.exit(str(error))
+        sys.exit(masked(str(error)))
+    except OperationalError as error:
+        sys.exit(masked(f"The database does not answer: {' '.join(str(error.orig).split())}"))
     finally:
         ledger.close()
 

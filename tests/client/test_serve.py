@@ -67,7 +67,7 @@ def test_settings_that_contradict_each_other_stop_the_service_before_it_starts(t
     environment = os.environ | {"STILLHOUSE_HEARTBEAT_INTERVAL": "60"}
     process = spawn(*words, stderr=subprocess.PIPE, environment=environment)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 1
+    assert process.returncode == 2
     assert b"STILLHOUSE_HEARTBEAT_INTERVAL (60) must be at most a third" in said
     assert processes_of(tmp_path / "home") == []
 

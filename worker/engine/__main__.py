@@ -24,6 +24,7 @@ from core.data import DatasetInvalid, DatasetUnavailable, UnknownDataset
 from core.engine.checkpoint import CheckpointMismatch
 from core.engine.distill import Diverged
 from core.engine.teacher import TeacherAtChance
+from core.masks import masked
 from core.recipe import RecipeError
 from worker.engine import keep, lifeline
 from worker.engine.bench import Drained, Job
@@ -85,7 +86,7 @@ def _explain(error: Exception, phase: str) -> dict[str, Any]:
     # On the CPU torch reports exhausted memory as a plain RuntimeError of its allocator.
     if code == "engine_error" and "can't allocate memory" in str(error):
         code, hint = _CODES[MemoryError]
-    return {"code": code, "type": type(error).__name__, "message": str(error), "phase": phase, "hint": hint}
+    return {"code": code, "type": type(error).__name__, "message": masked(str(error)), "phase": phase, "hint": hint}
 
 
 if __name__ == "__main__":
