@@ -43,6 +43,14 @@ _MOST: Final = 32  # networks of a stack: what an interruption costs is at most 
 _SHARE: Final = 2  # of the free memory, one of so many parts may be kept: the rest is the next program's
 
 
+def padded(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """(channels, height, width) that networks of blocks see of images of a shape: MNIST's are padded to 32 pixels.
+
+    So does the literature, with images of that one shape alone.
+    """
+    return (1, 32, 32) if shape == (1, 28, 28) else shape
+
+
 class Convolutions(NamedTuple):
     """Those of a network, all blocks together, for one image."""
 
@@ -54,9 +62,7 @@ class Convolutions(NamedTuple):
     @classmethod
     def of(cls, shape: tuple[int, int, int], width: int, depth: int) -> Convolutions:
         """A ConvNet's for images of `shape` (C, H, W)."""
-        channels, height, width_ = shape
-        if shape == (1, 28, 28):  # padded to 32, as the literature does for MNIST
-            height, width_ = 32, 32
+        channels, height, width_ = padded(shape)
         operations, outputs = 0, 0
         for _ in range(depth):
             operations += 2 * 9 * channels * width * height * width_

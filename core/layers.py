@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from core.economy import Convolutions
+from core.economy import Convolutions, padded
 from core.recipe import AlexNet, Architecture, LeNet, Mlp, Network, ResNet18, Vgg11
 
 Shape = tuple[int, int, int]
@@ -101,7 +101,7 @@ class Body(NamedTuple):
 def steps(network: Architecture, shape: Shape) -> tuple[Step, ...]:
     """What an architecture does with images of a shape before its last linear layer."""
     w = network.width
-    more = 2 if shape == (1, 28, 28) else 0  # padded to 32, as the literature does for MNIST
+    more = (padded(shape)[1] - shape[1]) // 2  # of the first convolution's padding
     match network:
         case Mlp():
             return Hidden(w), Hidden(w)
@@ -152,6 +152,18 @@ def body(network: Architecture, shape: Shape) -> Body | None:
                 )
                 channels, height, width = outputs, 1, 1
     return Body(tuple(layers), channels * height * width)
+
+
+def network_depth(network: Network, shape: Shape) -> int:
+    """Blocks of a ConvNet for images of a shape; one of no depth halves the image down to 4x4."""
+    return network.depth or max(1, (min(shape[1:]) // 4).bit_length() - 1)
+
+
+def network_name(network: Architecture, shape: Shape) -> str:
+    """For instance `convnet-d3-w128-instance` or `mlp-w128`: of equal networks, and of no others."""
+    norm = [network.norm] if "norm" in type(network).model_fields else []
+    depth = [f"d{network_depth(network, shape)}"] if isinstance(network, Network) else []
+    return "-".join([network.kind, *depth, f"w{network.width}", *norm])
 
 
 def least_side(network: Architecture, channels: int) -> int:

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, final
 
+from core.forecast.cached import ONE, Cached
 from core.forecast.identity import Leaves
-from core.forecast.work import Cached
 
 LEVEL: Final = 0.8
 ENOUGH: Final = 3
@@ -86,20 +86,16 @@ def of_total(past: Sequence[Past], method: str, corrections: Mapping[str, float]
 
 def cached(past: Sequence[Past], leaves: Leaves) -> tuple[Cached, tuple[str, ...]]:
     """What earlier jobs on this hardware have left that this one can use, and which jobs those were."""
-    experts, judges, reference, witness, teacher, generator, makers = 0, 0, False, False, False, False, []
+    experts, judges, there, windows, makers = 0, 0, set[str](), set[str](), list[str]()
     for job in past:
         useful = min(job.leaves.covers(leaves), leaves.count)
         said = min(job.leaves.judges, leaves.judges) if job.leaves.judged == leaves.judged else 0
-        same = leaves.reference is not None and job.leaves.reference == leaves.reference
-        saw = leaves.witness is not None and job.leaves.witness == leaves.witness
-        taught = leaves.teacher is not None and job.leaves.teacher == leaves.teacher
-        drew = leaves.generator is not None and job.leaves.generator == leaves.generator
-        new = (same and not reference, saw and not witness, taught and not teacher, drew and not generator)
-        if useful > experts or said > judges or any(new):
+        same = {name for name in ONE if (wanted := getattr(leaves, name)) and getattr(job.leaves, name) == wanted}
+        swept = set(leaves.windows) & set(job.leaves.windows)
+        if useful > experts or said > judges or same - there or swept - windows:
             makers.append(job.job_id)
-        experts, judges, reference = max(experts, useful), max(judges, said), reference or same
-        witness, teacher, generator = witness or saw, teacher or taught, generator or drew
-    return Cached(experts, judges, reference, witness, teacher, generator), tuple(makers)
+        experts, judges, there, windows = max(experts, useful), max(judges, said), there | same, windows | swept
+    return Cached(experts, judges, len(windows), **{name: name in there for name in ONE}), tuple(makers)
 
 
 def _interval(same: Sequence[float], every: Sequence[float]) -> Interval:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.data import DatasetFacts
-from core.forecast.network import Geometry
 from core.forecast.work import expert_epochs, judged_by, judges
-from core.recipe import Generative, Recipe, Trajectory, probes
-from core.request import ENGINE_VERSION, canonical_json
+from core.plan.cache_names import CacheNames, Identity, name_of
+from core.recipe import Embedding, Generated, Generative, Network, Recipe, Trajectory, Window, probes
 
 
 @final
@@ -32,6 +30,10 @@ class Leaves(BaseModel):
     teacher: str | None = Field(default=None, description="Name of the teacher.")
 
     generator: str | None = Field(default=None, description="Name of the generator that draws the images.")
+    windows: tuple[str, ...] = Field(default=(), description="Names of the windows of difficulty that were judged.")
+    search: str | None = Field(default=None, description="Name of what probes found, and of the experts they chose.")
+    meta: str | None = Field(default=None, description="Name of the meta-trained generator of initial images.")
+    adapted: str | None = Field(default=None, description="Name of the same, adapted to the dataset.")
 
     def covers(self, needed: Leaves) -> int:
         """How many trajectories of the needed kind there are, with all the epochs needed."""
@@ -41,45 +43,54 @@ class Leaves(BaseModel):
         return self.count if self.first <= needed.first and needed.last <= self.last and judge else 0
 
 
-def leaves(recipe: Recipe, facts: DatasetFacts, network: Geometry) -> Leaves:
+def leaves(recipe: Recipe, facts: DatasetFacts, ipc: int) -> Leaves:
     """What a job of this recipe will leave; nothing that can be named while the dataset is not on disk."""
     if facts.digest is None:
         return Leaves()
-    common = {
-        "engine": ENGINE_VERSION,
-        "dataset": facts.digest,
-        "network": list(network.name),
-        "preprocess": recipe.preprocess.model_dump(mode="json"),
-        "augment": recipe.augment.model_dump(mode="json"),
-    }
+    names = CacheNames(recipe, facts.digest, facts.shape)
     found: dict[str, Any] = {}
     # how far a job trains its experts is not known before a probe has chosen T+
     if isinstance(recipe.objective, Trajectory) and recipe.experts and probes.END not in probes.left(recipe):
-        training = recipe.experts.model_dump(mode="json", exclude={"count", "epochs"})
         # of stages those of the first: what later ones begin with is the job's own
         objective = recipe.objective_at(0, recipe.schedule.stages.count, facts.classes)
         assert isinstance(objective, Trajectory), "stages are of one kind"
         first, last = expert_epochs(objective)
-        found = {"experts": _name(common, training), "count": recipe.experts.count, "first": first, "last": last}
+        found = {"experts": _short(names.expert()), "count": recipe.experts.count, "first": first, "last": last}
         if recipe.judging_epoch is not None and recipe.judging_epoch > last:
             found["final"] = recipe.judging_epoch
     if (judged := judged_by(recipe)) is not None:
-        training = judged.model_dump(mode="json", exclude={"networks"}) | {"of": type(judged).__name__}
-        found |= {"judged": _name(common, training), "judges": judges(judged)}
+        identity = names.embedder(judged) if isinstance(judged, Embedding) else names.difficulty(judged)
+        found |= {"judged": _short(identity), "judges": judges(judged)}
     if recipe.teacher is not None:
-        found["teacher"] = _name(common, recipe.teacher.model_dump(mode="json") | {"of": "Teacher"})
+        found["teacher"] = _short(names.teacher())
     if recipe.evaluation.full is not None:
-        training = recipe.evaluation.full.model_dump(mode="json") | {"seeds": recipe.evaluation.seeds}
-        found["reference"] = _name(common, training)
+        found["reference"] = _short(names.reference())
     if recipe.evaluation.coverage is not None:
-        training = recipe.evaluation.coverage.model_dump(mode="json") | {"of": "Coverage"}
-        found["witness"] = _name(common, training)
+        found["witness"] = _short(names.witness(recipe.evaluation.coverage))
     if isinstance(recipe.objective, Generative):
-        training = recipe.objective.model_dump(mode="json", include={"autoencoder", "denoiser"})
-        alike = {name: common[name] for name in ("engine", "dataset", "preprocess", "augment")}
-        found["generator"] = _name(alike, training)
+        found["generator"] = _short(names.generator(recipe.objective))
+    if probes.asks(recipe):
+        found["search"] = _short(names.search(ipc))
+    if isinstance(recipe.init, Window) and recipe.init.beta == "auto":
+        tried = recipe.init.swept(ipc, facts.smallest_class)
+        found["windows"] = tuple(_short(names.window(window, ipc)) for window in tried)
+    if isinstance(recipe.init, Generated):
+        found["adapted"] = _short(names.adapted(recipe.init))
+        if recipe.init.meta is not None and (origin := _origin(recipe, recipe.init, facts)) is not None:
+            found["meta"] = _short(origin.meta_trained(recipe.init))
     return Leaves(**found)
 
 
-def _name(common: dict[str, Any], particulars: dict[str, Any]) -> str:
-    return hashlib.sha256(canonical_json(common | {"training": particulars}).encode()).hexdigest()[:16]
+def _origin(recipe: Recipe, choice: Generated, facts: DatasetFacts) -> CacheNames | None:
+    """The names on the data that a generator is meta-trained on; None where its network is not known.
+
+    A ConvNet without a depth fits it to the images, whose size is known of this dataset alone.
+    """
+    if choice.source is None:
+        return CacheNames(recipe, facts.digest, facts.shape)
+    fits = isinstance(recipe.network, Network) and recipe.network.depth is None
+    return None if choice.digest is None or fits else CacheNames(recipe, choice.digest, facts.shape)
+
+
+def _short(identity: Identity) -> str:
+    return name_of(identity)[:16]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, Self, final
 
-from core.economy import Convolutions
+from core.economy import Convolutions, padded
 from core.forecast.passes import Work
-from core.layers import body
+from core.layers import body, network_depth
 from core.recipe import Architecture, Network, Recipe
 
 
@@ -19,8 +19,6 @@ class Geometry:
     shape: tuple[int, int, int]
     """(channels, height, width) of an image."""
     classes: int
-    name: tuple[str | int, ...]
-    """Of equal ones, and of no others."""
     norm: str
     features: int
     """Floats that an image comes to before the last linear layer."""
@@ -68,27 +66,20 @@ class Geometries(NamedTuple):
 
 def geometry(network: Architecture, shape: tuple[int, int, int], classes: int) -> Geometry:
     """The network a recipe means for images of `shape` in `classes` classes."""
-    name: tuple[str | int, ...]
     if isinstance(network, Network):
-        channels, height, width = shape
-        depth = network.depth or max(1, (min(height, width) // 4).bit_length() - 1)
-        if channels == 1 and (height, width) == (28, 28):  # padded to 32, as the literature does for MNIST
-            height, width = 32, 32
+        (channels, height, width), depth = padded(shape), network_depth(network, shape)
         convolutions = Convolutions.of(shape, network.width, depth)
         weights = 9 * network.width * (channels + (depth - 1) * network.width)
         parameters = weights + depth * network.width * (1 if network.norm == "none" else 3)
         features = network.width * (height >> depth) * (width >> depth)
-        name = network.width, depth, network.norm
     else:
         found = body(network, shape)
         assert found is not None, "a network that cannot read the images is refused with its recipe"
         convolutions, features = found.cost, found.features
         parameters = sum(layer.parameters for layer in found.layers)
-        name = network.kind, network.width, network.norm
     return Geometry(
         shape=shape,
         classes=classes,
-        name=name,
         norm=network.norm,
         features=features,
         parameters=parameters + (features + 1) * classes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,6 +12,7 @@ from core import economy
 from core.data import DatasetFacts
 from core.economy import Batch
 from core.forecast import generative, history, memory
+from core.forecast.cached import Cached
 from core.forecast.calibration import Calibration
 from core.forecast.history import ENOUGH, LEVEL, Interval, Past
 from core.forecast.identity import Leaves, leaves
@@ -18,7 +20,7 @@ from core.forecast.network import Geometries, Geometry, geometry
 from core.forecast.passes import Phase, Sizes, Work
 from core.forecast.programs import use, worth_compiling
 from core.forecast.regression import algebra
-from core.forecast.work import Cached, judged_by, spaced, stack_on, work
+from core.forecast.work import judged_by, spaced, stack_on, work
 from core.recipe import Embedding, KMeans, Network, Recipe, Zca, probes
 
 _MIB = 2**20
@@ -68,7 +70,12 @@ class Reuse(Shown):
     judges: int = Field(default=0, description="Networks that said which images to select.")
     reference: bool = Field(description="The reference on the full training set.")
     witness: bool = Field(default=False, description="The network whose features tell what is covered.")
+    teacher: bool = Field(default=False, description="The teacher.")
+    windows: int = Field(default=0, description="Windows of difficulty that were judged.")
     generator: bool = Field(default=False, description="The generator that draws the images.")
+    search: bool = Field(default=False, description="What probes chose, and the experts of that choice.")
+    meta: bool = Field(default=False, description="The meta-trained generator that initial images pass through.")
+    adapted: bool = Field(default=False, description="The same, adapted to the dataset.")
     saves_seconds: float = Field(description="What it would cost otherwise; the upper bounds include it.")
     jobs: list[str] = Field(description="The jobs that left it.")
 
@@ -124,7 +131,7 @@ def predict(
     """
     network = geometry(recipe.network, facts.shape, facts.classes)
     sizes = Sizes.of(facts, ipc * recipe.parameterize.formation)
-    named = leaves(recipe, facts, network)
+    named = leaves(recipe, facts, ipc)
     found, makers = history.cached(past, named)
     stack = stack_on(network, calibration.device_bytes if calibration else None)
     whole, calls = work(recipe, sizes, stack), work(recipe, sizes, stack, found)
@@ -145,11 +152,7 @@ def predict(
         saved = sum(uncached.values()) - sum(model.values())
         if saved > 0:
             reuse = Reuse(
-                experts=found.experts,
-                judges=found.judges,
-                reference=found.reference,
-                witness=found.witness,
-                generator=found.generator,
+                **asdict(found),
                 saves_seconds=_rounded(saved),
                 jobs=list(makers),
             )
@@ -202,11 +205,12 @@ def _price(
         seconds["training_generator"] = drawn[0]
         seconds["distilling"] = seconds.get("distilling", 0.0) + drawn[1]
     elif isinstance(judged_by(recipe), Embedding):
-        times = 2 if probes.asks(recipe) else 1
+        times = 2 if probes.asks(recipe) and not cached.search else 1
         seconds["selecting"] += times * _comparing(calibration, recipe, network, sizes)
     if recipe.evaluation.coverage is not None:
         seconds["evaluating"] += _covering(calibration, recipe, network, sizes)
-    for phase, operations in algebra(recipe, network, sizes).items():
+    products = algebra(recipe, network, sizes, meta=cached.meta, adapted=cached.adapted)
+    for phase, operations in products.items():
         seconds[phase] = seconds.get(phase, 0.0) + operations * _operation(calibration)
     seconds["publishing"] = _PUBLISH + _PUBLISH_IMAGE * sizes.synthetic
     return {phase: seconds[phase] for phase in get_args(Phase) if phase in seconds}
@@ -296,10 +300,10 @@ def _basis(calibration: Calibration | None, past: Sequence[Past], method: str) -
 def _sums(calls: Sequence[Work]) -> dict[str, dict[str, int]]:
     sums: dict[str, dict[str, int]] = {}
     for call in calls:
-        if call.kernel != "data":
+        if call.kernel != "data" and call.total:
             phase = sums.setdefault(call.phase, {})
             phase[call.kernel] = phase.get(call.kernel, 0) + call.total
-    return {phase: kernels for phase, kernels in sums.items() if any(kernels.values())}
+    return sums
 
 
 def _rounded(seconds: float) -> float:

@@ -26,16 +26,21 @@ def regressing(objective: Regression, steps: int, sizes: Sizes) -> Iterator[Work
         yield Work("distilling", "data", steps, images)
 
 
-def generating(choice: Generated, sizes: Sizes) -> Iterator[Work]:
-    """Steps of a generator's training, as if no earlier job had left it: features, and a step of a network of the pool.
+def generator_steps(choice: Generated, *, meta: bool, adapted: bool) -> int:
+    """Steps of a generator's training that are left where it is there already, adapted or only meta-trained."""
+    return 0 if adapted else choice.steps if meta else choice.total
+
+
+def generating(choice: Generated, sizes: Sizes, steps: int) -> Iterator[Work]:
+    """So many steps of a generator's training: features, and a step of a network of the pool.
 
     Those of subsets of classes count as those of all.
     """
     own = round(sum(choice.sizes) / len(choice.sizes)) * sizes.classes
     for images in (choice.real_batch // 2, choice.real_batch - choice.real_batch // 2):
-        yield Work("distilling", "forward", choice.total, images)
-    yield Work("distilling", "gradient", choice.total, own, by_kernels=False)
-    yield Work("distilling", "gradient", choice.total, min(choice.pool.batch_size, own), by_kernels=False)
+        yield Work("distilling", "forward", steps, images)
+    yield Work("distilling", "gradient", steps, own, by_kernels=False)
+    yield Work("distilling", "gradient", steps, min(choice.pool.batch_size, own), by_kernels=False)
 
 
 def trained(recipe: Recipe, calls: Iterable[Work]) -> Iterator[Work]:
@@ -65,11 +70,15 @@ def judging(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
     yield from testing("evaluating", seeds, sizes.validation)
 
 
-def algebra(recipe: Recipe, network: Geometry, sizes: Sizes) -> dict[Phase, float]:
-    """Operations of a forward pass that the linear algebra takes as long as, by phase."""
+def algebra(recipe: Recipe, network: Geometry, sizes: Sizes, *, meta: bool, adapted: bool) -> dict[Phase, float]:
+    """Operations of a forward pass that the linear algebra takes as long as, by phase.
+
+    `meta` and `adapted` say whether the generator of initial images is there, as in `generator_steps`.
+    """
     matched = 0.0
     if isinstance(recipe.init, Generated):  # three passes of a step, one of the set
-        seen = 3 * recipe.init.total * sum(recipe.init.sizes) / len(recipe.init.sizes) * sizes.classes
+        steps = generator_steps(recipe.init, meta=meta, adapted=adapted)
+        seen = 3 * steps * sum(recipe.init.sizes) / len(recipe.init.sizes) * sizes.classes
         matched = (seen + sizes.synthetic) * _GENERATED * network.pixels * recipe.init.width**2
         if recipe.init.given == "means":
             clustered = min(_CLUSTERED, sizes.train // sizes.classes)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import final
+from dataclasses import replace
 
 from core import economy
 from core.forecast import regression, teaching
+from core.forecast.cached import Cached
 from core.forecast.network import Geometry
 from core.forecast.passes import Phase, Sizes, Stack, Work, batches, testing, training
 from core.recipe import (
@@ -62,34 +62,23 @@ RUNGS = (0.25, 0.5)
 _EARLIEST_RUNG, _RUNG_IMAGES = 20, 1000
 
 
-@final
-@dataclass(frozen=True)
-class Cached:
-    """What needs not be done again: expert trajectories, networks that say which images to select, the reference on the
-    full training set, the network whose features tell what is covered, the teacher, and the generator."""
-
-    experts: int = 0
-    judges: int = 0
-    reference: bool = False
-    witness: bool = False
-    teacher: bool = False
-    generator: bool = False
-
-
 def work(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached | None = None) -> list[Work]:
     """Every kernel call of a job, calls of a kind together; nothing is given up that may be.
 
     What probes will choose is not known: as if they tried everything and chose what costs most.
     """
-    cached, probing = cached or Cached(), _probing(recipe, sizes, stack)
-    times, recipe = 2 if probes.asks(recipe) else 1, probes.largest(recipe)
+    cached = cached or Cached()
+    probing = [] if cached.search else [*_probing(recipe, sizes, stack)]
+    times, recipe = 2 if probing else 1, probes.largest(recipe)
+    if cached.search and recipe.experts:
+        cached = replace(cached, experts=recipe.experts.count)
     return [
         *_training_experts(recipe, sizes, stack, cached),
         *teaching.taught(recipe, sizes, stack, cached.teacher),
         *_selecting(recipe, sizes, stack, cached, times),
         *times * [*teaching.choosing(recipe, sizes)],
         *probing,
-        *_distilling(recipe, sizes),
+        *_distilling(recipe, sizes, cached),
         *regression.trained(recipe, _looks(recipe, sizes)),
         *regression.solving(recipe, sizes),
         *teaching.relabelling(recipe, sizes),
@@ -157,7 +146,7 @@ def _selecting(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached, times
     if judged is not None:
         samples = isinstance(recipe.objective, Generative)
         yield from _asking(judged, sizes, stack, cached, 0 if samples else times)
-    yield from _sweeping(recipe, sizes, stack)
+    yield from _sweeping(recipe, sizes, stack, cached.windows)
 
 
 def _asking(judged: LearnedScore | Embedding, sizes: Sizes, stack: Stack, cached: Cached, times: int) -> Iterator[Work]:
@@ -177,13 +166,13 @@ def _asking(judged: LearnedScore | Embedding, sizes: Sizes, stack: Stack, cached
             yield from testing("selecting", times * sizes.classes, sizes.members)
 
 
-def _sweeping(recipe: Recipe, sizes: Sizes, stack: Stack) -> Iterator[Work]:
-    """Windows of real images that networks judge: all of them, as if no earlier job had left what it found."""
+def _sweeping(recipe: Recipe, sizes: Sizes, stack: Stack, cached: int) -> Iterator[Work]:
+    """Windows of real images that networks judge, but for so many."""
     window, evaluation = recipe.init, recipe.evaluation
     if not isinstance(window, Window) or window.beta != "auto":
         return
     networks, epochs = SWEEP_SEEDS, sweep_epochs(evaluation.epochs)
-    for _ in window.swept(sizes.synthetic // sizes.classes, sizes.members):
+    for _ in window.swept(sizes.synthetic // sizes.classes, sizes.members)[cached:]:
         yield from training("selecting", networks, epochs, sizes.synthetic, evaluation.batch_size, stack)
         yield from testing("selecting", networks, sizes.validation)
 
@@ -207,11 +196,12 @@ def _probing(recipe: Recipe, sizes: Sizes, stack: Stack) -> Iterator[Work]:
             yield from testing("probing", networks, sizes.validation)
 
 
-def _distilling(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
+def _distilling(recipe: Recipe, sizes: Sizes, cached: Cached) -> Iterator[Work]:
     if isinstance(recipe.objective, Trajectory):
         yield from _judging("distilling", recipe, sizes, recipe.experts.count if recipe.experts else 0)
     if isinstance(recipe.init, Generated):
-        yield from regression.generating(recipe.init, sizes)
+        steps = regression.generator_steps(recipe.init, meta=cached.meta, adapted=cached.adapted)
+        yield from regression.generating(recipe.init, sizes, steps)
     for objective, own in stages(recipe, sizes):
         yield from _outer_steps(objective, recipe.schedule.steps, own)
 

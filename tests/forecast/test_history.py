@@ -133,6 +133,28 @@ def test_the_network_that_tells_what_is_covered_is_of_use_to_every_job_that_asks
     assert other.reuse is None
 
 
+@pytest.mark.parametrize(
+    ("method", "first", "second", "there"),
+    [
+        ("sre2l", {}, {"network__width": 16}, {"teacher": True}),  # it does not depend on the student
+        ("sre2l", {}, {"teacher__network__width": 16}, {"teacher": False}),
+        ("diffusion", {}, {"augment__transforms": ["crop"]}, {"generator": True}),  # it knows mirroring alone
+        ("diffusion", {}, {"augment__transforms": ["flip"]}, {"generator": False}),
+        ("mgdd", {}, {"network__width": 16}, {"meta": False, "adapted": False}),
+        ("mgdd", {}, {"augment__transforms": ["crop"]}, {"meta": True, "adapted": True}),
+        ("mgdd", {"init__steps": 3}, {"init__steps": 4}, {"meta": True, "adapted": False}),
+        ("window", {"init__beta": "auto"}, {"init__beta": "auto", "init__score__epochs": 3}, {"windows": 0}),
+        ("window", {"init__beta": "auto"}, {"init__beta": "auto", "evaluation__seeds": 3}, {"windows": 10}),
+    ],
+)
+def test_what_does_not_depend_on_a_change_is_foreseen_to_be_there(
+    method: str, first: dict[str, Any], second: dict[str, Any], there: dict[str, Any]
+) -> None:
+    found = forecast(method, past=jobs([1.0], leaves=forecast(method, **first).leaves), **second)
+    reuse = {} if found.reuse is None else found.reuse.model_dump()
+    assert {name: reuse.get(name, type(known)()) for name, known in there.items()} == there
+
+
 def test_a_dataset_that_is_not_here_leaves_nothing_that_has_a_name() -> None:
     assert forecast(dataset="cifar10", ipc=10).leaves == Leaves()
 

@@ -28,7 +28,7 @@ def test_the_parameters_are_the_engine_s(shape: tuple[int, int, int], norm: str)
         counted = geometry(network, shape, 7)
         assert (counted.parameters, counted.convolutions) == (built.size, built.convolutions)
         if depth is not None:
-            assert counted.name == (width, depth, norm)
+            assert built.name == f"convnet-d{depth}-w{width}-{norm}"
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 64, 64)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from core.engine.kernels import Compiled, Eager, missing_compiler
 from core.engine.networks import Network as Built
 from core.engine.networks import build
 from core.engine.train import stack_for
-from core.forecast import Forecast, predict
+from core.forecast import Forecast, Past, predict
 from core.forecast.network import geometry
 from core.forecast.passes import Sizes
 from core.forecast.programs import worth_compiling
@@ -159,24 +159,35 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     return counted
 
 
-def distil(folder: Path, method: str, overrides: dict[str, Any]) -> tuple[Job, Forecast]:
+def distil(
+    folder: Path, method: str, overrides: dict[str, Any], seed: int = 0, past: Sequence[Past] = ()
+) -> tuple[Job, Forecast]:
     """Run a job in this process; its forecast, made before."""
-    made = run(folder / "job", method=method, ipc=2, overrides=overrides)
+    made = run(folder / f"job-{seed}", method=method, ipc=2, overrides=overrides, seed=seed)
     job = Job.read(made.folder.root)
-    forecast = predict(job.recipe, Catalogue(folder).facts("digits"), 2, method, None)
+    forecast = predict(job.recipe, Catalogue(folder).facts("digits"), 2, method, None, past)
     made.folder.staging.mkdir(parents=True)
     phases.run(job, made.folder, Channel(os.open(os.devnull, os.O_WRONLY)), lambda: False)
     return job, forecast
 
 
-@pytest.mark.parametrize("name", JOBS)
-def test_the_engine_makes_exactly_the_calls_that_were_forecast(name: str, calls: Calls, tmp_path: Path) -> None:
-    _, forecast = distil(tmp_path, *JOBS[name])
+def sums(calls: Calls) -> dict[str, dict[str, int]]:
     made: dict[str, dict[str, int]] = {}
     for (phase, kernel, _), number in calls.items():
         made.setdefault(phase, {}).setdefault(kernel, 0)
         made[phase][kernel] += number
-    assert made == forecast.work
+    return made
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_the_engine_makes_exactly_the_calls_that_were_forecast(name: str, calls: Calls, tmp_path: Path) -> None:
+    """Also of a second job with another seed, which finds what the first one left: nothing less, and nothing more."""
+    _, forecast = distil(tmp_path, *JOBS[name])
+    assert sums(calls) == forecast.work
+    calls.clear()
+    past = Past("job_0", JOBS[name][0], {}, {}, forecast.leaves)
+    _, again = distil(tmp_path, *JOBS[name], seed=1, past=[past])
+    assert sums(calls) == again.work
 
 
 @pytest.mark.parametrize("name", ["soft labels", "stages"])
@@ -184,7 +195,7 @@ def test_what_is_left_on_disk_is_as_large_as_forecast(name: str, tmp_path: Path)
     job, forecast = distil(tmp_path, *JOBS[name])
     experts = sum(path.stat().st_size for path in job.experts_dir.glob("*.safetensors"))
     assert experts == pytest.approx(forecast.bytes.experts, rel=0.02)
-    staging = tmp_path / "job" / "staging" / "1"
+    staging = tmp_path / "job-0" / "staging" / "1"
     arrays = safetensors.numpy.load_file(staging / "dataset.safetensors")
     assert forecast.bytes.labels == sum(arrays[name].nbytes for name in ("labels", "soft_labels") if name in arrays)
     assert size(staging) == pytest.approx(forecast.bytes.artifact, rel=0.2)
@@ -197,7 +208,7 @@ def size(staging: Path) -> int:
 def test_the_generator_is_part_of_what_is_left(tmp_path: Path) -> None:
     wide = DIFFUSION["objective.denoiser"] | {"width": 64, "depth": 5}  # type: ignore[operator]
     _, forecast = distil(tmp_path, "diffusion", CHEAP | DIFFUSION | {"objective.denoiser": wide})
-    staging = tmp_path / "job" / "staging" / "1"
+    staging = tmp_path / "job-0" / "staging" / "1"
     assert size(staging) == pytest.approx(forecast.bytes.artifact, rel=0.1)
     assert forecast.bytes.artifact > 4 * 268_048
 

@@ -17,8 +17,9 @@ from core.engine.kernels import Eager, Kernels
 from core.engine.keys import Key
 from core.engine.networks import Network, SquaredError
 from core.engine.real import Real
+from core.plan.cache_names import CacheNames
 from core.recipe import Recipe
-from core.request import ENGINE_VERSION, JobRequest
+from core.request import JobRequest
 from worker.engine.cache import Cache
 from worker.engine.channel import Channel
 from worker.engine.plan import Plan
@@ -99,18 +100,10 @@ class Bench:
     sampled: Sampled | None = None
     """Where the recipe has a generator."""
 
-    def identity(self, content: str, **particulars: Any) -> dict[str, Any]:
-        """What determines something learned from this job's real data alone: the name it is cached under."""
-        recipe = self.job.recipe
-        return {
-            "content": content,
-            "engine": ENGINE_VERSION,
-            "dataset": self.dataset.facts.digest,
-            "network": self.network.name,
-            "preprocess": recipe.preprocess.model_dump(mode="json"),
-            "augment": recipe.augment.model_dump(mode="json"),
-            **particulars,
-        }
+    @property
+    def names(self) -> CacheNames:
+        """Of what this job keeps for later ones."""
+        return CacheNames(self.job.recipe, self.dataset.facts.digest, self.real.shape)
 
     @property
     def kernels(self) -> Kernels:

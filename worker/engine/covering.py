@@ -41,8 +41,7 @@ def covered(bench: Bench, result: SyntheticDataset, behind: int) -> dict[str, An
 
 def _witness(bench: Bench, asked: Coverage) -> Witness:
     """The network whose features are compared, and what it made of the test images: of the cache, or trained now."""
-    identity = bench.identity("network on the full set that watched the test split", training=asked.model_dump())
-    path = bench.cache.path(identity, ".safetensors")
+    path = bench.cache.path(bench.names.witness(asked), ".safetensors")
     known = tensors.read(path, bench.real.device)
     if known is None:
         witness = follow(bench, coverage.learn(asked, bench.kernels, bench.real, Key(0).fold("embedding")))

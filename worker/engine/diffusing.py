@@ -15,7 +15,6 @@ from core.engine.generative.drawing import Drawn, Judge, copies, draw
 from core.engine.generative.generator import Generator
 from core.engine.keys import Key
 from core.recipe import Generative, Noise
-from core.request import ENGINE_VERSION
 from worker.engine import keep, selecting
 from worker.engine.bench import Bench, Drained, Sampled
 from worker.engine.follow import follow
@@ -55,22 +54,12 @@ def settled(bench: Bench) -> Bench:
 
 def _trained(bench: Bench, wanted: Generative) -> Generator:
     """The cache's, or trained now from where the checkpoint ends; it does not depend on the job's seed."""
-    recipe = bench.job.recipe
-    mirror = "flip" in recipe.augment.transforms
-    identity = {
-        "content": "generator",
-        "engine": ENGINE_VERSION,
-        "dataset": bench.dataset.facts.digest,
-        "preprocess": recipe.preprocess.model_dump(mode="json"),
-        "mirror": mirror,
-        "training": wanted.model_dump(mode="json", include={"autoencoder", "denoiser"}),
-    }
-    path = bench.cache.path(identity, ".safetensors")
+    path = bench.cache.path(bench.names.generator(wanted), ".safetensors")
     total = training.steps(wanted)
     known = _read(path, bench)
     bench.channel.enter("training_generator", total, skipped=total if known else 0)
     if known is None:
-        known = _train(bench, wanted, mirror, total)
+        known = _train(bench, wanted, total)
         bench.cache.write(path, stored.packed(known), bench.channel.log, keep=frozenset({path}))
     else:
         bench.channel.log("The generator was in the cache.")
@@ -78,7 +67,7 @@ def _trained(bench: Bench, wanted: Generative) -> Generator:
     return replace(known, guidance=wanted.guidance, steps=wanted.sampler_steps)
 
 
-def _train(bench: Bench, wanted: Generative, mirror: bool, total: int) -> Generator:
+def _train(bench: Bench, wanted: Generative, total: int) -> Generator:
     real, key, run = bench.real, Key(0).fold("generator"), bench.job.fingerprint or bench.job.job_id
     path, curves = (bench.folder.checkpoint / name for name in ("generator.safetensors", "generator_curves.json"))
     a = training.architecture(wanted, real.shape, real.classes)
@@ -90,6 +79,7 @@ def _train(bench: Bench, wanted: Generative, mirror: bool, total: int) -> Genera
         bench.channel.recall([p for p in keep.read(curves, []) if p["step"] <= behind])
     bench.channel.progress(behind, total)
     saved = time.monotonic()
+    mirror = "flip" in bench.job.recipe.augment.transforms
     for progress in training.train(wanted, a, real.train, key, progress, mirror):  # noqa: B020 (it goes on from it)
         done = training.done(wanted, progress)
         bench.channel.progress(done, total)

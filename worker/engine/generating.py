@@ -15,11 +15,11 @@ from core.engine import generating
 from core.engine.generating import Training
 from core.engine.init import Learned
 from core.engine.keys import Key
-from core.engine.networks import Network, build
+from core.engine.networks import build
 from core.engine.networks.generator import Generator
 from core.engine.real import Real, prepare
+from core.plan.cache_names import CacheNames
 from core.recipe import Generated, Recipe
-from core.request import ENGINE_VERSION
 from core.solvable import sourced
 from worker.engine import tensors
 from worker.engine.bench import Bench
@@ -41,7 +41,7 @@ class Place:
 
 def learned(bench: Bench, choice: Generated) -> Learned:
     """What the generator adapted to this job's data makes of images [n, C, H, W]."""
-    real, recipe = bench.real, bench.job.recipe
+    real = bench.real
     generator = Generator(real.shape[0], choice.width)
     ahead = choice.total - choice.steps
 
@@ -54,7 +54,7 @@ def learned(bench: Bench, choice: Generated) -> Learned:
         return told
 
     bench.channel.enter("distilling", max(1, choice.total))
-    path = bench.cache.path(_identity("adapted generator", bench.dataset.facts, recipe, choice, bench.network), _FILE)
+    path = bench.cache.path(bench.names.adapted(choice), _FILE)
     theta = _kept(path, generator, real.device)
     if theta is None:
         start = _start(bench, choice, generator, _place(bench, "meta", tell(0)))
@@ -75,8 +75,7 @@ def meta_trained(place: Place, recipe: Recipe, choice: Generated, facts: Dataset
     """The parameters of a generator that knows subsets of a source's classes: of the cache, or trained now."""
     generator = Generator(real.shape[0], choice.width)
     network = build(recipe.network, real.shape, real.classes)
-    kept = choice.model_copy(update={"source": None, "digest": None, "steps": 0})
-    path = place.cache.path(_identity("meta-trained generator", facts, recipe, kept, network), _FILE)
+    path = place.cache.path(CacheNames(recipe, facts.digest, real.shape).meta_trained(choice), _FILE)
     found = _kept(path, generator, real.device)
     if found is not None:
         place.log(f"The generator, meta-trained on subsets of the classes of {facts.name}, was in the cache.")
@@ -142,20 +141,6 @@ def _trained(
     place.cache.write(path, tensors.packed({"theta": state.theta}), place.log, keep=frozenset({path}))
     place.half_done.unlink(missing_ok=True)
     return state.theta
-
-
-def _identity(
-    content: str, facts: DatasetFacts, recipe: Recipe, choice: Generated, network: Network
-) -> dict[str, object]:
-    """What determines a generator. Neither ipc nor seed nor augmentation is part of it."""
-    return {
-        "content": content,
-        "engine": ENGINE_VERSION,
-        "dataset": facts.digest,
-        "network": network.name,
-        "preprocess": recipe.preprocess.model_dump(mode="json"),
-        "generator": choice.model_dump(mode="json"),
-    }
 
 
 def _kept(path: Path, generator: Generator, device: torch.device) -> Tensor | None:

@@ -15,12 +15,12 @@ from core.engine.distill import Diverged, State
 from core.engine.keys import Key
 from core.engine.teacher import Teacher
 from core.engine.trajectories import Trajectories
+from core.plan.cache_names import judging
 from core.recipe import Recipe, Trajectory, probes
 from core.recipe.probes import End, Rate
 from worker.engine import keep, objectives, selecting, teachers
 from worker.engine.bench import Bench
 from worker.engine.follow import follow
-from worker.engine.sweeping import training
 
 Document = dict[str, Any]
 
@@ -125,15 +125,14 @@ class _Probe:
                 "validation": [evaluate.accuracy(network, t, real.validation)[0] for t in follow(self._bench, work)]
             }
 
-        found = self._kept(recipe, {"training": training(evaluation) | {"lr": evaluation.lr}}, measure)
+        found = self._kept(recipe, {"training": judging(evaluation) | {"lr": evaluation.lr}}, measure)
         return End(end, tuple(found["validation"]))
 
     def _kept(self, recipe: Recipe, more: Document, measure: Callable[[], Document]) -> Document:
         """What was measured of a short distillation, now or by an earlier attempt or job."""
         bench, before = self._bench, self._done
         content = recipe.model_dump(mode="json", exclude={"evaluation"})
-        identity = bench.identity(
-            "probe",
+        identity = bench.names.probe(
             recipe=content,
             ipc=bench.job.request.ipc,
             experts=self._experts,

@@ -65,8 +65,7 @@ def _difficulty(bench: Bench, score: LearnedScore) -> Tensor:
     The networks do not depend on the job's seed, so that jobs can share what they say; each says it in a file.
     """
     real, recipe = bench.real.train, bench.job.recipe
-    training = score.model_dump(mode="json", exclude={"networks"})
-    identity = bench.identity("difficulty of the training images", score=training)
+    identity = bench.names.difficulty(score)
     paths = [bench.cache.path({**identity, "index": index}, ".safetensors") for index in range(score.networks)]
     found = {i: known["score"] for i, path in enumerate(paths) if (known := tensors.read(path, bench.real.device))}
     total = score.networks * score.epochs * -(-len(real) // score.batch_size)
@@ -93,7 +92,7 @@ def _difficulty(bench: Bench, score: LearnedScore) -> Tensor:
 def embedder(bench: Bench, embedding: Embedding) -> Trained:
     """The network that embeds the training images, of the cache or trained now; it does not depend on the job."""
     real = bench.real.train
-    identity = bench.identity("network on the full set", training=embedding.model_dump(mode="json"))
     work = features.train(embedding, bench.kernels, real, Key(0).fold("embedding"))
     steps = embedding.epochs * -(-len(real) // embedding.batch_size)
+    identity = bench.names.embedder(embedding)
     return network(bench, identity, work, "selecting", steps, "The network that embeds the images")

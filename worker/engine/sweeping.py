@@ -6,6 +6,7 @@ import json
 import statistics
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from core.engine import evaluate, init
 from core.engine.evaluate import Draws
 from core.engine.init import Learned
 from core.engine.keys import Key
-from core.recipe import Evaluation, Window
+from core.recipe import Window
 from core.recipe.selection import SWEEP_SEEDS, sweep_epochs
 from worker.engine import keep, selecting
 from worker.engine.bench import Bench
@@ -37,7 +38,9 @@ def settled(bench: Bench) -> Bench:
     ipc = job.request.ipc
     tried = window.swept(ipc, min(len(members) for members in bench.real.members))
     total = len(tried) * SWEEP_SEEDS
-    bench.channel.enter("selecting", total)
+    there = sum(_path(bench, candidate).exists() for candidate in tried)
+    bench.channel.enter("selecting", total, skipped=there * SWEEP_SEEDS)
+    bench.channel.log(f"The lines of {there} of {len(tried)} windows were in the cache.")
     table = []
     for place, candidate in enumerate(tried):
 
@@ -53,18 +56,16 @@ def settled(bench: Bench) -> Bench:
     return replace(bench, job=replace(job, recipe=recipe), sweep={"chosen": best["beta"], "windows": table})
 
 
+def _path(bench: Bench, window: Window) -> Path:
+    return bench.cache.path(bench.names.window(window, bench.job.request.ipc), ".json")
+
+
 def _line(bench: Bench, window: Window, known: Learned, say: Callable[[float], None]) -> dict[str, Any]:
     """What networks trained on a window are worth on the validation split."""
     recipe, real, ipc = bench.job.recipe, bench.real, bench.job.request.ipc
     evaluation = recipe.evaluation.model_copy(update={"epochs": sweep_epochs(recipe.evaluation.epochs)})
     rate = evaluation.lr or evaluation.baseline_lrs[0]
-    identity = bench.identity(
-        "window of difficulty",
-        window=window.model_dump(mode="json"),
-        ipc=ipc,
-        training=training(evaluation) | {"lr": rate},
-    )
-    path = bench.cache.path(identity, ".json")
+    path = _path(bench, window)
     found: dict[str, Any] | None = keep.read(path, None)
     if found is not None:
         return found
@@ -80,11 +81,3 @@ def _line(bench: Bench, window: Window, known: Learned, say: Callable[[float], N
     line = {"beta": window.beta, "validation_mean": statistics.fmean(accuracies), "validation": accuracies}
     bench.cache.write(path, json.dumps(line).encode(), bench.channel.log)
     return line
-
-
-def training(evaluation: Evaluation) -> dict[str, Any]:
-    """What of an evaluation the networks are trained by that judge a choice."""
-    return evaluation.model_dump(mode="json", include=_TRAINING)
-
-
-_TRAINING = {"epochs", "batch_size", "optimiser", "momentum", "weight_decay", "schedule", "augment", "policy", "cutmix"}

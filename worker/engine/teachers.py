@@ -31,8 +31,7 @@ def gather(
     """
     recipe = bench.job.recipe
     assert recipe.experts is not None, "a recipe that matches trajectories has experts"
-    training = recipe.experts.model_dump(mode="json", exclude={"count", "epochs"})
-    identity, count = bench.identity("expert trajectory", experts=training), recipe.experts.count
+    identity, count = bench.names.expert(), recipe.experts.count
     if before is not None:
         identity |= experts.beginning(recipe, before)
     paths = [bench.cache.path({**identity, "index": index}, ".safetensors") for index in range(count)]
@@ -85,7 +84,7 @@ def prepared(bench: Bench, before: SyntheticDataset, count: int) -> Tensor:
     They depend on the job's seed by those images alone.
     """
     recipe, batch = bench.job.recipe, bench.job.recipe.evaluation.batch_size
-    identity = bench.identity("network after stages", **experts.beginning(recipe, before))
+    identity = bench.names.after_stages(experts.beginning(recipe, before))
     paths = [bench.cache.path({**identity, "index": index}, ".safetensors") for index in range(count)]
     found = {i: known["theta"] for i, path in enumerate(paths) if (known := read(path, bench.real.device))}
     done = len(found)

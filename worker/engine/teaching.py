@@ -27,10 +27,9 @@ def gather(bench: Bench) -> Teacher | None:
         return None
     own = build(training.network, real.shape, real.classes)
     kernels = bench.kernels if own == bench.network else Eager(own)
-    identity = bench.identity("teacher", training=training.model_dump(mode="json")) | {"network": own.name}
     work = teacher.train(training, kernels, real.train, bench.job.recipe.augment, Key(0).fold("teacher"))
     steps = training.epochs * -(-len(real.train) // training.batch_size)
-    trained = network(bench, identity, work, "training_experts", steps, "The teacher")
+    trained = network(bench, bench.names.teacher(), work, "training_experts", steps, "The teacher")
     found = Teacher(own, trained.theta, trained.moments)
     bench.channel.log(f"The teacher is right about {teacher.examine(found, real):.1%} of the validation split.")
     return found

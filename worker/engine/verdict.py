@@ -94,9 +94,7 @@ def _full(bench: Bench, say: Callable[[float], None]) -> Row:
     """The full training set under its own protocol; the same for every job on the same data and network."""
     recipe, real = bench.job.recipe, bench.real
     assert recipe.evaluation.full is not None, "asked for only when the recipe has it"
-    training = recipe.evaluation.full.model_dump(mode="json")
-    identity = bench.identity("reference on the full set", training=training, seeds=recipe.evaluation.seeds)
-    path = bench.cache.path(identity, ".json")
+    path = bench.cache.path(bench.names.reference(), ".json")
     known: Row | None = keep.read(path, None)
     if known is not None:
         return known

@@ -10,6 +10,7 @@ from core.engine.networks.convnet import ConvNet
 from core.engine.networks.layered import Layered
 from core.engine.networks.loss import CrossEntropy, SquaredError
 from core.engine.networks.network import Moments, Network, Taps
+from core.layers import network_depth
 from core.recipe import Architecture
 from core.recipe import Network as Blocks
 
@@ -23,6 +24,4 @@ def build(network: Architecture, shape: tuple[int, int, int], classes: int) -> N
 
 def convnet(network: Blocks, shape: tuple[int, int, int], classes: int) -> ConvNet:
     """The same of a ConvNet."""
-    side = min(shape[1:])
-    depth = network.depth or max(1, (side // 4).bit_length() - 1)
-    return ConvNet(shape, classes, network.width, depth, network.norm)
+    return ConvNet(shape, classes, network.width, network_depth(network, shape), network.norm)

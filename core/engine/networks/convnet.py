@@ -8,8 +8,10 @@ from functools import cached_property
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.economy import Convolutions
+from core.economy import Convolutions, padded
 from core.engine.networks.network import Network, Run
+from core.layers import network_name
+from core.recipe import Network as Blocks
 from core.recipe import Norm
 
 
@@ -17,8 +19,8 @@ from core.recipe import Norm
 class ConvNet(Network):
     """d blocks of conv 3x3, norm, ReLU, average pooling 2x2; then one linear layer.
 
-    Single-channel images below 32 pixels are padded by 3 in the first convolution when that makes the side a power of
-    two (28 -> 32), as the literature does for MNIST.
+    Single-channel images of 28x28 pixels are padded by 3 in the first convolution, which makes maps of 32x32 of them,
+    as the literature does for MNIST; no other shape is.
     """
 
     shape: tuple[int, int, int]
@@ -30,7 +32,7 @@ class ConvNet(Network):
     @property
     def name(self) -> str:
         """For instance `convnet-d3-w128-instance`."""
-        return f"convnet-d{self.depth}-w{self.width}-{self.norm}"
+        return network_name(Blocks(width=self.width, depth=self.depth, norm=self.norm), self.shape)
 
     @cached_property
     def layout(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
@@ -58,8 +60,7 @@ class ConvNet(Network):
     @property
     def first_padding(self) -> int:
         """Of the first convolution; 1 in all others."""
-        channels, height, width = self.shape
-        return 3 if channels == 1 and (height, width) == (28, 28) else 1
+        return 1 + (padded(self.shape)[1] - self.shape[1]) // 2
 
     def features(self, run: Run, images: Tensor) -> Tensor:
         """The last block's maps, [B, width * h * w]."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.economy import Convolutions
 from core.engine.networks.network import Network, Run
-from core.layers import Body, Conv, Hidden, Layer, MaxPool, Mean, Residual, Stem, body, steps
+from core.layers import Body, Conv, Hidden, Layer, MaxPool, Mean, Residual, Stem, body, network_name, steps
 from core.recipe import Architecture, Norm
 
 Parameters = tuple[tuple[str, tuple[int, ...]], ...]
@@ -37,8 +37,7 @@ class Layered(Network):
     @property
     def name(self) -> str:
         """For instance `resnet18-w64-instance`; without the norm where there can be none."""
-        known = self.architecture
-        return "-".join([known.kind, f"w{known.width}", *([known.norm] if "norm" in type(known).model_fields else [])])
+        return network_name(self.architecture, self.shape)
 
     @cached_property
     def body(self) -> Body:

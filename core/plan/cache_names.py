@@ -1,0 +1,149 @@
+"""The names of results that a job keeps for later ones: the engine finds them by these, a forecast foresees them so.
+
+An identity is everything that determines a result, as JSON. It holds neither ipc nor seed, unless the result depends on
+them. A file is named by the hash of its identity.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+from core.layers import Shape, network_name
+from core.recipe import Architecture, Coverage, Embedding, Evaluation, Generated, Generative, LearnedScore, Recipe
+from core.recipe.selection import Window, sweep_epochs
+from core.request import ENGINE_VERSION, canonical_json
+
+Identity = dict[str, Any]
+
+_JUDGING: Final = {
+    "epochs",
+    "batch_size",
+    "optimiser",
+    "momentum",
+    "weight_decay",
+    "schedule",
+    "augment",
+    "policy",
+    "cutmix",
+}
+
+
+def name_of(identity: Identity) -> str:
+    """The name of what an identity determines: equal ones stand for equal content."""
+    return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
+
+
+def judging(evaluation: Evaluation) -> Identity:
+    """The part of an evaluation by which networks are trained that judge a choice."""
+    return evaluation.model_dump(mode="json", include=_JUDGING)
+
+
+@final
+@dataclass(frozen=True)
+class CacheNames:
+    """The identities of everything that a job of `recipe` keeps, on the data of `digest` with images of `shape`."""
+
+    recipe: Recipe
+    digest: str | None
+    shape: Shape
+    """(channels, height, width)."""
+
+    def expert(self) -> Identity:
+        """Of the expert trajectories; each adds its `index`."""
+        assert self.recipe.experts is not None, "a recipe that matches trajectories has experts"
+        training = self.recipe.experts.model_dump(mode="json", exclude={"count", "epochs"})
+        return self._learned("expert trajectory", experts=training)
+
+    def after_stages(self, images: Identity) -> Identity:
+        """Of the networks that a later stage begins with, trained on `images`; each adds its `index`."""
+        return self._learned("network after stages", **images)
+
+    def difficulty(self, score: LearnedScore) -> Identity:
+        """Of what networks say of the training images; each adds its `index`."""
+        training = score.model_dump(mode="json", exclude={"networks"})
+        return self._learned("difficulty of the training images", score=training)
+
+    def embedder(self, embedding: Embedding) -> Identity:
+        """Of the network that embeds images to be compared."""
+        return self._learned("network on the full set", training=embedding.model_dump(mode="json"))
+
+    def window(self, window: Window, ipc: int) -> Identity:
+        """Of the validation accuracy of a window of difficulty; its networks do not depend on the job's seed."""
+        evaluation = self.recipe.evaluation.model_copy(update={"epochs": sweep_epochs(self.recipe.evaluation.epochs)})
+        rate = evaluation.lr or evaluation.baseline_lrs[0]
+        return self._learned(
+            "window of difficulty",
+            window=window.model_dump(mode="json"),
+            ipc=ipc,
+            training=judging(evaluation) | {"lr": rate},
+        )
+
+    def probe(self, **particulars: Any) -> Identity:
+        """Of a short distillation that helps to choose a field of the recipe."""
+        return self._learned("probe", **particulars)
+
+    def search(self, ipc: int) -> Identity:
+        """Of all probes of a job together: no file has this name, but a job leaves either all of them or none."""
+        return self._learned(
+            "search",
+            recipe=self.recipe.model_dump(mode="json", exclude={"evaluation"}),
+            ipc=ipc,
+            training=judging(self.recipe.evaluation) | {"lr": self.recipe.evaluation.lr},
+        )
+
+    def teacher(self) -> Identity:
+        """Of the teacher, whatever network is distilled for."""
+        assert self.recipe.teacher is not None, "a recipe that asks a teacher has one"
+        training = self.recipe.teacher.model_dump(mode="json")
+        return self._learned("teacher", self.recipe.teacher.network, training=training)
+
+    def reference(self) -> Identity:
+        """Of the line of the report for the full training set."""
+        assert self.recipe.evaluation.full is not None, "a recipe that compares with the full set trains on it"
+        training = self.recipe.evaluation.full.model_dump(mode="json")
+        seeds = self.recipe.evaluation.seeds
+        return self._learned("reference on the full set", training=training, seeds=seeds)
+
+    def witness(self, coverage: Coverage) -> Identity:
+        """Of the network whose features tell what is covered."""
+        content = "network on the full set that watched the test split"
+        return self._learned(content, training=coverage.model_dump(mode="json"))
+
+    def generator(self, objective: Generative) -> Identity:
+        """Of the generator that draws images; of the augmentation it knows mirroring alone."""
+        return {
+            "content": "generator",
+            "engine": ENGINE_VERSION,
+            "dataset": self.digest,
+            "preprocess": self.recipe.preprocess.model_dump(mode="json"),
+            "mirror": "flip" in self.recipe.augment.transforms,
+            "training": objective.model_dump(mode="json", include={"autoencoder", "denoiser"}),
+        }
+
+    def adapted(self, choice: Generated) -> Identity:
+        """Of the generator that initial images pass through, adapted to this data."""
+        return self._passing("adapted generator", choice)
+
+    def meta_trained(self, choice: Generated) -> Identity:
+        """Of the same before it is adapted; this data is then its source."""
+        alone = choice.model_copy(update={"source": None, "digest": None, "steps": 0})
+        return self._passing("meta-trained generator", alone)
+
+    def _passing(self, content: str, choice: Generated) -> Identity:
+        found = self._learned(content, generator=choice.model_dump(mode="json"))
+        del found["augment"]  # it sees no augmented image
+        return found
+
+    def _learned(self, content: str, network: Architecture | None = None, **particulars: Any) -> Identity:
+        """Of something learned from the real data with the recipe's network, or another one."""
+        return {
+            "content": content,
+            "engine": ENGINE_VERSION,
+            "dataset": self.digest,
+            "network": network_name(network or self.recipe.network, self.shape),
+            "preprocess": self.recipe.preprocess.model_dump(mode="json"),
+            "augment": self.recipe.augment.model_dump(mode="json"),
+            **particulars,
+        }
