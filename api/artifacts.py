@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.downloads import content_disposition, matches, send
+from api.downloads import content_disposition, look_for, matches, send
 from api.house import Here
 from api.jobs import Known
 from api.pagination import After, Limit, slice_of
@@ -156,7 +156,7 @@ def get_report(request: Request, house: Here, job: Succeeded) -> Response:
             "headers": _ETAG,
         },
         304: {"description": "The client's copy (`If-None-Match`) is the archive.", "headers": _ETAG},
-        **responses(Kind.UNKNOWN_JOB, Kind.NOT_SUCCEEDED),
+        **responses(Kind.UNKNOWN_JOB, Kind.NOT_SUCCEEDED, Kind.NOT_READY),
     },
 )
 @router.head("/{id}/archive.zip", include_in_schema=False)
@@ -171,6 +171,7 @@ def get_archive(request: Request, house: Here, job: Succeeded) -> Response:
     }
     if matches(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
+    look_for(house.store, *files)
     if request.method == "HEAD":
         return Response(headers=headers, media_type="application/zip")
     entries = [(file.name, partial(house.store.open, file.sha256)) for file in files]

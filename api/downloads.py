@@ -46,10 +46,26 @@ def send(
         status, (first, last) = 206, span
         headers["Content-Range"] = f"bytes {first}-{last}/{file.bytes}"
     headers["Content-Length"] = str(last - first + 1)
+    look_for(store, file)
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type=file.media_type)
     body = _read(_open(store, file), first, last - first + 1)
     return StreamingResponse(body, status, headers=headers, media_type=file.media_type)
+
+
+def look_for(store: Store, *files: File) -> None:
+    """See that the store has these files whole, before the first byte of an answer is sent.
+
+    Raises:
+        ProblemError: NOT_READY, naming the first that it does not give out.
+    """
+    for file in files:
+        try:
+            size = store.size(file.sha256)
+        except (MissingObject, OSError) as error:
+            raise _unavailable(file, error) from error
+        if size != file.bytes:
+            raise _unavailable(file, OSError(f"it has {size:,} bytes instead of {file.bytes:,}"))
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:
@@ -70,13 +86,18 @@ def _open(store: Store, file: File) -> IO[bytes]:
     try:
         return store.open(file.sha256)
     except (MissingObject, OSError) as error:
-        log.error("artifact not readable", sha256=file.sha256, reason=str(error))
-        raise ProblemError(
-            Kind.NOT_READY,
-            f"The artifact store does not give out '{file.name}'.",
-            hint="Try again; if it persists, the operator should check STILLHOUSE_STORE_URL.",
-            headers={"Retry-After": "10"},
-        ) from error
+        raise _unavailable(file, error) from error
+
+
+def _unavailable(file: File, error: Exception) -> ProblemError:
+    log.error("artifact not readable", sha256=file.sha256, reason=str(error))
+    return ProblemError(
+        Kind.NOT_READY,
+        f"The artifact store does not give out '{file.name}'.",
+        hint="Try again; if it persists, submit the same request: a result whose files are lost is made anew. "
+        "The operator should check STILLHOUSE_STORE_URL.",
+        headers={"Retry-After": "10"},
+    )
 
 
 def _span(header: str, size: int) -> tuple[int, int] | None:

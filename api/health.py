@@ -30,7 +30,7 @@ async def get_health() -> Health:
     "/readyz", operation_id="get_readiness", summary="Can the service take work?", responses=responses(Kind.NOT_READY)
 )
 def get_readiness(house: Here) -> Readiness:
-    """Whether the database answers with the right schema and the artifact store can be read.
+    """Whether the database answers with the right schema and the artifact store can be written (some seconds ago).
 
     Workers and broker are reported and fail nothing: without them jobs are accepted and wait.
     """
@@ -65,8 +65,5 @@ def get_metrics(house: Here) -> Response:
 
 
 def _store(house: House) -> dict[str, Any]:
-    try:
-        house.store.exists("0" * 64)
-    except Exception as error:  # whatever a driver raises: the answer is the point
-        return {"ready": False, "detail": masked(f"{type(error).__name__}: {error}")}
-    return {"ready": True, "detail": None}
+    trouble = house.probe.trouble()
+    return {"ready": trouble is None, "detail": trouble and masked(trouble)}

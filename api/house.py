@@ -12,7 +12,7 @@ from api.inspector import Inspector
 from api.metrics import Metrics
 from api.pagination import Cursors, signing_key
 from api.shelf import Shelf
-from core.artifacts import Store
+from core.artifacts import Probe, Store
 from core.data import Catalogue
 from core.ledger import ApiKey, Ledger, Reach
 from core.settings import Settings
@@ -34,6 +34,7 @@ class House:
     ledger: Ledger
     catalogue: Shelf
     store: Store
+    probe: Probe
     cursors: Cursors
     metrics: Metrics
     inspector: Inspector
@@ -51,6 +52,7 @@ class House:
             ledger,
             Shelf(Catalogue(settings.datasets), ledger.uploads, store, settings.datasets),
             store,
+            Probe(store),
             Cursors(signing_key(settings.home / "cursor.key")),
             Metrics(ledger),
             Inspector(settings.uploads, ledger, store, closing),

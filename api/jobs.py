@@ -5,17 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
+import structlog
 from fastapi import APIRouter, BackgroundTasks, Body, Depends, Header, Path, Query, Request, Response
 
 from api import following
 from api.foresight import foresight
-from api.house import Here
+from api.house import Here, House
 from api.pagination import After, Limit
 from api.problems import Kind, ProblemError, header, responses, sentence
 from api.schemas import Job, JobPage, Status
 from api.submission import prepare
 from core import bell, ledger
 from core.request import JobOrder
+
+log = structlog.stdlib.get_logger(__name__)
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=responses(Kind.INVALID_REQUEST))
 
@@ -115,12 +118,13 @@ def create_job(
 
     How small is said by `ipc`, images per class, or by `ratio`, its share of what the smallest class holds for
     distillation; the job shows the ipc. Equal requests on equal data share a fingerprint. If such a job of the same
-    owner has succeeded, it is the answer (200, `cached`); if one is queued or running, it is the answer too (202). What
-    other owners have asked for plays no part. Everything in the request
-    is checked now, so that an accepted job fails only for reasons that lie outside it. `overrides` changes any field of
-    the method's recipe by its path; `GET /v1/methods/{name}` holds the schema.
+    owner has succeeded and its files are still what they were, it is the answer (200, `cached`); if one is queued
+    or running, it is the answer too (202). What other owners have asked for plays no part. Everything in the
+    request is checked now, so that an accepted job fails only for reasons that lie outside it. `overrides` changes
+    any field of the method's recipe by its path; `GET /v1/methods/{name}` holds the schema.
     """
     ready = prepare(order, house.catalogue)
+    unfit = _unfit(house, ready.fingerprint)
     try:
         submission = house.ledger.submit(
             request=ready.request,
@@ -135,6 +139,7 @@ def create_job(
             body_hash=ready.body_hash,
             forecast=foresight(house, ready).model_dump(mode="json"),
             max_open=house.settings.max_open_jobs,
+            unfit=unfit,
         )
     except ledger.QuotaExceeded as error:
         raise _over_quota(error) from None
@@ -255,6 +260,22 @@ def retry_job(house: Here, job: Known, response: Response, after: BackgroundTask
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     _advise(response, job)
     return Job.of(job)
+
+
+def _unfit(house: House, fingerprint: str | None) -> str | None:
+    """The id of a finished job that cannot answer an equal request, since the store has lost or damaged its files."""
+    found = house.ledger.answer(fingerprint) if fingerprint else None
+    if found is None:
+        return None
+    job_id, files = found
+    try:
+        damaged = [file.name for file in files if not house.store.intact(file.sha256, file.bytes)]
+    except OSError:  # the store is away, which says nothing of what it holds
+        return None
+    if not damaged:
+        return None
+    log.error("a finished job's files are damaged or gone; an equal request is done anew", job=job_id, files=damaged)
+    return job_id
 
 
 def _over_quota(error: ledger.QuotaExceeded) -> ProblemError:

@@ -94,6 +94,11 @@ class Settings(BaseSettings):
         default=3, ge=1, description="Attempts a job may lose to crashes; the last of them fails it."
     )
     drain_grace: float = Field(default=25, gt=0, description="Seconds the engine has to checkpoint when told to stop.")
+    store_patience: float = Field(
+        default=3_600,
+        ge=0,
+        description="Seconds a job waits for an artifact store that is away; only then does its attempt count as lost.",
+    )
     job_timeout: float = Field(default=86_400, gt=0, description="Seconds one attempt at a job may run.")
     expert_cache_bytes: int = Field(
         default=20 * 2**30,

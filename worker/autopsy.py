@@ -66,6 +66,17 @@ def storage(problem: Exception) -> Error:
     }
 
 
+def lost_upload(problem: Exception) -> Error:
+    """The error of a job whose dataset the store has lost."""
+    return {
+        "code": "dataset_unavailable",
+        "type": type(problem).__name__,
+        "message": str(problem),
+        "phase": "preparing",
+        "hint": "Upload the dataset again and submit a job for the new upload.",
+    }
+
+
 def _name(number: int) -> str:
     try:
         return signal.Signals(number).name

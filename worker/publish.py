@@ -11,12 +11,13 @@ from typing import Any, Final
 from core.artifacts.layout import MANIFEST, SUMS, media_type
 from core.artifacts.store import Store
 from core.ledger import File
+from worker.patience import Beyond
 
 _UNLISTED: Final = frozenset({MANIFEST, SUMS})
 """Files that the manifest can't list: itself, and the sums of it and all others."""
 
 
-class PublicationRefused(Exception):
+class PublicationRefused(Beyond):
     """What is in the staging folder is not what its manifest promises."""
 
 
@@ -51,6 +52,14 @@ def collect(staging: Path, store: Store, tell: Callable[[int, int], None]) -> li
         files.append(File(name=name, bytes=size, sha256=sha256, media_type=kind))
         tell(len(files), len(found))
     return files
+
+
+def metrics_of(result: Path) -> dict[str, Any]:
+    """What an attempt that is done says of its result. Raises PublicationRefused."""
+    try:
+        return dict(json.loads(result.read_bytes())["metrics"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PublicationRefused(f"{result.name} cannot be read ({type(error).__name__}).") from error
 
 
 def _manifest(staging: Path) -> dict[str, dict[str, Any]]:

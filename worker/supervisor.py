@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import Final, final
+from typing import Final, TypeVar, final
 
 import structlog
 
@@ -24,9 +24,9 @@ from worker import autopsy, uploads
 from worker.album import Album
 from worker.child import Child
 from worker.drain import Drain
-from worker.patience import AWAY, PAUSE, until_answered
+from worker.patience import AWAY, PAUSE, until_answered, until_stored
 from worker.protocol import ENGINE, Exit, JobFolder
-from worker.publish import PublicationRefused, collect
+from worker.publish import collect, metrics_of
 from worker.pulse import Pulse
 
 _TICK: Final = 0.2
@@ -35,7 +35,7 @@ _TICK: Final = 0.2
 _CANCEL_GRACE: Final = 3.0
 """Seconds an engine has to go after a cancel: it may save what it can, but nobody waits for its result."""
 
-_STORE_TRIES: Final = 5
+T = TypeVar("T")
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -160,15 +160,20 @@ class Supervisor:
         folder = JobFolder(self._settings.jobs.resolve() / claim.job.id, claim.attempt)
         with Pulse(self._ledger, claim, self._settings, claimed_at) as pulse:
             try:
-                self._prepare(folder, claim)
-            except OSError as error:
-                return self._storage_trouble(claim, error)
+                ready = self._stored(lambda: self._prepare(folder, claim), pulse)
+            except uploads.LostUpload as error:
+                lost = autopsy.lost_upload(error)
+                return self._settle(claim, Outcome.FAILED, lambda: self._ledger.fail(claim, lost))
+            except Exception as error:
+                return self._storage_trouble(claim, pulse, error)
+            if ready is None:
+                return self._disturbed(claim, pulse)
             album = Album(self._store, folder, pulse.hear)
             with album, Child.spawn(self._engine, folder.root, album.hear) as child:
                 status, stop = self._watch(child, pulse)
             return self._conclude(claim, folder, pulse, child, status, stop)
 
-    def _prepare(self, folder: JobFolder, claim: Claim) -> None:
+    def _prepare(self, folder: JobFolder, claim: Claim) -> bool:
         settings, job = self._settings, claim.job
         uploads.fetch(job, self._ledger, self._store, settings.datasets.resolve())
         shutil.rmtree(folder.staging, ignore_errors=True)
@@ -190,6 +195,7 @@ class Supervisor:
         draft = folder.job.with_suffix(f".{claim.attempt}.tmp")
         draft.write_text(json.dumps(order, indent=2))
         draft.replace(folder.job)
+        return True
 
     def _watch(self, child: Child, pulse: Pulse) -> tuple[int, Stop | None]:
         """Waits for the engine's end, and brings it about when there is a reason to."""
@@ -253,30 +259,65 @@ class Supervisor:
         return self._settle(claim, Outcome.CRASHED, lambda: ledger.lose(claim, reason))
 
     def _publish(self, claim: Claim, folder: JobFolder, pulse: Pulse) -> Outcome:
-        """Stores the artifact and flips the job, in that order; a crash between the two leaves only spare blobs."""
+        """Stores the artifact and flips the job, in that order; a crash between the two leaves only spare blobs.
+
+        While the store is away the lease and the finished folder are kept.
+        """
 
         def tell(done: int, total: int) -> None:
             pulse.hear({"type": "progress", "phase": "publishing", "done": done, "total": total})
 
-        for left in reversed(range(_STORE_TRIES)):
-            try:
-                files = collect(folder.staging, self._store, tell)
-                metrics = json.loads(folder.result.read_bytes())["metrics"]
-            except Exception as error:  # every kind of store has exceptions of its own
-                if isinstance(error, PublicationRefused) or not left:
-                    return self._storage_trouble(claim, error)
-                log.warning("the store does not take the artifact", reason=str(error), tries_left=left)
-                self._drain.wait(PAUSE)
-            else:
-                break
+        if not self._holds(claim):  # then the sweeper may have taken the folder, or another attempt have begun
+            return Outcome.LOST
+        try:
+            metrics = metrics_of(folder.result)
+            files = self._stored(lambda: collect(folder.staging, self._store, tell), pulse)
+        except Exception as error:
+            return self._storage_trouble(claim, pulse, error)
+        if files is None:
+            return self._disturbed(claim, pulse)
         until_answered(pulse.flush, self._drain)
         outcome = self._settle(claim, Outcome.SUCCEEDED, lambda: self._ledger.succeed(claim, files, metrics))
         if outcome is Outcome.SUCCEEDED:
             shutil.rmtree(folder.root, ignore_errors=True)
         return outcome
 
-    def _storage_trouble(self, claim: Claim, problem: Exception) -> Outcome:
+    def _stored(self, work: Callable[[], T], pulse: Pulse) -> T | None:
+        """Does something with the store or the disk, however long that is away; None when the attempt is to end."""
+        patience = self._settings.store_patience
+        waiting = False
+
+        def disturbed() -> bool:
+            return pulse.lost.is_set() or pulse.cancel_requested.is_set() or self._drain.is_set()
+
+        def tell(error: Exception) -> None:
+            nonlocal waiting
+            log.warning("waiting for the storage", reason=str(error), at_most=patience)
+            if not waiting:
+                words = f"The storage does not work ({error}). The job waits for it, {patience:g} seconds at most."
+                pulse.hear({"type": "log", "level": "warning", "message": words})
+            waiting = True
+
+        return until_stored(work, patience, disturbed, tell)
+
+    def _disturbed(self, claim: Claim, pulse: Pulse) -> Outcome:
+        """Ends an attempt that waited for the storage and was told to stop; its checkpoint is good."""
+        if pulse.lost.is_set():
+            return Outcome.LOST
+        until_answered(pulse.flush, self._drain)
+        if pulse.cancel_requested.is_set():
+            return self._settle(claim, Outcome.CANCELLED, lambda: self._ledger.cancelled(claim))
+        return self._settle(claim, Outcome.RELEASED, lambda: self._ledger.release(claim, Stop.DRAINED.value))
+
+    def _holds(self, claim: Claim) -> bool:
+        """Whether the attempt has its lease still, which it renews."""
+        return until_answered(lambda: self._ledger.heartbeat(claim, self._settings.lease_ttl), self._drain).held
+
+    def _storage_trouble(self, claim: Claim, pulse: Pulse, problem: Exception) -> Outcome:
         """Worth another attempt, since the checkpoint is good; the last one says what is wrong with the storage."""
+        if not self._holds(claim):
+            return Outcome.LOST
+        until_answered(pulse.flush, self._drain)
         error = autopsy.storage(problem)
         log.error("storage trouble", reason=error["message"])
         if claim.job.losses + 1 < claim.job.max_attempts:

@@ -9,13 +9,19 @@ from core.artifacts.store import MissingObject, Store
 from core.data.catalogue import UPLOADS
 from core.ids import is_id
 from core.ledger import Job, Ledger, UnknownUpload
+from worker.patience import Beyond
+
+
+class LostUpload(Beyond):
+    """The store no longer has an upload, or has other bytes in its place."""
 
 
 def fetch(job: Job, ledger: Ledger, store: Store, data_dir: Path) -> None:
     """Bring the uploads that a job reads into the data folder; one that was deleted is left to the engine to miss.
 
     Raises:
-        OSError: the store does not give what it should hold.
+        LostUpload: the store does not have what it should hold.
+        OSError: the store is away.
     """
     for name in {job.dataset, (job.recipe.get("init") or {}).get("source")}:
         if not isinstance(name, str) or not is_id("ds", name):
@@ -30,7 +36,7 @@ def fetch(job: Job, ledger: Ledger, store: Store, data_dir: Path) -> None:
             try:
                 store.fetch(address, path)
             except MissingObject as fault:
-                raise OSError(f"the store has lost the upload {name}: {fault}") from None
+                raise LostUpload(f"The upload {name} is lost: {fault}.") from None
 
 
 def tidy(ledger: Ledger, data_dir: Path) -> None:

@@ -4,6 +4,7 @@ from core.artifacts.archive import zip_bytes, zip_stream
 from core.artifacts.build import build
 from core.artifacts.distilled import Distilled, Published
 from core.artifacts.manifest import FileEntry, Manifest, inventory, verify
+from core.artifacts.probe import Probe
 from core.artifacts.store import MissingObject, Store, StoreUnavailable, StoreUnreachable
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "FileEntry",
     "Manifest",
     "MissingObject",
+    "Probe",
     "Published",
     "Store",
     "StoreUnavailable",

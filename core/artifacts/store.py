@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 import re
@@ -34,7 +35,7 @@ class StoreUnreachable(OSError):
 
 @final
 class MissingObject(LookupError):
-    """The store holds no object with this SHA-256."""
+    """The store holds no object with this SHA-256, or something else under its address."""
 
 
 @final
@@ -49,11 +50,14 @@ class Store:
         self._files, self._root = _filesystem(url)
 
     def put(self, path: Path) -> tuple[str, int]:
-        """Store the file at `path`; returns (sha256 in hexadecimal, bytes). Storing equal content again is free."""
+        """Store the file at `path`; returns (sha256 in hexadecimal, bytes).
+
+        An object that is there already is read, and replaced if it has rotted.
+        """
         sha256, size = sha256_of(path), path.stat().st_size
-        address, draft = self._address(sha256), f"{self._root}/tmp/{secrets.token_hex(16)}"
+        address, draft = self._address(sha256), self._draft()
         with _one_kind_of_trouble():
-            if self._files.exists(address) and self._files.size(address) == size:
+            if self._holds(sha256, size):
                 return sha256, size
             try:
                 with path.open("rb") as source, self._files.open(draft, "wb") as target:
@@ -79,7 +83,7 @@ class Store:
             with self.open(sha256) as source, draft.open("wb") as target:
                 shutil.copyfileobj(source, target, _PIECE)
             if sha256_of(draft) != sha256:
-                raise StoreUnreachable(f"the store's object {sha256} is not what its address says")
+                raise MissingObject(f"the store's object {sha256} is damaged: it is not what its address says")
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
@@ -94,10 +98,36 @@ class Store:
         with _one_kind_of_trouble():
             return bool(self._files.exists(self._address(sha256)))
 
+    def intact(self, sha256: str, size: int) -> bool:
+        """Whether the store holds the object and every byte of it is right: it is read."""
+        with _one_kind_of_trouble():
+            return self._holds(sha256, size)
+
+    def probe(self) -> None:
+        """Write something small and delete it again; raises OSError where that fails."""
+        draft = self._draft()
+        with _one_kind_of_trouble():
+            with self._files.open(draft, "wb") as target:
+                target.write(b"ready?")
+            self._files.rm_file(draft)
+
     def delete(self, sha256: str) -> None:
         """Remove the object; no error if there is none."""
         with _one_kind_of_trouble(), contextlib.suppress(FileNotFoundError):
             self._files.rm_file(self._address(sha256))
+
+    def _holds(self, sha256: str, size: int) -> bool:
+        address = self._address(sha256)
+        try:
+            if self._files.size(address) != size:
+                return False
+            with self._files.open(address, "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        except FileNotFoundError:
+            return False
+
+    def _draft(self) -> str:
+        return f"{self._root}/tmp/{secrets.token_hex(16)}"
 
     def _address(self, sha256: str) -> str:
         if not _HEX.fullmatch(sha256):

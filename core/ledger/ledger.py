@@ -91,6 +91,7 @@ class Ledger:
         body_hash: str | None = None,
         forecast: Document | None = None,
         max_open: int | None = None,
+        unfit: str | None = None,
     ) -> Submission:
         """Accept a job, unless an equal one is open ("twin") or done ("cached") or the key was used ("replayed").
 
@@ -104,6 +105,7 @@ class Ledger:
             body_hash: digest of the body that came with the key.
             forecast: what a new job is expected to cost.
             max_open: how many jobs of a named owner may be queued or running.
+            unfit: a finished job (see `answer`) that is no answer, since its files are not what they were.
 
         Equal jobs, and idempotency keys, are those of the same owner: nobody learns what others have asked for.
 
@@ -113,13 +115,19 @@ class Ledger:
         """
         owner = self._reach.owner
         order = submissions.Order(
-            request, recipe, dataset, method, ipc, seed, fingerprint, max_attempts, forecast, owner, max_open
+            request, recipe, dataset, method, ipc, seed, fingerprint, max_attempts, forecast, owner, max_open, unfit
         )
         key = None
         if idempotency_key is not None:
             assert body_hash is not None, "an idempotency key needs the digest of its body"
             key = submissions.Key(idempotency_key, body_hash, owner)
         return self._insert(lambda session: submissions.submit(session, order, key))
+
+    def answer(self, fingerprint: str) -> tuple[str, list[File]] | None:
+        """The finished job that `submit` would answer with ("cached"), and its files; None where there is none."""
+        with self.database.read() as session:
+            twin = submissions.done_twin(session, fingerprint, self._reach.owner)
+            return None if twin is None else (twin.id, jobs.files(session, twin.id))
 
     def job(self, job_id: str) -> Job:
         """The job of this id. Raises UnknownJob."""

@@ -25,6 +25,7 @@ class Order:
     """What is submitted; `fingerprint` None means that no other job's result will do.
 
     The `owner` may have `max_open` jobs queued or running; None and an owner without a name: any number.
+    `unfit` is the id of a finished job that is no answer, since its files are not what they were.
     """
 
     request: Document
@@ -38,6 +39,7 @@ class Order:
     forecast: Document | None = None
     owner: str = ""
     max_open: int | None = None
+    unfit: str | None = None
 
 
 @final
@@ -89,8 +91,8 @@ def _replay(session: Session, key: Key, now: datetime) -> JobRow | None:
 
 
 def _answer(session: Session, order: Order, now: datetime) -> tuple[JobRow, Outcome]:
-    done = _done_twin(session, order.fingerprint, order.owner)
-    if done is not None:
+    done = done_twin(session, order.fingerprint, order.owner)
+    if done is not None and done.id != order.unfit:
         return done, "cached"
     twin = jobs.open_twin(session, order.fingerprint, order.owner)
     if twin is not None:
@@ -99,7 +101,8 @@ def _answer(session: Session, order: Order, now: datetime) -> tuple[JobRow, Outc
     return _create(session, order, now), "created"
 
 
-def _done_twin(session: Session, fingerprint: str | None, owner: str) -> JobRow | None:
+def done_twin(session: Session, fingerprint: str | None, owner: str) -> JobRow | None:
+    """The owner's newest finished job of this fingerprint."""
     # Within one owner: an answer that came too soon would tell what another one has asked for.
     if fingerprint is None:
         return None

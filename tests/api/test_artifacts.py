@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from api.house import House
 from core.artifacts import inventory, verify
 from core.ledger import Status
 from tests.api.workshop import ON_SQLITE, Workshop
@@ -158,6 +159,26 @@ def test_the_archive_is_everything_and_always_the_same(client: TestClient, base:
     with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
         archive.extractall(tmp_path / "unpacked")
     assert verify(tmp_path / "unpacked") == []
+
+
+@pytest.mark.parametrize("harm", ["gone", "torn"])
+@pytest.mark.parametrize("path", ["/files/report.json", "/report", "/archive.zip"])
+def test_what_the_store_does_not_have_whole_is_refused_before_the_first_byte(
+    client: TestClient, house: House, workshop: Workshop, path: str, harm: str
+) -> None:
+    job_id = workshop.job(Status.SUCCEEDED)
+    file = house.ledger.file(job_id, "report.json")
+    assert file is not None
+    blob = house.settings.home / "store/sha256" / file.sha256[:2] / file.sha256
+    content = blob.read_bytes()
+    blob.unlink() if harm == "gone" else blob.write_bytes(content[:-1])
+    try:
+        for ask in (client.get, client.head):
+            response = ask(f"/v1/jobs/{job_id}{path}")
+            assert (response.status_code, response.headers["Retry-After"]) == (503, "10")
+        assert "'report.json'" in client.get(f"/v1/jobs/{job_id}{path}").json()["detail"]
+    finally:
+        blob.write_bytes(content)
 
 
 def test_the_picture_and_the_report_are_shown_not_saved(client: TestClient, base: str) -> None:

@@ -87,6 +87,43 @@ def test_the_same_request_twice_is_one_job(workshop: Workshop) -> None:
     assert workshop.client.get(f"/v1/jobs/{first.json()['id']}").json()["cached"] is False
 
 
+@pytest.mark.parametrize("harm", ["gone", "torn", "rotten"])
+def test_a_result_whose_files_are_damaged_is_no_answer(workshop: Workshop, house: House, harm: str) -> None:
+    asked = request()
+    first = workshop.client.post("/v1/jobs", json=asked).json()["id"]
+    workshop.succeed(first)
+    file = house.ledger.files(first)[0]
+    blob = house.settings.home / "store/sha256" / file.sha256[:2] / file.sha256
+    content = blob.read_bytes()
+    if harm == "gone":
+        blob.unlink()
+    else:
+        blob.write_bytes(content[:-1] + (b"" if harm == "torn" else bytes([content[-1] ^ 1])))
+    anew = workshop.client.post("/v1/jobs", json=asked)
+    assert (anew.status_code, anew.json()["cached"]) == (202, False)
+    assert anew.json()["id"] != first
+    assert workshop.client.post("/v1/jobs", json=asked).json()["id"] == anew.json()["id"], "which others wait for too"
+    workshop.succeed(anew.json()["id"])
+    assert blob.read_bytes() == content, "the old result is mended with it"
+    assert workshop.client.post("/v1/jobs", json=asked).json()["id"] == anew.json()["id"]
+
+
+def test_a_store_that_is_away_says_nothing_of_what_it_holds(workshop: Workshop, house: House) -> None:
+    asked = request()
+    job_id = workshop.client.post("/v1/jobs", json=asked).json()["id"]
+    workshop.succeed(job_id)
+    store = house.settings.home / "store"
+    store.rename(store.with_name("store.away"))
+    store.touch()
+    try:
+        cached = workshop.client.post("/v1/jobs", json=asked).json()
+        assert (cached["id"], cached["cached"]) == (job_id, True)
+        assert workshop.client.get("/readyz").status_code == 503
+    finally:
+        store.unlink()
+        store.with_name("store.away").rename(store)
+
+
 def test_spelling_out_a_default_is_the_same_request(client: TestClient) -> None:
     asked = request()
     spelt = asked | {"overrides": {"schedule.steps": 0}}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from core.artifacts import MissingObject, Store, StoreUnavailable, StoreUnreachable
+from core.artifacts import MissingObject, Probe, Store, StoreUnavailable, StoreUnreachable
 from tests.artifacts.s3 import s3_server
 
 CONTENT = bytes(range(256)) * 5000
@@ -100,6 +100,54 @@ def test_a_torn_object_is_replaced(tmp_path: Path, source: Path) -> None:
     (tmp_path / "store" / "sha256" / SHA256[:2] / SHA256).write_bytes(CONTENT[:100])
     store.put(source)
     assert store.size(SHA256) == len(CONTENT)
+
+
+def test_a_rotten_object_is_replaced_whatever_its_size(store: Store, source: Path, tmp_path: Path) -> None:
+    store.put(source)
+    address = store._address(SHA256)
+    for rot in (CONTENT[:-1] + b"?", b"", None):
+        if rot is None:
+            store._files.rm_file(address)
+        else:
+            store._files.pipe_file(address, rot)
+        assert not store.intact(SHA256, len(CONTENT))
+        with pytest.raises(MissingObject, match=SHA256):
+            store.fetch(SHA256, tmp_path / "copy")
+        assert not (tmp_path / "copy").exists()
+        store.put(source)
+        assert store.intact(SHA256, len(CONTENT))
+
+
+def test_a_probe_says_whether_the_store_can_be_written(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    store = Store(f"file://{root}")
+    probe = Probe(store)
+    assert probe.trouble() is None
+    assert [path for path in root.rglob("*") if path.is_file()] == [], "it leaves nothing"
+    root.rename(tmp_path / "away")
+    root.touch()
+    assert probe.trouble() is None, "what was found out holds for some seconds"
+    assert "NotADirectoryError" in (Probe(store).trouble() or "")
+
+
+def test_a_probe_of_a_store_that_hangs_keeps_nobody_waiting_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.artifacts.probe._PATIENCE", 0.05)
+    hung, go_on, store = threading.Event(), threading.Event(), Store(f"file://{tmp_path}")
+
+    def hang(self: Store) -> None:
+        hung.set()
+        go_on.wait(30)
+
+    monkeypatch.setattr(Store, "probe", hang)
+    probe = Probe(store)
+    first = threading.Thread(target=probe.trouble)
+    first.start()
+    assert hung.wait(30)
+    assert probe.trouble() == "The store has not answered for 0.05 s."
+    go_on.set()
+    first.join()
 
 
 def test_many_writers_of_one_object(tmp_path: Path, source: Path) -> None:
