@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from http.cookies import CookieError, SimpleCookie
+from ipaddress import IPv6Network
 from typing import TYPE_CHECKING, Final, final
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.pace import Pace
 from api.problems import Kind, ProblemError
 
 if TYPE_CHECKING:
@@ -52,23 +54,6 @@ def needed(method: str, path: str) -> str | None:
 
 
 @final
-class Pace:
-    """How fast a key may ask: a bucket that holds a minute's requests and fills as time goes by."""
-
-    def __init__(self, per_minute: int) -> None:
-        self._size = float(per_minute)
-        self._buckets: dict[str, tuple[float, float]] = {}
-
-    def take(self, key_id: str, now: float) -> float:
-        """0.0 and one request less; or the seconds until there is one."""
-        left, since = self._buckets.get(key_id, (self._size, now))
-        left = min(self._size, left + (now - since) * self._size / 60)
-        granted = left >= 1
-        self._buckets[key_id] = (left - granted, now)
-        return 0.0 if granted else (1 - left) * 60 / self._size
-
-
-@final
 class Gate:
     """In plain ASGI, inside the frame: what it refuses is answered and logged like everything else."""
 
@@ -98,6 +83,7 @@ class Gate:
         if kind.lower() == "bearer":
             caller = await run_in_threadpool(keys.holder, secret.strip())
             if caller is None:
+                note_failure(self._house, scope)
                 raise _unauthenticated(
                     "The key is none of ours, or it is revoked or expired.", ', error="invalid_token"'
                 )
@@ -106,14 +92,15 @@ class Gate:
         elif _is_page(path, headers):
             return None
         else:
+            if token:
+                note_failure(self._house, scope)
             raise _unauthenticated("The request shows no key.")
-        wait = self._pace.take(caller.id, time.monotonic())
+        wait = self._pace.take(caller.owner, time.monotonic())
         if wait:
-            raise ProblemError(
-                Kind.TOO_MANY_REQUESTS,
-                f"This key may make {self._house.settings.max_requests} requests a minute.",
-                hint="Wait as long as Retry-After says; GET /v1/jobs/{id}?wait=30 and event streams ask less often.",
-                headers={"Retry-After": str(max(1, round(wait)))},
+            raise _too_many(
+                f"The keys of {caller.owner} may make {self._house.settings.max_requests} requests a minute, together.",
+                "Wait as long as Retry-After says; GET /v1/jobs/{id}?wait=30 and event streams ask less often.",
+                wait,
             )
         scope_needed = needed(scope["method"], path)
         if scope_needed is not None and not caller.allows(scope_needed):
@@ -123,6 +110,25 @@ class Gate:
                 hint=f"Use a key with the scope {scope_needed}; GET /v1/me says what a key may.",
             )
         return caller
+
+
+def note_failure(house: House, scope: Scope) -> None:
+    """Count a key that was not good against the address that showed it. Raises ProblemError if there were too many.
+
+    A good key from there is let in all the same. The address is the peer's, or what a trusted proxy says it is.
+    """
+    address = (scope.get("client") or ("",))[0]
+    if ":" in address:  # whoever has one IPv6 address has 2**64 of them
+        address = str(IPv6Network((address.partition("%")[0], 64), strict=False))
+    wait = house.failures.take(address, time.monotonic())
+    if wait:
+        detail = "Too many keys from this address were not good."
+        raise _too_many(detail, "Look for what shows a wrong key again and again; good keys are let in.", wait)
+
+
+def _too_many(detail: str, hint: str, wait: float) -> ProblemError:
+    retry = {"Retry-After": str(max(1, round(wait)))}
+    return ProblemError(Kind.TOO_MANY_REQUESTS, detail, hint=hint, headers=retry)
 
 
 def session_token(cookies: str) -> str | None:

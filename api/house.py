@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from api.inspector import Inspector
 from api.metrics import Metrics
+from api.pace import Pace
 from api.pagination import Cursors, signing_key
 from api.shelf import Shelf
 from core.artifacts import Probe, Store
@@ -20,6 +21,9 @@ from core.settings import Settings
 _LOCK_WAIT: Final = 5.0
 """Seconds a request waits for another writer before it is told to come again: less than a client's patience, and a
 thread that waits serves nobody."""
+
+_KEYS_TRIED: Final = 5
+"""An address may show so many times fewer keys that are not good than a good one may make requests."""
 
 
 @final
@@ -39,6 +43,8 @@ class House:
     metrics: Metrics
     inspector: Inspector
     closing: threading.Event
+    failures: Pace
+    """Keys that were not good, an address."""
     caller: ApiKey | None = None
     """The key that was shown; None where there are no keys, and on the few pages that everybody may see."""
 
@@ -57,6 +63,7 @@ class House:
             Metrics(ledger),
             Inspector(settings.uploads, ledger, store, closing),
             closing,
+            Pace(max(1, settings.max_requests / _KEYS_TRIED)),
         )
 
     def seen_by(self, caller: ApiKey | None) -> Self:

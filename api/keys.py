@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Depends, Path
+from fastapi import APIRouter, Body, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.house import Here, House
@@ -33,7 +33,9 @@ class KeyOrder(BaseModel):
     owner: str | None = Field(
         default=None, min_length=1, max_length=100, description="Whose key it is. Default: yours; others need admin."
     )
-    days: float | None = Field(default=None, gt=0, le=36_500, description="Days until it expires. Default: never.")
+    days: float | None = Field(
+        default=None, gt=0, le=36_500, description="Days until it expires. Default, and at most: when your key does."
+    )
 
 
 def _caller(house: Here) -> ApiKey:
@@ -82,7 +84,8 @@ def list_keys(house: Here, caller: Caller, limit: Limit = 50, after: After = Non
 def create_key(house: Here, caller: Caller, order: Annotated[KeyOrder, Body()]) -> NewKey:
     """The answer holds the secret, once. Jobs and uploads belong to a key's owner, so keys may come and go.
 
-    A key makes keys of its own owner that may do no more than itself; an administrator's makes any.
+    A key makes keys of its own owner that may do no more than itself, and not for longer; an administrator's makes
+    any, and they too end with it.
     """
     return NewKey.of(*make_key(house, caller, order))
 
@@ -95,14 +98,35 @@ def create_key(house: Here, caller: Caller, order: Annotated[KeyOrder, Body()]) 
     responses=responses(Kind.UNKNOWN_KEY),
 )
 def revoke_key(
-    house: Here, caller: Caller, key_id: Annotated[str, Path(alias="id", description="The key's id.")]
+    house: Here,
+    caller: Caller,
+    key_id: Annotated[str, Path(alias="id", description="The key's id.")],
+    alone: Annotated[
+        bool, Query(description="Leave the keys that were made with it: to replace a key by one that it made.")
+    ] = False,
 ) -> None:
-    """From now on it opens nothing, and whoever is logged in with it is not. Its owner's jobs go on. Idempotent."""
+    """From now on it opens nothing, nor does any key made with it, and whoever is logged in with one is not.
+
+    Its owner's jobs go on. Idempotent. A key revokes itself and what it made, and those of its owner that may do no
+    more than it may; one that may only look revokes no others.
+    """
+    end_key(house, caller, key_id, alone)
+
+
+def end_key(house: House, caller: ApiKey, key_id: str, alone: bool) -> None:
+    """Revoke a key. Raises ProblemError where it is unknown, or more than the caller may end."""
     try:
-        house.ledger.keys.revoke(key_id)
+        key = house.ledger.keys.get(key_id)
     except UnknownKey:
-        hint = "GET /v1/keys lists the keys there are."
+        hint = "GET /v1/keys, or the page /keys, lists the keys there are."
         raise ProblemError(Kind.UNKNOWN_KEY, "No key has the id in the path.", hint=hint) from None
+    if not caller.may_end(key):
+        raise ProblemError(
+            Kind.FORBIDDEN,
+            f"The key '{caller.prefix}...' may do less than '{key.prefix}...' and did not make it.",
+            hint="Revoke it with itself, or with a key that has its scopes; an administrator's revokes any.",
+        )
+    house.ledger.keys.revoke(key_id, alone)
 
 
 def make_key(house: House, caller: ApiKey, order: KeyOrder) -> tuple[ApiKey, str]:
@@ -119,9 +143,10 @@ def make_key(house: House, caller: ApiKey, order: KeyOrder) -> tuple[ApiKey, str
             Kind.FORBIDDEN, f"Your key cannot make one that {what}.", hint="Ask an administrator for it."
         )
     try:
-        return house.ledger.keys.create(
-            owner, order.name, scopes, None if order.days is None else timedelta(days=order.days)
-        )
+        lifetime = None if order.days is None else timedelta(days=order.days)
+        return house.ledger.keys.create(owner, order.name, scopes, lifetime, caller.id)
+    except UnknownKey as error:  # since the request was let in
+        raise ProblemError(Kind.FORBIDDEN, sentence(error), hint="Use another key.") from None
     except ValueError as error:
         field = "owner" if "owner" in str(error) else "name"
         raise invalid([FieldError(field, sentence(error), "Use a short plain text.")]) from None

@@ -65,6 +65,9 @@ class Frame:
                 out["X-Request-Id"] = request_id
                 for name, value in _HEADERS.items():
                     out.setdefault(name, value)
+                if scope["path"].startswith("/v1/"):  # what it says depends on who asks
+                    out.setdefault("Cache-Control", "no-store")
+                    out.add_vary_header("Authorization, Cookie")
             await send(message)
             ended = time.perf_counter()  # of the last piece, before whatever the operation does in the background
 

@@ -92,7 +92,8 @@ class Kind(Enum):
     TOO_MANY_REQUESTS = (
         429,
         "Too many requests",
-        "A key may make so many requests a minute; `Retry-After` says when the next one is welcome.",
+        "An owner's keys may make so many requests a minute together, and an address may show so many keys that are "
+        "not good; `Retry-After` says when the next one is welcome.",
     )
     INTERNAL = (
         500,

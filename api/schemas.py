@@ -254,6 +254,7 @@ class Key(Shown):
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None = Field(description="To the minute.")
+    parent_id: str | None = Field(description="The key it was made with, and with which it ends; null: none.")
 
     @classmethod
     def of(cls, key: ledger.ApiKey) -> Self:

@@ -137,9 +137,9 @@ class Client:
         body = {field: value for field, value in asked.items() if value is not None}
         return dict(self._http.json("POST", "/v1/keys", body=body))
 
-    def revoke_key(self, key_id: str) -> None:
-        """End a key and the browser sessions that stand for it."""
-        self._http.json("DELETE", f"/v1/keys/{key_id}")
+    def revoke_key(self, key_id: str, *, alone: bool = False) -> None:
+        """End a key, all keys made with it unless `alone`, and the browser sessions that stand for them."""
+        self._http.json("DELETE", f"/v1/keys/{key_id}", params={"alone": "true"} if alone else None)
 
     # --- jobs
 

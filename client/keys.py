@@ -79,8 +79,11 @@ def list_keys(as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def revoke(key_id: Annotated[str, typer.Argument(metavar="KEY", help="Id of a key.")]) -> None:
-    """End a key; its owner's jobs go on."""
+def revoke(
+    key_id: Annotated[str, typer.Argument(metavar="KEY", help="Id of a key.")],
+    alone: Annotated[bool, typer.Option("--alone", help="Leave the keys that were made with it.")] = False,
+) -> None:
+    """End a key and all that were made with it; their owners' jobs go on."""
     with Client() as client:
-        client.revoke_key(key_id)
-    say(f"{key_id} opens nothing any more.")
+        client.revoke_key(key_id, alone=alone)
+    say(f"{key_id} opens nothing any more{'' if alone else ', nor does a key that was made with it'}.")

@@ -72,7 +72,12 @@ class Settings(BaseSettings):
     max_running_jobs: int | None = Field(
         default=None, ge=1, description="Jobs an owner of keys may have running; more wait, others overtake them."
     )
-    max_requests: int = Field(default=600, ge=1, description="Requests a minute that one key may make.")
+    max_requests: int = Field(
+        default=600,
+        ge=1,
+        description="Requests a minute that an owner's keys may make together; an address may show a fifth as many "
+        "keys that are not good.",
+    )
     max_stored_bytes: int = Field(
         default=20 * 2**30, ge=1, description="Bytes of uploaded datasets an owner of keys may keep."
     )

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from api.auth import COOKIE, session_token
+from api.auth import COOKIE, note_failure, session_token
 from api.dashboard.forms import Posted
 from api.dashboard.rendering import page
 from api.house import Here
-from api.keys import Caller, KeyOrder, make_key, quota
-from api.problems import Kind, ProblemError
-from core.ledger import SCOPES, UnknownKey
+from api.keys import Caller, KeyOrder, end_key, make_key, quota
+from api.problems import ProblemError
+from core.ledger import SCOPES
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -40,9 +40,12 @@ def log_in(request: Request, house: Here, posted: Posted) -> Response:
     following = _own_path(posted.get("next", "/"))
     key = house.ledger.keys.holder(posted.get("key", "").strip())
     if key is None:
+        note_failure(house, request.scope)
         fault = "This key is none of ours, or it is revoked or expired."
         return page(request, "login.html", 401, following=following, fault=fault)
     lifetime = timedelta(days=house.settings.session_days)
+    if before := session_token(request.headers.get("cookie", "")):
+        house.ledger.keys.close_session(before)
     token = house.ledger.keys.open_session(key, lifetime)
     response = RedirectResponse(following, 303)
     secure = request.url.scheme == "https"
@@ -87,23 +90,22 @@ def make(request: Request, house: Here, caller: Caller, posted: Posted) -> HTMLR
 
 
 @router.post("/keys/{id}/revoke")
-def revoke(key_id: Annotated[str, Path(alias="id")], house: Here, caller: Caller) -> Response:
-    """The end of a key; of one's own, it is the end of the session too."""
-    try:
-        house.ledger.keys.revoke(key_id)
-    except UnknownKey:
-        raise ProblemError(Kind.UNKNOWN_KEY, "No key has the id in the path.", hint="/keys lists your keys.") from None
-    return RedirectResponse("/login" if key_id == caller.id else "/keys", 303)
+def revoke(key_id: Annotated[str, Path(alias="id")], house: Here, caller: Caller, alone: bool = False) -> Response:
+    """The end of a key and of those made with it, or of it `alone`; of one's own, it is the session's end too."""
+    end_key(house, caller, key_id, alone)
+    return RedirectResponse("/keys" if house.ledger.keys.good(caller.id) else "/login", 303)
 
 
 def _keys(request: Request, house: Here, status_code: int = 200, **content: Any) -> HTMLResponse:
-    caller = house.caller
+    caller, keys = house.caller, house.ledger.keys.all() if house.caller else []
     return page(
         request,
         "keys.html",
         status_code,
         caller=caller,
-        keys=house.ledger.keys.all() if caller else [],
+        keys=keys,
+        names={key.id: key.name for key in keys},
+        parents={key.parent_id for key in keys if key.revoked_at is None},
         open_jobs=quota(house, caller) if caller else None,
         scopes={scope: _MEANING[scope] for scope in SCOPES if caller and caller.allows(scope)},
         **{"secret": None, "fault": None} | content,

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import Final, final
 
 from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from core.ids import is_id, new_id
 from core.ledger import clock
@@ -50,10 +51,21 @@ class ApiKey:
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    parent_id: str | None = None
+    """The key it was made with: it ends with that one, if not before."""
 
     def allows(self, scope: str) -> bool:
         """Whether it may be used for this; an administrator's may for all."""
         return scope in self.scopes or "admin" in self.scopes
+
+    def may_end(self, other: ApiKey) -> bool:
+        """Whether it may revoke another key of its reach: itself and what it made; any, if it may all that one may.
+
+        A key that may only look ends no other that it did not make.
+        """
+        if self.id in (other.id, other.parent_id):
+            return True
+        return self.scopes != ("jobs:read",) and all(self.allows(scope) for scope in other.scopes)
 
     @property
     def reach(self) -> Reach:
@@ -88,12 +100,20 @@ class Keys:
         self._reach = reach
 
     def create(
-        self, owner: str, name: str, scopes: Sequence[str] = SCOPES[:-1], lifetime: timedelta | None = None
+        self,
+        owner: str,
+        name: str,
+        scopes: Sequence[str] = SCOPES[:-1],
+        lifetime: timedelta | None = None,
+        parent_id: str | None = None,
     ) -> tuple[ApiKey, str]:
         """A new key and its secret, which is told here and never again.
 
+        A key that was made with another, the parent, expires when that one does or before.
+
         Raises:
             ValueError: the owner or the name is no short printable text, or a scope does not exist.
+            UnknownKey: the parent is revoked or expired.
         """
         for field, text in (("owner", owner), ("name", name)):
             if not text.strip() or not text.isprintable() or len(text) > LONGEST_NAME:
@@ -104,7 +124,12 @@ class Keys:
         body = "".join(secrets.choice(_LETTERS) for _ in range(_RANDOM))
         secret = PREFIX + body + _checksum(body)
         with self._database.write() as session:
+            # Locked: whoever revokes the parent at this moment finds the new key, or is found.
+            parent = session.get(ApiKeyRow, parent_id, with_for_update=True) if parent_id else None
             now = clock.now(session)
+            if parent_id and (parent is None or not _good(parent, now)):
+                raise UnknownKey("The key is revoked or expired: it makes no others.")
+            ends = [None if lifetime is None else now + lifetime, parent.expires_at if parent else None]
             row = ApiKeyRow(
                 id=new_id("key", now),
                 owner=owner,
@@ -113,7 +138,8 @@ class Keys:
                 prefix=secret[: len(PREFIX) + _SHOWN],
                 scopes=" ".join(scope for scope in SCOPES if scope in scopes),
                 created_at=now,
-                expires_at=None if lifetime is None else now + lifetime,
+                expires_at=min(filter(None, ends), default=None),
+                parent_id=parent_id,
             )
             session.add(row)
             session.flush()
@@ -127,14 +153,28 @@ class Keys:
         with self._database.read() as session:
             return [_view(row) for row in session.scalars(statement)]
 
-    def revoke(self, key_id: str) -> ApiKey:
-        """End a key and its sessions; its jobs go on and stay its owner's. Idempotent. Raises UnknownKey."""
+    def get(self, key_id: str) -> ApiKey:
+        """The key of this id. Raises UnknownKey."""
+        with self._database.read() as session:
+            return _view(self._row(session, key_id))
+
+    def revoke(self, key_id: str, alone: bool = False) -> ApiKey:
+        """End a key, all that were made with it, and their sessions; jobs go on and stay their owner's. Idempotent.
+
+        Args:
+            key_id: its id. Raises UnknownKey if there is none.
+            alone: leave what was made with it, as if that had been made with the key's own parent.
+        """
         with self._database.write() as session:
-            row = session.get(ApiKeyRow, key_id, with_for_update=True) if is_id("key", key_id) else None
-            if row is None or not self._reach.sees(row.owner):
-                raise UnknownKey(f"There is no key {key_id[:40]!r}: list the keys there are with GET /v1/keys.")
-            row.revoked_at = row.revoked_at or clock.now(session)
-            session.execute(delete(SessionRow).where(SessionRow.key_id == row.id))
+            row = self._row(session, key_id, lock=True)
+            now, ended, made = clock.now(session), [row], [row]
+            while made := [] if alone else _made_with(session, made):
+                ended += made
+            for child in _made_with(session, ended) if alone else ():
+                child.parent_id = row.parent_id
+            for each in ended:
+                each.revoked_at = each.revoked_at or now
+            session.execute(delete(SessionRow).where(SessionRow.key_id.in_([each.id for each in ended])))
             session.flush()
             return _view(row)
 
@@ -183,6 +223,12 @@ class Keys:
         with self._database.write() as session:
             session.execute(delete(SessionRow).where(SessionRow.digest == _digest(token)))
 
+    def _row(self, session: Session, key_id: str, lock: bool = False) -> ApiKeyRow:
+        row = session.get(ApiKeyRow, key_id, with_for_update=lock) if is_id("key", key_id) else None
+        if row is None or not self._reach.sees(row.owner):
+            raise UnknownKey(f"There is no key {key_id[:40]!r}: list the keys there are with GET /v1/keys.")
+        return row
+
     def _note_use(self, key: ApiKey, now: datetime) -> None:
         if key.last_used_at is not None and now - key.last_used_at < _USE_NOTED:
             return
@@ -190,6 +236,11 @@ class Keys:
             row = session.get(ApiKeyRow, key.id, with_for_update=True)
             if row is not None:
                 row.last_used_at = now
+
+
+def _made_with(session: Session, rows: Sequence[ApiKeyRow]) -> list[ApiKeyRow]:
+    ids = [row.id for row in rows]
+    return list(session.scalars(select(ApiKeyRow).where(ApiKeyRow.parent_id.in_(ids)).with_for_update()))
 
 
 def _good(row: ApiKeyRow, now: datetime) -> bool:
@@ -219,4 +270,5 @@ def _view(row: ApiKeyRow) -> ApiKey:
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
         last_used_at=row.last_used_at,
+        parent_id=row.parent_id,
     )

@@ -175,6 +175,8 @@ class ApiKeyRow(Base):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+    parent_id: Mapped[str | None] = mapped_column(index=True)
+    """The key it was made with; None for a key of the server's own machine."""
 
 
 @final

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
-from core.ledger import Ledger, QuotaExceeded, Reach, UnknownJob
+from core.ledger import Ledger, QuotaExceeded, Reach, UnknownJob, UnknownKey
 from tests.ledger.orders import LONG, order, queued, running
 
 ALICE, BOB = Reach("alice", everything=False), Reach("bob", everything=False)
@@ -75,6 +76,73 @@ def test_keys_expire_and_sessions_end_with_them(ledger: Ledger) -> None:
     assert ledger.keys.holder(secret) is None
     assert ledger.keys.session(token) is None
     ledger.sweep()
+
+
+def test_a_key_ends_with_the_one_it_was_made_with(ledger: Ledger) -> None:
+    keys = ledger.keys
+    root, _ = keys.create("root", "root", ["admin"], timedelta(days=1))
+    child, secret = keys.create("alice", "child", parent_id=root.id)
+    brief, _ = keys.create("alice", "brief", lifetime=timedelta(hours=1), parent_id=child.id)
+    grown, leaf = keys.create("alice", "long", lifetime=timedelta(days=900), parent_id=child.id)
+    beside, other = keys.create("alice", "beside")
+    assert child.expires_at == grown.expires_at == root.expires_at
+    assert brief.expires_at is not None
+    assert root.expires_at is not None
+    assert brief.expires_at < root.expires_at
+    assert (root.parent_id, child.parent_id, brief.parent_id) == (None, root.id, child.id)
+    token = keys.open_session(grown, timedelta(days=1))
+    assert keys.session(token) is not None
+    keys.revoke(root.id)
+    assert {key.id for key in keys.all() if key.revoked_at is None} == {beside.id}
+    assert [keys.holder(each) for each in (secret, leaf)] == [None, None]
+    assert keys.session(token) is None
+    assert keys.holder(other) is not None
+    for dead in (root, child):
+        with pytest.raises(UnknownKey, match="revoked or expired"):
+            keys.create("alice", "late", parent_id=dead.id)
+
+
+def test_a_key_may_be_replaced_by_one_that_it_made(ledger: Ledger) -> None:
+    keys = ledger.keys
+    root, _ = keys.create("root", "root", ["admin"])
+    old, _ = keys.create("alice", "old", parent_id=root.id)
+    new, secret = keys.create("alice", "new", parent_id=old.id)
+    keys.revoke(old.id, alone=True)
+    found = keys.holder(secret)
+    assert found is not None
+    assert (found.id, found.parent_id) == (new.id, root.id)
+    keys.revoke(root.id)
+    assert keys.holder(secret) is None
+
+
+def test_a_key_made_while_its_parent_is_revoked_does_not_outlive_it(ledger: Ledger) -> None:
+    keys = ledger.keys
+    for _ in range(5):
+        parent, _ = keys.create("alice", "parent")
+        with ThreadPoolExecutor(5) as people:
+            made = [people.submit(keys.create, "alice", "child", parent_id=parent.id) for _ in range(4)]
+            people.submit(keys.revoke, parent.id).result()
+        secrets = [each.result()[1] for each in made if each.exception() is None]
+        assert [keys.holder(secret) for secret in secrets] == [None] * len(secrets)
+
+
+@pytest.mark.parametrize(
+    ("mine", "yours", "may"),
+    [
+        (("jobs:read",), ("jobs:read",), False),
+        (("jobs:read",), ("admin",), False),
+        (("jobs:read", "jobs:write"), ("jobs:read", "jobs:write"), True),
+        (("jobs:write",), ("jobs:read",), False),
+        (("admin",), ("jobs:read", "admin"), True),
+    ],
+)
+def test_a_key_ends_itself_its_own_and_what_may_do_no_more(
+    ledger: Ledger, mine: tuple[str, ...], yours: tuple[str, ...], may: bool
+) -> None:
+    key, _ = ledger.keys.create("alice", "mine", mine)
+    other, _ = ledger.keys.create("alice", "yours", yours)
+    child, _ = ledger.keys.create("alice", "child", ["jobs:read"], parent_id=key.id)
+    assert (key.may_end(key), key.may_end(child), key.may_end(other)) == (True, True, may)
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,17 @@ def test_rows_from_before_the_forecasts_still_load(bare: Ledger) -> None:
     assert [(worker.worker_id, worker.calibration) for worker in bare.workers()] == [("worker", None)]
 
 
+def test_keys_from_before_they_had_parents_still_open(bare: Ledger) -> None:
+    bare.migrate()
+    parent, _ = bare.keys.create("alice", "parent")
+    child, secret = bare.keys.create("alice", "child", parent_id=parent.id)
+    schema.downgrade(bare.database, "0004_uploads")
+    bare.migrate()
+    assert bare.keys.holder(secret) == replace(child, parent_id=None)
+    bare.keys.revoke(parent.id)
+    assert bare.keys.holder(secret) is not None
+
+
 def test_the_command_line_of_alembic_works_from_anywhere(tmp_path: Path) -> None:
     environment = {**os.environ, "STILLHOUSE_DATABASE_URL": f"sqlite:///{tmp_path / 'ledger.db'}"}
     environment["PYTHONPATH"] = str(schema.MIGRATIONS.parent)
