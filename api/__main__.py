@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import socket
+from collections.abc import Sequence
 from typing import final
 
 import uvicorn
 
 from api.app import create_app
-from core import logs
+from core import lifeline, logs
 from core.settings import settings
 
 GRACE = 5
@@ -32,8 +34,12 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Serve; exit status 3 if the service cannot start."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(lifeline.OPTION, action="store_true", help="end when standard input closes")
+    if parser.parse_args(arguments).life_line:
+        lifeline.hold(politely=True)
     configuration = settings()
     logs.configure(configuration)
     config = uvicorn.Config(

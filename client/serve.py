@@ -114,8 +114,10 @@ def python(module: str, *arguments: str) -> list[str]:
 
 
 def _start(part: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    # Standard output is for data: what a part says goes to standard error.
-    return subprocess.Popen(python(part), env=environment, stdin=subprocess.DEVNULL, stdout=2, start_new_session=True)
+    # Standard output is for data: what a part says goes to standard error. Standard input is its life line: it closes
+    # with this process, be that by `kill -9`, and then the part ends as if it had been told to.
+    command = python(part, "--life-line")
+    return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=2, start_new_session=True)
 
 
 def _becomes_ready(address: Address, children: Mapping[str, subprocess.Popen[bytes]], signals: Signals) -> bool:
@@ -156,6 +158,8 @@ def _stop(children: Mapping[str, subprocess.Popen[bytes]], signals: Signals) -> 
     _tell(children, signal.SIGKILL)
     for child in children.values():
         child.wait()
+        if child.stdin is not None:
+            child.stdin.close()
 
 
 def _tell(children: Mapping[str, subprocess.Popen[bytes]], number: signal.Signals) -> None:

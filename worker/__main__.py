@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core import logs
+from core import lifeline, logs
 from core.settings import settings
 from worker import poller
 from worker.protocol import ENGINE
@@ -20,4 +20,9 @@ def main(engine: str = ENGINE) -> None:
 
 
 if __name__ == "__main__":
-    main(poller.engine_option(__doc__).parse_args().engine)
+    parser = poller.engine_option(__doc__)
+    parser.add_argument(lifeline.OPTION, action="store_true", help="end when standard input closes")
+    given = parser.parse_args()
+    if given.life_line:
+        lifeline.hold(politely=True)
+    main(given.engine)

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Sequence
 from typing import Any
 
+from core.masks import masked
 from worker.protocol import JobFolder
 
 Error = dict[str, Any]
@@ -59,7 +60,7 @@ def storage(problem: Exception) -> Error:
     return {
         "code": "storage_error",
         "type": type(problem).__name__,
-        "message": f"The artifact could not be stored: {problem}",
+        "message": f"The artifact could not be stored: {masked(str(problem))}",
         "phase": "publishing",
         "hint": "Check the free space of STILLHOUSE_HOME and that STILLHOUSE_STORE_URL can be written, then retry: "
         "the job goes on from its checkpoint.",

@@ -19,6 +19,7 @@ import structlog
 
 from core.artifacts.store import Store
 from core.ledger import Claim, Ledger, Status
+from core.masks import masked
 from core.settings import Settings
 from worker import autopsy, uploads
 from worker.album import Album
@@ -292,9 +293,10 @@ class Supervisor:
 
         def tell(error: Exception) -> None:
             nonlocal waiting
-            log.warning("waiting for the storage", reason=str(error), at_most=patience)
+            reason = masked(str(error))
+            log.warning("waiting for the storage", reason=reason, at_most=patience)
             if not waiting:
-                words = f"The storage does not work ({error}). The job waits for it, {patience:g} seconds at most."
+                words = f"The storage does not work ({reason}). The job waits for it, {patience:g} seconds at most."
                 pulse.hear({"type": "log", "level": "warning", "message": words})
             waiting = True
 

@@ -20,13 +20,14 @@ from typing import Any, Never
 
 import torch
 
+from core import lifeline
 from core.data import DatasetInvalid, DatasetUnavailable, UnknownDataset
 from core.engine.checkpoint import CheckpointMismatch
 from core.engine.distill import Diverged
 from core.engine.teacher import TeacherAtChance
 from core.masks import masked
 from core.recipe import RecipeError
-from worker.engine import keep, lifeline
+from worker.engine import keep
 from worker.engine.bench import Drained, Job
 from worker.engine.channel import Channel
 from worker.engine.phases import run

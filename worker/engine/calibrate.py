@@ -26,6 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core import lifeline
 from core.data import Catalogue
 from core.economy import PROGRAMS
 from core.engine.augment import dsa_each
@@ -39,7 +40,7 @@ from core.forecast import Calibration, Point
 from core.forecast.passes import Kernel
 from core.recipe import Augment, MeanStd, Network
 from core.request import ENGINE_VERSION, canonical_json
-from worker.engine import keep, lifeline
+from worker.engine import keep
 from worker.engine.bench import device as device_of
 from worker.engine.bench import use_threads
 

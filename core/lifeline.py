@@ -1,0 +1,42 @@
+"""A process's life line: its standard input. When it closes, whoever started the process is gone, and so is it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+OPTION: Final = "--life-line"
+"""Argument by which a part of the service is told that its standard input is a life line."""
+
+_GRACE: Final = 40.0
+"""Seconds that ending in good order may take: a worker gives its engine 25 s to write a checkpoint."""
+
+
+def hold(politely: bool = False) -> None:
+    """Watch standard input from now on and end this process when it closes.
+
+    Args:
+        politely: by SIGTERM, as an operator would, and by force only if that takes too long; else at once.
+    """
+    end = _end_in_good_order if politely else _end
+    threading.Thread(target=_watch, args=(end,), daemon=True, name="life-line").start()
+
+
+def _watch(end: Callable[[], None]) -> None:
+    while os.read(0, 1):  # not sys.stdin: a thread that waits in its buffer's lock aborts the interpreter's shutdown
+        pass
+    end()
+
+
+def _end() -> None:
+    os._exit(1)
+
+
+def _end_in_good_order() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_GRACE)
+    _end()
