@@ -2,7 +2,7 @@
 
 Starts the service with its embedded defaults in a temporary folder, submits the job with the project's own client,
 downloads the artifact, verifies every byte, and trains fresh networks on the downloaded files alone
-(`benchmarks/student.py`, which shares no code with the engine). Leaves the artifact, and nothing running.
+(by its own `student.py`, which shares no code with the engine). Leaves the artifact, and nothing running.
 """
 
 from __future__ import annotations
@@ -141,12 +141,9 @@ def distil(client: Client, options: argparse.Namespace) -> int:
 
 def judge(artifact: Path, seeds: int, data_dir: Path) -> float | None:
     """Print the artifact's worth by its own report and by ours; returns the share of the gap that ours closes."""
-    import torch  # takes seconds to load, which who is refused is spared
-
     from benchmarks.student import retrain
     from core.data import Catalogue  # the user's own test data: nothing else of the project is trained on here
 
-    torch.set_num_threads(1)  # on images this small, more threads only wait for each other
     report = json.loads((artifact / "report.json").read_text("utf-8"))
     test = Catalogue(data_dir).load("digits").test
     rows = {row["name"]: row for row in report["results"]}
@@ -157,7 +154,7 @@ def judge(artifact: Path, seeds: int, data_dir: Path) -> float | None:
     ours = Accuracy(
         "distilled, retrained from the files alone",
         distilled.images,
-        retrain(artifact, test.images, test.labels, seeds),
+        retrain(artifact, test.images, test.labels, seeds, data_dir / "test.npz"),
     )
 
     def closed(row: Accuracy) -> Gap:

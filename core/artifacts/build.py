@@ -48,6 +48,7 @@ def build(folder: Path, result: Distilled) -> Manifest:
     _write(folder / layout.RECIPE, _recipe(result))
     _write(folder / layout.CARD, card(result, sum(map(len, pictures)), _size(folder / layout.PARQUET)))
     shutil.copyfile(load.__file__, folder / layout.LOADER)
+    shutil.copyfile(Path(load.__file__).with_name(layout.STUDENT), folder / layout.STUDENT)  # unread: it needs torch
     return write_manifest(folder, result.request, result.provenance)
 
 

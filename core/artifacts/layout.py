@@ -23,6 +23,7 @@ METRICS = "metrics.parquet"
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 LOADER = "load.py"
+STUDENT = "student.py"
 GENERATOR = "generator.safetensors"
 SAMPLER = "generate.py"
 

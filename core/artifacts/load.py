@@ -14,6 +14,8 @@ data.temperature                what to divide a student's logits by before its 
 data.batches(seed=0)            where a teacher labelled views: its batches again, (x float32 [B, C, H, W], targets
                                 float32 [B, classes]), as many as there are steps in the evaluation
 data.transform(pixels)          brings real images, uint8 [N, C, H, W], into the same preprocessed space
+
+`student.py` trains networks on it as its report did, in PyTorch: augmentation, learning rate, loss and all.
 """
 
 from __future__ import annotations

@@ -27,12 +27,17 @@ def result(
     step_size: float | None = 0.0123,
     method: str = "mtt",
     update: float = 1.0,
+    **changes: Any,
 ) -> Distilled:
-    """The first `ipc` training digits of each class as if they had been distilled: the pixels are exact."""
+    """The first `ipc` training digits of each class as if they had been distilled: the pixels are exact.
+
+    `changes` are overrides of the recipe, by path with two underscores for a dot.
+    """
     facts, train = digits().facts, digits().train
     index = np.concatenate([np.flatnonzero(train.labels == label)[:ipc] for label in range(10)])
     transform, images = preprocess(kind, train.images, train.images[index])
-    overrides: dict[str, Any] = {"parameterize.update": update} if update < 1 else {}
+    overrides = {path.replace("__", "."): value for path, value in changes.items()}
+    overrides |= {"parameterize.update": update} if update < 1 else {}
     request = JobRequest(dataset="digits", ipc=ipc, method=method, overrides=overrides, seed=7)
     recipe = resolve(request, facts).model_dump(mode="json")
     return Distilled(

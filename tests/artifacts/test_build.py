@@ -32,6 +32,7 @@ def test_every_file_of_the_contract_is_there(tmp_path: Path) -> None:
         "preview.png": "image/png",
         "recipe.json": "application/json",
         "report.json": "application/json",
+        "student.py": "text/x-python; charset=utf-8",
     } | {f"images/{digit}/{n}.png": "image/png" for digit in range(10) for n in range(2)}
     assert {entry.name: entry.media_type for entry in manifest.files} == expected
     assert [entry.name for entry in manifest.files] == sorted(expected)
@@ -82,7 +83,7 @@ def test_the_same_result_gives_the_same_bytes_in_every_process(tmp_path: Path) -
         subprocess.run([sys.executable, "-c", script, folder], check=True, env=environment, timeout=60)
         sums.append((folder / "SHA256SUMS").read_text())
     assert sums[0] == sums[1]
-    assert len(sums[0].splitlines()) == 30
+    assert len(sums[0].splitlines()) == 31
 
 
 def test_the_digest_follows_the_images_and_not_the_clock(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from core.artifacts import Distilled, build, verify
+from core.artifacts import Distilled, build, student, verify
 from core.artifacts.load import load
 from tests.artifacts.results import result
-from tests.artifacts.test_card import blocks
 
 RATES = (0.01, 0.02)
 
@@ -64,17 +62,21 @@ def test_stages_are_trained_on_at_the_evaluations_rate_if_it_has_one(tmp_path: P
     assert [rate for _, _, rate in load(tmp_path).stages()] == [0.05, 0.05]
 
 
-def test_the_card_says_in_what_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_card_says_in_what_order(tmp_path: Path) -> None:
     build(tmp_path, curriculum())
     text = (tmp_path / "README.md").read_text()
     assert "a curriculum of 2 stages" in text
     assert "600 epochs in all" in text
     assert "| 1 | 10 | 30 | 0.02 |" in text
     assert "  - name: stage\n    dtype: int64" in text
-    seen: list[tuple[int, float]] = []
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    code = blocks(text)[0].replace("...", "seen.append((sum(len(y) for _, y in loader), rate))")
-    exec(compile(code, "card", "exec"), {"seen": seen})
-    monkeypatch.delitem(sys.modules, "load")
-    assert seen == [(20, 0.01), (30, 0.02)]
+
+
+def test_the_student_trains_stage_by_stage(tmp_path: Path) -> None:
+    build(tmp_path, curriculum())
+    data = load(tmp_path)
+    seen = [[(len(images), rate) for images, _, rate in stage] for stage in student.stages(data)]
+    assert [len(stage) for stage in seen] == [data.recipe["evaluation"]["epochs"]] * 2
+    assert [(stage[0], stage[-1]) for stage in seen] == [
+        ((20, 0.01), (20, pytest.approx(0.001))),
+        ((30, 0.02), (30, pytest.approx(0.002))),
+    ]

@@ -92,11 +92,11 @@ def test_a_finished_job_tells_what_it_is_worth_and_how_to_use_it(
     reach = 12.706 * 0.02 / 2**0.5
     assert f"± {100 * reach:.1f} (95 %), 2 fresh networks" in page
     sums = dict(line.split("  ")[::-1] for line in (artifact / "SHA256SUMS").read_text().splitlines())
-    for name in ("dataset.npz", "load.py", "report.json"):
+    for name in ("dataset.npz", "load.py", "report.json", "student.py"):
         assert f'{name}</th><td class="number">' in page
         assert sums[name] in page
         assert f'href="/v1/jobs/{job_id}/files/{name}" download' in page
-    assert "load_file(&#34;dataset.safetensors&#34;)" in page
+    assert "trained = train(network(data), data)" in page
     assert f"/v1/jobs/{job_id}/archive.zip" in page
 
 

@@ -55,7 +55,7 @@ def test_one_teacher_for_every_job_and_its_labels_counted(tmp_path: Path) -> Non
     card = (tmp_path / "first" / "staging" / "1" / "README.md").read_text()
     assert f"{counted:,} bytes beside" in card
     assert "| random real images, one class each | 20 |" in card
-    assert "for images, targets in data.batches():" in blocks(card)[0]
+    assert "the very views of the images that the teacher labelled" in card
     execute(tmp_path / "first" / "staging" / "1", blocks(card)[0], tmp_path)
     soft = safetensors.numpy.load_file(tmp_path / "again" / "staging" / "1" / "dataset.safetensors")
     assert soft["soft_labels"].shape == (20, 10)

@@ -346,7 +346,7 @@ def foreign(a: Architecture, classes: int, image: Sequence[int]) -> str | None:
 def main() -> None:
     """Write images of every class into an npz file."""
     import numpy as np
-    from load import load as load_dataset  # type: ignore[import-not-found]  # of the same folder
+    from load import load as load_dataset  # of the same folder
 
     parser = argparse.ArgumentParser(description="Sample labelled images from the generator in this folder.")
     parser.add_argument("out", type=Path, help="the npz file to write")
