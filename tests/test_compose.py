@@ -8,14 +8,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+import uvicorn
 import yaml
 
 from api.app import create_app
@@ -25,7 +27,27 @@ from tests.client.running import until
 from tests.services import free_port
 
 ROOT = Path(__file__).parent.parent
-FILE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
+GPUS = [f"worker-gpu-{number}" for number in range(8)]
+
+
+def composition(variables: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+    """The file as docker compose reads it where these variables are set."""
+
+    def filled(found: Any) -> Any:
+        if isinstance(found, dict):
+            return {name: filled(value) for name, value in found.items()}
+        if isinstance(found, list):
+            return [filled(value) for value in found]
+        if isinstance(found, str):
+            return re.sub(r"\$\{(\w+):-([^}]*)\}", lambda m: variables.get(m[1]) or m[2], found)
+        return found
+
+    read: dict[str, Any] = filled(yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8")))
+    assert "$" not in str(read), "every variable has a default"
+    return read
+
+
+FILE = composition()
 SERVICES: dict[str, dict[str, Any]] = FILE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service.get("image") == "stillhouse"}
 LIMIT = 60.0
@@ -88,15 +110,58 @@ def stops(process: subprocess.Popen[bytes], folder: Path) -> None:
 
 
 def test_the_services_are_those_that_were_promised() -> None:
-    assert set(SERVICES) == {"api", "worker", "worker-gpu", "sweeper", "migrate", "postgres", "redis"}
-    assert set(OURS) == {"api", "worker", "worker-gpu", "sweeper", "migrate"}
+    assert set(OURS) == {"api", "worker", *GPUS, "sweeper", "migrate"}
+    assert set(SERVICES) == {*OURS, "postgres", "redis"}
     assert all(service["init"] for service in OURS.values())
-    assert SERVICES["worker-gpu"]["profiles"] == ["gpu"]
-    assert SERVICES["worker-gpu"]["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
+
+
+def test_every_gpu_has_a_worker_of_its_own() -> None:
+    asked = []
+    for number, name in enumerate(GPUS):
+        (device,) = SERVICES[name]["deploy"]["resources"]["reservations"]["devices"]
+        assert "count" not in device, "a count gives every container the first GPU"
+        assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
+        asked += device["device_ids"]
+        assert f"gpu-{number}" in SERVICES[name]["profiles"]
+    assert asked == [str(number) for number in range(8)], "as `nvidia-smi` numbers them, none twice"
+    assert [name for name, service in SERVICES.items() if "gpu" in service.get("profiles", ())] == GPUS[:1]
+
+
+def example() -> dict[str, str]:
+    """The variables of .env.example, those that are commented out as well."""
+    lines = re.findall(r"^(?:# )?([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text("utf-8"), re.MULTILINE)
+    return dict(lines)
+
+
+def test_the_settings_file_reaches_the_services() -> None:
+    used = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text("utf-8")))
+    assert set(example()) == used | {"COMPOSE_PROFILES"}
+    for name, value in example().items():
+        if name != "COMPOSE_PROFILES":
+            changed = composition({name: "changed"})["services"]["api"]["environment"]
+            assert changed != SERVICES["api"]["environment"], f"{name}={value} changes nothing"
+    known = {profile for service in SERVICES.values() for profile in service.get("profiles", ())}
+    assert set(example()["COMPOSE_PROFILES"].split(",")) <= known
+    for name, service in composition({"STILLHOUSE_AUTH": "keys"})["services"].items():
+        if name in OURS:
+            assert Settings(auth=service["environment"]["STILLHOUSE_AUTH"]).auth == "keys"
+    assert Settings(auth=SERVICES["api"]["environment"]["STILLHOUSE_AUTH"]).auth == "off"
+
+
+def test_the_image_has_a_compiler_and_compiled_code() -> None:
+    _, build, final = (ROOT / "Dockerfile").read_text("utf-8").split("\nFROM ")
+    assert re.search(r"apt-get install .*\bg\+\+", final)
+    assert "--compile-bytecode" in build
+    assert "PYTHONDONTWRITEBYTECODE" not in build + final
+    compiled = re.search(r"compileall -q (.*)", build)
+    assert compiled is not None
+    assert {command.split(".")[0] for service in OURS.values() for command in service["command"][2:]} <= set(
+        compiled[1].split()
+    )
 
 
 def test_whoever_uses_the_ledger_waits_for_its_migration() -> None:
-    for name in ("api", "worker", "worker-gpu", "sweeper"):
+    for name in ("api", "worker", *GPUS, "sweeper"):
         assert SERVICES[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     for service in SERVICES.values():
         for needed, how in service.get("depends_on", {}).items():
@@ -106,7 +171,8 @@ def test_whoever_uses_the_ledger_waits_for_its_migration() -> None:
 def test_every_variable_is_a_setting() -> None:
     names = {f"STILLHOUSE_{name.upper()}" for name in Settings.model_fields}
     for service in OURS.values():
-        assert set(service["environment"]) <= names
+        # uvicorn reads the one that is not ours
+        assert set(service["environment"]) - {"FORWARDED_ALLOW_IPS"} <= names
         values = {name.removeprefix("STILLHOUSE_").lower(): v for name, v in service["environment"].items()}
         Settings(**values)
     dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
@@ -178,10 +244,20 @@ def test_the_whole_composition_works(tmp_path: Path, bare_postgres_url: str, red
             stops(process, folders[name])
 
 
-def test_the_gpu_worker_differs_in_its_device_alone() -> None:
-    worker, gpu = SERVICES["worker"], SERVICES["worker-gpu"]
-    assert gpu["command"] == worker["command"]
+@pytest.mark.parametrize("name", GPUS)
+def test_a_gpu_worker_differs_in_its_device_alone(name: str) -> None:
+    worker, gpu = SERVICES["worker"], SERVICES[name]
     assert gpu["environment"] == worker["environment"] | {"STILLHOUSE_DEVICE": "cuda"}
+    rest = {key: value for key, value in gpu.items() if key not in ("environment", "profiles", "deploy")}
+    assert rest == {key: value for key, value in worker.items() if key != "environment"}
+
+
+def test_a_proxy_that_is_named_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable's meaning is uvicorn's; a session's cookie is Secure by the scheme that it arrives at."""
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "172.18.0.1")
+    config = uvicorn.Config("api.app:app", log_config=None)
+    assert config.forwarded_allow_ips == "172.18.0.1"
+    assert config.proxy_headers
 
 
 @pytest.mark.parametrize("name", ["postgres", "redis"])
