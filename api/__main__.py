@@ -10,6 +10,7 @@ from typing import final
 import uvicorn
 
 from api.app import create_app
+from api.protocol import Patient
 from core import lifeline, logs
 from core.settings import settings
 
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         create_app(configuration),
         host=configuration.host,
         port=configuration.port,
+        http=Patient,
         access_log=False,  # the middleware logs each request, with its id
         log_config=None,
         server_header=False,

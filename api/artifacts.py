@@ -46,7 +46,8 @@ Succeeded = Annotated[ledger.Job, Depends(_succeeded)]
 
 
 def _content(media_type: str, description: str, kind: str = "string") -> dict[int | str, dict[str, Any]]:
-    content = {media_type: {"schema": {"type": kind} | ({"format": "binary"} if kind == "string" else {})}}
+    binary = {"type": "string", "format": "binary"}
+    content = {media_type: {"schema": {"any": {}, "string": binary}.get(kind, {"type": kind})}}
     return {
         200: {"description": description, "content": content, "headers": _ETAG | _DIGEST},
         206: {"description": "The part that `Range` asks for.", "content": content, "headers": _ETAG | _DIGEST | _SPAN},
@@ -73,7 +74,7 @@ def list_files(house: Here, job: Succeeded, limit: Limit = 200, after: After = N
     operation_id="get_file",
     summary="Download a file",
     response_class=Response,
-    responses=_content("*/*", "The file.") | _BLOB,
+    responses=_content("*/*", "The file: JSON, text, or bytes.", "any") | _BLOB,
 )
 @router.head("/{id}/files/{name:path}", include_in_schema=False)
 def get_file(

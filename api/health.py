@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from importlib.metadata import version
 from typing import Any
 
@@ -16,6 +17,9 @@ from core.masks import masked
 VERSION = version("stillhouse")
 
 router = APIRouter(tags=["operations"])
+
+_LEAST_FREE = 64 << 20
+"""Bytes free in HOME without which the service is not ready: an upload or a checkpoint would soon fail."""
 
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -34,7 +38,7 @@ def get_readiness(house: Here) -> Readiness:
 
     Workers and broker are reported and fail nothing: without them jobs are accepted and wait.
     """
-    checks = {"ledger": house.ledger.ready(), "store": _store(house)}
+    checks = {"ledger": house.ledger.ready(), "store": _store(house), "disk": _disk(house)}
     failing = [name for name, check in checks.items() if not check["ready"]]
     if failing:
         raise ProblemError(
@@ -67,3 +71,11 @@ def get_metrics(house: Here) -> Response:
 def _store(house: House) -> dict[str, Any]:
     trouble = house.probe.trouble()
     return {"ready": trouble is None, "detail": trouble and masked(trouble)}
+
+
+def _disk(house: House) -> dict[str, Any]:
+    home = house.settings.home.absolute()
+    free = shutil.disk_usage(next(folder for folder in (home, *home.parents) if folder.exists())).free
+    if free < _LEAST_FREE:
+        return {"ready": False, "detail": f"{free >> 20} MiB are free where STILLHOUSE_HOME is."}
+    return {"ready": True, "detail": None}

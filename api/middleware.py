@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import ipaddress
 import re
 import secrets
 import time
@@ -34,6 +36,7 @@ UPLOADS = ("/v1/datasets", "/uploads")
 
 _DISCARDED = 16 * 2**20
 _DISCARD_SECONDS = 3.0
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _REPORT = "Try again; if it persists, tell the operator the request_id."
 
 log = structlog.stdlib.get_logger(__name__)
@@ -79,17 +82,26 @@ class Frame:
                 status = status or 499
             except ProblemError as problem:
                 await respond(Request(scope), problem)(scope, receive, answer)
-            except Exception:
+            except Exception as error:
                 log.exception("request failed", method=scope["method"], path=scope["path"])
                 if status:
                     raise  # the response has begun: only breaking it off tells the client
-                fault = ProblemError(Kind.INTERNAL, "The request could not be finished.", hint=_REPORT)
-                await respond(Request(scope), fault)(scope, receive, answer)
+                await respond(Request(scope), _fault(error))(scope, receive, answer)
             finally:
                 self._account(scope, status, (ended or time.perf_counter()) - began)
 
     async def _admit(self, scope: Scope, headers: Headers, receive: Receive) -> None:
-        """Refuse what announces that it is too large, and what comes from another site's page."""
+        """Refuse what announces that it is too large, and what comes from another site's page.
+
+        Such a page may be this service's own to its browser: where its name was made to resolve to this machine.
+        Without keys nothing else would tell the two apart.
+        """
+        if self._settings.auth == "off" and not _is_own(headers.get("host", ""), self._settings.names):
+            raise ProblemError(
+                Kind.MISDIRECTED,
+                "The request's Host is none of the service's names.",
+                hint="The operator may add it to STILLHOUSE_HOST_NAMES, or ask for keys with STILLHOUSE_AUTH=keys.",
+            )
         announced = headers.get("content-length", "")
         length = int(announced[:18]) if announced.isdecimal() else 0
         if length > self._most(scope):
@@ -153,6 +165,25 @@ async def _discard(receive: Receive) -> None:
             if not message.get("more_body"):
                 return
             budget -= len(message["body"])
+
+
+def _is_own(host: str, names: frozenset[str]) -> bool:
+    """Whether no stranger can own the name: an address, a name without a dot, or one of `names`."""
+    name = host.rpartition(":")[0] if re.search(r":\d*\Z", host) else host
+    name = name.lower().removesuffix(".")
+    try:
+        return bool(ipaddress.ip_address(name.removeprefix("[").removesuffix("]")))
+    except ValueError:
+        return re.fullmatch(r"[\w-]*|.*\.localhost", name) is not None or name in names
+
+
+def _fault(error: Exception) -> ProblemError:
+    """The answer to an exception that nobody expected: the service's own fault, but for a disk that is full."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        hint = "Try again later; the operator should make room where STILLHOUSE_HOME is."
+        headers = {"Retry-After": "60", "Connection": "close"}
+        return ProblemError(Kind.NOT_READY, "The service has no room left on its disk.", hint=hint, headers=headers)
+    return ProblemError(Kind.INTERNAL, "The request could not be finished.", hint=_REPORT)
 
 
 def _request_id(headers: Headers) -> str:

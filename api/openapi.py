@@ -82,7 +82,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     """Add what every operation may answer, and the header that every answer carries."""
-    always = [Kind.INTERNAL, Kind.NOT_READY]
+    always = [Kind.INTERNAL, Kind.NOT_READY, Kind.MISDIRECTED]
     if not may_be_seen_by_all(path):
         operation["security"] = [{}, {"key": []}]
         always += [Kind.UNAUTHENTICATED, Kind.FORBIDDEN, Kind.TOO_MANY_REQUESTS]

@@ -74,6 +74,12 @@ class Kind(Enum):
         "The range lies outside the file",
         "`Content-Range` tells the file's length in bytes.",
     )
+    MISDIRECTED = (
+        421,
+        "The service does not go by that name",
+        "A service without keys answers under its own names only, so that no other site's page can pose as one of its: "
+        "`localhost`, addresses, names without a dot, and those of STILLHOUSE_HOST_NAMES.",
+    )
     INVALID_REQUEST = (
         422,
         "The request is not valid",

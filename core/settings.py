@@ -66,6 +66,11 @@ class Settings(BaseSettings):
         description="`keys`: every request shows a key of `stillhouse key create`, and everybody sees their own jobs "
         "and uploads only. `off`: for a machine of one's own.",
     )
+    host_names: str = Field(
+        default="",
+        description="Names, separated by commas, that the service is reached by besides `localhost`, addresses and "
+        "names without a dot; with `STILLHOUSE_AUTH=off` it answers to no others.",
+    )
     max_open_jobs: int | None = Field(
         default=100, ge=1, description="Jobs an owner of keys may have queued or running; more are refused for now."
     )
@@ -142,6 +147,11 @@ class Settings(BaseSettings):
                 f"ends: set it to at most {self.lease_ttl - self.heartbeat_interval:g}."
             )
         return self
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What a request's Host may say where nobody shows a key."""
+        return frozenset(name.strip().lower() for name in [self.host, *self.host_names.split(",")] if name.strip())
 
     @property
     def datasets(self) -> Path:

@@ -23,7 +23,7 @@ def settings_table() -> str:
             "the platform's data folder"
             if name == "home"
             else "none"
-            if field.default is None
+            if field.default in (None, "")
             else f"`{field.default}`"
         )
         choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import redis
@@ -59,6 +60,19 @@ def test_a_database_that_is_away_is_no_surprise(tmp_path_factory: pytest.TempPat
     response = client.get("/v1/jobs")
     assert (response.status_code, response.json()["type"]) == (503, "/problems#not-ready")
     assert int(response.headers["Retry-After"]) > 0
+
+
+@ON_SQLITE
+def test_a_full_disk_is_told_and_no_fault(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.inspector.Inspector.place", lambda *_: Path("/dev/full"))
+    sent = {"params": {"name": "x"}, "content": b"PK", "headers": {"Content-Type": "application/zip"}}
+    refused = client.post("/v1/datasets", **sent)
+    assert (refused.status_code, refused.json()["type"]) == (503, "/problems#not-ready")
+    assert "disk" in refused.json()["detail"]
+    assert int(refused.headers["Retry-After"]) > 0
+    assert client.get("/readyz").status_code == 200
+    monkeypatch.setattr("api.health._LEAST_FREE", 1 << 62)
+    assert client.get("/readyz").json()["checks"]["disk"]["ready"] is False
 
 
 def test_a_request_waits_for_another_writer_no_longer_than_its_client(

@@ -121,6 +121,7 @@ PATHS: list[tuple[str, Kind, Break]] = [
     ("another site", Kind.CROSS_ORIGIN, post(b"{}", Origin="http://elsewhere.example")),
     ("an opaque origin", Kind.CROSS_ORIGIN, post(b"{}", Origin="null")),
     ("an origin that is none", Kind.CROSS_ORIGIN, post(b"{}", Origin="http://[")),
+    ("a stranger's name", Kind.MISDIRECTED, get("/v1/jobs", Host="evil.example")),
     ("no such path", Kind.NOT_FOUND, get("/v2/jobs")),
     ("no such static file", Kind.NOT_FOUND, get("/static/../app.py")),
     ("no such method here", Kind.METHOD_NOT_ALLOWED, lambda shop, house: shop.client.delete("/v1/jobs")),
