@@ -177,6 +177,15 @@ class FilePage(Page[File]):
     """The files of an artifact, by name."""
 
 
+class Copies(Shown):
+    """Images of a dataset that are others to the last pixel."""
+
+    train: int = Field(description="Training images that may go without a picture being lost.")
+    test: int = Field(description="Test images that may.")
+    across: int = Field(description="Test images that are training images.")
+    classes: int = Field(description="Pictures that are in more than one class, in either split.")
+
+
 class Dataset(Shown):
     """A dataset; what it holds is null while an upload is inspected, and for one that cannot be used."""
 
@@ -199,6 +208,7 @@ class Dataset(Shown):
         description="Images of the rarest class that distillation may use; bounds `ipc`."
     )
     digest: str | None = Field(description="Hash of all pixels and labels; null when not on disk.")
+    copies: Copies | None = Field(default=None, description="Images that are others to the last pixel.")
     licence: str
     citation: str
     on_disk: bool
@@ -214,7 +224,7 @@ class Dataset(Shown):
     @classmethod
     def of_upload(cls, upload: ledger.Upload) -> Self:
         """A dataset that was uploaded, in whatever state."""
-        fields = ("shape", "class_names", "train_count", "test_count", "smallest_class", "digest")
+        fields = ("shape", "class_names", "train_count", "test_count", "smallest_class", "digest", "copies")
         found = upload.found or {}
         known = {name: found.get(name) for name in (*fields, "train_counts", "test_counts")}
         return cls.model_validate(

@@ -249,6 +249,8 @@ def _facts(name: str, measured: Measured, source: Source, where: str) -> Dataset
         test_count=measured.test_count,
         smallest_class=measured.smallest_class,
         digest=measured.digest,
+        copies=measured.copies,
+        brightest=measured.brightest,
         licence=known.licence if known else "unknown",
         citation=known.citation if known else "",
         on_disk=True,

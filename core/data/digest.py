@@ -1,4 +1,4 @@
-"""A dataset measured once and remembered: content digest, shape and counts, in a small file beside the bundle."""
+"""A dataset measured once and remembered: digest, shape, counts and copies, in a small file beside the bundle."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.bundle import Bundle
-from core.data.split import held_out
+from core.data.doubts import copies_in
+from core.data.facts import Copies
+from core.data.split import validation_of
 
-_VERSION = 1
+_VERSION = 2
 
 
 @final
@@ -30,6 +32,9 @@ class Measured:
     test_count: int
     smallest_class: int
     digest: str
+    copies: Copies
+    brightest: tuple[int, int]
+    """Largest value of a pixel of the training and of the test images."""
 
 
 @final
@@ -48,16 +53,18 @@ class Stamp:
 
 
 def measure(bundle: Bundle) -> Measured:
-    """Shape, counts and digest of `bundle`."""
-    counts = np.bincount(bundle.train.labels)
+    """Shape, counts, digest and copies of `bundle`."""
+    usable = np.bincount(bundle.train.labels[~validation_of(bundle.train)], minlength=len(bundle.class_names))
     _, channels, height, width = bundle.train.images.shape
     return Measured(
         shape=(channels, height, width),
         class_names=bundle.class_names,
         train_count=len(bundle.train),
         test_count=len(bundle.test),
-        smallest_class=min(int(count) - held_out(int(count)) for count in counts),
+        smallest_class=int(usable.min()),
         digest=content_digest(bundle),
+        copies=copies_in(bundle.train, bundle.test),
+        brightest=(int(bundle.train.images.max()), int(bundle.test.images.max())),
     )
 
 
@@ -108,6 +115,8 @@ def _measured(entry: dict[str, Any]) -> Measured:
         test_count=int(entry["test_count"]),
         smallest_class=int(entry["smallest_class"]),
         digest=str(entry["digest"]),
+        copies=Copies(**{name: int(count) for name, count in entry["copies"].items()}),
+        brightest=(int(entry["brightest"][0]), int(entry["brightest"][1])),
     )
 
 

@@ -28,6 +28,21 @@ class DatasetInvalid(ValueError):
 
 @final
 @dataclass(frozen=True)
+class Copies:
+    """Images that are others to the last pixel."""
+
+    train: int
+    """Training images that may go without a picture being lost."""
+    test: int
+    """Test images that may."""
+    across: int
+    """Test images that are training images."""
+    classes: int
+    """Pictures that are in more than one class, in either split."""
+
+
+@final
+@dataclass(frozen=True)
 class DatasetFacts:
     """A dataset in one row of the catalogue, true whether or not its arrays are on this machine.
 
@@ -52,6 +67,10 @@ class DatasetFacts:
     source: Source
     where: str
     """Where the dataset is, or which file to put where."""
+    copies: Copies | None = None
+    """None when the dataset is not on disk."""
+    brightest: tuple[int, int] | None = None
+    """Largest value of a pixel of the training and of the test images; None when the dataset is not on disk."""
 
 
 @final

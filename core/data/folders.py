@@ -228,19 +228,18 @@ def _assembled(pictures: Sequence[_Picture], images: list[NDArray[np.uint8]], si
         where = "train/ but not in test/" if missing in train else "test/ but not in train/"
         raise DatasetInvalid(f"the class {missing[:60]!r} is in {where}; put it into both, or into neither")
     labels = np.array([names.index(picture.label) for picture in pictures], dtype=np.int64)
+    if coloured := any(image.ndim == 3 for image in images):
+        images = [image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2) for image in images]
     if test:
         is_test = np.array([picture.split == "test" for picture in pictures])
         indices = np.flatnonzero(~is_test), np.flatnonzero(is_test)
         split = "The split into train and test is the archive's own."
     else:
-        indices = split_test(labels, SPLIT_SEED)
+        indices = split_test(labels, SPLIT_SEED, images)
         split = f"A fifth of each class was set aside as the test set, drawn with seed {SPLIT_SEED}."
-    coloured = any(image.ndim == 3 for image in images)
     arrays: dict[str, NDArray[Any]] = {"class_names": np.array(names)}
     for part, index in zip(("train", "test"), indices, strict=True):
         chosen = [images[place] for place in index]
-        if coloured:
-            chosen = [image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2) for image in chosen]
         shape = (0, *images[0].shape[:2], *([3] if coloured else []))
         arrays[f"x_{part}"] = np.stack(chosen) if chosen else np.zeros(shape, dtype=np.uint8)
         arrays[f"y_{part}"] = labels[index]

@@ -24,7 +24,8 @@ import numpy as np
 
 from core.data.bundle import Bundle, read_bundle, write_bundle
 from core.data.digest import measure
-from core.data.facts import DatasetFacts, DatasetInvalid
+from core.data.doubts import doubts
+from core.data.facts import Copies, DatasetFacts, DatasetInvalid
 from core.data.folders import LAYOUT, read_folders
 from core.data.rules import ARRAYS, check_class_names, check_labels
 
@@ -70,6 +71,7 @@ def inspect(source: Path, folder: Path, size: int | None, stopped: Callable[[], 
 def facts_of(dataset_id: str, title: str, found: dict[str, Any]) -> DatasetFacts:
     """What `inspect` found, as a row of the catalogue."""
     channels, height, width = found["shape"]
+    copies, brightest = found.get("copies"), found.get("brightest")  # absent in what was found before they were
     return DatasetFacts(
         name=dataset_id,
         title=title,
@@ -80,6 +82,8 @@ def facts_of(dataset_id: str, title: str, found: dict[str, Any]) -> DatasetFacts
         test_count=found["test_count"],
         smallest_class=found["smallest_class"],
         digest=found["digest"],
+        copies=Copies(**copies) if copies else None,
+        brightest=(brightest[0], brightest[1]) if brightest else None,
         licence="unknown",
         citation="",
         on_disk=True,
@@ -104,7 +108,12 @@ def examine(source: Path, target: Path, size: int | None) -> dict[str, Any]:
         _check(arrays)
     write_bundle(target, arrays)
     bundle = read_bundle(target)
-    return asdict(measure(bundle)) | {"remarks": remarks} | _counts(bundle)
+    measured = measure(bundle)
+    if count := measured.copies.train + measured.copies.test:
+        copies = "image is a copy" if count == 1 else "images are copies"
+        remarks += (f"{count:,} {copies} of another one in the same split.",)
+    remarks += tuple(doubts(measured.copies, measured.brightest, measured.test_count))
+    return asdict(measured) | {"remarks": remarks} | _counts(bundle)
 
 
 def _check(arrays: dict[str, Any]) -> None:

@@ -1,13 +1,18 @@
-"""The validation split: one training image in ten, chosen by its own pixels."""
+"""Splits that a source does not make itself; copies of a picture are never on both sides of one."""
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.data.facts import Images
+
+Pictures = NDArray[np.uint64]
+"""A number for each image [N]: equal where all pixels are."""
 
 
 def held_out(count: int) -> int:
@@ -15,29 +20,69 @@ def held_out(count: int) -> int:
     return max(1, (count + 5) // 10)
 
 
-def validation_of(images: Images) -> NDArray[np.bool_]:
-    """Which of the training images are held out, stratified.
+def pictures_of(images: Iterable[NDArray[np.uint8]]) -> Pictures:
+    """The picture each of the images is: its BLAKE2b hash."""
+    return np.array([_pixel_hash(image) for image in images], dtype=np.uint64)
 
-    Within a class those with the smallest BLAKE2b hash of their pixels. The choice needs no seed and does not depend on
-    the order in which a source stores its images.
+
+def validation_of(images: Images) -> NDArray[np.bool_]:
+    """Which of the training images are held out, stratified: a tenth of each class, one picture at least.
+
+    Within a class those with the smallest hash of their pixels. The choice needs no seed and does not depend on the
+    order in which a source stores its images. Copies of a picture are all held out or none, those in other classes as
+    well, unless a class would then have no picture on one of the sides.
     """
-    hashes = np.array([_pixel_hash(image) for image in images.images], dtype=np.uint64)
-    validation = np.zeros(len(images), dtype=bool)
+    pictures = pictures_of(images.images)
+    classes = []
     for label in np.unique(images.labels):
         members = np.flatnonzero(images.labels == label)
-        ranked = members[np.argsort(hashes[members], kind="stable")]
-        validation[ranked[: held_out(len(members))]] = True
-    return validation
+        ranked = members[np.argsort(pictures[members], kind="stable")]
+        classes.append((ranked, held_out(len(members))))
+    held = _drawn(classes, pictures)
+    if all(held[members].any() and not held[members].all() for members, _ in classes):
+        return held
+    held = np.zeros(len(images), dtype=bool)
+    for members, wanted in classes:
+        held |= _drawn([(members, wanted)], pictures)
+    return held
 
 
-def split_test(labels: NDArray[np.int64], seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices (train, test) of a stratified 80/20 split, ascending, a function of `labels` and `seed` alone."""
-    rng = np.random.default_rng(seed)
-    test = np.zeros(len(labels), dtype=bool)
+def split_test(
+    labels: NDArray[np.int64], seed: int, images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices (train, test) of a stratified 80/20 split, ascending, a function of `labels`, `images` and `seed`.
+
+    Copies of a picture are on one side, whatever their classes, so a class has as nearly a fifth in the test set as
+    its pictures allow. Where no two images are equal only the labels and the seed count.
+    """
+    rng, pictures = np.random.default_rng(seed), pictures_of(images)
+    classes = []
     for label in np.unique(labels):
         members = rng.permutation(np.flatnonzero(labels == label))
-        test[members[: round(len(members) * 0.2)]] = True
+        classes.append((members, round(len(members) * 0.2)))
+    test = _drawn(classes, pictures)
     return np.flatnonzero(~test), np.flatnonzero(test)
+
+
+def _drawn(classes: Iterable[tuple[NDArray[np.int64], int]], pictures: Pictures) -> NDArray[np.bool_]:
+    """The images that are drawn: of each class, given in order of preference, about so many; all copies or none."""
+    drawn, decided = np.zeros(len(pictures), dtype=bool), dict[int, bool]()
+    for members, wanted in classes:
+        sizes = Counter(pictures[members].tolist())  # in the order of the members
+        count = sum(size for picture, size in sizes.items() if decided.get(picture))
+        free = [picture for picture in sizes if picture not in decided]
+        chosen = set[int]()
+        for picture in free:
+            if count >= wanted:
+                break
+            if abs(count + sizes[picture] - wanted) < wanted - count:
+                chosen.add(picture)
+                count += sizes[picture]
+        if wanted and not count and free and len(sizes) > 1:
+            chosen.add(min(free, key=lambda picture: sizes[picture]))
+        decided |= {picture: picture in chosen for picture in free}
+        drawn[members] = [decided[picture] for picture in pictures[members].tolist()]
+    return drawn
 
 
 def _pixel_hash(image: NDArray[np.uint8]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from PIL import Image
 from core.data import Catalogue, DatasetInvalid
 from core.data import inspection as inspecting
 from core.data.bundle import read_bundle
+from core.data.facts import Copies
 from core.data.folders import SPLIT_SEED, read_folders
 from core.data.inspection import examine, facts_of, inspect
 from core.data.split import split_test
@@ -39,7 +41,7 @@ def test_class_folders_become_a_bundle_that_can_be_distilled(tmp_path: Path) -> 
         "All images are grey: they have one channel.",
     )
     bundle = read_bundle(tmp_path / "bundle.npz")
-    _, test = split_test(np.repeat([0, 1], 10).astype(np.int64), SPLIT_SEED)
+    _, test = split_test(np.repeat([0, 1], 10).astype(np.int64), SPLIT_SEED, np.arange(20, dtype=np.uint8))
     first = np.asarray(Image.open(io.BytesIO(members[list(members)[test[0]]])))
     np.testing.assert_array_equal(bundle.test.images[0, 0], first)
     upload_id = new_id("ds")
@@ -84,6 +86,33 @@ def test_a_bundle_is_taken_without_anything_beside_its_arrays(tmp_path: Path) ->
     np.savez(objects, **arrays | {"x_train": np.array([{}] * 6, dtype=object)}, class_names=np.array(["a", "b"]))
     with pytest.raises(DatasetInvalid, match="run code"):
         looked_at(tmp_path, objects.getvalue())
+
+
+def test_copies_of_a_picture_never_test_what_they_trained(tmp_path: Path) -> None:
+    """A rare class made larger by copying its files: the split is the service's own, so it is made of pictures."""
+    members = {f"common/{n}.png": picture(n) for n in range(60)}
+    members |= {f"rare/{n}_{copy}.png": picture(100 + n) for n in range(6) for copy in range(10)}
+    found = looked_at(tmp_path, packed(members))
+    assert (found["train_counts"], found["test_counts"]) == ([48, 50], [12, 10])
+    assert found["copies"] == {"train": 45, "test": 9, "across": 0, "classes": 0}
+    assert found["remarks"][-1] == "54 images are copies of another one in the same split."  # type: ignore[index]
+    dataset = read_bundle(tmp_path / "bundle.npz")
+    assert not {x.tobytes() for x in dataset.train.images} & {x.tobytes() for x in dataset.test.images}
+
+
+def test_a_split_that_was_given_with_copies_is_kept_and_told(tmp_path: Path) -> None:
+    members = {f"train/{name}": data for name, data in classes(6).items()}
+    members |= {name.replace("train", "test"): data for name, data in members.items()}
+    told = str(looked_at(tmp_path, packed(members))["remarks"])
+    assert "12 of 12 test images are equal to a training image" in told
+    assert "more than one class" not in told
+    members["test/dog/0.png"] = members["train/cat/3.png"]
+    found = looked_at(tmp_path, packed(members))
+    assert found["copies"] == {"train": 0, "test": 1, "across": 12, "classes": 1}
+    assert "1 picture is in more than one class" in str(found["remarks"])
+    kept = facts_of("x", "pets", json.loads(json.dumps(found)))
+    assert kept.copies == Copies(train=0, test=1, across=12, classes=1)
+    assert facts_of("x", "pets", {n: v for n, v in found.items() if n not in ("copies", "brightest")}).copies is None
 
 
 def truncated() -> bytes:

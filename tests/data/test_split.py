@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -47,7 +49,66 @@ def test_every_class_is_in_both_parts_whatever_the_labels(labels: list[int], see
 
 
 def test_the_test_split_is_a_partition() -> None:
-    labels = digits().train.labels
-    train, test = split_test(labels, seed=3)
+    labels, pixels = digits().train.labels, digits().train.images
+    train, test = split_test(labels, 3, pixels)
     assert np.array_equal(np.sort(np.concatenate([train, test])), np.arange(len(labels)))
-    assert not np.array_equal(test, split_test(labels, seed=4)[1])
+    assert not np.array_equal(test, split_test(labels, 4, pixels)[1])
+
+
+def drawn_by_place(labels: np.ndarray[tuple[int], np.dtype[np.int64]], seed: int) -> list[int]:
+    """The test set of pictures that all differ, as every split so far was made."""
+    rng = np.random.default_rng(seed)
+    each = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
+    return sorted(int(place) for members in each for place in members[: round(len(members) * 0.2)])
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=80), st.integers(0, 2**32))
+def test_without_copies_splits_are_what_they_always_were(labels: list[int], seed: int) -> None:
+    given_labels = np.array(labels)
+    pixels = np.arange(len(labels), dtype=np.uint8)[:, None, None, None]
+    assert split_test(given_labels, seed, pixels)[1].tolist() == drawn_by_place(given_labels, seed)
+    hashes = {n: hashlib.blake2b(bytes([n]), digest_size=8).digest() for n in range(len(labels))}
+    first = set[int]()
+    for label in np.unique(given_labels):
+        members = sorted(np.flatnonzero(given_labels == label).tolist(), key=lambda place: hashes[place])
+        first |= set(members[: held_out(len(members))])
+    counts = np.bincount(given_labels)
+    if (counts[counts > 0] > 1).all():
+        assert set(np.flatnonzero(validation_of(Images(pixels, given_labels))).tolist()) == first
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 9), st.integers(1, 12)), min_size=6, max_size=24),
+    st.integers(0, 2**32),
+)
+def test_no_picture_is_on_both_sides_of_a_split(groups: list[tuple[int, int, int]], seed: int) -> None:
+    """Groups are (class, picture, copies); pictures below 3 may be in several classes."""
+    rows = [(label, picture if picture < 3 else 10 * (label + 1) + picture, n) for label, picture, n in groups]
+    flat = np.array([row[:2] for row in rows for _ in range(row[2])])
+    labels, pixels = flat[:, 0], flat[:, 1].astype(np.uint8)[:, None, None, None]
+    for part in split_test(labels, seed, pixels), split_test(labels, seed + 1, pixels):
+        assert not set(pixels[part[0]].flat) & set(pixels[part[1]].flat)
+        assert sorted(np.concatenate(part).tolist()) == list(range(len(labels)))
+    held = validation_of(Images(pixels, labels))
+    for label in np.unique(labels):
+        mine = labels == label
+        if len(set(pixels[mine].flat)) > 1:
+            assert 0 < held[mine].sum() < mine.sum(), "a class without validation, or without anything to train on"
+            assert not set(pixels[mine & held].flat) & set(pixels[mine & ~held].flat)
+
+
+@pytest.mark.parametrize(
+    ("copies", "tested"),
+    [([10] * 6, 10), ([1] * 60, 12), ([2] * 30, 12), ([7, 7, 7], 7), ([50, 5, 5], 10), ([58, 1, 1], 2)],
+)
+def test_a_class_of_copies_has_as_nearly_a_fifth_for_the_test_as_they_allow(copies: list[int], tested: int) -> None:
+    pixels = np.repeat(np.arange(len(copies), dtype=np.uint8), copies)[:, None, None, None]
+    for seed in range(5):
+        assert len(split_test(np.zeros(len(pixels), dtype=np.int64), seed, pixels)[1]) == tested
+
+
+def test_a_picture_in_two_classes_is_held_out_of_both_or_of_none() -> None:
+    pixels = np.concatenate([np.arange(40), np.arange(20, 60)]).astype(np.uint8)[:, None, None, None]
+    held = validation_of(Images(pixels, np.repeat([0, 1], 40)))
+    assert not set(pixels[held].flat) & set(pixels[~held].flat)
+    assert [held[:40].sum(), held[40:].sum()] == [4, 4]

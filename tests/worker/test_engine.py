@@ -189,11 +189,12 @@ def test_a_run_leaves_a_verified_artifact_and_metrics(undisturbed: Run) -> None:
 
 
 def uneven(folder: Path) -> Path:
-    """A folder with the data set `uneven`: 150 images of 9 x 7 pixels, nine of ten of them bright."""
+    """A folder with the data set `uneven`: 150 images of 9 x 7 pixels, nine of ten bright, three of them twice."""
     folder.mkdir()
     labels = (np.arange(150) % 10 > 0).astype(np.int64)
     pixels = np.random.default_rng(7).normal(80 + 80 * labels[:, None, None], 30, (150, 9, 7)).clip(0, 255)
     x, names = pixels.astype(np.uint8), np.array(["dark", "bright"])
+    x[100:103] = x[:3]
     train = {"x_train": x[:100], "y_train": labels[:100]}
     np.savez(folder / "uneven.npz", **train, x_test=x[100:], y_test=labels[100:], class_names=names)
     return folder
@@ -212,6 +213,8 @@ def test_a_method_that_quietly_is_another_one_says_so(tmp_path: Path) -> None:
     assert "half the side" not in card
     assert card.index("without tiles, since") < card.index("| trained on |")
     assert report["majority"] == {"class": "bright", "share": 0.9, "unequal": True}
+    assert any("3 of 50 test images are equal to a training image" in warning for warning in report["warnings"])
+    assert "3 of 50 test images" in card
     assert "| balanced |" in card
     assert not [m for m in made.messages if m["type"] == "metric" and m["name"] == "step_size"], "it learns none"
 

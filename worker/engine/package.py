@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from core.artifacts import Distilled, Published
+from core.data.doubts import doubts
 from core.engine.generative import generator
 from core.engine.generative import stored as saved
 from core.engine.memory import peak_mib
@@ -78,7 +79,11 @@ def distilled(
         stages=curriculum_of(job.recipe, result),
         probes=bench.probes,
         generator=bench.sampled.facts if bench.sampled else None,
-        warnings=[*_remarks(bench, result), *(bench.sampled.doubts if bench.sampled else ())],
+        warnings=[
+            *doubts(facts.copies, facts.brightest, facts.test_count),
+            *_remarks(bench, result),
+            *(bench.sampled.doubts if bench.sampled else ()),
+        ],
     )
     return Distilled(
         images=images,

@@ -1,0 +1,79 @@
+"""What a dataset's own numbers say against it: copies of images, and pixels that are all dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from core.data.facts import Copies, Images
+from core.data.split import pictures_of
+
+BRIGHT = 16
+"""Least value of 255 that some pixel of a set of pictures is expected to have."""
+
+
+def copies_in(train: Images, test: Images) -> Copies:
+    """How many images of the two splits are others to the last pixel."""
+    known, tested = pictures_of(train.images), pictures_of(test.images)
+    pictures, labels = np.concatenate([known, tested]), np.concatenate([train.labels, test.labels])
+    distinct = np.unique(pictures)
+    named = np.unique(np.stack([pictures, labels.astype(np.uint64)]), axis=1)[0]
+    return Copies(
+        train=len(known) - len(np.unique(known)),
+        test=len(tested) - len(np.unique(tested)),
+        across=int(np.isin(tested, known).sum()),
+        classes=int((np.unique(named, return_counts=True)[1] > 1).sum()) if len(named) > len(distinct) else 0,
+    )
+
+
+def doubts(copies: Copies | None, brightest: tuple[int, int] | None, test_count: int) -> list[str]:
+    """What should be known before numbers on a dataset are believed, in sentences.
+
+    Args:
+        copies: None where they were never counted.
+        brightest: the largest values of a pixel of the training and the test images; None where unknown.
+        test_count: images of the test set.
+    """
+    return [*_of_copies(copies, test_count), *_of_values(brightest)]
+
+
+def _of_copies(copies: Copies | None, test_count: int) -> Iterator[str]:
+    if copies is None:
+        return
+    if copies.across:
+        yield (
+            f"{_counted(copies.across, test_count, 'test image')} {_are(copies.across)} equal to a training image in "
+            "every pixel: the accuracy on the test set is partly that on images that were learned. Take copies out of "
+            "the test set."
+        )
+    if copies.classes:
+        yield (
+            f"{copies.classes:,} {'picture is' if copies.classes == 1 else 'pictures are'} in more than one class, "
+            "with equal pixels: no network can name all of their classes. Leave each in one class."
+        )
+
+
+def _of_values(brightest: tuple[int, int] | None) -> Iterator[str]:
+    if brightest is None:
+        return
+    train, test = brightest
+    if train < BRIGHT and test < BRIGHT:
+        largest = max(train, test)
+        yield (
+            f"The pixels' values run from 0 to {largest} of 255, so that all pictures are next to black: multiply "
+            f"them by {255 // max(largest, 1)}?"
+        )
+    elif min(train, test) < BRIGHT:
+        yield (
+            f"The pixels' values run from 0 to {train} of 255 in the training images and to {test} in the test images: "
+            "scale both alike."
+        )
+
+
+def _counted(part: int, whole: int, noun: str) -> str:
+    return f"{part:,} of {whole:,} {noun}s" if whole != 1 else f"The one {noun}"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
