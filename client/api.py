@@ -20,7 +20,7 @@ from typing import Any, Self, final
 import httpx
 
 from client.download import Received, download
-from client.errors import ClientError, HashMismatch, InvalidDataset, JobCancelled, JobFailed, WaitTimeout
+from client.errors import ClientError, HashMismatch, InvalidDataset, JobCancelled, JobFailed, OutOfTime, WaitTimeout
 from client.forecast import Forecast
 from client.http import Http
 from client.jobs import Event, File, Job
@@ -39,18 +39,26 @@ class Client:
     """A Stillhouse service; use it as a context manager, or call `close`.
 
     `url` and `api_key` default to STILLHOUSE_URL and STILLHOUSE_API_KEY. `patience` is how many seconds calls outlive
-    a service that is away, `timeout` how many a service that listens may be silent. Every method
-    raises `Problem` when the service refuses and `Unreachable` when nobody answers.
+    a service that is away, `timeout` how many a service that listens may be silent, `limit` how many all calls
+    together may take, from now on. Every method raises `Problem` when the service refuses, `Unreachable` when nobody
+    answers and `OutOfTime` when `limit` is over.
     """
 
     def __init__(
-        self, url: str | None = None, api_key: str | None = None, *, patience: float = 0.0, timeout: float = 60.0
+        self,
+        url: str | None = None,
+        api_key: str | None = None,
+        *,
+        patience: float = 0.0,
+        timeout: float = 60.0,
+        limit: float | None = None,
     ) -> None:
         self._http = Http(
             url or os.environ.get("STILLHOUSE_URL") or DEFAULT_URL,
             api_key or os.environ.get("STILLHOUSE_API_KEY"),
             patience=patience,
             timeout=timeout,
+            limit=limit,
         )
 
     def __enter__(self) -> Self:
@@ -191,7 +199,7 @@ class Client:
                 return found
             time.sleep(min(1.0, left))
 
-    def job(self, job_id: str, *, wait: int | None = None) -> Job:
+    def job(self, job_id: str, *, wait: float | None = None) -> Job:
         """The job as it is now, or as soon as its status changes within `wait` seconds (at most 30)."""
         return Job.from_json(self._http.json("GET", f"/v1/jobs/{job_id}", params={"wait": wait}))
 
@@ -226,7 +234,7 @@ class Client:
                 heard = time.monotonic()  # connected, and nothing to say
             except httpx.TransportError as error:
                 if time.monotonic() - heard > self._http.patience:
-                    raise self._http.unreachable(error) from error
+                    raise self._http.lost(error) from error
             if self.job(job_id).ended:
                 yield from self.events(job_id, after=after)
                 return
@@ -236,8 +244,14 @@ class Client:
 
         Raises:
             JobFailed, JobCancelled: how else it may end.
-            WaitTimeout: `timeout` seconds are over; the job goes on.
+            WaitTimeout: `timeout` seconds, or the client's `limit`, are over; the job goes on.
         """
+        try:
+            return self._wait(job_id, timeout, watch)
+        except OutOfTime as error:
+            raise WaitTimeout(job_id, self._http.limit or 0.0) from error
+
+    def _wait(self, job_id: str, timeout: float | None, watch: Watch | None) -> Job:
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         longest = 30 if watch is None else 1
         job = self.job(job_id)
@@ -254,7 +268,7 @@ class Client:
             remaining = deadline - time.monotonic()
             if remaining <= 0:
                 raise WaitTimeout(job_id, timeout or 0.0)
-            job = self.job(job_id, wait=math.ceil(min(longest, remaining)))
+            job = self.job(job_id, wait=min(longest, remaining))
 
     # --- results
 

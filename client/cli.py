@@ -15,12 +15,13 @@ from client import doctor as machine
 from client import forecast as cost
 from client import serve as service
 from client.api import Client
-from client.errors import ClientError, HashMismatch, UsageError
+from client.errors import ClientError, HashMismatch, Unreachable, UsageError
 from client.home import Home
 from client.interrupt import interruptible
 from client.jobs import File, Job
 from client.output import Commands, JsonOption, data, say, stderr, table
 from client.progress import display
+from client.verify import published
 from client.verify import verify as find_problems
 
 app = typer.Typer(
@@ -49,7 +50,10 @@ Changes = Annotated[
 ]
 Out = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder for the artifact.")]
 Timeout = Annotated[
-    str | None, typer.Option("--timeout", metavar="TIME", help="Longest wait: 90, 90s, 30m, 2h. Default: no limit.")
+    str | None,
+    typer.Option(
+        "--timeout", metavar="TIME", help="Longest the command may take: 90, 90s, 30m, 2h. Default: no limit."
+    ),
 ]
 Host = Annotated[str, typer.Option("--host", envvar="STILLHOUSE_HOST", help="Address to listen on.")]
 Port = Annotated[
@@ -191,10 +195,15 @@ def distill(
     as_json: JsonOption = False,
 ) -> None:
     """Submit, wait, download, verify. Succeeds only with a verified artifact in --out, and prints that folder."""
-    limit = _seconds(timeout)
-    with Client(patience=_PATIENCE) as client:
-        submitted = _submit(client, dataset, method, ipc, ratio, seed, changes)
-        job = _wait(client, submitted.id, limit)
+    with Client(patience=_PATIENCE, limit=_seconds(timeout)) as client:
+        try:
+            submitted = _submit(client, dataset, method, ipc, ratio, seed, changes)
+        except Unreachable as error:
+            if published(out):
+                left = f"The artifact in {out} is left as it was; its recipe.json says what was asked for."
+                raise Unreachable(f"{error}\n  {left}") from None
+            raise
+        job = _wait(client, submitted.id)
         _download(client, job.id, out)
     data({"folder": str(out), "cached": submitted.cached, "job": job.raw} if as_json else str(out))
 
@@ -202,9 +211,8 @@ def distill(
 @app.command()
 def wait(job_id: JobId, timeout: Timeout = None, as_json: JsonOption = False) -> None:
     """Wait until a job has succeeded, with live progress."""
-    limit = _seconds(timeout)
-    with Client(patience=_PATIENCE) as client:
-        job = _wait(client, job_id, limit)
+    with Client(patience=_PATIENCE, limit=_seconds(timeout)) as client:
+        job = _wait(client, job_id)
     data(job.raw if as_json else job.status)
 
 
@@ -310,7 +318,7 @@ def _submit(
     return job
 
 
-def _wait(client: Client, job_id: str, limit: float | None) -> Job:
+def _wait(client: Client, job_id: str) -> Job:
     try:
         with interruptible() as check, display(stderr()) as show:
 
@@ -318,7 +326,7 @@ def _wait(client: Client, job_id: str, limit: float | None) -> Job:
                 check()
                 show(job)
 
-            job = client.wait(job_id, timeout=limit, watch=watch)
+            job = client.wait(job_id, watch=watch)
     except KeyboardInterrupt:
         say(f"\nThe job goes on. Wait again: stillhouse wait {job_id}   End it: stillhouse cancel {job_id}")
         raise typer.Exit(130) from None

@@ -28,7 +28,7 @@ def download(http: Http, job_id: str, files: Sequence[File], folder: Path, recei
 
     Raises:
         HashMismatch: a file's bytes are wrong even when fetched afresh; nothing is left under its name.
-        Problem, Unreachable: as every call of the service.
+        Problem, Unreachable, OutOfTime: as every call of the service.
     """
     for file in files:
         if not is_inside(file.name):
@@ -70,7 +70,7 @@ def _fetch(http: Http, url: str, file: File, part: Path, received: Received) -> 
             whole = True
         except httpx.TransportError as error:
             if _size(part) <= here:
-                raise http.unreachable(error) from error
+                raise http.lost(error) from error
         fetched += max(0, _size(part) - here)
     return fetched
 
@@ -84,6 +84,7 @@ def _append(http: Http, url: str, file: File, part: Path, here: int, received: R
         arrived = here if resumed else 0
         with part.open("ab" if resumed else "wb") as out:
             for piece in response.iter_bytes():  # as they come: a larger buffer would be lost with the line
+                http.left()
                 out.write(piece)
                 arrived += len(piece)
                 received(file, arrived)

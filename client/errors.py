@@ -109,6 +109,12 @@ class WaitTimeout(ClientError):
         super().__init__(f"Job {job_id} was still running after {seconds:g} s; it goes on: stillhouse wait {job_id}")
 
 
+class OutOfTime(ClientError):
+    """The time that the caller gave is over; what was asked for goes on without them."""
+
+    exit_code = 5
+
+
 class HashMismatch(ClientError):
     """Bytes are not the bytes that were published."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any, final
 
 import httpx
 
-from client.errors import Problem, Unreachable, UsageError
+from client.errors import ClientError, OutOfTime, Problem, Unreachable, UsageError
 
 _BUSY = (429, 503)
 
@@ -21,12 +22,25 @@ class Http:
 
     `patience` is how many seconds a call outlives a service that is away (restarting, or busy: 429 and 503 with
     `Retry-After`) before it raises. Only idempotent calls, and those carrying an `Idempotency-Key`, are repeated.
-    `timeout` is how many seconds a service that listens may be silent.
+    `timeout` is how many seconds a service that listens may be silent, and `limit` how many all calls together may
+    take, from now on; what is longer raises OutOfTime.
     """
 
-    def __init__(self, url: str, api_key: str | None = None, *, patience: float = 0.0, timeout: float = 60.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        api_key: str | None = None,
+        *,
+        patience: float = 0.0,
+        timeout: float = 60.0,
+        limit: float | None = None,
+    ) -> None:
         self.url = url.rstrip("/")
         self.patience = patience
+        self.limit = limit
+        self._deadline = math.inf if limit is None else time.monotonic() + limit
+        self._timeout = timeout
+        self._answered = False
         address = httpx.URL(self.url)
         if address.scheme not in ("http", "https") or not address.host:
             raise UsageError(f"'{url}' is no service address. Write it like http://127.0.0.1:8000")
@@ -37,7 +51,6 @@ class Http:
         self._http = httpx.Client(
             base_url=self.url,
             headers=headers,
-            timeout=httpx.Timeout(timeout, connect=min(timeout, 5)),
             follow_redirects=True,
             trust_env=not _is_loopback(address.host),
         )
@@ -88,17 +101,31 @@ class Http:
         finally:
             response.close()
 
+    def left(self) -> float:
+        """Seconds that are left of `limit`. Raises OutOfTime when none are."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise self._out_of_time()
+        return left
+
     def _send(self, request: httpx.Request, *, stream: bool) -> httpx.Response:
         repeatable = request.method == "GET" or "Idempotency-Key" in request.headers
-        deadline = time.monotonic() + (self.patience if repeatable else 0.0)
-        pause = 0.1
+        deadline = min(time.monotonic() + (self.patience if repeatable else 0.0), self._deadline)
+        pause, fault = 0.1, None
         while True:
+            if fault is not None and time.monotonic() >= self._deadline:
+                raise self.lost(fault) from fault
+            silence = min(self._timeout, self.left())
+            request.extensions["timeout"] = httpx.Timeout(silence, connect=min(silence, 5)).as_dict()
             try:
                 response = self._http.send(request, stream=stream)
             except httpx.TransportError as error:
-                if time.monotonic() + pause > deadline:
-                    raise self.unreachable(error) from error
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise self.lost(error) from error
+                pause, fault = min(pause, left), error
             else:
+                self._answered = True
                 if response.status_code not in _BUSY:
                     return response
                 pause = max(pause, _retry_after(response))
@@ -108,11 +135,20 @@ class Http:
             time.sleep(pause)
             pause = min(2 * pause, 2.0)
 
-    def unreachable(self, error: Exception) -> Unreachable:
-        """The exception for a service that does not answer, saying what to do."""
+    def lost(self, error: Exception) -> ClientError:
+        """The exception for a service that does not answer (any more), saying what to do."""
+        listens = self._answered or isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout)
+        if listens and time.monotonic() >= self._deadline:
+            return self._out_of_time()
         return Unreachable(
             f"No Stillhouse answers at {self.url} ({error or type(error).__name__}). "
             "Start one with 'stillhouse serve', or set STILLHOUSE_URL to where it runs."
+        )
+
+    def _out_of_time(self) -> OutOfTime:
+        return OutOfTime(
+            f"The {self.limit:g} s that were given are over. The same command again goes on from here: "
+            "an equal request is the same job, and what has arrived is kept."
         )
 
 

@@ -22,10 +22,14 @@ class Line:
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.cuts = 0
         self.length = 0
+        self.mute = threading.Event()
+        """While set, no byte of an answer passes, and nothing is hung up."""
+        self._closed = threading.Event()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
         """Take no more connections."""
+        self._closed.set()
         self._listener.close()
 
     def _accept(self) -> None:
@@ -43,6 +47,9 @@ class Line:
                 if answer and self.cuts and passed + len(piece) > self.length:
                     self.cuts -= 1
                     sink.sendall(piece[: self.length - passed])
+                    break
+                if answer and self.mute.is_set():
+                    self._closed.wait()
                     break
                 sink.sendall(piece)
                 passed += len(piece)

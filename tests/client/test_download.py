@@ -10,6 +10,7 @@ import pytest
 
 from client import Client, File, HashMismatch, Job, Unreachable, verify
 from client.download import download
+from client.errors import OutOfTime
 from client.http import Http
 from tests.client.cutting import Line, line_to
 from tests.client.running import CHEAP, Running
@@ -49,6 +50,16 @@ def test_everything_arrives_and_only_once(running: Running, finished: Job, tmp_p
         assert client.download(finished.id, tmp_path / "a") == 0
     assert not list(tmp_path.rglob("*.part"))
     assert verify(tmp_path / "a") == []
+
+
+def test_a_download_that_stalls_ends_with_the_time_that_was_given(
+    line: Line, running: Running, finished: Job, tmp_path: Path
+) -> None:
+    with Client(line.url, patience=60, limit=3) as client, pytest.raises(OutOfTime, match="3 s that were given"):
+        client.download(finished.id, tmp_path / "a", lambda *_: line.mute.set())
+    with running.client() as client:
+        client.download(finished.id, tmp_path / "a")
+    assert verify(tmp_path / "a") == [], "what had arrived is kept and completed"
 
 
 def test_a_download_goes_on_where_it_stopped(

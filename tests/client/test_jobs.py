@@ -5,9 +5,11 @@ from __future__ import annotations
 import http.server
 import json
 import signal
+import socket
 import socketserver
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -158,6 +160,20 @@ def test_nobody_there() -> None:
     assert answer.code == 9
     assert "stillhouse serve" in answer.err
     assert command("list", STILLHOUSE_URL="localhost:8000").code == 2, "an address without a scheme"
+
+
+@pytest.mark.parametrize("words", [("distill", "digits", "--ipc", 1, "--method", "random"), ("wait", "job_1")], ids=str)
+def test_the_time_that_is_given_bounds_the_whole_command(words: tuple[object, ...], artifact: Path) -> None:
+    """With nobody there it is 9, as without a time; with somebody who says nothing it is 5."""
+    out = ("--out", artifact) if words[0] == "distill" else ()
+    before = time.monotonic()
+    answer = command(*words, *out, "--timeout", "1s", STILLHOUSE_URL=f"http://127.0.0.1:{free_port()}")
+    assert answer.code == 9, answer.err
+    assert ("recipe.json says what was asked for" in answer.err) is (words[0] == "distill"), "what is there stays"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        answer = command(*words, *out, "--timeout", "1s", STILLHOUSE_URL=f"http://127.0.0.1:{silent.getsockname()[1]}")
+    assert answer.code == 5, answer.err
+    assert time.monotonic() - before < 30, "the patience with a service that restarts is 60 s"
 
 
 def test_somebody_else_there() -> None:
