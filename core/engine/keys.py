@@ -1,7 +1,8 @@
 """Explicit random keys: randomness is an argument, and no global generator is ever touched.
 
-A key is a 63-bit number; folding names into it gives independent keys. Whatever is drawn for outer step 1,234 depends
-on the seed and on 1,234 alone, which is why a resumed run equals one that never stopped.
+A key is a 63-bit number; folding names into it gives another one. Whatever is drawn for outer step 1,234 depends on
+the seed and on 1,234 alone, which is why a resumed run equals one that never stopped. Of a key torch's generators on
+the CPU use the lower 32 bits: two keys draw the same numbers with a chance of 2**-32.
 """
 
 from __future__ import annotations
