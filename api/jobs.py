@@ -294,5 +294,6 @@ def _advise(response: Response, job: ledger.Job) -> None:
     if job.status == "queued":
         response.headers["Retry-After"] = "5"
     elif job.status not in ledger.ENDED:
-        eta = (job.progress or {}).get("eta_seconds") or 0
+        whole = ledger.remaining(job.phase, job.progress, job.forecast)
+        eta = whole or ledger.phase_remaining(job.phase, job.progress) or 0
         response.headers["Retry-After"] = str(int(min(max(eta / 20, 2), 30)))

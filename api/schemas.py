@@ -39,7 +39,12 @@ class Progress(Shown):
     phase: str | None = None
     done: float | None = None
     total: float | None = None
-    eta_seconds: float | None = Field(default=None, description="Seconds until it is over, as far as one can tell.")
+    eta_seconds: float | None = Field(
+        default=None,
+        description="Seconds until the job is over, all phases that are still to come included; null where nobody can "
+        "tell, and for a job that is not running.",
+    )
+    phase_eta_seconds: float | None = Field(default=None, description="The same of the current phase alone.")
     phases: dict[str, PhaseProgress] = Field(default={}, description="Every phase that has begun, in order.")
 
 
@@ -130,11 +135,23 @@ class Job(Shown):
             {
                 **{name: value for name, value in vars(job).items() if name in cls.model_fields},
                 "worker": job.worker_id,
-                "progress": {"phase": job.phase, **job.progress} if job.progress else None,
+                "progress": _progress(job),
                 "cached": cached,
                 "links": Links.of(job),
             }
         )
+
+
+def _progress(job: ledger.Job) -> dict[str, Any] | None:
+    if job.progress is None:
+        return None
+    runs = job.status == ledger.Status.RUNNING
+    return {
+        "phase": job.phase,
+        **job.progress,
+        "eta_seconds": ledger.remaining(job.phase, job.progress, job.forecast) if runs else None,
+        "phase_eta_seconds": ledger.phase_remaining(job.phase, job.progress) if runs else None,
+    }
 
 
 class JobPage(Page[Job]):

@@ -29,6 +29,9 @@ class Job:
     phase: str | None
     phases: Mapping[str, Phase]
     eta_seconds: float | None
+    """Seconds until the job is over, all phases included."""
+    phase_eta_seconds: float | None
+    """Seconds until its phase is over."""
     queue_position: int | None
     dataset: str
     method: str
@@ -60,6 +63,7 @@ class Job:
             phase=raw.get("phase"),
             phases=phases_of(progress),
             eta_seconds=progress.get("eta_seconds"),
+            phase_eta_seconds=progress.get("phase_eta_seconds"),
             queue_position=raw.get("queue_position"),
             dataset=str(raw.get("dataset") or request.get("dataset") or ""),
             method=str(raw.get("method") or request.get("method") or ""),

@@ -9,6 +9,7 @@ from typing import Protocol, Self, final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
+from client.forecast import duration
 from client.jobs import Job, Phase
 
 _QUIET_SECONDS = 10.0
@@ -65,7 +66,7 @@ class Bars:
             self._progress.remove_task(self._tasks.pop("queued"))
         for name, phase in job.phases.items():
             over = job.status == "succeeded" or (name != job.phase and not job.ended)
-            self._show(name, phase, over=over, note="" if over or job.ended else _left(job))
+            self._show(name, phase, over=over, note="" if over or job.ended else _left(job) or _place(job))
 
     def _show(self, name: str, phase: Phase, *, over: bool, note: str) -> None:
         if name not in self._tasks:
@@ -100,7 +101,7 @@ class Lines:
 
     def __call__(self, job: Job) -> None:
         """Show the job as it is, if there is something to say."""
-        stage = job.phase if job.phase and not job.ended else job.status
+        stage = job.phase if job.phase and not job.ended and job.status != "queued" else job.status
         if stage == self._stage and time.monotonic() - self._at < _QUIET_SECONDS:
             return
         phase = job.phases.get(stage)
@@ -114,7 +115,15 @@ class Lines:
 
 
 def _left(job: Job) -> str:
-    return "" if job.eta_seconds is None else f"about {job.eta_seconds:.0f} s left"
+    if job.status != "running":
+        return ""
+    if job.eta_seconds is not None:
+        return f"about {_roughly(job.eta_seconds)} left"
+    return "" if job.phase_eta_seconds is None else f"about {_roughly(job.phase_eta_seconds)} left of this phase"
+
+
+def _roughly(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else duration(seconds)
 
 
 def _place(job: Job) -> str:

@@ -60,7 +60,7 @@ def show_job(request: Request, house: Here, job: Known) -> HTMLResponse:
         "job.html",
         job=shown,
         accuracy=reading.accuracy(shown),
-        remaining=reading.remaining(shown),
+        remaining=shown.progress and shown.progress.eta_seconds,
         timeline=reading.timeline(shown),
         phase=reading.phase,
         plots=plots(curves(shown), events, verdict.levels(report) if report else ()),

@@ -1,4 +1,4 @@
-"""What a page says of a job beyond its fields: what it is worth so far, and when it will be over."""
+"""What a page says of a job beyond its fields: what it is worth so far."""
 
 from __future__ import annotations
 
@@ -7,17 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 from api.schemas import Job
+from core.ledger.remaining import ORDER
 
-PHASES: Final = {
-    "preparing": "Preparing",
-    "training_experts": "Training experts",
-    "selecting": "Selecting",
-    "probing": "Probing",
-    "distilling": "Distilling",
-    "relabelling": "Relabelling",
-    "evaluating": "Evaluating",
-    "publishing": "Publishing",
-}
+PHASES: Final = {name: name.replace("_", " ").capitalize() for name in ORDER}
 """The phases in their order, as a person reads them."""
 
 
@@ -48,23 +40,6 @@ def accuracy(job: Job, line: str = "distilled") -> Accuracy | None:
 def phase(name: str | None) -> str:
     """The phase in words."""
     return PHASES.get(name or "", (name or "starting").replace("_", " ").capitalize())
-
-
-def remaining(job: Job) -> float | None:
-    """Seconds until a running job is over: what is left of its phase, and the forecast of the later ones."""
-    if job.status != "running" or job.progress is None or job.progress.phase is None:
-        return None
-    expected = {name: each.expected for name, each in job.forecast.phases.items()} if job.forecast else {}
-    now = job.progress.phase
-    if job.progress.eta_seconds is None and now not in expected:
-        return None
-    order = list(PHASES)
-    later = order[order.index(now) + 1 :] if now in order else []
-    took = job.progress.phases[now].seconds if now in job.progress.phases else None
-    here = job.progress.eta_seconds
-    if here is None:
-        here = max(0.0, expected[now] - (took or 0.0))
-    return here + sum(expected.get(name, 0.0) for name in later)
 
 
 @final

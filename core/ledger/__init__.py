@@ -2,6 +2,7 @@
 
 from core.ledger.keys import SCOPES, ApiKey, UnknownKey
 from core.ledger.ledger import Ledger
+from core.ledger.remaining import phase_remaining, remaining
 from core.ledger.types import (
     ENDED,
     HELD,
@@ -54,4 +55,6 @@ __all__ = [
     "Uploads",
     "Worker",
     "new_upload_id",
+    "phase_remaining",
+    "remaining",
 ]

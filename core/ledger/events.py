@@ -9,12 +9,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.ledger.models import EventRow, JobRow
+from core.ledger.remaining import phase_remaining, remaining
 from core.ledger.types import Document, Event
 
 REPORTED_LIMIT = 10_000
 """Events a worker may report in one attempt, progress aside; further ones are dropped."""
 
-_TOLD = ("phase", "done", "total", "eta_seconds")
+_TOLD = ("phase", "done", "total")
 
 
 def append(session: Session, row: JobRow, kind: str, now: datetime, data: Document) -> None:
@@ -37,6 +38,8 @@ def report_progress(session: Session, row: JobRow, now: datetime, phase_changed:
     if due or phase_changed:
         progress = row.progress or {}
         told = {key: progress[key] for key in _TOLD if key in progress}
+        told["eta_seconds"] = remaining(row.phase, progress, row.forecast)
+        told["phase_eta_seconds"] = phase_remaining(row.phase, progress)
         append(session, row, "progress", now, {"attempt": row.attempt, **told, "phase": row.phase})
         row.progressed_at = now
 

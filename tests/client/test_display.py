@@ -83,6 +83,19 @@ def test_a_file_gets_a_line_a_phase() -> None:
     ]
 
 
+def test_what_is_left_is_said_of_the_whole_job_or_of_the_phase_and_only_while_it_runs() -> None:
+    text = io.StringIO()
+    with Lines(Console(file=text, width=100)) as watch:
+        watch(job("queued", "distilling", eta_seconds=10, phase_eta_seconds=10))
+        watch(job("running", "training_experts", eta_seconds=3600, phase_eta_seconds=4))
+        watch(job("running", "distilling", phase_eta_seconds=4))
+    assert text.getvalue().splitlines() == [
+        "queued             place 2 in the queue",
+        "training experts   about 60 min left",
+        "distilling         about 4 s left of this phase",
+    ]
+
+
 def test_server_sent_events_are_read_as_the_standard_says() -> None:
     lines = ["retry: 1000", "", ": ping", "", "id: 7", "event: log", "data: one", "data:two", "", "data: torn"]
     assert list(messages(lines)) == [Message("7", "log", "one\ntwo")]

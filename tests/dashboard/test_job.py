@@ -59,6 +59,9 @@ def test_a_running_job_is_there_without_a_script(workshop: Workshop, client: Tes
     job_id, seq = running(workshop, tmp_path)
     page = client.get(f"/jobs/{job_id}").text
     assert "Distilling, about 22 s left in all" in page, "the phase's own estimate, and the forecast of what follows"
+    shown = client.get(f"/v1/jobs/{job_id}").json()["progress"]
+    assert (shown["eta_seconds"], shown["phase_eta_seconds"]) == (22, 12), "the same to everybody"
+    assert "22 s left" in client.get("/").text
     assert re.search(r'<progress id="bar"[^>]* max="20.0" value="5.0"', page)
     assert re.search(r'data-x="5" data-y="0.2"', page)
     assert "Loss over outer step. Loss: from 1.00 at 1 to 0.20 at 5." in page

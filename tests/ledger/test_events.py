@@ -59,7 +59,8 @@ def test_progress_is_told_at_once_and_then_at_most_once_a_second(ledger: Ledger)
     for done in range(50):
         ledger.record(claim, progress={"phase": "distilling", "done": done, "total": 50, "phases": {"big": "table"}})
     told = [event for event in ledger.events(claim.job.id) if event.type == "progress"]
-    assert told[0].data == {"attempt": 1, "phase": "distilling", "done": 0, "total": 50}
+    counts = {"phase": "distilling", "done": 0, "total": 50}
+    assert told[0].data == {"attempt": 1, **counts, "eta_seconds": None, "phase_eta_seconds": None}
     assert all(later.at - earlier.at >= timedelta(seconds=1) for earlier, later in pairwise(told))
     progress = ledger.job(claim.job.id).progress
     assert progress is not None
