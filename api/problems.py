@@ -14,11 +14,12 @@ from typing import Any, final
 from fastapi import HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from core.overrides import MOST_ERRORS
 from core.recipe import FieldError
 
 MEDIA_TYPE = "application/problem+json"
 
-_MOST_ERRORS = 50
+_LONGEST = 400
 
 
 @final
@@ -172,8 +173,14 @@ class ProblemError(HTTPException):
 
 def invalid(errors: Sequence[FieldError]) -> ProblemError:
     """The 422 that names the fields at fault (the first of them, should there be very many)."""
-    detail = " ".join(f"{error.field}: {error.message}" for error in errors[:3])
-    return ProblemError(Kind.INVALID_REQUEST, detail, errors=errors[:_MOST_ERRORS])
+    told = [FieldError(_short(error.field), _short(error.message), error.fix) for error in errors[:MOST_ERRORS]]
+    detail = " ".join(f"{error.field}: {error.message}" for error in told[:3])
+    return ProblemError(Kind.INVALID_REQUEST, detail, errors=told)
+
+
+def _short(text: str) -> str:
+    """What a client sends may be as long as it likes; what quotes it stays readable."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}...{text[-_LONGEST // 2 :]}"
 
 
 def sentence(error: ValueError) -> str:

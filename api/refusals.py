@@ -14,7 +14,7 @@ from starlette.routing import Match
 
 from api.dashboard.refusal import respond
 from api.problems import Kind, ProblemError, invalid
-from core.overrides import nearest
+from core.overrides import MOST_ERRORS, nearest
 from core.recipe import FieldError
 from core.request import JobOrder
 
@@ -58,7 +58,7 @@ def _invalid(request: Request, error: Exception) -> Response:
     details = error.errors()
     if details and details[0]["type"] == "json_invalid":
         return respond(request, _malformed(details[0], error.body))
-    return respond(request, invalid([_explain(detail) for detail in details]))
+    return respond(request, invalid([_explain(detail) for detail in details[:MOST_ERRORS]]))
 
 
 def _http(request: Request, error: Exception) -> Response:
@@ -108,7 +108,7 @@ def _malformed(detail: Mapping[str, Any], body: object) -> ProblemError:
 def _explain(detail: Mapping[str, Any]) -> FieldError:
     """One of pydantic's errors as the field, the fault and the fix."""
     place, *path = detail["loc"]
-    field = _short(".".join(str(step) for step in path) or str(place))
+    field = ".".join(str(step) for step in path) or str(place)
     if detail["type"] == "missing":
         return FieldError(field, f"The {place} lacks '{field}'." if path else "There is no body.", "Add it.")
     if detail["type"] == "meaningless":
@@ -117,11 +117,6 @@ def _explain(detail: Mapping[str, Any]) -> FieldError:
     if detail["type"] == "extra_forbidden":
         return FieldError(field, f"There is no field '{field}'.", nearest(field, JobOrder.model_fields))
     return FieldError(field, f"{detail['msg']}.", _fix(detail["type"], detail.get("ctx", {})))
-
-
-def _short(field: str) -> str:
-    """A client can nest as deep as it likes; its error stays readable."""
-    return field if len(field) <= 200 else f"{field[:100]}...{field[-80:]}"
 
 
 def _fix(kind: str, context: Mapping[str, Any]) -> str:

@@ -15,6 +15,9 @@ from core.recipe import FieldError, Recipe, RecipeError
 
 _BOUNDS = {"ge": "at least", "gt": "greater than", "le": "at most", "lt": "less than"}
 
+MOST_ERRORS = 50
+"""Errors of one request that are explained: a hundred thousand would take seconds, and nobody reads them."""
+
 
 def override(recipe: Recipe, changes: Mapping[str, Any], *, prefix: str = "overrides.") -> Recipe:
     """The recipe with `changes` applied: {"objective.syn_steps": 20, "preprocess.kind": "zca"}.
@@ -32,7 +35,8 @@ def override(recipe: Recipe, changes: Mapping[str, Any], *, prefix: str = "overr
     try:
         return Recipe.model_validate(tree)
     except ValidationError as error:
-        raise RecipeError([explain(detail, Recipe, prefix) for detail in error.errors()]) from None
+        details = error.errors(include_url=False)[:MOST_ERRORS]
+        raise RecipeError([explain(detail, Recipe, prefix) for detail in details]) from None
 
 
 def explain(detail: ErrorDetails, model: type[BaseModel], prefix: str) -> FieldError:
@@ -62,7 +66,7 @@ def nearest(word: str, known: typing.Iterable[str]) -> str:
 
 
 def _suggest(word: str, known: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
+    close = difflib.get_close_matches(word[:100], known, n=1)
     return f"Did you mean '{close[0]}'?" if close else f"Use one of: {', '.join(known)}."
 
 

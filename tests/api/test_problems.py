@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -239,6 +240,31 @@ def test_a_field_at_fault_is_named_with_its_fix(
     assert error["field"] == field
     assert word in f"{error['message']} {error['fix']}"
     assert client.get("/v1/jobs").json()["items"] == []
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {f"datase{number}": 1 for number in range(20_000)},
+        {"overrides": {"schedule.stages": {"count": 2, "each": [1] * 20_000}}},
+        {"evaluation": {"across": [{"kind": f"x{number}"} for number in range(5_000)]}},
+        {"overrides": {"a." * 300_000: 1}},
+        {"overrides": {"x" * 900_000: 1}},
+        {"x" * 900_000: 1},
+    ],
+    ids=["fields", "stages", "kinds", "dots", "path", "field"],
+)
+def test_a_refusal_is_short_however_much_is_wrong(
+    client: TestClient, changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explained: list[object] = []
+    compare = difflib.get_close_matches
+    monkeypatch.setattr(difflib, "get_close_matches", lambda *a, **k: (explained.append(a), compare(*a, **k))[1])
+    response = client.post("/v1/jobs", json=request() | changes)
+    assert response.status_code == 422
+    assert len(response.content) < 20_000
+    assert len(explained) <= 50 >= len(response.json()["errors"])
 
 
 @ON_SQLITE
