@@ -12,15 +12,13 @@ import os
 import sys
 import threading
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TextIO, final
+from typing import Any, TextIO, final
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
 from core.masks import masked, secrets_of
-
-if TYPE_CHECKING:
-    from core.settings import Settings
+from core.settings import Settings, strangers
 
 _QUIET = ("alembic", "celery", "httpx", "kombu", "sqlalchemy")
 """Libraries whose running commentary is of no use to an operator; their warnings are."""
@@ -66,6 +64,8 @@ def configure(settings: Settings) -> None:
     logging.captureWarnings(True)
     sys.excepthook = _ended
     threading.excepthook = lambda end: _ended(end.exc_type, end.exc_value, end.exc_traceback)
+    for variable, hint in strangers(os.environ).items():
+        structlog.stdlib.get_logger(__name__).warning("not a setting", variable=variable, hint=hint)
 
 
 @final

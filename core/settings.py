@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
@@ -16,6 +17,7 @@ from core.addresses import check_broker, check_database, check_store
 from core.masks import masked
 
 _PREFIX: Final = "STILLHOUSE_"
+_CLIENTS: Final = frozenset({"URL", "API_KEY"})
 _ADDRESSES: Final = {"broker_url": check_broker, "database_url": check_database, "store_url": check_store}
 _BOUNDS: Final = {"ge": "at least", "gt": "more than", "le": "at most"}
 _KINDS: Final = {"int": "a whole number", "float": "a number", "finite": "a finite number", "path": "a path"}
@@ -41,7 +43,8 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
     database_url: str | None = Field(
         default=None,
-        description="SQLAlchemy URL of the ledger, e.g. `postgresql+psycopg://user@host/db`. Default: SQLite in HOME.",
+        description="SQLAlchemy URL of the ledger, e.g. `postgresql+psycopg://user@host/db`. PgBouncer "
+        "may stand before it, in transaction mode, too. Default: SQLite in HOME.",
     )
     broker_url: str | None = Field(
         default=None,
@@ -182,6 +185,17 @@ class Settings(BaseSettings):
     def experts(self) -> Path:
         """Local cache of expert trajectories, keyed by content."""
         return self.home / "experts"
+
+
+def strangers(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that look like settings and are none, each with what may have been meant."""
+    ours = {name.upper() for name in Settings.model_fields}
+    named = sorted(name.removeprefix(_PREFIX) for name in environment if name.startswith(_PREFIX))
+    close = {name: difflib.get_close_matches(name, ours, n=1) for name in named if name not in ours | _CLIENTS}
+    return {
+        _PREFIX + name: f"Did you mean {_PREFIX}{found[0]}?" if found else "There is no such setting."
+        for name, found in close.items()
+    }
 
 
 @functools.cache

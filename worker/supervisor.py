@@ -149,7 +149,7 @@ class Supervisor:
                 log.warning("attempt left to the sweeper: the ledger does not answer")
             except Exception as error:
                 log.exception("attempt broke the supervisor")
-                self._ledger.lose(claim, f"The worker failed: {type(error).__name__}: {error}")
+                self._ledger.lose(claim, masked(f"The worker failed: {type(error).__name__}: {error}"))
             else:
                 log.info("attempt ended", outcome=outcome)
                 if outcome is Outcome.CRASHED:

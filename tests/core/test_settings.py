@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from core.settings import Settings, faults
+from core.settings import Settings, faults, strangers
 
 
 def test_everything_follows_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,6 +90,20 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"STILLHOUSE_{name}", "")
     found = Settings()
     assert (found.port, found.database_url, found.auth) == (8000, None, "off")
+
+
+def test_a_variable_that_is_no_setting_is_told_with_the_nearest() -> None:
+    variables = {
+        "STILLHOUSE_AUHT": "keys",
+        "STILLHOUSE_ZZ": "1",
+        "STILLHOUSE_AUTH": "off",
+        "STILLHOUSE_URL": "x",
+        "A": "",
+    }
+    assert strangers(variables) == {
+        "STILLHOUSE_AUHT": "Did you mean STILLHOUSE_AUTH?",
+        "STILLHOUSE_ZZ": "There is no such setting.",
+    }
 
 
 def test_settings_show_no_password() -> None:
