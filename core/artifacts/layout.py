@@ -27,6 +27,9 @@ STUDENT = "student.py"
 GENERATOR = "generator.safetensors"
 SAMPLER = "generate.py"
 
+_SPLIT = re.compile(r"(?<![a-z])(train|training|validation|valid|dev|val|test|testing|eval|evaluation)(?![a-z])")
+"""Words between other signs than letters that `datasets` takes for the name of a split, wherever in a path they are."""
+
 _MEDIA_TYPES = {
     ".json": "application/json",
     ".md": "text/markdown; charset=utf-8",
@@ -47,7 +50,9 @@ def media_type(name: str) -> str:
 def class_folders(class_names: Sequence[str]) -> list[str]:
     """A folder name per class: zero-padded number and plain name (`03-cat`), only the number if the name is that.
 
-    The folders sort in the order of the labels, so a loader of class folders numbers the classes as we do.
+    The folders sort in the order of the labels, so a loader of class folders numbers the classes as we do. Readers
+    that look for splits in paths find none: a name with such a word is written as one word (`04-bullettrain`), or not
+    at all.
     """
     width = len(str(len(class_names) - 1))
     return [_folder(f"{label:0{width}d}", name) for label, name in enumerate(class_names)]
@@ -72,4 +77,7 @@ def files_in(folder: Path) -> list[str]:
 def _folder(number: str, name: str) -> str:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     plain = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].rstrip("-")
-    return number if not plain or plain.lstrip("0") == number.lstrip("0") else f"{number}-{plain}"
+    if not plain or plain.lstrip("0") == number.lstrip("0"):
+        return number
+    spelled = (plain, plain.replace("-", ""))
+    return next((f"{number}-{each}" for each in spelled if not _SPLIT.search(each)), number)

@@ -60,6 +60,8 @@ def how_to_load(result: Distilled) -> str:
                 ]
             ),
             *_trees(result),
+            "As PNG, for readers of class folders (torchvision, Keras, timm, `imagefolder`): give them `images/`, "
+            "whose folders sort as the labels do, and not the folder around it, which holds other pictures too.",
             *_more(result),
         )
     )
