@@ -21,6 +21,7 @@ from client.interrupt import interruptible
 from client.jobs import File, Job
 from client.output import Commands, JsonOption, data, say, stderr, table
 from client.progress import display
+from client.report import report
 from client.verify import published
 from client.verify import verify as find_problems
 
@@ -236,6 +237,9 @@ def show(job_id: JobId, as_json: JsonOption = False) -> None:
         table(("FIELD", "VALUE"), [(k, v if isinstance(v, str) else json.dumps(v)) for k, v in shown.items()])
         if job.forecast and job.forecast.seconds:
             table((*cost.COLUMNS, "ACTUAL"), cost.beside(job.forecast, job.phases))
+
+
+app.command()(report)
 
 
 @app.command("list")
