@@ -18,6 +18,7 @@ POINTS: Final = 240
 
 _INTERVALS: Final = 4
 _FINEST: Final = 1e-12
+_LEAST: Final = 1e-300
 
 
 @final
@@ -126,13 +127,15 @@ class Plot:
 
 def ticks(low: float, high: float) -> tuple[float, ...]:
     """Round values at equal distances, the first at or below `low`, the last at or above `high`, about five of them."""
+    low, high = (0.0 if abs(value) < _LEAST else value for value in (low, high))
     if high - low < _FINEST * max(1.0, abs(high)):
         low, high = (low - abs(low) / 2, high + abs(high) / 2) if low else (0.0, 1.0)
     rough = (high - low) / _INTERVALS
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(each * power for each in (1, 2, 2.5, 5, 10) if each * power >= rough * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return tuple(round(place * step, 12) for place in range(first, last + 1))
+    digits = max(12, 12 - math.floor(math.log10(step)))  # a rate that collapsed to 1e-24 has ticks as well
+    return tuple(round(place * step, digits) for place in range(first, last + 1))
 
 
 def short(value: float, digits: int | None = None) -> str:

@@ -28,6 +28,15 @@ def test_ticks_are_round_even_and_hold_what_they_measure(one: float, other: floa
     assert any(math.isclose(mantissa, each, rel_tol=1e-4) for each in (1, 2, 2.5, 5, 10))
 
 
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_a_plot_of_values_however_small_is_drawn(one: float, other: float) -> None:
+    """A learned rate may fall to 1e-24 and stay there."""
+    plot = Plot("p", "Rate", "step", "Rate", (Series.of("run", [(1, one), (2, other), (3, other)]),))
+    assert len(set(plot.y.ticks)) == len(plot.y.ticks) > 1
+    assert plot.path(plot.series[0]).count("L") == 2
+    assert plot.said()
+
+
 @pytest.mark.parametrize(("low", "high", "expected"), [(0, 80, (0, 20, 40, 60, 80)), (3, 3, (1, 2, 3, 4, 5))])
 def test_ticks_of_known_spans(low: float, high: float, expected: tuple[float, ...]) -> None:
     assert ticks(low, high) == expected
