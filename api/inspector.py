@@ -72,7 +72,8 @@ class Inspector:
     def _inspect(self, upload_id: str) -> None:
         uploads, folder = self._ledger.uploads, self._folder / upload_id
         try:
-            found = inspect(folder / "upload", folder, uploads.get(upload_id).size, self._closing.is_set)
+            asked = uploads.get(upload_id)
+            found = inspect(folder / "upload", folder, asked.size, self._closing.is_set, asked.mirror)
             if found is None:
                 return
             sha256, length = self._store.put(folder / "bundle.npz")

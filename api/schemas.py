@@ -10,8 +10,9 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.pagination import Page
-from core import ledger
+from core import data, ledger
 from core.data import DatasetFacts
+from core.data.mirroring import mirroring_of
 from core.forecast import Forecast
 
 Status = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
@@ -203,6 +204,23 @@ class Copies(Shown):
     classes: int = Field(description="Pictures that are in more than one class, in either split.")
 
 
+class Mirroring(Shown):
+    """Whether networks are trained on mirrored pictures of a dataset, too, unless augment.transforms says otherwise."""
+
+    allowed: bool = Field(description="Whether a mirrored picture stays what it is.")
+    by: Literal["known", "uploader", "probe", "undecided"] = Field(
+        description="Whose word it is: ours on a famous dataset, the uploader's, or that of a probe of the training "
+        "images; undecided where there were too few of them to tell."
+    )
+    reason: str = Field(description="What speaks for it.")
+    remark: str = Field(description="What is done, why, and how to have it otherwise.")
+
+    @classmethod
+    def of(cls, known: data.Mirroring) -> Self:
+        """The verdict as the facts of a dataset have it."""
+        return cls.model_validate(asdict(known) | {"remark": known.remark})
+
+
 class Dataset(Shown):
     """A dataset; what it holds is null while an upload is inspected, and for one that cannot be used."""
 
@@ -226,6 +244,7 @@ class Dataset(Shown):
     )
     digest: str | None = Field(description="Hash of all pixels and labels; null when not on disk.")
     copies: Copies | None = Field(default=None, description="Images that are others to the last pixel.")
+    mirroring: Mirroring | None
     licence: str
     citation: str
     on_disk: bool
@@ -236,7 +255,7 @@ class Dataset(Shown):
     @classmethod
     def of(cls, facts: DatasetFacts) -> Self:
         """A dataset of the catalogue."""
-        return cls.model_validate(asdict(facts))
+        return cls.model_validate(asdict(facts) | {"mirroring": Mirroring.of(facts.mirroring)})
 
     @classmethod
     def of_upload(cls, upload: ledger.Upload) -> Self:
@@ -253,6 +272,7 @@ class Dataset(Shown):
                 "problem": upload.problem,
                 "owner": upload.owner,
                 "classes": len(found["class_names"]) if found else None,
+                "mirroring": Mirroring.of(mirroring_of(found.get("mirroring"), found["shape"])) if found else None,
                 "remarks": found.get("remarks", []),
                 "licence": "unknown",
                 "citation": "",

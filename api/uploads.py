@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 import anyio
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -25,6 +25,15 @@ Name = Annotated[str, Query(min_length=1, max_length=100, description="What to c
 Size = Annotated[
     int | None,
     Query(ge=SIDES[0], le=SIDES[1], description="Scale each picture so, and keep its middle square of so many pixels."),
+]
+MIRROR: Final = {"auto": None, "yes": True, "no": False}
+"""The uploader's word as a client spells it."""
+Mirror = Annotated[
+    Literal["auto", "yes", "no"],
+    Query(
+        description="Whether a mirrored picture stays what it is, so that networks may be trained on both: 'no' for "
+        "digits, letters, left and right. 'auto' finds it out from the training images."
+    ),
 ]
 
 
@@ -48,14 +57,16 @@ Size = Annotated[
         **responses(Kind.BODY_TOO_LARGE, Kind.UNSUPPORTED_MEDIA_TYPE, Kind.QUOTA_EXCEEDED, Kind.TOO_MANY_REQUESTS),
     },
 )
-async def create_dataset(house: Here, request: Request, response: Response, name: Name, size: Size = None) -> Dataset:
+async def create_dataset(
+    house: Here, request: Request, response: Response, name: Name, size: Size = None, mirror: Mirror = "auto"
+) -> Dataset:
     """The body is the file itself: a zip of class folders of PNG, JPEG or WebP pictures, or an npz bundle.
 
     In the zip lie `cat/1.png` and `dog/2.jpg`, or `train/cat/1.png` and `test/cat/2.png`; the bundle is what the data
     folder takes, too. It is inspected in a process with limits: `GET /v1/datasets/{id}` then says `ready`, with counts
     by class and how it was split, or `invalid`, with the fault and its fix. Pictures are encoded anew: nothing else of
     the file is kept. Without `size` all pictures must have one size. Without `test/` a fifth of each class becomes the
-    test set, by a fixed seed.
+    test set, by a fixed seed. `mirroring` then says whether networks are trained on mirrored pictures, too, and why.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in MEDIA_TYPES:
@@ -64,13 +75,15 @@ async def create_dataset(house: Here, request: Request, response: Response, name
             f"The body is declared as '{kind}'." if kind else "The body has no Content-Type.",
             hint="Send the file itself: `curl -H 'Content-Type: application/zip' --data-binary @flowers.zip`.",
         )
-    upload = await receive(house, request.stream(), name, size)
+    upload = await receive(house, request.stream(), name, size, MIRROR[mirror])
     response.headers["Location"] = f"/v1/datasets/{upload.id}"
     response.headers["Retry-After"] = "1"
     return Dataset.of_upload(upload)
 
 
-async def receive(house: House, pieces: AsyncIterator[bytes], name: str, size: int | None) -> Upload:
+async def receive(
+    house: House, pieces: AsyncIterator[bytes], name: str, size: int | None, mirror: bool | None
+) -> Upload:
     """The upload whose bytes are these, in the ledger and about to be inspected. Raises ProblemError."""
     if not name.isprintable() or not name.strip():
         raise invalid([FieldError("name", "It has to be printable, and not all blank.", "Use a short plain name.")])
@@ -85,7 +98,7 @@ async def receive(house: House, pieces: AsyncIterator[bytes], name: str, size: i
                 await file.write(piece)
         if not length:
             raise invalid([FieldError("body", "It is empty.", "Send a zip of class folders, or an npz bundle.")])
-        upload = await run_in_threadpool(house.ledger.uploads.add, upload_id, name, size, length)
+        upload = await run_in_threadpool(house.ledger.uploads.add, upload_id, name, size, length, mirror)
     except BaseException:
         house.inspector.drop(upload_id)
         raise

@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, final
+from typing import Any, Literal, Self, final
 
 import httpx
 
@@ -98,13 +98,23 @@ class Client:
         """One dataset; of an upload also what became of its inspection."""
         return dict(self._http.json("GET", f"/v1/datasets/{name}"))
 
-    def upload(self, path: Path, name: str, *, size: int | None = None, timeout: float = 900.0) -> dict[str, Any]:
+    def upload(
+        self,
+        path: Path,
+        name: str,
+        *,
+        size: int | None = None,
+        mirror: Literal["auto", "yes", "no"] = "auto",
+        timeout: float = 900.0,
+    ) -> dict[str, Any]:
         """Upload a zip of class folders, such a folder itself, or an npz bundle, and wait until it was inspected.
 
         Args:
             path: the file or folder.
             name: what to call it.
             size: scale the pictures to squares of so many pixels; None where they have one size.
+            mirror: whether a mirrored picture stays what it is ("no" for digits, letters, left and right); "auto" has
+                the service find it out.
             timeout: seconds to wait for the inspection.
 
         Returns the dataset, whose `name` is what jobs call it.
@@ -112,7 +122,7 @@ class Client:
         Raises:
             InvalidDataset: it cannot be used; the message says why, and how to mend it.
         """
-        found = upload(self._http, path, name, size)
+        found = upload(self._http, path, name, size, mirror)
         deadline = time.monotonic() + timeout
         while found["state"] == "inspecting":
             if time.monotonic() > deadline:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from client.api import Client
 from client.output import JsonOption, data, say, table
+
+Mirror = Literal["auto", "yes", "no"]
 
 
 def datasets(as_json: JsonOption = False) -> None:
@@ -41,11 +43,15 @@ def upload(
     size: Annotated[
         int | None, typer.Option("--size", min=4, max=512, help="Scale pictures to squares of so many pixels.")
     ] = None,
+    mirror: Annotated[
+        Mirror,
+        typer.Option("--mirror", help="Whether a mirrored picture stays what it is; 'auto' finds it out."),
+    ] = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Upload a dataset, wait until it was inspected, and print what jobs call it."""
     with Client() as client:
-        found = client.upload(path, name, size=size)
+        found = client.upload(path, name, size=size, mirror=mirror)
     counts = f"{found['train_count']:,} training and {found['test_count']:,} test images, {found['classes']} classes"
-    say(" ".join([f"{name}: {counts}.", *found["remarks"]]))
+    say(" ".join([f"{name}: {counts}.", *found["remarks"], found["mirroring"]["remark"]]))
     data(found if as_json else found["name"])

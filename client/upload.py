@@ -14,7 +14,7 @@ from client.http import Http
 _PIECE = 1 << 20
 
 
-def upload(http: Http, path: Path, name: str, size: int | None) -> dict[str, Any]:
+def upload(http: Http, path: Path, name: str, size: int | None, mirror: str = "auto") -> dict[str, Any]:
     """Send a zip, an npz bundle or a folder of class folders; what the service calls it and says of it.
 
     Raises:
@@ -24,13 +24,13 @@ def upload(http: Http, path: Path, name: str, size: int | None) -> dict[str, Any
         with tempfile.TemporaryDirectory() as folder:
             packed = Path(folder, "upload.zip")
             _pack(path, packed)
-            return upload(http, packed, name, size)
+            return upload(http, packed, name, size, mirror)
     if not path.is_file():
         raise UsageError(f"There is no file {path}: name a zip of class folders, such a folder, or an npz bundle.")
     headers = {"Content-Type": "application/zip", "Content-Length": str(path.stat().st_size)}
     with path.open("rb") as file:
         pieces: Iterator[bytes] = iter(lambda: file.read(_PIECE), b"")
-        params = {"name": name, "size": size}
+        params = {"name": name, "size": size, "mirror": None if mirror == "auto" else mirror}
         return dict(http.json("POST", "/v1/datasets", content=pieces, params=params, headers=headers))
 
 

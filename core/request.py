@@ -131,7 +131,7 @@ def resolve(request: JobRequest, facts: DatasetFacts) -> Recipe:
         RecipeError: an override is unknown, out of range or meaningless, or the dataset is too small for the ipc.
     """
     method = methods.method(request.method)
-    task = methods.Task(request.dataset, request.ipc, facts.shape, facts.classes)
+    task = methods.Task(request.dataset, request.ipc, facts.shape, facts.classes, facts.mirroring.allowed)
     recipe = override(method.recipe(task), request.overrides)
     recipe = override(recipe, {f"evaluation.{path}": value for path, value in request.evaluation.items()}, prefix="")
     check(recipe, request, facts)

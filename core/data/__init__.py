@@ -7,6 +7,7 @@ from core.data.facts import (
     DatasetInvalid,
     DatasetUnavailable,
     Images,
+    Mirroring,
     UnknownDataset,
 )
 
@@ -17,5 +18,6 @@ __all__ = [
     "DatasetInvalid",
     "DatasetUnavailable",
     "Images",
+    "Mirroring",
     "UnknownDataset",
 ]

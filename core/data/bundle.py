@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.data.facts import Images
 from core.data.npz import naming, read_npz
-from core.data.rules import ARRAYS, FORMAT, check_class_names, check_headers, check_labels
+from core.data.rules import ARRAYS, FORMAT, MIRROR, check_class_names, check_headers, check_labels
 
 _FORM = f"a bundle is {FORMAT}"
 
@@ -25,6 +25,8 @@ class Bundle:
     train: Images
     test: Images
     class_names: tuple[str, ...]
+    mirror: bool | None = None
+    """Whether a mirrored picture stays what it is, where the source says so."""
 
 
 def read_bundle(path: Path) -> Bundle:
@@ -33,7 +35,7 @@ def read_bundle(path: Path) -> Bundle:
     Raises DatasetInvalid, which names the file, the fault and its fix, for anything that is not a sound bundle;
     FileNotFoundError if there is no such file.
     """
-    arrays = read_npz(path, ARRAYS, _FORM, check_headers)
+    arrays = read_npz(path, ARRAYS, _FORM, check_headers, optional=[MIRROR])
     with naming(path, _FORM):
         return _bundle(arrays)
 
@@ -41,7 +43,8 @@ def read_bundle(path: Path) -> Bundle:
 def write_bundle(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write `arrays` as a compressed bundle at `path`; the caller answers for their contents."""
     with path.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **{name: arrays[name] for name in ARRAYS})
+        names = [*ARRAYS, *([MIRROR] if MIRROR in arrays else [])]
+        np.savez_compressed(file, allow_pickle=False, **{name: arrays[name] for name in names})
 
 
 def _bundle(arrays: Mapping[str, NDArray[Any]]) -> Bundle:
@@ -53,7 +56,7 @@ def _bundle(arrays: Mapping[str, NDArray[Any]]) -> Bundle:
         Images(_channels_first(arrays[f"x_{split}"]), arrays[f"y_{split}"].astype(np.int64))
         for split in ("train", "test")
     )
-    return Bundle(train, test, class_names)
+    return Bundle(train, test, class_names, bool(arrays[MIRROR]) if MIRROR in arrays else None)
 
 
 def _channels_first(images: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -129,7 +129,8 @@ class Catalogue:
             stamp, bundle = Stamp.of(path), read_bundle(path)
         except FileNotFoundError:
             raise unavailable(name, self._data_dir, "it was deleted a moment ago") from None
-        measured = measure(bundle)  # Never recalled: the digest speaks of the very arrays that are returned.
+        # Never recalled: the digest speaks of the very arrays that are returned.
+        measured = measure(bundle, recall(self._sidecar(name), stamp))
         remember(self._sidecar(name), stamp, measured)
         return _facts(name, measured, "upload" if is_id("ds", name) else "bundle", str(path)), bundle
 
@@ -208,6 +209,7 @@ class Catalogue:
             on_disk=False,
             source="torchvision",
             where=f"downloaded when first used, or put it at {self._data_dir / f'{name}.npz'}: {FORMAT}",
+            mirroring=known.mirroring,
         )
 
     def _unknown(self, name: str) -> UnknownDataset:
@@ -256,6 +258,7 @@ def _facts(name: str, measured: Measured, source: Source, where: str) -> Dataset
         on_disk=True,
         source=source,
         where=where,
+        mirroring=measured.mirroring,
     )
 
 

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from core.data.bundle import Bundle
 from core.data.doubts import copies_in
-from core.data.facts import Copies
+from core.data.facts import Copies, Mirroring
+from core.data.mirroring import mirroring_of, verdict
 from core.data.split import validation_of
 
-_VERSION = 2
+_VERSION = 3
 
 
 @final
@@ -35,6 +36,7 @@ class Measured:
     copies: Copies
     brightest: tuple[int, int]
     """Largest value of a pixel of the training and of the test images."""
+    mirroring: Mirroring
 
 
 @final
@@ -52,19 +54,25 @@ class Stamp:
         return cls(status.st_size, status.st_mtime_ns)
 
 
-def measure(bundle: Bundle) -> Measured:
-    """Shape, counts, digest and copies of `bundle`."""
+def measure(bundle: Bundle, before: Measured | None = None) -> Measured:
+    """Shape, counts, digest, copies and mirroring of `bundle`.
+
+    Pictures with the digest from `before` are not probed for mirroring again.
+    """
     usable = np.bincount(bundle.train.labels[~validation_of(bundle.train)], minlength=len(bundle.class_names))
     _, channels, height, width = bundle.train.images.shape
+    digest = content_digest(bundle)
+    probed = before.mirroring if before is not None and before.digest == digest else None
     return Measured(
         shape=(channels, height, width),
         class_names=bundle.class_names,
         train_count=len(bundle.train),
         test_count=len(bundle.test),
         smallest_class=int(usable.min()),
-        digest=content_digest(bundle),
+        digest=digest,
         copies=copies_in(bundle.train, bundle.test),
         brightest=(int(bundle.train.images.max()), int(bundle.test.images.max())),
+        mirroring=verdict(bundle, probed),
     )
 
 
@@ -117,6 +125,7 @@ def _measured(entry: dict[str, Any]) -> Measured:
         digest=str(entry["digest"]),
         copies=Copies(**{name: int(count) for name, count in entry["copies"].items()}),
         brightest=(int(entry["brightest"][0]), int(entry["brightest"][1])),
+        mirroring=mirroring_of(entry["mirroring"]),
     )
 
 

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 Source = Literal["embedded", "torchvision", "bundle", "upload"]
 
+Judge = Literal["known", "uploader", "probe", "undecided"]
+"""Whose word it is: ours on a famous dataset, the uploader's, a probe's of the images, or nobody's."""
+
 
 @final
 class UnknownDataset(ValueError):
@@ -43,6 +46,28 @@ class Copies:
 
 @final
 @dataclass(frozen=True)
+class Mirroring:
+    """Whether a mirrored picture of a dataset stays what it is, so that networks may be trained on both."""
+
+    allowed: bool
+    by: Judge
+    reason: str
+    """Half a sentence: what speaks for it."""
+
+    @property
+    def remark(self) -> str:
+        """What is done, why, and how to have it otherwise."""
+        done = "Mirrored pictures are trained on, too" if self.allowed else "No picture is mirrored in training"
+        if self.by != "undecided":
+            return f"{done}: {self.reason}."
+        return (
+            f"{done}: it could not be told whether a mirrored picture stays what it is ({self.reason}). Upload it with "
+            "mirror=yes or mirror=no, or list 'flip' in a job's augment.transforms or leave it out there."
+        )
+
+
+@final
+@dataclass(frozen=True)
 class DatasetFacts:
     """A dataset in one row of the catalogue, true whether or not its arrays are on this machine.
 
@@ -67,6 +92,8 @@ class DatasetFacts:
     source: Source
     where: str
     """Where the dataset is, or which file to put where."""
+    mirroring: Mirroring
+    """A function of the images, or somebody's word; never of the name."""
     copies: Copies | None = None
     """None when the dataset is not on disk."""
     brightest: tuple[int, int] | None = None

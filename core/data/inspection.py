@@ -1,8 +1,8 @@
 """An upload is looked at: in a process of its own, with limits, so that a bomb takes down nothing but that process.
 
-`inspect` starts it and tells what it found. Run as `python -m core.data.inspection FILE FOLDER [--size N]`: it reads an
-archive of class folders (`core.data.folders`) or an npz bundle and writes `bundle.npz`, the pictures encoded anew and
-nothing else, and `finding.json` into the folder.
+`inspect` starts it and tells what it found. Run as `python -m core.data.inspection FILE FOLDER [--size N]
+[--mirror | --no-mirror]`: it reads an archive of class folders (`core.data.folders`) or an npz bundle and writes
+`bundle.npz`, the pictures encoded anew and nothing else, and `finding.json` into the folder.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from core.data.digest import measure
 from core.data.doubts import doubts
 from core.data.facts import Copies, DatasetFacts, DatasetInvalid
 from core.data.folders import LAYOUT, read_folders
-from core.data.rules import ARRAYS, check_class_names, check_labels
+from core.data.mirroring import mirroring_of
+from core.data.rules import ARRAYS, MIRROR, check_class_names, check_labels
 
 MEMORY_BYTES: Final = 8 * 2**30
 SECONDS: Final = 900
@@ -38,13 +39,18 @@ _TICK = 0.05
 _KEPT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TMPDIR", "HOME", "VIRTUAL_ENV")
 
 
-def inspect(source: Path, folder: Path, size: int | None, stopped: Callable[[], bool]) -> dict[str, Any] | None:
+def inspect(
+    source: Path, folder: Path, size: int | None, stopped: Callable[[], bool], mirror: bool | None = None
+) -> dict[str, Any] | None:
     """What the upload at `source` is; its bundle is then `folder/bundle.npz`. None if it was stopped before.
+
+    `mirror` is the uploader's word, if there is one, on whether a mirrored picture stays what it is.
 
     Raises DatasetInvalid, which says what is wrong with it and how to mend it.
     """
     command = [sys.executable, "-m", "core.data.inspection", str(source), str(folder)]
     command += [] if size is None else ["--size", str(size)]
+    command += [] if mirror is None else ["--mirror" if mirror else "--no-mirror"]
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | {"OMP_NUM_THREADS": "1"}
     deadline = time.monotonic() + SECONDS
     with subprocess.Popen(
@@ -89,16 +95,18 @@ def facts_of(dataset_id: str, title: str, found: dict[str, Any]) -> DatasetFacts
         on_disk=True,
         source="upload",
         where="uploaded; in the artifact store",
+        mirroring=mirroring_of(found.get("mirroring"), (channels, height, width)),
     )
 
 
-def examine(source: Path, target: Path, size: int | None) -> dict[str, Any]:
+def examine(source: Path, target: Path, size: int | None, mirror: bool | None = None) -> dict[str, Any]:
     """Read an upload and write its bundle to `target`. Raises DatasetInvalid."""
     if _is_bundle(source):
         if size is not None:
             raise DatasetInvalid("`size` is for archives of pictures; a bundle's images have one size: leave it out")
         remarks: tuple[str, ...] = ("The split into train and test is the bundle's own.",)
         bundle = read_bundle(source)
+        mirror = bundle.mirror if mirror is None else mirror
         arrays = {"class_names": np.array(bundle.class_names)}
         for split, part in (("train", bundle.train), ("test", bundle.test)):
             last = part.images.transpose(0, 2, 3, 1)
@@ -106,6 +114,8 @@ def examine(source: Path, target: Path, size: int | None) -> dict[str, Any]:
     else:
         arrays, remarks = (read := read_folders(source, size)).arrays, read.remarks
         _check(arrays)
+    if mirror is not None:
+        arrays[MIRROR] = np.array(mirror)
     write_bundle(target, arrays)
     bundle = read_bundle(target)
     measured = measure(bundle)
@@ -145,12 +155,13 @@ def main() -> None:
     parser.add_argument("source", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--size", type=int)
+    parser.add_argument("--mirror", action=argparse.BooleanOptionalAction)
     asked = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
     try:
-        found = examine(asked.source, asked.folder / "bundle.npz", asked.size)
+        found = examine(asked.source, asked.folder / "bundle.npz", asked.size, asked.mirror)
     except DatasetInvalid as fault:
         found = {"fault": str(fault)}
     (asked.folder / "finding.json").write_text(json.dumps(found))

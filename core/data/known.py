@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
+
+from core.data.facts import Mirroring
 
 DIGITS = tuple(str(digit) for digit in range(10))
+
+_SIGNS: Final = Mirroring(False, "known", "a mirrored digit is another sign, or none")
+_OBJECTS: Final = Mirroring(True, "known", "its objects are what they are from either side")
 
 
 @final
@@ -21,6 +26,12 @@ class Known:
     rarest: int
     licence: str
     citation: str
+    mirroring: Mirroring
+
+    @property
+    def outline(self) -> tuple[tuple[int, int, int], tuple[str, ...], int, int]:
+        """What tells it from other datasets, whatever they are called."""
+        return self.shape, self.class_names, self.train_count, self.test_count
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -38,6 +49,7 @@ KNOWN: dict[str, Known] = {
         licence="CC BY 4.0",
         citation="E. Alpaydin, C. Kaynak. Optical Recognition of Handwritten Digits. "
         "UCI Machine Learning Repository, 1998. doi:10.24432/C50P49",
+        mirroring=_SIGNS,
     ),
     "mnist": Known(
         title="MNIST",
@@ -49,6 +61,7 @@ KNOWN: dict[str, Known] = {
         licence="CC BY-SA 3.0",
         citation="Y. LeCun, L. Bottou, Y. Bengio, P. Haffner. Gradient-Based Learning Applied to Document "
         "Recognition. Proceedings of the IEEE 86(11), 1998.",
+        mirroring=_SIGNS,
     ),
     "fashion-mnist": Known(
         title="Fashion-MNIST",
@@ -71,6 +84,7 @@ KNOWN: dict[str, Known] = {
         licence="MIT",
         citation="H. Xiao, K. Rasul, R. Vollgraf. Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine "
         "Learning Algorithms. arXiv:1708.07747, 2017.",
+        mirroring=_OBJECTS,
     ),
     "cifar10": Known(
         title="CIFAR-10",
@@ -93,6 +107,7 @@ KNOWN: dict[str, Known] = {
         licence="none stated by the authors",
         citation="A. Krizhevsky. Learning Multiple Layers of Features from Tiny Images. "
         "Technical report, University of Toronto, 2009.",
+        mirroring=_OBJECTS,
     ),
     "cifar100": Known(
         title="CIFAR-100",
@@ -114,6 +129,7 @@ KNOWN: dict[str, Known] = {
         licence="none stated by the authors",
         citation="A. Krizhevsky. Learning Multiple Layers of Features from Tiny Images. "
         "Technical report, University of Toronto, 2009.",
+        mirroring=_OBJECTS,
     ),
     "svhn": Known(
         title="Street View House Numbers",
@@ -125,5 +141,6 @@ KNOWN: dict[str, Known] = {
         licence="non-commercial use only",
         citation="Y. Netzer, T. Wang, A. Coates, A. Bissacco, B. Wu, A. Y. Ng. Reading Digits in Natural Images "
         "with Unsupervised Feature Learning. NIPS Workshop on Deep Learning and Unsupervised Feature Learning, 2011.",
+        mirroring=_SIGNS,
     ),
 }

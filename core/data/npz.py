@@ -27,9 +27,13 @@ _MAX_RATIO = 200
 
 
 def read_npz(
-    path: Path, names: Sequence[str], form: str, check: Callable[[Mapping[str, Header]], None]
+    path: Path,
+    names: Sequence[str],
+    form: str,
+    check: Callable[[Mapping[str, Header]], None],
+    optional: Sequence[str] = (),
 ) -> dict[str, NDArray[Any]]:
-    """The arrays `names` of the file at `path`; others are left alone.
+    """The arrays `names` of the file at `path`, and those of `optional` that it has; others are left alone.
 
     Args:
         form: what the file has to be, as the sentence that a fault ends with.
@@ -38,7 +42,8 @@ def read_npz(
     Raises DatasetInvalid, which names the file, the fault and its fix; FileNotFoundError if there is no such file.
     """
     with naming(path, form), zipfile.ZipFile(path) as archive:
-        members = _members(archive, names, form)
+        present = {info.filename.removesuffix(".npy") for info in archive.infolist()}
+        members = _members(archive, [*names, *(name for name in optional if name in present)], form)
         check({name: _header(archive, member) for name, member in members.items()})
         return {name: _array(archive, member) for name, member in members.items()}
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from core.data.facts import DatasetInvalid
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test", "class_names")
+MIRROR = "mirror"
+"""An array that a bundle may have besides: whether a mirrored picture stays what it is, one boolean."""
 FORMAT = (
     "an npz file (np.savez) with x_train and x_test uint8 (N, H, W) or (N, H, W, C) with C = 1 or 3, "
     "y_train and y_test integers 0..K-1, class_names K strings"
@@ -39,6 +41,11 @@ def check_headers(headers: Mapping[str, Header]) -> None:
         raise DatasetInvalid(
             f"x_train has images of shape {headers['x_train'].shape[1:]} but x_test of "
             f"{headers['x_test'].shape[1:]}; resize them to one shape"
+        )
+    if MIRROR in headers and (headers[MIRROR].dtype.kind != "b" or headers[MIRROR].shape != ()):
+        raise DatasetInvalid(
+            f"{MIRROR} is {_describe(headers[MIRROR])}; store np.array(True) where a mirrored picture stays what it "
+            "is, np.array(False) where it does not, or leave it out"
         )
     names = headers["class_names"]
     if names.dtype.kind != "U" or len(names.shape) != 1:

@@ -15,15 +15,6 @@ from core.recipe import Recipe
 
 SCHEMA_VERSION = 1
 
-_VIEWS = {
-    "none": "as they are",
-    "batch": "one transform for each batch",
-    "sample": "one transform for each image",
-    "simple": "cropped and mirrored",
-    "combined": "synthetic images: one transform for each; real ones: cropped and mirrored",
-}
-"""How networks see the images they are trained on, by the evaluation's policy."""
-
 
 def row(result: Result) -> dict[str, Any]:
     """One line of the report's table."""
@@ -82,15 +73,13 @@ def compose(
     by_name = {line["name"]: line for line in rows}
     distilled, gap = by_name["distilled"], worth.gap(rows)
     majority = worth.Majority.of(facts.class_names, test_counts)
-    policy = recipe.evaluation.policy if recipe.evaluation.augment else "none"
-    mixed = ", then mixed by CutMix" if recipe.evaluation.cutmix else ""
     return {
         "schema_version": SCHEMA_VERSION,
         "protocol": recipe.evaluation.model_dump(mode="json"),
         "augment": recipe.augment.model_dump(mode="json"),
         "views": {
-            "distilled": _VIEWS[policy] + mixed,
-            "random": _VIEWS["simple" if policy == "combined" else policy] + mixed,
+            "distilled": _views(recipe, all_real=False),
+            "random": _views(recipe, all_real=True),
         },
         "n_seeds": recipe.evaluation.seeds,
         "results": [{name: value for name, value in line.items() if name != "confusion"} for line in rows],
@@ -139,6 +128,22 @@ def compose(
             *doubts.of_labels(by_name, bytes_labels, bytes_teacher),
         ],
     }
+
+
+def _views(recipe: Recipe, *, all_real: bool) -> str:
+    """How networks see the images they are trained on; the transforms there are to draw from are the recipe's."""
+    evaluation, transforms = recipe.evaluation, recipe.augment.transforms
+    mixed = ", then mixed by CutMix" if evaluation.cutmix else ""
+    if not (evaluation.augment and transforms):
+        return f"as they are{mixed}"
+    simple = " and ".join(word for name, word in (("crop", "cropped"), ("flip", "mirrored")) if name in transforms)
+    words = {
+        "batch": "one transform for each batch",
+        "sample": "one transform for each image",
+        "simple": simple,
+        "combined": simple if all_real else f"synthetic images: one transform for each; real ones: {simple}",
+    }
+    return words[evaluation.policy] + mixed
 
 
 def curriculum_of(recipe: Recipe, result: SyntheticDataset) -> dict[str, Any] | None:

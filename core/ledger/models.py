@@ -202,6 +202,7 @@ class UploadRow(Base):
     state: Mapped[str]
     bytes: Mapped[int] = mapped_column(BigInteger)
     size: Mapped[int | None]
+    mirror: Mapped[bool | None]
     problem: Mapped[str | None]
     found: Mapped[dict[str, Any] | None]
     sha256: Mapped[str | None] = mapped_column(index=True)

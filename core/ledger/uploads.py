@@ -33,6 +33,8 @@ class Upload:
     bytes: int
     size: int | None
     """Pixels of a side that the images are scaled to; None: as they are."""
+    mirror: bool | None
+    """The uploader's word on whether a mirrored picture stays what it is; None: it is to be found out."""
     problem: str | None
     found: Document | None
     sha256: str | None
@@ -60,7 +62,7 @@ class Uploads:
         self._database = database
         self._reach = reach
 
-    def add(self, upload_id: str, name: str, size: int | None, length: int) -> Upload:
+    def add(self, upload_id: str, name: str, size: int | None, length: int, mirror: bool | None = None) -> Upload:
         """An upload that has arrived whole, and is to be inspected."""
         with self._database.write() as session:
             row = UploadRow(
@@ -69,6 +71,7 @@ class Uploads:
                 name=name,
                 state="inspecting",
                 size=size,
+                mirror=mirror,
                 bytes=length,
                 created_at=clock.now(session),
             )
@@ -173,6 +176,7 @@ def _view(row: UploadRow) -> Upload:
         state=cast("State", row.state),
         bytes=row.bytes,
         size=row.size,
+        mirror=row.mirror,
         problem=row.problem,
         found=row.found,
         sha256=row.sha256,

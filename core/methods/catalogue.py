@@ -143,7 +143,8 @@ def cuts_tiles(name: str, facts: DatasetFacts) -> bool:
     """
     channels, height, width = facts.shape
     even = (channels, height + height % 2, width + width % 2)
-    return isinstance(method(name).recipe(Task(facts.name, 1, even, facts.classes)).parameterize, Tiles)
+    task = Task(facts.name, 1, even, facts.classes, facts.mirroring.allowed)
+    return isinstance(method(name).recipe(task).parameterize, Tiles)
 
 
 @cache

@@ -31,17 +31,17 @@ Published ones, and ours for digits. What no one published for a dataset, the re
 
 _FAR = 2  # times the ipc of a preset
 
-_NOT_MIRRORED = {"digits", "mnist", "svhn"}  # a mirrored digit is another sign, not another view
-
 
 @dataclass(frozen=True)
 class Task:
-    """What a recipe may depend on: the dataset by name and shape, and the images per class."""
+    """What a recipe may depend on: the dataset by name and content, and the images per class."""
 
     dataset: str
     ipc: int
     shape: tuple[int, int, int]
     classes: int
+    mirror: bool
+    """Whether a mirrored picture stays what it is."""
 
 
 def tiny(task: Task) -> bool:
@@ -51,11 +51,11 @@ def tiny(task: Task) -> bool:
 
 def augment(task: Task) -> Augment:
     """The augmentation that keeps an image of this dataset what it is."""
-    if tiny(task):  # half of an 8x8 digit cut out leaves no digit, and its brightness is the pen's
-        return Augment(transforms=("crop", "scale", "rotate"))
-    if task.dataset in _NOT_MIRRORED:
-        return Augment(transforms=("color", "crop", "cutout", "scale", "rotate"))
-    return Augment()
+    # Half of an 8x8 digit cut out leaves no digit, and its brightness is the pen's.
+    left_out = {"color", "cutout"} if tiny(task) else set[str]()
+    if not task.mirror:
+        left_out.add("flip")
+    return Augment(transforms=tuple(name for name in Augment().transforms if name not in left_out))
 
 
 def network(task: Task) -> Network:

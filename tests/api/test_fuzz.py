@@ -115,7 +115,7 @@ def paths(tree: Any, prefix: str = "") -> Iterator[str]:
         yield from paths(value, f"{prefix}{name}.")
 
 
-RECIPE = methods.method("mtt").recipe(methods.Task("digits", 1, (1, 8, 8), 10)).model_dump(mode="json")
+RECIPE = methods.method("mtt").recipe(methods.Task("digits", 1, (1, 8, 8), 10, mirror=False)).model_dump(mode="json")
 WORDS = st.sampled_from([*paths(RECIPE), "kind", "mtt", "real", "noise", "trajectory", "zca", "hard", "learnable"])
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | WORDS
 VALUES = st.recursive(

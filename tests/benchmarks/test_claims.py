@@ -14,7 +14,7 @@ from benchmarks.claims import judge, overrides, said
 from benchmarks.jobs import Finished, subset
 from benchmarks.remarks import REMARKS
 from benchmarks.subsets import DATASETS
-from core.data import DatasetFacts, Images
+from core.data import DatasetFacts, Images, Mirroring
 from core.data.bundle import Bundle
 from core.request import JobRequest, fingerprint, resolve
 
@@ -45,6 +45,7 @@ def facts(dataset: str) -> DatasetFacts:
         on_disk=True,
         source="bundle",
         where="",
+        mirroring=Mirroring(True, "known", ""),
     )
 
 

@@ -13,7 +13,7 @@ from core.overrides import override
 from core.recipe import Recipe, Trajectory, probes
 from core.recipe.probes import End, Rate
 
-NEW = Task("mushrooms", 10, (3, 64, 64), 7)
+NEW = Task("mushrooms", 10, (3, 64, 64), 7, mirror=True)
 FAMILY = ("att", "datm", "ftd", "mtt", "tesla")
 
 
@@ -25,13 +25,13 @@ def recipe(method: str = "mtt", **changes: object) -> Recipe:
 @pytest.mark.parametrize("method", FAMILY)
 @pytest.mark.parametrize("dataset", ["mushrooms", "mnist", "svhn"])
 def test_what_nobody_published_is_left_to_probes(method: str, dataset: str) -> None:
-    found = methods.method(method).recipe(Task(dataset, 10, (3, 32, 32), 10))
+    found = methods.method(method).recipe(Task(dataset, 10, (3, 32, 32), 10, mirror=dataset != "digits"))
     assert probes.left(found) == ("schedule.image_lr", "objective.max_start_epoch")
-    assert probes.left(methods.method(method).recipe(Task("cifar10", 10, (3, 32, 32), 10))) == ()
+    assert probes.left(methods.method(method).recipe(Task("cifar10", 10, (3, 32, 32), 10, mirror=True))) == ()
 
 
 def test_a_preset_of_another_size_lends_the_rest() -> None:
-    near, far = (methods.method("mtt").recipe(Task("cifar10", ipc, (3, 32, 32), 10)) for ipc in (45, 5))
+    near, far = (methods.method("mtt").recipe(Task("cifar10", ipc, (3, 32, 32), 10, mirror=True)) for ipc in (45, 5))
     assert probes.left(near) == ()
     assert probes.left(far) == ("schedule.image_lr", "objective.max_start_epoch")
     assert isinstance(far.objective, Trajectory)
@@ -49,7 +49,7 @@ def test_stages_share_what_is_probed_and_keep_what_they_say() -> None:
     for found in (told, probes.largest(told)):
         ends = [found.objective_at(stage, 10, 7) for stage in (0, 1)]
         assert [end.last_start_epoch for end in ends if isinstance(end, Trajectory)] == [8, 3]
-    far = methods.method("seqmatch").recipe(Task("cifar10", 4, (3, 32, 32), 10))
+    far = methods.method("seqmatch").recipe(Task("cifar10", 4, (3, 32, 32), 10, mirror=True))
     assert probes.left(far) == ("schedule.image_lr", "objective.max_start_epoch")
     assert (far.schedule.stages.count, far.schedule.stages.each) == (3, ()), "of which the published ones say T+"
 
@@ -59,7 +59,7 @@ def test_settings_leave_nothing_open_at_their_own_ipc(name: str) -> None:
     known = methods.method(name)
     for dataset, ipc in known.presets:
         facts = Catalogue(Path("nowhere")).facts(dataset)
-        found = known.recipe(Task(dataset, ipc, facts.shape, facts.classes))
+        found = known.recipe(Task(dataset, ipc, facts.shape, facts.classes, facts.mirroring.allowed))
         assert probes.left(found) == (), (dataset, ipc)
 
 

@@ -11,7 +11,7 @@ from core.methods.trajectory import mtt
 from core.overrides import override
 from core.recipe import Mlp, Network, Noise, Recipe, RecipeError, ResNet18, Trajectory, Zca
 
-TASK = methods.Task("cifar10", 1, (3, 32, 32), 10)
+TASK = methods.Task("cifar10", 1, (3, 32, 32), 10, mirror=True)
 MTT = mtt(TASK)
 
 
@@ -162,7 +162,7 @@ def test_a_network_of_no_kind_is_a_convnet() -> None:
 
 
 def test_another_architecture_begins_with_its_own_width() -> None:
-    recipe = methods.method("mtt").recipe(methods.Task("digits", 1, (1, 8, 8), 10))
+    recipe = methods.method("mtt").recipe(methods.Task("digits", 1, (1, 8, 8), 10, mirror=False))
     assert recipe.network.width == 32
     assert override(recipe, {"network.kind": "resnet18"}).network == ResNet18(width=64)
     across = override(recipe, {"evaluation.across": [{"width": 8}, {"kind": "mlp"}]}).evaluation.across

@@ -84,7 +84,7 @@ def exact(real: Real) -> Real:
 
 def small(method: str, **changes: object) -> Recipe:
     """A method's recipe with the smallest budget that still does something; keyword `a__b` is the path `a.b`."""
-    recipe = methods.method(method).recipe(methods.Task("digits", 2, (1, 8, 8), 2))
+    recipe = methods.method(method).recipe(methods.Task("digits", 2, (1, 8, 8), 2, mirror=False))
     budget = dict(BUDGET)
     if recipe.objective.kind == "trajectory":
         budget |= TRAJECTORY_BUDGET

@@ -275,7 +275,11 @@ def test_diverged_networks_are_seen_to_answer_one_class(real: Real) -> None:
 def test_the_report_says_what_views_each_line_was_trained_on(toy: Dataset) -> None:
     told = composed(toy, line("distilled", 0.9), recipe=small("mtt", evaluation__policy="combined"))
     assert "one transform for each" in told["views"]["distilled"]
-    assert told["views"]["random"] == "cropped and mirrored", "all its images are real"
+    assert told["views"]["random"] == "cropped", "all its images are real, and no digit is mirrored"
+    mirrored = small("rded", augment__transforms=("crop", "flip"))
+    assert composed(toy, line("distilled", 0.9), recipe=mirrored)["views"]["distilled"] == "cropped and mirrored"
+    plain = small("mtt", augment__transforms=())
+    assert composed(toy, line("distilled", 0.9), recipe=plain)["views"]["random"] == "as they are"
     assert composed(toy, line("distilled", 0.9))["views"]["random"] == "one transform for each batch"
 
 

@@ -18,11 +18,11 @@ from tests.engine.still import states
 
 NAMES = methods.names()
 TASKS = [
-    Task("digits", 1, (1, 8, 8), 10),
-    Task("mnist", 10, (1, 28, 28), 10),
-    Task("cifar10", 10, (3, 32, 32), 10),
-    Task("cifar100", 50, (3, 32, 32), 100),
-    Task("somebody-elses", 3, (3, 64, 64), 7),
+    Task("digits", 1, (1, 8, 8), 10, mirror=False),
+    Task("mnist", 10, (1, 28, 28), 10, mirror=False),
+    Task("cifar10", 10, (3, 32, 32), 10, mirror=True),
+    Task("cifar100", 50, (3, 32, 32), 100, mirror=True),
+    Task("somebody-elses", 3, (3, 64, 64), 7, mirror=True),
 ]
 
 SEEDLESS = {"el2n", "herding"}

@@ -30,7 +30,7 @@ def test_images_are_split_evenly_the_larger_stages_first() -> None:
 
 @pytest.mark.parametrize(("name", "host"), [("seqmatch", "mtt"), ("seqmatch-idc", "idc")])
 def test_one_stage_is_the_host_to_the_bit(name: str, host: str, real: Real, tmp_path: Path) -> None:
-    task = methods.Task("somebody-elses", 1, (1, 8, 8), 2)
+    task = methods.Task("somebody-elses", 1, (1, 8, 8), 2, mirror=False)
     assert methods.method(name).recipe(task) == methods.method(host).recipe(task)
     rest = {"schedule__steps": 2, "schedule__image_lr": 1.0}
     own = small(name, schedule__stages__count=1, schedule__stages__epochs=9, **rest)
@@ -160,14 +160,14 @@ def test_networks_see_the_stages_one_after_the_other(real: Real) -> None:
     ],
 )
 def test_what_means_nothing_is_refused(method: str, changes: dict[str, object], field: str) -> None:
-    recipe = methods.method(method).recipe(methods.Task("digits", 2, (1, 8, 8), 2))
+    recipe = methods.method(method).recipe(methods.Task("digits", 2, (1, 8, 8), 2, mirror=False))
     with pytest.raises(RecipeError) as refused:
         override(recipe, changes)
     assert refused.value.errors[0].field.endswith(field)
 
 
 def test_the_released_recipe() -> None:
-    recipe = methods.method("seqmatch").recipe(methods.Task("cifar10", 50, (3, 32, 32), 10))
+    recipe = methods.method("seqmatch").recipe(methods.Task("cifar10", 50, (3, 32, 32), 10, mirror=True))
     assert recipe.schedule.stages.split(50) == (17, 17, 16)
     assert [recipe.initial_step_size(stage) for stage in range(3)] == [0.001, 0.01, 0.01]
     last = recipe.objective_at(2, 50, 10)

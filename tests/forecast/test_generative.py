@@ -17,6 +17,7 @@ from core.methods import Task, method
 from core.overrides import override
 from core.recipe import Generative, Identity, KlAutoencoder, Network, UVit
 
+DIGITS = Task("digits", 10, (1, 8, 8), 10, mirror=False)
 SIZES = Sizes(1000, 100, 100, 10, 100)
 WANTED = {
     "identity": Generative(autoencoder=Identity(), denoiser=UVit(width=64, depth=5)),
@@ -50,7 +51,10 @@ def test_parameters_and_operations_are_the_engines(name: str, shape: tuple[int, 
 
 
 def test_what_costs_more_is_priced_higher() -> None:
-    recipe, network = method("diffusion").recipe(Task("digits", 10, (1, 8, 8), 10)), geometry(Network(), (1, 8, 8), 10)
+    recipe, network = (
+        method("diffusion").recipe(DIGITS),
+        geometry(Network(), (1, 8, 8), 10),
+    )
 
     def price(there: bool = False, **changes: object) -> tuple[float, float]:
         changed = override(recipe, {f"objective.{path.replace('__', '.')}": v for path, v in changes.items()})
@@ -63,4 +67,4 @@ def test_what_costs_more_is_priced_higher() -> None:
     assert price(candidates=3)[1] == pytest.approx(3 * drawing, rel=0.01)
     assert price(guidance=0)[1] < 0.7 * drawing
     assert price(there=True) == (0.0, drawing)
-    assert seconds(method("random").recipe(Task("digits", 10, (1, 8, 8), 10)), network, SIZES, 1.0, there=False) is None
+    assert seconds(method("random").recipe(DIGITS), network, SIZES, 1.0, there=False) is None

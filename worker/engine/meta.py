@@ -48,7 +48,7 @@ def train(target: str, source: str, changes: dict[str, Any]) -> None:
     known = settings()
     catalogue = Catalogue(known.datasets)
     facts = catalogue.facts(target)
-    recipe = methods.method("mgdd").recipe(methods.Task(target, 1, facts.shape, facts.classes))
+    recipe = methods.method("mgdd").recipe(methods.Task(target, 1, facts.shape, facts.classes, facts.mirroring.allowed))
     dataset = catalogue.load(source)
     recipe = sourced(override(recipe, {"init.source": source} | changes), dataset.facts, facts)
     choice = recipe.init

@@ -67,6 +67,7 @@ form.addEventListener("submit", (event) => {
   const sent = document.getElementById("sent");
   const query = new URLSearchParams({ name: name.value });
   if (form.elements.size.value) query.set("size", form.elements.size.value);
+  if (form.elements.mirror.value !== "auto") query.set("mirror", form.elements.mirror.value);
   const request = new XMLHttpRequest();
   const over = () => { sending.hidden = true; button.disabled = false; };
   request.open("POST", `/v1/datasets?${query}`);
