@@ -102,8 +102,10 @@ def whole() -> Real:
     return prepare(digits(), MeanStd(), torch.device("cpu"))
 
 
-def downloaded(real: Real, folder: Path, **choice: Any) -> tuple[ViewLabels, torch.Tensor]:
-    """Ten digits of each class, labelled view by view, as an artifact somewhere else."""
+def downloaded(
+    real: Real, folder: Path, images: torch.Tensor | None = None, **choice: Any
+) -> tuple[ViewLabels, torch.Tensor]:
+    """Ten images of each class, digits by default, labelled view by view, as an artifact somewhere else."""
     recipe = Recipe.model_validate(result(10, method="rded").recipe)
     small = recipe.network.model_copy(update={"width": 12})
     assert recipe.teacher is not None
@@ -117,10 +119,10 @@ def downloaded(real: Real, folder: Path, **choice: Any) -> tuple[ViewLabels, tor
     teacher, given = taught(recipe, real), result(10, method="rded", step_size=None)
     assert teacher is not None
     assert isinstance(recipe.relabel, LabelledViews)
-    images = torch.from_numpy(given.images)
+    images = torch.from_numpy(given.images) if images is None else images
     views = outcome(relabel.views(recipe.relabel, teacher, images, recipe.evaluation, recipe.augment, Key(3)))
     made = folder.with_name("made")
-    build(made, replace(given, recipe=recipe.model_dump(mode="json"), views=stored(views, 100)))
+    build(made, replace(given, images=images.numpy(), recipe=recipe.model_dump(mode="json"), views=stored(views, 100)))
     shutil.move(made, folder)
     return views, images
 
@@ -137,6 +139,17 @@ def test_the_files_replay_what_the_engine_saw(choice: dict[str, Any], whole: Rea
     assert len(batches) == 2 * 3
     assert first[0].shape == (32, 1, 8, 8)
     assert np.allclose(first[1].sum(1), 1)
+
+
+@pytest.mark.parametrize("mix", ["none", "cutmix"])
+def test_digits_are_mirrored_neither_by_the_engine_nor_by_the_files(mix: str, whole: Real, tmp_path: Path) -> None:
+    slopes = torch.linspace(-1.5, 1.5, 8).expand(100, 1, 8, 8).contiguous()
+    views, images = downloaded(whole, tmp_path / "downloaded", slopes, mix=mix)
+    data = load(tmp_path / "downloaded")
+    assert not views.mirror.any()
+    for record in range(len(views)):
+        for seen in (views.view(record, images), torch.from_numpy(data.view(record))):
+            assert (seen.diff(dim=-1).flatten(1).median(1).values > 0).all()
 
 
 def test_a_model_trains_from_the_downloaded_files_alone(whole: Real, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from core.artifacts import Distilled, Published
+from core.data import Mirroring
 from core.data.doubts import doubts
 from core.engine.generative import generator
 from core.engine.generative import stored as saved
@@ -26,7 +27,7 @@ from core.engine.teacher import Teacher
 from core.methods import cuts_tiles
 from core.recipe import Generated, Generative, Pixels, Recipe, Solved
 from core.request import ENGINE_VERSION
-from worker.engine.bench import Bench
+from worker.engine.bench import Bench, Job
 
 _VERSIONED = ("stillhouse", "torch", "numpy", "safetensors", "pyarrow")
 _COLLAPSED = 10  # times below where it began from which a learned learning rate is told
@@ -126,7 +127,7 @@ def stored(views: ViewLabels, images: int) -> dict[str, NDArray[Any]]:
 def _remarks(bench: Bench, result: SyntheticDataset) -> list[str]:
     """What a reader of the report would not guess."""
     recipe, labels = bench.job.recipe, bench.job.recipe.labels
-    made = [*_collapsed(recipe, result)]
+    made = [*_collapsed(recipe, result), *_mirrored(bench.job, bench.dataset.facts.mirroring)]
     if isinstance(recipe.parameterize, Pixels) and cuts_tiles(bench.job.request.method, bench.dataset.facts):
         height, width = bench.dataset.facts.shape[1:]
         why = f"the sides are odd ({height} x {width})" if height % 2 or width % 2 else "the request says so"
@@ -155,6 +156,25 @@ def _remarks(bench: Bench, result: SyntheticDataset) -> list[str]:
         *made,
         "The labels are targets of a regression and no probabilities: networks were trained on them by squared error, "
         "and `ridge` is a regression on the features of networks that were not trained at all.",
+    ]
+
+
+def _mirrored(job: Job, verdict: Mirroring) -> list[str]:
+    """Pictures that were mirrored and should not have been, or were not and perhaps might have been."""
+    transforms = job.recipe.augment.transforms
+    asked = any(path.partition(".")[0] == "augment" for path in job.request.overrides)
+    if "flip" in transforms and not verdict.allowed and verdict.by != "undecided":
+        return [
+            "Networks were trained on mirrored pictures, too, although on this dataset a mirrored picture is not what "
+            f"it was: {verdict.reason}. Leave 'flip' out of augment.transforms."
+        ]
+    if verdict.by != "undecided" or asked or not transforms:
+        return []
+    done = "Mirrored pictures were trained on, too" if "flip" in transforms else "No picture was mirrored in training"
+    change = "leave 'flip' out of augment.transforms" if "flip" in transforms else "add 'flip' to augment.transforms"
+    return [
+        f"{done}, and it could not be told whether a mirrored picture of this dataset stays what it is "
+        f"({verdict.reason}). To have it otherwise, {change}, or upload the dataset with mirror=yes or mirror=no."
     ]
 
 

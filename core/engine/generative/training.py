@@ -117,7 +117,7 @@ def train(
         names = autoencoder.layout(a)
 
         def reconstruction(theta: Tensor, draw: Key) -> Tensor:
-            images, _ = _batch(real, own.batch_size, mirror, draw)
+            images, _ = batch(real, own.batch_size, mirror, draw)
             noise = draw.fold("noise").normal(len(images), *a.latent).to(images.device)
             return autoencoder.loss(unflatten(theta, names), a, images, noise, own.kl)
 
@@ -139,7 +139,7 @@ def _train_denoiser(
     normalised = scale(p, a, real)
 
     def error(theta: Tensor, draw: Key) -> Tensor:
-        images, labels = _batch(real, own.batch_size, mirror, draw)
+        images, labels = batch(real, own.batch_size, mirror, draw)
         with torch.no_grad():
             clean = normalised.normal(autoencoder.latents(p, a, images))
         labels = unlabelled(labels, a.classes, own.unlabelled, draw.fold("unlabelled"))
@@ -253,7 +253,8 @@ def _step(
     )
 
 
-def _batch(real: Labelled, size: int, mirror: bool, draw: Key) -> tuple[Tensor, Tensor]:
+def batch(real: Labelled, size: int, mirror: bool, draw: Key) -> tuple[Tensor, Tensor]:
+    """Images [B, C, H, W] drawn with replacement, half of them mirrored if so asked, and their labels."""
     index = (draw.fold("images").uniform(min(size, len(real))) * len(real)).long().to(real.device)
     images = real.take(index)
     if mirror:
