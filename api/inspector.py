@@ -8,19 +8,26 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, final
+from typing import Any, Final, TypeVar, final
 
 import structlog
+from sqlalchemy import exc
 
 from core.artifacts import Store
 from core.data import DatasetInvalid
 from core.data.inspection import inspect
-from core.ledger import Ledger, UnknownUpload
+from core.ledger import Ledger, UnknownUpload, Upload
 
 AT_ONCE: Final = 2
+AWAY: Final = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
+"""A database that is absent, restarting, locked or full."""
+
 _FORGOTTEN = 86_400.0
+_PAUSE: Final = 1.0
+T = TypeVar("T")
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -70,19 +77,40 @@ class Inspector:
         self._workers.shutdown(cancel_futures=True)
 
     def _inspect(self, upload_id: str) -> None:
-        uploads, folder = self._ledger.uploads, self._folder / upload_id
+        uploads = self._ledger.uploads
         try:
-            asked = uploads.get(upload_id)
-            found = inspect(folder / "upload", folder, asked.size, self._closing.is_set, asked.mirror)
-            if found is None:
+            upload = self._answered(lambda: uploads.get(upload_id))
+            outcome = self._examine(upload)
+            if outcome is None:
                 return
-            sha256, length = self._store.put(folder / "bundle.npz")
-            uploads.conclude(upload_id, found=found, sha256=sha256, length=length)
-        except DatasetInvalid as fault:
-            uploads.conclude(upload_id, problem=str(fault))
+            self._answered(lambda: uploads.conclude(upload_id, **outcome))
+        except AWAY:
+            return  # told to end while the database is away: the next process goes on with what lies here
         except UnknownUpload:
             pass  # deleted meanwhile
-        except Exception:
-            log.exception("inspection failed", upload=upload_id)
-            uploads.conclude(upload_id, problem="the service could not inspect or store it; upload it again later")
         self.drop(upload_id)
+
+    def _examine(self, upload: Upload) -> dict[str, Any] | None:
+        """What the ledger is to be told of the upload; None if this process is to end before that is known."""
+        folder = self._folder / upload.id
+        try:
+            found = inspect(folder / "upload", folder, upload.size, self._closing.is_set, upload.mirror)
+            if found is None:
+                return None
+            sha256, length = self._store.put(folder / "bundle.npz")
+        except DatasetInvalid as fault:
+            return {"problem": str(fault)}
+        except Exception:
+            log.exception("inspection failed", upload=upload.id)
+            return {"problem": "the service could not inspect or store it; upload it again later"}
+        return {"found": found, "sha256": sha256, "length": length}
+
+    def _answered(self, ask: Callable[[], T]) -> T:
+        """The ledger's answer, waited for while the database is away. Raises one of AWAY when told to end."""
+        while True:
+            try:
+                return ask()
+            except AWAY as error:
+                log.warning("the ledger does not answer", reason=type(error).__name__)
+                if self._closing.wait(_PAUSE):
+                    raise

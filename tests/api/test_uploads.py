@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
 from api.app import create_app
 from api.house import House
+from api.inspector import Inspector
 from core.data.catalogue import UPLOADS
 from core.ids import new_id
+from core.ledger import Ledger, Upload
 from core.settings import Settings
 from tests.api.test_auth import key, routes
 from tests.api.workshop import ON_SQLITE, Workshop, request
@@ -186,3 +190,30 @@ def test_an_upload_outlives_the_service_that_took_it(app: FastAPI, house: House)
     with TestClient(app) as client:
         found = settled(client, f"/v1/datasets/{upload_id}", key(house.ledger, "root", "admin"))
     assert found["state"] == "ready"
+
+
+def test_an_inspection_outlasts_an_outage_of_the_database(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("api.house._LOCK_WAIT", 0.1)
+    monkeypatch.setattr("api.inspector._PAUSE", 0.05)
+    other, held, examine = Ledger(settings.ledger_url), ExitStack(), Inspector._examine
+
+    def lock_out(inspector: Inspector, upload: Upload) -> dict[str, Any] | None:
+        """Finds what there is to find, and then the database away."""
+        outcome = examine(inspector, upload)
+        held.enter_context(other.database.write()).execute(text("UPDATE uploads SET name = name"))
+        return outcome
+
+    monkeypatch.setattr(Inspector, "_examine", lock_out)
+    with TestClient(create_app(settings)) as client, held:
+        alice = key(client.app.state.house.ledger, "alice")  # type: ignore[attr-defined]
+        path = send(client, packed(classes(10)), alice).headers["Location"]
+        deadline = time.monotonic() + PATIENCE
+        while not any("the ledger does not answer" in record.message for record in caplog.records):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert client.get(path, headers=alice).json()["state"] == "inspecting"
+        held.close()
+        assert settled(client, path, alice)["state"] == "ready"
+    other.close()
