@@ -169,7 +169,7 @@ def network_name(network: Architecture, shape: Shape) -> str:
 def least_side(network: Architecture, channels: int) -> int:
     """The least side of a square image that the architecture can read."""
     if isinstance(network, Network):
-        return 1 << (network.depth or 0)
+        return 1 << (network.depth or 1)
     return next(side for side in range(1, LARGEST) if body(network, (channels, side, side)) is not None)
 
 
