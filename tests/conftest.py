@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from core.ledger import Ledger
 from tests import services
@@ -20,6 +21,10 @@ from tests import services
 # test's own work.
 os.environ.setdefault("STILLHOUSE_COMPILE", "never")
 os.environ.setdefault("STILLHOUSE_CALIBRATE", "never")
+
+# How long an example takes says what else the machine does, and nothing of the code.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 # Files that take longest, which begin first: one that began last would keep one core busy while the others idle.
 _LONG = (

@@ -6,6 +6,7 @@ terabytes, and an object array would be unpickled, which runs code.
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ MAX_BYTES = 16 * 2**30
 """Largest sum of the arrays that are read of one file, unpacked."""
 _SMALL = 64 * 2**20
 _MAX_RATIO = 200
+_CHUNK = 2**20
 
 
 def read_npz(
@@ -58,11 +60,9 @@ def read_rows(path: Path, name: str, count: int | None) -> NDArray[Any]:
         header = _header(archive, member)
         if count is None or not header.shape or count >= header.shape[0]:
             return _array(archive, member)
-        shape = (count, *header.shape[1:])
         with archive.open(member) as file:
             _read_header(file)
-            data = file.read(header.dtype.itemsize * int(np.prod(shape)))
-        return np.frombuffer(data, header.dtype).reshape(shape)
+            return _rows_by_column(file, header, count) if header.by_column else _rows(file, header, count)
 
 
 @contextmanager
@@ -105,31 +105,48 @@ def _members(archive: zipfile.ZipFile, names: Sequence[str], form: str) -> dict[
 def _header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Header:
     name = member.filename.removesuffix(".npy")
     with archive.open(member) as file:
-        shape, dtype = _read_header(file)
+        header = _read_header(file)
         length = file.tell()
-    if dtype.hasobject:
+    if header.dtype.hasobject:
         raise DatasetInvalid(
             f"{name} is an array of Python objects, which could run code when read; "
             f"convert it first, e.g. {'np.array(class_names, dtype=str)' if name == 'class_names' else 'np.stack'}"
         )
-    claimed = dtype.itemsize * int(np.prod(np.array(shape, dtype=object), initial=1))
+    claimed = header.dtype.itemsize * math.prod(header.shape)
     if claimed != member.file_size - length:
         raise DatasetInvalid(
             f"{name} claims {claimed:,} bytes of data but the file holds {member.file_size - length:,}; "
             "it is damaged: write it anew with np.savez"
         )
-    return Header(shape, dtype)
+    return header
 
 
-def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _read_header(file: IO[bytes]) -> Header:
     version = npy.read_magic(file)
     if version == (1, 0):
-        shape, _, dtype = npy.read_array_header_1_0(file)
+        shape, by_column, dtype = npy.read_array_header_1_0(file)
     elif version == (2, 0):
-        shape, _, dtype = npy.read_array_header_2_0(file)
+        shape, by_column, dtype = npy.read_array_header_2_0(file)
     else:
         raise DatasetInvalid(f"has an array in npy format {version}, which plain arrays never need; use np.savez")
-    return shape, dtype
+    return Header(shape, dtype, by_column)
+
+
+def _rows(file: IO[bytes], header: Header, count: int) -> NDArray[Any]:
+    shape = (count, *header.shape[1:])
+    return np.frombuffer(file.read(header.dtype.itemsize * math.prod(shape)), header.dtype).reshape(shape)
+
+
+def _rows_by_column(file: IO[bytes], header: Header, count: int) -> NDArray[Any]:
+    """The first rows, of which every column has a part: all of the file is read, and little of it kept."""
+    columns, column = math.prod(header.shape[1:]), header.shape[0] * header.dtype.itemsize
+    kept = np.empty((columns, count), header.dtype)
+    step = max(1, _CHUNK // max(1, column))
+    for first in range(0, columns, step):
+        wanted = min(step, columns - first)
+        data = file.read(wanted * column)
+        kept[first : first + wanted] = np.frombuffer(data, header.dtype).reshape(wanted, -1)[:, :count]
+    return kept.reshape(*reversed(header.shape[1:]), count).T
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:

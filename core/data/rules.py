@@ -30,6 +30,8 @@ class Header:
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    by_column: bool = False
+    """Whether the first place varies fastest, which NumPy calls Fortran order."""
 
 
 def check_headers(headers: Mapping[str, Header]) -> None:

@@ -100,6 +100,25 @@ def test_the_digest_follows_the_images_and_not_the_clock(tmp_path: Path) -> None
     assert digests[0] == digests[1] != digests[2]
 
 
+def test_column_order_of_the_arrays_changes_no_file(tmp_path: Path) -> None:
+    """Writers that take memory as it lies would scramble pictures without a word."""
+    given = result(ipc=2, soft=True)
+    turned = replace(
+        given,
+        images=np.asfortranarray(given.images),
+        pixels=np.asfortranarray(given.pixels),
+        soft_labels=np.asfortranarray(given.soft_labels),
+        transform={n: np.asfortranarray(a) if isinstance(a, np.ndarray) else a for n, a in given.transform.items()},
+    )
+    assert not turned.images.flags.c_contiguous
+    build(tmp_path / "c", given)
+    build(tmp_path / "f", turned)
+    plain, other = (np.load(tmp_path / order / "dataset.npz") for order in ("c", "f"))
+    assert all(np.array_equal(plain[name], other[name]) for name in plain.files)
+    for name in ("dataset.safetensors", "data/train-00000-of-00001.parquet", "images/3/1.png", "preview.png"):
+        assert (tmp_path / "c" / name).read_bytes() == (tmp_path / "f" / name).read_bytes(), name
+
+
 def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(FileExistsError, match="not empty"):

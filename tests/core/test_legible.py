@@ -12,7 +12,7 @@ import pytest
 from core import methods
 from core.data import Catalogue
 from core.layers import reads
-from core.recipe import RecipeError, ResNet18, Vgg11
+from core.recipe import RecipeError
 from core.request import JobRequest, resolve
 
 FACTS = Catalogue(Path("nowhere")).facts("digits")

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from core.data import DatasetInvalid
 from core.data.bundle import read_bundle, write_bundle
+from core.data.glimpse import read_glimpse
+from core.data.npz import read_rows
 from tests.data.bundles import Arrays, place, sound
 
 
@@ -49,6 +51,18 @@ def test_fortran_order_is_only_another_way_to_store(tmp_path: Path) -> None:
     plain = read_bundle(place(tmp_path, "c", arrays))
     other = read_bundle(place(tmp_path, "f", arrays | {"x_train": np.asfortranarray(arrays["x_train"])}))
     assert np.array_equal(plain.train.images, other.train.images)
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_the_first_rows_are_those_of_the_array_whatever_its_order(tmp_path: Path, colour: bool) -> None:
+    arrays = sound(colour=colour)
+    path = place(tmp_path, "f", {name: np.asfortranarray(array) for name, array in arrays.items()})
+    for count in (1, 3, 119, 120, 500, None):
+        assert np.array_equal(read_rows(path, "x_train", count), arrays["x_train"][:count])
+        assert np.array_equal(read_rows(path, "y_train", count), arrays["y_train"][:count])
+    plain = read_glimpse(place(tmp_path, "c", arrays))
+    assert np.array_equal(read_glimpse(path).images, plain.images)
+    assert np.array_equal(read_glimpse(path).labels, plain.labels)
 
 
 def changed(name: str, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Arrays:
