@@ -117,13 +117,19 @@ def note_failure(house: House, scope: Scope) -> None:
 
     A good key from there is let in all the same. The address is the peer's, or what a trusted proxy says it is.
     """
-    address = (scope.get("client") or ("",))[0]
-    if ":" in address:  # whoever has one IPv6 address has 2**64 of them
-        address = str(IPv6Network((address.partition("%")[0], 64), strict=False))
-    wait = house.failures.take(address, time.monotonic())
+    wait = house.failures.take(_neighbourhood(scope), time.monotonic())
     if wait:
         detail = "Too many keys from this address were not good."
         raise _too_many(detail, "Look for what shows a wrong key again and again; good keys are let in.", wait)
+
+
+def _neighbourhood(scope: Scope) -> str:
+    """The peer's address; of IPv6 its network, since whoever has one of its addresses has 2**64 of them."""
+    address: str = (scope.get("client") or ("",))[0]
+    try:
+        return str(IPv6Network((address.partition("%")[0], 64), strict=False))
+    except ValueError:  # of IPv4, or whatever a proxy calls it
+        return address
 
 
 def _too_many(detail: str, hint: str, wait: float) -> ProblemError:

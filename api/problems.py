@@ -79,7 +79,7 @@ class Kind(Enum):
         421,
         "The service does not go by that name",
         "A service without keys answers under its own names only, so that no other site's page can pose as one of its: "
-        "`localhost`, addresses, names without a dot, and those of STILLHOUSE_HOST_NAMES.",
+        "`localhost`, the machine's own, addresses, names without a dot, and those of STILLHOUSE_HOST_NAMES.",
     )
     INVALID_REQUEST = (
         422,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import socket
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -49,7 +50,8 @@ class Settings(BaseSettings):
     broker_url: str | None = Field(
         default=None,
         description="Celery broker that carries the doorbells: `redis://host:6379/0` (for Valkey and KeyDB, too), "
-        "`rediss://` for Redis over TLS, or `amqp://user:password@host//`. Default: none, the worker polls.",
+        "`rediss://` for Redis over TLS (`?ssl_cert_reqs=required` checks its certificate), or "
+        "`amqp://user:password@host//`. Default: none, the worker polls.",
     )
     store_url: str | None = Field(
         default=None,
@@ -71,8 +73,8 @@ class Settings(BaseSettings):
     )
     host_names: str = Field(
         default="",
-        description="Names, separated by commas, that the service is reached by besides `localhost`, addresses and "
-        "names without a dot; with `STILLHOUSE_AUTH=off` it answers to no others.",
+        description="Names, separated by commas, that the service is reached by besides `localhost`, the machine's "
+        "own, addresses and names without a dot; with `STILLHOUSE_AUTH=off` it answers to no others.",
     )
     max_open_jobs: int | None = Field(
         default=100, ge=1, description="Jobs an owner of keys may have queued or running; more are refused for now."
@@ -154,7 +156,8 @@ class Settings(BaseSettings):
     @property
     def names(self) -> frozenset[str]:
         """What a request's Host may say where nobody shows a key."""
-        return frozenset(name.strip().lower() for name in [self.host, *self.host_names.split(",")] if name.strip())
+        given = [self.host, socket.gethostname(), *self.host_names.split(",")]
+        return frozenset(name.strip().lower() for name in given if name.strip())
 
     @property
     def datasets(self) -> Path:

@@ -67,6 +67,25 @@ def test_keys_that_are_not_good_are_slowed_an_address(settings: Settings) -> Non
 
 
 @ON_SQLITE
+def test_addresses_of_one_ipv6_network_are_one(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"max_requests": 5}))
+    seen = []
+    with TestClient(app):
+        for address in (
+            "2001:db8::1",
+            "2001:db8::2%eth0",
+            "2001:db8:0:1::1",
+            "192.0.2.1",
+            "192.0.2.2",
+            "a:b",
+            "unknown",
+        ):
+            answer = TestClient(app, client=(address, 1)).get("/v1/me", headers={"Authorization": "Bearer still_x"})
+            seen.append(answer.status_code)
+    assert seen == [401, 429, 401, 401, 401, 401, 401]
+
+
+@ON_SQLITE
 def test_who_asks_too_often_waits_whichever_key_they_show(settings: Settings) -> None:
     with TestClient(create_app(settings.model_copy(update={"max_requests": 2}))) as client:
         ledger = client.app.state.house.ledger  # type: ignore[attr-defined]
