@@ -168,7 +168,7 @@ def get_archive(request: Request, house: Here, job: Succeeded) -> Response:
     headers = {
         "ETag": etag,
         "Cache-Control": "private, max-age=31536000, immutable",
-        "Content-Disposition": content_disposition("attachment", f"{job.dataset}-{job.method}-ipc{job.ipc}.zip"),
+        "Content-Disposition": content_disposition("attachment", f"{job.dataset_title}-{job.method}-ipc{job.ipc}.zip"),
     }
     if matches(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)

@@ -35,13 +35,15 @@ def list_datasets(house: Here, limit: Limit = 50, after: After = None) -> Datase
     responses=responses(Kind.UNKNOWN_DATASET, Kind.INVALID_DATASET),
 )
 def get_dataset(
-    house: Here, name: Annotated[str, Path(description="The dataset's name.", examples=["digits"])]
+    house: Here,
+    name: Annotated[str, Path(description="The dataset's name, or an upload's title.", examples=["digits"])],
 ) -> Dataset:
     """Shape, classes, counts, licence, content hash, and where it is or which file to put where.
 
     Of an upload also what became of its inspection, its counts by class, and how it was split and scaled.
     """
     try:
+        name = house.catalogue.named(name)
         if is_id("ds", name):
             return Dataset.of_upload(house.catalogue.upload(name))
         return Dataset.of(house.catalogue.facts(name))

@@ -129,7 +129,7 @@ def create_job(
         submission = house.ledger.submit(
             request=ready.request,
             recipe=ready.recipe.model_dump(mode="json"),
-            dataset=order.dataset,
+            dataset=ready.request["dataset"],
             method=order.method,
             ipc=ready.request["ipc"],
             seed=order.seed,
@@ -140,6 +140,7 @@ def create_job(
             forecast=foresight(house, ready).model_dump(mode="json"),
             max_open=house.settings.max_open_jobs,
             unfit=unfit,
+            dataset_title=None if ready.facts.label == ready.facts.name else ready.facts.label,
         )
     except ledger.QuotaExceeded as error:
         raise _over_quota(error) from None
@@ -166,7 +167,9 @@ def create_job(
 def list_jobs(
     house: Here,
     status: Annotated[Status | None, Query(description="Only jobs in this status.")] = None,
-    dataset: Annotated[str | None, Query(max_length=200, description="Only jobs on this dataset.")] = None,
+    dataset: Annotated[
+        str | None, Query(max_length=200, description="Only jobs on this dataset, by name or title.")
+    ] = None,
     method: Annotated[str | None, Query(max_length=200, description="Only jobs of this method.")] = None,
     q: Annotated[
         str | None, Query(max_length=200, description="Only jobs whose id, dataset or method contains this.")

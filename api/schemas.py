@@ -105,6 +105,7 @@ class Job(Shown):
         "distilling, relabelling, evaluating, publishing."
     )
     dataset: str
+    dataset_title: str = Field(description="How people call the dataset: of an upload its title, else its name.")
     method: str
     ipc: int = Field(description="Images per class.")
     seed: int

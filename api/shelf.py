@@ -39,6 +39,29 @@ class Shelf:
         """Name of each bundle of the data folder that cannot be used -> what is wrong with it."""
         return self.catalogue.problems()
 
+    def named(self, word: str) -> str:
+        """The name of the dataset that somebody means: an upload may be called by its title, if only one has it.
+
+        Of uploads with the same title those that can be used come first. A word that means nothing is left as it is.
+
+        Raises:
+            DatasetInvalid: several have this title; the message tells their ids.
+        """
+        if is_id("ds", word):
+            return word
+        try:
+            return self.catalogue.facts(word).name
+        except DatasetInvalid:
+            return word
+        except UnknownDataset:
+            pass
+        called = [upload for upload in self.uploads.all() if upload.name == word]
+        meant = [upload for upload in called if upload.state == "ready"] or called
+        if len(meant) > 1:
+            ids = ", ".join(f"{upload.id} ({upload.created_at:%Y-%m-%d %H:%M})" for upload in reversed(meant))
+            raise DatasetInvalid(f"{len(meant)} uploads are called {word!r}: {ids}; say which one by its id")
+        return meant[0].id if meant else word
+
     def facts(self, name: str) -> DatasetFacts:
         """Facts of a dataset. Raises UnknownDataset, or DatasetInvalid, which says why it cannot be used (yet)."""
         return _facts(self.upload(name)) if is_id("ds", name) else self.catalogue.facts(name)
@@ -78,7 +101,7 @@ class Shelf:
 
 def _facts(upload: Upload) -> DatasetFacts:
     if upload.state == "inspecting":
-        raise DatasetInvalid(f"{upload.id} is still being inspected; ask again in a few seconds")
+        raise DatasetInvalid(f"'{upload.name}' ({upload.id}) is still being inspected; ask again in a few seconds")
     if upload.found is None:
-        raise DatasetInvalid(f"{upload.id} cannot be used: {upload.problem}")
+        raise DatasetInvalid(f"'{upload.name}' ({upload.id}) cannot be used: {upload.problem}")
     return facts_of(upload.id, upload.name, upload.found)

@@ -46,13 +46,14 @@ def prepare(order: JobOrder, catalogue: Shelf) -> Prepared:
 
 
 def resolved(order: JobOrder, catalogue: Shelf) -> tuple[JobRequest, Recipe, DatasetFacts]:
-    """The request that an order means, its recipe and the facts of its dataset.
+    """The request that an order means, its recipe and the facts of its dataset, which an order may call by its title.
 
     Raises:
         ProblemError: INVALID_REQUEST, naming every field at fault and its fix.
     """
     errors, facts = [], None
     try:
+        order = order.model_copy(update={"dataset": catalogue.named(order.dataset)})
         facts = catalogue.facts(order.dataset)
     except (UnknownDataset, DatasetInvalid) as error:
         errors.append(FieldError("dataset", sentence(error), "GET /v1/datasets lists the names that can be used."))

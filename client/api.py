@@ -126,11 +126,11 @@ class Client:
         deadline = time.monotonic() + timeout
         while found["state"] == "inspecting":
             if time.monotonic() > deadline:
-                raise ClientError(f"{found['name']} was still being inspected after {timeout:g} s.")
+                raise ClientError(f"{name!r} ({found['name']}) was still being inspected after {timeout:g} s.")
             time.sleep(0.2)
             found = self.dataset(found["name"])
         if found["state"] == "invalid":
-            raise InvalidDataset(found["name"], found["problem"])
+            raise InvalidDataset(found["name"], found["problem"], name)
         return found
 
     def delete_dataset(self, name: str) -> None:

@@ -38,7 +38,9 @@ app = typer.Typer(
 app.add_typer(keys.app, name="key")
 
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job.")]
-Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="Name of a dataset; see 'stillhouse datasets'.")]
+Dataset = Annotated[
+    str, typer.Argument(metavar="DATASET", help="Name of a dataset, or an upload's title; see 'stillhouse datasets'.")
+]
 Ipc = Annotated[int | None, typer.Option("--ipc", help="Synthetic images per class.")]
 Ratio = Annotated[
     float | None, typer.Option("--ratio", help="Instead of --ipc: its share of the smallest class's training images.")
@@ -256,7 +258,7 @@ def list_jobs(
     if as_json:
         data([job.raw for job in jobs])
     else:
-        rows = [(j.id, j.status, j.dataset, j.method, j.ipc, (j.created_at or "")[:16]) for j in jobs]
+        rows = [(j.id, j.status, j.dataset_title, j.method, j.ipc, (j.created_at or "")[:16]) for j in jobs]
         table(("JOB", "STATUS", "DATASET", "METHOD", "IPC", "CREATED"), rows)
 
 
@@ -318,7 +320,10 @@ def _submit(
 ) -> Job:
     overrides = dict(_change(text) for text in changes or ())
     job = client.submit(dataset, ipc=ipc, ratio=ratio, method=method, seed=seed, overrides=overrides)
-    say(f"job {job.id}  {dataset}, {job.ipc} per class, {method}" + ("  (finished before)" if job.cached else ""))
+    say(
+        f"job {job.id}  {job.dataset_title}, {job.ipc} per class, {method}"
+        + ("  (finished before)" if job.cached else "")
+    )
     return job
 
 

@@ -71,9 +71,9 @@ class InvalidDataset(ClientError):
 
     exit_code = 2
 
-    def __init__(self, name: str, problem: str) -> None:
+    def __init__(self, name: str, problem: str, title: str = "") -> None:
         self.name = name
-        super().__init__(f"{name} cannot be used: {problem}")
+        super().__init__(f"{f'{title!r} ({name})' if title else name} cannot be used: {problem}")
 
 
 class JobFailed(ClientError):

@@ -34,6 +34,8 @@ class Job:
     """Seconds until its phase is over."""
     queue_position: int | None
     dataset: str
+    dataset_title: str
+    """How people call it: of an upload its title, else its name."""
     method: str
     ipc: int | None
     cached: bool
@@ -66,6 +68,7 @@ class Job:
             phase_eta_seconds=progress.get("phase_eta_seconds"),
             queue_position=raw.get("queue_position"),
             dataset=str(raw.get("dataset") or request.get("dataset") or ""),
+            dataset_title=str(raw.get("dataset_title") or raw.get("dataset") or ""),
             method=str(raw.get("method") or request.get("method") or ""),
             ipc=raw.get("ipc") or request.get("ipc"),
             cached=bool(raw.get("cached")),

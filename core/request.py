@@ -225,7 +225,7 @@ def _too_many_images(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -
         return [
             FieldError(
                 "ipc",
-                f"The smallest class of '{request.dataset}' has {facts.smallest_class} training images, "
+                f"The smallest class of '{facts.label}' has {facts.smallest_class} training images, "
                 f"fewer than {asked}.",
                 f"Set ipc to at most {facts.smallest_class // each}."
                 if each <= facts.smallest_class
@@ -272,7 +272,7 @@ def _beyond_the_class(recipe: Recipe, request: JobRequest, facts: DatasetFacts) 
         FieldError(
             "overrides.init.beta",
             f"A window of {request.ipc} images after the {first} hardest leaves the smallest class of "
-            f"'{request.dataset}', which has {members}.",
+            f"'{facts.label}', which has {members}.",
             f"Set init.beta to at most {most:g}, or lower ipc.",
         )
     ]
@@ -355,7 +355,7 @@ def _uncuttable(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> lis
         FieldError(
             "overrides.init.factor",
             f"{request.ipc} x {factor} x {factor} parts take as many images, and the smallest class of "
-            f"'{request.dataset}' has {facts.smallest_class}.",
+            f"'{facts.label}' has {facts.smallest_class}.",
             f"Set ipc to at most {facts.smallest_class // factor**2}, or init.factor to 1.",
         )
     ]

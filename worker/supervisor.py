@@ -186,6 +186,7 @@ class Supervisor:
             "request": job.request,
             "recipe": job.recipe,
             "fingerprint": job.fingerprint,
+            "dataset_title": job.dataset_title,
             "data_dir": str(settings.datasets.resolve()),
             "experts_dir": str(settings.experts.resolve()),
             "expert_cache_bytes": settings.expert_cache_bytes,

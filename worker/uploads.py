@@ -27,6 +27,7 @@ def fetch(job: Job, ledger: Ledger, store: Store, data_dir: Path) -> None:
         if not isinstance(name, str) or not is_id("ds", name):
             continue
         path = data_dir / UPLOADS / f"{name}.npz"
+        title = f"'{job.dataset_title}' ({name})" if name == job.dataset else name
         try:
             address = ledger.uploads.get(name).sha256
         except UnknownUpload:
@@ -36,7 +37,7 @@ def fetch(job: Job, ledger: Ledger, store: Store, data_dir: Path) -> None:
             try:
                 store.fetch(address, path)
             except MissingObject as fault:
-                raise LostUpload(f"The upload {name} is lost: {fault}.") from None
+                raise LostUpload(f"The upload {title} is lost: {fault}.") from None
 
 
 def tidy(ledger: Ledger, data_dir: Path) -> None:

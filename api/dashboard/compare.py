@@ -81,7 +81,7 @@ def compare(
 
 
 _ORDERS: Final[dict[str, Any]] = {
-    "dataset": lambda rival: (rival.job.dataset, rival.job.ipc),
+    "dataset": lambda rival: (rival.job.dataset_title, rival.job.ipc),
     "method": lambda rival: rival.job.method,
     "ipc": lambda rival: rival.job.ipc,
     "accuracy": lambda rival: -(rival.accuracy or 0.0),
@@ -94,7 +94,7 @@ def _rival(house: House, place: int, job: Job) -> Rival:
     file = house.ledger.file(job.id, layout.REPORT) if job.status == "succeeded" else None
     report = verdict.document(house, file)
     events = house.ledger.events(job.id, 0, MOST_EVENTS, ("metric", "preview"))
-    name = f"{place}. {job.dataset} {job.method} ipc {job.ipc}"
+    name = f"{place}. {job.dataset_title} {job.method} ipc {job.ipc}"
     known = {line.name: line for line in verdict.lines(report)} if report else {}
     reached = reading.accuracy(job)
     if reached and not known:

@@ -53,7 +53,7 @@ def show_jobs(
         older=address(after=found.next) if found.next else None,
         paged=bool(after),
         filtered=any(chosen.values()),
-        datasets=house.catalogue.names(),
+        datasets=house.catalogue.list(),
         methods=methods.names(),
         active=counts["queued"] + counts["running"] + counts["cancelling"],
         reading=reading,

@@ -81,7 +81,7 @@ def _share(row: Mapping[str, Any], half: str) -> str:
 
 
 def _canvas(result: Distilled) -> Image.Image:
-    title = f"{result.facts.name} · {len(result.labels):,} images · {result.request.get('method', 'distilled')}"
+    title = f"{result.facts.label} · {len(result.labels):,} images · {result.request.get('method', 'distilled')}"
     width = max(2 * _MARGIN + _LEFT + _WIDTH, int(2 * _MARGIN + length(title, _TITLE)) + 1)
     canvas = Image.new("RGB", (width, _TOP + _HEIGHT + _BOTTOM), PAPER)
     write(canvas, (_MARGIN, _MARGIN), title, _TITLE, INK)

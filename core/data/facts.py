@@ -99,6 +99,11 @@ class DatasetFacts:
     brightest: tuple[int, int] | None = None
     """Largest value of a pixel of the training and of the test images; None when the dataset is not on disk."""
 
+    @property
+    def label(self) -> str:
+        """The word that people know it by: its name, but of an upload the title that its owner gave it."""
+        return self.title if self.source == "upload" else self.name
+
 
 @final
 @dataclass(frozen=True, eq=False)

@@ -68,11 +68,12 @@ def page(
             return []
         statement = statement.where(stands(Status(status)))
     if dataset is not None:
-        statement = statement.where(JobRow.dataset == dataset)
+        statement = statement.where(or_(JobRow.dataset == dataset, JobRow.dataset_title == dataset))
     if method is not None:
         statement = statement.where(JobRow.method == method)
     if q:
-        words = (column.icontains(q, autoescape=True) for column in (JobRow.id, JobRow.dataset, JobRow.method))
+        searched = (JobRow.id, JobRow.dataset, JobRow.dataset_title, JobRow.method)
+        words = (column.icontains(q, autoescape=True) for column in searched)
         statement = statement.where(or_(*words))
     if after is not None:
         statement = statement.where(tuple_(JobRow.created_at, JobRow.id) < after)
@@ -222,4 +223,5 @@ def _view(row: JobRow, place: int | None) -> Job:
         finished_at=row.finished_at,
         cancel_requested_at=row.cancel_requested_at,
         updated_at=row.updated_at,
+        dataset_title=row.dataset_title or row.dataset,
     )

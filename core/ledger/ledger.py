@@ -92,6 +92,7 @@ class Ledger:
         forecast: Document | None = None,
         max_open: int | None = None,
         unfit: str | None = None,
+        dataset_title: str | None = None,
     ) -> Submission:
         """Accept a job, unless an equal one is open ("twin") or done ("cached") or the key was used ("replayed").
 
@@ -106,6 +107,7 @@ class Ledger:
             forecast: what a new job is expected to cost.
             max_open: how many jobs of a named owner may be queued or running.
             unfit: a finished job (see `answer`) that is no answer, since its files are not what they were.
+            dataset_title: how people call the dataset, where that is not its name.
 
         Equal jobs, and idempotency keys, are those of the same owner: nobody learns what others have asked for.
 
@@ -115,7 +117,19 @@ class Ledger:
         """
         owner = self._reach.owner
         order = submissions.Order(
-            request, recipe, dataset, method, ipc, seed, fingerprint, max_attempts, forecast, owner, max_open, unfit
+            request,
+            recipe,
+            dataset,
+            method,
+            ipc,
+            seed,
+            fingerprint,
+            max_attempts,
+            forecast,
+            owner,
+            max_open,
+            unfit,
+            dataset_title,
         )
         key = None
         if idempotency_key is not None:
@@ -146,8 +160,8 @@ class Ledger:
         """Jobs, newest first.
 
         Args:
-            status, dataset, method: only jobs with exactly this.
-            q: only jobs whose id, dataset or method contains this, in any case.
+            status, dataset, method: only jobs with exactly this; the dataset by its name or its title.
+            q: only jobs whose id, dataset (by name or title) or method contains this, in any case.
             limit: at most so many.
             after: `(created_at, id)` of the last job of the page before.
         """

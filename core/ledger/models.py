@@ -79,6 +79,8 @@ class JobRow(Base):
     updated_at: Mapped[datetime]
     owner: Mapped[str] = mapped_column(server_default="")
     """Whose it is; empty for a job that was submitted without a key."""
+    dataset_title: Mapped[str | None]
+    """How people call the dataset, where that is not its name."""
 
     __table_args__ = (
         CheckConstraint(

@@ -40,6 +40,7 @@ class Order:
     owner: str = ""
     max_open: int | None = None
     unfit: str | None = None
+    dataset_title: str | None = None
 
 
 @final
@@ -126,6 +127,7 @@ def _create(session: Session, order: Order, now: datetime) -> JobRow:
         fingerprint=order.fingerprint,
         forecast=order.forecast,
         owner=order.owner,
+        dataset_title=order.dataset_title,
         last_seq=0,
         reported=0,
         created_at=now,

@@ -68,7 +68,8 @@ class Job:
     """A job as it stood at one moment; every time is aware and in UTC.
 
     `attempt` counts how often a worker has started the job, `losses` how often one was lost while holding it.
-    `owner` is empty where nobody showed a key.
+    `owner` is empty where nobody showed a key. `dataset_title` is how people call the dataset: of an upload the title
+    it was given, else its name.
     `queue_position` is 1 for the job that is started next and null for a job that is not queued.
     `forecast` is what it was expected to cost, where that was known. `error` is
     `{code, type, message, phase, hint}`, and only a failed job has one.
@@ -99,6 +100,7 @@ class Job:
     finished_at: datetime | None
     cancel_requested_at: datetime | None
     updated_at: datetime
+    dataset_title: str
 
 
 @final

@@ -21,12 +21,19 @@ def test_an_uploaded_folder_is_distilled(running: Running, tmp_path: Path) -> No
     assert "20 training and 4 test images, 2 classes" in answer.err
     dataset = answer.out.strip()
     with running.client() as client:
-        job = client.submit(dataset, ipc=2, method="random", evaluation=CHEAP)
+        forecast = running.command("forecast", "my pets", "--ipc", 2, "--method", "random", "--timeout", "0s", "--json")
+        assert forecast.code == 0, forecast.err
+        job = client.submit("my pets", ipc=2, method="random", evaluation=CHEAP)
+        assert (job.dataset, job.dataset_title) == (dataset, "my pets")
         done = client.wait(job.id, timeout=60)
         assert done.status == "succeeded"
         assert done.forecast is not None
         client.download(job.id, tmp_path / "out")
         assert len(list((tmp_path / "out" / "images").rglob("*.png"))) == 4
+        card = (tmp_path / "out/README.md").read_text()
+        assert "# my pets, distilled to" in card
+        assert 'pretty_name: "my pets, distilled"' in card
+        assert "my pets" in running.command("list").out
         assert client.dataset(dataset)["title"] == "my pets"
         assert "my pets" in running.command("datasets").out
         client.delete_dataset(dataset)
@@ -36,7 +43,7 @@ def test_an_uploaded_folder_is_distilled(running: Running, tmp_path: Path) -> No
 def test_what_cannot_be_used_is_told(running: Running, tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(b"no zip")
     with running.client() as client:
-        with pytest.raises(InvalidDataset, match="not a whole zip"):
+        with pytest.raises(InvalidDataset, match=r"^'x' \(ds_\w+\) cannot be used: .*not a whole zip"):
             client.upload(tmp_path / "x.zip", "x")
         with pytest.raises(UsageError, match="There is no file"):
             client.upload(tmp_path / "y.zip", "y")

@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
-from core.ledger import Ledger, schema
+from core.ledger import Ledger, new_upload_id, schema
 from core.ledger.models import Base
 from tests.ledger.orders import queued
 
@@ -119,6 +119,17 @@ def test_keys_from_before_they_had_parents_still_open(bare: Ledger) -> None:
     assert bare.keys.holder(secret) == replace(child, parent_id=None)
     bare.keys.revoke(parent.id)
     assert bare.keys.holder(secret) is not None
+
+
+def test_jobs_from_before_they_knew_titles_get_those_of_their_uploads(bare: Ledger) -> None:
+    bare.migrate()
+    upload = bare.uploads.add(new_upload_id(), "my things", None, 1)
+    of_upload = queued(bare, dataset=upload.id, dataset_title="my things")
+    of_catalogue = queued(bare)
+    schema.downgrade(bare.database, "0005_key_parents")
+    bare.migrate()
+    assert [bare.job(job.id) for job in (of_upload, of_catalogue)] == [of_upload, of_catalogue]
+    assert of_catalogue.dataset_title == "digits"
 
 
 def test_the_command_line_of_alembic_works_from_anywhere(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ class Job:
     compile: str
     checkpoint_interval: float
     fingerprint: str | None
+    dataset_title: str
 
     @classmethod
     def read(cls, job_dir: Path) -> Self:
@@ -62,6 +63,7 @@ class Job:
             compile=content.get("compile", "auto"),
             checkpoint_interval=content["checkpoint_interval"],
             fingerprint=content.get("fingerprint"),
+            dataset_title=content.get("dataset_title") or content["request"]["dataset"],
         )
 
 

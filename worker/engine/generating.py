@@ -78,9 +78,9 @@ def meta_trained(place: Place, recipe: Recipe, choice: Generated, facts: Dataset
     path = place.cache.path(CacheNames(recipe, facts.digest, real.shape).meta_trained(choice), _FILE)
     found = _kept(path, generator, real.device)
     if found is not None:
-        place.log(f"The generator, meta-trained on subsets of the classes of {facts.name}, was in the cache.")
+        place.log(f"The generator, meta-trained on subsets of the classes of {facts.label}, was in the cache.")
         return found
-    place.log(f"No generator was in the cache: it is meta-trained now, on subsets of the classes of {facts.name}.")
+    place.log(f"No generator was in the cache: it is meta-trained now, on subsets of the classes of {facts.label}.")
     start, key = _fresh(generator, real.device), Key(0).fold("meta")
 
     def steps(state: Training) -> Iterator[Training]:

@@ -136,7 +136,7 @@ def _remarks(bench: Bench, result: SyntheticDataset) -> list[str]:
             "but each stored image is one training image of the full side, not several of a part of it."
         )
     if isinstance(choice := bench.job.recipe.init, Generated):
-        origin = choice.source or f"{bench.dataset.facts.name} itself"
+        origin = choice.source or f"{bench.dataset.facts.label} itself"
         meta = (
             f"meta-trained on {choice.meta.tasks} subsets of the classes of {origin}" if choice.meta else "not trained"
         )

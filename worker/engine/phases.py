@@ -94,6 +94,8 @@ def _prepare(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[]
     channel.enter("preparing", 2)
     given = needs_c_scores(job.recipe)
     dataset = Catalogue(job.data_dir).load(job.request.dataset, scored=given)
+    if dataset.facts.source == "upload":  # its bundle does not say how its owner calls it
+        dataset = replace(dataset, facts=replace(dataset.facts, title=job.dataset_title))
     if given and dataset.c_scores_digest is not None:
         job = replace(job, recipe=scored(job.recipe, dataset.c_scores_digest))
     use_threads(dataset.facts.shape)
