@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006_job_titles"
-down_revision = "0005_key_parents"
+revision = "0007_job_titles"
+down_revision = "0006_mirror"
 branch_labels = None
 depends_on = None
 
