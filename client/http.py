@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -35,21 +36,23 @@ class Http:
         timeout: float = 60.0,
         limit: float | None = None,
     ) -> None:
-        self.url = url.rstrip("/")
+        given = url.rstrip("/")
+        self.url = re.sub(r"(\A|://)[^/]*@", r"\1", given)
+        """The address as it may be shown: without the name and password that a proxy may want."""
         self.patience = patience
         self.limit = limit
         self._deadline = math.inf if limit is None else time.monotonic() + limit
         self._timeout = timeout
         self._answered = False
-        address = httpx.URL(self.url)
+        address = httpx.URL(given)
         if address.scheme not in ("http", "https") or not address.host:
-            raise UsageError(f"'{url}' is no service address. Write it like http://127.0.0.1:8000")
+            raise UsageError(f"'{self.url}' is no service address. Write it like http://127.0.0.1:8000")
         headers = {"Accept": "application/json", "User-Agent": "stillhouse-client"}
         if api_key:
             headers["Authorization"] = f"Bearer {api_key}"
         # A proxy is for the world outside: asking it for this machine's loopback can only fail.
         self._http = httpx.Client(
-            base_url=self.url,
+            base_url=given,
             headers=headers,
             follow_redirects=True,
             trust_env=not _is_loopback(address.host),

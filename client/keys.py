@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -71,11 +72,17 @@ def list_keys(as_json: JsonOption = False) -> None:
                 key["prefix"],
                 " ".join(key["scopes"]),
                 (key["last_used_at"] or "never")[:16],
-                "revoked" if key["revoked_at"] else "good",
+                _state(key["revoked_at"], key["expires_at"]),
             )
             for key in rows
         ],
     )
+
+
+def _state(revoked_at: str | None, expires_at: str | None) -> str:
+    if revoked_at:
+        return "revoked"
+    return "expired" if expires_at and datetime.fromisoformat(expires_at) <= datetime.now(UTC) else "good"
 
 
 @app.command()

@@ -10,6 +10,7 @@ from client import Client, Problem
 from core.settings import Settings
 from tests.api.serving import serving
 from tests.client.running import command as stillhouse
+from tests.client.running import until
 
 
 def test_the_first_key_opens_a_service_that_asks_for_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,8 +30,27 @@ def test_the_first_key_opens_a_service_that_asks_for_one(tmp_path: Path, monkeyp
             assert user.jobs() == []
             (listed,) = user.keys()
             assert listed["name"] == "laptop"
+            successor = user.create_key("phone")
+        assert successor["parent_id"] == alice["id"]
         assert "alice" in stillhouse("key", "list").out
-        assert stillhouse("key", "revoke", alice["id"]).code == 0
+        assert stillhouse("key", "revoke", alice["id"], "--alone").code == 0
+        with Client(api_key=successor["secret"]) as user:
+            assert user.me()["owner"] == "alice"
+        assert stillhouse("key", "revoke", successor["id"]).code == 0
+        root_id, seconds = made["id"], 1 / 86_400
+        with Client() as root:
+            root.create_key("brief", days=seconds)
+        until(lambda: "expired" in stillhouse("key", "list").out, "a key has expired")
+        states = {line.split()[0]: line.split()[-1] for line in stillhouse("key", "list").out.splitlines()[1:]}
+        assert (states[alice["id"]], states[root_id]) == ("revoked", "good")
         with Client(api_key=alice["secret"]) as user, pytest.raises(Problem, match="key"):
             user.jobs()
     assert stillhouse("key", "create", "me", "--scope", "all", "--home", str(home)).code == 2
+
+
+@pytest.mark.parametrize("url", ["http://me:passw0rd@127.0.0.1:1", "me:passw0rd@127.0.0.1:1", "ftp://me:p@ssw0rd@host"])
+def test_a_password_in_the_address_is_not_said(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STILLHOUSE_URL", url)
+    told = stillhouse("list")
+    assert told.code in (2, 9)
+    assert "ssw0rd" not in told.err + told.out
