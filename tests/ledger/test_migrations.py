@@ -126,7 +126,7 @@ def test_jobs_from_before_they_knew_titles_get_those_of_their_uploads(bare: Ledg
     upload = bare.uploads.add(new_upload_id(), "my things", None, 1)
     of_upload = queued(bare, dataset=upload.id, dataset_title="my things")
     of_catalogue = queued(bare)
-    schema.downgrade(bare.database, "0005_key_parents")
+    schema.downgrade(bare.database, "0006_mirror")
     bare.migrate()
     assert [bare.job(job.id) for job in (of_upload, of_catalogue)] == [of_upload, of_catalogue]
     assert of_catalogue.dataset_title == "digits"
