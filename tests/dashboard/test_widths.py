@@ -1,0 +1,45 @@
+"""Words that are longer than a telephone is wide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.settings import Settings
+from tests.api.serving import serving
+from tests.api.workshop import ERROR
+from tests.client.running import until
+from tests.dashboard.browsing import browser, visit
+from tests.data.archives import classes, packed
+from tests.services import free_port
+
+pytestmark = pytest.mark.slow
+
+
+def test_long_words_fit_a_telephone(artifact: Path, tmp_path: Path) -> None:
+    """An address in an error message, the title of an upload, its id: none has a place to break."""
+    home, word = tmp_path / "home", "x" * 80
+    settings = Settings(home=home, port=free_port(), device="cpu", broker_url=None, database_url=None)
+    with browser() as chromium, serving(settings, artifact) as server, visit(chromium, server.url) as watched:
+        workshop = server.workshop
+        sent = workshop.client.post(
+            "/v1/datasets",
+            content=packed(classes(5)),
+            params={"name": word},
+            headers={"Content-Type": "application/zip"},
+        )
+        name = sent.json()["name"]
+        until(lambda: workshop.client.get(f"/v1/datasets/{name}").json()["state"] == "ready", "it is inspected")
+        jobs = [workshop.submit(dataset=name, ipc=1) for _ in range(2)]
+        problem = {"code": "dataset_unavailable", "message": f"Put https://example.org/{word}/{word}.npz there."}
+        assert workshop.ledger.fail(workshop.start(jobs[0]), ERROR | problem)
+        page, wide = watched.page, {}
+        page.set_viewport_size({"width": 320, "height": 700})
+        compared = f"/compare?job={jobs[0]}&job={jobs[1]}"
+        for address in ("/", f"/jobs/{jobs[0]}", f"/jobs/{jobs[1]}", f"/new?dataset={name}", "/uploads", compared):
+            page.goto(address)
+            wide[address] = page.evaluate("document.documentElement.scrollWidth")
+            spilt = "e => [...document.querySelectorAll('.choice span')].filter(e => e.scrollWidth > e.clientWidth + 1)"
+            assert page.evaluate(f"({spilt})().length") == 0, address
+        assert {address: width for address, width in wide.items() if width > 320} == {}
