@@ -16,7 +16,8 @@ from tests.api.workshop import ERROR, METRICS, Workshop, request
 from tests.data.bundles import place
 
 SHAPE = {
-    *("object", "id", "status", "phase", "dataset", "method", "ipc", "seed", "cached", "queue_position", "progress"),
+    *("object", "id", "status", "phase", "dataset", "dataset_title", "method", "ipc", "seed", "cached"),
+    *("queue_position", "progress"),
     *("metrics", "forecast", "error", "attempt", "losses", "max_attempts", "worker"),
     *("request", "recipe", "fingerprint", "owner"),
     *("created_at", "started_at", "finished_at", "cancel_requested_at", "updated_at", "links"),
