@@ -86,7 +86,7 @@ def _protocol(result: Distilled) -> str:
         return f"{text} and no augmentation."
     return (
         f"{text} and the augmentation of the report ({', '.join(names)}). Left out, the augmentation costs accuracy: "
-        "5.3 points on digits at one image per class, where Adam in the place of SGD cost nothing."
+        "4.5 points on digits at one image per class, where AdamW in the place of SGD cost nothing."
     )
 
 
@@ -113,8 +113,9 @@ def _trees(result: Distilled) -> tuple[str, ...]:
     if not result.is_synthetic:
         return ()
     return (
-        "Trees and other learners that are no networks take these pixels rather than the floats, of which optimisation "
-        "moves even pixels that are the same in all real images.",
+        "Trees take these pixels rather than the floats, of which optimisation moves even those that are the same in "
+        "all real images. Random forests on digits at one image per class: 38.6 % from the floats, 72.5 % from the "
+        "8-bit pixels, 51.3 % from random real images.",
     )
 
 

@@ -190,6 +190,7 @@ def test_the_card_says_what_a_training_is_made_of(tmp_path: Path) -> None:
     assert "SGD, the learning rate that was learned together with the images" in text
     assert "the augmentation of the report (crop, scale, rotate)" in text
     assert "Left out, the augmentation costs accuracy" in text
+    assert "Trees take these pixels rather than the floats" in text
     text = card(tmp_path / "selected", result(method="random", step_size=None))
     assert "SGD, the learning rate of the evaluation (0.01)" in text
     assert "Trees" not in text, "real images are what trees are for"
