@@ -27,6 +27,7 @@ AWAY: Final = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
 
 _FORGOTTEN = 86_400.0
 _PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 30.0
 T = TypeVar("T")
 
 log = structlog.stdlib.get_logger(__name__)
@@ -83,7 +84,9 @@ class Inspector:
             outcome = self._examine(upload)
             if outcome is None:
                 return
-            self._answered(lambda: uploads.conclude(upload_id, **outcome))
+            if self._answered(lambda: uploads.conclude(upload_id, **outcome)) and "sha256" in outcome:
+                # An equal upload may have been deleted, and the bundle with it, before the ledger knew of this need.
+                self._stored(self._folder / upload_id / "bundle.npz")
         except AWAY:
             return  # told to end while the database is away: the next process goes on with what lies here
         except UnknownUpload:
@@ -97,13 +100,30 @@ class Inspector:
             found = inspect(folder / "upload", folder, upload.size, self._closing.is_set, upload.mirror)
             if found is None:
                 return None
-            sha256, length = self._store.put(folder / "bundle.npz")
+            stored = self._stored(folder / "bundle.npz")
+            if stored is None:
+                return None
+            sha256, length = stored
         except DatasetInvalid as fault:
             return {"problem": str(fault)}
         except Exception:
             log.exception("inspection failed", upload=upload.id)
             return {"problem": "the service could not inspect or store it; upload it again later"}
         return {"found": found, "sha256": sha256, "length": length}
+
+    def _stored(self, bundle: Path) -> tuple[str, int] | None:
+        """SHA-256 and bytes of the bundle in the store, waited for while that is away; None when told to end."""
+        pause = _PAUSE
+        while True:
+            try:
+                return self._store.put(bundle)
+            except OSError as error:
+                if not bundle.exists():  # the upload was deleted meanwhile
+                    raise
+                log.warning("the store does not take an upload", reason=str(error))
+                if self._closing.wait(pause):
+                    return None
+                pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _answered(self, ask: Callable[[], T]) -> T:
         """The ledger's answer, waited for while the database is away. Raises one of AWAY when told to end."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from api.app import create_app
 from api.house import House
 from api.inspector import Inspector
+from core.artifacts import Store
 from core.data.catalogue import UPLOADS
 from core.ids import new_id
 from core.ledger import Ledger, Upload
@@ -118,6 +121,53 @@ def test_no_route_knows_anothers_dataset_or_key(workshop: Workshop, app: FastAPI
         assert (own if "keys" in path else name) in client.get(path, headers=alice).text or path == "/new"
     assert client.get("/v1/methods/random", params={"dataset": name}, headers=bob).status_code == 422
     assert client.get("/v1/methods/random", params={"dataset": name}, headers=alice).status_code == 200
+
+
+@ON_SQLITE
+def test_an_upload_waits_for_a_store_that_is_away(
+    workshop: Workshop, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.inspector._PAUSE", 0.02)
+    alice, store = key(workshop.ledger, "alice"), house.settings.home / "store"
+    if store.exists():
+        store.rename(store.with_name("store.away"))
+    store.touch()
+    with capture_logs() as logs:
+        path = send(workshop.client, packed(classes(5)), alice).headers["Location"]
+        deadline = time.monotonic() + PATIENCE
+        while [line["event"] for line in logs].count("the store does not take an upload") < 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    assert workshop.client.get(path, headers=alice).json()["state"] == "inspecting"
+    store.unlink()
+    found = settled(workshop.client, path, alice)
+    assert (found["state"], found["train_counts"]) == ("ready", [4, 4])
+
+
+@ON_SQLITE
+def test_a_bundle_whose_twin_is_deleted_while_this_one_ends_stays(
+    workshop: Workshop, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, alice, data = workshop.client, key(workshop.ledger, "alice"), packed(classes(5))
+    twin = settled(client, send(client, data, alice).headers["Location"], alice)["name"]
+    put, deleted = Store.put, []
+
+    def put_then_the_twin_is_deleted(store: Store, path: Path) -> tuple[str, int]:
+        stored = put(store, path)
+        if not deleted:
+            deleted.append(client.delete(f"/v1/datasets/{twin}", headers=alice).status_code)
+        return stored
+
+    monkeypatch.setattr(Store, "put", put_then_the_twin_is_deleted)
+    name = settled(client, send(client, data, alice).headers["Location"], alice)["name"]
+    assert deleted == [204]
+    deadline = time.monotonic() + PATIENCE
+    while (house.settings.uploads / name).exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    address = workshop.ledger.uploads.get(name).sha256
+    assert address is not None
+    assert house.store.exists(address)
 
 
 @ON_SQLITE
