@@ -69,16 +69,22 @@ def resolved(order: JobOrder, catalogue: Shelf) -> tuple[JobRequest, Recipe, Dat
         if needs_c_scores(recipe):
             recipe = scored(recipe, catalogue.c_scores(order.dataset).digest)
         if (origin := source(recipe)) is not None:
-            recipe = sourced(recipe, catalogue.facts(origin), facts)
+            recipe = sourced(recipe, _origin(origin, catalogue), facts)
         return request, recipe, facts
     except RecipeError as error:
         raise invalid(error.errors) from None
-    except UnknownDataset as error:
-        other = "Or set init.source to null, to meta-train on the dataset itself."
-        raise invalid([FieldError("overrides.init.source", sentence(error), other)]) from None
     except DatasetInvalid as error:
         other = "Or set init.score.kind to 'forgetting' or 'el2n', which the service computes."
         raise invalid([FieldError("overrides.init.score.kind", sentence(error), other)]) from None
+
+
+def _origin(word: str, catalogue: Shelf) -> DatasetFacts:
+    """The facts of the dataset that a generator is to be meta-trained on, by its name or its title."""
+    try:
+        return catalogue.facts(catalogue.named(word))
+    except (UnknownDataset, DatasetInvalid) as error:
+        other = "Or set init.source to null, to meta-train on the dataset itself."
+        raise invalid([FieldError("overrides.init.source", sentence(error), other)]) from None
 
 
 def _canonical(asked: dict[str, Any]) -> bytes:

@@ -43,7 +43,7 @@ def source(recipe: Recipe) -> str | None:
 
 
 def sourced(recipe: Recipe, origin: DatasetFacts, facts: DatasetFacts) -> Recipe:
-    """The recipe with the digest of its generator's source, so that another source is another request.
+    """The recipe with name and digest of its generator's source, so that another source is another request.
 
     Raises:
         RecipeError: the source has other channels than the dataset or images too small for the network that is to
@@ -56,11 +56,12 @@ def sourced(recipe: Recipe, origin: DatasetFacts, facts: DatasetFacts) -> Recipe
         raise RecipeError([FieldError("overrides.init.source", told, fix)])
     if not reads(recipe.network, origin.shape):
         side, least = min(origin.shape[1:]), least_side(recipe.network, origin.shape[0])
-        told = f"The network reads images of at least {least} pixels, and those of '{origin.name}' have {side}."
+        told = f"The network reads images of at least {least} pixels, and those of '{origin.label}' have {side}."
         fix = "Name a source of larger images, or set init.source to null to meta-train on the dataset itself."
         raise RecipeError([FieldError("overrides.init.source", told, fix)])
     if recipe.init.digest not in (None, origin.digest):
-        told = f"The source '{origin.name}' is another one by now: {origin.digest}."
+        told = f"The source '{origin.label}' is another one by now: {origin.digest}."
         fix = "Put the file back that this digest was taken of, or leave the digest out."
         raise RecipeError([FieldError("overrides.init.digest", told, fix)])
-    return recipe.model_copy(update={"init": recipe.init.model_copy(update={"digest": origin.digest})})
+    named = recipe.init.model_copy(update={"source": origin.name, "digest": origin.digest})
+    return recipe.model_copy(update={"init": named})

@@ -194,6 +194,11 @@ def test_an_upload_is_called_by_its_title(workshop: Workshop) -> None:
     assert f"<h1>{first}" not in client.get(f"/jobs/{job['id']}").text
     refused = client.post("/v1/jobs", json=asked | {"ipc": 50}).json()["errors"][0]
     assert "The smallest class of 'my <things>' has 3 training images" in refused["message"]
+    generated = request(method="mgdd", overrides={"init.source": "my <things>"})
+    meta = client.post("/v1/jobs", json=generated).json()
+    assert meta["recipe"]["init"]["source"] == first
+    named = generated | {"overrides": {"init.source": first}}
+    assert client.post("/v1/jobs", json=named).json()["id"] == meta["id"], "the same request"
     by_bob = client.post("/v1/jobs", json=asked, headers=bob)
     assert by_bob.status_code == 422, "another owner's title is nobody's"
     assert client.get("/v1/datasets/my <things>", headers=bob).status_code == 404
@@ -201,15 +206,19 @@ def test_an_upload_is_called_by_its_title(workshop: Workshop) -> None:
     invalid = called(b"no zip")
     assert client.post("/v1/jobs", json=asked).json()["id"] == job["id"], "what cannot be used is not meant"
     second = called(packed(classes(6)))
-    for path, body in (("/v1/jobs", asked), ("/v1/forecasts", asked)):
+    for path, body, field in (
+        ("/v1/jobs", asked, "dataset"),
+        ("/v1/forecasts", asked, "dataset"),
+        ("/v1/jobs", generated, "overrides.init.source"),
+    ):
         answer = client.post(path, json=body)
         assert answer.status_code == 422
         (error,) = answer.json()["errors"]
-        assert error["field"] == "dataset"
+        assert error["field"] == field
         assert first in error["message"]
         assert second in error["message"]
         assert invalid not in error["message"]
-    for each in (job, other):
+    for each in (job, other, meta):
         client.post(f"/v1/jobs/{each['id']}/cancel")
     assert client.delete(f"/v1/datasets/{first}").status_code == 204
     assert client.get(f"/v1/jobs/{job['id']}").json()["dataset_title"] == "my <things>", "a job outlives its dataset"
