@@ -122,17 +122,21 @@ def _start(part: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]
 
 def _becomes_ready(address: Address, children: Mapping[str, subprocess.Popen[bytes]], signals: Signals) -> bool:
     """Wait until the service takes jobs; False if it was asked to end before."""
-    deadline = time.monotonic() + _START_SECONDS
+    deadline, why = time.monotonic() + _START_SECONDS, "It did not answer."
     with httpx.Client(trust_env=False, timeout=2) as http:
         while not signals.count:
             _check(children)
             try:
-                if http.get(f"{address.url}/readyz").status_code == 200:
+                answer = http.get(f"{address.url}/readyz")
+                if answer.status_code == 200:
                     return True
-            except httpx.TransportError:
+                why = str(answer.json()["detail"])
+            except (httpx.TransportError, ValueError, KeyError):
                 pass  # not listening yet
             if time.monotonic() > deadline:
-                raise ClientError(f"The service was not ready within {_START_SECONDS:.0f} s; see its messages above.")
+                raise ClientError(
+                    f"The service was not ready within {_START_SECONDS:.0f} s: {why} See its messages above."
+                )
             time.sleep(_TICK)
     return False
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import http.server
 import os
 import signal
 import socket
+import socketserver
 import subprocess
+import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 from sqlalchemy import text
 
+import client.serve
+from client.errors import ClientError
+from client.serve import Address, Signals
 from core.ledger import Ledger
 from tests.client.running import ENDLESS, command, processes_of, serving, spawn, until
 
@@ -28,15 +35,15 @@ def test_ctrl_c_ends_every_process(tmp_path: Path) -> None:
 
 def test_a_running_job_survives_a_restart_of_the_service(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    with serving(home) as service, service.client() as client:
-        assert client.ready()["ready"]
-        job = client.submit("digits", ipc=1, method="mtt", overrides=ENDLESS)
-        until(lambda: client.job(job.id).phase == "distilling", "the job distils")
+    with serving(home) as service, service.client() as sdk:
+        assert sdk.ready()["ready"]
+        job = sdk.submit("digits", ipc=1, method="mtt", overrides=ENDLESS)
+        until(lambda: sdk.job(job.id).phase == "distilling", "the job distils")
     assert processes_of(home) == [], "the engine ends with its service"
-    with serving(home) as service, service.client() as client:
-        until(lambda: client.job(job.id).phase == "distilling", "the job goes on")
-        assert client.job(job.id).raw["attempt"] == 2
-        assert client.job(job.id).raw["losses"] == 0, "a drained job has lost nothing"
+    with serving(home) as service, service.client() as sdk:
+        until(lambda: sdk.job(job.id).phase == "distilling", "the job goes on")
+        assert sdk.job(job.id).raw["attempt"] == 2
+        assert sdk.job(job.id).raw["losses"] == 0, "a drained job has lost nothing"
 
 
 def test_the_death_of_a_part_ends_the_service_and_says_so(tmp_path: Path) -> None:
@@ -52,9 +59,9 @@ def test_the_death_of_a_part_ends_the_service_and_says_so(tmp_path: Path) -> Non
 
 def test_the_death_of_the_service_itself_ends_its_parts(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    with serving(home) as service, service.client() as client:
-        job = client.submit("digits", ipc=1, method="mtt", overrides=ENDLESS)
-        until(lambda: client.job(job.id).phase == "distilling", "the job distils")
+    with serving(home) as service, service.client() as sdk:
+        job = sdk.submit("digits", ipc=1, method="mtt", overrides=ENDLESS)
+        until(lambda: sdk.job(job.id).phase == "distilling", "the job distils")
         service.process.kill()
         until(lambda: processes_of(home) == [], "API, worker and engine have ended")
     port = urlsplit(service.url).port
@@ -91,6 +98,22 @@ def test_settings_that_contradict_each_other_stop_the_service_before_it_starts(t
     assert process.returncode == 2
     assert b"STILLHOUSE_HEARTBEAT_INTERVAL (60) must be at most a third" in said
     assert processes_of(tmp_path / "home") == []
+
+
+def test_a_service_that_does_not_become_ready_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unready(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(503)
+            self.end_headers()
+            self.wfile.write(b'{"detail": "store: Read-only file system."}')
+
+    monkeypatch.setattr(client.serve, "_START_SECONDS", 0.2)
+    with socketserver.TCPServer(("127.0.0.1", 0), Unready) as server, Signals() as signals:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = Address("127.0.0.1", server.server_address[1], Path())
+        with pytest.raises(ClientError, match="store: Read-only file system"):
+            client.serve._becomes_ready(address, {}, signals)
+        server.shutdown()
 
 
 def test_a_worker_alone_works_until_it_is_told_to_stop(tmp_path: Path, sqlite_url: str) -> None:
