@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import stat
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -12,13 +15,16 @@ from client.errors import UsageError
 from client.http import Http
 
 _PIECE = 1 << 20
+_MARK = stat.S_IFREG | 0o644
+"""How a packed file is marked: a plain one, that anybody may read."""
+_HIDDEN = (".png", ".jpg", ".jpeg", ".webp")
 
 
 def upload(http: Http, path: Path, name: str, size: int | None, mirror: str = "auto") -> dict[str, Any]:
     """Send a zip, an npz bundle or a folder of class folders; what the service calls it and says of it.
 
     Raises:
-        UsageError: there is no such file.
+        UsageError: there is no such file, or something in the folder cannot be sent; it is named.
     """
     if path.is_dir():
         with tempfile.TemporaryDirectory() as folder:
@@ -27,15 +33,81 @@ def upload(http: Http, path: Path, name: str, size: int | None, mirror: str = "a
             return upload(http, packed, name, size, mirror)
     if not path.is_file():
         raise UsageError(f"There is no file {path}: name a zip of class folders, such a folder, or an npz bundle.")
-    headers = {"Content-Type": "application/zip", "Content-Length": str(path.stat().st_size)}
-    with path.open("rb") as file:
-        pieces: Iterator[bytes] = iter(lambda: file.read(_PIECE), b"")
-        params = {"name": name, "size": size, "mirror": None if mirror == "auto" else mirror}
-        return dict(http.json("POST", "/v1/datasets", content=pieces, params=params, headers=headers))
+    try:
+        with path.open("rb") as file:
+            pieces: Iterator[bytes] = iter(lambda: file.read(_PIECE), b"")
+            headers = {"Content-Type": "application/zip", "Content-Length": str(path.stat().st_size)}
+            params = {"name": name, "size": size, "mirror": None if mirror == "auto" else mirror}
+            return dict(http.json("POST", "/v1/datasets", content=pieces, params=params, headers=headers))
+    except PermissionError as fault:
+        raise UsageError(f"{_named(path)} cannot be read ({fault.strerror}).") from None
 
 
 def _pack(folder: Path, target: Path) -> None:
+    """Write the files of the folder to the zip `target`, links followed; dates are no part of a dataset."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:  # pictures are compressed already
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.is_symlink():
-                archive.write(path, path.relative_to(folder).as_posix())
+        for path in _files(folder, ()):
+            name = path.relative_to(folder).as_posix()
+            if "\\" in name:
+                raise UsageError(f"{_named(path)} has a backslash in its name, which zips cannot hold: rename it.")
+            try:
+                name.encode()
+            except UnicodeEncodeError:
+                raise UsageError(f"{_named(path)} has a name that is not UTF-8: rename it.") from None
+            info = zipfile.ZipInfo(name)
+            info.external_attr = _MARK << 16
+            try:
+                info.file_size = path.stat().st_size
+                with path.open("rb") as source, archive.open(info, "w") as packed:
+                    shutil.copyfileobj(source, packed, _PIECE)
+            except OSError as fault:
+                raise UsageError(f"{_named(path)} cannot be packed ({fault.strerror}).") from None
+
+
+def _files(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
+    """The files in the folder and below it, in order, links followed; never fewer than there are without a word.
+
+    Args:
+        above: device and number of the folders that it lies in, each once.
+
+    Raises UsageError for links that lead back or nowhere, for what is neither file nor folder, and for empty folders.
+    Folders whose name begins with a dot, as those of version control and editors, may hold what they like.
+    """
+    try:
+        status = folder.stat()
+        paths = sorted(folder.iterdir())
+    except OSError as fault:
+        raise UsageError(f"{_named(folder)} cannot be read ({fault.strerror}).") from None
+    within = (*above, (status.st_dev, status.st_ino))
+    filled = False
+    for path in paths:
+        hidden = path.name.startswith(".")
+        try:
+            kind = path.stat()
+        except OSError as fault:
+            if hidden:
+                continue
+            told = "is a link that leads nowhere" if path.is_symlink() else f"cannot be read ({fault.strerror})"
+            raise UsageError(f"{_named(path)} {told}: delete it, or put the file there.") from None
+        if stat.S_ISDIR(kind.st_mode):
+            if hidden:  # the service says which pictures it left out, if there are any
+                yield from (
+                    each for each in sorted(path.rglob("*")) if each.suffix.lower() in _HIDDEN and each.is_file()
+                )
+                continue
+            if (kind.st_dev, kind.st_ino) in within:
+                raise UsageError(f"{_named(path)} is a link that leads back to a folder around it: delete it.")
+            yield from _files(path, within)
+            filled = True
+        elif stat.S_ISREG(kind.st_mode):
+            yield path
+            filled |= not hidden
+        elif not hidden:
+            raise UsageError(f"{_named(path)} is neither a file nor a folder: delete it, or move it away.")
+    if not filled:
+        raise UsageError(f"The folder {_named(folder)} is empty: put pictures into it, or delete it.")
+
+
+def _named(path: Path) -> str:
+    """The path as it can be printed, whatever bytes it has."""
+    return os.fsencode(path).decode(errors="backslashreplace")

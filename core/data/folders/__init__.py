@@ -1,0 +1,10 @@
+"""A zip of class folders of pictures, as the arrays of a bundle. Nothing in it is believed before it was checked.
+
+No member is ever written to disk, no name of a member becomes a path, and no picture is decoded before its header said
+how large it is. Whatever is refused is refused with the way to mend it.
+"""
+
+from core.data.folders.arrays import SPLIT_SEED, Folders, read_folders
+from core.data.folders.limits import LAYOUT, SIDES
+
+__all__ = ["LAYOUT", "SIDES", "SPLIT_SEED", "Folders", "read_folders"]

@@ -1,0 +1,170 @@
+"""Which folders of an archive are classes, and which of its files are pictures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+from core.data.facts import DatasetInvalid
+from core.data.folders.faults import Fault, listed, refusal
+from core.data.folders.limits import LAYOUT, PICTURES
+from core.data.folders.members import Member
+from core.data.folders.splits import Splits, splits_of
+from core.data.folders.words import Split, are_parts, split_of
+
+_LARGEST_FILE = 64 * 2**20
+_SMALL = 2**20
+_MOST_RATIO = 200
+_OTHER_PICTURES = (
+    *(".tif", ".tiff", ".bmp", ".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".tga", ".ico", ".dcm", ".svg"),
+    *(".pgm", ".ppm", ".pbm", ".pnm", ".psd", ".dng", ".nef", ".cr2", ".arw"),
+)
+_TABLES = (".csv", ".tsv", ".xls", ".xlsx", ".parquet", ".json", ".jsonl")
+
+
+@final
+@dataclass(frozen=True)
+class Picture:
+    """A member with its class, and its split where the archive has one."""
+
+    member: Member
+    split: Split | None
+    label: str
+
+
+@final
+@dataclass(frozen=True)
+class Arrangement:
+    """All pictures, and in sentences what was decided about where they lie."""
+
+    pictures: tuple[Picture, ...]
+    remarks: tuple[str, ...]
+
+
+def arrangement_of(files: Sequence[Member]) -> Arrangement:
+    """The pictures among the files, each with its class. Raises DatasetInvalid, which says how to arrange them."""
+    drawn = [member for member in files if member.is_picture or _ends(member, _OTHER_PICTURES)]
+    others = [member for member in files if not (member.is_picture or _ends(member, _OTHER_PICTURES))]
+    if not drawn:
+        held = f", only {listed([member.path for member in others])}" if others else ""
+        raise DatasetInvalid(f"holds no pictures{held}; send {LAYOUT}")
+    splits = splits_of(drawn)
+    pictures = _classes(splits, [member.path for member in others if _ends(member, _TABLES)])
+    left = _checked(pictures, others)
+    _check_counts(pictures)
+    remarks = list(splits.remarks)
+    if left:
+        remarks.append(f"Left out, as they are no pictures: {listed([member.path for member in left])}.")
+    if tables := [member.path for member in left if _ends(member, _TABLES)]:
+        remarks.append(f"The folders' names are the classes; labels in {listed(tables)} were not read.")
+    return Arrangement(tuple(pictures), tuple(remarks))
+
+
+def _classes(splits: Splits, tables: Sequence[str]) -> list[Picture]:
+    unread = f" (labels in a table as {listed(tables)} are not read)" if tables else ""
+    placed = [(member, split, parts) for split, each in splits.pictures.items() for member, parts in each]
+    if all(len(parts) == 1 for _, _, parts in placed):
+        raise DatasetInvalid(f"all pictures lie in no class folder{unread}; send {LAYOUT}")
+    if all(len(parts) == 3 and split is None for _, split, parts in placed):
+        inner = {parts[1] for _, _, parts in placed}
+        if all(split_of(name) for name in inner):
+            raise DatasetInvalid(
+                f"holds {listed(sorted(inner))} inside of class folders; turn it round: train/cat/1.png, test/cat/2.png"
+            )
+    faults = [_misplaced(member, parts) for member, _, parts in placed if len(parts) != 2]
+    if faults:
+        raise refusal(faults)
+    names = sorted({parts[0] for _, _, parts in placed})
+    if len(names) == 1:
+        raise DatasetInvalid(
+            f"all pictures lie in one class folder, {names[0][:60]!r}{unread}, and a classification task needs two "
+            "classes or more; put the pictures of each class into a folder named after it"
+        )
+    if None in splits.pictures and are_parts(names):
+        raise DatasetInvalid(
+            f"its folders {listed(names)} look like parts of one set, not like classes{unread}; put the pictures of "
+            "each class into a folder named after it. If they are the classes, put them into a folder train/"
+        )
+    return [Picture(member, split, parts[0]) for member, split, parts in placed]
+
+
+def _misplaced(member: Member, parts: Sequence[str]) -> Fault:
+    if len(parts) == 1:
+        return Fault(member.quoted, "lies in no class folder", f"put it into one, or leave it out: send {LAYOUT}")
+    return Fault(
+        member.quoted,
+        "lies deeper than in a class folder",
+        f"put all pictures of a class directly into its folder: send {LAYOUT}",
+    )
+
+
+def _checked(pictures: Sequence[Picture], others: Sequence[Member]) -> list[Member]:
+    """The files that may be left out. Raises DatasetInvalid for those that lie where pictures have to."""
+    faults = [fault for picture in pictures if (fault := _fault(picture.member))]
+    classes = {picture.member.parts[:-1] for picture in pictures}
+    beside = {folder[:-1] for folder in classes}
+    left = []
+    for member in others:
+        folder = member.parts[:-1]
+        if (folder and folder[:-1] in beside) or any(folder[:end] in classes for end in range(len(folder))):
+            fix = f"a class folder holds {', '.join(PICTURES)} and no more: leave it out"
+            faults.append(Fault(member.quoted, "is no picture that is read", fix))
+        else:
+            left.append(member)
+    if faults:
+        raise refusal(faults)
+    return left
+
+
+def _fault(member: Member) -> Fault | None:
+    info = member.info
+    if not member.is_picture:
+        return Fault(member.quoted, "is no picture that is read", "save it as PNG, or leave it out")
+    if info.file_size > _LARGEST_FILE:
+        return Fault(
+            member.quoted,
+            f"has {info.file_size:,} bytes, more than {_LARGEST_FILE:,}",
+            "make it smaller, or leave it out",
+        )
+    if info.file_size > max(_SMALL, _MOST_RATIO * info.compress_size):
+        return Fault(
+            member.quoted,
+            f"unpacks to more than {_MOST_RATIO} times its packed size, as a zip bomb does",
+            "save the picture as PNG or JPEG, or leave it out",
+        )
+    return None
+
+
+def _check_counts(pictures: Sequence[Picture]) -> None:
+    """Refuse classes of which a split has none or too few."""
+    train, test = (
+        Counter(each.label for each in pictures if (each.split == "test") == is_test) for is_test in (False, True)
+    )
+    if test and not train.keys() & test.keys():
+        raise DatasetInvalid(
+            f"the test set has none of the classes of train/, only {listed(sorted(test))}; name its class folders as "
+            "those of train/, or leave it out to have a fifth of each class set aside"
+        )
+    if test and train.keys() ^ test.keys():
+        alone = [
+            f"{listed(sorted(names))} {where}"
+            for names, where in (
+                (train.keys() - test.keys(), "in train/ but not in test/"),
+                (test.keys() - train.keys(), "in test/ but not in train/"),
+            )
+            if names
+        ]
+        raise DatasetInvalid(f"classes are not the same: {' and '.join(alone)}; put each into both, or into neither")
+    least = 2 if test else 3
+    if rare := sorted(name for name, count in train.items() if count < least):
+        what = "one to train and one for validation" if test else "one to train, one for validation, one to test"
+        raise DatasetInvalid(
+            f"too few pictures in the class folders {listed(rare)}, {train[rare[0]]} in the first; give each class "
+            f"{'two' if test else 'three'} or more ({what}), or leave it out"
+        )
+
+
+def _ends(member: Member, ends: tuple[str, ...]) -> bool:
+    return member.parts[-1].lower().endswith(ends)

@@ -1,0 +1,115 @@
+"""A zip of class folders of pictures, as the arrays of a bundle."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.data.facts import DatasetInvalid
+from core.data.folders.arrangement import Picture, arrangement_of
+from core.data.folders.faults import listed
+from core.data.folders.limits import LAYOUT
+from core.data.folders.members import members_of
+from core.data.folders.pictures import images_of
+from core.data.split import split_test
+
+SPLIT_SEED: Final = 0
+"""Seed of the split that is made where none is given: a fifth of each class becomes the test set."""
+
+
+@final
+@dataclass(frozen=True)
+class Folders:
+    """What the archive holds: the arrays of a bundle, and in sentences what was decided about them."""
+
+    arrays: dict[str, NDArray[Any]]
+    remarks: tuple[str, ...]
+
+
+def read_folders(path: Path, size: int | None = None) -> Folders:
+    """The pictures of a zip of class folders.
+
+    Args:
+        path: the archive.
+        size: each picture is scaled until its shorter side has so many pixels, and the middle square of it is kept;
+            None: all pictures have to have one size already.
+
+    Raises DatasetInvalid, which names the members at fault and how to mend them.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = members_of(archive)
+            arrangement = arrangement_of(members.files)
+            found = images_of(archive, arrangement.pictures, size)
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        struct.error,
+        EOFError,
+        NotImplementedError,
+        UnicodeError,
+        OSError,
+    ) as fault:
+        raise DatasetInvalid(f"not a whole zip archive ({fault}); pack it anew: {LAYOUT}") from None
+    names = _ordered({picture.label for picture in arrangement.pictures})
+    arrays, split = _assembled(arrangement.pictures, found.images, names)
+    remarks = [split, *found.remarks, *arrangement.remarks, *members.remarks, *_of_names(names)]
+    if size is not None:
+        remarks.append(
+            f"Each was scaled until its shorter side had {size} pixels, and its middle {size} x {size} kept."
+        )
+    return Folders(arrays, tuple(remarks))
+
+
+def _assembled(
+    pictures: Sequence[Picture], images: list[NDArray[np.uint8]], names: Sequence[str]
+) -> tuple[dict[str, NDArray[Any]], str]:
+    """The arrays, and in a sentence where their split is from."""
+    numbers = {name: number for number, name in enumerate(names)}
+    labels = np.array([numbers[picture.label] for picture in pictures], dtype=np.int64)
+    is_test = np.array([picture.split == "test" for picture in pictures])
+    if is_test.any():
+        indices = np.flatnonzero(~is_test), np.flatnonzero(is_test)
+        split = "The split into train and test is the archive's own."
+    else:
+        indices = split_test(labels, SPLIT_SEED, images)
+        split = f"A fifth of each class was set aside as the test set, drawn with seed {SPLIT_SEED}."
+        if copied := sorted(set(range(len(names))) - set(labels[indices[1]].tolist())):
+            raise DatasetInvalid(
+                f"all pictures of the class {names[copied[0]][:60]!r} are copies of one another; add different ones, "
+                "or leave it out"
+            )
+    channels = (3,) if any(image.ndim == 3 for image in images) else ()
+    arrays: dict[str, NDArray[Any]] = {"class_names": np.array(names)}
+    for part, index in zip(("train", "test"), indices, strict=True):
+        kept = np.empty((len(index), *images[0].shape[:2], *channels), dtype=np.uint8)
+        for place, source in enumerate(index):
+            image = images[source]
+            kept[place] = image[..., None] if channels and image.ndim == 2 else image
+        arrays |= {f"x_{part}": kept, f"y_{part}": labels[index]}
+    return arrays, split
+
+
+def _ordered(names: Collection[str]) -> list[str]:
+    """The names in the order of their labels: that of numbers where all are, else that of letters."""
+    numbers = all(re.fullmatch("-?[0-9]{1,18}", name) for name in names)
+    return sorted(names, key=lambda name: (int(name) if numbers else 0, name))
+
+
+def _of_names(names: Sequence[str]) -> list[str]:
+    remarks = []
+    if names != sorted(names):
+        remarks.append(f"The class folders are numbers and were ordered as such: {listed(names)}.")
+    folded = {name.casefold(): name for name in names}
+    if alike := [name for name in names if folded[name.casefold()] != name]:
+        remarks.append(f"Classes that differ from another in capitals alone: {listed(alike)}.")
+    return remarks

@@ -1,0 +1,18 @@
+"""What a zip of class folders may be."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MOST_FILES: Final = 200_000
+MOST_PIXELS: Final = 50_000_000
+"""Of one picture, before it is made smaller."""
+MOST_BYTES: Final = 2 * 2**30
+"""Of all arrays together."""
+SIDES: Final = (4, 512)
+"""Least and most pixels of a side of the images that are kept."""
+LAYOUT: Final = (
+    "a zip of class folders (cat/1.png, dog/7.jpg), or of train/ and test/ with the same class folders in both"
+)
+PICTURES: Final = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp")
+"""How the names of files end that are read as pictures."""

@@ -1,0 +1,107 @@
+"""Which folders of an archive are splits. Names alone do not tell, since a class may be called `train`; depth does."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import final
+
+from core.data.facts import DatasetInvalid
+from core.data.folders.faults import listed
+from core.data.folders.members import Member
+from core.data.folders.words import Split, is_split, split_of
+
+Placed = tuple[Member, tuple[str, ...]]
+"""A picture, and of its path what is left below the folders that were looked at."""
+
+
+@final
+@dataclass(frozen=True)
+class Splits:
+    """The pictures below each split's folder; all of them under None where the archive has no splits."""
+
+    pictures: Mapping[Split | None, Sequence[Placed]]
+    remarks: tuple[str, ...]
+
+
+def splits_of(members: Sequence[Member]) -> Splits:
+    """The splits of the pictures. Raises DatasetInvalid for splits that say no class or cannot all be used."""
+    placed = _unwrapped([(member, member.parts) for member in members])
+    tops = defaultdict[str, list[Placed]](list)
+    for member, parts in placed:
+        tops[parts[0] if len(parts) > 1 else ""].append((member, parts))
+    named = {top: split for top in tops if (split := split_of(top))}
+    others = [top for top in tops if top and top not in named]
+    flat = [top for top in named if all(len(parts) == 2 for _, parts in tops[top])]
+    if not named or _are_classes(named, others, flat):
+        return Splits({None: placed}, ())
+    if others:
+        raise DatasetInvalid(
+            f"holds {listed(others)} beside {listed(list(named))}; leave {listed(others)} out, or move the class "
+            f"folders in there into {listed(list(named))}. If all of these are classes, put their pictures "
+            "directly into them"
+        )
+    if flat:
+        out = "" if "train" in {named[top] for top in flat} else f"leave {listed(flat)} out, or "
+        raise DatasetInvalid(
+            f"pictures lie directly in {listed(flat)}, so that nothing says the class of each; {out}make a folder of "
+            "each class in there, called as in the other split"
+        )
+    return _used(named, tops)
+
+
+def _are_classes(named: Mapping[str, Split], others: Collection[str], flat: Collection[str]) -> bool:
+    """Whether folders that are called as splits are classes: pictures lie directly in all of them, beside others.
+
+    Raises DatasetInvalid where that cannot be known.
+    """
+    exact = {split for name, split in named.items() if is_split(name)}
+    if len(flat) < len(named):
+        return bool(others) and not exact and len(set(named.values())) < 2
+    if len(named) > 1 and (not others or len(exact) > 1):
+        raise DatasetInvalid(
+            f"pictures lie directly in {listed(list(named))}, which are called as splits, not as classes; make a "
+            "folder of each class in each of them. If they are the classes, put all class folders into a folder train/"
+        )
+    return True
+
+
+def _used(named: Mapping[str, Split], tops: Mapping[str, Sequence[Placed]]) -> Splits:
+    found = defaultdict[Split, list[str]](list)
+    for top, split in named.items():
+        found[split].append(top)
+    if "train" not in found:
+        raise DatasetInvalid(
+            f"holds {listed(list(named))} but no train/; add train/ with the same class folders, or call the folder "
+            "train/ to have a fifth of each class set aside as the test set"
+        )
+    if len(found) == 3:
+        raise DatasetInvalid(
+            f"holds {listed([*found['train'], *found['val'], *found['test']])}, but a tenth of train/ is held out for "
+            f"validation; leave {listed(found['val'])} out to be judged on {listed(found['test'])}, as others with "
+            f"this split are, or leave {listed(found['test'])} out to be judged on {listed(found['val'])}"
+        )
+    remarks = []
+    if "val" in found:
+        remarks.append(f"There was no test/: {listed(found['val'])} became the test set.")
+        found["test"] = found.pop("val")
+    taken = [f"{top!r} as {split}/" for split, each in found.items() for top in each if not is_split(top)]
+    if taken:
+        remarks.append(f"Taken as splits: {', '.join(taken)}.")
+    below: dict[Split | None, list[Placed]] = {
+        split: _unwrapped([(member, parts[1:]) for top in each for member, parts in tops[top]])
+        for split, each in found.items()
+    }
+    if "" in tops:
+        below[None] = list(tops[""])
+    return Splits(below, tuple(remarks))
+
+
+def _unwrapped(placed: Sequence[Placed]) -> list[Placed]:
+    """Without the folders that everything was packed in; never without a class folder, or one called as a split."""
+    levels = zip(*(parts[:-1] for _, parts in placed), strict=False)
+    inside = len(list(takewhile(lambda level: len(set(level)) == 1 and not is_split(level[0]), levels)))
+    cut = max(0, min(inside, max(len(parts) for _, parts in placed) - 2))
+    return [(member, parts[cut:]) for member, parts in placed]
