@@ -28,6 +28,7 @@ Message = dict[str, Any]
 
 _NAMES: Final = frozenset(
     (
+        *("CC", "CXX"),  # the compilers of kernels
         *("HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "PYTHONPATH", "SHELL", "TEMP", "TMP"),
         *(
             "TMPDIR",
@@ -43,8 +44,8 @@ _NAMES: Final = frozenset(
     )
 )
 _PREFIXES: Final = (
-    "CUBLAS_", "CUDA_", "CUDNN_", "GLIBC_TUNABLES", "GOMP_", "KMP_", "LC_", "MALLOC_",
-    "MKL_", "NCCL_", "NVIDIA_", "OMP_", "OPENBLAS_",
+    "ATEN_", "CUBLAS_", "CUDA_", "CUDNN_", "DNNL_", "GLIBC_TUNABLES", "GOMP_", "KMP_", "LC_", "MALLOC_",
+    "MKL_", "MKLDNN_", "NCCL_", "NVIDIA_", "OMP_", "ONEDNN_", "OPENBLAS_",
     "PYTORCH_", "TORCH", "TRITON_", "XDG_",
 )  # fmt: skip
 _TUNING: Final = {

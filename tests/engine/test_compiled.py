@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from shutil import copyfile, copytree
 from typing import NoReturn
 
 import pytest
@@ -12,6 +14,7 @@ from torch import Tensor
 
 from core.engine.kernels import Compiled, Eager, Kernels, Precision, Shape
 from core.engine.kernels.passes import Kept
+from core.engine.kernels.program import stamped
 from core.engine.networks import ConvNet
 from core.engine.unroll import Segment, adjoint
 from tests.engine.steps import Given, assert_same, given, stacked
@@ -89,6 +92,11 @@ def test_what_the_eager_kernels_keep_is_foretold_where_they_run() -> None:
     assert kernels.kept_bytes(theta, BATCH) != eager.kept_bytes(theta, BATCH)
     assert kernels.kept_bytes(theta, BATCH + 1) == eager.kept_bytes(theta, BATCH + 1)
     assert kernels.kept_bytes(theta.double(), BATCH) == eager.kept_bytes(theta.double(), BATCH)
+
+
+def programs_in(folder: Path) -> list[Path]:
+    """Beside them lies what the compiler keeps."""
+    return [path for path in folder.iterdir() if path.is_file()]
 
 
 def unrolled(kernels: Kernels, dtype: torch.dtype = torch.float32, room: int = 0) -> Sequence[Tensor]:
@@ -178,14 +186,12 @@ def test_inputs_may_lie_in_memory_as_they_like(kernels: Compiled) -> None:
 
 
 def test_the_next_process_loads_what_was_compiled(kernels: Compiled, folder: Path) -> None:
-    from torch._inductor.utils import fresh_cache  # loads the compiler: seconds, wherever this file is only collected
-
     first = kernels.gradient(*ONE[:3])
-    before = {path: path.read_bytes() for path in folder.iterdir()}
-    with fresh_cache(), pytest.MonkeyPatch.context() as patch:
+    before = {path: path.read_bytes() for path in programs_in(folder)}
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr("torch._inductor.standalone_compile", None)
         assert torch.equal(Compiled(NETWORK, kernels.shapes, folder=folder).gradient(*ONE[:3]), first)
-    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    assert {path: path.read_bytes() for path in programs_in(folder)} == before
     assert {path.suffix for path in before} == {".kernel"}
 
 
@@ -195,17 +201,76 @@ def test_a_damaged_program_is_compiled_anew(
 ) -> None:
     args = ONE[:3]
     first = kernels.gradient(*args)
-    for path in folder.iterdir():
+    copytree(folder, tmp_path, dirs_exist_ok=True)  # what the compiler has kept, too: it saves half a minute
+    for path in programs_in(tmp_path):
         whole = path.read_bytes()
-        (tmp_path / path.name).write_bytes(whole[: int(share * len(whole))])
-    sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+        path.write_bytes(whole[: int(share * len(whole))])
+    sizes = {path.name: path.stat().st_size for path in programs_in(tmp_path)}
     assert torch.equal(Compiled(NETWORK, kernels.shapes, folder=tmp_path).gradient(*args), first)
     assert "A stored kernel is compiled anew" in caplog.text
-    changed = [path for path in tmp_path.iterdir() if path.stat().st_size != sizes[path.name]]
+    changed = [path for path in programs_in(tmp_path) if path.stat().st_size != sizes[path.name]]
     assert len(changed) == 1, "the program that was needed, and no other"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("torch._inductor.standalone_compile", None)
         assert torch.equal(Compiled(NETWORK, kernels.shapes, folder=tmp_path).gradient(*args), first)
+
+
+@pytest.mark.parametrize(
+    ("network", "batch", "why"),
+    [
+        (ConvNet((16, 8, 8), 3, 16, 1, "batch"), BATCH, "its gradient (conv0.weight) is off by"),
+        (NETWORK, BATCH - 1, "it fails"),
+    ],
+)
+def test_a_program_that_is_another_ones_is_thrown_away(
+    network: ConvNet,
+    batch: int,
+    why: str,
+    kernels: Compiled,
+    monkeypatch: pytest.MonkeyPatch,
+    no_compiler: list[str],
+    folder: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    kernels.gradient(*ONE[:3])
+    planted, args = Compiled(network, frozenset({Shape(1, batch)}), folder=tmp_path), given(network, batch)[:3]
+    monkeypatch.setattr(Compiled, "eager", property(lambda self: Eager(self.network)))
+    target = planted.path("gradient", Shape(1, batch), CPU)
+    source = kernels.path("gradient", ALONE, CPU)
+    assert target is not None
+    assert source is not None
+    copyfile(source, target)
+    assert torch.equal(planted.gradient(*args), Eager(network).gradient(*args))
+    assert "A stored kernel is compiled anew: the file is damaged, or another program's." in caplog.text
+
+    target.write_bytes(stamped(target, source.read_bytes().partition(b"\n")[2]))
+    planted = replace(planted, _programs={})
+    assert planted.stored("gradient", Shape(1, batch), CPU)
+    assert torch.equal(planted.gradient(*args), Eager(network).gradient(*args))
+    assert f"A stored kernel is wrong ({why}" in caplog.text
+    assert len(no_compiler) == 2, "each time it was to be compiled anew"
+    assert not planted.stored("gradient", Shape(1, batch), CPU)
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), 1.002])
+def test_what_a_compiler_makes_wrong_is_neither_used_nor_kept(
+    wrong: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made: list[str] = []
+
+    def compile_wrongly(graph: torch.fx.GraphModule, *args: object, **kwargs: object) -> Callable[..., list[Tensor]]:
+        made.append("program")
+        return lambda *tensors: [wrong * result for result in graph(*tensors)]
+
+    monkeypatch.setattr("torch._inductor.standalone_compile", compile_wrongly)
+    kernels, eager = Compiled(NETWORK, frozenset({ALONE}), folder=tmp_path), Eager(NETWORK)
+    for _ in range(2):
+        assert torch.equal(kernels.gradient(*ONE[:3]), eager.gradient(*ONE[:3]))
+    assert_equal(kernels.adjoint(*ONE), eager.adjoint(*ONE))
+    assert made == ["program"] * 2, "each was tried once"
+    assert "The kernel gradient is not compiled, and slower: the compiled program is wrong" in caplog.text
+    assert not programs_in(tmp_path)
 
 
 def test_without_a_compiler_everything_still_works(

@@ -13,6 +13,7 @@ import torch
 
 from core.engine import trajectories
 from core.engine.experts import Window
+from core.engine.kernels import trim_programs
 from worker.engine.cache import Cache, Freed
 
 
@@ -84,6 +85,27 @@ def test_a_file_written_anew_does_not_count_twice(cache: Cache) -> None:
     assert there(cache) == {first, second}
 
 
+def test_a_folder_in_the_cache_is_let_alone(cache: Cache) -> None:
+    (only,) = filled(cache, 5000)
+    kept = cache.folder / "inductor" / "kept"
+    kept.mkdir(parents=True)
+    assert cache.trim() == Freed(1, 5000)
+    assert kept.exists()
+    assert not only.exists()
+
+
+def test_what_the_compiler_keeps_goes_with_its_program(cache: Cache) -> None:
+    inductor = cache.folder / "inductor"
+    for name in ("used", "gone", "begun"):
+        (inductor / name).mkdir(parents=True)
+        (inductor / name / "a.so").touch()
+        if name != "begun":
+            os.utime(inductor / name, (1000, 1000))
+    (cache.folder / "used.kernel").touch()
+    trim_programs(cache.folder)
+    assert {path.name for path in inductor.iterdir()} == {"used", "begun"}
+
+
 def test_what_is_larger_than_the_limit_lives_until_the_next_trim(cache: Cache) -> None:
     (large,) = filled(cache, 5000)
     assert large.exists()
@@ -126,6 +148,7 @@ from pathlib import Path
 import torch
 from core.engine import trajectories
 from core.engine.experts import Window
+from core.engine.kernels import trim_programs
 
 expert = trajectories.read(Path(sys.argv[1]), Window(0, 2), torch.device("cpu"))
 print("mapped", flush=True)

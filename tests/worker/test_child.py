@@ -42,6 +42,11 @@ def test_it_sees_an_allow_list_of_the_environment(module: Path, monkeypatch: pyt
     assert "secret" not in str(heard)
 
 
+def test_how_numbers_are_computed_is_for_whoever_started_the_worker_to_say() -> None:
+    said = {"ATEN_CPU_CAPABILITY": "avx2", "CXX": "g++-14", "DNNL_MAX_CPU_ISA": "AVX2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    assert said.items() <= environment(said | {"DATABASE_PASSWORD": "secret"}).items()
+
+
 def test_it_inherits_no_other_descriptor(module: Path) -> None:
     heard: list[Message] = []
     with spawn(module, "print(json.dumps({'fds': os.listdir('/proc/self/fd')}), file=channel)", heard) as child:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from core.ledger import Status
 from tests.worker.service import BOTH, Service, over, until
+from tests.worker.test_engine import run
+from worker.engine import __main__ as engine
+from worker.protocol import Exit
 
 
 @over(BOTH, "running")
@@ -52,3 +59,16 @@ def test_an_artifact_that_could_not_be_stored_is_made_again(running: Service) ->
     job = play.wait_for_end()
     assert (job.status, job.attempt) == (Status.FAILED, 2)
     assert play.history() == ["created", "started", "requeued", "started", "failed"]
+
+
+def test_what_the_core_warns_of_is_told_with_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = run(tmp_path / "job")
+
+    def warn(*_: object) -> dict[str, Any]:
+        logging.getLogger("core.engine.kernels.compiled").warning("The kernel %s is not compiled.", "gradient")
+        logging.getLogger("core.engine.kernels.compiled").info("Nobody needs to know.")
+        return {}
+
+    monkeypatch.setattr(engine, "run", warn)
+    assert made.finish() == Exit.DONE
+    assert made.messages == [{"type": "log", "level": "warning", "message": "The kernel gradient is not compiled."}]

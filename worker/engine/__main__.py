@@ -29,7 +29,7 @@ from core.masks import masked
 from core.recipe import RecipeError
 from worker.engine import keep
 from worker.engine.bench import Drained, Job
-from worker.engine.channel import Channel
+from worker.engine.channel import Channel, Warnings
 from worker.engine.phases import run
 from worker.protocol import Exit, JobFolder
 
@@ -67,6 +67,8 @@ def attempt(job_dir: Path, channel: Channel, told_to_stop: threading.Event) -> E
     """Run the job of a folder to its result, its error, or a checkpoint."""
     job = Job.read(job_dir)
     folder = JobFolder(job_dir, job.attempt)
+    core, warnings = logging.getLogger("core"), Warnings(channel)
+    core.addHandler(warnings)
     try:
         metrics = run(job, folder, channel, told_to_stop.is_set)
     except Drained:
@@ -75,6 +77,8 @@ def attempt(job_dir: Path, channel: Channel, told_to_stop: threading.Event) -> E
         traceback.print_exc()
         keep.write(folder.error, _explain(error, channel.phase))
         return Exit.FAILED
+    finally:
+        core.removeHandler(warnings)
     keep.write(folder.result, {"metrics": metrics})
     return Exit.DONE
 

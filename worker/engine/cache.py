@@ -69,7 +69,7 @@ class Cache:
         """Delete the files used longest ago until the rest fits beside `room` bytes; `keep` are in use and stay.
 
         What a crash left half written is deleted; what another engine is writing counts. `replaced` is about to be
-        written anew and does not count.
+        written anew and does not count, nor do folders.
         """
         known, freed = [], Freed(0, 0)
         for path in self.folder.glob("*"):
@@ -77,7 +77,7 @@ class Cache:
                 found = path.stat()
                 if path.suffix == _PART and _is_orphan(path):
                     path.unlink(missing_ok=True)
-                elif path != replaced:
+                elif path != replaced and not path.is_dir():
                     known.append((found.st_mtime, found.st_size, path))
             except FileNotFoundError:  # another engine trims or finishes writing at the same time
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from typing import Any, final
@@ -82,3 +83,16 @@ class Channel:
             self._file.write(json.dumps(message) + "\n")
         except BrokenPipeError:
             os._exit(1)  # nobody listens: the supervisor is gone
+
+
+@final
+class Warnings(logging.Handler):
+    """Hands on to the person who reads the job's events what the core warns of."""
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__(logging.WARNING)
+        self._channel = channel
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say one of them."""
+        self._channel.log(record.getMessage(), record.levelname.lower())

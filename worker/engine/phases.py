@@ -19,7 +19,7 @@ from core.engine import distill, init
 from core.engine.checkpoint import load as load_state
 from core.engine.checkpoint import save as save_state
 from core.engine.distill import State
-from core.engine.kernels import Compiled, compile_ahead
+from core.engine.kernels import Compiled, compile_ahead, trim_programs
 from core.engine.keys import Key
 from core.engine.networks import build as build_network
 from core.engine.real import prepare
@@ -41,7 +41,7 @@ from worker.engine.stages import objective_of, outer_steps
 from worker.engine.verdict import rows
 from worker.protocol import JobFolder
 
-_PROGRAM_BYTES = 1 << 30  # of compiled kernels: about a megabyte each
+_PROGRAM_BYTES = 1 << 28  # of compiled kernels: about a megabyte each, and three more that the compiler keeps of it
 _TOLD = ("accuracy_mean", "accuracy_std", "n_seeds")  # of a line of the report, in the metrics of the job
 _CURVE_POINTS = 500  # of the loss, at most
 
@@ -132,6 +132,7 @@ def _prepare(job: Job, folder: JobFolder, channel: Channel, stopped: Callable[[]
     )
     _compile(bench)
     programs.trim()
+    trim_programs(programs.folder)
     return bench
 
 

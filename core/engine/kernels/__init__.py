@@ -8,6 +8,7 @@ from core.engine.kernels.ahead import Program, compile_ahead
 from core.engine.kernels.choice import Chosen, choose, missing_compiler
 from core.engine.kernels.compiled import Compiled, Precision, Shape
 from core.engine.kernels.eager import Eager, adjoint_step, gradient
+from core.engine.kernels.program import trim_programs
 from core.engine.kernels.step import Adjoint, Kernels, Loss
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "compile_ahead",
     "gradient",
     "missing_compiler",
+    "trim_programs",
 ]

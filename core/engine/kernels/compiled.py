@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,14 +15,18 @@ from torch import Tensor
 
 from core.engine.kernels.convolution import Convolution, Direct, Patches, Winograd
 from core.engine.kernels.eager import Eager
-from core.engine.kernels.passes import Block, Head, Kept, Passes
+from core.engine.kernels.environment import capabilities, environment
+from core.engine.kernels.passes import Kept, Passes
+from core.engine.kernels.program import SUFFIX, Program
 from core.engine.kernels.step import Adjoint
+from core.engine.kernels.trial import fault
 from core.engine.networks import ConvNet, Moments
 
 Precision = Literal["float32", "bfloat16"]
 
 _FEW = 12  # input channels of a convolution for which patches beat Winograd's transforms
-_SOURCES = ("convolution.py", "passes.py", "quads.py", "compiled.py")
+_WITHIN: Mapping[Precision, float] = {"float32": 1e-3, "bfloat16": 0.1}
+"""Share of a result's length that may be rounding, see `trial`."""
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +42,7 @@ class Shape(NamedTuple):
 def multiplies_bfloat16() -> bool:
     """Whether this processor has instructions for products of bfloat16; without them such a product is 50 times slower
     than one of float32."""
-    capabilities: Mapping[str, object] = getattr(
-        torch.cpu, "get_capabilities", dict
-    )()  # none in older versions of torch
-    return any(has is True and "bf16" in name for name, has in capabilities.items())
+    return any(has is True and "bf16" in name for name, has in capabilities().items())
 
 
 def passes(network: ConvNet, precision: Precision, device: torch.device) -> Passes:
@@ -71,15 +71,15 @@ def passes(network: ConvNet, precision: Precision, device: torch.device) -> Pass
 class Compiled:
     """Kernels that run the given shapes as compiled programs and every other shape by automatic differentiation.
 
-    A program is compiled when its shape is first met, or loaded from `folder` if that has it. Where compiling fails,
-    the shape is run eagerly from then on, and the log says why.
+    A program is compiled when its shape is first met, or loaded from `folder` if that has it, and tried once. Where it
+    can't be compiled or gives wrong numbers, the shape is run eagerly from then on, and the log says why.
     """
 
     network: ConvNet
     shapes: frozenset[Shape]
     precision: Precision = "float32"
     folder: Path | None = None
-    _programs: dict[tuple[str, Shape], _Program | None] = field(default_factory=dict, compare=False, repr=False)
+    _programs: dict[tuple[str, Shape], Program | None] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def eager(self) -> Eager:
@@ -111,7 +111,7 @@ class Compiled:
         program = self._program("keep", theta, images, labels)
         if program is None:
             return self.eager.adjoint(theta, images, labels, u)
-        return self.recall(theta, _kept(program(theta, images, labels), self.network.depth), u)
+        return self.recall(theta, Kept.of(program(theta, images, labels), self.network.depth), u)
 
     def remember(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, object]:
         """The gradient, and what makes its adjoint cheaper."""
@@ -119,16 +119,16 @@ class Compiled:
         if program is None:
             return self.eager.remember(theta, images, labels)
         g, *kept = program(theta, images, labels)
-        return g, _kept(kept, self.network.depth)
+        return g, Kept.of(kept, self.network.depth)
 
     def recall(self, theta: Tensor, memory: object, u: Tensor) -> Adjoint:
         """The adjoint from what `remember` gave."""
         if not isinstance(memory, Kept):
             return self.eager.recall(theta, memory, u)
-        program = self._program("recall", theta, memory.head.p, memory.head.p, u, *_leaves(memory))
+        program = self._program("recall", theta, memory.head.p, memory.head.p, u, *memory.leaves)
         if program is None:
             return passes(self.network, self.precision, theta.device).second(theta, memory, u)[0]
-        return Adjoint(*program(theta, u, *_leaves(memory))[: len(Adjoint._fields)])
+        return Adjoint(*program(theta, u, *memory.leaves)[: len(Adjoint._fields)])
 
     def kept_bytes(self, theta: Tensor, batch: int) -> int:
         """Bytes that `remember` keeps of a step."""
@@ -145,19 +145,23 @@ class Compiled:
         if name == "recall":
             assert not lead, "only alone does a student have adjoints"
             kept = passes(network, self.precision, theta.device).first(theta, images, labels)[1]
-            self._built(name, shape, (theta, torch.zeros_like(theta), *_leaves(kept)))
+            self._built(name, shape, (theta, torch.zeros_like(theta), *kept.leaves))
         else:
             self._built(name, shape, (theta, images, labels))
 
     def stored(self, name: str, shape: Shape, device: torch.device) -> bool:
         """Whether a program lies in the folder."""
-        path = _path(self.folder, self._identity(name, shape, device))
+        path = self.path(name, shape, device)
         return path is not None and path.exists()
 
-    def _identity(self, name: str, shape: Shape, device: torch.device) -> object:
-        return (name, shape, self.network, self.precision, str(device), *_environment())
+    def path(self, name: str, shape: Shape, device: torch.device) -> Path | None:
+        """The file of a program in the folder, named by all that it depends on."""
+        if self.folder is None:
+            return None
+        identity = (name, shape, self.network, self.precision, *environment(device))
+        return self.folder / f"{hashlib.sha256(repr(identity).encode()).hexdigest()[:32]}{SUFFIX}"
 
-    def _program(self, name: str, theta: Tensor, images: Tensor, labels: Tensor, *more: Tensor) -> _Program | None:
+    def _program(self, name: str, theta: Tensor, images: Tensor, labels: Tensor, *more: Tensor) -> Program | None:
         shape = Shape(len(theta) if theta.ndim == 2 else 1, labels.shape[-2])
         if shape not in self.shapes or theta.dtype != torch.float32:
             return None
@@ -166,50 +170,21 @@ class Compiled:
             self._programs[name, shape] = self._built(name, shape, arguments)
         return self._programs[name, shape]
 
-    def _built(self, name: str, shape: Shape, arguments: Sequence[Tensor]) -> _Program | None:
-        function = _functions(passes(self.network, self.precision, arguments[0].device))[name]
-        path = _path(self.folder, self._identity(name, shape, arguments[0].device))
+    def _built(self, name: str, shape: Shape, arguments: Sequence[Tensor]) -> Program | None:
+        device = arguments[0].device
+        two = passes(self.network, self.precision, device)
+        within = _WITHIN[self.precision if device.type == "cpu" else "bfloat16"]  # a GPU may round factors as it likes
         try:
-            return _Program.of(function, [a.detach().contiguous() for a in arguments], path)
+            return Program.of(
+                _functions(two)[name],
+                [a.detach().contiguous() for a in arguments],
+                self.path(name, shape, device),
+                lambda run: fault(name, run, two, *shape, device, within),
+            )
         except Exception as error:
             # Whatever a compiler stumbles on, be it missing headers or a full disk, the work can be done without it.
             log.warning("The kernel %s is not compiled, and slower: %s", name, str(error).strip().split("\n")[0][:500])
             return None
-
-
-@final
-class _Program:
-    """A function of tensors compiled for the shapes of its arguments."""
-
-    def __init__(self, run: Callable[..., Sequence[Tensor]]) -> None:
-        self._run = run
-
-    def __call__(self, *arguments: Tensor) -> Sequence[Tensor]:
-        return self._run(*[argument.detach().contiguous() for argument in arguments])
-
-    @classmethod
-    def of(cls, function: Callable[..., tuple[Tensor, ...]], arguments: list[Tensor], path: Path | None) -> _Program:
-        # Importing the compiler is half of the seconds an engine takes to start: whoever compiles nothing is spared.
-        from torch import _inductor
-        from torch._inductor.standalone_compile import CompiledArtifact
-        from torch.fx.experimental.proxy_tensor import make_fx
-
-        if path and path.exists():
-            try:
-                path.touch()  # a cache is trimmed by when things were used last
-                return cls(CompiledArtifact.load(path=str(path), format="binary"))
-            except Exception as error:
-                log.warning("A stored kernel is compiled anew: %s", str(error).strip().split("\n")[0][:500])
-        stacked = torch.vmap(function) if arguments[0].ndim == 2 else function
-        # without the function's annotations, which are strings and would end up among the graph's globals
-        graph = make_fx(lambda *tensors: stacked(*tensors), tracing_mode="fake")(*arguments)
-        program = _inductor.standalone_compile(graph, [*arguments], dynamic_shapes="from_example_inputs")
-        if path:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_suffix(f".{os.getpid()}.part")
-            program.save(path=str(partial), format="binary")
-            partial.replace(path)
-        return cls(program)
 
 
 def _functions(two: Passes) -> dict[str, Callable[..., tuple[Tensor, ...]]]:
@@ -227,27 +202,17 @@ def _functions(two: Passes) -> dict[str, Callable[..., tuple[Tensor, ...]]]:
 
     def keep(theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
         _, kept, written = two.first(theta, images, labels)
-        return (*_leaves(kept), *written)
+        return (*kept.leaves, *written)
 
     def remember(theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
         g, kept, _ = two.first(theta, images, labels)
-        return (g, *_leaves(kept))
+        return (g, *kept.leaves)
 
     def recall(theta: Tensor, u: Tensor, *kept: Tensor) -> tuple[Tensor, ...]:
-        adjoint, written = two.second(theta, _kept(kept, depth), u)
+        adjoint, written = two.second(theta, Kept.of(kept, depth), u)
         return (*adjoint, *written)
 
     return {f.__name__: f for f in (gradient, observe, keep, remember, recall)}
-
-
-def _leaves(kept: Kept) -> list[Tensor]:
-    return [leaf for part in (*kept.blocks, kept.head) for leaf in part]
-
-
-def _kept(leaves: Sequence[Tensor], depth: int) -> Kept:
-    size = len(Block._fields)
-    blocks = tuple(Block(*leaves[i * size : (i + 1) * size]) for i in range(depth))
-    return Kept(blocks, Head(*leaves[depth * size : depth * size + len(Head._fields)]))
 
 
 @cache
@@ -256,16 +221,4 @@ def _kept_bytes(two: Passes, batch: int) -> int:
     theta = torch.empty(two.network.size, device="meta")
     images = torch.empty((batch, *two.network.shape), device="meta")
     labels = torch.empty((batch, two.network.classes), device="meta")
-    return sum(leaf.nbytes for leaf in _leaves(two.first(theta, images, labels)[1]))
-
-
-def _path(folder: Path | None, identity: object) -> Path | None:
-    return folder and folder / f"{hashlib.sha256(repr(identity).encode()).hexdigest()[:32]}.kernel"
-
-
-@cache
-def _environment() -> tuple[str, ...]:
-    """What else a compiled program depends on: these sources, torch, the instruction set, the number of threads."""
-    sources = hashlib.sha256(b"".join((Path(__file__).parent / name).read_bytes() for name in _SOURCES))
-    capability = torch.backends.cpu.get_cpu_capability(), str(multiplies_bfloat16())
-    return sources.hexdigest(), torch.__version__, *capability, str(torch.get_num_threads())
+    return sum(leaf.nbytes for leaf in two.first(theta, images, labels)[1].leaves)

@@ -20,6 +20,7 @@ quads [B, H / 2, 2, W / 2, 2, C].
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -63,6 +64,18 @@ class Kept(NamedTuple):
 
     blocks: tuple[Block, ...]
     head: Head
+
+    @classmethod
+    def of(cls, leaves: Sequence[Tensor], depth: int) -> Kept:
+        """From its tensors, in order; there may be more of them."""
+        size = len(Block._fields)
+        blocks = tuple(Block(*leaves[i * size : (i + 1) * size]) for i in range(depth))
+        return cls(blocks, Head(*leaves[depth * size : depth * size + len(Head._fields)]))
+
+    @property
+    def leaves(self) -> list[Tensor]:
+        """Its tensors, in order."""
+        return [leaf for part in (*self.blocks, self.head) for leaf in part]
 
 
 class _Layer(NamedTuple):
