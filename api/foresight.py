@@ -27,8 +27,9 @@ def foresight(house: House, ready: Prepared) -> Forecast:
     if errors := beyond(ready.recipe, ready.facts, ipc, known):
         raise invalid(errors)
     common = Counter(found.key for found in known).most_common(1)
-    most = next((found for found in known if found.key == common[0][0]), None)
-    return outlook(house.ledger, ready.recipe, ready.facts, ipc, method, most)
+    alike = [found for found in known if found.key == common[0][0]] if common else []
+    quietest = min(alike, key=lambda found: found.others or 0.0, default=None)
+    return outlook(house.ledger, ready.recipe, ready.facts, ipc, method, quietest, house.catalogue.facts)
 
 
 def _calibrations(house: House) -> list[Calibration]:

@@ -2,6 +2,10 @@
 
 A measurement is a process of the engine's kind, which runs in the worker's one slot and is ended as soon as there is
 work. It is kept in HOME, so that a worker that starts again on the same hardware knows it within seconds.
+
+The first is made at once: a forecast by a busy machine is better than none. If others kept the processors busy
+meanwhile, or jobs take much longer or shorter than it says, it is made again once others leave the processors alone;
+ever more rarely, and so many times at most.
 """
 
 from __future__ import annotations
@@ -9,24 +13,37 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import Final, final
+from typing import Final, Literal, final
 
 import structlog
 
 from core.data import Catalogue, DatasetFacts
 from core.data.inspection import facts_of
-from core.forecast import Calibration, outlook
+from core.forecast import ENOUGH, QUIET, Calibration, off, outlook, remembered
 from core.ids import is_id
 from core.ledger import Claim, Ledger
 from core.recipe import Recipe
 from core.settings import Settings
+from worker import processors
 from worker.child import Child, Message
+from worker.processors import Reading
 from worker.protocol import CALIBRATION
 
 _TICK: Final = 0.2
 _LIMIT: Final = 300.0
 """Seconds a measurement may take; it needs ten on two CPU cores, and three times fifteen to compile."""
 _TRIES: Final = 3
+
+_AGAIN: Final = 8
+"""Times a measurement is repeated at most."""
+_PAUSE: Final = 60.0
+"""Seconds after a measurement before it is repeated; each time twice as many."""
+_WATCH: Final = 5.0
+"""Seconds for which the processors are watched before others are said to leave them alone."""
+_STALE: Final = 60.0
+"""Seconds after which a look at them says nothing about the present."""
+_OFF: Final = 2.0
+"""Times as long, or as short, as foreseen that jobs take in the median before a measurement is distrusted."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -35,64 +52,132 @@ log = structlog.stdlib.get_logger(__name__)
 class Calibrator:
     """Knows the hardware once `measure` has got far enough, and all there is to know once it has succeeded."""
 
-    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        look: Callable[[], Reading | None] = processors.read,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """
+        Args:
+            look: how busy the processors were so far.
+            clock: seconds since some moment.
+        """
         self.known: Calibration | None = None
         """What was measured."""
         self._settings = settings
         self._ledger = ledger
+        self._look = look
+        self._clock = clock
         self._catalogue = Catalogue(settings.datasets)
         self._tries_left = _TRIES
         self._complete = False
+        self._again_left = _AGAIN
+        self._not_before = 0.0
+        self._pause = _PAUSE
+        self._watched: tuple[float, Reading | None] | None = None
+        self._worked = True
+        self._distrusted = False
+        self._enough = ENOUGH
 
     @property
     def due(self) -> bool:
-        """Whether there is something to measure, and hope."""
-        return not self._complete and self._tries_left > 0
+        """Whether there is something to measure, hope, and, if it was measured before, quiet."""
+        if not self._complete:
+            return self._tries_left > 0
+        if self._tries_left <= 0 or self._again_left <= 0 or self._clock() < self._not_before:
+            return False
+        return self._reason() is not None and self._is_quiet()
 
     def measure(self, wanted: Callable[[], bool]) -> None:
         """Measures, unless the slot is wanted before it is done. Never raises."""
         try:
-            self._measure(wanted)
+            self._measure(wanted, self._reason() if self._complete else None)
         except Exception:
             self._tries_left -= 1
             log.exception("calibration failed", tries_left=self._tries_left)
 
-    def _measure(self, wanted: Callable[[], bool]) -> None:
+    def _measure(self, wanted: Callable[[], bool], again: Literal["better", "anew"] | None) -> None:
         folder = self._settings.home.resolve() / "calibration"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "order.json").write_text(
-            json.dumps({"device": self._settings.device, "compile": self._settings.compile})
-        )
+        order = {"device": self._settings.device, "compile": self._settings.compile, "again": again}
+        (folder / "order.json").write_text(json.dumps(order))
         heard: list[Message] = []
         deadline = time.monotonic() + _LIMIT
         with Child.spawn(CALIBRATION, folder, heard.append) as child:
             while (status := child.wait(_TICK)) is None:
                 self._learn(heard)
                 if wanted():
+                    self._not_before = self._clock() + self._pause
                     return
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"It took longer than {_LIMIT:g} s.")
         self._learn(heard)
         if status or self.known is None:
             raise RuntimeError("\n".join([f"It ended with status {status}.", *child.last_words()]))
+        self._settle(again)
+        log.info("calibrated", hardware=self.known.hardware, took=self.known.seconds, others=self.known.others)
+
+    def _settle(self, again: Literal["better", "anew"] | None) -> None:
+        """Decide when to measure again, if ever."""
         self._complete = True
-        log.info("calibrated", hardware=self.known.hardware, took=self.known.seconds)
+        self._not_before, self._pause = self._clock() + self._pause, 2 * self._pause
+        if again is not None:
+            self._again_left -= 1
+        if again == "anew":  # where it said the same once more, it is the model that is off: let more jobs say so
+            self._distrusted, self._enough = False, 2 * self._enough
 
     def _learn(self, heard: list[Message]) -> None:
         while heard:
             self.known = Calibration.model_validate(heard.pop(0))
+
+    def _reason(self) -> Literal["better", "anew"] | None:
+        """Why to measure again."""
+        if self.known is None:
+            return None
+        if self._worked:
+            self._worked, self._distrusted = False, self._is_off(self.known)
+        if self._distrusted:
+            return "anew"
+        return None if self.known.quiet else "better"
+
+    def _is_off(self, calibration: Calibration) -> bool:
+        """Whether jobs that this very measurement priced took another time."""
+        try:
+            jobs = self._ledger.jobs_under(calibration.key)
+            priced = [job for job in jobs if (job.forecast or {}).get("calibration") == calibration.name]
+            if len(priced) < self._enough:
+                return False
+            times = off(remembered(priced, calibration, self._facts))
+        except Exception:
+            log.exception("no look at past jobs")
+            return False
+        return times is not None and times > _OFF
+
+    def _is_quiet(self) -> bool:
+        """Whether others have left the processors alone since they were last looked at, some seconds ago."""
+        now = self._clock()
+        if self._watched is not None and now - self._watched[0] < _WATCH:
+            return False
+        before, self._watched = self._watched, (now, self._look())
+        if before is None or now - before[0] > _STALE:
+            return False
+        taken = processors.others(before[1], self._watched[1])
+        return taken is None or taken <= QUIET
 
     def foresee(self, claim: Claim) -> None:
         """Tells the ledger what a job will cost here. Never raises: no job fails for want of a forecast.
 
         Only before the first attempt, because a later one begins somewhere on the way.
         """
+        self._worked = True
         if self.known is None or claim.attempt > 1:
             return
         job = claim.job
         try:
             facts, recipe = self._facts(job.dataset), Recipe.model_validate(job.recipe)
-            forecast = outlook(self._ledger, recipe, facts, job.ipc, job.method, self.known)
+            forecast = outlook(self._ledger, recipe, facts, job.ipc, job.method, self.known, self._facts)
             self._ledger.foresee(claim, forecast.model_dump(mode="json"))
         except Exception:
             log.exception("no forecast")

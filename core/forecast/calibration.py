@@ -8,7 +8,9 @@ for them, and overhead is most of what they cost.
 from __future__ import annotations
 
 import functools
+import hashlib
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Annotated, Literal, NamedTuple, final
 
@@ -19,6 +21,8 @@ from core.forecast.network import Geometry, geometry
 from core.forecast.passes import Kernel
 from core.recipe import Architecture
 
+QUIET = 0.15
+"""Share of the processors up to which others may be busy while a measurement is one of this machine."""
 SMALL = 256
 """Pixels up to which an image is small."""
 
@@ -63,7 +67,7 @@ class Calibration(BaseModel):
     engine: str
     """Version of the engine that was measured."""
     kernels: str
-    """Which kernels were measured."""
+    """Which kernels its jobs run: `compiled` also before what that gains is measured."""
     torch: str
     device_bytes: int | None = None
     """Memory of the GPU; None where the engine computes on a CPU."""
@@ -81,6 +85,8 @@ class Calibration(BaseModel):
     """Seconds that compiling a program took; None where none was compiled, or all were there already."""
     free_bytes: int = Field(default=0, ge=0)
     """Memory that could be taken while nothing ran; 0 where nobody looked."""
+    others: float | None = Field(default=None, ge=0, le=1)
+    """Share of the processors that others took meanwhile; None where the system does not say."""
 
     @property
     def device(self) -> Literal["cpu", "cuda"]:
@@ -91,6 +97,38 @@ class Calibration(BaseModel):
     def key(self) -> str:
         """Jobs with equal keys ran under comparable conditions."""
         return f"{self.hardware}, engine {self.engine}, {self.kernels} kernels"
+
+    @property
+    def quiet(self) -> bool:
+        """Whether it is of this machine, as far as is known, and not of what else ran there."""
+        return self.others is None or self.others <= QUIET
+
+    @functools.cached_property
+    def name(self) -> str:
+        """Equal for equal prices."""
+        priced = self.model_dump_json(include={"hardware", "engine", "torch", "startup", "points", "compiled"})
+        return hashlib.sha256(priced.encode()).hexdigest()[:16]
+
+    def better_of(self, new: Calibration) -> Calibration:
+        """The new measurement, with the best of both where the other one was faster: others only make it slower."""
+        before = {point.model_copy(update={"seconds": 1.0}): point.seconds for point in self.points}
+        points = tuple(
+            point.model_copy(
+                update={"seconds": min(point.seconds, before.get(point.model_copy(update={"seconds": 1.0}), math.inf))}
+            )
+            for point in new.points
+        )
+        quieter = self if (self.others or 0.0) < (new.others or 0.0) else new
+        compiled = quieter.compiled or new.compiled or self.compiled
+        return new.model_copy(
+            update={
+                "points": points,
+                "compiled": compiled,
+                "compiling": min((c for c in (self.compiling, new.compiling) if c is not None), default=None),
+                "startup": min(self.startup, new.startup),
+                "others": quieter.others,
+            }
+        )
 
     def price(
         self, kernel: Kernel, network: Geometry, batch: int, networks: int = 1, *, compiled: bool = False

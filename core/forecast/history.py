@@ -23,6 +23,7 @@ ASSUMED: Final = math.log(2)
 _QUANTILE: Final = statistics.NormalDist().inv_cdf((1 + LEVEL) / 2)
 _LEAST: Final = math.log(1.05)
 _KEPT: Final = ("training_experts", "training_generator", "selecting", "probing")  # they say how much was there
+_SHORT: Final = 1.0  # seconds: whole jobs that are shorter say nothing about a calibration
 _NEGLIGIBLE: Final = 0.05  # seconds: shorter phases say nothing about the model
 
 
@@ -46,10 +47,20 @@ class Interval(NamedTuple):
     high: float
 
 
-def read(job_id: str, method: str, forecast: Mapping[str, Any], progress: Mapping[str, Any]) -> Past:
+def read(
+    job_id: str,
+    method: str,
+    forecast: Mapping[str, Any],
+    progress: Mapping[str, Any],
+    prices: Mapping[str, float] | None = None,
+) -> Past:
     """A past job from the forecast it was given and the progress it ended with.
 
     What was there before it began (experts in the cache) is taken off the prediction.
+
+    Args:
+        prices: seconds by phase for an empty cache by another calibration than the forecast's, by which the job is to
+            be compared; a phase that is missing there says nothing any more.
     """
     predicted, actual = {}, {}
     for name, phase in (progress.get("phases") or {}).items():
@@ -60,6 +71,8 @@ def read(job_id: str, method: str, forecast: Mapping[str, Any], progress: Mappin
         left = 1 - skipped / total if total else 1.0
         # Only of what networks each leave for themselves is it known afterwards how much of it was there.
         whole = estimate["uncached"] if name in _KEPT else estimate["model"]
+        if prices is not None:
+            whole *= prices.get(name, 0.0) / (estimate["uncached"] or math.inf)
         predicted[name], actual[name] = whole * left, float(phase.get("seconds") or 0)
     return Past(job_id, method, predicted, actual, Leaves.model_validate(forecast.get("leaves") or {}))
 
@@ -82,6 +95,13 @@ def of_total(past: Sequence[Past], method: str, corrections: Mapping[str, float]
             same += every[-1:] if job.method == method else []
     found = _interval([], same if len(same) >= ENOUGH else every)
     return Interval(1.0, found.low, found.high)
+
+
+def off(past: Sequence[Past]) -> float | None:
+    """How many times as long as predicted jobs took in the median, or as short; None where too few say anything."""
+    both = [(sum(job.predicted.values()), sum(job.actual.values())) for job in past]
+    telling = [abs(math.log(actual / predicted)) for predicted, actual in both if min(predicted, actual) > _SHORT]
+    return math.exp(statistics.median(telling)) if len(telling) >= ENOUGH else None
 
 
 def cached(past: Sequence[Past], leaves: Leaves) -> tuple[Cached, tuple[str, ...]]:

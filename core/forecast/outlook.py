@@ -2,22 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from core.data import DatasetFacts
 from core.forecast import history
 from core.forecast.calibration import Calibration
+from core.forecast.history import Past
 from core.forecast.predict import Forecast, predict
 from core.recipe import Recipe
+from core.request import canonical_json
 
 if TYPE_CHECKING:  # the engine prices its work, too, and has no database
-    from core.ledger import Ledger
+    from core.ledger import Job, Ledger
+
+Known = Callable[[str], DatasetFacts]
+"""Facts of a dataset by name."""
 
 
 def outlook(
-    ledger: Ledger, recipe: Recipe, facts: DatasetFacts, ipc: int, method: str, calibration: Calibration | None
+    ledger: Ledger,
+    recipe: Recipe,
+    facts: DatasetFacts,
+    ipc: int,
+    method: str,
+    calibration: Calibration | None,
+    known: Known,
 ) -> Forecast:
-    """What a job will cost on the hardware of this calibration."""
-    past = ledger.jobs_under(calibration.key) if calibration else []
-    read = [history.read(job.id, job.method, job.forecast or {}, job.progress or {}) for job in past]
-    return predict(recipe, facts, ipc, method, calibration, read)
+    """What a job will cost on the hardware of this calibration.
+
+    Past jobs correct it whichever measurement priced them: each is priced anew by this one.
+    """
+    past = remembered(ledger.jobs_under(calibration.key), calibration, known) if calibration else ()
+    return predict(recipe, facts, ipc, method, calibration, past)
+
+
+def remembered(jobs: Sequence[Job], calibration: Calibration, known: Known) -> list[Past]:
+    """Past jobs, as this calibration would have foreseen them."""
+    measured = calibration.model_dump_json()
+    return [_past(job, calibration.name, measured, known) for job in jobs]
+
+
+def _past(job: Job, name: str, measured: str, known: Known) -> Past:
+    forecast, prices = job.forecast or {}, None
+    if forecast.get("calibration") != name:
+        try:
+            prices = _prices(canonical_json(job.recipe), known(job.dataset), job.ipc, job.method, measured)
+        except Exception:  # its dataset is gone, or its recipe one of another version: only what it left counts
+            prices = {}
+    return history.read(job.id, job.method, forecast, job.progress or {}, prices)
+
+
+@lru_cache(maxsize=512)
+def _prices(recipe: str, facts: DatasetFacts, ipc: int, method: str, measured: str) -> Mapping[str, float]:
+    """Seconds by phase for an empty cache."""
+    calibration = Calibration.model_validate_json(measured)
+    forecast = predict(Recipe.model_validate_json(recipe), facts, ipc, method, calibration)
+    return {name: phase.uncached for name, phase in forecast.phases.items()}

@@ -104,6 +104,7 @@ class Forecast(Shown):
     conditions: str | None = Field(
         description="Hardware, engine and kernels; forecasts under equal conditions are comparable."
     )
+    calibration: str | None = Field(default=None, description="Name of the measurement that priced it.")
     seconds: Estimate | None = Field(description="Of the whole job, waiting aside; null before a calibration.")
     phases: dict[str, PhaseEstimate] = Field(description="By phase.")
     basis: Basis
@@ -160,6 +161,7 @@ def predict(
     return Forecast(
         hardware=calibration.hardware if calibration else None,
         conditions=calibration.key if calibration else None,
+        calibration=calibration.name if calibration else None,
         seconds=seconds,
         phases=phases,
         basis=_basis(calibration, past, method),

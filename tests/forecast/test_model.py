@@ -184,3 +184,19 @@ def test_what_student_steps_keep_is_decided_by_the_engine_s_rule() -> None:
     assert working("auto", roomy) == working("keep", ignorant)
     assert working("recompute", tight) < working("auto", tight) <= working("recompute", tight) + 2**31 / 2**20
     assert working("keep", compiler()) < working("keep", machine()), "compiled kernels keep less"
+
+
+def test_of_two_measurements_the_best_of_each_point_counts() -> None:
+    loaded = compiler().model_copy(update={"others": 0.7, "startup": 9.0})
+    lucky, *rest = machine(slower=3.0).points
+    loaded = loaded.model_copy(update={"points": (lucky.model_copy(update={"seconds": 1e-9}), *rest)})
+    quiet = machine().model_copy(update={"others": 0.0, "kernels": "compiled"})
+    both = loaded.better_of(quiet)
+    assert both.points == (loaded.points[0], *quiet.points[1:])
+    assert both.compiled == loaded.compiled, "the new one has not got that far"
+    assert (both.startup, both.others, both.compiling) == (2.0, 0.0, 20.0)
+    assert both.quiet
+    assert not loaded.quiet
+    assert machine().quiet, "nobody says otherwise"
+    assert len({both.name, loaded.name, quiet.name}) == 3
+    assert quiet.better_of(loaded).points == both.points

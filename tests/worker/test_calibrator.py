@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
 
 from core.artifacts.store import Store
+from core.data import Catalogue, DatasetFacts, UnknownDataset
 from core.engine.kernels import missing_compiler
+from core.forecast import QUIET, Calibration, off, outlook, predict, remembered
 from core.forecast.network import geometry
-from core.ledger import Ledger, Status
+from core.ledger import Job, Ledger, Status
 from core.recipe import Network
 from core.settings import Settings
 from tests.client.running import processes_of
-from tests.forecast.machines import machine, recipe
-from tests.ledger.orders import LONG, queued
+from tests.forecast.machines import facts, machine, recipe
+from tests.ledger.orders import FILES, LONG, queued, running
 from tests.worker.service import BOTH, Service, over, until
 from worker.calibrator import Calibrator
 from worker.drain import Drain
+from worker.processors import Reading, others, read
 from worker.supervisor import Supervisor
 
 
@@ -47,7 +55,8 @@ def test_the_hardware_is_measured_once_and_remembered(settings: Settings, ledger
     first.measure(lambda: first.known is not None)
     assert first.due, "it was told to stop before it had compiled anything"
     assert first.known is not None
-    assert (first.known.kernels, first.known.compiled) == ("eager", None)
+    assert first.known.compiled is None
+    key = first.known.key
     assert first.known.seconds < 60
     assert first.known.free_bytes > 0
     points = first.known.points
@@ -55,6 +64,7 @@ def test_the_hardware_is_measured_once_and_remembered(settings: Settings, ledger
     first.measure(never)
     assert not first.due
     assert first.known.points == points, "what was measured before it stopped is not measured again"
+    assert first.known.key == key, "the jobs done so far are not forgotten"
     if missing_compiler(torch.device("cpu")) is None:
         programs = list((settings.home / "kernels").glob("*.kernel"))
         assert first.known.kernels == "compiled"
@@ -75,6 +85,136 @@ def test_the_hardware_is_measured_once_and_remembered(settings: Settings, ledger
     second.measure(never)
     assert second.known == first.known, "to the last digit: it was read, not measured"
     assert not processes_of(settings.home)
+
+
+def quiet(clock: Sequence[float]) -> Callable[[], Reading]:
+    """How processors look that nobody uses, at a time that a test turns on."""
+    return lambda: Reading(clock[-1] + 1, 0.0, 0.0)
+
+
+@contextmanager
+def busy() -> Iterator[None]:
+    """Twice as many others as there are processors."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * processors_here())]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+
+
+def processors_here() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def done(ledger: Ledger, known: Calibration, times: float) -> Job:
+    """A job that took so many times what this calibration says."""
+    asked = recipe()
+    forecast = predict(asked, facts(), 1, "mtt", known)
+    claim = running(ledger, recipe=asked.model_dump(mode="json"), forecast=forecast.model_dump(mode="json"))
+    phases = {name: {"seconds": times * phase.model} for name, phase in forecast.phases.items()}
+    assert ledger.record(claim, progress={"phases": phases})
+    assert ledger.succeed(claim, FILES, {})
+    return ledger.job(claim.job.id)
+
+
+@pytest.mark.slow
+def test_a_measurement_on_a_busy_machine_is_made_again_once_it_is_quiet(settings: Settings, ledger: Ledger) -> None:
+    clock = [0.0]
+    settings = settings.model_copy(update={"compile": "never"})
+    calibrator = Calibrator(settings, ledger, quiet(clock), lambda: clock[-1])
+    with busy():
+        calibrator.measure(never)
+    first = calibrator.known
+    assert first is not None
+    assert first.others is not None
+    assert first.others > QUIET
+    assert not calibrator.due, "not at once"
+    clock.append(61.0)
+    assert not calibrator.due, "it watches the processors first"
+    clock.append(67.0)
+    assert calibrator.due
+
+    calibrator.measure(never)
+    second = calibrator.known
+    assert second is not None
+    assert second.key == first.key
+    assert [p.model_copy(update={"seconds": 1.0}) for p in second.points] == [
+        p.model_copy(update={"seconds": 1.0}) for p in first.points
+    ]
+    assert all(new.seconds <= old.seconds for new, old in zip(second.points, first.points, strict=True))
+    assert second.name != first.name
+    assert second.others is not None
+    assert second.others < first.others
+    clock += [130.0, 136.0]
+    assert not calibrator.due, "ever more rarely"
+
+    for _ in range(3):
+        done(ledger, second, 3.0)
+    claim = running(ledger)
+    calibrator.foresee(claim)  # so that it knows of work
+    clock.append(200.0)
+    assert not calibrator.due
+    clock.append(206.0)
+    assert calibrator.due, "jobs took three times as long as foreseen"
+    calibrator.measure(lambda: True)
+    order = json.loads((settings.home / "calibration" / "order.json").read_text())
+    assert order["again"] == "anew"
+    assert calibrator.known == second, "it gave way to work"
+
+    kept = Calibrator(settings, ledger)
+    kept.measure(never)
+    assert kept.known == second
+
+
+def test_others_are_told_from_this_process() -> None:
+    since = read()
+    assert since is not None
+    deadline = time.process_time() + 0.5
+    while time.process_time() < deadline:
+        pass
+    now = read()
+    assert now is not None
+    assert now.ours - since.ours >= 0.4
+    assert now.passed > since.passed
+    share = others(since, now)
+    assert share is not None
+    assert 0 <= share <= 1 - 0.3 / (now.passed - since.passed)
+    assert others(Reading(10, 5, 1), Reading(20, 11, 2)) == pytest.approx(0.5)
+    assert others(None, now) is None
+
+
+def test_jobs_of_another_measurement_are_priced_anew(settings: Settings, ledger: Ledger) -> None:
+    loaded = machine(slower=10.0).model_copy(update={"kernels": "compiled", "others": 0.8})
+    for _ in range(3):
+        done(ledger, loaded, 0.15)
+    right = machine().model_copy(update={"kernels": "compiled", "others": 0.0})
+    known = Catalogue(settings.datasets).facts
+    said = outlook(ledger, recipe(), facts(), 1, "mtt", right, known)
+    assert said.basis.method_jobs == 3
+    assert said.seconds is not None
+    for name in ("distilling", "evaluating"):
+        assert said.phases[name].model > 0
+        assert said.phases[name].expected == pytest.approx(1.5 * said.phases[name].model, rel=0.01)
+    by_loaded = outlook(ledger, recipe(), facts(), 1, "mtt", loaded, known)
+    assert by_loaded.seconds is not None
+    assert said.seconds.expected == pytest.approx(by_loaded.seconds.expected, rel=0.1)
+    calibrated = right.model_copy(update={"compiled": {"gradient": 0.5, "adjoint": 0.25}, "compiling": 20.0})
+    assert outlook(ledger, recipe(), facts(), 1, "mtt", calibrated, known).basis.method_jobs == 3
+
+
+def test_a_past_job_whose_dataset_is_gone_corrects_nothing_by_another_measurement(ledger: Ledger) -> None:
+    def gone(name: str) -> DatasetFacts:
+        raise UnknownDataset(name)
+
+    for _ in range(3):
+        done(ledger, machine(), 2.0)
+    (past, *_) = remembered(ledger.jobs_under(machine().key), machine(slower=2.0), gone)
+    assert off([past] * 3) is None
+    same = remembered(ledger.jobs_under(machine().key), machine(), gone)
+    assert off(same) == pytest.approx(2.0, rel=0.01)
+    assert past.leaves == same[0].leaves
 
 
 def test_a_measurement_gives_way_to_work(settings: Settings, ledger: Ledger) -> None:

@@ -1,12 +1,13 @@
-"""Measure this hardware, once for each version of the engine: a few seconds of the kernels on images of two sizes.
+"""Measure this hardware for a version of the engine: a few seconds of the kernels on images of two sizes.
 
 Then, where there is a compiler, a minute for what compiling costs and gains.
 
     python -m worker.engine.calibrate --job-dir D --channel FD
 
-It is started like the engine and lives like it. `D/order.json` says on which device; the measurement is kept in D and
-said on the channel: `{"type": "calibration", ...}`, the fields of `core.forecast.Calibration`; a second time when it
-knows the compiled kernels too. Compiled programs are kept beside D, in `kernels`.
+It is started like the engine and lives like it. `D/order.json` says on which device, and whether to measure `again`
+what D has; the measurement is kept in D and said on the channel: `{"type": "calibration", ...}`, the fields of
+`core.forecast.Calibration`; a second time when it knows the compiled kernels too. Compiled programs are kept beside D,
+in `kernels`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import importlib
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -30,7 +31,7 @@ from core import lifeline
 from core.data import Catalogue
 from core.economy import PROGRAMS
 from core.engine.augment import dsa_each
-from core.engine.kernels import Compiled, Eager, Kernels, Shape, missing_compiler
+from core.engine.kernels import Compiled, Eager, Kernels, Shape, environment, missing_compiler
 from core.engine.keys import Key
 from core.engine.memory import free_bytes, peak_mib
 from core.engine.networks import build, convnet
@@ -40,13 +41,15 @@ from core.forecast import Calibration, Point
 from core.forecast.passes import Kernel
 from core.recipe import Augment, MeanStd, Network
 from core.request import ENGINE_VERSION, canonical_json
+from worker import processors
 from worker.engine import keep
 from worker.engine.bench import device as device_of
 from worker.engine.bench import use_threads
 
-_ENOUGH = 0.15  # seconds a point is measured for
-_AT_LEAST, _AT_MOST = 3, 40  # times
-_LONG = 1.0  # seconds after which a point is known well enough, however few its calls
+_TURNS = 3  # of which the best counts, for each point: what others do in between makes it slower, never faster
+_ENOUGH = 0.05  # seconds a point is measured for, each turn
+_AT_LEAST, _AT_MOST = 2, 20  # times
+_LONG = 0.3  # seconds after which a point is known well enough, however few its calls
 _CLASSES = 10
 
 
@@ -72,55 +75,81 @@ _WIDE = [*_LARGE, *(Site((3, 32, 32), Network(width=width), batch) for width, ba
 _LOADED = ("worker.engine.__main__", "pyarrow.parquet")
 """What a job's process loads sooner or later."""
 _COMPILED = Site((3, 32, 32), Network(width=32), 64)
+Again = Literal["better", "anew"]
 _RATIOS: tuple[Literal["gradient", "adjoint"], ...] = ("gradient", "adjoint")
 
 
-def calibrate(device: torch.device, folder: Path, *, compiles: bool = True) -> Iterator[Calibration]:
+def calibrate(
+    device: torch.device, folder: Path, *, compiles: bool = True, again: Again | None = None
+) -> Iterator[Calibration]:
     """What was measured before on this hardware by this engine, or is measured now; at last with compiled kernels.
 
     Each is kept in `folder` as soon as it is known, and compiled programs beside it where jobs look for them, so that
     whatever ends this loses little.
+
+    Args:
+        again: measure also what was measured before, and take the better of both, or the new one if nothing disturbed
+            it.
     """
     began = time.process_time()
-    eager = _kept(folder, _identity(device, "eager"), lambda: _eager(device, folder, began))
-    yield eager
-    if compiles and missing_compiler(device) is None:
-        programs = folder.with_name("kernels")
-        yield _kept(folder, _identity(device, "compiled"), lambda: with_compiled(eager, device, programs))
+    compiles = compiles and missing_compiler(device) is None
+    identity = {
+        "hardware": hardware(device),
+        "engine": ENGINE_VERSION,
+        "kernels": "compiled" if compiles else "eager",
+        "torch": torch.__version__,
+    }
+    # how fast the same hardware is depends on what is used of it
+    name = hashlib.sha256(canonical_json([identity, *environment(device)]).encode()).hexdigest()[:16]
+    path = folder / f"{name}.json"
+    stored = keep.read(path, None)
+    found = before = Calibration.model_validate(stored) if stored is not None else None
+    if found is None or again:
+        found = _chosen(before, _eager(device, folder, began, identity), again)
+        keep.write(path, found.model_dump(mode="json"))
+    yield found
+    if compiles and (found.compiled is None or again):
+        found = _chosen(before, with_compiled(found, device, folder.with_name("kernels")), again)
+        keep.write(path, found.model_dump(mode="json"))
+        yield found
 
 
-def _identity(device: torch.device, kernels: str) -> dict[str, str]:
-    return {"hardware": hardware(device), "engine": ENGINE_VERSION, "kernels": kernels, "torch": torch.__version__}
+def _chosen(before: Calibration | None, new: Calibration, again: Again | None) -> Calibration:
+    if before is None:
+        return new
+    if again == "anew":
+        return new.model_copy(update={"compiling": new.compiling or before.compiling}) if new.quiet else before
+    return before.better_of(new)
 
 
-def _kept(folder: Path, identity: dict[str, str], measured: Callable[[], Calibration]) -> Calibration:
-    path = folder / f"{hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:16]}.json"
-    if (known := keep.read(path, None)) is not None:
-        return Calibration.model_validate(known)
-    found = measured()
-    keep.write(path, found.model_dump(mode="json"))
-    return found
-
-
-def _eager(device: torch.device, folder: Path, startup: float) -> Calibration:
+def _eager(device: torch.device, folder: Path, startup: float, identity: dict[str, str]) -> Calibration:
     """`startup`: seconds of processor time this process took to load what it has loaded."""
     began = time.perf_counter()
     for module in _LOADED:
         importlib.import_module(module)
     Catalogue(folder / "nowhere").load("digits")
     startup += time.perf_counter() - began
-    points = [point for site in _SMALL for point in measure(site, device)]
+    calls = [call for site in _SMALL for call in _sites(site, device)]
+    turns = [_turn(calls, device)]
     baseline = round(peak_mib(device), 1)  # now that everything is loaded and every kernel has run
-    points += [point for site in (_WIDE if device.type == "cuda" else _LARGE) for point in measure(site, device)]
-    took = round(time.perf_counter() - began, 3)
+    calls += [call for site in (_WIDE if device.type == "cuda" else _LARGE) for call in _sites(site, device)]
+    turns[0] |= _turn(calls[len(turns[0]) :], device)
+    since = processors.read()
+    shares = []
+    for _ in range(_TURNS):
+        turns.append(_turn(calls, device))
+        now = processors.read()
+        shares.append(processors.others(since, now))
+        since = now
     return Calibration(
-        **_identity(device, "eager"),
+        **identity,
         device_bytes=_memory(device),
         baseline_mib=baseline,
         startup=round(startup, 3),
-        seconds=took,
-        points=tuple(points),
+        seconds=round(time.perf_counter() - began, 3),
+        points=tuple(point.model_copy(update={"seconds": min(t[point] for t in turns)}) for point, _ in calls),
         free_bytes=free_bytes(device),
+        others=_least(shares),
     )
 
 
@@ -135,39 +164,54 @@ def with_compiled(eager: Calibration, device: torch.device, folder: Path) -> Cal
     programs = PROGRAMS["gradient"] | PROGRAMS["adjoint"]
     anew = sum(not kernels.stored(program, shape, device) for program in programs)
     slow, quick = _calls(_COMPILED, device, Eager(network)), _calls(_COMPILED, device, kernels)
-    ratios: dict[Literal["gradient", "adjoint"], float] = {}
-    compiling = 0.0
-    for kernel in _RATIOS:
-        compiling += _once(quick[kernel], device)
-        ratios[kernel] = _seconds(quick[kernel], device) / _seconds(slow[kernel], device)
+    compiling = sum(_once(quick[kernel], device) for kernel in _RATIOS)
+    taken: dict[Literal["gradient", "adjoint"], list[tuple[float, float]]] = {kernel: [] for kernel in _RATIOS}
+    since, shares = processors.read(), []
+    for _ in range(_TURNS):
+        for kernel, both in taken.items():
+            both.append((_seconds(quick[kernel], device), _seconds(slow[kernel], device)))
+        now = processors.read()
+        shares.append(processors.others(since, now))
+        since = now
+    ratios = {kernel: min(q for q, _ in both) / min(s for _, s in both) for kernel, both in taken.items()}
+    others = [share for share in (eager.others, _least(shares)) if share is not None]
     return eager.model_copy(
         update={
-            "kernels": "compiled",
             "compiled": {kernel: round(ratio, 4) for kernel, ratio in ratios.items()},
             "compiling": round(compiling / anew, 3) if anew else None,
             "seconds": round(eager.seconds + time.perf_counter() - began, 3),
+            "others": max(others, default=None),
         }
     )
 
 
-def measure(site: Site, device: torch.device) -> Iterator[Point]:
+def _least(shares: Iterable[float | None]) -> float | None:
+    return min((share for share in shares if share is not None), default=None)
+
+
+Timed = tuple[Point, Callable[[int], object]]
+"""A point whose seconds are not known yet, and the call that takes them."""
+
+
+def _sites(site: Site, device: torch.device) -> Iterator[Timed]:
     """Every kernel there."""
-    threads = torch.get_num_threads()
-    use_threads(site.shape)
+    kernels = Eager(build(site.network, site.shape, _CLASSES))
+    for kernel, call in _calls(site, device, kernels).items():
+        place = {"network": site.network, "shape": site.shape, "batch": site.batch, "networks": site.networks}
+        yield Point(kernel=kernel, classes=_CLASSES, seconds=1, **place), call
+
+
+def _turn(calls: Sequence[Timed], device: torch.device) -> dict[Point, float]:
+    """Seconds of each."""
+    threads, found = torch.get_num_threads(), {}
     try:
-        kernels = Eager(build(site.network, site.shape, _CLASSES))
-        for kernel, call in _calls(site, device, kernels).items():
-            yield Point(
-                kernel=kernel,
-                network=site.network,
-                shape=site.shape,
-                classes=_CLASSES,
-                batch=site.batch,
-                networks=site.networks,
-                seconds=_seconds(call, device),
-            )
+        for point, call in calls:
+            torch.set_num_threads(threads)
+            use_threads(point.shape)
+            found[point] = _seconds(call, device)
     finally:
         torch.set_num_threads(threads)
+    return found
 
 
 def hardware(device: torch.device) -> str:
@@ -262,7 +306,10 @@ def main() -> None:
     order: dict[str, Any] = keep.read(options.job_dir / "order.json", {"device": "auto"})
     with os.fdopen(options.channel, "w") as channel:
         for found in calibrate(
-            device_of(order["device"]), options.job_dir, compiles=order.get("compile", "auto") == "auto"
+            device_of(order["device"]),
+            options.job_dir,
+            compiles=order.get("compile", "auto") == "auto",
+            again=order.get("again"),
         ):
             message = {"type": "calibration", **found.model_dump(mode="json")}
             print(canonical_json(message), file=channel, flush=True)

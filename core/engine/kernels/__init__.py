@@ -8,6 +8,7 @@ from core.engine.kernels.ahead import Program, compile_ahead
 from core.engine.kernels.choice import Chosen, choose, missing_compiler
 from core.engine.kernels.compiled import Compiled, Precision, Shape
 from core.engine.kernels.eager import Eager, adjoint_step, gradient
+from core.engine.kernels.environment import environment
 from core.engine.kernels.program import trim_programs
 from core.engine.kernels.step import Adjoint, Kernels, Loss
 
@@ -24,6 +25,7 @@ __all__ = [
     "adjoint_step",
     "choose",
     "compile_ahead",
+    "environment",
     "gradient",
     "missing_compiler",
     "trim_programs",
