@@ -35,14 +35,17 @@ async def send_upload(request: Request, house: Here) -> Response:
     try:
         async with request.form(max_files=1, max_fields=3) as form:
             file, name, size = form.get("file"), form.get("name"), form.get("size")
-            mirror = MIRROR.get(str(form.get("mirror", "auto")))
             if not isinstance(file, UploadFile) or not file.filename or not isinstance(name, str):
                 return await run_in_threadpool(_uploads, request, house, 422, "Choose a file, and give it a name.")
             side = int(size) if isinstance(size, str) and size.isdecimal() and len(size) < 5 else None
             if (size and side is None) or (side is not None and not SIDES[0] <= side <= SIDES[1]):
                 fault = f"The side is a number from {SIDES[0]} to {SIDES[1]}, or left empty."
                 return await run_in_threadpool(_uploads, request, house, 422, fault)
-            upload = await receive(house, _pieces(file), name[:100], side, mirror)
+            mirror = form.get("mirror", "auto")
+            if mirror not in MIRROR:
+                fault = f"A mirrored picture stays what it is, or not: say one of {', '.join(MIRROR)}."
+                return await run_in_threadpool(_uploads, request, house, 422, fault)
+            upload = await receive(house, _pieces(file), name[:100], side, MIRROR[mirror])
     except ProblemError as problem:
         told = [f"{error.message} {error.fix}" for error in problem.errors] or [str(problem.detail), problem.hint or ""]
         return await run_in_threadpool(_uploads, request, house, problem.status_code, " ".join(told))

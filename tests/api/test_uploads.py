@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -21,10 +23,12 @@ from core.artifacts import Store
 from core.data.catalogue import UPLOADS
 from core.ids import new_id
 from core.ledger import Ledger, Upload
+from core.ledger.models import UploadRow
 from core.settings import Settings
 from tests.api.test_auth import key, routes
 from tests.api.workshop import ON_SQLITE, Workshop, request
 from tests.data.archives import classes, packed
+from tests.data.drawn import arrow_left, arrow_right, bundle
 from worker import uploads as on_worker
 
 ZIP = {"Content-Type": "application/zip"}
@@ -97,6 +101,35 @@ def test_an_upload_is_inspected_and_its_owners_alone(workshop: Workshop, house: 
 
 
 @ON_SQLITE
+def test_the_uploaders_word_on_mirroring_is_followed(workshop: Workshop) -> None:
+    """Also by the jobs that are asked for, whatever the upload is called."""
+    client, alice, file = workshop.client, key(workshop.ledger, "alice"), io.BytesIO()
+    np.savez(file, **bundle((arrow_left, arrow_right), 12))  # type: ignore[arg-type]  # as in `tests.data.bundles`
+    found = {}
+    for word, name in (("yes", "mnist"), ("no", "cifar10"), ("auto", "cifar10")):
+        sent = send(client, file.getvalue(), alice, name=name, mirror=word)
+        found[word] = settled(client, sent.headers["Location"], alice)
+    assert len({each["digest"] for each in found.values()}) == 1
+    told = {word: (each["mirroring"]["allowed"], each["mirroring"]["by"]) for word, each in found.items()}
+    assert told == {"yes": (True, "uploader"), "no": (False, "uploader"), "auto": (False, "probe")}
+    assert "'arrow_left' and 'arrow_right' are taken for each other" in found["auto"]["mirroring"]["remark"]
+    for word, each in found.items():
+        job = client.post("/v1/jobs", json=request(dataset=each["name"], ipc=2, method="rded"), headers=alice).json()
+        assert ("flip" in job["recipe"]["augment"]["transforms"]) == (word == "yes")
+
+
+def test_an_upload_from_before_there_were_verdicts_is_what_it_was(workshop: Workshop, house: House) -> None:
+    client, alice = workshop.client, key(workshop.ledger, "alice")
+    found = settled(client, send(client, packed(classes(10, size=(20, 20))), alice).headers["Location"], alice)
+    with house.ledger.database.write() as session:
+        row = session.get_one(UploadRow, found["name"])
+        row.found = {name: value for name, value in (row.found or {}).items() if name != "mirroring"}
+    old = client.get(f"/v1/datasets/{found['name']}", headers=alice).json()
+    assert (old["mirroring"]["allowed"], old["mirroring"]["by"]) == (True, "undecided")
+    job = client.post("/v1/jobs", json=request(dataset=found["name"], ipc=2, method="rded"), headers=alice).json()
+    assert "flip" in job["recipe"]["augment"]["transforms"]
+
+
 def test_no_route_knows_anothers_dataset_or_key(workshop: Workshop, app: FastAPI) -> None:
     """Whatever route has a name in its path: it is a job's (test_auth), an upload's, a key's, or everybody's."""
     client, ledger = workshop.client, workshop.ledger
@@ -264,6 +297,7 @@ def test_what_cannot_be_used_says_why_and_how_to_mend_it(workshop: Workshop) -> 
         ({"params": {}}, 422, "Add it"),
         ({"params": {"name": "a\nb"}}, 422, "plain name"),
         ({"params": {"name": "x", "size": 3}}, 422, "at least 4"),
+        ({"params": {"name": "x", "mirror": "maybe"}}, 422, "mirror"),
         ({"content": b""}, 422, "Send a zip"),
         ({"content": b"x" * 5000}, 413, "STILLHOUSE_MAX_UPLOAD_BYTES"),
     ],

@@ -8,7 +8,7 @@ import pytest
 
 from client import InvalidDataset, UsageError
 from tests.client.running import CHEAP, Running
-from tests.data.archives import classes
+from tests.data.archives import classes, packed
 
 
 def test_an_uploaded_folder_is_distilled(running: Running, tmp_path: Path) -> None:
@@ -19,6 +19,7 @@ def test_an_uploaded_folder_is_distilled(running: Running, tmp_path: Path) -> No
     answer = running.command("upload", tmp_path / "pets", "--name", "my pets")
     assert answer.code == 0, answer.err
     assert "20 training and 4 test images, 2 classes" in answer.err
+    assert "No picture is mirrored in training: it could not be told" in answer.err
     dataset = answer.out.strip()
     with running.client() as client:
         forecast = running.command("forecast", "my pets", "--ipc", 2, "--method", "random", "--timeout", "0s", "--json")
@@ -38,6 +39,19 @@ def test_an_uploaded_folder_is_distilled(running: Running, tmp_path: Path) -> No
         assert "my pets" in running.command("datasets").out
         client.delete_dataset(dataset)
         assert dataset not in [each["name"] for each in client.datasets()]
+
+
+def test_the_uploader_says_whether_pictures_may_be_mirrored(running: Running, tmp_path: Path) -> None:
+    (tmp_path / "pets.zip").write_bytes(packed(classes(4)))
+    with running.client() as client:
+        found = client.upload(tmp_path / "pets.zip", "pets", mirror="yes")
+        assert found["mirroring"]["allowed"]
+        answer = running.command("upload", tmp_path / "pets.zip", "--name", "pets", "--mirror", "no")
+        assert "No picture is mirrored in training: whoever gave the dataset said so." in answer.err
+        assert client.dataset(answer.out.strip())["mirroring"]["by"] == "uploader"
+        assert running.command("upload", tmp_path / "pets.zip", "--name", "pets", "--mirror", "maybe").code == 2
+        for dataset in (found["name"], answer.out.strip()):
+            client.delete_dataset(dataset)
 
 
 def test_what_cannot_be_used_is_told(running: Running, tmp_path: Path) -> None:

@@ -35,6 +35,9 @@ def test_the_form_takes_a_zip_and_the_page_tells_what_it_holds(client: TestClien
     assert "my &lt;pets&gt;" in page
     assert "colour" in page
     assert "drawn with seed 0" in page
+    assert "could not be told whether a mirrored picture stays what it is" in page
+    assert "whoever gave the dataset said so" in sent(client, packed(classes(6)), mirror="yes")
+    client.post(f"/uploads/{re.findall(r'ds_[0-9a-zA-Z]{26}', client.get('/uploads').text)[0]}/delete")
     name = re.search(r"ds_\w{26}", page)
     assert name is not None
     assert f'href="/new?dataset={name[0]}"' in page
@@ -58,6 +61,7 @@ def test_a_bad_zip_says_how_to_mend_it(client: TestClient) -> None:
         ({}, {"file": ("x.zip", b"x")}, "give it a name"),
         ({"name": " "}, {"file": ("x.zip", b"x")}, "short plain name"),
         ({"name": "x", "size": "1"}, {"file": ("x.zip", b"x")}, "number from 4 to 512"),
+        ({"name": "x", "mirror": "maybe"}, {"file": ("x.zip", b"x")}, "one of auto, yes, no"),
         ({"name": "x"}, {"file": ("x.zip", b"")}, "Send a zip"),
     ],
 )

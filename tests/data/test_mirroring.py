@@ -50,6 +50,12 @@ def test_what_looks_alike_from_both_sides_is_mirrored() -> None:
     assert {of(bundle(SHAPES, 100, seed)) for seed in range(3)} == {(True, "probe")}
 
 
+def test_brightness_alone_tells_classes_apart() -> None:
+    rng, labels = np.random.default_rng(0), np.arange(100) % 2
+    pixels = rng.normal(80 + 80 * labels[:, None, None, None], 30, (100, 1, 9, 7)).clip(0, 255).astype(np.uint8)
+    assert probe(Images(pixels, labels), ("dark", "bright")).allowed
+
+
 def test_digits_in_another_guise_are_not_mirrored() -> None:
     train = digits().train
     assert not probe(train, digits().class_names).allowed

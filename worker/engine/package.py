@@ -127,7 +127,7 @@ def stored(views: ViewLabels, images: int) -> dict[str, NDArray[Any]]:
 def _remarks(bench: Bench, result: SyntheticDataset) -> list[str]:
     """What a reader of the report would not guess."""
     recipe, labels = bench.job.recipe, bench.job.recipe.labels
-    made = [*_collapsed(recipe, result), *_mirrored(bench.job, bench.dataset.facts.mirroring)]
+    made = [*_collapsed(recipe, result), *mirrored(bench.job, bench.dataset.facts.mirroring)]
     if isinstance(recipe.parameterize, Pixels) and cuts_tiles(bench.job.request.method, bench.dataset.facts):
         height, width = bench.dataset.facts.shape[1:]
         why = f"the sides are odd ({height} x {width})" if height % 2 or width % 2 else "the request says so"
@@ -159,7 +159,7 @@ def _remarks(bench: Bench, result: SyntheticDataset) -> list[str]:
     ]
 
 
-def _mirrored(job: Job, verdict: Mirroring) -> list[str]:
+def mirrored(job: Job, verdict: Mirroring) -> list[str]:
     """Pictures that were mirrored and should not have been, or were not and perhaps might have been."""
     transforms = job.recipe.augment.transforms
     asked = any(path.partition(".")[0] == "augment" for path in job.request.overrides)
