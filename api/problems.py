@@ -7,6 +7,7 @@ it. What happened this time, and what to do about it, is in `detail`, `hint` and
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, final
@@ -18,6 +19,7 @@ from core.overrides import MOST_ERRORS
 from core.recipe import FieldError
 
 MEDIA_TYPE = "application/problem+json"
+_FILE = re.compile(r"[^:]+\.npz: ", re.IGNORECASE)
 
 _LONGEST = 400
 
@@ -184,9 +186,10 @@ def _short(text: str) -> str:
 
 
 def sentence(error: ValueError) -> str:
-    """The message of an exception as a sentence of its own."""
+    """The message of an exception as a sentence of its own; the name of a file that it begins with stays as it is."""
     text = str(error)
-    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?", "!")) else ".")
+    begun = text if _FILE.match(text) else f"{text[:1].upper()}{text[1:]}"
+    return begun + ("" if text.endswith((".", "?", "!")) else ".")
 
 
 def respond(request: Request, problem: ProblemError) -> Response:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.facts import DatasetInvalid
+from core.data.header import Header
 from core.data.npz import naming, read_npz
-from core.data.rules import Header
 
 FORMAT = (
     "an npz file (np.savez) with scores, floats from 0 (hard) to 1 (easy), and labels, integers: one of each for every "

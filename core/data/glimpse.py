@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core.data.array_names import assigned
 from core.data.facts import Images
-from core.data.npz import read_rows
+from core.data.npz import opened
 
 CLASSES = 10
 """Classes that are shown: one picture of each."""
@@ -26,11 +27,13 @@ def read_glimpse(path: Path) -> Images:
 
     Raises DatasetInvalid or FileNotFoundError, as reading it whole does.
     """
-    labels = read_rows(path, "y_train", None).astype(np.int64)
-    places = _places(labels)
-    one = read_rows(path, "x_train", 1)
-    places = places[places < max(1, _BYTES // max(1, one.nbytes))]
-    pixels = read_rows(path, "x_train", int(places.max()) + 1)[places]
+    with opened(path, "a bundle holds plain arrays") as npz:
+        names = assigned(npz.members).of
+        labels = npz.array(names["y_train"]).reshape(-1).astype(np.int64)
+        places = _places(labels)
+        one = npz.rows(names["x_train"], 1)
+        places = places[places < max(1, _BYTES // max(1, one.nbytes))]
+        pixels = npz.rows(names["x_train"], int(places.max()) + 1)[places]
     pixels = pixels[:, None] if pixels.ndim == 3 else pixels.transpose(0, 3, 1, 2)
     return Images(np.ascontiguousarray(pixels), labels[places])
 

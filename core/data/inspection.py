@@ -8,32 +8,47 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
+import traceback
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.data.bundle import Bundle, read_bundle, write_bundle
 from core.data.digest import measure
 from core.data.doubts import doubts
 from core.data.facts import Copies, DatasetFacts, DatasetInvalid
-from core.data.folders import LAYOUT, read_folders
+from core.data.folders import read_folders
+from core.data.formats import check_zip
 from core.data.mirroring import mirroring_of
-from core.data.rules import ARRAYS, MIRROR, check_class_names, check_labels
+from core.data.rules import ARRAYS, MIRROR, check_class_names, check_counts, check_pictures
 
 MEMORY_BYTES: Final = 8 * 2**30
 SECONDS: Final = 900
 """How long an inspection may take."""
 
+TOO_LARGE: Final = (
+    f"it could not be inspected within {SECONDS} seconds and {MEMORY_BYTES // 2**30} GiB of memory; "
+    "send fewer or smaller images"
+)
+
+_ANEW = "save what is in it anew, and pack it as a plain zip or with np.savez"
+_LIMITS = (-signal.SIGKILL, -signal.SIGXCPU, -signal.SIGXFSZ)
+"""Statuses of a process that was ended because it took too much."""
+_OWN = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ENFILE)
+"""What is the service's own trouble, and nothing of the upload."""
 _FILE_BYTES = 4 * 2**30
 _TICK = 0.05
 _KEPT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TMPDIR", "HOME", "VIRTUAL_ENV")
@@ -62,12 +77,11 @@ def inspect(
             time.sleep(_TICK)
     if stopped() and status:
         return None
+    if status in _LIMITS:
+        raise DatasetInvalid(TOO_LARGE)
     finding = folder / "finding.json"
     if status or not finding.exists():
-        raise DatasetInvalid(
-            f"it could not be inspected within {SECONDS} seconds and {MEMORY_BYTES // 2**30} GiB of memory; "
-            "send fewer or smaller images"
-        )
+        raise RuntimeError(f"an inspection ended with status {status}; its log says why")
     found: dict[str, Any] = json.loads(finding.read_text())
     if "fault" in found:
         raise DatasetInvalid(found["fault"])
@@ -101,16 +115,12 @@ def facts_of(dataset_id: str, title: str, found: dict[str, Any]) -> DatasetFacts
 
 def examine(source: Path, target: Path, size: int | None, mirror: bool | None = None) -> dict[str, Any]:
     """Read an upload and write its bundle to `target`. Raises DatasetInvalid."""
-    if _is_bundle(source):
+    if _is_bundle(check_zip(source)):
         if size is not None:
             raise DatasetInvalid("`size` is for archives of pictures; a bundle's images have one size: leave it out")
-        remarks: tuple[str, ...] = ("The split into train and test is the bundle's own.",)
-        bundle = read_bundle(source)
-        mirror = bundle.mirror if mirror is None else mirror
-        arrays = {"class_names": np.array(bundle.class_names)}
-        for split, part in (("train", bundle.train), ("test", bundle.test)):
-            last = part.images.transpose(0, 2, 3, 1)
-            arrays |= {f"x_{split}": last[..., 0] if last.shape[3] == 1 else last, f"y_{split}": part.labels}
+        given = read_bundle(source)
+        mirror = given.mirror if mirror is None else mirror
+        arrays, remarks = _arrays(given), ("The split into train and test is the bundle's own.", *given.remarks)
     else:
         arrays, remarks = (read := read_folders(source, size)).arrays, read.remarks
         _check(arrays)
@@ -126,13 +136,20 @@ def examine(source: Path, target: Path, size: int | None, mirror: bool | None = 
     return asdict(measured) | {"remarks": remarks} | _counts(bundle)
 
 
-def _check(arrays: dict[str, Any]) -> None:
+def _arrays(bundle: Bundle) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {"class_names": np.array(bundle.class_names)}
+    for split, part in (("train", bundle.train), ("test", bundle.test)):
+        last = part.images.transpose(0, 2, 3, 1)
+        arrays |= {f"x_{split}": last[..., 0] if last.shape[3] == 1 else last, f"y_{split}": part.labels}
+    return arrays
+
+
+def _check(arrays: Mapping[str, NDArray[Any]]) -> None:
     names = tuple(str(name) for name in arrays["class_names"])
     check_class_names(names)
     for split in ("train", "test"):
-        if not len(arrays[f"y_{split}"]):
-            raise DatasetInvalid(f"no class has enough images for a {split} set; give each class three or more")
-        check_labels(split, arrays[f"y_{split}"], names)
+        check_counts(split, arrays[f"y_{split}"], names)
+    check_pictures(arrays["x_train"], arrays["y_train"], names)
 
 
 def _counts(bundle: Bundle) -> dict[str, list[int]]:
@@ -141,12 +158,12 @@ def _counts(bundle: Bundle) -> dict[str, list[int]]:
     return {name: np.bincount(part.labels, minlength=classes).tolist() for name, part in parts}
 
 
-def _is_bundle(source: Path) -> bool:
-    try:
-        with zipfile.ZipFile(source) as archive:
-            return any(name.removesuffix(".npy") in ARRAYS for name in archive.namelist() if "/" not in name)
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError) as fault:
-        raise DatasetInvalid(f"not a whole zip or npz archive ({fault}); send {LAYOUT}, or an npz bundle") from None
+def _is_bundle(members: Sequence[zipfile.ZipInfo]) -> bool:
+    """Whether a zip is of arrays: a stray one may lie beside folders of pictures."""
+    names = [member.filename for member in members if not member.is_dir()]
+    arrays = [name for name in names if name.endswith(".npy") and "/" not in name]
+    own = any(name.removesuffix(".npy") in ARRAYS for name in names if "/" not in name)
+    return own or bool(arrays and not any("/" in name for name in names if not name.startswith("__MACOSX/")))
 
 
 def main() -> None:
@@ -164,6 +181,16 @@ def main() -> None:
         found = examine(asked.source, asked.folder / "bundle.npz", asked.size, asked.mirror)
     except DatasetInvalid as fault:
         found = {"fault": str(fault)}
+    except MemoryError:
+        found = {"fault": TOO_LARGE}
+    except Exception as fault:
+        if isinstance(fault, OSError) and fault.errno in _OWN:
+            raise
+        if isinstance(fault, OSError) and fault.errno == errno.EFBIG:
+            found = {"fault": TOO_LARGE}
+        else:
+            traceback.print_exc()
+            found = {"fault": f"it is damaged, or of a kind that is not read ({type(fault).__name__}); {_ANEW}"}
     (asked.folder / "finding.json").write_text(json.dumps(found))
 
 

@@ -6,36 +6,101 @@ terabytes, and an object array would be unpickled, which runs code.
 
 from __future__ import annotations
 
+import lzma
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, final
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from core.data.facts import DatasetInvalid
-from core.data.rules import Header
+from core.data.header import Extent, Header
 
 MAX_BYTES = 16 * 2**30
 """Largest sum of the arrays that are read of one file, unpacked."""
+DAMAGE = (EOFError, ValueError, RuntimeError, zlib.error, lzma.LZMAError, tokenize.TokenError, SyntaxError, OSError)
+"""What the readers of zips and arrays raise where bytes are not what they say."""
+
 _SMALL = 64 * 2**20
 _MAX_RATIO = 200
 _CHUNK = 2**20
+_MOST_NAMED = 10
+
+
+@final
+@dataclass(frozen=True)
+class Npz:
+    """An open npz file."""
+
+    archive: zipfile.ZipFile
+    members: Mapping[str, zipfile.ZipInfo]
+
+    def header(self, name: str) -> Header:
+        """The first bytes of an array, which were compared with what the file holds of it."""
+        return _header(self.archive, self.members[name])
+
+    def extent(self, name: str) -> Extent:
+        """The least and the largest value of an array of numbers, of which a piece is in memory at a time."""
+        header = self.header(name)
+        with self.archive.open(self.members[name]) as file:
+            _read_header(file)
+            return _extent(file, header.dtype)
+
+    def array(self, name: str) -> NDArray[Any]:
+        """An array, whole."""
+        with self.archive.open(self.members[name]) as file:
+            array: NDArray[Any] = npy.read_array(file, allow_pickle=False)
+        return array
+
+    def rows(self, name: str, count: int) -> NDArray[Any]:
+        """The first `count` rows of an array, or all of them if there are no more; the rest stays packed."""
+        header = self.header(name)
+        if not header.shape or count >= header.shape[0]:
+            return self.array(name)
+        with self.archive.open(self.members[name]) as file:
+            _read_header(file)
+            return _rows_by_column(file, header, count) if header.by_column else _rows(file, header, count)
+
+    def check_sizes(self, names: Sequence[str]) -> None:
+        """Refuse arrays that are too large to be read. Raises DatasetInvalid."""
+        chosen = {name: self.members[name] for name in names}
+        if (total := sum(member.file_size for member in chosen.values())) > MAX_BYTES:
+            raise DatasetInvalid(
+                f"unpacks to {total:,} bytes, more than the {MAX_BYTES:,} that are read; use fewer or smaller images"
+            )
+        for name, member in chosen.items():
+            if member.file_size > max(_SMALL, _MAX_RATIO * member.compress_size):
+                raise DatasetInvalid(
+                    f"{name} unpacks to more than {_MAX_RATIO} times its packed size, as a zip bomb does; "
+                    "write it with np.savez, uncompressed"
+                )
+
+
+@contextmanager
+def opened(path: Path, form: str) -> Iterator[Npz]:
+    """The npz file at `path`; faults of what it holds name it, whoever finds them.
+
+    Args:
+        form: what the file has to be, as the sentence that a fault ends with.
+
+    Raises DatasetInvalid, which names the file, the fault and its fix; FileNotFoundError if there is no such file.
+    """
+    with naming(path, form), zipfile.ZipFile(path) as archive:
+        yield Npz(archive, {info.filename.removesuffix(".npy"): info for info in archive.infolist()})
 
 
 def read_npz(
-    path: Path,
-    names: Sequence[str],
-    form: str,
-    check: Callable[[Mapping[str, Header]], None],
-    optional: Sequence[str] = (),
+    path: Path, names: Sequence[str], form: str, check: Callable[[Mapping[str, Header]], None]
 ) -> dict[str, NDArray[Any]]:
-    """The arrays `names` of the file at `path`, and those of `optional` that it has; others are left alone.
+    """The arrays `names` of the file at `path`; others are left alone.
 
     Args:
         form: what the file has to be, as the sentence that a fault ends with.
@@ -43,26 +108,19 @@ def read_npz(
 
     Raises DatasetInvalid, which names the file, the fault and its fix; FileNotFoundError if there is no such file.
     """
-    with naming(path, form), zipfile.ZipFile(path) as archive:
-        present = {info.filename.removesuffix(".npy") for info in archive.infolist()}
-        members = _members(archive, [*names, *(name for name in optional if name in present)], form)
-        check({name: _header(archive, member) for name, member in members.items()})
-        return {name: _array(archive, member) for name, member in members.items()}
+    with opened(path, form) as npz:
+        if missing := [name for name in names if name not in npz.members]:
+            raise DatasetInvalid(f"{lacking(missing, npz.members)}; {form}")
+        npz.check_sizes(names)
+        check({name: npz.header(name) for name in names})
+        return {name: npz.array(name) for name in names}
 
 
-def read_rows(path: Path, name: str, count: int | None) -> NDArray[Any]:
-    """The first `count` rows of the array `name` of the file at `path`, all of them by default; the rest stays packed.
-
-    Raises DatasetInvalid or FileNotFoundError as `read_npz` does.
-    """
-    with naming(path, "it holds plain arrays"), zipfile.ZipFile(path) as archive:
-        member = _members(archive, [name], "")[name]
-        header = _header(archive, member)
-        if count is None or not header.shape or count >= header.shape[0]:
-            return _array(archive, member)
-        with archive.open(member) as file:
-            _read_header(file)
-            return _rows_by_column(file, header, count) if header.by_column else _rows(file, header, count)
+def lacking(missing: Sequence[str], present: Mapping[str, Any]) -> str:
+    """The words for arrays that are not there, beside those that are."""
+    others = sorted(present)
+    more = f" and {len(others) - _MOST_NAMED:,} more" if len(others) > _MOST_NAMED else ""
+    return f"holds no array {' or '.join(missing)}, only {', '.join(others[:_MOST_NAMED]) or 'nothing'}{more}"
 
 
 @contextmanager
@@ -78,39 +136,30 @@ def naming(path: Path, form: str) -> Iterator[None]:
         raise DatasetInvalid(
             f"{path.name}: not a whole npz archive ({fault}); copy it again, or write it anew with np.savez"
         ) from None
-    except (EOFError, ValueError, RuntimeError, zlib.error, OSError) as fault:
-        raise DatasetInvalid(f"{path.name}: cannot be read ({fault}); write it anew with np.savez: {form}") from None
-
-
-def _members(archive: zipfile.ZipFile, names: Sequence[str], form: str) -> dict[str, zipfile.ZipInfo]:
-    present = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-    if missing := [name for name in names if name not in present]:
+    except DAMAGE as fault:
         raise DatasetInvalid(
-            f"holds no array {' or '.join(missing)}, only {', '.join(sorted(present)) or 'nothing'}; {form}"
-        )
-    members = {name: present[name] for name in names}
-    if (total := sum(member.file_size for member in members.values())) > MAX_BYTES:
-        raise DatasetInvalid(
-            f"unpacks to {total:,} bytes, more than the {MAX_BYTES:,} that are read; use fewer or smaller images"
-        )
-    for name, member in members.items():
-        if member.file_size > max(_SMALL, _MAX_RATIO * member.compress_size):
-            raise DatasetInvalid(
-                f"{name} unpacks to more than {_MAX_RATIO} times its packed size, as a zip bomb does; "
-                "write it with np.savez, uncompressed"
-            )
-    return members
+            f"{path.name}: is damaged, or packed in a way that is not read ({type(fault).__name__}); "
+            f"write it anew with np.savez: {form}"
+        ) from None
 
 
 def _header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Header:
     name = member.filename.removesuffix(".npy")
-    with archive.open(member) as file:
-        header = _read_header(file)
-        length = file.tell()
+    try:
+        with archive.open(member) as file:
+            header = _read_header(file)
+            length = file.tell()
+    except DatasetInvalid as fault:
+        raise DatasetInvalid(f"{name} {fault}") from None
+    except (zipfile.BadZipFile, *DAMAGE) as fault:
+        raise DatasetInvalid(
+            f"{name} cannot be read ({type(fault).__name__}): it is no plain array, or damaged; "
+            "write the file anew with np.savez"
+        ) from None
     if header.dtype.hasobject:
         raise DatasetInvalid(
             f"{name} is an array of Python objects, which could run code when read; "
-            f"convert it first, e.g. {'np.array(class_names, dtype=str)' if name == 'class_names' else 'np.stack'}"
+            f"convert it first: {name} = {_plain(name)}"
         )
     claimed = header.dtype.itemsize * math.prod(header.shape)
     if claimed != member.file_size - length:
@@ -121,6 +170,15 @@ def _header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Header:
     return header
 
 
+def _plain(name: str) -> str:
+    """The expression that makes an array of plain values of one of Python objects."""
+    if "name" in name or "class" in name:
+        return f"np.array({name}, dtype=str)"
+    if "y" in name.lower().split("_") or "label" in name or "target" in name:
+        return f"np.array({name}.tolist())"
+    return f"np.stack({name})"
+
+
 def _read_header(file: IO[bytes]) -> Header:
     version = npy.read_magic(file)
     if version == (1, 0):
@@ -128,8 +186,21 @@ def _read_header(file: IO[bytes]) -> Header:
     elif version == (2, 0):
         shape, by_column, dtype = npy.read_array_header_2_0(file)
     else:
-        raise DatasetInvalid(f"has an array in npy format {version}, which plain arrays never need; use np.savez")
+        raise DatasetInvalid(f"is an array in npy format {version}, which plain arrays never need; use np.savez")
     return Header(shape, dtype, by_column)
+
+
+def _extent(file: IO[bytes], dtype: np.dtype[Any]) -> Extent:
+    low, high, finite, whole = math.inf, -math.inf, True, True
+    while data := file.read(_CHUNK * dtype.itemsize):
+        values = np.frombuffer(data, dtype)
+        if dtype.kind == "f":
+            sound = np.isfinite(values)
+            finite, values = finite and bool(sound.all()), values[sound]
+            whole = whole and not (values % 1).any()
+        if len(values):
+            low, high = min(low, values.min().item()), max(high, values.max().item())
+    return Extent(low, high, finite, whole)
 
 
 def _rows(file: IO[bytes], header: Header, count: int) -> NDArray[Any]:
@@ -147,9 +218,3 @@ def _rows_by_column(file: IO[bytes], header: Header, count: int) -> NDArray[Any]
         data = file.read(wanted * column)
         kept[first : first + wanted] = np.frombuffer(data, header.dtype).reshape(wanted, -1)[:, :count]
     return kept.reshape(*reversed(header.shape[1:]), count).T
-
-
-def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
-    with archive.open(member) as file:
-        array: NDArray[Any] = npy.read_array(file, allow_pickle=False)
-    return array

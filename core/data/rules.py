@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, final
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.data import fixes
+from core.data.array_names import ArrayNames
 from core.data.facts import DatasetInvalid
+from core.data.header import Header
+from core.data.npz import Npz
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test", "class_names")
 MIRROR = "mirror"
@@ -20,49 +23,45 @@ FORMAT = (
 )
 LEAST_IMAGES = {"train": 2, "test": 1}
 """Images every class must have, by split."""
+LEAST_PICTURES = 3
+"""Different images every class must have where the split is made here."""
 LONGEST_NAME = 200
+_MOST_NAMED = 10
 
 
-@final
-@dataclass(frozen=True)
-class Header:
-    """The first bytes of a `.npy` member: what it says it holds."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    by_column: bool = False
-    """Whether the first place varies fastest, which NumPy calls Fortran order."""
-
-
-def check_headers(headers: Mapping[str, Header]) -> None:
-    """Refuse arrays of a wrong type or shape from their headers alone, before any of them is read."""
+def check_arrays(npz: Npz, names: ArrayNames) -> None:
+    """Refuse arrays of a wrong type or shape; where it depends on values how to mend one, those are looked at."""
+    headers = {ours: npz.header(name) for ours, name in names.of.items()}
     for split in ("train", "test"):
-        _check_images(f"x_{split}", headers[f"x_{split}"])
-        _check_labels(f"y_{split}", headers[f"y_{split}"], headers[f"x_{split}"].shape[0])
-    if headers["x_train"].shape[1:] != headers["x_test"].shape[1:]:
-        raise DatasetInvalid(
-            f"x_train has images of shape {headers['x_train'].shape[1:]} but x_test of "
-            f"{headers['x_test'].shape[1:]}; resize them to one shape"
-        )
+        _check_shape(names.of[f"x_{split}"], headers[f"x_{split}"], headers[f"y_{split}"])
+    _check_pixels(npz, names, headers)
+    _check_alike(names, headers)
+    for split in ("train", "test"):
+        _check_labels(npz, names, split, headers)
+    _check_kinds(npz, names, headers)
     if MIRROR in headers and (headers[MIRROR].dtype.kind != "b" or headers[MIRROR].shape != ()):
         raise DatasetInvalid(
-            f"{MIRROR} is {_describe(headers[MIRROR])}; store np.array(True) where a mirrored picture stays what it "
+            f"{MIRROR} is {headers[MIRROR]}; store np.array(True) where a mirrored picture stays what it "
             "is, np.array(False) where it does not, or leave it out"
         )
-    names = headers["class_names"]
-    if names.dtype.kind != "U" or len(names.shape) != 1:
-        raise DatasetInvalid(f"class_names is {_describe(names)}; store np.array([...], dtype=str), one string a class")
+    if names_header := headers.get("class_names"):
+        _check_names(names.of["class_names"], names_header)
 
 
-def _check_images(name: str, header: Header) -> None:
+def _check_shape(name: str, header: Header, labels: Header) -> None:
     shape = header.shape
-    if header.dtype != np.uint8:
-        raise DatasetInvalid(
-            f"{name} is {_describe(header)}; store pixels as uint8 from 0 to 255, "
-            "e.g. np.rint(x * 255).astype(np.uint8) for x from 0 to 1"
-        )
+    if header.dtype.kind not in "biuf":
+        raise DatasetInvalid(f"{name} is {header}; store pixels as uint8 from 0 to 255")
+    count = labels.shape[0] if len(labels.shape) == 2 and 1 not in labels.shape else math.prod(labels.shape)
+    last = len(shape) > 2 and shape[0] != count == shape[-1]
+    if last and (len(shape) == 3 or (len(shape) == 4 and shape[2] in (1, 3))):
+        raise DatasetInvalid(f"{name} has shape {shape}: the images come first: {name} = np.moveaxis({name}, -1, 0)")
     if len(shape) == 4 and shape[3] not in (1, 3) and shape[1] in (1, 3):
-        raise DatasetInvalid(f"{name} has shape {shape}: channels come last; store np.transpose({name}, (0, 2, 3, 1))")
+        fix = f"{name} = np.transpose({name}, (0, 2, 3, 1))"
+        raise DatasetInvalid(f"{name} has shape {shape}: channels come last: {fix}")
+    if len(shape) == 2 and 0 not in shape:
+        fix = _unflattened(name, header)
+        raise DatasetInvalid(f"{name} has shape {shape}; images are (N, H, W) or (N, H, W, C){fix}")
     if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3)):
         raise DatasetInvalid(
             f"{name} has shape {shape}; images are (N, H, W), or (N, H, W, C) with 1 channel (grey) or 3 (RGB)"
@@ -71,15 +70,121 @@ def _check_images(name: str, header: Header) -> None:
         raise DatasetInvalid(f"{name} has shape {shape}: it holds no pixels; give at least one image a class")
 
 
-def _check_labels(name: str, header: Header, images: int) -> None:
-    if header.dtype.kind not in "iu":
-        raise DatasetInvalid(f"{name} is {_describe(header)}; store integers 0..K-1, e.g. {name}.astype(np.int64)")
-    if len(header.shape) != 1:
-        raise DatasetInvalid(f"{name} has shape {header.shape}; store one label an image: {name}.reshape(-1)")
-    if header.shape[0] != images:
+def _unflattened(name: str, header: Header) -> str:
+    """The end of a sentence on images in one row each."""
+    for channels, shape in ((1, ""), (3, ", 3")):
+        side = round((header.shape[1] / channels) ** 0.5)
+        if side > 1 and channels * side**2 == header.shape[1]:
+            planes = f" (of planes of colour: .reshape(-1, 3, {side}, {side}).transpose(0, 2, 3, 1))" if shape else ""
+            return f"{planes}: {name} = {name}.reshape(-1, {side}, {side}{shape})"
+    return "; a row of numbers is no image, but (N, 1, W) is one of one row"
+
+
+def _check_pixels(npz: Npz, names: ArrayNames, headers: Mapping[str, Header]) -> None:
+    wrong = [each for each in ("x_train", "x_test") if headers[each].dtype != np.uint8]
+    if not wrong:
+        return
+    name, header = names.of[wrong[0]], headers[wrong[0]]
+    alike = [each for each in wrong if headers[each].dtype.kind == header.dtype.kind]
+    extent = npz.extent(name)
+    for other in alike[1:]:
+        extent = extent.joined(npz.extent(names.of[other]))
+    called = [names.of[each] for each in alike]
+    finite = "" if extent.finite else ", some not finite"
+    values = "" if header.dtype.kind == "b" or extent.low > extent.high else f" from {extent.low:g} to {extent.high:g}"
+    raise DatasetInvalid(
+        f"{' and '.join(called)}: {name} is {header}{',' * bool(values)}{values}{finite}; "
+        f"store pixels as uint8 from 0 to 255: {fixes.pixels(called, header, extent)}"
+    )
+
+
+def _check_alike(names: ArrayNames, headers: Mapping[str, Header]) -> None:
+    sides = {each: (*headers[each].shape[1:3], *(headers[each].shape[3:] or (1,))) for each in ("x_train", "x_test")}
+    train, test = sides["x_train"], sides["x_test"]
+    if train == test:
+        return
+    if train[:2] == test[:2]:
+        name, header = next((names.of[e], headers[e]) for e in ("x_train", "x_test") if sides[e][2] == 1)
+        once = name if len(header.shape) == 4 else f"{name}[..., None]"
         raise DatasetInvalid(
-            f"{name} has {header.shape[0]:,} labels for {images:,} images; give each image exactly one"
+            f"{names.of['x_train']} has {train[2]} channel(s) but {names.of['x_test']} {test[2]}; "
+            f"give both as many: {name} = np.repeat({once}, 3, axis=3)"
         )
+    raise DatasetInvalid(
+        f"{names.of['x_train']} has images of shape {headers['x_train'].shape[1:]} but {names.of['x_test']} of "
+        f"{headers['x_test'].shape[1:]}; resize them to one shape"
+    )
+
+
+def _check_labels(npz: Npz, names: ArrayNames, split: str, headers: Mapping[str, Header]) -> None:
+    """Refuse what is not one label an image, by its shape."""
+    name, shape = names.of[f"y_{split}"], headers[f"y_{split}"].shape
+    pictures, count = names.of[f"x_{split}"], headers[f"x_{split}"].shape[0]
+    if len(shape) == 2 and shape[0] == count and shape[1] > 1:
+        npz.check_sizes([name])
+        raise DatasetInvalid(f"{name} has shape {shape}; {_of_columns(npz.array(name), name, pictures)}")
+    if len(shape) > 2 and shape[0] == count and max(shape[1:]) > 1:
+        raise DatasetInvalid(
+            f"{name} has shape {shape}; one class an image: pictures that label each pixel cannot be distilled"
+        )
+    if len([side for side in shape if side != 1]) > 1 or not shape or np.prod(shape) != count:
+        found = shape[0] if len(shape) == 1 else shape
+        raise DatasetInvalid(f"{name} has {found} labels for {count:,} images; give each image exactly one")
+
+
+def _of_columns(labels: NDArray[np.generic], name: str, pictures: str) -> str:
+    """The fault of labels in columns, and its fix."""
+    values = labels.astype(float) if labels.dtype.kind in "biuf" else None
+    if values is not None and np.isin(values, (0, 1)).all():
+        if (values.sum(1) == 1).all():
+            return f"one column a class; store one label an image: {fixes.one_of_columns(name)}"
+        return (
+            "one class an image; several labels cannot be distilled. Leave images of several or no labels out: "
+            f"{fixes.one_label_alone(pictures, name)}"
+        )
+    if values is not None and values.min() >= 0 and np.allclose(values.sum(1), 1, atol=1e-3):
+        return f"one class an image, and no probabilities; take the likeliest: {fixes.one_of_columns(name)}"
+    return f"one class an image; keep one of the {labels.shape[1]} columns: {name} = {name}[:, 0]"
+
+
+def _check_kinds(npz: Npz, names: ArrayNames, headers: Mapping[str, Header]) -> None:
+    """Refuse labels that are no integers, by their type."""
+    kinds = {each: headers[each].dtype.kind for each in ("y_train", "y_test")}
+    for each, kind in kinds.items():
+        name, header = names.of[each], headers[each]
+        if kind in "iu":
+            continue
+        if kind in "US" and set(kinds.values()) == {kind}:
+            called = names.of.get("class_names", "class_names")
+            fix = fixes.renumbered(names.of["y_train"], names.of["y_test"], called, kind)
+            raise DatasetInvalid(f"{name} is {header}; store integers 0..K-1, and what they stand for: {fix}")
+        if kind == "b" or (kind == "f" and (extent := npz.extent(name)).whole and extent.finite):
+            raise DatasetInvalid(f"{name} is {header}; store integers 0..K-1: {name} = {name}.astype(np.int64)")
+        if kind == "f":
+            raise DatasetInvalid(
+                f"{name} is {header} and holds numbers that are not whole; one class an image: store integers 0..K-1"
+            )
+        raise DatasetInvalid(f"{name} is {header}; store integers 0..K-1 in both label arrays")
+
+
+def _check_names(name: str, header: Header) -> None:
+    if header.dtype.kind == "U" and len(header.shape) == 1:
+        return
+    fixed = {"U": f"{name}.reshape(-1)", "S": f'np.char.decode({name}, "utf-8")'}
+    fix = fixed.get(header.dtype.kind, f"{name}.astype(str)")
+    raise DatasetInvalid(f"{name} is {header}; store an array of dtype=str, one string a class: {name} = {fix}")
+
+
+def class_names_of(labels: NDArray[np.int64], names: ArrayNames) -> tuple[str, ...]:
+    """Numbers as names, for the labels of both splits of a bundle without any. Raises DatasetInvalid for gaps."""
+    present = np.unique(labels)
+    if not np.array_equal(present, np.arange(len(present))):
+        fix = fixes.renumbered(names.of["y_train"], names.of["y_test"], "class_names", "i")
+        raise DatasetInvalid(
+            f"the labels are {len(present):,} numbers from {present[0]} to {present[-1]} and there are no class_names; "
+            f"number the classes from 0 and name each of them: {fix}"
+        )
+    return tuple(map(str, present.tolist()))
 
 
 def check_class_names(names: tuple[str, ...]) -> None:
@@ -97,15 +202,29 @@ def check_class_names(names: tuple[str, ...]) -> None:
             )
 
 
-def check_labels(split: str, labels: NDArray[Any], class_names: tuple[str, ...]) -> None:
-    """Refuse labels outside the class names, and classes without enough images to train or to be judged."""
-    classes, (low, high) = len(class_names), (int(labels.min()), int(labels.max()))
-    if low < 0 or high >= classes:
-        raise DatasetInvalid(
-            f"y_{split} runs from {low} to {high} but class_names names {classes} classes (0 to {classes - 1}); "
-            "number the classes from 0 and name each of them"
-        )
-    counts = np.bincount(labels.astype(np.int64), minlength=classes)
+def check_range(
+    train: NDArray[np.int64], test: NDArray[np.int64], class_names: tuple[str, ...], names: ArrayNames
+) -> None:
+    """Refuse labels outside the class names."""
+    classes, called = len(class_names), (names.of["y_train"], names.of["y_test"])
+    low, high = min(train.min(), test.min()), max(train.max(), test.max())
+    if low >= 0 and high < classes:
+        return
+    first, labels = (called[0], train) if train.min() < 0 or train.max() >= classes else (called[1], test)
+    fix = fixes.renumbered(*called, names.of.get("class_names", "class_names"), "i")
+    shift = f"number the classes from 0 and name each of them: {fix}"
+    if (low, high) == (1, classes):
+        both = f"{called[0]}, {called[1]} = {called[0]} - 1, {called[1]} - 1"
+        shift = f"number the classes from 0 and name each of them; if 1 stands for {class_names[0]!r}: {both}"
+    raise DatasetInvalid(
+        f"{first} runs from {labels.min()} to {labels.max()} but class_names names {classes} classes "
+        f"(0 to {classes - 1}); {shift}"
+    )
+
+
+def check_counts(split: str, labels: NDArray[np.int64], class_names: tuple[str, ...]) -> None:
+    """Refuse classes without enough images to train or to be judged."""
+    counts = np.bincount(labels, minlength=len(class_names))
     rarest = int(np.argmin(counts))
     if counts[rarest] < LEAST_IMAGES[split]:
         reason = "one of them is held out for validation" if split == "train" else "or its accuracy is unknown"
@@ -115,5 +234,29 @@ def check_labels(split: str, labels: NDArray[Any], class_names: tuple[str, ...])
         )
 
 
-def _describe(header: Header) -> str:
-    return f"{header.dtype.name} {header.shape}"
+def check_pictures(images: NDArray[np.uint8], labels: NDArray[np.int64], class_names: tuple[str, ...]) -> None:
+    """Refuse training images that do not differ: all of them, or those of a class, of which validation takes some."""
+    if all(np.array_equal(images[0], image) for image in images):
+        raise DatasetInvalid(
+            f"all {len(images):,} training images are equal in every pixel; give pictures that differ: were they "
+            "scaled down to nothing, or a wrong array saved?"
+        )
+    for label, name in enumerate(class_names):
+        first, *others = np.flatnonzero(labels == label)
+        if all(np.array_equal(images[first], images[other]) for other in others):
+            raise DatasetInvalid(
+                f"class {name!r} has {1 + len(others):,} training images, all equal in every pixel, but needs two that "
+                "differ (one is held out for validation); add images, or leave the class out and renumber the others"
+            )
+
+
+def check_splittable(labels: NDArray[np.int64], pictures: NDArray[np.uint64], class_names: Sequence[str]) -> None:
+    """Refuse classes that a split into training, validation and test images would leave without one of them."""
+    different = [len(np.unique(pictures[labels == label])) for label in range(len(class_names))]
+    short = [f"{name!r} has {n}" for name, n in zip(class_names, different, strict=True) if n < LEAST_PICTURES]
+    if short:
+        more = f" and {len(short) - _MOST_NAMED:,} more" if len(short) > _MOST_NAMED else ""
+        raise DatasetInvalid(
+            f"too few pictures that differ in a class: {', '.join(short[:_MOST_NAMED])}{more}; give each class "
+            "three or more (one to train, one for validation, one to test), or leave it out"
+        )

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from api.app import create_app
 from api.house import House
-from api.problems import Kind
+from api.problems import Kind, sentence
 from core.ledger import Status, new_upload_id
 from tests.api.workshop import ON_SQLITE, Workshop, request
 
@@ -356,6 +356,18 @@ def test_the_client_may_name_its_request(client: TestClient) -> None:
 def test_the_services_own_pages_may_change_things(client: TestClient) -> None:
     response = client.post("/v1/jobs", json=request(), headers={"Origin": "http://testserver"})
     assert response.status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("keras-mnist.npz: holds no array x_train", "keras-mnist.npz: holds no array x_train."),
+        ("my set.NPZ: a name is lower-case!", "my set.NPZ: a name is lower-case!"),
+        ("there is no dataset 'a.npz'; list them", "There is no dataset 'a.npz'; list them."),
+    ],
+)
+def test_a_sentence_begins_with_a_capital_and_a_file_with_its_name(message: str, told: str) -> None:
+    assert sentence(ValueError(message)) == told
 
 
 @ON_SQLITE

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import gzip
 import io
 import json
 import os
+import pickle
+import re
+import resource
+import struct
+import sys
 import time
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +137,7 @@ def damaged() -> bytes:
 
 
 SOUND = classes()
+TWO = ("train", "test")
 ATTACKS: dict[str, tuple[bytes, str]] = {
     "no zip": (b"MZ" + b"\0" * 500, "not a whole zip"),
     "half a zip": (truncated(), "not a whole zip"),
@@ -149,6 +159,23 @@ ATTACKS: dict[str, tuple[bytes, str]] = {
     "one class": (packed({f"cat/{n}.png": picture(n) for n in range(5)}), "two classes"),
     "a class of two": (packed(SOUND | {f"eel/{n}.png": picture(n) for n in range(2)}), "eel.* three or more"),
     "two images a class": (packed(classes(2)), "'cat', 'dog', 2 in the first; give each class three or more"),
+    "a class of one": (packed(SOUND | {"eel/1.png": picture(9)}), "'eel', 1 in the first; give each class three"),
+    "a class of copies": (
+        packed(SOUND | {f"eel/{n}.png": picture() for n in range(20)}),
+        "too few pictures that differ in a class: 'eel' has 1; give each class three or more",
+    ),
+    "nothing but black": (
+        packed({f"{top}/{n}.png": lie(8, 8) for top in ("cat", "dog") for n in range(4)}),
+        "differ in a class: 'cat' has 1, 'dog' has 1",
+    ),
+    "a split of copies": (
+        packed({f"{top}/{name}/{n}.png": picture(ord(name)) for top in TWO for name in "ab" for n in "12"}),
+        "class 'a' has 2 training images, all equal in every pixel, but needs two that differ",
+    ),
+    "a black split": (
+        packed({f"{split}/{name}/{n}.png": picture() for split in TWO for name in "ab" for n in "12"}),
+        "all 4 training images are equal in every pixel",
+    ),
     "no class folders": (packed({f"{n}.png": picture(n) for n in range(5)}), "no class folder"),
     "too deep": (packed({f"a/{name}/x.png": data for name, data in SOUND.items()}), "deeper than in a class folder"),
     "a validation folder": (
@@ -200,3 +227,116 @@ def test_a_process_of_its_own_inspects_and_can_be_stopped(tmp_path: Path, monkey
         inspect(source, tmp_path / "nowhere", None, lambda: False)
     assert time.monotonic() - began < 60
     assert os.listdir(tmp_path) != []  # noqa: PTH208
+
+
+def of_version(version: int) -> bytes:
+    """A zip that says one needs so late a version of the format."""
+    made = bytearray(packed(SOUND))
+    made[made.rfind(b"PK\x01\x02") + 6] = version
+    return bytes(made)
+
+
+def bundle_of(name: str = "x_train", content: bytes | None = None, method: int = zipfile.ZIP_STORED) -> bytes:
+    """A sound bundle, but that one array is other bytes."""
+    arrays = {"x_train": np.arange(400, dtype=np.uint8).reshape(4, 10, 10), "y_train": np.arange(4) % 2}
+    arrays |= {"x_test": arrays["x_train"], "y_test": arrays["y_train"], "class_names": np.array(["a", "b"])}
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for each, array in arrays.items():
+            member = io.BytesIO()
+            np.save(member, array)
+            archive.writestr(f"{each}.npy", content if each == name and content is not None else member.getvalue())
+    return file.getvalue()
+
+
+def header(text: str) -> bytes:
+    """An `.npy` file with that header and no data."""
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode()
+
+
+def torn(content: bytes) -> bytes:
+    """With noise in the middle of its first member."""
+    return content[:60] + bytes(range(100, 130)) + content[90:]
+
+
+TAR = b"cat/1.png".ljust(257, b"\0") + b"ustar\0" + bytes(300)
+STRANGE: dict[str, tuple[bytes, str]] = {
+    "parquet": (b"PAR1" + bytes(90), "not a zip or npz archive but a Parquet file; write its pictures"),
+    "tar": (TAR, "but a tar archive; unpack it"),
+    "tar.gz": (gzip.compress(TAR), r"but a file packed by gzip \(.gz, .tgz\); unpack it"),
+    "csv": (b"label,pixel0\n1,0\n", r"but text \(CSV, JSON\?\); send a zip"),
+    "one array": (header("x"), r"but one array \(.npy\); save its arrays with np.savez"),
+    "a pickle": (pickle.dumps({"data": [1]}), "but a pickle, which could run code"),
+    "a picture": (picture(), "but one picture; send a zip"),
+    "torch": (packed({"archive/data.pkl": b"\x80\x02", "archive/data/0": b"\0" * 8}), "a file of PyTorch"),
+    "a zip of version 18.3": (of_version(183), "a zip of a kind that is not read"),
+    "Deflate64": (packed(SOUND).replace(b"\x08\x00", b"\x09\x00"), "packed by Deflate64, which is not read; pack it"),
+    "torn LZMA": (torn(bundle_of(method=zipfile.ZIP_LZMA)), "x_train cannot be read|is damaged"),
+    "torn bzip2": (torn(bundle_of(method=zipfile.ZIP_BZIP2)), "x_train cannot be read|is damaged"),
+    "pictures in torn LZMA": (b"", "packed by LZMA; pack the folder anew"),
+    "brackets": (bundle_of(content=header("(" * 9000)), "x_train cannot be read .*; write the file anew"),
+    "a header of code": (
+        bundle_of(content=header("{'descr': '|u1', 'fortran_order': False, 'shape': print(1)}\n")),
+        "x_train cannot be read",
+    ),
+    "a name that is no name": (bundle_of(content=header("{'descr': x, 'fortran_order': 0, 'shape': ()}\n")), "x_train"),
+    "no array at all": (bundle_of(content=b"hello"), "x_train cannot be read"),
+}
+
+
+def lzma_of_pictures() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_LZMA) as archive:
+        for name, data in SOUND.items():
+            archive.writestr(name, data * 3)
+    return torn(file.getvalue())
+
+
+@pytest.mark.parametrize("case", STRANGE)
+def test_what_a_file_is_instead_is_said(tmp_path: Path, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the process itself, which no such file may end in any other way."""
+    data, words = STRANGE[case]
+    (tmp_path / "upload").write_bytes(data or lzma_of_pictures())
+    monkeypatch.setattr(sys, "argv", ["inspection", str(tmp_path / "upload"), str(tmp_path)])
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)  # those of the process that runs the tests
+    inspecting.main()
+    told = json.loads((tmp_path / "finding.json").read_text())["fault"]
+    assert re.search(words, told), told
+    assert "ast." not in told, "no object of ours is quoted"
+    assert "seconds" not in told
+    assert ";" in told or ":" in told, "says no fix"
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [("kill -KILL $$", "fewer or smaller"), ("kill -XCPU $$", "fewer or smaller"), ("exit 1", "log")],
+)
+def test_only_who_was_ended_for_it_took_too_much(
+    tmp_path: Path, status: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = tmp_path / "python"
+    reader.write_text(f"#!/bin/sh\n{status}\n")
+    reader.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(reader))
+    with pytest.raises((DatasetInvalid, RuntimeError), match=words) as told:
+        inspect(tmp_path / "upload", tmp_path, None, lambda: False)
+    assert isinstance(told.value, DatasetInvalid) == ("fewer" in words)
+
+
+def full(number: int) -> Callable[..., None]:
+    def refuse(*_: object) -> None:
+        raise OSError(number, "no")
+
+    return refuse
+
+
+def test_memory_and_disk_are_told_from_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["inspection", str(tmp_path / "upload"), str(tmp_path)])
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
+    for examined in (lambda *_: np.empty(1 << 55), full(errno.EFBIG)):
+        monkeypatch.setattr(inspecting, "examine", examined)
+        inspecting.main()
+        assert "fewer or smaller" in (tmp_path / "finding.json").read_text()
+    monkeypatch.setattr(inspecting, "examine", full(errno.ENOSPC))
+    with pytest.raises(OSError, match="no"):
+        inspecting.main()

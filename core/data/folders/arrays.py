@@ -20,7 +20,8 @@ from core.data.folders.faults import listed
 from core.data.folders.limits import LAYOUT
 from core.data.folders.members import members_of
 from core.data.folders.pictures import images_of
-from core.data.split import split_test
+from core.data.rules import check_splittable
+from core.data.split import pictures_of, split_test
 
 SPLIT_SEED: Final = 0
 """Seed of the split that is made where none is given: a fifth of each class becomes the test set."""
@@ -81,13 +82,9 @@ def _assembled(
         indices = np.flatnonzero(~is_test), np.flatnonzero(is_test)
         split = "The split into train and test is the archive's own."
     else:
+        check_splittable(labels, pictures_of(images), names)
         indices = split_test(labels, SPLIT_SEED, images)
         split = f"A fifth of each class was set aside as the test set, drawn with seed {SPLIT_SEED}."
-        if copied := sorted(set(range(len(names))) - set(labels[indices[1]].tolist())):
-            raise DatasetInvalid(
-                f"all pictures of the class {names[copied[0]][:60]!r} are copies of one another; add different ones, "
-                "or leave it out"
-            )
     channels = (3,) if any(image.ndim == 3 for image in images) else ()
     arrays: dict[str, NDArray[Any]] = {"class_names": np.array(names)}
     for part, index in zip(("train", "test"), indices, strict=True):

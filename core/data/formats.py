@@ -1,0 +1,73 @@
+"""What a file that is no archive of pictures or arrays is instead, by its first bytes, with what to do about it."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from core.data.facts import DatasetInvalid
+from core.data.folders import LAYOUT
+
+_UNPACK: Final = f"unpack it, and send {LAYOUT}"
+_ARRAYS: Final = "save its arrays with np.savez as x_train, y_train, x_test, y_test and class_names"
+_KINDS: Final = (
+    (0, b"PAR1", "a Parquet file", f"write its pictures into class folders and send {LAYOUT}, or {_ARRAYS}"),
+    (257, b"ustar", "a tar archive", _UNPACK),
+    (0, b"\x1f\x8b", "a file packed by gzip (.gz, .tgz)", _UNPACK),
+    (0, b"BZh", "a file packed by bzip2", _UNPACK),
+    (0, b"\xfd7zXZ\0", "a file packed by xz", _UNPACK),
+    (0, b"\x28\xb5\x2f\xfd", "a file packed by zstd", _UNPACK),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", _UNPACK),
+    (0, b"Rar!", "a RAR archive", _UNPACK),
+    (0, b"\x93NUMPY", "one array (.npy)", _ARRAYS),
+    (0, b"\x89HDF", "an HDF5 file", _ARRAYS),
+    (0, b"MATLAB 5", "a MATLAB file", f"read it with scipy.io.loadmat and {_ARRAYS}"),
+    (0, b"\x80\x02", "a pickle, which could run code when read", _ARRAYS),
+    (0, b"\x80\x03", "a pickle, which could run code when read", _ARRAYS),
+    (0, b"\x80\x04", "a pickle, which could run code when read", _ARRAYS),
+    (0, b"\x80\x05", "a pickle, which could run code when read", _ARRAYS),
+    (0, b"ARROW1", "an Arrow file", f"write its pictures into class folders and send {LAYOUT}, or {_ARRAYS}"),
+    (0, b"SQLite format 3", "an SQLite database", f"write its pictures into class folders and send {LAYOUT}"),
+    (0, b"\x89PNG", "one picture", f"send {LAYOUT}"),
+    (0, b"\xff\xd8\xff", "one picture", f"send {LAYOUT}"),
+)
+_METHODS: Final = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
+_NAMED: Final = {9: "Deflate64", 93: "zstd", 95: "xz", 97: "WavPack", 98: "PPMd"}
+
+
+def check_zip(path: Path) -> Sequence[zipfile.ZipInfo]:
+    """The members of the zip at `path`. Raises DatasetInvalid for what is none or is packed as none is here."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except NotImplementedError:
+        raise DatasetInvalid(f"a zip of a kind that is not read; pack it anew: {LAYOUT}, or an npz bundle") from None
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError) as fault:
+        if kind := _kind(path):
+            raise DatasetInvalid(f"not a zip or npz archive but {kind[0]}; {kind[1]}") from None
+        raise DatasetInvalid(f"not a whole zip or npz archive ({fault}); send {LAYOUT}, or an npz bundle") from None
+    for member in members:
+        if member.compress_type not in _METHODS:
+            method = _NAMED.get(member.compress_type, f"method {member.compress_type}")
+            raise DatasetInvalid(f"packed by {method}, which is not read; pack it anew as a plain zip: by Deflate")
+    if any(member.filename.split("/")[-1] == "data.pkl" for member in members):
+        raise DatasetInvalid(f"a file of PyTorch (torch.save), which could run code when read; {_ARRAYS}")
+    return members
+
+
+def _kind(path: Path) -> tuple[str, str] | None:
+    """What the file is, and what to do about it."""
+    with path.open("rb") as file:
+        start = file.read(4096)
+    for place, sign, words, fix in _KINDS:
+        if start[place:].startswith(sign):
+            return words, fix
+    try:
+        text = start.decode("utf-8", "strict" if len(start) < 4096 else "ignore")
+    except UnicodeDecodeError:
+        return None
+    if text.isascii() and all(letter.isprintable() or letter in "\r\n\t" for letter in text) and "\n" in text:
+        return "text (CSV, JSON?)", f"send {LAYOUT}, or write its numbers into arrays and {_ARRAYS}"
+    return None
