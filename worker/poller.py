@@ -82,21 +82,20 @@ class Poller:
         while not self.drain.is_set():
             self._greet()
             self.supervisor.look()
-            interval = self._interval
-            if self._measures and self._calibrator.due:
-                interval = min(interval, _IDLE)
-                if time.monotonic() - self.supervisor.worked_at >= _IDLE:
-                    self.supervisor.while_idle(self._measure)
-            self.drain.wait(interval)
+            if self._measures and time.monotonic() - self.supervisor.worked_at >= _IDLE:
+                self.supervisor.while_idle(self._measure)
+            unknown = self._measures and self._calibrator.known is None
+            self.drain.wait(min(self._interval, _IDLE) if unknown else self._interval)
 
     def _measure(self, wanted: Callable[[], bool]) -> None:
-        """Lets the calibrator measure, and tells what it has learnt when it has learnt it."""
+        """Lets the calibrator measure, if it is due, and tells what it has learnt when it has learnt it."""
 
         def asked() -> bool:
             self._greet()
             return wanted()
 
-        self._calibrator.measure(asked)
+        if self._calibrator.due:  # which looks at the jobs so far: asked while none runs
+            self._calibrator.measure(asked)
 
     def _greet(self) -> None:
         """Says that this worker is there, if that is due; while it works, the heartbeats of the job say it."""
