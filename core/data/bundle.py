@@ -85,7 +85,7 @@ def _bundle(arrays: Mapping[str, NDArray[Any]], names: ArrayNames) -> Bundle:
     check_range(train.labels, test.labels, class_names, names)
     for split, part in (("train", train), ("test", test)):
         check_counts(split, part.labels, class_names)
-    check_pictures(train.images, train.labels, class_names)
+    check_pictures(train.images)
     mirror = bool(arrays[MIRROR]) if MIRROR in arrays else None
     return Bundle(train, test, class_names, mirror, tuple(_remarks(names, len(class_names))))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from core.data.split import pictures_of
 
 BRIGHT = 16
 """Least value of 255 that some pixel of a set of pictures is expected to have."""
+_MOST_NAMED = 10
 
 
 def copies_in(train: Images, test: Images) -> Copies:
@@ -25,6 +26,20 @@ def copies_in(train: Images, test: Images) -> Copies:
         across=int(np.isin(tested, known).sum()),
         classes=int((np.unique(named, return_counts=True)[1] > 1).sum()) if len(named) > len(distinct) else 0,
     )
+
+
+def single_pictures(train: Images, class_names: Sequence[str]) -> Iterator[str]:
+    """The sentence on classes that are one training picture each, some of whose copies are held out for validation."""
+    pictures = pictures_of(train.images)
+    different = np.unique(np.stack([train.labels.astype(np.uint64), pictures]), axis=1)
+    labels, counts = np.unique(different[0], return_counts=True)
+    single = [class_names[int(label)] for label in labels[counts == 1]]
+    if single:
+        more = f" and {len(single) - _MOST_NAMED:,} more" if len(single) > _MOST_NAMED else ""
+        yield (
+            f"All training images of a class are equal, so that it is validated on what it was trained on: "
+            f"{', '.join(map(repr, single[:_MOST_NAMED]))}{more}."
+        )
 
 
 def doubts(copies: Copies | None, brightest: tuple[int, int] | None, test_count: int) -> list[str]:

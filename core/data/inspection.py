@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from core.data.bundle import Bundle, read_bundle, write_bundle
 from core.data.digest import measure
-from core.data.doubts import doubts
+from core.data.doubts import doubts, single_pictures
 from core.data.facts import Copies, DatasetFacts, DatasetInvalid
 from core.data.folders import read_folders
 from core.data.formats import check_zip
@@ -132,6 +132,7 @@ def examine(source: Path, target: Path, size: int | None, mirror: bool | None = 
     if count := measured.copies.train + measured.copies.test:
         copies = "image is a copy" if count == 1 else "images are copies"
         remarks += (f"{count:,} {copies} of another one in the same split.",)
+    remarks += tuple(single_pictures(bundle.train, bundle.class_names))
     remarks += tuple(doubts(measured.copies, measured.brightest, measured.test_count))
     return asdict(measured) | {"remarks": remarks} | _counts(bundle)
 
@@ -149,7 +150,7 @@ def _check(arrays: Mapping[str, NDArray[Any]]) -> None:
     check_class_names(names)
     for split in ("train", "test"):
         check_counts(split, arrays[f"y_{split}"], names)
-    check_pictures(arrays["x_train"], arrays["y_train"], names)
+    check_pictures(arrays["x_train"])
 
 
 def _counts(bundle: Bundle) -> dict[str, list[int]]:

@@ -234,20 +234,13 @@ def check_counts(split: str, labels: NDArray[np.int64], class_names: tuple[str, 
         )
 
 
-def check_pictures(images: NDArray[np.uint8], labels: NDArray[np.int64], class_names: tuple[str, ...]) -> None:
-    """Refuse training images that do not differ: all of them, or those of a class, of which validation takes some."""
+def check_pictures(images: NDArray[np.uint8]) -> None:
+    """Refuse training images that are all one picture."""
     if all(np.array_equal(images[0], image) for image in images):
         raise DatasetInvalid(
             f"all {len(images):,} training images are equal in every pixel; give pictures that differ: were they "
             "scaled down to nothing, or a wrong array saved?"
         )
-    for label, name in enumerate(class_names):
-        first, *others = np.flatnonzero(labels == label)
-        if all(np.array_equal(images[first], images[other]) for other in others):
-            raise DatasetInvalid(
-                f"class {name!r} has {1 + len(others):,} training images, all equal in every pixel, but needs two that "
-                "differ (one is held out for validation); add images, or leave the class out and renumber the others"
-            )
 
 
 def check_splittable(labels: NDArray[np.int64], pictures: NDArray[np.uint64], class_names: Sequence[str]) -> None:

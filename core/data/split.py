@@ -30,7 +30,7 @@ def validation_of(images: Images) -> NDArray[np.bool_]:
 
     Within a class those with the smallest hash of their pixels. The choice needs no seed and does not depend on the
     order in which a source stores its images. Copies of a picture are all held out or none, those in other classes as
-    well, unless a class would then have no picture on one of the sides.
+    well, unless a class would then have no picture on one of the sides; one that is a single picture is divided.
     """
     pictures = pictures_of(images.images)
     classes = []
@@ -38,12 +38,11 @@ def validation_of(images: Images) -> NDArray[np.bool_]:
         members = np.flatnonzero(images.labels == label)
         ranked = members[np.argsort(pictures[members], kind="stable")]
         classes.append((ranked, held_out(len(members))))
-    held = _drawn(classes, pictures)
-    if all(held[members].any() and not held[members].all() for members, _ in classes):
-        return held
-    held = np.zeros(len(images), dtype=bool)
+    held = _drawn(classes, pictures, left=1)
     for members, wanted in classes:
-        held |= _drawn([(members, wanted)], pictures)
+        if held[members].all() or not held[members].any():
+            held[members] = _drawn([(members, wanted)], pictures, left=1)[members]
+            held[members[:wanted]] |= not held[members].any()
     return held
 
 
@@ -60,12 +59,15 @@ def split_test(
     for label in np.unique(labels):
         members = rng.permutation(np.flatnonzero(labels == label))
         classes.append((members, round(len(members) * 0.2)))
-    test = _drawn(classes, pictures)
+    test = _drawn(classes, pictures, left=2)
     return np.flatnonzero(~test), np.flatnonzero(test)
 
 
-def _drawn(classes: Iterable[tuple[NDArray[np.int64], int]], pictures: Pictures) -> NDArray[np.bool_]:
-    """The images that are drawn: of each class, given in order of preference, about so many; all copies or none."""
+def _drawn(classes: Iterable[tuple[NDArray[np.int64], int]], pictures: Pictures, left: int) -> NDArray[np.bool_]:
+    """The images that are drawn: of each class, given in order of preference, about so many; all copies or none.
+
+    At least `left` different pictures of a class are not drawn on its own account.
+    """
     drawn, decided = np.zeros(len(pictures), dtype=bool), dict[int, bool]()
     for members, wanted in classes:
         sizes = Counter(pictures[members].tolist())  # in the order of the members
@@ -73,12 +75,12 @@ def _drawn(classes: Iterable[tuple[NDArray[np.int64], int]], pictures: Pictures)
         free = [picture for picture in sizes if picture not in decided]
         chosen = set[int]()
         for picture in free:
-            if count >= wanted:
+            if count >= wanted or len(free) - len(chosen) <= left:
                 break
             if abs(count + sizes[picture] - wanted) < wanted - count:
                 chosen.add(picture)
                 count += sizes[picture]
-        if wanted and not count and free and len(sizes) > 1:
+        if wanted and not count and len(free) > left:
             chosen.add(min(free, key=lambda picture: sizes[picture]))
         decided |= {picture: picture in chosen for picture in free}
         drawn[members] = [decided[picture] for picture in pictures[members].tolist()]

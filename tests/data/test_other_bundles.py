@@ -190,10 +190,6 @@ WITHOUT: dict[str, tuple[Callable[[Arrays], Arrays], str]] = {
         "no array x_train, only class_names, train_data, train_images",
     ),
     "one black picture": (each("x_", np.zeros_like), "all 36 training images are equal"),
-    "a class of one picture": (
-        lambda arrays: arrays | {"x_train": np.where((arrays["y_train"] == 1)[:, None, None], 9, arrays["x_train"])},
-        "class 'bee' has 12 training images, all equal",
-    ),
     "text as pixels": (each("x_", lambda x: x.astype("U")), "store pixels as uint8"),
     "too few labels": (each("y_", lambda y: y[:7]), "7 labels for 36 images"),
 }

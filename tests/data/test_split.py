@@ -99,7 +99,7 @@ def test_no_picture_is_on_both_sides_of_a_split(groups: list[tuple[int, int, int
 
 @pytest.mark.parametrize(
     ("copies", "tested"),
-    [([10] * 6, 10), ([1] * 60, 12), ([2] * 30, 12), ([7, 7, 7], 7), ([50, 5, 5], 10), ([58, 1, 1], 2)],
+    [([10] * 6, 10), ([1] * 60, 12), ([2] * 30, 12), ([7, 7, 7], 7), ([50, 5, 5], 5), ([58, 1, 1], 1)],
 )
 def test_a_class_of_copies_has_as_nearly_a_fifth_for_the_test_as_they_allow(copies: list[int], tested: int) -> None:
     pixels = np.repeat(np.arange(len(copies), dtype=np.uint8), copies)[:, None, None, None]
@@ -112,3 +112,12 @@ def test_a_picture_in_two_classes_is_held_out_of_both_or_of_none() -> None:
     held = validation_of(Images(pixels, np.repeat([0, 1], 40)))
     assert not set(pixels[held].flat) & set(pixels[~held].flat)
     assert [held[:40].sum(), held[40:].sum()] == [4, 4]
+
+
+@pytest.mark.parametrize("count", [2, 9, 20, 35])
+def test_a_class_that_is_one_picture_is_divided_and_others_are_not_touched_by_it(count: int) -> None:
+    pixels = np.concatenate([np.full(count, 200), np.repeat(np.arange(10), 2)]).astype(np.uint8)[:, None, None, None]
+    held = validation_of(Images(pixels, np.repeat([0, 1], [count, 20])))
+    assert held[:count].sum() == held_out(count)
+    assert held[count:].sum() == 2
+    assert not set(pixels[count:][held[count:]].flat) & set(pixels[count:][~held[count:]].flat)
