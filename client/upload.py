@@ -29,7 +29,7 @@ def upload(http: Http, path: Path, name: str, size: int | None, mirror: str = "a
     if path.is_dir():
         with tempfile.TemporaryDirectory() as folder:
             packed = Path(folder, "upload.zip")
-            _pack(path, packed)
+            pack(path, packed)
             return upload(http, packed, name, size, mirror)
     if not path.is_file():
         raise UsageError(f"There is no file {path}: name a zip of class folders, such a folder, or an npz bundle.")
@@ -43,8 +43,11 @@ def upload(http: Http, path: Path, name: str, size: int | None, mirror: str = "a
         raise UsageError(f"{_named(path)} cannot be read ({fault.strerror}).") from None
 
 
-def _pack(folder: Path, target: Path) -> None:
-    """Write the files of the folder to the zip `target`, links followed; dates are no part of a dataset."""
+def pack(folder: Path, target: Path) -> None:
+    """Write the files of the folder to the zip `target`, links followed; dates are no part of a dataset.
+
+    Raises UsageError for what cannot be packed, and names it: nothing is left out without a word.
+    """
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:  # pictures are compressed already
         for path in _files(folder, ()):
             name = path.relative_to(folder).as_posix()

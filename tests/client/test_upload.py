@@ -62,3 +62,6 @@ def test_what_cannot_be_used_is_told(running: Running, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="There is no file"):
             client.upload(tmp_path / "y.zip", "y")
     assert running.command("upload", tmp_path / "x.zip", "--name", "x").code == 2
+    (tmp_path / "pets/eel").mkdir(parents=True)
+    empty = running.command("upload", tmp_path / "pets", "--name", "x")
+    assert (empty.code, "pets/eel is empty" in empty.err) == (2, True)

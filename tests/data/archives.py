@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 
@@ -28,10 +29,12 @@ def classes(per_class: int = 5, **options: object) -> dict[str, bytes]:
     return {name: picture(seed, **options) for seed, name in enumerate(names)}  # type: ignore[arg-type]
 
 
-def packed(members: Mapping[str, bytes], links: Mapping[str, str] | None = None) -> bytes:
+def packed(
+    members: Mapping[str, bytes], links: Mapping[str, str] | None = None, method: int = zipfile.ZIP_DEFLATED
+) -> bytes:
     """The members as a zip; `links` are symbolic ones."""
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(file, "w", method) as archive:
         for name, data in members.items():
             archive.writestr(name, data)
         for name, target in (links or {}).items():
@@ -43,11 +46,47 @@ def packed(members: Mapping[str, bytes], links: Mapping[str, str] | None = None)
 
 def lie(width: int, height: int) -> bytes:
     """A PNG of a few bytes whose header claims so many pixels."""
+    return _png(width, height, 8, 0, b"\0" * 100)
 
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
-    )
+def deep(samples: NDArray[np.uint16], transparent: tuple[int, ...] = ()) -> bytes:
+    """A PNG of 16 bits of samples [H, W, channels], its rows filtered in turn by none, sub and up.
+
+    Args:
+        transparent: the colour that is.
+    """
+    height, width, channels = samples.shape
+    rows = np.frombuffer(samples.astype(">u2").tobytes(), np.uint8).reshape(height, width * channels * 2)
+    left = np.pad(rows, ((0, 0), (channels * 2, 0)))[:, : rows.shape[1]]
+    above = np.pad(rows, ((1, 0), (0, 0)))[:height]
+    filtered = [row - (0 * row, left[n], above[n])[n % 3] for n, row in enumerate(rows)]
+    data = b"".join(bytes([n % 3]) + row.tobytes() for n, row in enumerate(filtered))
+    clear = _chunk(b"tRNS", struct.pack(f">{len(transparent)}H", *transparent)) if transparent else b""
+    return _png(width, height, 16, {1: 0, 2: 4, 3: 2, 4: 6}[channels], data, clear)
+
+
+def low(greys: NDArray[np.uint8], transparent: int) -> bytes:
+    """A PNG of 4 bits of greys [H, W] from 0 to 15, one of which is transparent; W is even."""
+    rows = greys[:, ::2] << 4 | greys[:, 1::2]
+    data = b"".join(b"\0" + row.tobytes() for row in rows)
+    return _png(greys.shape[1], greys.shape[0], 4, 0, data, _chunk(b"tRNS", struct.pack(">H", transparent)))
+
+
+def _png(width: int, height: int, bits: int, kind: int, rows: bytes, extra: bytes = b"") -> bytes:
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + extra + _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def unflagged(archive: bytes) -> bytes:
+    """The archive without the flag that says that names are in UTF-8, as macOS packs."""
+    data = bytearray(archive)
+    for signature, place in ((b"PK\x03\x04", 7), (b"PK\x01\x02", 9)):
+        at = data.find(signature)
+        while at >= 0:
+            data[at + place] &= ~0x08
+            at = data.find(signature, at + 4)
+    return bytes(data)

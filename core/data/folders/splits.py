@@ -91,7 +91,7 @@ def _used(named: Mapping[str, Split], tops: Mapping[str, Sequence[Placed]]) -> S
     if taken:
         remarks.append(f"Taken as splits: {', '.join(taken)}.")
     below: dict[Split | None, list[Placed]] = {
-        split: _unwrapped([(member, parts[1:]) for top in each for member, parts in tops[top]])
+        split: _unwrapped([(member, parts[1:]) for top in each for member, parts in tops[top]], splits=False)
         for split, each in found.items()
     }
     if "" in tops:
@@ -99,9 +99,13 @@ def _used(named: Mapping[str, Split], tops: Mapping[str, Sequence[Placed]]) -> S
     return Splits(below, tuple(remarks))
 
 
-def _unwrapped(placed: Sequence[Placed]) -> list[Placed]:
-    """Without the folders that everything was packed in; never without a class folder, or one called as a split."""
+def _unwrapped(placed: Sequence[Placed], splits: bool = True) -> list[Placed]:
+    """Without the folders that everything was packed in; never without a class folder.
+
+    Args:
+        splits: a folder that is called as a split stays, too.
+    """
     levels = zip(*(parts[:-1] for _, parts in placed), strict=False)
-    inside = len(list(takewhile(lambda level: len(set(level)) == 1 and not is_split(level[0]), levels)))
+    inside = len(list(takewhile(lambda level: len(set(level)) == 1 and not (splits and is_split(level[0])), levels)))
     cut = max(0, min(inside, max(len(parts) for _, parts in placed) - 2))
     return [(member, parts[cut:]) for member, parts in placed]
