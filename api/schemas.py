@@ -14,6 +14,7 @@ from core import data, ledger
 from core.data import DatasetFacts
 from core.data.mirroring import mirroring_of
 from core.forecast import Forecast
+from core.plan.phases import PHASES
 
 Status = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
 """`queued -> running -> succeeded | failed | cancelled`, with `cancelling` between running and cancelled."""
@@ -100,10 +101,7 @@ class Job(Shown):
     object: Literal["job"] = "job"
     id: str = Field(description="Opaque; later jobs sort after earlier ones.")
     status: Status
-    phase: str | None = Field(
-        description="Inside `running`: preparing, training_experts, training_generator, selecting, probing, "
-        "distilling, relabelling, evaluating, publishing."
-    )
+    phase: str | None = Field(description=f"Inside `running`: {', '.join(PHASES)}.")
     dataset: str
     dataset_title: str = Field(description="How people call the dataset: of an upload its title, else its name.")
     method: str

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import torch
 
+from core.hardware import processor
+
 
 def describe(*private: Path | None) -> str:
     """One line: processor, cores, memory, device, versions, commit, date, and the command.
@@ -23,7 +25,7 @@ def describe(*private: Path | None) -> str:
     for path in private:
         command = command if path is None else command.replace(str(path), "PATH")
     return (
-        f"{_processor()}, {torch.get_num_threads()} threads, {_memory_gib():.0f} GiB, {device}; "
+        f"{processor()}, {torch.get_num_threads()} threads, {_memory_gib():.0f} GiB, {device}; "
         f"Python {platform.python_version()}, torch {torch.__version__}; commit {commit()}; "
         f"{datetime.now(UTC):%Y-%m-%d}; `{command}`"
     )
@@ -40,13 +42,6 @@ def commit() -> str:
 
     changed = git("status", "--porcelain", "--", "core", "worker", "benchmarks/*.py")
     return (git("rev-parse", "--short", "HEAD") or "unknown") + ("+" if changed else "")
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _memory_gib() -> float:

@@ -16,16 +16,12 @@ Row = Mapping[str, Any]
 UNEQUAL: Final = 1.2
 """Times the test images of the rarest class from which the largest class counts as larger."""
 
-_T: Final = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
-"""97.5 % quantiles of Student's t by degrees of freedom, from 1."""
 
+def quantile(freedom: int, share: float = 0.975) -> float:
+    """The quantile of Student's t distribution below which a `share` lies, the upper end of a 95 % interval unasked."""
+    from scipy.special import stdtrit  # here, since it takes a while to import and a list of jobs needs none
 
-def quantile(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t distribution; of many degrees of freedom by its expansion at the normal's."""
-    if freedom <= len(_T):
-        return _T[freedom - 1]
-    z = 1.959964
-    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
+    return float(stdtrit(freedom, share))
 
 
 @final

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 from api.schemas import Job
-from core.ledger.remaining import ORDER
+from core.plan.phases import PHASES as IN_ORDER
 
-PHASES: Final = {name: name.replace("_", " ").capitalize() for name in ORDER}
+PHASES: Final = {name: name.replace("_", " ").capitalize() for name in IN_ORDER}
 """The phases in their order, as a person reads them."""
 
 

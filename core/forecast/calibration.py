@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import itertools
 import math
 from collections.abc import Sequence
 from typing import Annotated, Literal, NamedTuple, final
@@ -158,20 +157,14 @@ def _fit(points: tuple[Point, ...]) -> dict[tuple[Kernel, bool], tuple[float, ..
 
 
 def _least_squares(points: Sequence[Point]) -> tuple[float, ...]:
-    """The costs, none negative, with the least relative errors: the best of all choices of what costs nothing."""
+    """The costs, none negative, with the least relative errors."""
+    from scipy.optimize import nnls  # here, since only a forecast needs it and it takes a while to import
+
     seconds = np.array([point.seconds for point in points])
     loads = np.array([point.load for point in points]) / seconds[:, None]
     scale = loads.max(0).clip(min=np.finfo(float).tiny)
-    best, least = np.zeros(4), float("inf")
-    for used in itertools.chain.from_iterable(itertools.combinations(range(4), k) for k in (1, 2, 3, 4)):
-        columns = list(used)
-        part = np.linalg.lstsq(loads[:, columns] / scale[columns], np.ones(len(points)), rcond=None)[0]
-        costs = np.zeros(4)
-        costs[columns] = part / scale[columns]
-        error = float(np.square(loads @ costs - 1).sum())
-        if (costs >= 0).all() and error < least:
-            best, least = costs, error
-    return tuple(float(cost) for cost in best)
+    costs, _ = nnls(loads / scale, np.ones(len(points)))
+    return tuple(float(cost) for cost in costs / scale)
 
 
 def _small(shape: tuple[int, int, int]) -> bool:

@@ -15,12 +15,13 @@ from typing import Any, Final, NamedTuple, final
 
 from core.forecast.cached import ONE, Cached
 from core.forecast.identity import Leaves
+from core.worth import quantile
 
 LEVEL: Final = 0.8
 ENOUGH: Final = 3
 ASSUMED: Final = math.log(2)
 
-_QUANTILE: Final = statistics.NormalDist().inv_cdf((1 + LEVEL) / 2)
+_UPPER: Final = (1 + LEVEL) / 2
 _LEAST: Final = math.log(1.05)
 _KEPT: Final = ("training_experts", "training_generator", "selecting", "probing")  # they say how much was there
 _SHORT: Final = 1.0  # seconds: whole jobs that are shorter say nothing about a calibration
@@ -122,16 +123,10 @@ def _interval(same: Sequence[float], every: Sequence[float]) -> Interval:
     """Of logarithms of ratios."""
     if len(same) >= ENOUGH:
         n, middle = len(same), statistics.median(same)
-        half = max(_student(n - 1) * statistics.stdev(same) * math.sqrt(1 + 1 / n), _LEAST)
+        half = max(quantile(n - 1, _UPPER) * statistics.stdev(same) * math.sqrt(1 + 1 / n), _LEAST)
         return Interval(math.exp(middle), math.exp(middle - half), math.exp(middle + half))
     half = ASSUMED
     if len(every) >= ENOUGH:
         n = len(every)
-        half = max(_student(n) * math.sqrt(math.fsum(r * r for r in every) / n), _LEAST)
+        half = max(quantile(n, _UPPER) * math.sqrt(math.fsum(r * r for r in every) / n), _LEAST)
     return Interval(1.0, math.exp(-half), math.exp(half))
-
-
-def _student(degrees: int) -> float:
-    """Student's quantile from the normal one (Cornish and Fisher, two terms): 2 % off at two degrees of freedom."""
-    z = _QUANTILE
-    return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)

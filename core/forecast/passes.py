@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, final
 
 from core.data import DatasetFacts
-
-_Learning = Literal["training_experts", "training_generator", "selecting", "probing", "distilling", "relabelling"]
-Phase = Literal["preparing", _Learning, "evaluating", "publishing"]
+from core.plan.phases import Phase
 
 Kernel = Literal["forward", "gradient", "adjoint", "data"]
 """A forward pass; a gradient; the adjoint of a step; what surrounds them: picking and augmenting a batch, updating."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
-from typing import Literal, get_args
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,10 +17,11 @@ from core.forecast.calibration import Calibration
 from core.forecast.history import ENOUGH, LEVEL, Interval, Past
 from core.forecast.identity import Leaves, leaves
 from core.forecast.network import Geometries, Geometry, geometry
-from core.forecast.passes import Phase, Sizes, Work
+from core.forecast.passes import Sizes, Work
 from core.forecast.programs import use, worth_compiling
 from core.forecast.regression import algebra
 from core.forecast.work import judged_by, spaced, stack_on, work
+from core.plan.phases import PHASES
 from core.recipe import Embedding, KMeans, Network, Recipe, Zca, probes
 
 _MIB = 2**20
@@ -215,7 +216,7 @@ def _price(
     for phase, operations in products.items():
         seconds[phase] = seconds.get(phase, 0.0) + operations * _operation(calibration)
     seconds["publishing"] = _PUBLISH + _PUBLISH_IMAGE * sizes.synthetic
-    return {phase: seconds[phase] for phase in get_args(Phase) if phase in seconds}
+    return {phase: seconds[phase] for phase in PHASES if phase in seconds}
 
 
 def _preparing(calibration: Calibration, recipe: Recipe, network: Geometry, sizes: Sizes) -> float:

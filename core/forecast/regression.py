@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from core.forecast.network import Geometry
-from core.forecast.passes import TEST_BATCH, Phase, Sizes, Work, batches, testing
+from core.forecast.passes import TEST_BATCH, Sizes, Work, batches, testing
+from core.plan.phases import Phase
 from core.recipe import Generated, Recipe, Regression, Solved, Spanning
 
 _GENERATED = 90

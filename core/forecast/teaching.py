@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from core.forecast.passes import Kernel, Phase, Sizes, Stack, Work, batches, testing, training
+from core.forecast.passes import Kernel, Sizes, Stack, Work, batches, testing, training
+from core.plan.phases import Phase
 from core.recipe import Crops, KeepLabels, LabelledViews, Recipe, SoftLabels, Statistics
 
 TAUGHT_AT_ONCE = 512

@@ -15,7 +15,8 @@ from core import economy
 from core.forecast import regression, teaching
 from core.forecast.cached import Cached
 from core.forecast.network import Geometry
-from core.forecast.passes import Phase, Sizes, Stack, Work, batches, testing, training
+from core.forecast.passes import Sizes, Stack, Work, batches, testing, training
+from core.plan.phases import Phase
 from core.recipe import (
     Correct,
     Distribution,

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, get_args
-
-from core.ledger.types import Document, Phase
-
-ORDER: Final[tuple[str, ...]] = get_args(Phase)
-"""The phases in the order they come in; a job has some of them."""
+from core.ledger.types import Document
+from core.plan.phases import PHASES
 
 
 def remaining(phase: str | None, progress: Document | None, forecast: Document | None) -> float | None:
@@ -19,11 +15,11 @@ def remaining(phase: str | None, progress: Document | None, forecast: Document |
         phase: what the job is doing.
         progress, forecast: its documents of these names.
     """
-    if phase not in ORDER or progress is None:
+    if phase not in PHASES or progress is None:
         return None
     foreseen = (forecast or {}).get("phases") or {}
     expected = {name: float(each["expected"]) for name, each in foreseen.items()}
-    last = phase == ORDER[-1]
+    last = phase == PHASES[-1]
     if not expected and not last:
         return None
     here = phase_remaining(phase, progress)
@@ -32,7 +28,7 @@ def remaining(phase: str | None, progress: Document | None, forecast: Document |
             return None
         took = ((progress.get("phases") or {}).get(phase) or {}).get("seconds") or 0.0
         here = max(0.0, expected[phase] - took)
-    return here + sum(expected.get(name, 0.0) for name in ORDER[ORDER.index(phase) + 1 :])
+    return here + sum(expected.get(name, 0.0) for name in PHASES[PHASES.index(phase) + 1 :])
 
 
 def phase_remaining(phase: str | None, progress: Document | None) -> float | None:

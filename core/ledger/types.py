@@ -10,19 +10,6 @@ from typing import Any, Literal, final
 Document = dict[str, Any]
 """A JSON object. Stored documents hold no NaN and no infinity: those become null."""
 
-Phase = Literal[
-    "preparing",
-    "training_experts",
-    "training_generator",
-    "selecting",
-    "probing",
-    "distilling",
-    "relabelling",
-    "evaluating",
-    "publishing",
-]
-"""What a running job is doing."""
-
 Outcome = Literal["created", "twin", "cached", "replayed"]
 """What became of a submission: a new job, an equal one in progress, an equal one done, an answer given before."""
 

@@ -17,6 +17,7 @@ from core.engine.kernels import Eager, Kernels
 from core.engine.keys import Key
 from core.engine.networks import Network, SquaredError
 from core.engine.real import Real
+from core.hardware import described
 from core.plan.cache_names import CacheNames
 from core.recipe import Recipe
 from core.request import JobRequest
@@ -132,6 +133,11 @@ def device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
+
+
+def hardware(device: torch.device) -> str:
+    """The GPU's name, or the processor's with the number of threads the engine takes."""
+    return described(torch.get_num_threads(), torch.cuda.get_device_name(device) if device.type == "cuda" else None)
 
 
 def use_threads(shape: tuple[int, int, int]) -> None:

@@ -16,7 +16,6 @@ import argparse
 import hashlib
 import importlib
 import os
-import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -44,7 +43,7 @@ from core.request import ENGINE_VERSION, canonical_json
 from worker import processors
 from worker.engine import keep
 from worker.engine.bench import device as device_of
-from worker.engine.bench import use_threads
+from worker.engine.bench import hardware, use_threads
 
 _TURNS = 3  # of which the best counts, for each point: what others do in between makes it slower, never faster
 _ENOUGH = 0.05  # seconds a point is measured for, each turn
@@ -214,13 +213,6 @@ def _turn(calls: Sequence[Timed], device: torch.device) -> dict[Point, float]:
     return found
 
 
-def hardware(device: torch.device) -> str:
-    """The GPU's name, or the processor's with the number of threads the engine takes."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{_processor()}, {torch.get_num_threads()} threads"
-
-
 def _calls(site: Site, device: torch.device, kernels: Kernels) -> dict[Kernel, Callable[[int], object]]:
     """The kernels as functions of the repetition; those of one network alone where there is one."""
     network = kernels.network
@@ -285,15 +277,6 @@ def _memory(device: torch.device) -> int | None:
 def _settle(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def _processor() -> str:
-    path = Path("/proc/cpuinfo")
-    if path.exists():
-        for line in path.read_text().splitlines():
-            if line.startswith("model name"):
-                return " ".join(line.partition(":")[2].split())
-    return platform.processor() or platform.machine()
 
 
 def main() -> None:

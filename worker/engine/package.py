@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 from functools import cache
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from core.artifacts import Distilled, Published
@@ -27,7 +25,7 @@ from core.engine.teacher import Teacher
 from core.methods import cuts_tiles
 from core.recipe import Generated, Generative, Pixels, Recipe, Solved
 from core.request import ENGINE_VERSION
-from worker.engine.bench import Bench, Job
+from worker.engine.bench import Bench, Job, hardware
 
 _VERSIONED = ("stillhouse", "torch", "numpy", "safetensors", "pyarrow")
 _COLLAPSED = 10  # times below where it began from which a learned learning rate is told
@@ -71,7 +69,7 @@ def distilled(
         peak_memory_mib=round(peak_mib(bench.real.device), 1),
         memory=bench.plan.memory,
         kernels=bench.plan.reason,
-        device=_hardware(bench.real.device),
+        device=hardware(bench.real.device),
         selection=selection,
         real=int(result.real.sum()),
         sweep=bench.sweep,
@@ -198,12 +196,6 @@ def _published(bench: Bench) -> Published | None:
         return None
     weights = {name: weight.cpu().contiguous().numpy() for name, weight in made.generator.weights.items()}
     return Published(weights, saved.about(made.generator), Path(generator.__file__).read_text("utf-8"))
-
-
-def _hardware(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{platform.machine()}, {torch.get_num_threads()} threads of {os.cpu_count()} cores"
 
 
 @cache
