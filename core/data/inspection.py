@@ -47,6 +47,7 @@ TOO_LARGE: Final = (
 _ANEW = "save what is in it anew, and pack it as a plain zip or with np.savez"
 _LIMITS = (-signal.SIGKILL, -signal.SIGXCPU, -signal.SIGXFSZ)
 """Statuses of a process that was ended because it took too much."""
+_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)
 _OWN = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ENFILE)
 """What is the service's own trouble, and nothing of the upload."""
 _FILE_BYTES = 4 * 2**30
@@ -79,6 +80,8 @@ def inspect(
         return None
     if status in _LIMITS:
         raise DatasetInvalid(TOO_LARGE)
+    if -status in _CRASHES:
+        raise DatasetInvalid(f"it is damaged: its reader ended by {signal.Signals(-status).name}; {_ANEW}")
     finding = folder / "finding.json"
     if status or not finding.exists():
         raise RuntimeError(f"an inspection ended with status {status}; its log says why")

@@ -27,6 +27,7 @@ LEAST_PICTURES = 3
 """Different images every class must have where the split is made here."""
 LONGEST_NAME = 200
 _MOST_NAMED = 10
+_MOST_LABELS = 2**26  # that are looked at to say how one is made of several
 
 
 def check_arrays(npz: Npz, names: ArrayNames) -> None:
@@ -121,7 +122,10 @@ def _check_labels(npz: Npz, names: ArrayNames, split: str, headers: Mapping[str,
     name, shape = names.of[f"y_{split}"], headers[f"y_{split}"].shape
     pictures, count = names.of[f"x_{split}"], headers[f"x_{split}"].shape[0]
     if len(shape) == 2 and shape[0] == count and shape[1] > 1:
-        npz.check_sizes([name])
+        if math.prod(shape) > _MOST_LABELS:
+            raise DatasetInvalid(
+                f"{name} has shape {shape}; one class an image: store integers 0..K-1 of shape ({count},)"
+            )
         raise DatasetInvalid(f"{name} has shape {shape}; {_of_columns(npz.array(name), name, pictures)}")
     if len(shape) > 2 and shape[0] == count and max(shape[1:]) > 1:
         raise DatasetInvalid(

@@ -27,8 +27,9 @@ def test_datasets_are_shown_with_what_one_must_know(client: TestClient) -> None:
         "embedded",
     )
     assert digits["digest"].startswith("sha256:")
+    assert digits["copies"] == {"train": 0, "test": 0, "across": 0, "classes": 0}
     absent = client.get("/v1/datasets/cifar10").json()
-    assert (absent["on_disk"], absent["digest"]) == (False, None)
+    assert (absent["on_disk"], absent["digest"], absent["copies"]) == (False, None, None)
     assert "cifar10.npz" in absent["where"]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from core.data import Catalogue, DatasetInvalid, UnknownDataset
+from core.data.facts import Copies
 from core.data.known import KNOWN
 from tests.data.bundles import place, sound
 
@@ -38,6 +39,24 @@ def test_a_bundle_appears_under_its_name_and_loads(tmp_path: Path) -> None:
     assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [110, 10, 120]
     assert np.bincount(dataset.train.labels).min() == dataset.facts.smallest_class
     assert dataset.facts.source == "bundle"
+
+
+def test_a_bundle_may_call_its_arrays_otherwise_and_tells_its_copies(tmp_path: Path) -> None:
+    arrays = sound()
+    arrays["x_test"][:3] = arrays["x_train"][:3]
+    arrays["x_train"][4] = arrays["x_train"][3]
+    other = {f"{split}_images": np.asfortranarray(arrays[f"x_{split}"]) for split in ("train", "test")}
+    other |= {f"{split}_labels": arrays[f"y_{split}"][:, None].astype(np.uint8) for split in ("train", "test")}
+    place(tmp_path, "plain", arrays)
+    place(tmp_path, "other", other | {"val_images": other["test_images"], "classes": arrays["class_names"]})
+    catalogue = Catalogue(tmp_path)
+    assert catalogue.facts("other").digest == catalogue.facts("plain").digest
+    assert catalogue.facts("other").copies == Copies(train=1, test=0, across=3, classes=0)
+    assert Catalogue(tmp_path).facts("other").copies == catalogue.facts("other").copies, "it is remembered"
+    plain, shown = catalogue.glimpse("plain"), catalogue.glimpse("other")
+    assert plain is not None
+    assert shown is not None
+    assert np.array_equal(plain.images, shown.images)
 
 
 def test_a_bundle_wins_over_a_download_of_its_name(tmp_path: Path) -> None:

@@ -310,7 +310,12 @@ def test_what_a_file_is_instead_is_said(tmp_path: Path, case: str, monkeypatch: 
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [("kill -KILL $$", "fewer or smaller"), ("kill -XCPU $$", "fewer or smaller"), ("exit 1", "log")],
+    [
+        ("kill -KILL $$", "fewer or smaller"),
+        ("kill -XCPU $$", "fewer or smaller"),
+        ("kill -SEGV $$", "damaged: its reader ended by SIGSEGV; save"),
+        ("exit 1", "its log says why"),
+    ],
 )
 def test_only_who_was_ended_for_it_took_too_much(
     tmp_path: Path, status: str, words: str, monkeypatch: pytest.MonkeyPatch
@@ -321,7 +326,7 @@ def test_only_who_was_ended_for_it_took_too_much(
     monkeypatch.setattr(sys, "executable", str(reader))
     with pytest.raises((DatasetInvalid, RuntimeError), match=words) as told:
         inspect(tmp_path / "upload", tmp_path, None, lambda: False)
-    assert isinstance(told.value, DatasetInvalid) == ("fewer" in words)
+    assert isinstance(told.value, DatasetInvalid) == (status != "exit 1")
 
 
 def full(number: int) -> Callable[..., None]:
