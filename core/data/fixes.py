@@ -35,6 +35,12 @@ def one_label_alone(images: str, labels: str) -> str:
     return f"one = {labels}.sum(1) == 1; {images}, {labels} = {images}[one], {labels}[one].argmax(1)"
 
 
+def without_alpha(name: str, channels: int) -> str:
+    """Puts uint8 pictures whose last channel is their opacity on a white ground."""
+    left = f"{name}[..., :{channels - 1}]"
+    return f"{name} = np.rint(255 - (255 - {left}.astype(float)) * ({name}[..., -1:] / 255)).astype(np.uint8)"
+
+
 def _as_bytes(x: str, kind: str, extent: Extent) -> str:
     low, high = extent.low, extent.high
     if kind == "b":

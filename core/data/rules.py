@@ -64,8 +64,11 @@ def _check_shape(name: str, header: Header, labels: Header) -> None:
         fix = _unflattened(name, header)
         raise DatasetInvalid(f"{name} has shape {shape}; images are (N, H, W) or (N, H, W, C){fix}")
     if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3)):
+        clear = len(shape) == 4 and shape[3] in (2, 4) and header.dtype == np.uint8
+        fix = fixes.without_alpha(name, shape[3]) if clear else ""
         raise DatasetInvalid(
             f"{name} has shape {shape}; images are (N, H, W), or (N, H, W, C) with 1 channel (grey) or 3 (RGB)"
+            + (f". If the last channel is transparency, put it on white: {fix}" if fix else "")
         )
     if 0 in shape:
         raise DatasetInvalid(f"{name} has shape {shape}: it holds no pixels; give at least one image a class")

@@ -205,6 +205,22 @@ def test_what_cannot_be_meant_is_refused_with_the_reason(tmp_path: Path, case: s
     assert ";" in str(refusal.value), "says no fix"
 
 
+@pytest.mark.parametrize("colour", [False, True], ids=["grey", "colour"])
+def test_transparency_is_put_on_white(tmp_path: Path, colour: bool) -> None:
+    arrays = plain = sound(colour)
+    for name in ("x_train", "x_test"):
+        pixels = plain[name] if colour else plain[name][..., None]
+        alpha = np.full((*pixels.shape[:3], 1), 255, np.uint8)
+        alpha[0], pixels[1] = 0, 255
+        alpha[1] = 100
+        arrays = arrays | {name: np.concatenate([pixels, alpha], axis=3)}
+    _, kept, told = taken(tmp_path, arrays)
+    assert len(told) == 2
+    for name in ("x_train", "x_test"):
+        assert (kept[name][:2] == 255).all()
+        assert np.array_equal(kept[name][2:], plain[name][2:])
+
+
 def test_images_of_several_labels_can_be_left_out(tmp_path: Path) -> None:
     arrays = sound(colour=False)
     for split in ("train", "test"):
