@@ -9,7 +9,7 @@ RUN python -m venv .venv \
 
 COPY . .
 RUN .venv/bin/uv pip install --python .venv/bin/python --no-cache --no-deps --editable . \
- && .venv/bin/python -m compileall -q api client core migrations worker
+ && .venv/bin/python -m compileall -q api core migrations stillhouse worker
 
 
 FROM python:3.11-slim

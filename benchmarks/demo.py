@@ -25,9 +25,9 @@ from typing import Any, NoReturn
 from rich.console import Console
 from rich.table import Table
 
-from client import Client, ClientError, JobFailed
-from client.progress import display
 from core.worth import Gap, gap
+from stillhouse import Client, ClientError, JobFailed
+from stillhouse.progress import display
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
 
@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def service(home: Path) -> Iterator[str]:
     """A whole service on a free port, state in `home`; its address. It is gone when the block ends."""
     log = home / "service.log"
-    command = [sys.executable, "-m", "client", "serve", "--port", "0", "--home", str(home), "--json"]
+    command = [sys.executable, "-m", "stillhouse", "serve", "--port", "0", "--home", str(home), "--json"]
     with (
         log.open("wb") as stderr,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True) as process,

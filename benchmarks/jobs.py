@@ -17,8 +17,8 @@ import numpy as np
 
 from benchmarks.demo import service
 from benchmarks.subsets import DATASETS
-from client import Client, Job, JobFailed
 from core.data.bundle import Bundle, read_bundle, write_bundle
+from stillhouse import Client, Job, JobFailed
 
 
 @dataclass(frozen=True)

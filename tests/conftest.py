@@ -33,11 +33,11 @@ _LONG = (
     "worker/test_engine.py",
     "test_demo.py",
     "engine/test_composition.py",
-    "client/test_forecast.py",
+    "stillhouse/test_forecast.py",
     "worker/test_survival.py",
     "benchmarks/test_runs.py",
     "worker/test_calibrator.py",
-    "client/test_serve.py",
+    "stillhouse/test_serve.py",
     "engine/test_ahead.py",
     "ledger/test_machine.py",
     "engine/test_memory.py",
@@ -51,9 +51,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
-_TOGETHER = ("tests/client/",)
+_TOGETHER = ("tests/stillhouse/",)
 """Folders whose files run in one process, where one service is started for all of them."""
-_APART = ("tests/client/test_forecast.py", "tests/client/test_serve.py")
+_APART = ("tests/stillhouse/test_forecast.py", "tests/stillhouse/test_serve.py")
 """Files there that start services of their own."""
 
 

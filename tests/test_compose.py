@@ -23,8 +23,8 @@ import yaml
 from api.app import create_app
 from core.ledger import Ledger
 from core.settings import Settings
-from tests.client.running import until
 from tests.services import free_port
+from tests.stillhouse.running import until
 
 ROOT = Path(__file__).parent.parent
 GPUS = [f"worker-gpu-{number}" for number in range(8)]

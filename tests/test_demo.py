@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.client.running import processes_of
+from tests.stillhouse.running import processes_of
 
 ROOT = Path(__file__).parent.parent
 QUICK = ["evaluation.epochs=150", "evaluation.seeds=3", "evaluation.full.epochs=6", "schedule.steps=40"]

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("api", "benchmarks", "client", "core", "migrations", "tests", "worker")
-SHIPPED = ("api", "client", "core", "worker")
+PACKAGES = ("api", "benchmarks", "stillhouse", "core", "migrations", "tests", "worker")
+SHIPPED = ("api", "stillhouse", "core", "worker")
 SAYS_NOTHING = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager", "handler", "handlers"}
 
 
@@ -113,20 +113,21 @@ def test_no_form_of_import_escapes(tmp_path: Path) -> None:
 
 
 def test_the_client_imports_nothing_of_the_project() -> None:
-    none([i for i in all_imports("client") if i.within("api", "worker", "core", "migrations", "benchmarks", "tests")])
+    rest = [package for package in PACKAGES if package != "stillhouse"]
+    none([i for i in all_imports("stillhouse") if i.within(*rest)])
 
 
 def test_core_never_imports_who_uses_it() -> None:
-    none([i for i in all_imports("core") if i.within("api", "worker", "client", "benchmarks", "tests")])
+    none([i for i in all_imports("core") if i.within("api", "worker", "stillhouse", "benchmarks", "tests")])
 
 
 def test_the_api_reaches_core_but_not_the_engine() -> None:
-    none([i for i in all_imports("api") if i.within("core.engine", "worker", "client", "benchmarks", "tests")])
+    none([i for i in all_imports("api") if i.within("core.engine", "worker", "stillhouse", "benchmarks", "tests")])
 
 
 def test_the_worker_reaches_core_only_and_the_engine_only_in_its_child() -> None:
     everything = all_imports("worker")
-    none([i for i in everything if i.within("api", "client", "benchmarks", "tests")])
+    none([i for i in everything if i.within("api", "stillhouse", "benchmarks", "tests")])
     none([i for i in everything if i.within("core.engine", "worker.engine") and not room(i.path, "worker/engine")])
 
 
@@ -158,7 +159,7 @@ def test_torch_is_imported_by_the_engine_alone() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["client.cli", "core.artifacts", "core.data", "core.ledger", "core.request", "api.app", "worker.supervisor"],
+    ["stillhouse.cli", "core.artifacts", "core.data", "core.ledger", "core.request", "api.app", "worker.supervisor"],
 )
 def test_what_serves_requests_starts_without_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from docs.tables import filled
-from tests.client.running import serving
+from tests.stillhouse.running import serving
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")

@@ -9,10 +9,10 @@ import pytest
 from core.settings import Settings
 from tests.api.serving import serving
 from tests.api.workshop import ERROR
-from tests.client.running import until
 from tests.dashboard.browsing import browser, visit
 from tests.data.archives import classes, packed
 from tests.services import free_port
+from tests.stillhouse.running import until
 
 pytestmark = pytest.mark.slow
 

@@ -23,9 +23,9 @@ from core.forecast.network import geometry
 from core.ledger import Job, Ledger, Status
 from core.recipe import Network
 from core.settings import Settings
-from tests.client.running import processes_of
 from tests.forecast.machines import facts, machine, recipe
 from tests.ledger.orders import FILES, LONG, queued, running
+from tests.stillhouse.running import processes_of
 from tests.worker.service import BOTH, Service, over, until
 from worker.calibrator import Calibrator
 from worker.drain import Drain

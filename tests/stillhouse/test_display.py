@@ -8,10 +8,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from client.jobs import Job
-from client.progress import Bars, Lines, display
-from client.stream import Message, messages
-from tests.client.running import Running, command
+from stillhouse.jobs import Job
+from stillhouse.progress import Bars, Lines, display
+from stillhouse.stream import Message, messages
+from tests.stillhouse.running import Running, command
 
 
 def job(status: str, phase: str | None = None, **progress: object) -> Job:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from client import Client, File, HashMismatch, Job, Unreachable, verify
-from client.download import download
-from client.errors import OutOfTime
-from client.http import Http
-from tests.client.cutting import Line, line_to
-from tests.client.running import CHEAP, Running
+from stillhouse import Client, File, HashMismatch, Job, Unreachable, verify
+from stillhouse.download import download
+from stillhouse.errors import OutOfTime
+from stillhouse.http import Http
+from tests.stillhouse.cutting import Line, line_to
+from tests.stillhouse.running import CHEAP, Running
 
 BIG = "preview.png"
 

@@ -12,7 +12,7 @@ from typing import Any, final
 
 import httpx
 
-from client.errors import ClientError, OutOfTime, Problem, Unreachable, UsageError
+from stillhouse.errors import ClientError, OutOfTime, Problem, Unreachable, UsageError
 
 _BUSY = (429, 503)
 

@@ -15,8 +15,8 @@ from typing import Any, final
 
 from typer.testing import CliRunner
 
-from client import Client
-from client.cli import app
+from stillhouse import Client
+from stillhouse.cli import app
 
 PATIENCE = 60.0
 """Seconds a condition may take on a machine under load."""
@@ -104,7 +104,7 @@ def command(*arguments: object, **environment: str) -> Answer:
 
 def spawn(*arguments: object, environment: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[bytes]:
     """`stillhouse ARGUMENTS` as a process of its own."""
-    words = [sys.executable, "-P", "-m", "client", *map(str, arguments)]
+    words = [sys.executable, "-P", "-m", "stillhouse", *map(str, arguments)]
     return subprocess.Popen(words, env={**os.environ, **(environment or {})}, start_new_session=True, **options)
 
 

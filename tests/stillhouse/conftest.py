@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from client import Job
-from tests.client.running import CHEAP, Running, serving, until
+from stillhouse import Job
+from tests.stillhouse.running import CHEAP, Running, serving, until
 
 
 @pytest.fixture(scope="package")

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy import text
 
-import client.serve
-from client.errors import ClientError
-from client.serve import Address, Signals
+import stillhouse.serve
 from core.ledger import Ledger
-from tests.client.running import ENDLESS, command, processes_of, serving, spawn, until
+from stillhouse.errors import ClientError
+from stillhouse.serve import Address, Signals
+from tests.stillhouse.running import ENDLESS, command, processes_of, serving, spawn, until
 
 
 def test_ctrl_c_ends_every_process(tmp_path: Path) -> None:
@@ -107,12 +107,12 @@ def test_a_service_that_does_not_become_ready_says_what_it_lacks(monkeypatch: py
             self.end_headers()
             self.wfile.write(b'{"detail": "store: Read-only file system."}')
 
-    monkeypatch.setattr(client.serve, "_START_SECONDS", 0.2)
+    monkeypatch.setattr(stillhouse.serve, "_START_SECONDS", 0.2)
     with socketserver.TCPServer(("127.0.0.1", 0), Unready) as server, Signals() as signals:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = Address("127.0.0.1", server.server_address[1], Path())
         with pytest.raises(ClientError, match="store: Read-only file system"):
-            client.serve._becomes_ready(address, {}, signals)
+            stillhouse.serve._becomes_ready(address, {}, signals)
         server.shutdown()
 
 

@@ -9,8 +9,8 @@ from typing import Protocol, Self, final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
-from client.forecast import duration
-from client.jobs import Job, Phase
+from stillhouse.forecast import duration
+from stillhouse.jobs import Job, Phase
 
 _QUIET_SECONDS = 10.0
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from client import Job
-from client.errors import Problem
-from tests.client.running import CHEAP, ENDLESS, Running, command, spawn, until
+from stillhouse import Job
+from stillhouse.errors import Problem
 from tests.data.bundles import place, sound
 from tests.services import free_port
+from tests.stillhouse.running import CHEAP, ENDLESS, Running, command, spawn, until
 
 EVALUATION = [word for name, value in CHEAP.items() for word in ("--set", f"evaluation.{name}={json.dumps(value)}")]
 ENDLESSLY = [word for path, value in ENDLESS.items() for word in ("--set", f"{path}={value}")]

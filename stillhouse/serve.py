@@ -17,7 +17,7 @@ from typing import Self, final
 
 import httpx
 
-from client.errors import ClientError, UsageError
+from stillhouse.errors import ClientError, UsageError
 
 _TICK = 0.1
 _START_SECONDS = 60.0

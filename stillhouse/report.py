@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from client.api import Client
-from client.output import JsonOption, data, say, table
+from stillhouse.api import Client
+from stillhouse.output import JsonOption, data, say, table
 
 
 def report(

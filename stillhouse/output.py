@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.core import TyperGroup
 
-from client.errors import ClientError, FieldProblem, Problem
+from stillhouse.errors import ClientError, FieldProblem, Problem
 
 _JSON = "stillhouse.json"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from client.jobs import Phase
+    from stillhouse.jobs import Phase
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from typing import Annotated
 
 import typer
 
-from client import serve as service
-from client.api import Client
-from client.errors import UsageError
-from client.home import Home
-from client.output import Commands, JsonOption, data, say, table
+from stillhouse import serve as service
+from stillhouse.api import Client
+from stillhouse.errors import UsageError
+from stillhouse.home import Home
+from stillhouse.output import Commands, JsonOption, data, say, table
 
 app = typer.Typer(
     cls=Commands,

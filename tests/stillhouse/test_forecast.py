@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from client import Forecast, Job
-from client.forecast import beside, duration
-from client.jobs import Phase
-from tests.client.running import PATIENCE, Running, command, serving, until
+from stillhouse import Forecast, Job
+from stillhouse.forecast import beside, duration
+from stillhouse.jobs import Phase
 from tests.services import free_port
+from tests.stillhouse.running import PATIENCE, Running, command, serving, until
 
 CHANGES: dict[str, Any] = {
     "schedule.steps": 60,

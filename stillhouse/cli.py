@@ -10,20 +10,20 @@ from typing import Annotated, Any
 
 import typer
 
-from client import catalogue, keys
-from client import doctor as machine
-from client import forecast as cost
-from client import serve as service
-from client.api import Client
-from client.errors import ClientError, HashMismatch, Unreachable, UsageError
-from client.home import Home
-from client.interrupt import interruptible
-from client.jobs import File, Job
-from client.output import Commands, JsonOption, data, say, stderr, table
-from client.progress import display
-from client.report import report
-from client.verify import published
-from client.verify import verify as find_problems
+from stillhouse import catalogue, keys
+from stillhouse import doctor as machine
+from stillhouse import forecast as cost
+from stillhouse import serve as service
+from stillhouse.api import Client
+from stillhouse.errors import ClientError, HashMismatch, Unreachable, UsageError
+from stillhouse.home import Home
+from stillhouse.interrupt import interruptible
+from stillhouse.jobs import File, Job
+from stillhouse.output import Commands, JsonOption, data, say, stderr, table
+from stillhouse.progress import display
+from stillhouse.report import report
+from stillhouse.verify import published
+from stillhouse.verify import verify as find_problems
 
 app = typer.Typer(
     cls=Commands,

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from client.api import Client
-from client.errors import ClientError
+from stillhouse.api import Client
+from stillhouse.errors import ClientError
 
 _TORCH = (
     "import json, torch; c = torch.cuda.is_available(); "

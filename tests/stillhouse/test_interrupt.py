@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from client.interrupt import interruptible
+from stillhouse.interrupt import interruptible
 
 
 class _Finalised:

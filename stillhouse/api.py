@@ -19,14 +19,14 @@ from typing import Any, Literal, Self, final
 
 import httpx
 
-from client.download import Received, download
-from client.errors import ClientError, HashMismatch, InvalidDataset, JobCancelled, JobFailed, OutOfTime, WaitTimeout
-from client.forecast import Forecast
-from client.http import Http
-from client.jobs import Event, File, Job
-from client.stream import messages
-from client.upload import upload
-from client.verify import verify
+from stillhouse.download import Received, download
+from stillhouse.errors import ClientError, HashMismatch, InvalidDataset, JobCancelled, JobFailed, OutOfTime, WaitTimeout
+from stillhouse.forecast import Forecast
+from stillhouse.http import Http
+from stillhouse.jobs import Event, File, Job
+from stillhouse.stream import messages
+from stillhouse.upload import upload
+from stillhouse.verify import verify
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from client import Job
-from client.report import tell
-from tests.client.running import Running
+from stillhouse import Job
+from stillhouse.report import tell
+from tests.stillhouse.running import Running
 
 
 def test_what_a_result_is_worth(running: Running, finished: Job) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from client import InvalidDataset, UsageError
-from tests.client.running import CHEAP, Running
+from stillhouse import InvalidDataset, UsageError
 from tests.data.archives import classes, packed
+from tests.stillhouse.running import CHEAP, Running
 
 
 def test_an_uploaded_folder_is_distilled(running: Running, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from client.verify import verify
-from tests.client.running import command
+from stillhouse.verify import verify
+from tests.stillhouse.running import command
 
 
 def test_an_untouched_artifact_is_sound(artifact: Path) -> None:
@@ -20,7 +20,7 @@ def test_an_untouched_artifact_is_sound(artifact: Path) -> None:
 
 
 def test_the_standard_library_is_enough(artifact: Path) -> None:
-    module = Path(sys.modules["client.verify"].__file__ or "").parent
+    module = Path(sys.modules["stillhouse.verify"].__file__ or "").parent
     code = f"import sys; sys.path.insert(0, {str(module)!r}); from verify import *; print(verify(Path('.')))"
     run = subprocess.run([sys.executable, "-I", "-S", "-c", code], cwd=artifact, capture_output=True, text=True)
     assert run.stdout == "[]\n", run.stderr

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from client.errors import UsageError
-from client.http import Http
+from stillhouse.errors import UsageError
+from stillhouse.http import Http
 
 _PIECE = 1 << 20
 _MARK = stat.S_IFREG | 0o644

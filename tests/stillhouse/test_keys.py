@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from client import Client, Problem
 from core.settings import Settings
+from stillhouse import Client, Problem
 from tests.api.serving import serving
-from tests.client.running import command as stillhouse
-from tests.client.running import until
+from tests.stillhouse.running import command as stillhouse
+from tests.stillhouse.running import until
 
 
 def test_the_first_key_opens_a_service_that_asks_for_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

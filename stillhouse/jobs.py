@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from client.forecast import Forecast
+from stillhouse.forecast import Forecast
 
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
 

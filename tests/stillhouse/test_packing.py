@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from client import UsageError
-from client.upload import pack
+from stillhouse import UsageError
+from stillhouse.upload import pack
 
 
 def folder(tmp_path: Path) -> Path:

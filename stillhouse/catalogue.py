@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from client.api import Client
-from client.output import JsonOption, data, say, table
+from stillhouse.api import Client
+from stillhouse.output import JsonOption, data, say, table
 
 Mirror = Literal["auto", "yes", "no"]
 
