@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from core.data.array_names import ArrayNames, assigned
 from core.data.facts import DatasetInvalid, Images
-from core.data.npz import Npz, lacking, opened
+from core.data.npz import Npz, is_bomb, lacking, opened
 from core.data.rules import (
     ARRAYS,
     FORMAT,
@@ -55,10 +56,17 @@ def read_bundle(path: Path) -> Bundle:
 
 
 def write_bundle(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write `arrays` as a compressed bundle at `path`, row by row; the caller answers for their contents."""
-    with path.open("wb") as file:
-        rows = {name: np.asarray(arrays[name], order="C") for name in (*ARRAYS, MIRROR) if name in arrays}
-        np.savez_compressed(file, allow_pickle=False, **rows)
+    """Write `arrays` as a bundle at `path`, row by row; the caller answers for their contents.
+
+    It is compressed, unless flat pictures would become so small that reading them again would be refused.
+    """
+    rows = {name: np.asarray(arrays[name], order="C") for name in (*ARRAYS, MIRROR) if name in arrays}
+    for write in (np.savez_compressed, np.savez):
+        with path.open("wb") as file:
+            write(file, allow_pickle=False, **rows)
+        with zipfile.ZipFile(path) as archive:
+            if not any(map(is_bomb, archive.infolist())):
+                return
 
 
 def _names(npz: Npz) -> ArrayNames:

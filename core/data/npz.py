@@ -77,11 +77,16 @@ class Npz:
                 f"unpacks to {total:,} bytes, more than the {MAX_BYTES:,} that are read; use fewer or smaller images"
             )
         for name, member in chosen.items():
-            if member.file_size > max(_SMALL, _MAX_RATIO * member.compress_size):
+            if is_bomb(member):
                 raise DatasetInvalid(
                     f"{name} unpacks to more than {_MAX_RATIO} times its packed size, as a zip bomb does; "
                     "write it with np.savez, uncompressed"
                 )
+
+
+def is_bomb(member: zipfile.ZipInfo) -> bool:
+    """Whether a member is so much larger than it is packed as only bombs and flat pictures are."""
+    return member.file_size > max(_SMALL, _MAX_RATIO * member.compress_size)
 
 
 @contextmanager

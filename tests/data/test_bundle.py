@@ -46,6 +46,16 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert len(read_bundle(tmp_path / "a.npz").train) == 120
 
 
+def test_flat_pictures_are_read_again_after_they_were_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are packed a thousand times smaller, as bombs are, and nobody but the service wrote them so."""
+    monkeypatch.setattr("core.data.npz._SMALL", 1000)
+    labels = np.arange(40) % 2
+    flat = np.broadcast_to(labels.astype(np.uint8)[:, None, None] * 255, (40, 100, 100))
+    arrays: Arrays = {"x_train": flat, "y_train": labels, "x_test": flat[:2], "y_test": labels[:2]}
+    write_bundle(tmp_path / "flat.npz", arrays | {"class_names": np.array(["black", "white"])})
+    np.testing.assert_array_equal(read_bundle(tmp_path / "flat.npz").train.images[:, 0], flat)
+
+
 def test_fortran_order_is_only_another_way_to_store(tmp_path: Path) -> None:
     arrays = sound(colour=True)
     plain = read_bundle(place(tmp_path, "c", arrays))

@@ -168,6 +168,12 @@ def test_names_that_differ_in_capitals_are_two(tmp_path: Path) -> None:
     assert "differ from another in capitals alone: 'Dog'" in " ".join(read(tmp_path, members).remarks)
 
 
+def test_masks_among_the_pictures_of_a_class_are_told(tmp_path: Path) -> None:
+    members = classes(3) | {"cat/0_mask.png": picture(8), "cat/2_mask_1.png": picture(9), "dog/a_mask.png": picture(10)}
+    told = "masks of others are taken as pictures of their class: 'cat/0_mask.png', 'cat/2_mask_1.png'."
+    assert told in " ".join(read(tmp_path, members).remarks)
+
+
 def renamed(members: Mapping[str, bytes], name: str, raw: bytes, extra: bytes = b"") -> bytes:
     """The members as a zip in which the folder `name`, as long as `raw`, is written so and without a flag."""
     file = io.BytesIO()

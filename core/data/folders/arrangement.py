@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ _OTHER_PICTURES = (
     *(".tif", ".tiff", ".bmp", ".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".tga", ".ico", ".dcm", ".svg"),
     *(".pgm", ".ppm", ".pbm", ".pnm", ".psd", ".dng", ".nef", ".cr2", ".arw"),
 )
+_MASK = re.compile("[_ -](mask|masks|seg|segmentation|gt|label|annotation)(_[0-9]+)?$", re.IGNORECASE)
 _TABLES = (".csv", ".tsv", ".xls", ".xlsx", ".parquet", ".json", ".jsonl")
 
 
@@ -59,6 +61,10 @@ def arrangement_of(files: Sequence[Member]) -> Arrangement:
         remarks.append(f"Left out, as they are no pictures: {listed([member.path for member in left])}.")
     if tables := [member.path for member in left if _ends(member, _TABLES)]:
         remarks.append(f"The folders' names are the classes; labels in {listed(tables)} were not read.")
+    if masks := _masks(pictures):
+        remarks.append(
+            f"Pictures that are called as masks of others are taken as pictures of their class: {listed(masks)}."
+        )
     return Arrangement(tuple(pictures), tuple(remarks))
 
 
@@ -98,6 +104,17 @@ def _misplaced(member: Member, parts: Sequence[str]) -> Fault:
         "lies deeper than in a class folder",
         f"put all pictures of a class directly into its folder: send {LAYOUT}",
     )
+
+
+def _masks(pictures: Sequence[Picture]) -> list[str]:
+    """Pictures that lie beside the one that their name says they mark: `7_mask.png` beside `7.png`."""
+    stems = {(*picture.member.parts[:-1], _stem(picture.member)) for picture in pictures}
+    masks = []
+    for picture in pictures:
+        stem = _stem(picture.member)
+        if (mark := _MASK.search(stem)) and (*picture.member.parts[:-1], stem[: mark.start()]) in stems:
+            masks.append(picture.member.path)
+    return masks
 
 
 def _checked(pictures: Sequence[Picture], others: Sequence[Member]) -> list[Member]:
@@ -168,3 +185,7 @@ def _check_counts(pictures: Sequence[Picture]) -> None:
 
 def _ends(member: Member, ends: tuple[str, ...]) -> bool:
     return member.parts[-1].lower().endswith(ends)
+
+
+def _stem(member: Member) -> str:
+    return member.parts[-1].rpartition(".")[0]
