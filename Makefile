@@ -42,7 +42,7 @@ docs: install
 
 lock:
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	    --no-emit-index-url --no-emit-find-links --group dev --extra s3 pyproject.toml -o requirements.lock
+	    --no-emit-index-url --no-emit-find-links --group dev pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

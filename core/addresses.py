@@ -59,8 +59,7 @@ def check_store(url: str) -> None:
         raise ValueError(f"{_named(scheme)}: write file:///absolute/folder or s3://BUCKET/PREFIX.")
     package = entry["class"].partition(".")[0]
     if importlib.util.find_spec(package) is None:
-        how = "pip install 'stillhouse[s3]'" if package == "s3fs" else f"pip install {package}"
-        raise ValueError(f"needs the package {package}, which is not installed: {how}.")
+        raise ValueError(f"needs the package {package}, which is not installed: pip install {package}.")
 
 
 def _scheme(url: str) -> str:

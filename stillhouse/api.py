@@ -19,6 +19,7 @@ from typing import Any, Literal, Self, final
 
 import httpx
 
+from stillhouse.checksums import verify
 from stillhouse.download import Received, download
 from stillhouse.errors import ClientError, HashMismatch, InvalidDataset, JobCancelled, JobFailed, OutOfTime, WaitTimeout
 from stillhouse.forecast import Forecast
@@ -26,7 +27,6 @@ from stillhouse.http import Http
 from stillhouse.jobs import Event, File, Job
 from stillhouse.stream import messages
 from stillhouse.upload import upload
-from stillhouse.verify import verify
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 

@@ -10,20 +10,20 @@ from typing import Annotated, Any
 
 import typer
 
-from stillhouse import catalogue, keys
+from stillhouse import catalogue, keys, server
 from stillhouse import doctor as machine
 from stillhouse import forecast as cost
 from stillhouse import serve as service
 from stillhouse.api import Client
+from stillhouse.checksums import published
+from stillhouse.checksums import verify as find_problems
 from stillhouse.errors import ClientError, HashMismatch, Unreachable, UsageError
-from stillhouse.home import Home
+from stillhouse.home import Home, home_folder
 from stillhouse.interrupt import interruptible
 from stillhouse.jobs import File, Job
 from stillhouse.output import Commands, JsonOption, data, say, stderr, table
 from stillhouse.progress import display
 from stillhouse.report import report
-from stillhouse.verify import published
-from stillhouse.verify import verify as find_problems
 
 app = typer.Typer(
     cls=Commands,
@@ -71,9 +71,10 @@ _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 @app.command()
-def serve(home: Home, host: Host = "127.0.0.1", port: Port = 8000, as_json: JsonOption = False) -> None:
+def serve(home: Home = None, host: Host = "127.0.0.1", port: Port = 8000, as_json: JsonOption = False) -> None:
     """Run the whole service here: ledger, API, one worker, sweeper. Ctrl-C ends it."""
-    address = service.claim_address(host, port, home)
+    server.require("stillhouse serve")
+    address = service.claim_address(host, port, home_folder(home))
 
     def ready(where: service.Address) -> None:
         if as_json:
@@ -87,13 +88,14 @@ def serve(home: Home, host: Host = "127.0.0.1", port: Port = 8000, as_json: Json
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def worker(context: typer.Context) -> None:
     """Run one worker against STILLHOUSE_DATABASE_URL and STILLHOUSE_BROKER_URL."""
-    command = service.python("worker", *context.args)
+    server.require("stillhouse worker")
+    command = server.python("worker", *context.args)
     os.execv(command[0], command)
 
 
 @app.command()
-def doctor(home: Home, host: Host = "127.0.0.1", port: Port = 8000, as_json: JsonOption = False) -> None:
-    """Check what this machine needs: Python, torch and device, disk, port, state folder, service."""
+def doctor(home: Home = None, host: Host = "127.0.0.1", port: Port = 8000, as_json: JsonOption = False) -> None:
+    """Check what this machine needs: Python, the service; to be a server, torch and device, disk, port, folder."""
     healthy = True
     for finding in machine.examine(home, host, port):
         healthy &= finding.ok is not False

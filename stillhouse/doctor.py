@@ -13,13 +13,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from stillhouse import server
 from stillhouse.api import Client
 from stillhouse.errors import ClientError
+from stillhouse.home import home_folder
 
 _TORCH = (
     "import json, torch; c = torch.cuda.is_available(); "
     "print(json.dumps([torch.__version__, torch.cuda.get_device_name() if c else 'CPU', torch.get_num_threads()]))"
 )
+_REINSTALL = "Install the locked environment again: make install"
 _NEEDED_BYTES = 2 * 2**30
 
 
@@ -37,10 +40,24 @@ class Finding:
         return asdict(self)
 
 
-def examine(home: Path, host: str, port: int) -> Iterator[Finding]:
-    """Check Python, torch and its device, the state folder, free disk, the port, and the service at STILLHOUSE_URL."""
+def examine(home: Path | None, host: str, port: int) -> Iterator[Finding]:
+    """Check Python and the service at STILLHOUSE_URL; where the server is installed, also what a service here needs.
+
+    That is torch and its device, the state folder, free disk and the port.
+    """
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("python", sys.version_info >= (3, 11), version, "Install Python 3.11 or newer.")
+    reachable = _service()
+    if not server.is_here():
+        yield Finding("server", None, "not installed: this is the client alone, for a service that runs elsewhere")
+    elif lacks := server.missing():
+        yield Finding("server", False, f"lacks {', '.join(lacks)}", _REINSTALL)
+    else:
+        yield from _server(home_folder(home), host, port, running=bool(reachable.ok))
+    yield reachable
+
+
+def _server(home: Path, host: str, port: int, *, running: bool) -> Iterator[Finding]:
     yield _torch()
     nearest = next(folder for folder in (home, *home.parents) if folder.exists())
     yield Finding(
@@ -48,9 +65,7 @@ def examine(home: Path, host: str, port: int) -> Iterator[Finding]:
     )
     free = shutil.disk_usage(nearest).free
     yield Finding("disk", free >= _NEEDED_BYTES, f"{free / 2**30:.1f} GiB free", "Free 2 GiB, or set STILLHOUSE_HOME.")
-    reachable = _service()
-    yield _port(host, port, taken_is_fine=bool(reachable.ok))
-    yield reachable
+    yield _port(host, port, taken_is_fine=running)
 
 
 def _torch() -> Finding:
@@ -58,7 +73,7 @@ def _torch() -> Finding:
     run = subprocess.run([sys.executable, "-P", "-c", _TORCH], capture_output=True, text=True, check=False)
     if run.returncode:
         reason = (run.stderr.strip().splitlines() or ["no message"])[-1]
-        return Finding("torch", False, reason, "Install the locked environment again: make install")
+        return Finding("torch", False, reason, _REINSTALL)
     torch, device, threads = json.loads(run.stdout)
     return Finding("torch", True, f"{torch} on {device}, {threads} threads")
 

@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 import httpx
 
+from stillhouse.checksums import is_inside, published, sha256
 from stillhouse.errors import HashMismatch
 from stillhouse.http import Http
 from stillhouse.jobs import File
-from stillhouse.verify import is_inside, published, sha256
 
 Received = Callable[[File, int], None]
 """Called with the file and the number of its bytes that are here, as they come."""

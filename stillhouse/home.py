@@ -5,17 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import platformdirs
 import typer
 
 Home = Annotated[
-    Path,
+    Path | None,
     typer.Option(
         "--home",
         envvar="STILLHOUSE_HOME",
-        default_factory=lambda: Path(platformdirs.user_data_dir("stillhouse")),
         show_default="the platform's data folder",
         file_okay=False,
         help="Folder of all state.",
     ),
 ]
+
+
+def home_folder(home: Path | None) -> Path:
+    """The folder that was named, or else the one that the server on this machine takes."""
+    if home is not None:
+        return home
+    import platformdirs  # belongs to the server, as whatever asks for this folder does
+
+    return Path(platformdirs.user_data_dir("stillhouse"))

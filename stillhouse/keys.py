@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from stillhouse import serve as service
+from stillhouse import server
 from stillhouse.api import Client
 from stillhouse.errors import UsageError
-from stillhouse.home import Home
+from stillhouse.home import Home, home_folder
 from stillhouse.output import Commands, JsonOption, data, say, table
 
 app = typer.Typer(
@@ -26,7 +26,7 @@ app = typer.Typer(
 @app.command()
 def create(
     owner: Annotated[str, typer.Argument(metavar="OWNER", help="Whose key it is; owners see their own jobs only.")],
-    home: Home,
+    home: Home = None,
     name: Annotated[str, typer.Option("--name", help="What the key is for.")] = "made on the server",
     admin: Annotated[bool, typer.Option("--admin", help="It may do everything, and sees everybody's.")] = False,
     scope: Annotated[
@@ -36,13 +36,14 @@ def create(
     as_json: JsonOption = False,
 ) -> None:
     """Make a key on the server's machine, in its database, and print the secret: once, for it is not kept."""
+    server.require("stillhouse key create")
     scopes = [*(scope or ()), *(["admin"] if admin else [])]
     if admin and not scope:
         scopes = ["jobs:read", "jobs:write", "datasets:write", "admin"]
     options = [word for each in scopes for word in ("--scope", each)]
     options += [] if days is None else ["--days", str(days)]
-    command = service.python("core.ledger", "key", owner, "--name", name, *options)
-    environment = {**os.environ, "STILLHOUSE_HOME": str(home)}
+    command = server.python("core.ledger", "key", owner, "--name", name, *options)
+    environment = {**os.environ, "STILLHOUSE_HOME": str(home_folder(home))}
     done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         raise UsageError((done.stderr.strip().splitlines() or ["The key could not be made."])[-1])

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Self, final
 import httpx
 
 from stillhouse.errors import ClientError, UsageError
+from stillhouse.server import python
 
 _TICK = 0.1
 _START_SECONDS = 60.0
@@ -106,11 +106,6 @@ def serve(address: Address, ready: Callable[[Address], None]) -> None:
                 time.sleep(_TICK)
         finally:
             _stop(children, signals)
-
-
-def python(module: str, *arguments: str) -> list[str]:
-    """Command that runs a module of the installed service, never one of the same name in the current folder."""
-    return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def _start(part: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:

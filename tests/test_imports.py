@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("api", "benchmarks", "stillhouse", "core", "migrations", "tests", "worker")
-SHIPPED = ("api", "stillhouse", "core", "worker")
+PACKAGES = ("api", "benchmarks", "core", "migrations", "stillhouse", "tests", "worker")
+SHIPPED = ("api", "core", "stillhouse", "worker")
 SAYS_NOTHING = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager", "handler", "handlers"}
 
 

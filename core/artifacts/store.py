@@ -145,8 +145,7 @@ def _filesystem(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
         filesystem, root = url_to_fs(url, **options)
     except ImportError as fault:
         raise StoreUnavailable(
-            f"the store {url!r} needs a package that is not installed ({fault}); for s3:// addresses: "
-            "pip install 'stillhouse[s3]'"
+            f"the store {url!r} needs a package that is not installed ({fault}); for s3:// addresses: pip install s3fs"
         ) from fault
     except ValueError as fault:
         raise StoreUnavailable(

@@ -170,7 +170,7 @@ def test_without_s3fs_the_error_says_how_to_get_it() -> None:
     script = "import sys; sys.modules['s3fs'] = None; from core.artifacts import Store; Store('s3://bucket/x')"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
-    assert "pip install 'stillhouse[s3]'" in done.stderr
+    assert "pip install s3fs" in done.stderr
 
 
 def test_a_server_that_is_away_is_an_os_error(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stillhouse.verify import verify
+from stillhouse.checksums import verify
 from tests.stillhouse.running import command
 
 
@@ -20,8 +20,8 @@ def test_an_untouched_artifact_is_sound(artifact: Path) -> None:
 
 
 def test_the_standard_library_is_enough(artifact: Path) -> None:
-    module = Path(sys.modules["stillhouse.verify"].__file__ or "").parent
-    code = f"import sys; sys.path.insert(0, {str(module)!r}); from verify import *; print(verify(Path('.')))"
+    module = Path(sys.modules["stillhouse.checksums"].__file__ or "").parent
+    code = f"import sys; sys.path.insert(0, {str(module)!r}); from checksums import *; print(verify(Path('.')))"
     run = subprocess.run([sys.executable, "-I", "-S", "-c", code], cwd=artifact, capture_output=True, text=True)
     assert run.stdout == "[]\n", run.stderr
 
