@@ -260,3 +260,14 @@ def check_splittable(labels: NDArray[np.int64], pictures: NDArray[np.uint64], cl
             f"too few pictures that differ in a class: {', '.join(short[:_MOST_NAMED])}{more}; give each class "
             "three or more (one to train, one for validation, one to test), or leave it out"
         )
+
+
+def check_share(split: str, labels: NDArray[np.int64], class_names: Sequence[str]) -> None:
+    """Refuse classes of which a split made here has too little: their pictures are those of other classes, too."""
+    counts = np.bincount(labels, minlength=len(class_names))
+    short = [repr(name) for name, n in zip(class_names, counts, strict=True) if n < LEAST_IMAGES[split]]
+    if short:
+        raise DatasetInvalid(
+            f"pictures are in several classes, with equal pixels, so that no split leaves enough of {', '.join(short)} "
+            f"to {split} with copies on one side alone; leave each picture in one class"
+        )

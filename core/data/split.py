@@ -66,21 +66,23 @@ def split_test(
 def _drawn(classes: Iterable[tuple[NDArray[np.int64], int]], pictures: Pictures, left: int) -> NDArray[np.bool_]:
     """The images that are drawn: of each class, given in order of preference, about so many; all copies or none.
 
-    At least `left` different pictures of a class are not drawn on its own account.
+    At least `left` different pictures of a class, those that other classes left among them, are not drawn on its own
+    account.
     """
     drawn, decided = np.zeros(len(pictures), dtype=bool), dict[int, bool]()
     for members, wanted in classes:
         sizes = Counter(pictures[members].tolist())  # in the order of the members
         count = sum(size for picture, size in sizes.items() if decided.get(picture))
         free = [picture for picture in sizes if picture not in decided]
+        spare = len(free) + sum(decided.get(picture) is False for picture in sizes) - left
         chosen = set[int]()
         for picture in free:
-            if count >= wanted or len(free) - len(chosen) <= left:
+            if count >= wanted or len(chosen) >= spare:
                 break
             if abs(count + sizes[picture] - wanted) < wanted - count:
                 chosen.add(picture)
                 count += sizes[picture]
-        if wanted and not count and len(free) > left:
+        if wanted and not count and free and spare > 0:
             chosen.add(min(free, key=lambda picture: sizes[picture]))
         decided |= {picture: picture in chosen for picture in free}
         drawn[members] = [decided[picture] for picture in pictures[members].tolist()]

@@ -12,6 +12,7 @@ import pytest
 from core.data import DatasetInvalid
 from core.data.folders import Folders, read_folders
 from tests.data.archives import packed
+from tests.data.misplaced import MISPLACED
 from tests.data.spoiled import FAULTS, Spoiled
 
 EACH = 12
@@ -24,7 +25,7 @@ def read(tmp_path: Path, data: bytes, size: int | None = None) -> Folders:
 
 
 def spoiled() -> Iterator[tuple[str, int, Callable[[np.random.Generator], Spoiled]]]:
-    for place, kind in enumerate(FAULTS):
+    for place, kind in enumerate([*FAULTS, *MISPLACED]):
         yield f"{kind.__name__} {place}", place, kind
 
 

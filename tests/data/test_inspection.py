@@ -165,6 +165,16 @@ ATTACKS: dict[str, tuple[bytes, str]] = {
     "a class of two": (packed(SOUND | {f"eel/{n}.png": picture(n) for n in range(2)}), "eel.* three or more"),
     "two images a class": (packed(classes(2)), "'cat', 'dog', 2 in the first; give each class three or more"),
     "a class of one": (packed(SOUND | {"eel/1.png": picture(9)}), "'eel', 1 in the first; give each class three"),
+    "classes that share all": (
+        packed(
+            {
+                f"{label}/{n}.png": picture(n)
+                for label, three in enumerate([(1, 2, 3), (1, 2, 4), (3, 4, 5)])
+                for n in three
+            }
+        ),
+        "no split leaves enough of '2' to train .*; leave each picture in one class",
+    ),
     "a class of copies": (
         packed(SOUND | {f"eel/{n}.png": picture() for n in range(20)}),
         "too few pictures that differ in a class: 'eel' has 1; give each class three or more",

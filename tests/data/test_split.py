@@ -107,6 +107,17 @@ def test_a_class_of_copies_has_as_nearly_a_fifth_for_the_test_as_they_allow(copi
         assert len(split_test(np.zeros(len(pixels), dtype=np.int64), seed, pixels)[1]) == tested
 
 
+@pytest.mark.parametrize("classes", [("abc", "abd"), ("abcde", "abcdef", "afg"), ("abcd", "abce", "abcf", "abcg")])
+def test_a_class_that_shares_pictures_is_tested_on_those_that_are_left(classes: tuple[str, ...]) -> None:
+    pixels = np.array([ord(picture) for each in classes for picture in each], dtype=np.uint8)[:, None, None, None]
+    labels = np.repeat(np.arange(len(classes)), [len(each) for each in classes])
+    for seed in range(20):
+        train, test = split_test(labels, seed, pixels)
+        assert (np.bincount(labels[test], minlength=len(classes)) > 0).all()
+        assert (np.bincount(labels[train], minlength=len(classes)) > 1).all()
+        assert not set(pixels[train].flat) & set(pixels[test].flat)
+
+
 def test_a_picture_in_two_classes_is_held_out_of_both_or_of_none() -> None:
     pixels = np.concatenate([np.arange(40), np.arange(20, 60)]).astype(np.uint8)[:, None, None, None]
     held = validation_of(Images(pixels, np.repeat([0, 1], 40)))

@@ -20,7 +20,7 @@ from core.data.folders.faults import listed
 from core.data.folders.limits import LAYOUT
 from core.data.folders.members import members_of
 from core.data.folders.pictures import images_of
-from core.data.rules import check_splittable
+from core.data.rules import check_share, check_splittable
 from core.data.split import pictures_of, split_test
 
 SPLIT_SEED: Final = 0
@@ -84,6 +84,8 @@ def _assembled(
     else:
         check_splittable(labels, pictures_of(images), names)
         indices = split_test(labels, SPLIT_SEED, images)
+        for part, index in zip(("train", "test"), indices, strict=True):
+            check_share(part, labels[index], names)
         split = f"A fifth of each class was set aside as the test set, drawn with seed {SPLIT_SEED}."
     channels = (3,) if any(image.ndim == 3 for image in images) else ()
     arrays: dict[str, NDArray[Any]] = {"class_names": np.array(names)}

@@ -32,16 +32,19 @@ def splits_of(members: Sequence[Member]) -> Splits:
     tops = defaultdict[str, list[Placed]](list)
     for member, parts in placed:
         tops[parts[0] if len(parts) > 1 else ""].append((member, parts))
-    named = {top: split for top in tops if (split := split_of(top))}
-    others = [top for top in tops if top and top not in named]
-    flat = [top for top in named if all(len(parts) == 2 for _, parts in tops[top])]
-    if not named or _are_classes(named, others, flat):
+    called = {top: split for top in tops if (split := split_of(top))}
+    flat = [top for top in called if all(len(parts) == 2 for _, parts in tops[top])]
+    classes = {parts[-2] for top in called for _, parts in tops[top] if len(parts) > 2}
+    named = {top: split for top, split in called.items() if top not in flat or top not in classes}
+    others, flat = [top for top in tops if top and top not in named], [top for top in flat if top in named]
+    shared = classes & {parts[-2] for top in others for _, parts in tops[top]}
+    if not named or _are_classes(named, others, flat, bool(shared)):
         return Splits({None: placed}, ())
     if others:
+        loose = all(len(parts) == 2 for top in others for _, parts in tops[top])
         raise DatasetInvalid(
-            f"holds {listed(others)} beside {listed(list(named))}; leave {listed(others)} out, or move the class "
-            f"folders in there into {listed(list(named))}. If all of these are classes, put their pictures "
-            "directly into them"
+            f"holds {listed(others)} beside {listed(list(named))}; {_placed_better(named, others, loose)}. If all of "
+            "these are classes, put their pictures directly into them"
         )
     if flat:
         out = "" if "train" in {named[top] for top in flat} else f"leave {listed(flat)} out, or "
@@ -52,14 +55,26 @@ def splits_of(members: Sequence[Member]) -> Splits:
     return _used(named, tops)
 
 
-def _are_classes(named: Mapping[str, Split], others: Collection[str], flat: Collection[str]) -> bool:
+def _placed_better(named: Mapping[str, Split], others: Sequence[str], loose: bool) -> str:
+    """What to do with folders beside those of splits; `loose`: pictures lie directly in them."""
+    missing = next((split for split in ("train", "test") if split not in named.values()), None)
+    moved = listed(others) if loose else f"the class folders in {listed(others)}"
+    if missing == "train":
+        return f"move {moved} into a folder train/"
+    called = f"call {listed(others)} test/, " if missing and len(others) == 1 and not loose else ""
+    into = listed([top for top, split in named.items() if split == "train"])
+    return f"{called}leave {listed(others)} out, or move {moved} into {into}"
+
+
+def _are_classes(named: Mapping[str, Split], others: Collection[str], flat: Collection[str], shared: bool) -> bool:
     """Whether folders that are called as splits are classes: pictures lie directly in all of them, beside others.
 
-    Raises DatasetInvalid where that cannot be known.
+    If folders of pictures in them are called as others beside them (`shared`), they are splits. Raises DatasetInvalid
+    where that cannot be known.
     """
     exact = {split for name, split in named.items() if is_split(name)}
     if len(flat) < len(named):
-        return bool(others) and not exact and len(set(named.values())) < 2
+        return bool(others) and not exact and len(set(named.values())) < 2 and not shared
     if len(named) > 1 and (not others or len(exact) > 1):
         raise DatasetInvalid(
             f"pictures lie directly in {listed(list(named))}, which are called as splits, not as classes; make a "
@@ -105,7 +120,17 @@ def _unwrapped(placed: Sequence[Placed], splits: bool = True) -> list[Placed]:
     Args:
         splits: a folder that is called as a split stays, too.
     """
-    levels = zip(*(parts[:-1] for _, parts in placed), strict=False)
-    inside = len(list(takewhile(lambda level: len(set(level)) == 1 and not (splits and is_split(level[0])), levels)))
+    levels = [set(level) for level in zip(*(parts[:-1] for _, parts in placed), strict=False)]
+    inside = len(list(takewhile(lambda place: _packs(levels[place:], splits), range(len(levels)))))
     cut = max(0, min(inside, max(len(parts) for _, parts in placed) - 2))
     return [(member, parts[cut:]) for member, parts in placed]
+
+
+def _packs(levels: Sequence[Collection[str]], splits: bool) -> bool:
+    """Whether the first level of folders is one that all others were packed in, whatever it is called.
+
+    One that is called as a split is that split, unless all it holds are several splits and class folders in them.
+    """
+    (name, *more), *lower = levels
+    holds_splits = len(lower) > 1 and len(lower[0]) > 1 and all(map(is_split, lower[0]))
+    return not more and (holds_splits or not (splits and is_split(name)))

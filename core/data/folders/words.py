@@ -9,8 +9,8 @@ from typing import Final, Literal
 Split = Literal["train", "test", "val"]
 
 _WORDS: Final[dict[Split, tuple[str, ...]]] = {
-    "train": ("train", "training", "trn", "trainset", "traindata"),
-    "test": ("test", "testing", "tst", "testset", "testdata"),
+    "train": ("train", "training", "trn", "trainset", "traindata", "trainval"),
+    "test": ("test", "tests", "testing", "tst", "testset", "testdata"),
     "val": ("val", "valid", "validation", "validate", "valset", "dev", "eval", "evaluation"),
 }
 _SPLITS = {word: split for split, words in _WORDS.items() for word in words}
