@@ -1,16 +1,15 @@
-"""A state of the loop as one safetensors file: written whole or not at all, read back bit for bit."""
+"""A state of the loop as the bytes of one safetensors file, read back bit for bit."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
-import safetensors
 import safetensors.torch
 import torch
 
 from core.engine.distill import Leaves, State
+from core.engine.stored import Source, opened
 
 _GROUPS = ("leaves", "velocity", "good")
 _AVERAGE = "average"
@@ -21,14 +20,15 @@ class CheckpointMismatch(ValueError):
     """A checkpoint of another run lies where this one's is expected."""
 
 
-def same_run(path: Path, found: str, run: str) -> None:
-    """Nothing, if what lies at `path` was written by this run; CheckpointMismatch if not."""
+def same_run(source: Source, found: str, run: str) -> None:
+    """Nothing, if `source` was written by this run; CheckpointMismatch if not."""
     if found != run:
-        raise CheckpointMismatch(f"{path.name} belongs to run {found}, not {run}: delete it to start afresh.")
+        name = source.name if isinstance(source, Path) else "The checkpoint"
+        raise CheckpointMismatch(f"{name} belongs to run {found}, not {run}: delete it to start afresh.")
 
 
-def save(path: Path, state: State, run: str, real: int = 0) -> None:
-    """Store a state; `run` names what it belongs to (a fingerprint, or anything as specific).
+def packed(state: State, run: str, real: int = 0) -> bytes:
+    """The content of a state's file; `run` names what it belongs to (a fingerprint, or anything as specific).
 
     `real` is said for whoever opens the file: how many of its images are real ones that nothing changes.
     """
@@ -45,28 +45,21 @@ def save(path: Path, state: State, run: str, real: int = 0) -> None:
     numbers |= {"stage": state.stage, "step_sizes": state.step_sizes}
     # safetensors refuses tensors that share memory, as `good` and `leaves` do before the first step
     tensors = {name: tensor.clone() for name, tensor in tensors.items()}
-    partial = path.with_suffix(f".{os.getpid()}.part")
-    safetensors.torch.save_file(
-        tensors, partial, metadata={"state": json.dumps(numbers), "run": run, "real": str(real)}
-    )
-    partial.replace(path)
+    return safetensors.torch.save(tensors, {"state": json.dumps(numbers), "run": run, "real": str(real)})
 
 
-def load(path: Path, run: str, device: torch.device) -> State | None:
+def load(source: Source | None, run: str, device: torch.device) -> State | None:
     """The stored state, or None if there is none.
 
     Raises:
         CheckpointMismatch: it was written by a run with another name.
     """
-    if not path.exists():
+    if source is None:
         return None
-    with safetensors.safe_open(path, framework="pt", device=str(device)) as file:
-        metadata = file.metadata()
-        same_run(path, metadata["run"], run)
-        names = set(file.keys())
-        stored = {name.partition(".")[0] for name in names if "." in name}
-        groups = {group: Leaves(**{leaf: file.get_tensor(f"{group}.{leaf}") for leaf in _LEAVES}) for group in stored}
-        student = file.get_tensor("student") if "student" in names else None
+    metadata, tensors = opened(source, device)
+    same_run(source, metadata["run"], run)
+    stored = {name.partition(".")[0] for name in tensors if "." in name}
+    groups = {group: Leaves(**{leaf: tensors[f"{group}.{leaf}"] for leaf in _LEAVES}) for group in stored}
     numbers = json.loads(metadata["state"])
     return State(
         step=numbers["step"],
@@ -76,7 +69,7 @@ def load(path: Path, run: str, device: torch.device) -> State | None:
         loss=float(numbers["loss"]),
         damping=numbers["damping"],
         rollbacks=numbers["rollbacks"],
-        student=student,
+        student=tensors.get("student"),
         average=groups.get(_AVERAGE),
         squares=groups.get("squares"),
         updates=numbers["updates"],

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import safetensors
 import safetensors.torch
@@ -21,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine.experts import Window
+from core.engine.stored import Source, opened
 
 _FORMAT, _WITH_FINAL = "2", "3"  # 1 stored float32 snapshots
 _BLOCK = 64  # parameters that share a scale
@@ -92,21 +92,23 @@ def pack(thetas: Sequence[Tensor], first: int, final: int | None = None) -> byte
     return safetensors.torch.save(tensors, known_by)
 
 
-def read(path: Path, needed: Window, device: torch.device) -> Expert | None:
+def read(source: Source | None, needed: Window, device: torch.device) -> Expert | None:
     """The trajectory in a file, or None where there is none, or one of another format or of too few epochs.
 
     What was read stays readable when the file is deleted.
     """
+    if source is None:
+        return None
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") not in (_FORMAT, _WITH_FINAL):
-                return None
-            tensors = {name: file.get_tensor(name) for name in ("start", "codes", "scales")}
+        metadata, tensors = opened(source, "cpu")
     except (OSError, safetensors.SafetensorError):
         return None
+    if metadata.get("format") not in (_FORMAT, _WITH_FINAL):
+        return None
     final = int(metadata["final"]) if "final" in metadata else None
-    expert = Expert(int(metadata["first"]), **tensors, device=device, final=final)
+    expert = Expert(
+        int(metadata["first"]), tensors["start"], tensors["codes"], tensors["scales"], device=device, final=final
+    )
     return expert if expert.covers(needed) else None
 
 

@@ -35,6 +35,11 @@ def name_of(identity: Identity) -> str:
     return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
 
 
+def file_name(identity: Identity, suffix: str) -> str:
+    """The name of the file that holds it."""
+    return f"{name_of(identity)}{suffix}"
+
+
 def judging(evaluation: Evaluation) -> Identity:
     """The part of an evaluation by which networks are trained that judge a choice."""
     return evaluation.model_dump(mode="json", include=_JUDGING)

@@ -17,9 +17,9 @@ from benchmarks.claims import overrides
 from benchmarks.jobs import Finished, Order
 from tests.benchmarks.test_runs import rows
 from tests.worker.test_engine import run
-from worker.engine import phases
-from worker.engine.bench import Job
-from worker.engine.channel import Channel
+from worker.engine.attempt import run as run_job
+from worker.engine.channel import open_channel
+from worker.engine.job import Job
 
 EVERY = ["network.width=4", "evaluation.epochs=1", "evaluation.seeds=1"]
 DENOISER = '{"width": 8, "depth": 3, "heads": 2, "steps": 3, "batch_size": 8}'
@@ -54,7 +54,7 @@ class Engine:
         made.folder.staging.mkdir(parents=True)
         began = time.monotonic()
         with (root / "channel").open("w") as file:
-            phases.run(Job.read(root), made.folder, Channel(os.dup(file.fileno())), lambda: False)
+            run_job(Job.read(root), made.folder, open_channel(os.dup(file.fileno())), lambda: False)
         said = [json.loads(line) for line in (root / "channel").read_text().splitlines()]
         log = [message["message"] for message in said if message["type"] == "log"]
         report = json.loads((made.folder.staging / "report.json").read_text())

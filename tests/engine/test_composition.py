@@ -33,9 +33,9 @@ from tests.data.bundles import place, sound
 from tests.engine import vocabulary
 from tests.engine.conftest import small
 from tests.engine.vocabulary import DRAWN, SLOTS, Choice, Combination, pairwise, parts_in, variants_of
-from worker.engine import phases
-from worker.engine.bench import Job
-from worker.engine.channel import Channel
+from worker.engine.attempt import run as run_job
+from worker.engine.channel import open_channel
+from worker.engine.job import Job
 from worker.protocol import JobFolder
 
 IPC = 4
@@ -88,7 +88,7 @@ def run(recipe: Recipe, data: Path, folder: JobFolder) -> None:
     )
     folder.staging.mkdir(parents=True)
     with Path(os.devnull).open("w") as nobody:
-        phases.run(job, folder, Channel(os.dup(nobody.fileno())), lambda: False)
+        run_job(job, folder, open_channel(os.dup(nobody.fileno())), lambda: False)
 
 
 def test_every_kind_can_be_said_and_run(runnable: dict[Combination, Recipe]) -> None:

@@ -111,7 +111,7 @@ def test_resuming_equals_never_having_stopped(name: str, real: Real, seen: Runs,
     recipe, whole = small(name), seen(name).states
     for stop in range(len(whole)):
         stored = tmp_path / "state.safetensors"
-        checkpoint.save(stored, whole[stop], "this run")
+        stored.write_bytes(checkpoint.packed(whole[stop], "this run"))
         resumed = checkpoint.load(stored, "this run", torch.device("cpu"))
         assert resumed is not None
         rest = states(recipe, real, tmp_path, start=resumed)

@@ -103,6 +103,6 @@ def test_a_selection_is_real_and_a_distilled_set_is_not(real: Real, tmp_path: Pa
 
 def test_a_checkpoint_says_how_many_are_real(real: Real, tmp_path: Path) -> None:
     state = distill.begin(small("mtt", parameterize__update=0.5), real, 2, Key(0))
-    checkpoint.save(tmp_path / "state.safetensors", state, "this run", real=2)
+    (tmp_path / "state.safetensors").write_bytes(checkpoint.packed(state, "this run", real=2))
     with safe_open(tmp_path / "state.safetensors", framework="pt") as file:
         assert file.metadata()["real"] == "2"

@@ -13,9 +13,9 @@ import pytest
 from core.recipe import RecipeError
 from tests.worker.test_engine import run
 from tests.worker.test_selecting import SMALL, attempt
-from worker.engine import phases
-from worker.engine.bench import Job
-from worker.engine.channel import Channel
+from worker.engine.attempt import run as run_job
+from worker.engine.channel import open_channel
+from worker.engine.job import Job
 
 LISTED: list[dict[str, Any]] = [{"kind": "mlp", "width": 8}, {"width": 4, "depth": 1}]
 ASKED = SMALL | {"evaluation.seeds": 2, "evaluation.across": LISTED}
@@ -63,7 +63,7 @@ def test_an_attempt_that_follows_repeats_no_line_and_metrics_have_the_means(tmp_
     kept["mlp-w8"]["distilled"]["accuracies"] = [0.25, 0.75]
     (made.folder.checkpoint / "across.json").write_text(json.dumps(kept))
     with (tmp_path / "channel").open("w") as file:
-        metrics = phases.run(Job.read(tmp_path), made.folder, Channel(os.dup(file.fileno())), lambda: False)
+        metrics = run_job(Job.read(tmp_path), made.folder, open_channel(os.dup(file.fileno())), lambda: False)
     found = report(tmp_path)["across"]
     assert found["each"][0] == kept["mlp-w8"]
     assert found["each"][1]["random"]["accuracies"] == whole[1]["random"]["accuracies"]

@@ -30,7 +30,7 @@ def filled(cache: Cache, *sizes: int) -> list[Path]:
     """Files of so many bytes, each used later than the one before."""
     paths = []
     for age, size in enumerate(sizes):
-        path = cache.path({"index": age}, ".safetensors")
+        path = cache.path(f"{age}.safetensors")
         cache.write(path, bytes(size), silent)
         os.utime(path, (1000 + age, 1000 + age))
         paths.append(path)
@@ -42,7 +42,7 @@ def there(cache: Cache) -> set[Path]:
 
 
 def test_what_is_written_is_read(cache: Cache) -> None:
-    path = cache.path({"a": 1}, ".json")
+    path = cache.path("a.json")
     cache.write(path, b"old", silent)
     cache.write(path, b"new", silent)
     assert path.read_bytes() == b"new"
@@ -51,8 +51,8 @@ def test_what_is_written_is_read(cache: Cache) -> None:
 
 def test_the_files_used_longest_ago_make_room_for_a_new_one(cache: Cache) -> None:
     first, second, third = filled(cache, 300, 300, 300)
-    cache.path({"index": 0}, ".safetensors")  # used again
-    new = cache.path({"index": 3}, ".safetensors")
+    cache.path("0.safetensors")  # used again
+    new = cache.path("3.safetensors")
     told: list[str] = []
     cache.write(new, bytes(400), told.append)
     assert there(cache) == {first, third, new}
@@ -64,7 +64,7 @@ def test_the_files_used_longest_ago_make_room_for_a_new_one(cache: Cache) -> Non
 
 def test_room_is_made_before_the_file_is_begun(cache: Cache) -> None:
     filled(cache, 500, 500)
-    path = cache.path({"index": 9}, ".safetensors")
+    path = cache.path("9.safetensors")
     seen: list[set[Path]] = []
     cache.write(path, bytes(600), lambda _: seen.append(there(cache)))
     assert seen == [set()]
@@ -73,7 +73,7 @@ def test_room_is_made_before_the_file_is_begun(cache: Cache) -> None:
 
 def test_files_in_use_stay(cache: Cache) -> None:
     first, second = filled(cache, 600, 300)
-    new = cache.path({"index": 3}, ".safetensors")
+    new = cache.path("3.safetensors")
     cache.write(new, bytes(400), lambda _: None, keep=frozenset({first}))
     assert there(cache) == {first, new}
     assert not second.exists()
@@ -118,7 +118,7 @@ from pathlib import Path
 from worker.engine.cache import Cache
 
 cache = Cache(Path(sys.argv[1]), 1000)
-part, file = cache._part(cache.path({"index": "theirs"}, ".safetensors"))
+part, file = cache._part(cache.path("theirs.safetensors"))
 file.truncate(700)
 print(part, flush=True)
 time.sleep(60)
@@ -132,12 +132,12 @@ def test_what_another_engine_writes_counts_and_what_it_left_in_a_crash_does_not(
         part = Path(writer.stdout.readline().strip())
         assert cache.trim() == Freed(0, 0)
         assert part.exists(), "its writer lives"
-        mine = cache.path({"index": 1}, ".safetensors")
+        mine = cache.path("1.safetensors")
         cache.write(mine, bytes(200), lambda _: None)
         assert not old.exists(), "200 + 700 and 200 more are too many"
         writer.send_signal(signal.SIGKILL)
         writer.wait(10)
-    other = cache.path({"index": 2}, ".safetensors")
+    other = cache.path("2.safetensors")
     cache.write(other, bytes(750), silent)  # 700 bytes nobody will ever finish take no room
     assert there(cache) == {mine, other}
 
@@ -159,7 +159,7 @@ print(float(expert.snapshot(2).sum()), flush=True)
 
 def test_a_trajectory_that_another_engine_reads_survives_its_eviction(cache: Cache) -> None:
     thetas = [torch.full((100_000,), float(epoch)) for epoch in (0, 1, 2)]
-    path = cache.path({"index": 0}, ".safetensors")
+    path = cache.path("0.safetensors")
     cache.write(path, trajectories.pack(thetas, 0), lambda _: None)
     with subprocess.Popen(
         [sys.executable, "-c", READER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

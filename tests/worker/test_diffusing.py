@@ -16,10 +16,12 @@ import safetensors.numpy
 import torch
 
 from core.artifacts import verify
+from core.engine.generative import generator
+from core.engine.workspace import Drained
 from tests.worker.test_engine import run
-from worker.engine import diffusing, phases
-from worker.engine.bench import Drained, Job
-from worker.engine.channel import Channel
+from worker.engine.attempt import run as run_job
+from worker.engine.channel import open_channel
+from worker.engine.job import Job
 
 SMALL = {
     "network.width": 4,
@@ -52,12 +54,12 @@ def attempt(root: Path, stop_after: int | None = None, crash: bool = False, **fi
         return asked == stop_after
 
     with (root / "channel").open("w") as file:
-        channel = Channel(os.dup(file.fileno()))
+        channel = open_channel(os.dup(file.fileno()))
     if stop_after is None:
-        phases.run(Job.read(root), made.folder, channel, stopped)
+        run_job(Job.read(root), made.folder, channel, stopped)
     else:
         with pytest.raises(Crash if crash else Drained):
-            phases.run(Job.read(root), made.folder, channel, stopped)
+            run_job(Job.read(root), made.folder, channel, stopped)
     return [json.loads(line) for line in (root / "channel").read_text().splitlines()]
 
 
@@ -90,7 +92,7 @@ def test_a_training_that_was_stopped_or_killed_goes_on_and_ends_the_same(
     behind = step - crash
     assert f"Resumed the generator's training at step {behind} of 10." in [m.get("message") for m in said]
     assert np.array_equal(images(tmp_path / "job"), images(undisturbed))
-    kept = diffusing.sampler.load(staged(tmp_path / "job")), diffusing.sampler.load(staged(undisturbed))
+    kept = generator.load(staged(tmp_path / "job")), generator.load(staged(undisturbed))
     for name, weight in kept[0].weights.items():
         assert torch.equal(weight, kept[1].weights[name]), name
 

@@ -21,11 +21,12 @@ import safetensors.numpy
 from core.artifacts import verify
 from core.data import Catalogue
 from core.data.digits import digits
+from core.engine.workspace import Drained
 from core.request import JobRequest, fingerprint, resolve
 from worker.engine import __main__ as engine
-from worker.engine import phases
-from worker.engine.bench import Drained, Job
-from worker.engine.channel import Channel
+from worker.engine.attempt import run as run_job
+from worker.engine.channel import open_channel
+from worker.engine.job import Job
 from worker.protocol import Exit, JobFolder
 
 SMALL = {
@@ -101,7 +102,7 @@ class Run:
     def finish(self) -> Exit:
         """Run to the end in this process, which has loaded all that takes; its exit status."""
         with (self.folder.root / "channel").open("w+") as said:
-            status = engine.attempt(self.folder.root, Channel(os.dup(said.fileno())), threading.Event())
+            status = engine.attempt(self.folder.root, open_channel(os.dup(said.fileno())), threading.Event())
             said.seek(0)
             self.messages = [json.loads(line) for line in said]
         return status
@@ -146,10 +147,9 @@ def here(root: Path, stop_after: int | None = None, **fields: Any) -> Run:
         asked += 1
         return asked == stop_after
 
-    with (root / "channel").open("w") as file:
-        channel = Channel(os.dup(file.fileno()))
-    with nullcontext() if stop_after is None else pytest.raises(Drained):
-        phases.run(Job.read(root), made.folder, channel, stopped)
+    drained = nullcontext() if stop_after is None else pytest.raises(Drained)
+    with (root / "channel").open("w") as file, drained:
+        run_job(Job.read(root), made.folder, open_channel(os.dup(file.fileno())), stopped)
     made.messages = [json.loads(line) for line in (root / "channel").read_text().splitlines()]
     return made
 

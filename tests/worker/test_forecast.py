@@ -13,6 +13,7 @@ import safetensors.numpy
 import torch
 
 from core.data import Catalogue
+from core.engine.journal import Journal
 from core.engine.kernels import Compiled, Eager, missing_compiler
 from core.engine.networks import Network as Built
 from core.engine.networks import build
@@ -25,9 +26,9 @@ from core.forecast.work import stack_on, work
 from core.recipe import Network
 from tests.forecast.machines import facts, recipe
 from tests.worker.test_engine import run
-from worker.engine import phases
-from worker.engine.bench import Job
-from worker.engine.channel import Channel
+from worker.engine.attempt import run as run_job
+from worker.engine.channel import open_channel
+from worker.engine.job import Job
 from worker.engine.plan import plan
 
 Calls = Counter[tuple[str, str, int]]
@@ -149,13 +150,13 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
         count(Eager, name, "adjoint")
     for name in ("apply", "embed"):
         count(Built, name, "forward")
-    entered = Channel.enter
+    entered = Journal.enter
 
-    def enter(self: Channel, phase: str, *rest: Any, **more: Any) -> None:
+    def enter(self: Journal, phase: str, *rest: Any, **more: Any) -> None:
         at[0] = phase
         entered(self, phase, *rest, **more)
 
-    monkeypatch.setattr(Channel, "enter", enter)
+    monkeypatch.setattr(Journal, "enter", enter)
     return counted
 
 
@@ -167,7 +168,7 @@ def distil(
     job = Job.read(made.folder.root)
     forecast = predict(job.recipe, Catalogue(folder).facts("digits"), 2, method, None, past)
     made.folder.staging.mkdir(parents=True)
-    phases.run(job, made.folder, Channel(os.open(os.devnull, os.O_WRONLY)), lambda: False)
+    run_job(job, made.folder, open_channel(os.open(os.devnull, os.O_WRONLY)), lambda: False)
     return job, forecast
 
 

@@ -14,7 +14,7 @@ from core.data import Mirroring
 from tests.data.bundles import place
 from tests.data.drawn import arrow_left, arrow_right, bundle
 from tests.worker.test_engine import SMALL, here, run
-from worker.engine.bench import Job
+from worker.engine.job import Job
 from worker.engine.package import mirrored
 
 UNDECIDED = Mirroring(False, "undecided", "9 different images are too few to tell")
@@ -42,7 +42,7 @@ FLIP, UPRIGHT, NONE = ({"augment.transforms": transforms} for transforms in (["c
 )
 def test_the_report_warns(tmp_path: Path, verdict: Mirroring, overrides: dict[str, Any], words: str | None) -> None:
     run(tmp_path, method="random", overrides=overrides)
-    told = mirrored(Job.read(tmp_path), verdict)
+    told = mirrored((job := Job.read(tmp_path)).request, job.recipe, verdict)
     assert len(told) == (words is not None)
     assert words is None or re.search(words, told[0])
 

@@ -24,13 +24,15 @@ from core import lifeline
 from core.data import DatasetInvalid, DatasetUnavailable, UnknownDataset
 from core.engine.checkpoint import CheckpointMismatch
 from core.engine.distill import Diverged
+from core.engine.journal import Journal
 from core.engine.teacher import TeacherAtChance
+from core.engine.workspace import Drained
 from core.masks import masked
 from core.recipe import RecipeError
 from worker.engine import keep
-from worker.engine.bench import Drained, Job
-from worker.engine.channel import Channel, Warnings
-from worker.engine.phases import run
+from worker.engine.attempt import run
+from worker.engine.channel import Warnings, open_channel
+from worker.engine.job import Job
 from worker.protocol import Exit, JobFolder
 
 _CODES: dict[type[BaseException], tuple[str, str]] = {
@@ -60,22 +62,22 @@ def main() -> Never:
         told_to_stop.set()
 
     signal.signal(signal.SIGTERM, on_term)
-    sys.exit(attempt(options.job_dir, Channel(options.channel), told_to_stop))
+    sys.exit(attempt(options.job_dir, open_channel(options.channel), told_to_stop))
 
 
-def attempt(job_dir: Path, channel: Channel, told_to_stop: threading.Event) -> Exit:
+def attempt(job_dir: Path, journal: Journal, told_to_stop: threading.Event) -> Exit:
     """Run the job of a folder to its result, its error, or a checkpoint."""
     job = Job.read(job_dir)
     folder = JobFolder(job_dir, job.attempt)
-    core, warnings = logging.getLogger("core"), Warnings(channel)
+    core, warnings = logging.getLogger("core"), Warnings(journal)
     core.addHandler(warnings)
     try:
-        metrics = run(job, folder, channel, told_to_stop.is_set)
+        metrics = run(job, folder, journal, told_to_stop.is_set)
     except Drained:
         return Exit.DRAINED
     except Exception as error:
         traceback.print_exc()
-        keep.write(folder.error, _explain(error, channel.phase))
+        keep.write(folder.error, _explain(error, journal.phase))
         return Exit.FAILED
     finally:
         core.removeHandler(warnings)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NamedTuple, final
-
-from core.request import canonical_json
+from typing import IO, NamedTuple, final
 
 _PART = ".part"  # ends the name of a file that is being written
 
@@ -36,11 +33,10 @@ class Cache:
     limit: int
     """Bytes the folder is held to, what is being written included."""
 
-    def path(self, identity: dict[str, Any], suffix: str) -> Path:
-        """Where the content determined by `identity` lies, or is to be written. Marks it as used."""
-        name = hashlib.sha256(canonical_json(identity).encode()).hexdigest()
+    def path(self, name: str) -> Path:
+        """Where the content of that name lies, or is to be written. Marks it as used."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{name}{suffix}"
+        path = self.folder / name
         if path.exists():
             path.touch()
         return path

@@ -42,8 +42,8 @@ from core.recipe import Augment, MeanStd, Network
 from core.request import ENGINE_VERSION, canonical_json
 from worker import processors
 from worker.engine import keep
-from worker.engine.bench import device as device_of
-from worker.engine.bench import hardware, use_threads
+from worker.engine.job import device as device_of
+from worker.engine.job import hardware, use_threads
 
 _TURNS = 3  # of which the best counts, for each point: what others do in between makes it slower, never faster
 _ENOUGH = 0.05  # seconds a point is measured for, each turn

@@ -1,98 +1,36 @@
-"""The engine's end of the channel: JSON lines to the supervisor, at a bearable rate."""
+"""The engine's end of the channel: JSON lines to the supervisor."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
-import time
 from typing import Any, final
 
-_INTERVAL = 0.25  # seconds between two progress messages of a phase
+from core.engine.journal import Journal
 
 
-@final
-class Channel:
-    """Says where the engine is. `phase` is the one it is in, `seconds` what each phase took so far."""
+def open_channel(descriptor: int) -> Journal:
+    """A journal that says everything on the channel."""
+    file = os.fdopen(descriptor, "w", buffering=1)
 
-    def __init__(self, descriptor: int) -> None:
-        self.phase = "preparing"
-        self.seconds: dict[str, float] = {}
-        self._file = os.fdopen(descriptor, "w", buffering=1)
-        self._curves: list[dict[str, Any]] = []
-        self._entered = self._spoke = self._first = time.monotonic()
-        self._first_done: int | None = None
-
-    def enter(self, phase: str, total: int, skipped: int = 0) -> None:
-        """A phase begins; `total` is how much there is to do in it, `skipped` how much of that was there before."""
-        self.leave()
-        self.phase = phase
-        self._entered = time.monotonic()
-        self._first_done = None
-        self._say_progress(0, total, None, skipped=skipped)
-
-    def leave(self) -> None:
-        """Add the time since the last `enter` to the current phase."""
-        now = time.monotonic()
-        self.seconds[self.phase] = self.seconds.get(self.phase, 0.0) + now - self._entered
-        self._entered = now
-
-    def progress(self, done: int, total: int) -> None:
-        """How much of the phase is done. The estimate counts from the first call: resuming does not mislead it."""
-        now = time.monotonic()
-        if self._first_done is None:
-            self._first, self._first_done = now, done
-        if now - self._spoke < _INTERVAL and done < total:
-            return
-        fresh = done - self._first_done
-        eta = (now - self._first) / fresh * (total - done) if fresh else None
-        self._say_progress(done, total, eta)
-
-    def metric(self, name: str, step: int, value: float) -> None:
-        """One point of a curve, sent and kept for the artifact."""
-        seconds = round(self.seconds.get(self.phase, 0.0) + time.monotonic() - self._entered, 3)
-        self._curves.append({"step": step, "seconds": seconds, "name": name, "value": value})
-        self._say({"type": "metric", "name": name, "step": step, "value": value})
-
-    def recall(self, curves: list[dict[str, Any]]) -> None:
-        """Points that an earlier attempt already sent."""
-        self._curves = [*curves, *self._curves]
-
-    def curves(self) -> list[dict[str, Any]]:
-        """Every point of every curve so far, with the seconds its phase had taken."""
-        return list(self._curves)
-
-    def log(self, message: str, level: str = "info") -> None:
-        """One line for the person who reads the job's events."""
-        self._say({"type": "log", "level": level, "message": message})
-
-    def preview(self, step: int, name: str) -> None:
-        """A picture of the synthetic images, a file of this name in the job's folder of pictures."""
-        self._say({"type": "preview", "step": step, "path": name})
-
-    def neighbours(self, name: str) -> None:
-        """A picture of synthetic images beside the real ones nearest to them, a file in the same folder."""
-        self._say({"type": "neighbours", "path": name})
-
-    def _say_progress(self, done: int, total: int, eta: float | None, **more: int) -> None:
-        self._spoke = time.monotonic()
-        self._say({"type": "progress", "phase": self.phase, "done": done, "total": total, "eta_seconds": eta, **more})
-
-    def _say(self, message: dict[str, Any]) -> None:
+    def say(message: dict[str, Any]) -> None:
         try:
-            self._file.write(json.dumps(message) + "\n")
+            file.write(json.dumps(message) + "\n")
         except BrokenPipeError:
             os._exit(1)  # nobody listens: the supervisor is gone
+
+    return Journal(say)
 
 
 @final
 class Warnings(logging.Handler):
     """Hands on to the person who reads the job's events what the core warns of."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, journal: Journal) -> None:
         super().__init__(logging.WARNING)
-        self._channel = channel
+        self._journal = journal
 
     def emit(self, record: logging.LogRecord) -> None:
         """Say one of them."""
-        self._channel.log(record.getMessage(), record.levelname.lower())
+        self._journal.log(record.getMessage(), record.levelname.lower())

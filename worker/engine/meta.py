@@ -18,14 +18,15 @@ from typing import Any
 from core import methods
 from core.data import Catalogue, DatasetInvalid, DatasetUnavailable, UnknownDataset
 from core.engine.generating import Training
-from core.engine.real import prepare
+from core.engine.journal import Journal
+from core.engine.run import meta_train
 from core.overrides import override
 from core.recipe import Generated, RecipeError
 from core.settings import settings
 from core.solvable import sourced
-from worker.engine.bench import device, use_threads
 from worker.engine.cache import Cache
-from worker.engine.generating import Place, meta_trained
+from worker.engine.disk_workspace import DiskWorkspace
+from worker.engine.job import device, use_threads
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,15 +59,17 @@ def train(target: str, source: str, changes: dict[str, Any]) -> None:
     use_threads(facts.shape)
     folder = known.experts
     folder.mkdir(parents=True, exist_ok=True)
-    half_done = folder.with_name("meta.safetensors")
-    real = prepare(dataset, recipe.preprocess, device(known.device))
 
     def told(state: Training) -> None:
         if state.step % max(1, total // 20) == 0:
             print(f"{state.step:,} of {total:,} steps", flush=True)
 
-    place = Place(Cache(folder, known.expert_cache_bytes), half_done, float("inf"), print, told)
-    meta_trained(place, recipe, choice, dataset.facts, real)
+    def say(message: dict[str, Any]) -> None:
+        print(message["message"])
+
+    cache = Cache(folder, known.expert_cache_bytes)
+    workspace = DiskWorkspace(Journal(say), cache, folder.parent, float("inf"), lambda: False)
+    meta_train(recipe, choice, dataset, workspace, told, device(known.device))
 
 
 def _pair(text: str) -> tuple[str, Any]:

@@ -15,37 +15,30 @@ from numpy.typing import NDArray
 from core.artifacts import Distilled, Published
 from core.data import Mirroring
 from core.data.doubts import doubts
+from core.engine.context import JobContext
 from core.engine.generative import generator
 from core.engine.generative import stored as saved
 from core.engine.memory import peak_mib
 from core.engine.replay import ViewLabels
 from core.engine.report import compose, curriculum_of
+from core.engine.run import Distillation
 from core.engine.synthetic import SyntheticDataset
-from core.engine.teacher import Teacher
 from core.methods import cuts_tiles
 from core.recipe import Generated, Generative, Pixels, Recipe, Solved
-from core.request import ENGINE_VERSION
-from worker.engine.bench import Bench, Job, hardware
+from core.request import ENGINE_VERSION, JobRequest
+from worker.engine.job import Job, hardware
 
 _VERSIONED = ("stillhouse", "torch", "numpy", "safetensors", "pyarrow")
 _COLLAPSED = 10  # times below where it began from which a learned learning rate is told
 _version = cache(version)  # it reads a file each time
 
 
-def distilled(
-    bench: Bench,
-    result: SyntheticDataset,
-    rows: list[dict[str, Any]],
-    across: list[dict[str, Any]],
-    coverage: dict[str, Any] | None,
-    neighbours: dict[str, Any] | None,
-    selection: str,
-    taught: Teacher | None = None,
-) -> Distilled:
+def artifact_of(job: Job, done: Distillation) -> Distilled:
     """Everything the artifact says and holds."""
-    job, facts = bench.job, bench.dataset.facts
-    bench.channel.leave()
-    phases = {phase: round(seconds, 3) for phase, seconds in bench.channel.seconds.items()}
+    context, result, taught = done.context, done.result, done.teacher
+    recipe, facts, journal = context.recipe, context.dataset.facts, context.journal
+    journal.leave()
+    phases = {phase: round(seconds, 3) for phase, seconds in journal.seconds.items()}
     images = result.images.cpu().numpy().astype(np.float32)
     soft = None if result.soft_labels is None else result.soft_labels.cpu().numpy().astype(np.float32)
     targets = None if result.targets is None else result.targets.cpu().numpy().astype(np.float32)
@@ -55,33 +48,33 @@ def distilled(
     given = [array for array in (soft, targets, *(views or {}).values()) if array is not None]
     labels = len(images) + sum(array.nbytes for array in given)
     report = compose(
-        job.recipe,
+        recipe,
         facts,
-        rows,
-        across,
-        test_counts=np.bincount(bench.dataset.test.labels, minlength=facts.classes).tolist(),
+        done.rows,
+        done.across,
+        test_counts=np.bincount(context.dataset.test.labels, minlength=facts.classes).tolist(),
         clipped=result.transform.clipped(result.images),
         bytes_images=sum(array.nbytes for array in needed),
         bytes_labels=labels,
         records=None if result.views is None else len(result.views),
         bytes_teacher=None if taught is None else taught.nbytes,
         phases=phases,
-        peak_memory_mib=round(peak_mib(bench.real.device), 1),
-        memory=bench.plan.memory,
-        kernels=bench.plan.reason,
-        device=hardware(bench.real.device),
-        selection=selection,
+        peak_memory_mib=round(peak_mib(context.real.device), 1),
+        memory=context.plan.memory,
+        kernels=context.plan.reason,
+        device=hardware(context.real.device),
+        selection=done.selection,
         real=int(result.real.sum()),
-        sweep=bench.sweep,
-        coverage=coverage,
-        neighbours=neighbours,
-        stages=curriculum_of(job.recipe, result),
-        probes=bench.probes,
-        generator=bench.sampled.facts if bench.sampled else None,
+        sweep=context.sweep,
+        coverage=done.coverage,
+        neighbours=done.neighbours,
+        stages=curriculum_of(recipe, result),
+        probes=context.probes,
+        generator=context.sampled.facts if context.sampled else None,
         warnings=[
             *doubts(facts.copies, facts.brightest, facts.test_count),
-            *_remarks(bench, result),
-            *(bench.sampled.doubts if bench.sampled else ()),
+            *_remarks(job.request, context, result),
+            *(context.sampled.doubts if context.sampled else ()),
         ],
     )
     return Distilled(
@@ -92,25 +85,25 @@ def distilled(
         pixels=result.transform.inverse(result.images).cpu().numpy(),
         real=result.real.cpu().numpy(),
         views=views,
-        generator=_published(bench),
+        generator=_published(context),
         step_size=result.step_size,
         stage=None if result.stage is None else result.stage.cpu().numpy().astype(np.int64),
         step_sizes=result.step_sizes,
         transform={"kind": result.transform.kind, **transform},
         facts=facts,
         request=job.request.model_dump(mode="json"),
-        recipe=job.recipe.model_dump(mode="json"),
+        recipe=recipe.model_dump(mode="json"),
         report=report,
-        metrics=bench.channel.curves(),
+        metrics=journal.curves(),
         provenance={
             "fingerprint": job.fingerprint,
             "engine_version": ENGINE_VERSION,
             "commit": _commit(),
             "versions": {"python": platform.python_version(), **{name: _version(name) for name in _VERSIONED}},
             "hardware": report["device"],
-            "seeds": {"request": job.request.seed, "evaluation": list(range(job.recipe.evaluation.seeds))},
+            "seeds": {"request": job.request.seed, "evaluation": list(range(recipe.evaluation.seeds))},
             "timings": phases,
-            "chosen": [{name: probe[name] for name in ("field", "chosen", "why")} for probe in bench.probes],
+            "chosen": [{name: probe[name] for name in ("field", "chosen", "why")} for probe in context.probes],
         },
     )
 
@@ -122,19 +115,19 @@ def stored(views: ViewLabels, images: int) -> dict[str, NDArray[Any]]:
     return arrays | {"index": views.index.numpy().astype(np.uint16 if images <= 2**16 else np.int32)}
 
 
-def _remarks(bench: Bench, result: SyntheticDataset) -> list[str]:
+def _remarks(request: JobRequest, context: JobContext, result: SyntheticDataset) -> list[str]:
     """What a reader of the report would not guess."""
-    recipe, labels = bench.job.recipe, bench.job.recipe.labels
-    made = [*_collapsed(recipe, result), *mirrored(bench.job, bench.dataset.facts.mirroring)]
-    if isinstance(recipe.parameterize, Pixels) and cuts_tiles(bench.job.request.method, bench.dataset.facts):
-        height, width = bench.dataset.facts.shape[1:]
+    recipe, labels, facts = context.recipe, context.recipe.labels, context.dataset.facts
+    made = [*_collapsed(recipe, result), *mirrored(request, recipe, facts.mirroring)]
+    if isinstance(recipe.parameterize, Pixels) and cuts_tiles(request.method, facts):
+        height, width = facts.shape[1:]
         why = f"the sides are odd ({height} x {width})" if height % 2 or width % 2 else "the request says so"
         made.append(
-            f"The images were made without tiles, since {why}: this is the objective of {bench.job.request.method}, "
+            f"The images were made without tiles, since {why}: this is the objective of {request.method}, "
             "but each stored image is one training image of the full side, not several of a part of it."
         )
-    if isinstance(choice := bench.job.recipe.init, Generated):
-        origin = choice.source or f"{bench.dataset.facts.label} itself"
+    if isinstance(choice := recipe.init, Generated):
+        origin = choice.source or f"{facts.label} itself"
         meta = (
             f"meta-trained on {choice.meta.tasks} subsets of the classes of {origin}" if choice.meta else "not trained"
         )
@@ -157,10 +150,10 @@ def _remarks(bench: Bench, result: SyntheticDataset) -> list[str]:
     ]
 
 
-def mirrored(job: Job, verdict: Mirroring) -> list[str]:
+def mirrored(request: JobRequest, recipe: Recipe, verdict: Mirroring) -> list[str]:
     """Pictures that were mirrored and should not have been, or were not and perhaps might have been."""
-    transforms = job.recipe.augment.transforms
-    asked = any(path.partition(".")[0] == "augment" for path in job.request.overrides)
+    transforms = recipe.augment.transforms
+    asked = any(path.partition(".")[0] == "augment" for path in request.overrides)
     if "flip" in transforms and not verdict.allowed and verdict.by != "undecided":
         return [
             "Networks were trained on mirrored pictures, too, although on this dataset a mirrored picture is not what "
@@ -189,9 +182,9 @@ def _collapsed(recipe: Recipe, result: SyntheticDataset) -> list[str]:
     ]
 
 
-def _published(bench: Bench) -> Published | None:
+def _published(context: JobContext) -> Published | None:
     """The generator, where the recipe wants it in the artifact, with the code that samples from it."""
-    wanted, made = bench.job.recipe.objective, bench.sampled
+    wanted, made = context.recipe.objective, context.sampled
     if made is None or not isinstance(wanted, Generative) or not wanted.publish:
         return None
     weights = {name: weight.cpu().contiguous().numpy() for name, weight in made.generator.weights.items()}

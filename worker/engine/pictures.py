@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.engine import distill
-from core.engine.distill import State
-from worker.engine.bench import Bench
+from core.engine.journal import Journal
+from core.engine.synthetic import SyntheticDataset
+from worker.protocol import JobFolder
 
 COUNT: Final = 24
 """Pictures of a job, at most, beside the first one; they are evenly spaced."""
@@ -26,25 +27,33 @@ _PIXELS = 1 << 15  # of a picture: about 100 kB where they are noise
 
 
 @final
+@dataclass(frozen=True)
 class Pictures:
-    """Takes a picture every so many steps, writes it beside the job and says so on the channel."""
+    """Takes a picture every so many steps, writes it beside the job and says so in its journal."""
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
-        self._total = bench.job.recipe.schedule.total_steps
-        self._every = max(1, math.ceil(self._total / COUNT))
+    folder: JobFolder
+    journal: Journal
 
-    def at(self, state: State) -> None:
-        """Take a picture, if it is time to."""
-        if state.step % self._every and state.step != self._total:
+    def at(self, step: int, total: int, result: Callable[[], SyntheticDataset]) -> None:
+        """Take a picture of a result, if it is time to."""
+        if step % max(1, math.ceil(total / COUNT)) and step != total:
             return
-        bench = self._bench
-        result = distill.finish(bench.job.recipe, state, bench.real, bench.job.request.ipc)
-        picture = sheet(result.transform.inverse(result.images).cpu().numpy(), result.labels.cpu().numpy())
-        path = bench.folder.pictures / f"{bench.folder.attempt}-{state.step}.png"
+        made = result()
+        picture = sheet(made.transform.inverse(made.images).cpu().numpy(), made.labels.cpu().numpy())
+        self.journal.say({"type": "preview", "step": step, "path": self._write(str(step), picture)})
+
+    def neighbours(
+        self, pixels: NDArray[np.uint8], real: NDArray[np.uint8], found: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Take a picture of synthetic images beside the real ones nearest to them."""
+        name = self._write("neighbours", pairs(pixels, real, found))
+        self.journal.say({"type": "neighbours", "path": name})
+
+    def _write(self, name: str, picture: bytes) -> str:
+        path = self.folder.pictures / f"{self.folder.attempt}-{name}.png"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(picture)
-        bench.channel.preview(state.step, path.name)
+        return path.name
 
 
 def sheet(pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> bytes:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from core import economy
 from core.data import DatasetFacts
 from core.economy import Use
+from core.engine.context import KernelPlan
 from core.engine.kernels import Chosen, Compiled, Eager, Kernels, Program, Shape, choose
 from core.engine.memory import free_bytes, peak_mib
 from core.engine.networks import Network
@@ -23,19 +22,6 @@ from core.forecast.work import work
 from core.recipe import Recipe
 
 
-@dataclass(frozen=True)
-class Plan:
-    """The kernels of a job, and bytes for what student steps keep of their forward pass."""
-
-    kernels: Kernels
-    reason: str
-    room: int
-    memory: dict[str, Any]
-    """Of the report: the strategy, how many of a segment's steps keep theirs, and the peak that was predicted."""
-    programs: frozenset[Program]
-    """Compiled programs that the job will call."""
-
-
 def plan(
     recipe: Recipe,
     facts: DatasetFacts,
@@ -45,7 +31,7 @@ def plan(
     folder: Path | None,
     *,
     compiles: bool = True,
-) -> Plan:
+) -> KernelPlan:
     """Decide before anything is computed. Compiled programs are looked for, and kept, in `folder`."""
     sizes = Sizes.of(facts, ipc * recipe.parameterize.formation)
     calls = work(recipe, sizes, lambda batch: stack_for(network, batch, device))
@@ -57,7 +43,7 @@ def plan(
     )
     steps = unrolled_steps(recipe)
     if not steps:  # what has adjoints without student steps, matches gradients: it keeps each for a moment
-        return Plan(kernels, reason, 0, {}, _programs(kernels, uses, economy.KEEPING))
+        return KernelPlan(kernels, reason, 0, {}, _programs(kernels, uses, economy.KEEPING))
     theta, batch = torch.empty(network.size), student_batch(recipe, sizes)
     each, path = kernels.kept_bytes(theta, batch), path_vectors(recipe) * theta.nbytes
     kept = economy.kept_steps(recipe.schedule.memory, steps, path, each, free_bytes(device))
@@ -66,7 +52,7 @@ def plan(
     strategy = "keep" if kept == steps else "keep the last steps" if kept else "recompute"
     memory = {"strategy": strategy, "kept_steps": kept, "steps": steps, "predicted_peak_mib": round(peak, 1)}
     adjoints = frozenset(economy.KEEPING if kept else ()) | (economy.PROGRAMS["adjoint"] if kept < steps else set())
-    return Plan(kernels, reason, kept * each, memory, _programs(kernels, uses, adjoints))
+    return KernelPlan(kernels, reason, kept * each, memory, _programs(kernels, uses, adjoints))
 
 
 def _programs(kernels: Kernels, uses: Iterable[Use], adjoints: Collection[str]) -> frozenset[Program]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import safetensors
 import safetensors.torch
@@ -12,8 +11,9 @@ import torch
 from torch import Tensor
 
 from core.engine.checkpoint import same_run
-from core.engine.generative.generator import Generator
+from core.engine.generative.generator import Architecture, Generator
 from core.engine.generative.training import Progress
+from core.engine.stored import Source, opened
 
 _VECTORS = ("theta", "first", "second", "average", "autoencoder")
 
@@ -30,6 +30,19 @@ def packed(generator: Generator) -> bytes:
     return safetensors.torch.save({name: _own(weight) for name, weight in generator.weights.items()}, metadata)
 
 
+def read(source: Source | None, device: torch.device) -> Generator | None:
+    """The generator of those bytes; None where there are none, or nothing legible."""
+    if source is None:
+        return None
+    try:
+        metadata, weights = opened(source, device)
+    except (OSError, safetensors.SafetensorError):
+        return None
+    said = json.loads(metadata["stillhouse"])
+    architecture = said.pop("architecture")
+    return Generator(Architecture(**architecture | {"image": tuple(architecture["image"])}), weights, **said)
+
+
 def pack_progress(progress: Progress, run: str) -> bytes:
     """A training between two steps; `run` names what it belongs to."""
     numbers = {"stage": progress.stage, "step": progress.step, "loss": repr(progress.loss)}
@@ -37,18 +50,16 @@ def pack_progress(progress: Progress, run: str) -> bytes:
     return safetensors.torch.save(tensors, {"progress": json.dumps(numbers), "run": run})
 
 
-def read_progress(path: Path, run: str, device: torch.device) -> Progress | None:
+def read_progress(source: Source | None, run: str, device: torch.device) -> Progress | None:
     """The stored training, or None if there is none.
 
     Raises:
         CheckpointMismatch: it was written by a run with another name.
     """
-    if not path.exists():
+    if source is None:
         return None
-    with safetensors.safe_open(path, framework="pt", device=str(device)) as file:
-        metadata = file.metadata()
-        same_run(path, metadata["run"], run)
-        tensors = {name: file.get_tensor(name) for name in _VECTORS}
+    metadata, tensors = opened(source, device)
+    same_run(source, metadata["run"], run)
     numbers = json.loads(metadata["progress"])
     return Progress(stage=numbers["stage"], step=numbers["step"], loss=float(numbers["loss"]), **tensors)
 

@@ -11,29 +11,33 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine import evaluate, init, relabel
+from core.engine.context import JobContext, follow
 from core.engine.evaluate import Draws, Images, Replays, Result
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.replay import Replay
 from core.engine.teacher import Teacher
 from core.recipe import LabelledViews, SoftLabels
-from worker.engine.bench import Bench
-from worker.engine.follow import follow
 
 Work = Generator[float, None, Result]
 
 T = TypeVar("T")
 
 
-def draws(bench: Bench, n: int) -> Tensor:
+def draws(context: JobContext, n: int) -> Tensor:
     """Random real images, as many as the n of a result: training indices, a fresh draw for each seed, [S, n]."""
-    real, key = bench.real, bench.key.fold("evaluate").fold("random")
-    seeds = range(bench.job.recipe.evaluation.seeds)
+    real, key = context.real, context.key.fold("evaluate").fold("random")
+    seeds = range(context.recipe.evaluation.seeds)
     return torch.stack([init.chosen(real, n // real.classes, key.fold("draw", seed)) for seed in seeds])
 
 
 def random(
-    name: str, bench: Bench, chosen: Tensor, key: Key, taught: Teacher | None = None, kernels: Kernels | None = None
+    name: str,
+    context: JobContext,
+    chosen: Tensor,
+    key: Key,
+    taught: Teacher | None = None,
+    kernels: Kernels | None = None,
 ) -> Work:
     """Random real images, a fresh draw for each seed, at the rate that is best on the validation split.
 
@@ -43,8 +47,8 @@ def random(
     is given labels them as the recipe has the distilled ones labelled. `kernels` are those of another network than the
     recipe's own.
     """
-    recipe, real = bench.job.recipe, bench.real
-    kernels = kernels or bench.judging
+    recipe, real = context.recipe, context.real
+    kernels = kernels or context.judging
     (seeds, n), rates = chosen.shape, recipe.evaluation.baseline_lrs
     labels = F.one_hot(init.classes(real, n // real.classes), real.classes).float()
     every = torch.ones(n, dtype=torch.bool, device=real.device)
@@ -56,7 +60,7 @@ def random(
         protocol = replace(protocol, temperature=recipe.relabel.temperature)
     match recipe.relabel:
         case LabelledViews() if taught is not None:
-            images = _labelled(bench, recipe.relabel, taught, chosen, key)
+            images = _labelled(context, recipe.relabel, taught, chosen, key)
             first = Replays(images.each[:1])
         case SoftLabels() if taught is not None:
             labels = torch.stack([relabel.soft(recipe.relabel, taught, real.train.take(own)) for own in chosen])
@@ -72,12 +76,12 @@ def random(
     return (yield from _part(arm, tried / (tried + seeds), 1))
 
 
-def _labelled(bench: Bench, choice: LabelledViews, taught: Teacher, chosen: Tensor, key: Key) -> Replays:
-    recipe, each = bench.job.recipe, []
+def _labelled(context: JobContext, choice: LabelledViews, taught: Teacher, chosen: Tensor, key: Key) -> Replays:
+    recipe, each = context.recipe, []
     for seed, own in enumerate(chosen):
-        images = bench.real.train.take(own)
+        images = context.real.train.take(own)
         work = relabel.views(choice, taught, images, recipe.evaluation, recipe.augment, key.fold("views", seed))
-        each.append(Replay(images, follow(bench, work)))
+        each.append(Replay(images, follow(context, work)))
     return Replays(tuple(each))
 
 

@@ -5,57 +5,56 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.engine import relabel, teacher
+from core.engine.context import JobContext, follow
 from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build
+from core.engine.steps.trained import network
 from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
 from core.recipe import KeepLabels, LabelledViews, SoftLabels
-from worker.engine.bench import Bench
-from worker.engine.follow import follow
-from worker.engine.trained import network
 
 
-def gather(bench: Bench) -> Teacher | None:
+def gather(context: JobContext) -> Teacher | None:
     """The teacher the recipe asks, of the cache or trained now; it does not depend on the job's seed.
 
     Raises:
         TeacherAtChance: it does not know the classes.
     """
-    training, real = bench.job.recipe.teacher, bench.real
+    training, real = context.recipe.teacher, context.real
     if training is None:
         return None
     own = build(training.network, real.shape, real.classes)
-    kernels = bench.kernels if own == bench.network else Eager(own)
-    work = teacher.train(training, kernels, real.train, bench.job.recipe.augment, Key(0).fold("teacher"))
+    kernels = context.kernels if own == context.network else Eager(own)
+    work = teacher.train(training, kernels, real.train, context.recipe.augment, Key(0).fold("teacher"))
     steps = training.epochs * -(-len(real.train) // training.batch_size)
-    trained = network(bench, bench.names.teacher(), work, "training_experts", steps, "The teacher")
+    trained = network(context, context.names.teacher(), work, "training_experts", steps, "The teacher")
     found = Teacher(own, trained.theta, trained.moments)
-    bench.channel.log(f"The teacher is right about {teacher.examine(found, real):.1%} of the validation split.")
+    context.journal.log(f"The teacher is right about {teacher.examine(found, real):.1%} of the validation split.")
     return found
 
 
-def relabelled(bench: Bench, known: Teacher | None, result: SyntheticDataset) -> SyntheticDataset:
+def relabelled(context: JobContext, known: Teacher | None, result: SyntheticDataset) -> SyntheticDataset:
     """The result with the labels its recipe wants."""
-    choice = bench.job.recipe.relabel
+    choice = context.recipe.relabel
     if isinstance(choice, KeepLabels):
         return result
     assert known is not None, "a recipe that relabels has a teacher"
-    bench.channel.enter("relabelling", 100)
-    found = labelled(bench, known, result, bench.key.fold("relabel"))
-    bench.channel.progress(100, 100)
+    context.journal.enter("relabelling", 100)
+    found = labelled(context, known, result, context.key.fold("relabel"))
+    context.journal.progress(100, 100)
     return found
 
 
-def labelled(bench: Bench, known: Teacher, result: SyntheticDataset, key: Key) -> SyntheticDataset:
+def labelled(context: JobContext, known: Teacher, result: SyntheticDataset, key: Key) -> SyntheticDataset:
     """The same images with a teacher's labels."""
-    recipe = bench.job.recipe
+    recipe = context.recipe
     match recipe.relabel:
         case SoftLabels() as choice:
             soft = relabel.soft(choice, known, result.images)
             return replace(result, soft_labels=soft, temperature=choice.temperature)
         case LabelledViews() as choice:
             work = relabel.views(choice, known, result.images, recipe.evaluation, recipe.augment, key)
-            return replace(result, views=follow(bench, work), temperature=choice.temperature)
+            return replace(result, views=follow(context, work), temperature=choice.temperature)
         case KeepLabels():
             return result

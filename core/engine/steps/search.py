@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, final
 
-from core.engine import distill, evaluate
+from core.engine import distill, evaluate, stored
+from core.engine.context import JobContext, follow
 from core.engine.distill import Diverged, State
 from core.engine.keys import Key
+from core.engine.objectives import build
+from core.engine.steps import experts, scores
 from core.engine.teacher import Teacher
 from core.engine.trajectories import Trajectories
-from core.plan.cache_names import judging
+from core.plan.cache_names import file_name, judging
 from core.recipe import Recipe, Trajectory, probes
 from core.recipe.probes import End, Rate
-from worker.engine import keep, objectives, selecting, teachers
-from worker.engine.bench import Bench
-from worker.engine.follow import follow
 
 Document = dict[str, Any]
 
+_FILE = "probes.json"
 
-def settled(bench: Bench, taught: Teacher | None) -> Bench:
-    """The bench with a number for every "auto" that `core.recipe.probes` knows; as it was where there is none.
+
+def settled(context: JobContext, taught: Teacher | None) -> JobContext:
+    """The context with a number for every "auto" that `core.recipe.probes` knows; as it was where there is none.
 
     `taught` is the teacher of a recipe that has one. Neither the probes nor what they choose depend on the job's seed.
     What a candidate did is kept in the cache, so that an attempt that follows goes on after the last one, and jobs that
@@ -36,37 +37,35 @@ def settled(bench: Bench, taught: Teacher | None) -> Bench:
         Diverged: even the lowest learning rate of the images did.
         Drained: the attempt was told to stop.
     """
-    recipe = bench.job.recipe
+    recipe = context.recipe
     if not probes.asks(recipe):
-        return bench
-    kept = bench.folder.checkpoint / "probes.json"
-    found: list[Document] = keep.read(kept, [])
+        return context
+    found: list[Document] = stored.document(context.workspace.checkpoint(_FILE), [])
     if not found:
-        found = _Probe(bench, taught).choices()
-        keep.write(kept, found)
+        found = _Probe(context, taught).choices()
+        context.workspace.store(_FILE, stored.written(found))
     for choice in found:
-        bench.channel.log(f"A probe chose {choice['field']} = {choice['chosen']:g}. {choice['why']}")
+        context.journal.log(f"A probe chose {choice['field']} = {choice['chosen']:g}. {choice['why']}")
     chosen = {choice["field"]: choice["chosen"] for choice in found}
     end = chosen.get(probes.END, probes.start_epochs(recipe)[0])
     rate = chosen.get(probes.RATE, probes.image_lrs(recipe)[0])
-    job = replace(bench.job, recipe=probes.chosen(recipe, end, rate))
-    return replace(bench, job=job, probes=tuple(found))
+    return replace(context, recipe=probes.chosen(recipe, end, rate), probes=tuple(found))
 
 
 @final
 class _Probe:
     """The short distillations of a job, all from the same images and along the same segments."""
 
-    def __init__(self, bench: Bench, taught: Teacher | None) -> None:
-        self._bench, self._recipe, self._taught = bench, bench.job.recipe, taught
+    def __init__(self, context: JobContext, taught: Teacher | None) -> None:
+        self._context, self._recipe, self._taught = context, context.recipe, taught
         self._rates, self._ends = probes.image_lrs(self._recipe), probes.start_epochs(self._recipe)
         self._total = len(self._rates) * probes.rate_steps(self._recipe)
         self._total += len(self._ends) * probes.end_steps(self._recipe)
         self._done = 0
         self._key = Key(0).fold("probe")
-        experts = self._recipe.experts
-        assert experts is not None, "trajectories are those of experts"
-        self._experts = probes.experts(experts.count, teachers.together(bench, experts.batch_size))
+        asked = self._recipe.experts
+        assert asked is not None, "trajectories are those of experts"
+        self._experts = probes.experts(asked.count, experts.together(context, asked.batch_size))
 
     def choices(self) -> list[Document]:
         """What is chosen, field by field."""
@@ -84,8 +83,8 @@ class _Probe:
             end, why = probes.best_end(ends)
             found.append(_choice(probes.END, end, why, steps, ends))
         if "_begun" not in self.__dict__:
-            self._bench.channel.enter("probing", self._total, skipped=self._total)
-        self._bench.channel.progress(self._total, self._total)
+            self._context.journal.enter("probing", self._total, skipped=self._total)
+        self._context.journal.progress(self._total, self._total)
         return found
 
     def _try_rates(self, steps: int) -> list[Rate]:
@@ -110,19 +109,19 @@ class _Probe:
         return Rate(image_lr, self._kept(recipe, {}, measure)["loss"])
 
     def _end(self, end: int, image_lr: float, steps: int) -> End:
-        recipe, real = probes.short(self._recipe, end, image_lr, steps), self._bench.real
+        recipe, real = probes.short(self._recipe, end, image_lr, steps), self._context.real
         evaluation = recipe.evaluation.model_copy(update={"epochs": probes.epochs(recipe)})
         judged = recipe.model_copy(update={"evaluation": evaluation})
 
         def measure() -> Document:
             state = self._distil(recipe)[0]
-            result = distill.finish(recipe, state, real, self._bench.job.request.ipc)
+            result = distill.finish(recipe, state, real, self._context.ipc)
             keys = [self._key.fold("judge", place) for place in range(probes.NETWORKS)]
             labels, protocol = result.supervision(real.classes), evaluate.on_result(judged, result)
-            work = evaluate.train(self._bench.judging, result.images, labels, protocol, keys)
-            network = self._bench.network
+            work = evaluate.train(self._context.judging, result.images, labels, protocol, keys)
+            network = self._context.network
             return {
-                "validation": [evaluate.accuracy(network, t, real.validation)[0] for t in follow(self._bench, work)]
+                "validation": [evaluate.accuracy(network, t, real.validation)[0] for t in follow(self._context, work)]
             }
 
         found = self._kept(recipe, {"training": judging(evaluation) | {"lr": evaluation.lr}}, measure)
@@ -130,51 +129,54 @@ class _Probe:
 
     def _kept(self, recipe: Recipe, more: Document, measure: Callable[[], Document]) -> Document:
         """What was measured of a short distillation, now or by an earlier attempt or job."""
-        bench, before = self._bench, self._done
+        context, before = self._context, self._done
         content = recipe.model_dump(mode="json", exclude={"evaluation"})
-        identity = bench.names.probe(
+        identity = context.names.probe(
             recipe=content,
-            ipc=bench.job.request.ipc,
+            ipc=context.ipc,
             experts=self._experts,
-            device=bench.real.device.type,
+            device=context.real.device.type,
             **more,
         )
-        path = bench.cache.path(identity, ".json")
-        found: Document | None = keep.read(path, None)
+        name = file_name(identity, ".json")
+        found: Document | None = stored.document(context.workspace.find(name), None)
         if found is None:
             found = measure()
-            bench.cache.write(path, json.dumps(found).encode(), bench.channel.log)
+            context.workspace.keep(name, stored.written(found))
         self._done = before + recipe.schedule.steps
         return found
 
     def _distil(self, recipe: Recipe) -> tuple[State, list[float]]:
         """The last state and the losses of a short distillation, which ends where a loss is no number."""
-        known, state = self._begun
-        objective = objectives.objective(self._bench, recipe, self._asked(recipe), known)
+        (known, state), context = self._begun, self._context
+        objective = build.objective(
+            recipe, self._asked(recipe), context.kernels, context.real, context.plan.room, known
+        )
         assert objective is not None, "trajectories are matched"
-        losses, transform = list[float](), self._bench.real.transform
+        losses, transform = list[float](), context.real.transform
         for state in distill.distill(recipe, objective, state, self._key, transform):  # noqa: B020 (the loop goes on from the state)
             losses.append(state.loss)
             if state.rollbacks:
                 break
             self._done += 1
-            self._bench.channel.progress(self._done, self._total)
-            self._bench.breathe()
+            context.journal.progress(self._done, self._total)
+            context.raise_if_draining()
         return state, losses
 
     @cached_property
     def _begun(self) -> tuple[Trajectories, State]:
         """The experts there are so far, trained as far as any choice may ask, and the images probes begin with."""
-        bench, recipe = self._bench, probes.largest(self._recipe)
-        known = teachers.gather(bench, self._asked(recipe), most=self._experts)
-        learned = selecting.learned(bench)
-        bench.channel.enter("probing", self._total, skipped=self._done)
-        judges, ipc = objectives.judges(bench, known), bench.job.request.ipc
-        return known, distill.begin(recipe, bench.real, ipc, self._key, learned, judges, self._taught)
+        context, recipe = self._context, probes.largest(self._recipe)
+        known = experts.gather(context, self._asked(recipe), most=self._experts)
+        learned = scores.learned(context)
+        context.journal.enter("probing", self._total, skipped=self._done)
+        say, ipc = partial(context.journal.log, level="warning"), context.ipc
+        judges = build.judges(recipe, context.network, known, say)
+        return known, distill.begin(recipe, context.real, ipc, self._key, learned, judges, self._taught)
 
     def _asked(self, recipe: Recipe) -> Trajectory:
         """What the first stage asks for."""
-        asked = recipe.objective_at(0, self._bench.job.request.ipc, self._bench.real.classes)
+        asked = recipe.objective_at(0, self._context.ipc, self._context.real.classes)
         assert isinstance(asked, Trajectory), "only trajectories are probed"
         return asked
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import final
 
-from core.engine import distill, evaluate
-from core.engine.checkpoint import load as load_state
-from core.engine.checkpoint import save as save_state
+from core.engine import checkpoint, distill, evaluate, stored
+from core.engine.context import JobContext, follow
 from core.engine.distill import State
 from core.engine.evaluate import Look
-from worker.engine import keep
-from worker.engine.bench import Bench
-from worker.engine.follow import follow
+
+_STATE, _SCORE = "best.safetensors", "best.json"
 
 
 @final
@@ -23,11 +21,8 @@ class Looks:
     own, and a look is at the images of those that have begun, in their order.
     """
 
-    def __init__(self, bench: Bench, run_name: str) -> None:
-        self._bench = bench
-        self._run = run_name
-        self._state = bench.folder.checkpoint / "best.safetensors"
-        self._score = bench.folder.checkpoint / "best.json"
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
 
     def at(self, state: State) -> None:
         """Look, if it is time to.
@@ -35,48 +30,50 @@ class Looks:
         Raises:
             Drained: the attempt was told to stop; the look will be taken again.
         """
-        recipe = self._bench.job.recipe
+        recipe = self._context.recipe
         every = recipe.evaluation.look_every
         if every is None or state.step % every:
             return
-        bench, selects = self._bench, recipe.evaluation.select == "best_validation"
+        context, selects = self._context, recipe.evaluation.select == "best_validation"
         best = self._best(state.stage) if selects else None
-        result = distill.finish(recipe, state, bench.real, bench.job.request.ipc)
+        result = distill.finish(recipe, state, context.real, context.ipc)
         seen = follow(
-            bench,
+            context,
             evaluate.look(
-                bench.judging,
+                context.judging,
                 result.images,
-                result.supervision(bench.real.classes),
-                bench.real,
+                result.supervision(context.real.classes),
+                context.real,
                 evaluate.on_result(recipe, result),
-                bench.key.fold("look", state.step),
+                context.key.fold("look", state.step),
                 evaluate.RUNGS if selects else (),
                 best,
             ),
         )
         if seen.given_up and best is not None:
             behind = best.rungs[len(seen.rungs) - 1]
-            bench.channel.log(
+            context.journal.log(
                 f"The look at step {state.step} was given up at {seen.accuracy:.1%} on the validation split, where the "
                 f"best one so far had {behind:.1%}."
             )
             return
-        bench.channel.metric("validation_accuracy", state.step, seen.accuracy)
+        context.journal.metric("validation_accuracy", state.step, seen.accuracy)
         if selects and (best is None or seen.accuracy > best.accuracy):
-            save_state(self._state, state, self._run, int(result.real.sum()))
+            context.workspace.store(_STATE, checkpoint.packed(state, context.run, int(result.real.sum())))
             score = {"accuracy": seen.accuracy, "rungs": seen.rungs, "step": state.step, "stage": state.stage}
-            keep.write(self._score, score)
+            context.workspace.store(_SCORE, stored.written(score))
 
     def best(self, last: State) -> tuple[State, str]:
         """The best state seen of the stage that ended, and in words that it is."""
-        found = load_state(self._state, self._run, last.leaves.images.device)
+        found = checkpoint.load(
+            self._context.workspace.checkpoint(_STATE), self._context.run, last.leaves.images.device
+        )
         if found is None or found.stage != last.stage:
             return last, "last iterate (no look was taken)"
         return found, f"best of the looks on the validation split: step {found.step}"
 
     def _best(self, stage: int) -> Look | None:
-        score = keep.read(self._score, None)
+        score = stored.document(self._context.workspace.checkpoint(_SCORE), None)
         if score is None or score.get("stage", 0) != stage:
             return None
         return Look(score["accuracy"], tuple(score.get("rungs", ())))

@@ -10,8 +10,11 @@ from torch import Tensor
 from core.engine import distill, sdc, teacher
 from core.engine.distill import Carrying
 from core.engine.judges import Judges
+from core.engine.kernels import Kernels
 from core.engine.keys import Key
+from core.engine.networks import Network
 from core.engine.objectives import distribution, gradient, performance, regression, statistics, trajectory
+from core.engine.real import Real
 from core.engine.teacher import Teacher
 from core.engine.trajectories import Trajectories
 from core.recipe import (
@@ -27,31 +30,31 @@ from core.recipe import (
     Targets,
     Trajectory,
 )
-from worker.engine.bench import Bench
 
 
 def objective(
-    bench: Bench,
     recipe: Recipe,
     asked: Objective,
+    kernels: Kernels,
+    real: Real,
+    room: int = 0,
     known: Trajectories | None = None,
     begin: Callable[[Key], Tensor] | None = None,
     taught: Teacher | None = None,
 ) -> distill.Objective | None:
     """The loss that is asked for and its gradient; None where nothing is matched.
 
-    `known` are the experts of trajectories, `taught` is the teacher that statistics are of. `begin` says which networks
-    others begin with, if not fresh ones.
+    `room` is how many bytes student steps may keep of their forward pass. `known` are the experts of trajectories,
+    `taught` is the teacher that statistics are of. `begin` says which networks others begin with, if not fresh ones.
     """
-    kernels, augment, real, room = bench.kernels, recipe.augment, bench.real, bench.plan.room
-    steps = recipe.schedule.steps
+    network, augment, steps = kernels.network, recipe.augment, recipe.schedule.steps
     match asked:
         case Trajectory():
             assert known is not None, "trajectories are matched to those of experts"
             penalty = sdc.difficulty(recipe)
             return partial(trajectory.distance, asked, kernels, augment, known, room, difficulty=penalty)
         case Distribution():
-            return partial(distribution.distance, asked, bench.network, augment, real, begin=begin)
+            return partial(distribution.distance, asked, network, augment, real, begin=begin)
         case Gradient():
             weight = sdc.weight(recipe)
             return Carrying(partial(gradient.distance, asked, kernels, augment, real, weight=weight, begin=begin))
@@ -63,12 +66,12 @@ def objective(
             return Carrying(partial(statistics.loss, asked, taught, goals, real.classes, steps))
         case Regression():
             learned = isinstance(recipe.labels, Targets)
-            return Carrying(partial(regression.loss, asked, bench.network, real, learned))
+            return Carrying(partial(regression.loss, asked, network, real, learned))
         case Generative() | Nothing():
             return None
 
 
-def judges(bench: Bench, known: Trajectories) -> Judges | None:
+def judges(recipe: Recipe, network: Network, known: Trajectories, say: Callable[[str], None]) -> Judges | None:
     """The experts that say what images and labels start as; None where the recipe asks none."""
-    epoch = bench.job.recipe.judging_epoch
-    return None if epoch is None else Judges(bench.network, known, epoch, partial(bench.channel.log, level="warning"))
+    epoch = recipe.judging_epoch
+    return None if epoch is None else Judges(network, known, epoch, say)

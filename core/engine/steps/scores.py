@@ -5,10 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.engine import features, scores
+from core.engine import features, scores, stored
+from core.engine.context import JobContext, follow
 from core.engine.evaluate import Trained
 from core.engine.init import Learned
 from core.engine.keys import Key
+from core.engine.steps import meta_generator
+from core.engine.steps.experts import stacks
+from core.engine.steps.trained import network
+from core.plan.cache_names import file_name
 from core.recipe import (
     CScore,
     El2n,
@@ -22,77 +27,75 @@ from core.recipe import (
     Ranked,
     Window,
 )
-from worker.engine import generating, tensors
-from worker.engine.bench import Bench
-from worker.engine.follow import follow
-from worker.engine.teachers import stacks
-from worker.engine.trained import network
 
 
-def learned(bench: Bench) -> Learned | None:
+def learned(context: JobContext) -> Learned | None:
     """What the recipe's init chooses real images by; None if it chooses by nothing."""
-    match bench.job.recipe.init:
+    match context.recipe.init:
         case Ranked(score=CScore()) | Window(score=CScore()):
-            return _given(bench)
+            return _given(context)
         case Ranked(score=Forgetting() | El2n() as score) | Window(score=Forgetting() | El2n() as score):
-            known = _difficulty(bench, score)
+            known = _difficulty(context, score)
             return lambda index: known[index]
         case Herding(embedding=embedding) | KCenter(embedding=embedding) | KMeans(embedding=embedding):
-            trained = embedder(bench, embedding)
+            trained = embedder(context, embedding)
 
             def embed(index: Tensor) -> Tensor:
-                bench.breathe()
-                return features.embed(bench.network, trained, bench.real.train, index)
+                context.raise_if_draining()
+                return features.embed(context.network, trained, context.real.train, index)
 
             return embed
         case Generated() as choice:
-            return generating.learned(bench, choice)
+            return meta_generator.learned(context, choice)
         case _:
             return None
 
 
-def _given(bench: Bench) -> Learned:
+def _given(context: JobContext) -> Learned:
     """1 - C-score of the training images, of the file beside the dataset."""
-    given = bench.dataset.c_scores
+    given = context.dataset.c_scores
     assert given is not None, "a dataset whose images are ranked by C-scores is loaded with them"
-    known = torch.from_numpy(1 - given).to(bench.real.device)
+    known = torch.from_numpy(1 - given).to(context.real.device)
     return lambda index: known[index]
 
 
-def _difficulty(bench: Bench, score: LearnedScore) -> Tensor:
+def _difficulty(context: JobContext, score: LearnedScore) -> Tensor:
     """The mean score [n] of the training images, over the networks the cache holds and those it does not.
 
     The networks do not depend on the job's seed, so that jobs can share what they say; each says it in a file.
     """
-    real, recipe = bench.real.train, bench.job.recipe
-    identity = bench.names.difficulty(score)
-    paths = [bench.cache.path({**identity, "index": index}, ".safetensors") for index in range(score.networks)]
-    found = {i: known["score"] for i, path in enumerate(paths) if (known := tensors.read(path, bench.real.device))}
+    real, recipe = context.real.train, context.recipe
+    identity = context.names.difficulty(score)
+    names = [file_name({**identity, "index": index}, ".safetensors") for index in range(score.networks)]
+    sources = [context.workspace.find(name) for name in names]
+    found = {
+        i: known["score"] for i, source in enumerate(sources) if (known := stored.read(source, context.real.device))
+    }
     total = score.networks * score.epochs * -(-len(real) // score.batch_size)
     done = len(found) * (total // score.networks)
-    bench.channel.enter("selecting", total, skipped=done)
-    bench.channel.log(f"The scores of {len(found)} of {score.networks} networks were in the cache.")
+    context.journal.enter("selecting", total, skipped=done)
+    context.journal.log(f"The scores of {len(found)} of {score.networks} networks were in the cache.")
     missing = [index for index in range(score.networks) if index not in found]
-    for indices in stacks(bench, score.networks, score.batch_size, missing):
+    for indices in stacks(context, score.networks, score.batch_size, missing):
         behind, own = done, len(indices) * (total // score.networks)
 
         def say(share: float, behind: int = behind, own: int = own) -> None:
-            bench.channel.progress(behind + int(share * own), total)
+            context.journal.progress(behind + int(share * own), total)
 
         keys = [Key(0).fold("score", index) for index in indices]
-        rows = follow(bench, scores.difficulty(score, bench.kernels, real, recipe.augment, keys), say)
+        rows = follow(context, scores.difficulty(score, context.kernels, real, recipe.augment, keys), say)
         for index, row in zip(indices, rows, strict=True):
             found[index] = row
-            bench.cache.write(paths[index], tensors.packed({"score": row}), bench.channel.log, keep=frozenset(paths))
+            context.workspace.keep(names[index], stored.packed({"score": row}), beside=names)
         done += own
-    bench.channel.progress(total, total)
+    context.journal.progress(total, total)
     return torch.stack([found[index] for index in range(score.networks)]).mean(0)
 
 
-def embedder(bench: Bench, embedding: Embedding) -> Trained:
+def embedder(context: JobContext, embedding: Embedding) -> Trained:
     """The network that embeds the training images, of the cache or trained now; it does not depend on the job."""
-    real = bench.real.train
-    work = features.train(embedding, bench.kernels, real, Key(0).fold("embedding"))
+    real = context.real.train
+    work = features.train(embedding, context.kernels, real, Key(0).fold("embedding"))
     steps = embedding.epochs * -(-len(real) // embedding.batch_size)
-    identity = bench.names.embedder(embedding)
-    return network(bench, identity, work, "selecting", steps, "The network that embeds the images")
+    identity = context.names.embedder(embedding)
+    return network(context, identity, work, "selecting", steps, "The network that embeds the images")

@@ -10,26 +10,24 @@ from typing import Any
 import torch
 
 from core.engine import neighbours
+from core.engine.context import JobContext, follow
 from core.engine.preprocess import fit
 from core.engine.synthetic import SyntheticDataset
 from core.recipe import MeanStd
-from worker.engine import pictures
-from worker.engine.bench import Bench
-from worker.engine.follow import follow
 
 
-def nearest(bench: Bench, result: SyntheticDataset) -> dict[str, Any] | None:
+def nearest(context: JobContext, result: SyntheticDataset) -> dict[str, Any] | None:
     """The neighbours of the report; None where every image is a real one that nothing has changed."""
     made = (~result.real).nonzero().flatten()
     if not len(made):
         return None
-    data, names = bench.dataset.train, bench.dataset.facts.class_names
+    data, names = context.dataset.train, context.dataset.facts.class_names
     train = torch.from_numpy(data.images)
     pixels = result.transform.inverse(result.images)
-    transform = bench.real.transform
+    transform = context.real.transform
     if transform.kind != "mean_std":
-        transform = fit(MeanStd(), train.to(bench.real.device))
-    found = follow(bench, neighbours.find(pixels[made], train, transform), None)
+        transform = fit(MeanStd(), train.to(context.real.device))
+    found = follow(context, neighbours.find(pixels[made], train, transform), None)
     places = made[found.image]
     said = neighbours.table(
         neighbours.Neighbours(places, found.nearest, found.distance, found.spacing),
@@ -38,8 +36,5 @@ def nearest(bench: Bench, result: SyntheticDataset) -> dict[str, Any] | None:
         names,
         len(made),
     )
-    path = bench.folder.pictures / f"{bench.folder.attempt}-neighbours.png"
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(pictures.pairs(pixels.cpu().numpy(), data.images, said["pairs"]))
-    bench.channel.neighbours(path.name)
+    context.workspace.show_neighbours(pixels.cpu().numpy(), data.images, said["pairs"])
     return said

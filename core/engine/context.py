@@ -1,0 +1,122 @@
+"""One job as its steps see it: what is asked, the data, the network, and where results are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, TypeVar, final
+
+from torch import Tensor
+
+from core.data import Dataset
+from core.engine.generative.generator import Generator as Sampler
+from core.engine.journal import Journal
+from core.engine.kernels import Eager, Kernels, Program
+from core.engine.keys import Key
+from core.engine.networks import Network, SquaredError
+from core.engine.real import Real
+from core.engine.workspace import Drained, Workspace
+from core.plan.cache_names import CacheNames
+from core.recipe import Recipe
+
+T = TypeVar("T")
+
+
+@final
+@dataclass(frozen=True)
+class KernelPlan:
+    """The kernels of a job, and bytes for what student steps keep of their forward pass."""
+
+    kernels: Kernels
+    reason: str
+    room: int
+    memory: dict[str, Any]
+    """Of the report: the strategy, how many of a segment's steps keep theirs, and the peak that was predicted."""
+    programs: frozenset[Program]
+    """Compiled programs that the job will call."""
+
+
+@final
+@dataclass(frozen=True)
+class Sampled:
+    """A trained generator and the images it drew, [K * ipc, C, H, W]; `selection` says how they came to be these.
+
+    `facts` and `doubts` are of the report.
+    """
+
+    generator: Sampler
+    images: Tensor
+    selection: str
+    facts: dict[str, Any]
+    doubts: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True)
+class JobContext:
+    """What every step works with."""
+
+    recipe: Recipe
+    ipc: int
+    key: Key
+    run: str
+    """Names what a checkpoint belongs to."""
+    dataset: Dataset
+    real: Real
+    network: Network
+    plan: KernelPlan
+    workspace: Workspace
+    load: Callable[[str], Dataset]
+    """Another dataset by its name: the one a generator is meta-trained on."""
+    sweep: dict[str, Any] | None = None
+    """Of the report: the windows of difficulty that were tried, and which was chosen."""
+    probes: tuple[dict[str, Any], ...] = ()
+    """Of the report: each field that a probe chose, what it chose and why, and the candidates with their figures."""
+    sampled: Sampled | None = None
+    """Where the recipe has a generator."""
+
+    @property
+    def names(self) -> CacheNames:
+        """Of what this job keeps for later ones."""
+        return CacheNames(self.recipe, self.dataset.facts.digest, self.real.shape)
+
+    @property
+    def journal(self) -> Journal:
+        """Told how far the job is."""
+        return self.workspace.journal
+
+    @property
+    def kernels(self) -> Kernels:
+        """What every training is done with."""
+        return self.plan.kernels
+
+    @property
+    def judging(self) -> Kernels:
+        """What networks are trained with on the synthetic set and on as many real images: by its kind of labels."""
+        return Eager(self.network, SquaredError) if self.recipe.regresses else self.kernels
+
+    def raise_if_draining(self) -> None:
+        """Called wherever stopping loses nothing.
+
+        Raises:
+            Drained: the job was told to stop.
+        """
+        if self.workspace.should_stop():
+            raise Drained
+
+
+def follow(context: JobContext, work: Generator[float, None, T], say: Callable[[float], None] | None = None) -> T:
+    """The result of work that yields the share of it that is done, told to `say`.
+
+    Raises:
+        Drained: the job was told to stop.
+    """
+    while True:
+        try:
+            share = next(work)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        context.raise_if_draining()
+        if say is not None:
+            say(share)

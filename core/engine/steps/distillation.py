@@ -1,0 +1,135 @@
+"""The distilling phase: the loop, stage after stage, from its checkpoint on; a job without stages has one."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from torch import Tensor
+
+from core.engine import checkpoint, distill, init, stored
+from core.engine.context import JobContext
+from core.engine.distill import Objective, State
+from core.engine.judges import Judges
+from core.engine.keys import Key
+from core.engine.objectives import build
+from core.engine.steps import experts, scores
+from core.engine.steps.validation import Looks
+from core.engine.teacher import Teacher
+from core.recipe import Trajectory
+from core.recipe.checks import learns_step_size
+
+_STATE, _CURVES = "state.safetensors", "curves.json"
+_CURVE_POINTS = 500  # of the loss, at most
+
+
+def distilled(context: JobContext, taught: Teacher | None) -> tuple[State, str]:
+    """The state that is the result, and in words how it was chosen."""
+    recipe, workspace, key = context.recipe, context.workspace, context.key.fold("distill")
+    state = checkpoint.load(workspace.checkpoint(_STATE), context.run, context.real.device)
+    objective, judges = _objective_of(context, state, taught)
+    learned = scores.learned(context) if state is None else None
+    total = recipe.schedule.total_steps
+    if objective is not None or recipe.regresses:
+        context.journal.enter("distilling", max(1, total))
+    if state is None:
+        drawn = context.sampled.images if context.sampled else None
+        state = distill.begin(recipe, context.real, context.ipc, key, learned, judges, taught, drawn)
+    if objective is None:
+        return state, context.sampled.selection if context.sampled else "initialisation"
+    if state.step:
+        context.journal.log(f"Resumed from the checkpoint of outer step {state.step}.")
+        points = stored.document(workspace.checkpoint(_CURVES), [])
+        context.journal.recall([p for p in points if p["step"] <= state.step])
+
+    def store(state: State) -> None:
+        # The curves first: a crash between the two leaves points beyond the state, which resuming drops.
+        workspace.store(_CURVES, stored.written(context.journal.curves()))
+        real = int(init.untouched(recipe, context.real, context.ipc).sum())
+        workspace.store(_STATE, checkpoint.packed(state, context.run, real))
+
+    def show(state: State) -> None:
+        workspace.preview(state.step, total, lambda: distill.finish(recipe, state, context.real, context.ipc))
+
+    looks, selects = Looks(context), recipe.evaluation.select == "best_validation"
+
+    def turn(state: State) -> State | None:
+        following = distill.next_stage(recipe, looks.best(state)[0] if selects else state)
+        if following is not None:
+            store(following)  # what it begins with takes long, and the best state gives way to its own
+        return following
+
+    saved = time.monotonic()
+    context.journal.progress(state.step, total)
+    if state.step == 0:
+        show(state)
+    for state in _outer_steps(context, objective, state, key, turn, taught):  # noqa: B020 (the loop goes on from the state)
+        context.journal.progress(state.step, total)
+        if state.step % max(1, total // _CURVE_POINTS) == 0 and not math.isnan(state.loss):
+            points = {"loss": state.loss, **state.curves}
+            if learns_step_size(recipe):
+                points["step_size"] = float(state.leaves.log_step_size.exp())
+            for name, value in points.items():
+                context.journal.metric(name, state.step, value)
+        show(state)
+        looks.at(state)
+        if workspace.should_stop() or time.monotonic() - saved >= workspace.interval:
+            store(state)
+            saved = time.monotonic()
+        context.raise_if_draining()
+    store(state)
+    if selects:
+        return looks.best(state)
+    return state, "last iterate"
+
+
+def _objective_of(
+    context: JobContext, state: State | None, taught: Teacher | None = None
+) -> tuple[Objective | None, Judges | None]:
+    """The objective of the stage that a state is in, its experts trained, and who judges the first stage's images.
+
+    No state stands for the beginning; `taught` is the teacher of a recipe that has one.
+    """
+    recipe, ipc, stage = context.recipe, context.ipc, state.stage if state else 0
+    before = distill.finish(recipe, state, context.real, ipc).before(stage) if state and stage else None
+    asked = recipe.objective_at(stage, ipc, context.real.classes)
+    if isinstance(asked, Trajectory):
+        known, say = experts.gather(context, asked, before), partial(context.journal.log, level="warning")
+        matched = build.objective(recipe, asked, context.kernels, context.real, context.plan.room, known)
+        return matched, None if stage else build.judges(recipe, context.network, known, say)
+    begin = None
+    if before is not None:
+        networks = experts.prepared(context, before, recipe.schedule.stages.networks)
+
+        def begin(key: Key) -> Tensor:
+            return networks[key.integer(0, len(networks))]
+
+    room = context.plan.room
+    return build.objective(recipe, asked, context.kernels, context.real, room, begin=begin, taught=taught), None
+
+
+def _outer_steps(
+    context: JobContext,
+    objective: Objective,
+    state: State,
+    key: Key,
+    turn: Callable[[State], State | None],
+    taught: Teacher | None,
+) -> Iterator[State]:
+    """The state after each outer step of every stage. `turn` makes of a stage's last one the next one's first."""
+    recipe = context.recipe
+    while True:
+        for state in distill.distill(recipe, objective, state, key, context.real.transform):  # noqa: B020 (the loop goes on from the state)
+            yield state
+        following = turn(state)
+        if following is None:
+            return
+        state = following
+        context.journal.log(f"Stage {state.stage + 1} of {recipe.schedule.stages.count} begins.")
+        further, _ = _objective_of(context, state, taught)
+        assert further is not None, "only objectives have stages"
+        objective = further
+        context.journal.enter("distilling", recipe.schedule.total_steps)
+        context.journal.progress(state.step, recipe.schedule.total_steps)

@@ -1,0 +1,163 @@
+"""The generator that a job's initial images pass through: meta-trained and adapted once, and kept for any ipc."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.data import DatasetFacts
+from core.engine import generating, stored
+from core.engine.context import JobContext
+from core.engine.generating import Training
+from core.engine.init import Learned
+from core.engine.keys import Key
+from core.engine.networks import build
+from core.engine.networks.generator import Generator
+from core.engine.real import Real, prepare
+from core.engine.stored import Source
+from core.engine.workspace import Workspace
+from core.plan.cache_names import CacheNames, file_name
+from core.recipe import Generated, Recipe
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a generator is trained: the workspace it is kept in, a name for what is half done, and whom to tell."""
+
+    workspace: Workspace
+    half_done: str
+    told: Callable[[Training], None]
+    """After each step; it raises `Drained` where the attempt was told to stop."""
+
+
+def learned(context: JobContext, choice: Generated) -> Learned:
+    """What the generator adapted to this job's data makes of images [n, C, H, W]."""
+    real = context.real
+    generator = Generator(real.shape[0], choice.width)
+    ahead = choice.total - choice.steps
+
+    def tell(done: int) -> Callable[[Training], None]:
+        def told(state: Training) -> None:
+            context.journal.progress(done + state.step, max(1, choice.total))
+            if state.step % 10 == 0:
+                context.journal.metric("generator_loss", done + state.step, state.loss)
+
+        return told
+
+    context.journal.enter("distilling", max(1, choice.total))
+    name = file_name(context.names.adapted(choice), _FILE)
+    theta = _kept(context.workspace.find(name), generator, real.device)
+    if theta is None:
+        start = _start(context, choice, generator, _place(context, "meta", tell(0)))
+        place, key = _place(context, "adapted", tell(ahead)), Key(0).fold("adapt")
+
+        def steps(state: Training) -> Iterator[Training]:
+            return generating.adapt(choice, generator, context.network, real, state, key)
+
+        theta = _trained(place, name, start, steps, context.raise_if_draining)
+    else:
+        context.journal.log("The generator, adapted to this dataset, was in the cache.")
+    context.journal.progress(max(1, choice.total), max(1, choice.total))
+    found = theta
+    return lambda images: generating.generate(generator, found, images)
+
+
+def meta_trained(place: Place, recipe: Recipe, choice: Generated, facts: DatasetFacts, real: Real) -> Tensor:
+    """The parameters of a generator that knows subsets of a source's classes: of the cache, or trained now."""
+    generator = Generator(real.shape[0], choice.width)
+    network = build(recipe.network, real.shape, real.classes)
+    name = file_name(CacheNames(recipe, facts.digest, real.shape).meta_trained(choice), _FILE)
+    found = _kept(place.workspace.find(name), generator, real.device)
+    if found is not None:
+        place.workspace.journal.log(
+            f"The generator, meta-trained on subsets of the classes of {facts.label}, was in the cache."
+        )
+        return found
+    place.workspace.journal.log(
+        f"No generator was in the cache: it is meta-trained now, on subsets of the classes of {facts.label}."
+    )
+    start, key = _fresh(generator, real.device), Key(0).fold("meta")
+
+    def steps(state: Training) -> Iterator[Training]:
+        return generating.meta_train(choice, generator, network, real, state, key)
+
+    return _trained(place, name, start, steps, lambda: None)
+
+
+_FILE = ".safetensors"
+_PARTS = ("theta", "start", "velocity", "squares", "networks")
+
+
+def _start(context: JobContext, choice: Generated, generator: Generator, place: Place) -> Tensor:
+    """What is adapted: the identity, or a meta-trained generator."""
+    if choice.meta is None:
+        return _fresh(generator, context.real.device)
+    if choice.source is None:
+        return meta_trained(place, context.recipe, choice, context.dataset.facts, context.real)
+    dataset = context.load(choice.source)
+    real = prepare(dataset, context.recipe.preprocess, context.real.device)
+    return meta_trained(place, context.recipe, choice, dataset.facts, real)
+
+
+def _fresh(generator: Generator, device: torch.device) -> Tensor:
+    return generator.init(Key(0).fold("generator")).to(device)
+
+
+def _place(context: JobContext, part: str, told: Callable[[Training], None]) -> Place:
+    def tell(state: Training) -> None:
+        told(state)
+        context.raise_if_draining()
+
+    return Place(context.workspace, f"{part}{_FILE}", tell)
+
+
+def _trained(
+    place: Place,
+    name: str,
+    start: Tensor,
+    steps: Callable[[Training], Iterator[Training]],
+    breathe: Callable[[], None],
+) -> Tensor:
+    """The parameters after the last step, kept in the cache; what is half done is kept whenever it stops."""
+    workspace = place.workspace
+    state, saved = (
+        _half_done(workspace.checkpoint(place.half_done), start.device) or generating.begin(start),
+        time.monotonic(),
+    )
+    breathe()
+    for moved in steps(state):
+        state = moved
+        if time.monotonic() - saved >= workspace.interval:
+            workspace.store(place.half_done, _packed(state))
+            saved = time.monotonic()
+        try:
+            place.told(state)
+        except BaseException:
+            workspace.store(place.half_done, _packed(state))
+            raise
+    workspace.keep(name, stored.packed({"theta": state.theta}))
+    workspace.drop(place.half_done)
+    return state.theta
+
+
+def _kept(source: Source | None, generator: Generator, device: torch.device) -> Tensor | None:
+    known = stored.read(source, device)
+    return known["theta"] if known and known["theta"].shape == (generator.size,) else None
+
+
+def _packed(state: Training) -> bytes:
+    parts = {name: part for name in _PARTS if (part := getattr(state, name)) is not None}
+    parts["step"] = torch.tensor(state.step)
+    return stored.packed({name: part.clone() for name, part in parts.items()})
+
+
+def _half_done(source: Source | None, device: torch.device) -> Training | None:
+    known = stored.read(source, device)
+    if not known:
+        return None
+    theta, start, velocity, squares = (known[name] for name in _PARTS[:-1])
+    return Training(int(known["step"]), theta, start, velocity, squares, known.get("networks"))

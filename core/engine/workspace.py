@@ -1,0 +1,101 @@
+"""The surroundings of a job: a cache of results, a checkpoint, a journal, and the word to stop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.engine.journal import Journal
+from core.engine.stored import Source
+from core.engine.synthetic import SyntheticDataset
+
+
+class Drained(Exception):
+    """Told to stop, and did, with everything in the checkpoint."""
+
+
+class Workspace(Protocol):
+    """Where a job keeps what it made, says how far it is, and hears that it is to stop.
+
+    Results have names that say all that their content depends on (`core.plan.cache_names.file_name`), so that jobs may
+    share them. A checkpoint's files belong to one job; a later run of it finds them and goes on from there.
+    """
+
+    @property
+    def journal(self) -> Journal:
+        """Told everything that a reader of the job may want to know."""
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two checkpoints of work that takes long."""
+
+    def find(self, name: str) -> Source | None:
+        """The result of that name, which counts as used; None where there is none."""
+
+    def keep(self, name: str, content: bytes, beside: Collection[str] = ()) -> None:
+        """Keep a result, whole or not at all; those `beside` it are in use, and do not make room for it."""
+
+    def checkpoint(self, name: str) -> Source | None:
+        """A file of the checkpoint; None where there is none."""
+
+    def store(self, name: str, content: bytes) -> None:
+        """Write a file of the checkpoint, whole or not at all."""
+
+    def drop(self, name: str) -> None:
+        """Delete a file of the checkpoint, if it is there."""
+
+    def should_stop(self) -> bool:
+        """Whether the job is to leave everything in its checkpoint and end."""
+
+    def preview(self, step: int, total: int, result: Callable[[], SyntheticDataset]) -> None:
+        """Show the images as they are after a step, if they are to be watched; `result` makes them."""
+
+    def show_neighbours(
+        self, pixels: NDArray[np.uint8], real: NDArray[np.uint8], pairs: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Show images [n, C, H, W] beside the nearest of `real` [N, C, H, W], as the report pairs them."""
+
+
+@final
+@dataclass(frozen=True)
+class InMemory:
+    """A workspace that writes no file: what it keeps ends with the process."""
+
+    journal: Journal = field(default_factory=Journal)
+    results: dict[str, bytes] = field(default_factory=dict)
+    checkpoints: dict[str, bytes] = field(default_factory=dict)
+    interval: float = math.inf
+    should_stop: Callable[[], bool] = lambda: False
+
+    def find(self, name: str) -> Source | None:
+        """As of `Workspace`, like all that follows."""
+        return self.results.get(name)
+
+    def keep(self, name: str, content: bytes, beside: Collection[str] = ()) -> None:
+        """Nothing makes room for it."""
+        self.results[name] = content
+
+    def checkpoint(self, name: str) -> Source | None:
+        """For a second run in the same workspace."""
+        return self.checkpoints.get(name)
+
+    def store(self, name: str, content: bytes) -> None:
+        """In memory."""
+        self.checkpoints[name] = content
+
+    def drop(self, name: str) -> None:
+        """From memory."""
+        self.checkpoints.pop(name, None)
+
+    def preview(self, step: int, total: int, result: Callable[[], SyntheticDataset]) -> None:
+        """Nobody watches."""
+
+    def show_neighbours(
+        self, pixels: NDArray[np.uint8], real: NDArray[np.uint8], pairs: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Nobody watches."""

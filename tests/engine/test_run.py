@@ -1,0 +1,64 @@
+"""A whole job as a function call: `core.engine.run.distil`, without service, ledger or files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from core.data import Catalogue, Dataset
+from core.engine.journal import Journal
+from core.engine.run import distil
+from core.engine.workspace import Drained, InMemory
+from core.methods import Task, method
+from core.overrides import override
+from tests.engine.conftest import small
+
+
+def test_ten_lines_distil_digits_and_write_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    dataset = Catalogue(tmp_path).load("digits")
+    facts = dataset.facts
+    recipe = method("dm").recipe(Task("digits", 1, facts.shape, facts.classes, facts.mirroring.allowed))
+    recipe = override(recipe, {"schedule.steps": 3, "evaluation.seeds": 1, "evaluation.epochs": 2, "network.width": 4})
+    recipe = override(recipe, {"evaluation.full": None})
+    done = distil(recipe, dataset, ipc=1, seed=0)
+    assert done.result.images.shape == (10, *facts.shape)
+    assert [line["name"] for line in done.rows] == ["distilled", "distilled_8bit", "random"]
+    assert torch.equal(done.result.images, distil(recipe, dataset, ipc=1, seed=0).result.images)
+    assert not torch.equal(done.result.images, distil(recipe, dataset, ipc=1, seed=1).result.images)
+    assert not any(tmp_path.iterdir())
+
+
+def said(workspace: InMemory, messages: list[dict[str, Any]], toy: Dataset) -> torch.Tensor:
+    messages.clear()
+    return distil(small("mtt"), toy, 2, 0, workspace).result.images
+
+
+def test_what_a_workspace_kept_is_found_again(toy: Dataset) -> None:
+    messages: list[dict[str, Any]] = []
+    workspace = InMemory(Journal(messages.append))
+    first = said(workspace, messages, toy)
+    assert "0 of 2 expert trajectories were in the cache." in [message.get("message") for message in messages]
+    workspace.checkpoints.clear()
+    assert torch.equal(said(workspace, messages, toy), first)
+    assert "2 of 2 expert trajectories were in the cache." in [message.get("message") for message in messages]
+    assert {"training_experts", "distilling", "evaluating"} <= set(workspace.journal.seconds)
+
+
+@pytest.mark.parametrize("stop_after", [1, 20, 40])
+def test_a_run_that_was_stopped_goes_on_to_the_same_result(stop_after: int, toy: Dataset) -> None:
+    asked = 0
+
+    def stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked == stop_after
+
+    workspace = InMemory(should_stop=stop)
+    with pytest.raises(Drained):
+        distil(small("mtt"), toy, 2, 0, workspace)
+    again = distil(small("mtt"), toy, 2, 0, workspace)
+    assert torch.equal(again.result.images, distil(small("mtt"), toy, 2, 0).result.images)

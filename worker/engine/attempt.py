@@ -1,0 +1,131 @@
+"""One attempt at a job: the engine run in a workspace on disk, and its result packed as an artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from core.artifacts import build
+from core.data import Catalogue, Dataset, DatasetFacts
+from core.engine.context import KernelPlan
+from core.engine.journal import Journal
+from core.engine.kernels import Compiled, compile_ahead, trim_programs
+from core.engine.networks import Network
+from core.engine.run import distil
+from core.engine.workspace import Drained
+from core.recipe import Recipe
+from core.request import check, needs_c_scores, scored
+from core.solvable import sourced
+from worker.engine import keep
+from worker.engine.cache import Cache
+from worker.engine.disk_workspace import DiskWorkspace
+from worker.engine.job import Job, device, use_threads
+from worker.engine.package import artifact_of
+from worker.engine.pictures import Pictures
+from worker.engine.plan import plan
+from worker.protocol import JobFolder
+
+_PROGRAM_BYTES = 1 << 28  # of compiled kernels: about a megabyte each, and three more that the compiler keeps of it
+_TOLD = ("accuracy_mean", "accuracy_std", "n_seeds")  # of a line of the report, in the metrics of the job
+
+
+def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], bool]) -> dict[str, Any]:
+    """Run a job to its artifact in the staging folder; returns the metrics of the job object.
+
+    Raises:
+        Drained: it was told to stop first.
+    """
+    folder.checkpoint.mkdir(parents=True, exist_ok=True)
+    timings = folder.checkpoint / "seconds.json"
+    journal.seconds = keep.read(timings, {})
+    try:
+        journal.enter("preparing", 2)
+        job, dataset = _loaded(job)
+        use_threads(dataset.facts.shape)
+        # At submission the dataset may not have been here, or another one of this name.
+        check(job.recipe, job.request, dataset.facts)
+        journal.progress(1, 2)
+
+        def source(name: str) -> Dataset:
+            found = Catalogue(job.data_dir).load(name)
+            sourced(job.recipe, found.facts, dataset.facts)  # others may lie there since the job was submitted
+            return found
+
+        done = distil(
+            job.recipe,
+            dataset,
+            job.request.ipc,
+            job.request.seed,
+            DiskWorkspace(
+                journal=journal,
+                cache=Cache(job.experts_dir, job.expert_cache_bytes),
+                folder=folder.checkpoint,
+                interval=job.checkpoint_interval,
+                should_stop=stopped,
+                pictures=Pictures(folder, journal),
+            ),
+            device=device(job.device),
+            run=job.fingerprint or job.job_id,
+            plan=_planner(job, journal, stopped),
+            load=source,
+        )
+        journal.enter("publishing", 1)
+        artifact = artifact_of(job, done)
+        build(folder.staging, artifact)
+        journal.progress(1, 1)
+        return {
+            "gap_closed": artifact.report["gap_closed"],
+            "gap_reason": artifact.report["gap_reason"],
+            "majority": artifact.report["majority"],
+            "seconds": round(sum(journal.seconds.values()), 3),
+            "results": {
+                line["name"]: {field: line[field] for field in (*_TOLD, "balanced_accuracy_mean")}
+                for line in artifact.report["results"]
+            },
+            "across": {
+                name: {field: line[field] for field in (*_TOLD, "networks")}
+                for name, line in (artifact.report["across"] or {"mean": {}})["mean"].items()
+            },
+        }
+    finally:
+        journal.leave()
+        keep.write(timings, journal.seconds)
+
+
+def _loaded(job: Job) -> tuple[Job, Dataset]:
+    """The job's dataset, and the job with the digest of the scores that its recipe ranks images by."""
+    given = needs_c_scores(job.recipe)
+    dataset = Catalogue(job.data_dir).load(job.request.dataset, scored=given)
+    if dataset.facts.source == "upload":  # its bundle does not say how its owner calls it
+        dataset = replace(dataset, facts=replace(dataset.facts, title=job.dataset_title))
+    if given and dataset.c_scores_digest is not None:
+        job = replace(job, recipe=scored(job.recipe, dataset.c_scores_digest))
+    return job, dataset
+
+
+def _planner(
+    job: Job, journal: Journal, stopped: Callable[[], bool]
+) -> Callable[[Recipe, DatasetFacts, int, Network, torch.device], KernelPlan]:
+    """Plans the kernels, compiles what the job will call and this machine lacks, and says so."""
+    programs = Cache(job.experts_dir.with_name("kernels"), _PROGRAM_BYTES)
+
+    def planned(recipe: Recipe, facts: DatasetFacts, ipc: int, network: Network, on: torch.device) -> KernelPlan:
+        found = plan(recipe, facts, ipc, network, on, programs.folder, compiles=job.compile == "auto")
+        journal.log(found.reason)
+        if found.memory:
+            journal.log(f"Memory of student steps: {found.memory['strategy']}.")
+        if isinstance(found.kernels, Compiled):  # stopping waits for no compiler
+            with closing(compile_ahead(found.kernels, found.programs, on)) as compiling:
+                for left in compiling:
+                    journal.progress(2, 2 + left)
+                    if stopped():
+                        raise Drained
+        programs.trim()
+        trim_programs(programs.folder)
+        return found
+
+    return planned

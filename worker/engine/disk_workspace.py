@@ -1,0 +1,66 @@
+"""The workspace of an attempt on disk: the shared cache, the checkpoint's folder, the pictures and the channel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.engine.journal import Journal
+from core.engine.synthetic import SyntheticDataset
+from worker.engine import keep
+from worker.engine.cache import Cache
+from worker.engine.pictures import Pictures
+
+
+@final
+@dataclass(frozen=True)
+class DiskWorkspace:
+    """A `core.engine.workspace.Workspace` whose results other jobs share and whose checkpoint a later attempt reads."""
+
+    journal: Journal
+    cache: Cache
+    folder: Path
+    """Of the checkpoint."""
+    interval: float
+    should_stop: Callable[[], bool]
+    pictures: Pictures | None = None
+
+    def find(self, name: str) -> Path | None:
+        """The file in the cache, which counts as used."""
+        path = self.cache.path(name)
+        return path if path.exists() else None
+
+    def keep(self, name: str, content: bytes, beside: Collection[str] = ()) -> None:
+        """Into the cache, which makes room for it and says so."""
+        in_use = frozenset(map(self.cache.path, (name, *beside)))
+        self.cache.write(self.cache.path(name), content, self.journal.log, keep=in_use)
+
+    def checkpoint(self, name: str) -> Path | None:
+        """The file in the checkpoint's folder."""
+        path = self.folder / name
+        return path if path.exists() else None
+
+    def store(self, name: str, content: bytes) -> None:
+        """Into the checkpoint's folder."""
+        keep.write_bytes(self.folder / name, content)
+
+    def drop(self, name: str) -> None:
+        """From the checkpoint's folder."""
+        (self.folder / name).unlink(missing_ok=True)
+
+    def preview(self, step: int, total: int, result: Callable[[], SyntheticDataset]) -> None:
+        """A picture of the images, if it is time for one."""
+        if self.pictures is not None:
+            self.pictures.at(step, total, result)
+
+    def show_neighbours(
+        self, pixels: NDArray[np.uint8], real: NDArray[np.uint8], pairs: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """A picture of them, for the job's owner alone."""
+        if self.pictures is not None:
+            self.pictures.neighbours(pixels, real, pairs)

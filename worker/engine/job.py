@@ -1,0 +1,72 @@
+"""The job that an attempt is to run, as its folder describes it, and how this machine runs it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+
+from core.hardware import described
+from core.recipe import Recipe
+from core.request import JobRequest
+
+
+@dataclass(frozen=True)
+class Job:
+    """What `job.json` says."""
+
+    job_id: str
+    attempt: int
+    request: JobRequest
+    recipe: Recipe
+    data_dir: Path
+    experts_dir: Path
+    expert_cache_bytes: int
+    device: str
+    compile: str
+    checkpoint_interval: float
+    fingerprint: str | None
+    dataset_title: str
+
+    @classmethod
+    def read(cls, job_dir: Path) -> Self:
+        """The job of a folder."""
+        content: dict[str, Any] = json.loads((job_dir / "job.json").read_text())
+        return cls(
+            job_id=content["job_id"],
+            attempt=content["attempt"],
+            request=JobRequest.model_validate(content["request"]),
+            recipe=Recipe.model_validate(content["recipe"]),
+            data_dir=Path(content["data_dir"]),
+            experts_dir=Path(content["experts_dir"]),
+            expert_cache_bytes=content["expert_cache_bytes"],
+            device=content["device"],
+            compile=content.get("compile", "auto"),
+            checkpoint_interval=content["checkpoint_interval"],
+            fingerprint=content.get("fingerprint"),
+            dataset_title=content.get("dataset_title") or content["request"]["dataset"],
+        )
+
+
+def device(name: str) -> torch.device:
+    """The device a setting means."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def hardware(device: torch.device) -> str:
+    """The GPU's name, or the processor's with the number of threads the engine takes."""
+    return described(torch.get_num_threads(), torch.cuda.get_device_name(device) if device.type == "cuda" else None)
+
+
+def use_threads(shape: tuple[int, int, int]) -> None:
+    """One thread for images so small that handing work around costs more than it saves.
+
+    A step on 8x8 images takes two threads three times as long as one.
+    """
+    if shape[1] * shape[2] <= 256:
+        torch.set_num_threads(1)
