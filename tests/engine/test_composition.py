@@ -85,6 +85,7 @@ def run(recipe: Recipe, data: Path, folder: JobFolder) -> None:
         compile="never",
         checkpoint_interval=3600,
         fingerprint=None,
+        dataset_title="two",
     )
     folder.staging.mkdir(parents=True)
     with Path(os.devnull).open("w") as nobody:
