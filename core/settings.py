@@ -1,4 +1,4 @@
-"""Every `STILLHOUSE_*` variable, in one class. The README's table is generated from it."""
+"""Every `STILLHOUSE_*` variable, in one class. docs/SETTINGS.md is generated from it."""
 
 from __future__ import annotations
 

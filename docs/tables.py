@@ -1,18 +1,15 @@
 """Write what the documents say about the code from the code itself: `python -m docs.tables`, or `make docs`.
 
-Between `<!-- name -->` and `<!-- /name -->` the README holds the tables made here; a test compares the two.
+Between `<!-- name -->` and `<!-- /name -->` a page holds the table made here; a test compares the two.
 """
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 from core import methods
 from core.settings import Settings
-
-ROOT = Path(__file__).parent.parent
 
 
 def settings_table() -> str:
@@ -41,18 +38,22 @@ def methods_table() -> str:
     return "\n".join(lines)
 
 
-TABLES = {"settings": settings_table, "methods": methods_table}
+TABLES = {"METHODS.md": ("methods", methods_table), "SETTINGS.md": ("settings", settings_table)}
+"""The pages of this folder that hold a table, and which."""
 
 
-def filled(text: str) -> str:
-    """The document with every table as the code has it."""
-    for name, make in TABLES.items():
-        pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
-        text, found = re.subn(pattern, lambda m, make=make: f"{m[1]}{make()}\n{m[2]}", text, flags=re.DOTALL)
-        assert found == 1, f"the document needs one place for the table '{name}'"
-    return text
+def filled() -> dict[Path, str]:
+    """Those pages, each with its table as the code has it."""
+    pages = {}
+    for page, (name, make) in TABLES.items():
+        path = Path(__file__).parent / page
+        before, opening, rest = path.read_text("utf-8").partition(f"<!-- {name} -->\n")
+        _, closing, after = rest.partition(f"<!-- /{name} -->")
+        assert closing, f"{page} needs a place for the table '{name}'"
+        pages[path] = before + opening + make() + "\n" + closing + after
+    return pages
 
 
 if __name__ == "__main__":
-    readme = ROOT / "README.md"
-    readme.write_text(filled(readme.read_text("utf-8")), "utf-8")
+    for path, text in filled().items():
+        path.write_text(text, "utf-8")

@@ -1,9 +1,9 @@
 """The service as a Python object.
 
-with Client("http://127.0.0.1:8000") as stillhouse:
-    job = stillhouse.submit("digits", ipc=1, method="mtt")
-    stillhouse.wait(job.id)
-    stillhouse.download(job.id, Path("digits-1"))
+with Client("http://127.0.0.1:8000") as service:
+    job = service.submit("digits", ipc=1, method="mtt")
+    service.wait(job.id)
+    service.download(job.id, Path("digits-1"))
 """
 
 from __future__ import annotations

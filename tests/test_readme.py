@@ -1,4 +1,4 @@
-"""The README is for a stranger: every command and snippet in it runs, and what it says of the code is so."""
+"""README and docs are for a stranger: every command and snippet in them runs, and what they say of the code is so."""
 
 from __future__ import annotations
 
@@ -13,11 +13,17 @@ from pathlib import Path
 import pytest
 
 from docs.tables import filled
-from tests.stillhouse.running import serving
+from tests.data.archives import classes
+from tests.stillhouse.running import Running, serving
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text("utf-8")
-BLOCKS = re.findall(r"```(sh|python)\n(.*?)```", README, re.DOTALL)
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+BLOCKS = [
+    (page.name, kind, code)
+    for page in PAGES
+    for kind, code in re.findall(r"```(\w*)\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+]
 PROGRAMS = Path(sys.executable).parent
 
 
@@ -26,51 +32,77 @@ def targets() -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """`stillhouse serve`, as `make serve` starts it."""
     with serving(tmp_path_factory.mktemp("readme") / "home", environment={"STILLHOUSE_CALIBRATE": "auto"}) as running:
-        yield running.url
+        yield running
+
+
+def test_a_stranger_reads_it_in_minutes() -> None:
+    text = README.read_text("utf-8")
+    assert len(text.split()) <= 900
+    assert text.count("![") == 1
 
 
 def test_the_tables_are_what_the_code_says() -> None:
-    assert filled(README) == README, "run `make docs`"
+    for path, text in filled().items():
+        assert path.read_text("utf-8") == text, "run `make docs`"
 
 
 def test_every_make_target_exists() -> None:
-    named = re.findall(r"^make (\w+)", "\n".join(code for kind, code in BLOCKS if kind == "sh"), re.MULTILINE)
+    named = re.findall(r"^make (\w+)", "\n".join(code for _, kind, code in BLOCKS if kind == "sh"), re.MULTILINE)
     assert {"demo", "test", "serve"} <= set(named) <= targets()
 
 
-def test_every_linked_file_and_test_exists() -> None:
-    links = re.findall(r"\[([^\]]*)\]\(([^)#]+)\)", README)
-    assert links
-    for text, target in links:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_linked_file_and_test_exists(page: Path) -> None:
+    for text, target in re.findall(r"\[([^\]]*)\]\(([^)#]+)\)", page.read_text("utf-8")):
         if "://" in target:
             continue
-        assert (ROOT / target).exists(), target
+        path = page.parent / target
+        assert path.exists(), target
         if text.startswith("`test_"):
-            assert f"def {text.strip('`')}(" in (ROOT / target).read_text("utf-8"), text
+            assert f"def {text.strip('`')}(" in path.read_text("utf-8"), text
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    text = README.read_text("utf-8")
+    assert [page.name for page in PAGES[1:] if f"](docs/{page.name})" not in text] == []
 
 
 @pytest.mark.slow
-def test_every_command_and_snippet_runs_in_order(service: str, tmp_path: Path) -> None:
-    environment = {**os.environ, "STILLHOUSE_URL": service, "PYTHONPATH": str(ROOT)}
+def test_every_command_and_snippet_runs_in_order(service: Running, tmp_path: Path) -> None:
+    assert {kind for _, kind, _ in BLOCKS} == {"python", "sh", "text"}
+    environment = {
+        **os.environ,
+        "STILLHOUSE_URL": service.url,
+        "STILLHOUSE_HOME": str(service.home),
+        "PYTHONPATH": str(ROOT),
+    }
+    for name, data in classes(6, size=(40, 32), mode="RGB").items():
+        path = tmp_path / "flowers" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
     ran = 0
-    for kind, code in BLOCKS:
+    for page, kind, code in BLOCKS:
+        if kind == "text":
+            continue
         if kind == "python":
             commands = [[sys.executable, "-c", code]]
         else:
             lines = [line for line in code.splitlines() if line and not line.startswith("make ")]
-            commands = [shlex.split(line.replace("http://127.0.0.1:8000", service)) for line in lines]
+            commands = [
+                shlex.split(line.replace("http://127.0.0.1:8000", service.url), comments=True) for line in lines
+            ]
         for command in commands:
             if command[0].startswith(".venv/bin/"):
                 command[0] = str(PROGRAMS / Path(command[0]).name)
             done = subprocess.run(
                 command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600, check=False
             )
-            assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}\n{done.stderr}"
+            assert done.returncode == 0, f"{page}: {shlex.join(command)}\n{done.stdout}\n{done.stderr}"
             if command[0] == "curl":
                 assert '"object":"job"' in done.stdout, done.stdout
             ran += 1
-    assert ran >= 8
+    assert ran >= 12
     assert (tmp_path / "digits-1" / "preview.png").exists()
