@@ -19,9 +19,9 @@ from tests.engine.still import states
 NAMES = "images", "logits"
 
 
-def test_labels_learn(real: Real, tmp_path: Path) -> None:
+def test_labels_learn(real: Real) -> None:
     recipe = small("mtt", labels__kind="learnable")
-    first, *_, last = states(recipe, real, tmp_path)
+    first, *_, last = states(recipe, real)
     assert not torch.equal(first.leaves.logits, last.leaves.logits)
     result = distill.finish(recipe, last, real, 2)
     assert result.soft_labels is not None
@@ -91,10 +91,10 @@ def test_divergence_ends_with_the_fix(real: Real) -> None:
         list(distill.distill(recipe, bad_at(*range(100)), distill.begin(recipe, real, 2, Key(0)), Key(0)))
 
 
-def test_an_infinite_rate_never_reaches_the_images(real: Real, tmp_path: Path) -> None:
+def test_an_infinite_rate_never_reaches_the_images(real: Real) -> None:
     recipe = small("mtt", schedule__image_lr=1e8, schedule__steps=15)
     try:
-        last = states(recipe, real, tmp_path)[-1]
+        last = states(recipe, real)[-1]
     except distill.Diverged:
         return
     assert last.good.images.isfinite().all()
@@ -108,11 +108,11 @@ def test_steps_above_the_threshold_are_left_out(real: Real) -> None:
     assert last.step == 4
 
 
-def test_the_running_mean_is_the_result(real: Real, tmp_path: Path) -> None:
-    raw = states(small("mtt", labels__kind="learnable"), real, tmp_path)
+def test_the_running_mean_is_the_result(real: Real) -> None:
+    raw = states(small("mtt", labels__kind="learnable"), real)
     recipe = small("mtt", labels__kind="learnable", schedule__ema=0.75)
     mean = raw[0].leaves
-    for plain, averaged in zip(raw, states(recipe, real, tmp_path), strict=True):
+    for plain, averaged in zip(raw, states(recipe, real), strict=True):
         assert torch.equal(plain.leaves.images, averaged.leaves.images), "the mean changes no step"
         if plain.step:
             images, logits = (0.75 * getattr(mean, name) + 0.25 * getattr(plain.leaves, name) for name in NAMES)
@@ -124,13 +124,13 @@ def test_the_running_mean_is_the_result(real: Real, tmp_path: Path) -> None:
         assert result.step_size == float(plain.leaves.log_step_size.exp()), "the present one, as FTD evaluates with it"
 
 
-def test_a_mean_without_memory_is_the_last_iterate(real: Real, tmp_path: Path) -> None:
-    raw, averaged = (states(small("mtt", **ema), real, tmp_path)[-1] for ema in ({}, {"schedule__ema": 0.0}))
+def test_a_mean_without_memory_is_the_last_iterate(real: Real) -> None:
+    raw, averaged = (states(small("mtt", **ema), real)[-1] for ema in ({}, {"schedule__ema": 0.0}))
     assert torch.equal(raw.leaves.images, averaged.result.images)
 
 
-def test_the_mean_of_what_is_frozen_is_what_it_was(real: Real, tmp_path: Path) -> None:
-    first, *_, last = states(small("mtt", parameterize__update=0.5, schedule__ema=0.9), real, tmp_path)
+def test_the_mean_of_what_is_frozen_is_what_it_was(real: Real) -> None:
+    first, *_, last = states(small("mtt", parameterize__update=0.5, schedule__ema=0.9), real)
     assert torch.equal(first.leaves.images[[1, 3]], last.result.images[[1, 3]])
     assert not torch.equal(first.leaves.images[[0, 2]], last.result.images[[0, 2]])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -135,14 +134,14 @@ def test_a_rolled_back_step_leaves_no_student(real: Real) -> None:
     assert two.student is None
 
 
-def test_labels_are_learned_by_matching_gradients(real: Real, tmp_path: Path) -> None:
-    first, *_, last = states(small("dsa", labels__kind="learnable"), real, tmp_path)
+def test_labels_are_learned_by_matching_gradients(real: Real) -> None:
+    first, *_, last = states(small("dsa", labels__kind="learnable"), real)
     assert not torch.equal(first.leaves.logits, last.leaves.logits)
 
 
-def test_no_weight_is_no_penalty(real: Real, tmp_path: Path) -> None:
+def test_no_weight_is_no_penalty(real: Real) -> None:
     host, none, some = (
-        states(small("dsa", **plug_in), real, tmp_path) for plug_in in ({}, {"sdc__weight": 0.0}, {"sdc__weight": 0.1})
+        states(small("dsa", **plug_in), real) for plug_in in ({}, {"sdc__weight": 0.0}, {"sdc__weight": 0.1})
     )
     assert [state.loss for state in none[1:]] == [state.loss for state in host[1:]]
     assert torch.equal(none[-1].leaves.images, host[-1].leaves.images)

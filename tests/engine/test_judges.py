@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from torch import Tensor
@@ -45,10 +43,10 @@ def constant(favourite: int) -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def learned(real: Real, tmp_path_factory: pytest.TempPathFactory) -> Judges:
+def learned(real: Real) -> Judges:
     """Experts of a few epochs, who are right about some images and wrong about others."""
     recipe = small("datm", experts__epochs=3)
-    found = judges(recipe, real, known(recipe, real, tmp_path_factory.mktemp("experts")))
+    found = judges(recipe, real, known(recipe, real))
     assert found is not None
     return found
 
@@ -99,10 +97,10 @@ def test_where_nobody_is_right_labels_are_one_hot(real: Real) -> None:
     assert means[0].tolist() == [3.0, 0.0]
 
 
-def test_a_recipe_starts_from_what_they_say(real: Real, tmp_path: Path) -> None:
+def test_a_recipe_starts_from_what_they_say(real: Real) -> None:
     recipe = small("datm", experts__epochs=3)
-    first = states(recipe, real, tmp_path)[0]
-    own = judges(recipe, real, known(recipe, real, tmp_path))
+    first = states(recipe, real)[0]
+    own = judges(recipe, real, known(recipe, real))
     assert own is not None
     index = correct(own, real, 2, Key(0).fold("distill").fold("init"))
     assert torch.equal(first.leaves.images, real.train.take(index))

@@ -53,7 +53,7 @@ Runs = Callable[[str], Seen]
 
 
 @pytest.fixture(scope="module")
-def seen(real: Real, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+def seen(real: Real) -> Runs:
     """The run of a method with seed 0, made once for all tests of this file."""
 
     def surroundings() -> tuple[torch.Tensor, str, set[str]]:
@@ -64,7 +64,7 @@ def seen(real: Real, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     @cache
     def run(name: str) -> Seen:
         before = surroundings()
-        found = states(small(name), real, tmp_path_factory.mktemp("experts"))
+        found = states(small(name), real)
         return Seen(found, before, surroundings())
 
     return run
@@ -99,9 +99,9 @@ def test_a_method_returns_what_was_asked_for(name: str, real: Real, seen: Runs) 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_seed_decides_everything(name: str, real: Real, seen: Runs, tmp_path: Path) -> None:
+def test_the_seed_decides_everything(name: str, real: Real, seen: Runs) -> None:
     first = seen(name).states[-1]
-    again, other = (states(small(name), real, tmp_path, seed)[-1] for seed in (0, 1))
+    again, other = (states(small(name), real, seed)[-1] for seed in (0, 1))
     assert same(first, again)
     assert torch.equal(first.leaves.images, other.leaves.images) == (name in SEEDLESS)
 
@@ -114,7 +114,7 @@ def test_resuming_equals_never_having_stopped(name: str, real: Real, seen: Runs,
         stored.write_bytes(checkpoint.packed(whole[stop], "this run"))
         resumed = checkpoint.load(stored, "this run", torch.device("cpu"))
         assert resumed is not None
-        rest = states(recipe, real, tmp_path, start=resumed)
+        rest = states(recipe, real, start=resumed)
         assert same(rest[-1], whole[-1])
         assert rest[-1].step == whole[-1].step
 
@@ -131,7 +131,7 @@ MOVING = [name for name in NAMES if small(name).schedule.steps and small(name).s
 
 
 @pytest.mark.parametrize("name", MOVING)
-def test_the_loss_falls(name: str, real: Real, tmp_path: Path) -> None:
+def test_the_loss_falls(name: str, real: Real) -> None:
     recipe = small(name, schedule__steps=30)
-    losses = [state.loss for state in states(recipe, real, tmp_path)[1:]]
+    losses = [state.loss for state in states(recipe, real)[1:]]
     assert sum(losses[-8:]) < sum(losses[:8])

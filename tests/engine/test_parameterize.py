@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -64,11 +62,9 @@ def test_mixed_images_hold_a_smaller_real_one_in_each_tile(real: Real) -> None:
     ("method", "changes"),
     [("mtt", {"labels__kind": "learnable"}), ("dm", {}), ("dsa", {"labels__kind": "learnable"}), ("bptt", {})],
 )
-def test_every_objective_works_through_tiles(
-    method: str, changes: dict[str, object], real: Real, tmp_path: Path
-) -> None:
+def test_every_objective_works_through_tiles(method: str, changes: dict[str, object], real: Real) -> None:
     recipe = small(method, init__kind="mixed", **TILES, **changes)
-    first, *_, last = states(recipe, real, tmp_path)
+    first, *_, last = states(recipe, real)
     result = distill.finish(recipe, last, real, 2)
     assert last.leaves.images.shape == (4, 1, 8, 8), "stored: two images a class"
     assert result.images.shape == (16, 1, 8, 8), "and four training images of each"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 
 from core.engine import init
@@ -15,12 +13,12 @@ from tests.engine.conftest import small
 from tests.engine.still import learned, states
 
 
-def test_with_everything_updated_from_a_random_start_it_is_mtt_bit_for_bit(real: Real, tmp_path: Path) -> None:
+def test_with_everything_updated_from_a_random_start_it_is_mtt_bit_for_bit(real: Real) -> None:
     mtt = small("mtt", objective__batch_size=3)
     shared = {part: getattr(mtt, part) for part in ("network", "objective", "step_size", "schedule", "experts")}
     ours = small("selmatch").model_copy(update=shared | {"init": Start(), "parameterize": Pixels(update=1)})
     assert ours.evaluation != mtt.evaluation, "the rest of what sets it apart"
-    for one, other in zip(states(ours, real, tmp_path), states(mtt, real, tmp_path), strict=True):
+    for one, other in zip(states(ours, real), states(mtt, real), strict=True):
         assert torch.equal(one.leaves.images, other.leaves.images)
         assert torch.equal(one.leaves.log_step_size, other.leaves.log_step_size)
         assert one.loss == other.loss or one.step == 0
@@ -41,13 +39,13 @@ def test_what_stays_real_is_never_easier_than_what_is_updated(real: Real) -> Non
         assert scores[stays].mean() > scores[~stays].mean()
 
 
-def test_the_window_alone_differs_from_selmatch_by_what_was_updated(real: Real, tmp_path: Path) -> None:
+def test_the_window_alone_differs_from_selmatch_by_what_was_updated(real: Real) -> None:
     """alpha = 0 is the paper's ablation: the images of the window, to the last bit, whatever the steps."""
-    first, *_, last = states(small("selmatch", parameterize__update=0), real, tmp_path)
+    first, *_, last = states(small("selmatch", parameterize__update=0), real)
     selection = small("window").model_copy(
         update={"init": small("selmatch").init, "network": small("selmatch").network}
     )
-    alone = states(selection, real, tmp_path)[0]
+    alone = states(selection, real)[0]
     assert torch.equal(last.leaves.images, first.leaves.images)
     assert torch.equal(last.leaves.images, alone.leaves.images)
     assert last.leaves.log_step_size != first.leaves.log_step_size

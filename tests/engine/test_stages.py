@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -29,12 +28,12 @@ def test_images_are_split_evenly_the_larger_stages_first() -> None:
 
 
 @pytest.mark.parametrize(("name", "host"), [("seqmatch", "mtt"), ("seqmatch-idc", "idc")])
-def test_one_stage_is_the_host_to_the_bit(name: str, host: str, real: Real, tmp_path: Path) -> None:
+def test_one_stage_is_the_host_to_the_bit(name: str, host: str, real: Real) -> None:
     task = methods.Task("somebody-elses", 1, (1, 8, 8), 2, mirror=False)
     assert methods.method(name).recipe(task) == methods.method(host).recipe(task)
     rest = {"schedule__steps": 2, "schedule__image_lr": 1.0}
     own = small(name, schedule__stages__count=1, schedule__stages__epochs=9, **rest)
-    alone, one = states(small(host, **rest), real, tmp_path), states(own, real, tmp_path)
+    alone, one = states(small(host, **rest), real), states(own, real)
     assert [state.loss for state in alone[1:]] == [state.loss for state in one[1:]]
     assert torch.equal(alone[-1].leaves.images, one[-1].leaves.images)
     assert torch.equal(alone[-1].leaves.log_step_size, one[-1].leaves.log_step_size)
@@ -63,11 +62,9 @@ BRIEFLY = {"schedule.stages": {"count": 2, "epochs": 2, "networks": 1}, "schedul
         ("bptt", BRIEFLY),
     ],
 )
-def test_each_stage_moves_its_own_images_alone(
-    name: str, changes: dict[str, object], real: Real, tmp_path: Path
-) -> None:
+def test_each_stage_moves_its_own_images_alone(name: str, changes: dict[str, object], real: Real) -> None:
     recipe = override(small(name), changes)
-    found = states(recipe, real, tmp_path)
+    found = states(recipe, real)
     assert [(state.step, state.stage) for state in found] == [(0, 0), (1, 0), (2, 0), (3, 1), (4, 1)]
     own = init.stages(recipe, 2, 2) == 0
     for kind in ("images", "logits") if isinstance(recipe.labels, Learnable) else ("images",):
@@ -79,8 +76,8 @@ def test_each_stage_moves_its_own_images_alone(
         assert (between[~first] != ended[~first]).any()
 
 
-def test_a_later_stage_begins_with_networks_that_know_the_earlier_ones(real: Real, tmp_path: Path) -> None:
-    one, other = (states(small("seqmatch", schedule__stages__epochs=epochs), real, tmp_path) for epochs in (1, 2))
+def test_a_later_stage_begins_with_networks_that_know_the_earlier_ones(real: Real) -> None:
+    one, other = (states(small("seqmatch", schedule__stages__epochs=epochs), real) for epochs in (1, 2))
     assert [state.loss for state in one[1:3]] == [state.loss for state in other[1:3]]
     assert [state.loss for state in one[3:]] != [state.loss for state in other[3:]]
 
@@ -89,10 +86,10 @@ def test_of_every_stage_a_share_is_updated() -> None:
     assert init.frozen(Pixels(update=0.5), 5, 1, Stages(count=2)).tolist() == [False, True, True, False, True]
 
 
-def test_a_result_keeps_the_order_and_each_step_size(real: Real, tmp_path: Path) -> None:
+def test_a_result_keeps_the_order_and_each_step_size(real: Real) -> None:
     each = [{"max_start_epoch": 2, "step_size": 0.01}, {"min_start_epoch": 1, "max_start_epoch": 2, "step_size": 0.05}]
     recipe = small("seqmatch", schedule__stages__each=each, step_size__lr=0.0, parameterize__update=0.5)
-    found = states(recipe, real, tmp_path)
+    found = states(recipe, real)
     result = distill.finish(recipe, found[-1], real, 2)
     assert result.stage is not None
     assert result.stage.tolist() == [0, 1, 0, 1]
@@ -107,9 +104,9 @@ def test_a_result_keeps_the_order_and_each_step_size(real: Real, tmp_path: Path)
     assert len(half.step_sizes) == 1
 
 
-def test_where_no_step_size_is_learned_stages_share_the_evaluations(real: Real, tmp_path: Path) -> None:
+def test_where_no_step_size_is_learned_stages_share_the_evaluations(real: Real) -> None:
     recipe = small("seqmatch-idc")
-    result = distill.finish(recipe, states(recipe, real, tmp_path)[-1], real, 2)
+    result = distill.finish(recipe, states(recipe, real)[-1], real, 2)
     assert result.stage is not None
     assert result.stage.tolist() == 2 * (4 * [0] + 4 * [1])
     assert result.step_sizes == ()

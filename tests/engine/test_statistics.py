@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,10 +120,10 @@ def test_a_length_is_found_by_its_effect(known: Teacher, real: Real) -> None:
     assert float(losses(known, moved, seen).mean() / before) == pytest.approx(1.3, abs=0.03)
 
 
-def test_an_adjustment_of_no_length_is_no_adjustment(real: Real, tmp_path: Path) -> None:
+def test_an_adjustment_of_no_length_is_no_adjustment(real: Real) -> None:
     """To the last bit; and one that moves the teacher changes the images."""
     arms = {"plain": {"objective__adjust": None}, "zero": {"objective__adjust__rho": 0.0}, "dwa": {}}
-    plain, zero, dwa = (states(small("dwa", **changes), real, tmp_path) for changes in arms.values())
+    plain, zero, dwa = (states(small("dwa", **changes), real) for changes in arms.values())
     assert [s.loss for s in plain[1:]] == [s.loss for s in zero[1:]]
     assert all(torch.equal(a.leaves.images, b.leaves.images) for a, b in zip(plain, zero, strict=True))
     assert not torch.equal(plain[-1].leaves.images, dwa[-1].leaves.images)
@@ -138,16 +137,16 @@ def test_copies_of_one_teacher_are_that_teacher(known: Teacher, real: Real) -> N
     assert torch.allclose(copied[1].images, shared[1].images, atol=1e-5 * float(shared[1].images.abs().max()))
 
 
-def test_statistics_of_convolutions_need_no_batch_norm(real: Real, tmp_path: Path) -> None:
+def test_statistics_of_convolutions_need_no_batch_norm(real: Real) -> None:
     recipe = small("sre2l", objective__statistics="convolution", teacher__network__norm="instance")
-    *_, last = states(recipe, real, tmp_path)
+    *_, last = states(recipe, real)
     assert last.curves["means"] > 0
     goals = teacher.goals(taught(recipe, real), recipe.objective, real)  # type: ignore[arg-type]
     assert [goal.mean.shape[1] for goal in goals] == [1, 16, 4, 16], "channels and patches of two convolutions"
 
 
-def test_images_stay_what_pixels_can_be(real: Real, tmp_path: Path) -> None:
-    *_, last = states(small("sre2l"), real, tmp_path)
+def test_images_stay_what_pixels_can_be(real: Real) -> None:
+    *_, last = states(small("sre2l"), real)
     mean, std = (real.transform.arrays[name] for name in ("mean", "std"))
     pixels = last.leaves.images * std.view(-1, 1, 1) + mean.view(-1, 1, 1)
     assert float(pixels.min()) >= -1e-6

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from core.engine.real import Real
@@ -11,8 +9,8 @@ from tests.engine import traces
 
 
 @pytest.mark.parametrize("name", traces.stored())
-def test_a_method_computes_what_it_did(name: str, real: Real, tmp_path: Path) -> None:
-    found = traces.trace(name, real, tmp_path)
+def test_a_method_computes_what_it_did(name: str, real: Real) -> None:
+    found = traces.trace(name, real)
     assert found == pytest.approx(traces.stored()[name], rel=traces.WITHIN), (
         "numbers changed: where that is the point, python -m tests.engine.traces --write, and say so"
     )

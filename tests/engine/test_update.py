@@ -42,8 +42,8 @@ def test_the_share_is_cut_off_to_whole_images(update: float, ipc: int, optimised
     ],
     ids=["mtt", "minibatches and labels", "dm"],
 )
-def test_the_rest_keeps_every_byte(recipe: Recipe, real: Real, tmp_path: Path) -> None:
-    first, *_, last = states(recipe, real, tmp_path)
+def test_the_rest_keeps_every_byte(recipe: Recipe, real: Real) -> None:
+    first, *_, last = states(recipe, real)
     began, ended = by_class(first.leaves.images), by_class(last.leaves.images)
     assert ended[:, 1:].numpy().tobytes() == began[:, 1:].numpy().tobytes()
     assert (ended[:, :1] != began[:, :1]).flatten(2).any(2).all(), "the others move, in every class"
@@ -54,18 +54,18 @@ def test_the_rest_keeps_every_byte(recipe: Recipe, real: Real, tmp_path: Path) -
     assert result.real.tolist() == [False, True, False, True]
 
 
-def test_what_stays_is_of_the_training_split_to_the_last_bit_of_a_pixel(real: Real, tmp_path: Path) -> None:
+def test_what_stays_is_of_the_training_split_to_the_last_bit_of_a_pixel(real: Real) -> None:
     recipe = small("mtt", parameterize__update=0.5)
-    result = distill.finish(recipe, states(recipe, real, tmp_path)[-1], real, 2)
+    result = distill.finish(recipe, states(recipe, real)[-1], real, 2)
     pixels = real.transform.inverse(result.images[result.real])
     known = {image.numpy().tobytes() for image in real.train.stored}
     assert all(image.numpy().tobytes() in known for image in pixels)
 
 
-def test_an_update_of_zero_learns_the_step_size_alone(real: Real, tmp_path: Path) -> None:
+def test_an_update_of_zero_learns_the_step_size_alone(real: Real) -> None:
     """The paper's window without distillation."""
     recipe = small("mtt", parameterize__update=0, step_size__lr=1e-3)
-    first, *_, last = states(recipe, real, tmp_path)
+    first, *_, last = states(recipe, real)
     assert torch.equal(first.leaves.images, last.leaves.images)
     assert first.leaves.log_step_size != last.leaves.log_step_size
     result = distill.finish(recipe, last, real, 2)
@@ -73,10 +73,10 @@ def test_an_update_of_zero_learns_the_step_size_alone(real: Real, tmp_path: Path
     assert result.step_size is not None
 
 
-def test_students_see_both_parts(real: Real, tmp_path: Path) -> None:
+def test_students_see_both_parts(real: Real) -> None:
     """The same loss at the first step, whatever the share that will move."""
     losses = [
-        states(small("mtt", parameterize__update=update, schedule__steps=1), real, tmp_path)[-1].loss
+        states(small("mtt", parameterize__update=update, schedule__steps=1), real)[-1].loss
         for update in (1.0, 0.5, 0.0)
     ]
     assert losses[0] == losses[1] == losses[2]
@@ -95,10 +95,10 @@ def test_what_the_rest_would_have_been_cannot_spoil_a_step(real: Real) -> None:
     assert last.leaves.images.isfinite().all()
 
 
-def test_a_selection_is_real_and_a_distilled_set_is_not(real: Real, tmp_path: Path) -> None:
+def test_a_selection_is_real_and_a_distilled_set_is_not(real: Real) -> None:
     for method, expected in (("random", True), ("mtt", False)):
         recipe = small(method)
-        assert distill.finish(recipe, states(recipe, real, tmp_path)[-1], real, 2).real.tolist() == [expected] * 4
+        assert distill.finish(recipe, states(recipe, real)[-1], real, 2).real.tolist() == [expected] * 4
 
 
 def test_a_checkpoint_says_how_many_are_real(real: Real, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +30,11 @@ WITHIN = 1e-4
 """Relative: AVX2 and SSE4 differ by 1e-6 here, two methods by 1e-3 and more."""
 
 
-def trace(name: str, real: Real, folder: Path) -> list[float]:
+def trace(name: str, real: Real) -> list[float]:
     """The losses of the outer steps; then of the result: the images' norm, the labels' spread and the step size."""
     method, plugged_in, _ = name.partition(PLUG_IN)
     recipe = small(method, schedule__steps=STEPS, **(CORRECTED if plugged_in else {}))
-    *_, last = found = states(recipe, real, folder)
+    *_, last = found = states(recipe, real)
     leaves = last.result
     ends = [leaves.images.norm(), leaves.logits.norm(), leaves.log_step_size.exp()]
     return [state.loss for state in found[1:]] + [float(end) for end in ends]
@@ -60,8 +59,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     real = prepare(two_digits(), MeanStd(), torch.device("cpu"))
-    with tempfile.TemporaryDirectory() as folder:
-        found = {name: trace(name, real, Path(folder)) for name in names()}
+    found = {name: trace(name, real) for name in names()}
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps([float(f'{v:.7g}') for v in t])}" for name, t in found.items())
     print(lines)
     if options.write:

@@ -29,7 +29,7 @@ def distilled(context: JobContext, taught: Teacher | None) -> tuple[State, str]:
     """The state that is the result, and in words how it was chosen."""
     recipe, workspace, key = context.recipe, context.workspace, context.key.fold("distill")
     state = checkpoint.load(workspace.checkpoint(_STATE), context.run, context.real.device)
-    objective, judges = _objective_of(context, state, taught)
+    objective, judges = objective_of(context, state, taught)
     learned = scores.learned(context) if state is None else None
     total = recipe.schedule.total_steps
     if objective is not None or recipe.regresses:
@@ -65,7 +65,7 @@ def distilled(context: JobContext, taught: Teacher | None) -> tuple[State, str]:
     context.journal.progress(state.step, total)
     if state.step == 0:
         show(state)
-    for state in _outer_steps(context, objective, state, key, turn, taught):  # noqa: B020 (the loop goes on from the state)
+    for state in outer_steps(context, objective, state, key, turn, taught):  # noqa: B020 (the loop goes on from the state)
         context.journal.progress(state.step, total)
         if state.step % max(1, total // _CURVE_POINTS) == 0 and not math.isnan(state.loss):
             points = {"loss": state.loss, **state.curves}
@@ -85,7 +85,7 @@ def distilled(context: JobContext, taught: Teacher | None) -> tuple[State, str]:
     return state, "last iterate"
 
 
-def _objective_of(
+def objective_of(
     context: JobContext, state: State | None, taught: Teacher | None = None
 ) -> tuple[Objective | None, Judges | None]:
     """The objective of the stage that a state is in, its experts trained, and who judges the first stage's images.
@@ -110,7 +110,7 @@ def _objective_of(
     return build.objective(recipe, asked, context.kernels, context.real, room, begin=begin, taught=taught), None
 
 
-def _outer_steps(
+def outer_steps(
     context: JobContext,
     objective: Objective,
     state: State,
@@ -128,7 +128,7 @@ def _outer_steps(
             return
         state = following
         context.journal.log(f"Stage {state.stage + 1} of {recipe.schedule.stages.count} begins.")
-        further, _ = _objective_of(context, state, taught)
+        further, _ = objective_of(context, state, taught)
         assert further is not None, "only objectives have stages"
         objective = further
         context.journal.enter("distilling", recipe.schedule.total_steps)
