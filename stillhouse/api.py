@@ -30,6 +30,9 @@ from stillhouse.upload import upload
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
+_FORECAST_PAUSE = 1.0
+"""Seconds between two questions for a forecast."""
+
 Watch = Callable[[Job], None]
 """Called with the job as it is, again and again."""
 
@@ -202,12 +205,17 @@ class Client:
         """
         body = _order(dataset, ipc, ratio, method, seed, overrides, evaluation)
         deadline = time.monotonic() + wait
+        found: Forecast | None = None
         while True:
-            found = Forecast.from_json(self._http.json("POST", "/v1/forecasts", body=body))
-            left = deadline - time.monotonic()
-            if found.seconds is not None or left <= 0:
+            try:
+                found = Forecast.from_json(self._http.json("POST", "/v1/forecasts", body=body))
+            except OutOfTime:
+                if found is None:
+                    raise
                 return found
-            time.sleep(min(1.0, left))
+            if found.seconds is not None or deadline - time.monotonic() <= _FORECAST_PAUSE:
+                return found
+            time.sleep(_FORECAST_PAUSE)
 
     def job(self, job_id: str, *, wait: float | None = None) -> Job:
         """The job as it is now, or as soon as its status changes within `wait` seconds (at most 30)."""

@@ -139,13 +139,19 @@ def forecast(
     seed: Seed = 0,
     changes: Changes = None,
     timeout: Annotated[
-        str, typer.Option("--timeout", metavar="TIME", help="Longest wait for a worker that measures its hardware.")
+        str,
+        typer.Option(
+            "--timeout",
+            metavar="TIME",
+            help="Longest the command may take, most of it for a worker that measures its hardware; 0s: ask once.",
+        ),
     ] = "60s",
     as_json: JsonOption = False,
 ) -> None:
     """Say what a job would cost in time, memory and disk, without asking for it."""
     overrides = dict(_change(text) for text in changes or ())
-    with Client() as client:
+    patience = _seconds(timeout) or 0.0
+    with Client(limit=patience or None) as client:
         found = client.forecast(
             dataset,
             ipc=ipc,
@@ -153,7 +159,7 @@ def forecast(
             method=method,
             seed=seed,
             overrides=overrides,
-            wait=_seconds(timeout) or 0.0,
+            wait=patience,
         )
     if as_json:
         data(found.raw)

@@ -22,6 +22,7 @@ from tests.stillhouse.running import CHEAP, ENDLESS, Running, command, spawn, un
 
 EVALUATION = [word for name, value in CHEAP.items() for word in ("--set", f"evaluation.{name}={json.dumps(value)}")]
 ENDLESSLY = [word for path, value in ENDLESS.items() for word in ("--set", f"{path}={value}")]
+ORDER = ("digits", "--ipc", 1, "--method", "random")
 
 
 def test_distil_ends_with_a_verified_artifact(running: Running, tmp_path: Path) -> None:
@@ -162,7 +163,7 @@ def test_nobody_there() -> None:
     assert command("list", STILLHOUSE_URL="localhost:8000").code == 2, "an address without a scheme"
 
 
-@pytest.mark.parametrize("words", [("distill", "digits", "--ipc", 1, "--method", "random"), ("wait", "job_1")], ids=str)
+@pytest.mark.parametrize("words", [("distill", *ORDER), ("forecast", *ORDER), ("wait", "job_1")], ids=str)
 def test_the_time_that_is_given_bounds_the_whole_command(words: tuple[object, ...], artifact: Path) -> None:
     """With nobody there it is 9, as without a time; with somebody who says nothing it is 5."""
     out = ("--out", artifact) if words[0] == "distill" else ()
