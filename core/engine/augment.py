@@ -118,7 +118,7 @@ def _span(middle: float, area: float, side: int) -> slice:
 
 
 def _simple(x: Tensor, u: Tensor, augment: Augment) -> Tensor:
-    """What networks on real images have always been trained with: a crop, and a mirrored half."""
+    """The augmentation that is usual for networks on real images: a crop, and half of the images mirrored."""
     x = _crop(x, u[:2]) if "crop" in augment.transforms else x
     return _flip(x, u[2:]) if "flip" in augment.transforms else x
 

@@ -30,7 +30,7 @@ def same_run(source: Source, found: str, run: str) -> None:
 def packed(state: State, run: str, real: int = 0) -> bytes:
     """The content of a state's file; `run` names what it belongs to (a fingerprint, or anything as specific).
 
-    `real` is said for whoever opens the file: how many of its images are real ones that nothing changes.
+    `real` tells a reader of the file how many of its images are real ones that nothing changes.
     """
     groups = {group: getattr(state, group) for group in (*_GROUPS, *([_AVERAGE] if state.average else []))}
     tensors = {

@@ -31,7 +31,7 @@ class KernelPlan:
     reason: str
     room: int
     memory: dict[str, Any]
-    """Of the report: the strategy, how many of a segment's steps keep theirs, and the peak that was predicted."""
+    """The report's entry on memory: the strategy, how many of a segment's steps keep theirs, the predicted peak."""
     programs: frozenset[Program]
     """Compiled programs that the job will call."""
 
@@ -54,7 +54,7 @@ class Sampled:
 @final
 @dataclass(frozen=True)
 class JobContext:
-    """What every step works with."""
+    """The things that every step of a job works with."""
 
     recipe: Recipe
     ipc: int
@@ -69,15 +69,15 @@ class JobContext:
     load: Callable[[str], Dataset]
     """Another dataset by its name: the one a generator is meta-trained on."""
     sweep: dict[str, Any] | None = None
-    """Of the report: the windows of difficulty that were tried, and which was chosen."""
+    """The report's entry on the sweep: the windows of difficulty that were tried, and which was chosen."""
     probes: tuple[dict[str, Any], ...] = ()
-    """Of the report: each field that a probe chose, what it chose and why, and the candidates with their figures."""
+    """The report's entries on probes: each probed field, its value and why, and the candidates with their figures."""
     sampled: Sampled | None = None
     """Where the recipe has a generator."""
 
     @property
     def names(self) -> CacheNames:
-        """Of what this job keeps for later ones."""
+        """The names of the files that this job keeps for later ones."""
         return CacheNames(self.recipe, self.dataset.facts.digest, self.real.shape)
 
     @property
@@ -87,12 +87,12 @@ class JobContext:
 
     @property
     def kernels(self) -> Kernels:
-        """What every training is done with."""
+        """The kernels that networks are trained with, but for the trainings of `judging`."""
         return self.plan.kernels
 
     @property
     def judging(self) -> Kernels:
-        """What networks are trained with on the synthetic set and on as many real images: by its kind of labels."""
+        """The kernels that train networks on the synthetic set, and on as many real images, with its kind of labels."""
         return Eager(self.network, SquaredError) if self.recipe.regresses else self.kernels
 
     def raise_if_draining(self) -> None:

@@ -1,7 +1,7 @@
 """The loop: decode, ask the objective for a gradient, pull it back, move, yield.
 
-Whoever consumes the states decides when to log, look, save or stop. A state and the arguments of `distill` determine
-everything that follows, so a run resumed from a stored state equals, bit for bit, one that never stopped.
+The caller, which consumes the states, decides when to log, look, save or stop. A state and the arguments of `distill`
+determine everything that follows, so a run resumed from a stored state equals, bit for bit, one that never stopped.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Diverged(ArithmeticError):
 
 @dataclass(frozen=True)
 class Leaves:
-    """What is optimised: images [n, C, H, W], label logits [n, K], the logarithm of the step size."""
+    """The tensors that are optimised: images [n, C, H, W], label logits [n, K], the logarithm of the step size."""
 
     images: Tensor
     logits: Tensor
@@ -79,18 +79,18 @@ class State:
     damping: float = 1.0
     rollbacks: int = 0
     student: Tensor | None = None
-    """What a `Carrying` objective trains beside the images, [P], or [G, P] of several."""
+    """The parameters that a `Carrying` objective trains beside the images, [P], or [G, P] of several networks."""
     squares: Leaves | None = None
     """Adam's second moments, of which `velocity` is the first; None for SGD and at rest."""
     updates: int = 0
-    """Of Adam since it was at rest."""
+    """The number of Adam's updates since it was at rest."""
     usual: float = float("nan")
     """Running mean of the norm of the images' gradient, where that is clipped."""
     average: Leaves | None = None
     stage: int = 0
     """The one being distilled, counted from 0."""
     step_sizes: tuple[float, ...] = ()
-    """What the stages before it learned."""
+    """The step sizes that the stages before the present one learned."""
 
     @property
     def result(self) -> Leaves:
@@ -111,7 +111,7 @@ def begin(
     """The state before the first step.
 
     `learned` is what the recipe's init chooses real images by, if it does, `judges` are the experts where images or
-    labels start as they see them, and `teacher` whom images are shown that start as parts of real ones. `drawn`
+    labels start as they see them, and `teacher` chooses the parts of real images that images start as. `drawn`
     are the images of a generator, where the recipe has one.
     """
     classes = init.classes(real, ipc * recipe.parameterize.formation)

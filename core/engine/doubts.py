@@ -23,7 +23,7 @@ _LINES = {
     "random_hard": "random real images with one class each",
     "full": "the full training set",
 }
-"""What networks were trained on, by the name of the line."""
+"""The training data of a line's networks, in words, by the name of the line."""
 
 
 def of_classes(by_name: Rows, majority: Majority) -> list[str]:
@@ -63,7 +63,7 @@ def of_baselines(by_name: Rows) -> list[str]:
 
 
 def of_pixels(by_name: Rows, clipped: float) -> list[str]:
-    """What 8-bit pixels cost, and whether most of them are clipped."""
+    """Sentences on the accuracy that 8-bit pixels cost, and on pixel values that are clipped."""
     doubts: list[str] = []
     if clipped > CLIPPED:
         doubts.append(

@@ -53,7 +53,7 @@ class Replays:
 
 
 Images = Tensor | Labelled | Draws | Replays
-"""What networks are trained on: the same images [n, C, H, W] or data for all of them, draws, or labelled views.
+"""The images that networks are trained on: the same [n, C, H, W] or data for all, draws, or labelled views.
 
 Labelled views bring their labels with them, which take the place of the images' own.
 """
@@ -251,7 +251,7 @@ def evaluate(
 
 
 def judged(name: str, network: Network, trained: Trained, lr: float, real: Real) -> Result:
-    """What a network is worth that was trained before, on the training split at an initial rate of `lr`."""
+    """The result of one network that was trained before, on the training split at an initial rate of `lr`."""
     return Result(name, len(real.train), network.name, lr, (_score(network, trained, real),))
 
 

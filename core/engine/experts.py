@@ -86,7 +86,7 @@ def prepare(
 
 
 def beginning(recipe: Recipe, before: SyntheticDataset) -> dict[str, Any]:
-    """What determines those networks, beside their keys and what determines experts at large."""
+    """The facts that determine the networks of `prepare`, beside their keys and what determines all experts."""
     content = hashlib.sha256()
     for tensor in (before.images, before.labels, before.soft_labels, before.real, before.stage):
         content.update(b"" if tensor is None else tensor.cpu().contiguous().numpy().tobytes())

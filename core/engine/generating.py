@@ -88,7 +88,7 @@ def generate(generator: Generator, theta: Tensor, images: Tensor) -> Tensor:
 
 
 def error(own: Tensor, support: Tensor, truth: Tensor, query: Tensor, answers: Tensor, ridge: float) -> Scored:
-    """Of the best classifier in the span of features `own` [M, p], on features `query` [n, p] with targets [n, K].
+    """The error on features `query` [n, p], targets [n, K], of the best classifier in the span of `own` [M, p].
 
     It is the ridge solution for features `support` [m, p] and targets `truth` [m, K], in the coordinates L^-1 own, L
     the Cholesky factor of own own^T: differentiable in all features, and the same as `ridge.solve` finds.
@@ -159,7 +159,7 @@ def _subset(classes: int, key: Key) -> Tensor:
 
 
 def _apart(choice: Generated, members: list[Tensor], ipc: int, draw: Key) -> list[Tensor]:
-    """What a step draws from: for means a half of each class, as the mean of all of it is the same in every step."""
+    """The images a step draws from: for means, half of each class, as the mean of a whole class never changes."""
     if choice.given == "images":
         return members
     orders = [own[draw.fold("half", c).permutation(len(own)).to(own.device)] for c, own in enumerate(members)]

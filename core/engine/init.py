@@ -40,9 +40,9 @@ _PIXELS, _ONE = Pixels(), Stages()
 _CLUSTERED, _EACH, _LLOYD = 1024, 16, 10
 
 Learned = Callable[[Tensor], Tensor]
-"""What was learned before anything is distilled: of training images [n] difficulty [n] or features [n, d].
+"""A function learned before anything is distilled: training images [n] to difficulty [n] or features [n, d].
 
-Of a generator what it makes of images [n, C, H, W] that are given to it.
+For a generator: images [n, C, H, W] to the images that it makes of them.
 """
 
 Selecting = Herding | KCenter | KMeans | Ranked | Window

@@ -1,4 +1,4 @@
-"""What trained experts make of images: which real ones they classify correctly, and their mean logits (DATM)."""
+"""The judgement of trained experts on images: which real ones they classify correctly, and mean logits (DATM)."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _NAMED = 300  # pairs in a report; of more classes than that those with the near
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Of m synthetic images, nearest first: which they are, the training image nearest to each, and how near it is.
+    """The training images nearest to m synthetic images, and their distances, the nearest pair first.
 
     image, nearest int64 [m] are places in the set and in the training split. distance [m] are root mean square
     differences of normalised pixels, spacing [m] those from the nearest training image to its own nearest other one.

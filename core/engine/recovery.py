@@ -26,7 +26,7 @@ def draw(key: Key, groups: int) -> Tensor:
 
 
 def view(images: Tensor, views: Views, draws: Tensor, done: float) -> Tensor:
-    """What a teacher sees of them.
+    """The views of images that a teacher sees, [G, B, C, H, W].
 
     Args:
         images: [G, B, C, H, W].

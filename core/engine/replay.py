@@ -77,7 +77,7 @@ class Replay:
 
 
 def lesson(replays: Sequence[Replay], protocol: Protocol, keys: Sequence[Key], steps: int) -> Lesson:
-    """What each network is shown: all of one replay the same, or each of its own.
+    """The lesson of networks: all are shown the same replay, or each its own.
 
     Records come in their order, and again from the first; of a pool each network draws its own.
     """

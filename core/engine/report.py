@@ -163,7 +163,7 @@ def curriculum_of(recipe: Recipe, result: SyntheticDataset) -> dict[str, Any] | 
 
 
 def across_of(each: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """What the report says of unseen architectures: the lines of each, and means over all of them; None without any.
+    """The report's entry on unseen architectures: the lines of each, and means over all; None without any.
 
     A mean's spread is that over seeds of the accuracies' means over architectures, each seed's networks together.
     """

@@ -25,8 +25,8 @@ BATCH = 1024
 
 
 class Events(NamedTuple):
-    """What S networks did to n images so far, [S, n] each: how often they lost each one, and whether they had it right
-    when they last saw it, and ever."""
+    """The events of S networks on n images so far, [S, n] each: how often a network lost the image, and whether it had
+    it right when it last saw it, and ever."""
 
     lost: Tensor
     before: Tensor

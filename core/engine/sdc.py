@@ -32,7 +32,7 @@ def strength(sdc: Sdc, step: int, steps: int) -> float:
 
 
 def shares(sdc: Sdc, weight: float, student_steps: int) -> Mapping[int, float]:
-    """What the gradient's norm of each of so many student steps weighs, where all of them weigh `weight`."""
+    """The weight of the gradient's norm of each of so many student steps, where all together weigh `weight`."""
     if not weight:
         return {}
     match sdc.steps:

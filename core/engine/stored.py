@@ -1,4 +1,4 @@
-"""What a workspace keeps, as bytes: tensors in the safetensors format, with what is said of them, and JSON."""
+"""The bytes of what a workspace keeps: tensors in the safetensors format, with their metadata, and JSON."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def packed(tensors: Mapping[str, Tensor]) -> bytes:
 
 
 def opened(source: Source, device: torch.device | str) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """What is said of the tensors, and the tensors on the device.
+    """The metadata of a safetensors file, and its tensors on the device.
 
     Raises:
         OSError, safetensors.SafetensorError: there is no such file, or nothing legible in it.

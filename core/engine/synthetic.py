@@ -1,4 +1,4 @@
-"""What is optimised, and what every method returns."""
+"""The variables that are optimised, and the synthetic set that every method returns."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class SyntheticDataset:
     targets: Tensor | None = None
 
     def before(self, stage: int) -> SyntheticDataset:
-        """What the stages before one made, of a result in stages."""
+        """The part of a result in stages that the stages before the given one made."""
         assert self.stage is not None, "asked of results in stages only"
         assert self.targets is None, "targets are solved for the whole set, which has no stages then"
         kept = self.stage < stage
@@ -79,7 +79,7 @@ class SyntheticDataset:
         )
 
     def supervision(self, classes: int) -> Tensor:
-        """What to train on, float32 [n, K]: targets, soft labels, or else each image's class alone."""
+        """The labels to train on, float32 [n, K]: targets, soft labels, or else each image's class alone."""
         if self.targets is not None:
             return self.targets
         return F.one_hot(self.labels, classes).float() if self.soft_labels is None else self.soft_labels

@@ -123,7 +123,7 @@ def describe(taps: Taps, objective: Statistics, groups: int) -> list[Moment]:
 
 
 def goals(teacher: Teacher, objective: Statistics, real: Real) -> list[Moment]:
-    """What `describe` should find: the moments of the real images, [K, d] by class for class groups, else [1, d].
+    """The moments `describe` should find: those of the real images, [K, d] for class groups, else [1, d].
 
     Batch norm's own running moments where those are what is wanted; otherwise one pass over the training split.
     """

@@ -53,7 +53,7 @@ class Protocol:
     real: Tensor | None = field(default=None, compare=False)
     """Which of the images that are trained on the policy "combined" takes for real ones, bool [n]; None: none."""
     flat: Gsam | None = None
-    """What makes steps lead to flat minima; None steps along the gradient."""
+    """The choice that makes steps lead to flat minima; None steps along the gradient."""
     curriculum: Curriculum | None = field(default=None, compare=False)
     """Train on S_1, then on S_1 u S_2, up to all: each time so many epochs, at that stage's rate instead of `lr`."""
 
@@ -233,7 +233,7 @@ def stack_for(network: Network, batch: int, device: torch.device) -> int:
 
 
 def _heat(network: Network, temperature: float, device: torch.device) -> Tensor | None:
-    """What theta is multiplied by, [P], for its logits to be divided by the temperature; None for 1."""
+    """The factors of theta, [P], that divide its logits by the temperature; None for a temperature of 1."""
     if temperature == 1:
         return None
     parts = [

@@ -56,11 +56,11 @@ class Segment:
     room: int = 0
     """Bytes for what the last steps may keep of their forward pass, so that their adjoints need not repeat it."""
     difficulty: Difficulty | None = None
-    """What the gradients' norms weigh in the loss; given, the N gradients are kept too."""
+    """The weight of the gradients' norms in the loss; if given, the N gradients are kept too."""
     indirect: bool = True
     """Whether a step's effect on the gradients of later ones counts, as it does; without it, TESLA's gradient."""
     velocity: Tensor | None = None
-    """Of the student at the start, [P], with momentum: a constant, as theta is. At rest if left out."""
+    """The student's velocity at the start, [P], with momentum: a constant, as theta is. At rest if left out."""
 
     @property
     def kept(self) -> int:
@@ -193,7 +193,7 @@ def _step(segment: Segment, theta: Tensor, velocity: Tensor | None, g: Tensor) -
 
 
 class _Memory(NamedTuple):
-    """What the kernels remember of a step."""
+    """The memory that the kernels keep of a step."""
 
     step: int
     content: object

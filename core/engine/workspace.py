@@ -73,7 +73,7 @@ class InMemory:
     should_stop: Callable[[], bool] = lambda: False
 
     def find(self, name: str) -> Source | None:
-        """As of `Workspace`, like all that follows."""
+        """The method of `Workspace`, like all that follow."""
         return self.results.get(name)
 
     def keep(self, name: str, content: bytes, beside: Collection[str] = ()) -> None:

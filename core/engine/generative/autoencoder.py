@@ -53,7 +53,7 @@ def encode(p: Weights, a: Architecture, images: Tensor) -> tuple[Tensor, Tensor]
 
 
 def latents(p: Weights, a: Architecture, images: Tensor) -> Tensor:
-    """What stands for images: the mean of their latents, or they themselves where there is no autoencoder."""
+    """The latents that stand for images: the means, or the padded images themselves where there is no autoencoder."""
     return padded(a, images) if a.factor == 1 else encode(p, a, images)[0]
 
 

@@ -71,7 +71,7 @@ def draw(
         classes, ipc: K, and how many of each.
         std: deviation of the noise they are led back from.
         key: draws it.
-        judge: who says which class a sample is of.
+        judge: says which class a sample is of.
         candidates: samples for each image that is taken; more than one needs a judge.
     """
     assert candidates == 1 or judge is not None, "a recipe with candidates has a judge"
@@ -97,7 +97,7 @@ def draw(
 
 
 def _chosen(images: Tensor, said: Tensor, c: int, ipc: int, key: Key, judge: Judge) -> Tensor:
-    """Of the samples of class c those the judge agrees with, the surer half of all at most, and of these the medoids.
+    """The medoids of the samples of class c that the judge agrees with: the surest ones, at most half of all samples.
 
     Where it agrees with fewer than ipc, those that it thinks likeliest fill up.
     """

@@ -47,7 +47,7 @@ _GROUPS = 8  # of the autoencoder's norms
 @final
 @dataclass(frozen=True)
 class Architecture:
-    """What autoencoder and denoiser are made of; with a `factor` of 1 the latents are the images themselves."""
+    """The sizes of autoencoder and denoiser; with a `factor` of 1 the latents are the images themselves."""
 
     image: tuple[int, int, int]
     """(channels, height, width)."""
@@ -55,7 +55,7 @@ class Architecture:
     factor: int
     """Pixels along each side of an image to one of its latent."""
     channels: int
-    """Of a latent."""
+    """The number of a latent's channels."""
     autoencoder_width: int
     patch: int
     """Side of the square of a latent that is one token."""
@@ -118,7 +118,7 @@ def decoder_layout(a: Architecture) -> Layout:
 
 
 def residual_layout(name: str, w: int) -> Layout:
-    """Of a residual block: norm, SiLU and convolution, twice."""
+    """The layout of a residual block: norm, SiLU and convolution, twice."""
     layout: Layout = {}
     for place in "12":
         layout |= {f"{name}.norm{place}.weight": (w,), f"{name}.norm{place}.bias": (w,)}
@@ -133,7 +133,7 @@ def unflatten(theta: Tensor, layout: Layout) -> dict[str, Tensor]:
 
 
 def denoise(p: Weights, a: Architecture, z: Tensor, t: Tensor, labels: Tensor) -> Tensor:
-    """What is predicted of latents z [B, c, h, w] at times t [B], of classes labels [B]; class K stands for none.
+    """The prediction for latents z [B, c, h, w] at times t [B], of classes labels [B]; class K stands for none.
 
     The noise eps in them, or the velocity alpha eps - sigma z_0.
     """

@@ -19,7 +19,7 @@ _VECTORS = ("theta", "first", "second", "average", "autoencoder")
 
 
 def about(generator: Generator) -> dict[str, object]:
-    """What its file says beside the weights."""
+    """The entries of a generator's file beside its weights."""
     numbers = {"guidance": generator.guidance, "steps": generator.steps, "limit": generator.limit}
     return {"architecture": asdict(generator.architecture), **numbers}
 
@@ -65,5 +65,5 @@ def read_progress(source: Source | None, run: str, device: torch.device) -> Prog
 
 
 def _own(tensor: Tensor) -> Tensor:
-    """Of its own memory: safetensors refuses tensors that share any, and views of theta do."""
+    """A copy in memory of its own: safetensors refuses tensors that share memory, and views of theta do."""
     return tensor.detach().cpu().contiguous().clone()

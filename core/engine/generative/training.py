@@ -69,7 +69,7 @@ class Scale:
 
 
 def architecture(wanted: Generative, shape: tuple[int, int, int], classes: int) -> Architecture:
-    """What a recipe's generator is made of, for images of a shape."""
+    """The architecture of a recipe's generator, for images of a shape."""
     own = wanted.autoencoder
     made = (own.channels, own.width) if isinstance(own, KlAutoencoder) else (shape[0], 0)
     return Architecture(
@@ -185,7 +185,7 @@ def unlabelled(labels: Tensor, classes: int, share: float, key: Key) -> Tensor:
 
 
 def steps(wanted: Generative) -> int:
-    """Of the whole training."""
+    """The number of steps of the whole training."""
     own = wanted.autoencoder
     return wanted.denoiser.steps + (own.steps if isinstance(own, KlAutoencoder) else 0)
 

@@ -54,7 +54,7 @@ def choose(
 
 
 def missing_compiler(device: torch.device) -> str | None:
-    """What stands in the way of compiling for a device."""
+    """The reason why nothing can be compiled for a device; None if it can."""
     if device.type == "cuda":
         from torch.utils._triton import has_triton
 

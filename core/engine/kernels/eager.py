@@ -59,7 +59,7 @@ class Eager:
         return _replay(memory, u)
 
     def kept_bytes(self, theta: Tensor, batch: int) -> int:
-        """What autograd keeps."""
+        """The bytes that autograd keeps."""
         return economy.REMEMBERED * theta.element_size() * batch * self.network.convolutions.outputs
 
 

@@ -1,4 +1,4 @@
-"""What a compiled program depends on beside its function: these sources, torch, the processor, the threads."""
+"""The environment of a compiled program, beside its function: these sources, torch, the processor, the threads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def environment(device: torch.device) -> tuple[str, ...]:
 
 
 def capabilities() -> Mapping[str, object]:
-    """What the processor has, whatever torch was told to use of it; nothing in older versions of torch."""
+    """The processor's capabilities, whatever torch was told to use of them; empty in older versions of torch."""
     found: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return found
 

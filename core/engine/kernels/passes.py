@@ -36,7 +36,7 @@ from core.engine.networks.network import EPS
 
 
 class Block(NamedTuple):
-    """What is kept of a block: maps, quads' totals [B, h, w, C], and coefficients that broadcast with either."""
+    """The values kept of a block: maps, quads' totals [B, h, w, C], and coefficients that broadcast with either."""
 
     lifted: Tensor  # X
     y: Tensor
@@ -51,7 +51,7 @@ class Block(NamedTuple):
 
 
 class Head(NamedTuple):
-    """What is kept of the linear layer and the loss."""
+    """The values kept of the linear layer and the loss."""
 
     features: Tensor  # [B, F]
     p: Tensor  # softmax, [B, K]

@@ -94,7 +94,7 @@ def trim_programs(folder: Path) -> None:
 
 
 def stamped(path: Path, content: bytes) -> bytes:
-    """The content of a program's file: whose it is and the sum of what it holds, in a line, then that.
+    """The content of a program's file: a line with its name and the sum of the program, then the program.
 
     A program for other vectors may write where it must not, before anybody can look at its numbers.
     """
@@ -109,7 +109,7 @@ def _discard(path: Path | None) -> None:
 
 
 def _loaded(path: Path | None) -> CompiledArtifact | None:
-    # Importing the compiler is half of the seconds an engine takes to start: whoever compiles nothing is spared.
+    # Importing the compiler is half of the seconds an engine takes to start: one that compiles nothing is spared.
     from torch._inductor.standalone_compile import CompiledArtifact
 
     if path is None or not path.exists():

@@ -1,4 +1,4 @@
-"""What a pair of kernels is: the gradient of a loss, and the adjoint of the step taken along it.
+"""The interface of a pair of kernels: the gradient of a loss, and the adjoint of the step taken along it.
 
 Shapes: theta [P], images [B, C, H, W], labels [B, K] (probabilities). Several students are stepped at once where every
 argument has a leading dimension S: theta [S, P], images [S, B, C, H, W], labels [S, B, K].
@@ -18,7 +18,7 @@ Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class Adjoint(NamedTuple):
-    """What one SGD step hands back to its inputs, for a cotangent `u` of the step's gradient g = grad_theta loss."""
+    """The cotangents of one SGD step's inputs, for a cotangent `u` of the step's gradient g = grad_theta loss."""
 
     along: Tensor  # <g, u>, scalar
     theta: Tensor  # H u, [P]
@@ -31,7 +31,7 @@ class Kernels(Protocol):
 
     @property
     def network(self) -> Network:
-        """Whose loss it is."""
+        """The network of the loss."""
         ...
 
     def gradient(self, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:

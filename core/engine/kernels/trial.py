@@ -44,7 +44,7 @@ class Given(NamedTuple):
 def fault(
     name: str, run: Run, two: Passes, students: int, batch: int, device: torch.device, within: float
 ) -> str | None:
-    """What is wrong with the program of this name, in words; None if nothing is.
+    """The fault of the program of this name, in words; None if it has none.
 
     Args:
         two: the passes it was compiled from; they stand in for the other half where it is one half of an adjoint.

@@ -59,7 +59,7 @@ class ConvNet(Network):
 
     @property
     def first_padding(self) -> int:
-        """Of the first convolution; 1 in all others."""
+        """The padding of the first convolution; it is 1 in all others."""
         return 1 + (padded(self.shape)[1] - self.shape[1]) // 2
 
     def features(self, run: Run, images: Tensor) -> Tensor:

@@ -57,11 +57,11 @@ class Layered(Network):
 
     @property
     def convolutions(self) -> Convolutions:
-        """What all layers but the last take, hidden linear ones too."""
+        """The cost of all layers but the last, hidden linear ones too."""
         return self.body.cost
 
     def features(self, run: Run, images: Tensor) -> Tensor:
-        """What the last step leaves, [B, features]."""
+        """The output of the last step, [B, features]."""
         x, convolutions, hidden = images, count(), count()
         for step in steps(self.architecture, self.shape):
             match step:

@@ -1,4 +1,4 @@
-"""What networks are trained to minimise."""
+"""The losses that networks are trained to minimise."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class CrossEntropy:
 
     @staticmethod
     def of(logits: Tensor, labels: Tensor) -> Tensor:
-        """Of logits [B, K]."""
+        """The mean cross-entropy of logits [B, K] with labels [B, K], a scalar."""
         return F.cross_entropy(logits, labels)
 
 
@@ -42,5 +42,5 @@ class SquaredError:
 
     @staticmethod
     def of(logits: Tensor, labels: Tensor) -> Tensor:
-        """Of logits [B, K]."""
+        """The loss of logits [B, K] against labels [B, K], a scalar."""
         return (logits - labels + labels.mean(1, keepdim=True)).square().sum(1).mean() / 2

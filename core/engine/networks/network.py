@@ -1,4 +1,4 @@
-"""What a network is: a pure function of images and one flat parameter vector, whatever its architecture."""
+"""A network is a pure function of images and one flat parameter vector, whatever its architecture."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Moments(NamedTuple):
 
 
 class Taps(NamedTuple):
-    """What convolutions and batch norms read of a batch, [B, C, H, W] each, in the order of the layers."""
+    """The inputs of convolutions and batch norms for a batch, [B, C, H, W] each, in the order of the layers."""
 
     convolutions: tuple[Tensor, ...]
     norms: tuple[Tensor, ...]
@@ -40,7 +40,7 @@ class Run(NamedTuple):
     seen: list[tuple[Tensor, Tensor]] | None = None
     """Mean and variance that each batch norm saw."""
     read: list[tuple[Tensor, Tensor | None]] | None = None
-    """What each convolution read, and its batch norm after it."""
+    """The inputs of each convolution and of the batch norm after it."""
 
 
 class Network(ABC):
@@ -68,11 +68,11 @@ class Network(ABC):
     @property
     @abstractmethod
     def convolutions(self) -> Convolutions:
-        """What takes the time and the memory of a pass."""
+        """The convolutions, which take the time and the memory of a pass."""
 
     @abstractmethod
     def features(self, run: Run, images: Tensor) -> Tensor:
-        """What the linear layer reads of images [B, C, H, W]: [B, features]."""
+        """The inputs of the linear layer, [B, features], for images [B, C, H, W]."""
 
     @cached_property
     def size(self) -> int:

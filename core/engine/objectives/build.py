@@ -1,4 +1,4 @@
-"""What a stage of a recipe asks the images to match, ready for the loop."""
+"""The objective of a recipe's stage, built for the loop."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def loss(
     depend on them. Synthetic images lie class by class.
 
     Args:
-        objective, teacher: what is matched, and whose layers it is.
+        objective, teacher: the statistics to match, and the network in whose layers they are taken.
         goals: of `core.engine.teacher.goals`.
         classes: K.
         steps: outer steps there are, which a curriculum goes by.

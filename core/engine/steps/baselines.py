@@ -1,4 +1,4 @@
-"""What every result is compared with: random real images, trained on and labelled in the same way."""
+"""The baselines every result is compared with: random real images, trained on and labelled in the same way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the result covers of the test split, beside as many random images: the last thing an evaluation looks at."""
+"""The coverage of the test split by the result, and by as many random images: an evaluation's last step."""
 
 from __future__ import annotations
 

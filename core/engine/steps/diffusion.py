@@ -96,7 +96,7 @@ def _train(context: JobContext, wanted: Generative, total: int) -> Generator:
 
 
 def _facts(wanted: Generative, generator: Generator, drawn: Drawn, copied: float) -> dict[str, Any]:
-    """What the report says of the generator."""
+    """The report's entry on the generator."""
     return {
         "architecture": asdict(generator.architecture),
         "parameters": generator.parameters,
@@ -112,7 +112,7 @@ def _facts(wanted: Generative, generator: Generator, drawn: Drawn, copied: float
 
 
 def _doubts(drawn: Drawn, copied: float) -> tuple[str, ...]:
-    """What a sceptic should be told of the samples."""
+    """Sentences on what a sceptic should know of the samples."""
     doubts = []
     if drawn.agreement is not None and drawn.agreement < _AGREES:
         doubts.append(

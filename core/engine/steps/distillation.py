@@ -88,7 +88,7 @@ def distilled(context: JobContext, taught: Teacher | None) -> tuple[State, str]:
 def objective_of(
     context: JobContext, state: State | None, taught: Teacher | None = None
 ) -> tuple[Objective | None, Judges | None]:
-    """The objective of the stage that a state is in, its experts trained, and who judges the first stage's images.
+    """The objective of the stage that a state is in, its experts trained, and the judges of the first stage's images.
 
     No state stands for the beginning; `taught` is the teacher of a recipe that has one.
     """

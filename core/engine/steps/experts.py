@@ -107,7 +107,7 @@ def prepared(context: JobContext, before: SyntheticDataset, count: int) -> Tenso
 
 
 def stacks(context: JobContext, count: int, batch_size: int, missing: Sequence[int]) -> Iterator[list[int]]:
-    """Who is trained with whom: a matter of their numbers alone, so that a job done again has the same networks."""
+    """The numbers of experts that are trained together: they alone decide, so that a job done again has the same."""
     size = together(context, batch_size)
     for first in range(0, count, size):
         if indices := [index for index in missing if first <= index < first + size]:

@@ -26,7 +26,7 @@ from core.recipe import Generated, Recipe
 
 @dataclass(frozen=True)
 class Place:
-    """Where a generator is trained: the workspace it is kept in, a name for what is half done, and whom to tell."""
+    """The place of a generator's training: the workspace it is kept in, a name for its unfinished state, a listener."""
 
     workspace: Workspace
     half_done: str
@@ -35,7 +35,7 @@ class Place:
 
 
 def learned(context: JobContext, choice: Generated) -> Learned:
-    """What the generator adapted to this job's data makes of images [n, C, H, W]."""
+    """The generator adapted to this job's data, as a function of images [n, C, H, W]."""
     real = context.real
     generator = Generator(real.shape[0], choice.width)
     ahead = choice.total - choice.steps
@@ -93,7 +93,7 @@ _PARTS = ("theta", "start", "velocity", "squares", "networks")
 
 
 def _start(context: JobContext, choice: Generated, generator: Generator, place: Place) -> Tensor:
-    """What is adapted: the identity, or a meta-trained generator."""
+    """The parameters that are adapted: those of the identity, or of a meta-trained generator."""
     if choice.meta is None:
         return _fresh(generator, context.real.device)
     if choice.source is None:

@@ -30,7 +30,7 @@ from core.recipe import (
 
 
 def learned(context: JobContext) -> Learned | None:
-    """What the recipe's init chooses real images by; None if it chooses by nothing."""
+    """The function by which the recipe's init chooses real images; None if it needs none."""
     match context.recipe.init:
         case Ranked(score=CScore()) | Window(score=CScore()):
             return _given(context)

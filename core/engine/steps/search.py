@@ -1,4 +1,4 @@
-"""What a recipe leaves to probes, chosen before the job distils: by short distillations, never by the test split."""
+"""The search for what a recipe leaves to probes: short distillations before the job's own, without the test split."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class _Probe:
         self._experts = probes.experts(asked.count, experts.together(context, asked.batch_size))
 
     def choices(self) -> list[Document]:
-        """What is chosen, field by field."""
+        """The choices, field by field."""
         found = []
         rate = self._rates[0]
         if steps := probes.rate_steps(self._recipe):
@@ -128,7 +128,7 @@ class _Probe:
         return End(end, tuple(found["validation"]))
 
     def _kept(self, recipe: Recipe, more: Document, measure: Callable[[], Document]) -> Document:
-        """What was measured of a short distillation, now or by an earlier attempt or job."""
+        """The measurements of a short distillation, made now or by an earlier attempt or job."""
         context, before = self._context, self._done
         content = recipe.model_dump(mode="json", exclude={"evaluation"})
         identity = context.names.probe(
@@ -175,7 +175,7 @@ class _Probe:
         return known, distill.begin(recipe, context.real, ipc, self._key, learned, judges, self._taught)
 
     def _asked(self, recipe: Recipe) -> Trajectory:
-        """What the first stage asks for."""
+        """The objective of the first stage."""
         asked = recipe.objective_at(0, self._context.ipc, self._context.real.classes)
         assert isinstance(asked, Trajectory), "only trajectories are probed"
         return asked

@@ -58,7 +58,7 @@ def _name(context: JobContext, window: Window) -> str:
 
 
 def _line(context: JobContext, window: Window, known: Learned, say: Callable[[float], None]) -> dict[str, Any]:
-    """What networks trained on a window are worth on the validation split."""
+    """The report's line on a window: the accuracy, on the validation split, of networks trained on its images."""
     recipe, real, ipc = context.recipe, context.real, context.ipc
     evaluation = recipe.evaluation.model_copy(update={"epochs": sweep_epochs(recipe.evaluation.epochs)})
     rate = evaluation.lr or evaluation.baseline_lrs[0]
