@@ -1,1 +1,1 @@
-"""What a job will do and keep, as data that the engine executes and a forecast prices; no torch."""
+"""The plan of what a job does and keeps, as data that the engine executes and a forecast prices; no torch."""

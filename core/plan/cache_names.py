@@ -56,26 +56,26 @@ class CacheNames:
     """(channels, height, width)."""
 
     def expert(self) -> Identity:
-        """Of the expert trajectories; each adds its `index`."""
+        """The identity of the expert trajectories; each adds its `index`."""
         assert self.recipe.experts is not None, "a recipe that matches trajectories has experts"
         training = self.recipe.experts.model_dump(mode="json", exclude={"count", "epochs"})
         return self._learned("expert trajectory", experts=training)
 
     def after_stages(self, images: Identity) -> Identity:
-        """Of the networks that a later stage begins with, trained on `images`; each adds its `index`."""
+        """The identity of the networks that a later stage begins with, trained on `images`; each adds its `index`."""
         return self._learned("network after stages", **images)
 
     def difficulty(self, score: LearnedScore) -> Identity:
-        """Of what networks say of the training images; each adds its `index`."""
+        """The identity of the training images' difficulty by networks; each network adds its `index`."""
         training = score.model_dump(mode="json", exclude={"networks"})
         return self._learned("difficulty of the training images", score=training)
 
     def embedder(self, embedding: Embedding) -> Identity:
-        """Of the network that embeds images to be compared."""
+        """The identity of the network that embeds images to be compared."""
         return self._learned("network on the full set", training=embedding.model_dump(mode="json"))
 
     def window(self, window: Window, ipc: int) -> Identity:
-        """Of the validation accuracy of a window of difficulty; its networks do not depend on the job's seed."""
+        """The identity of a difficulty window's validation accuracy; its networks do not depend on the job's seed."""
         evaluation = self.recipe.evaluation.model_copy(update={"epochs": sweep_epochs(self.recipe.evaluation.epochs)})
         rate = evaluation.lr or evaluation.baseline_lrs[0]
         return self._learned(
@@ -86,11 +86,11 @@ class CacheNames:
         )
 
     def probe(self, **particulars: Any) -> Identity:
-        """Of a short distillation that helps to choose a field of the recipe."""
+        """The identity of a short distillation that helps to choose a field of the recipe."""
         return self._learned("probe", **particulars)
 
     def search(self, ipc: int) -> Identity:
-        """Of all probes of a job together: no file has this name, but a job leaves either all of them or none."""
+        """The identity of all probes of a job: no file has this name, but a job leaves either all of them or none."""
         return self._learned(
             "search",
             recipe=self.recipe.model_dump(mode="json", exclude={"evaluation"}),
@@ -99,25 +99,25 @@ class CacheNames:
         )
 
     def teacher(self) -> Identity:
-        """Of the teacher, whatever network is distilled for."""
+        """The identity of the teacher, whatever network is distilled for."""
         assert self.recipe.teacher is not None, "a recipe that asks a teacher has one"
         training = self.recipe.teacher.model_dump(mode="json")
         return self._learned("teacher", self.recipe.teacher.network, training=training)
 
     def reference(self) -> Identity:
-        """Of the line of the report for the full training set."""
+        """The identity of the report's line for the full training set."""
         assert self.recipe.evaluation.full is not None, "a recipe that compares with the full set trains on it"
         training = self.recipe.evaluation.full.model_dump(mode="json")
         seeds = self.recipe.evaluation.seeds
         return self._learned("reference on the full set", training=training, seeds=seeds)
 
     def witness(self, coverage: Coverage) -> Identity:
-        """Of the network whose features tell what is covered."""
+        """The identity of the network whose features tell what is covered."""
         content = "network on the full set that watched the test split"
         return self._learned(content, training=coverage.model_dump(mode="json"))
 
     def generator(self, objective: Generative) -> Identity:
-        """Of the generator that draws images; of the augmentation it knows mirroring alone."""
+        """The identity of the generator that draws images; it depends on the augmentation's mirroring alone."""
         return {
             "content": "generator",
             "engine": ENGINE_VERSION,
@@ -128,11 +128,11 @@ class CacheNames:
         }
 
     def adapted(self, choice: Generated) -> Identity:
-        """Of the generator that initial images pass through, adapted to this data."""
+        """The identity of the generator that initial images pass through, adapted to this data."""
         return self._passing("adapted generator", choice)
 
     def meta_trained(self, choice: Generated) -> Identity:
-        """Of the same before it is adapted; this data is then its source."""
+        """The identity of that generator before it is adapted; this data is then its source."""
         alone = choice.model_copy(update={"source": None, "digest": None, "steps": 0})
         return self._passing("meta-trained generator", alone)
 
@@ -142,7 +142,7 @@ class CacheNames:
         return found
 
     def _learned(self, content: str, network: Architecture | None = None, **particulars: Any) -> Identity:
-        """Of something learned from the real data with the recipe's network, or another one."""
+        """The identity of something learned from the real data with the recipe's network, or another one."""
         return {
             "content": content,
             "engine": ENGINE_VERSION,
