@@ -1,4 +1,4 @@
-"""What a job will cost, before it runs: seconds, memory, bytes; from a recipe and a calibration, without torch."""
+"""The cost of a job before it runs: seconds, memory, bytes; from a recipe and a calibration, without torch."""
 
 from core.forecast.calibration import QUIET, Calibration, Point
 from core.forecast.history import ENOUGH, Past, off

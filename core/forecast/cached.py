@@ -9,7 +9,7 @@ from typing import final
 @final
 @dataclass(frozen=True)
 class Cached:
-    """What needs not be done again, since an earlier job has left it."""
+    """The work that need not be done again, since an earlier job has left its results."""
 
     experts: int = 0
     """Expert trajectories."""

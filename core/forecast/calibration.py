@@ -1,4 +1,4 @@
-"""What a machine can do, from a few measured points: time = overheads + arithmetic / rate + memory traffic / bandwidth.
+"""A model of a machine from measured points: time = overheads + arithmetic / rate + memory traffic / bandwidth.
 
 The points are measured by the worker's calibration, in the engine's own process; here they become a model by which any
 number of kernel calls on any network is priced. Small images are a machine of their own: the engine takes one thread
@@ -27,7 +27,7 @@ SMALL = 256
 
 
 class Load(NamedTuple):
-    """What takes time in a call of a kernel."""
+    """The quantities that take time in a call of a kernel."""
 
     calls: float
     networks: float
@@ -51,7 +51,7 @@ class Point(BaseModel):
 
     @property
     def load(self) -> Load:
-        """What the model is linear in."""
+        """The quantities in which the model is linear."""
         return load(self.kernel, geometry(self.network, self.shape, self.classes), self.batch, self.networks)
 
 
@@ -77,7 +77,7 @@ class Calibration(BaseModel):
     seconds: float = Field(ge=0)
     """How long the calibration took."""
     points: tuple[Point, ...]
-    """Of eager kernels."""
+    """Measured points of eager kernels."""
     compiled: dict[Literal["gradient", "adjoint"], Annotated[float, Field(gt=0)]] | None = None
     """Seconds of a kernel that is compiled, over those of the same when it is not; None where jobs compile none."""
     compiling: float | None = Field(default=None, ge=0)

@@ -1,4 +1,4 @@
-"""What a generator costs: its parameters and arithmetic counted from the recipe, its seconds from a machine's rate.
+"""The cost of a generator: parameters and arithmetic counted from the recipe, seconds from a machine's rate.
 
 Its training is no kernel of the network that is distilled for, so nothing of it is calibrated: an operation is taken to
 cost `_SLOWER` times what it does in the network's forward pass, and a step `_STEP` seconds beside. Both are estimates
@@ -57,7 +57,7 @@ def made(wanted: Generative, network: Geometry) -> Made:
 def seconds(
     recipe: Recipe, network: Geometry, sizes: Sizes, operation: float, *, there: bool
 ) -> tuple[float, float] | None:
-    """Of training the generator, unless it is there, and of drawing images; None where the recipe has none.
+    """The seconds of training the generator, 0 if it is there, and of drawing images; None without a generator.
 
     `operation` is what an operation of the network's forward pass takes.
     """
@@ -77,7 +77,7 @@ def seconds(
 
 
 def working_bytes(recipe: Recipe, network: Geometry) -> int:
-    """Of training the generator, 0 without one."""
+    """The bytes that training the generator takes, 0 without one."""
     wanted = recipe.objective
     if not isinstance(wanted, Generative):
         return 0
@@ -86,7 +86,7 @@ def working_bytes(recipe: Recipe, network: Geometry) -> int:
 
 
 def published_bytes(recipe: Recipe, network: Geometry) -> int:
-    """What an artifact holds of the generator."""
+    """The bytes of the generator in an artifact."""
     wanted = recipe.objective
     if not isinstance(wanted, Generative) or not wanted.publish:
         return 0

@@ -1,4 +1,4 @@
-"""What past jobs teach about a forecast: how far off the model was on this hardware, and what they left in the cache.
+"""The lessons of past jobs for a forecast: the model's error on this hardware, and what they left in the cache.
 
 The ratio of actual to predicted seconds is taken as log-normal. Three jobs of the same method correct the model by
 their median and say how much they scatter; three of any method say how far the model may be off; before that a factor
@@ -106,7 +106,7 @@ def off(past: Sequence[Past]) -> float | None:
 
 
 def cached(past: Sequence[Past], leaves: Leaves) -> tuple[Cached, tuple[str, ...]]:
-    """What earlier jobs on this hardware have left that this one can use, and which jobs those were."""
+    """The results that earlier jobs on this hardware have left and this one can use, and which jobs those were."""
     experts, judges, there, windows, makers = 0, 0, set[str](), set[str](), list[str]()
     for job in past:
         useful = min(job.leaves.covers(leaves), leaves.count)
@@ -120,7 +120,7 @@ def cached(past: Sequence[Past], leaves: Leaves) -> tuple[Cached, tuple[str, ...
 
 
 def _interval(same: Sequence[float], every: Sequence[float]) -> Interval:
-    """Of logarithms of ratios."""
+    """The interval of a ratio, from logarithms of past ratios."""
     if len(same) >= ENOUGH:
         n, middle = len(same), statistics.median(same)
         half = max(quantile(n - 1, _UPPER) * statistics.stdev(same) * math.sqrt(1 + 1 / n), _LEAST)

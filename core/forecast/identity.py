@@ -1,4 +1,4 @@
-"""What a job leaves in a worker's cache for later jobs, by name: experts, judges of images, the reference's result."""
+"""The names of what a job leaves in a worker's cache for later jobs: experts, judges, the reference's result."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Leaves(BaseModel):
 
 
 def leaves(recipe: Recipe, facts: DatasetFacts, ipc: int) -> Leaves:
-    """What a job of this recipe will leave; nothing that can be named while the dataset is not on disk."""
+    """The names of what a job of this recipe will leave; none while the dataset is not on disk."""
     if facts.digest is None:
         return Leaves()
     names = CacheNames(recipe, facts.digest, facts.shape)

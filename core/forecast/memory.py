@@ -51,7 +51,7 @@ _PIXEL_COPIES: Final = 3.2  # uint8 copies of the images in an artifact: bundle,
 
 
 class Bytes(NamedTuple):
-    """What a job leaves on disk."""
+    """The bytes that a job leaves on disk."""
 
     experts: int
     """The expert snapshots that segments read, and networks that later stages begin with, in the worker's cache."""
@@ -115,7 +115,7 @@ def peak_bytes(
 
 
 def stored_bytes(recipe: Recipe, network: Geometry, sizes: Sizes) -> Bytes:
-    """What the job leaves on disk."""
+    """The bytes that the job leaves on disk."""
     later = recipe.schedule.stages.count - 1
     networks = recipe.experts.count if recipe.experts else recipe.schedule.stages.networks
     experts = later * networks * (_THETA + FLOAT * network.parameters)
@@ -169,7 +169,7 @@ def _features(recipe: Recipe, network: Geometry, sizes: Sizes) -> int:
 
 
 def _kept(recipe: Recipe, network: Geometry, sizes: Sizes, free: int, compiled: Collection[economy.Batch]) -> int:
-    """What student steps keep of their forward passes."""
+    """The bytes that student steps keep of their forward passes."""
     steps = unrolled_steps(recipe)
     if not steps:
         return 0
@@ -180,7 +180,7 @@ def _kept(recipe: Recipe, network: Geometry, sizes: Sizes, free: int, compiled: 
 
 
 def _snapshots(recipe: Recipe, sizes: Sizes) -> list[int]:
-    """Of an expert of each stage; only those of the first judge images."""
+    """The number of snapshots of one expert, stage by stage; only experts of the first stage judge images."""
     found: list[int] = []
     for asked, _ in stages(recipe, sizes):
         assert isinstance(asked, Trajectory), "only trajectories are kept"

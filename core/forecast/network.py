@@ -1,4 +1,4 @@
-"""What a network costs, from its recipe alone: parameters, arithmetic, activations. The engine's network, counted."""
+"""The cost of a network, from its recipe alone: parameters, arithmetic, activations. The engine's network, counted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Geometry:
     parameters: int
     """P."""
     forward_flops: int
-    """Of one image's forward pass: multiplications and additions of the convolutions and the linear layers."""
+    """The multiplications and additions of one image's forward pass, in convolutions and linear layers."""
     convolutions: Convolutions
     """Their part of it, and what they put out; of hidden linear layers too."""
     compiles: bool
@@ -58,7 +58,7 @@ class Geometries(NamedTuple):
         return cls(geometry(recipe.network, shape, classes), taught, tuple(across))
 
     def behind(self, call: Work) -> Geometry:
-        """Whose passes those are."""
+        """The network whose passes those are."""
         if call.across is not None:
             return self.across[call.across]
         return self.teacher if call.teacher and self.teacher else self.own

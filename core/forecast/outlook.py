@@ -30,7 +30,7 @@ def outlook(
     calibration: Calibration | None,
     known: Known,
 ) -> Forecast:
-    """What a job will cost on the hardware of this calibration.
+    """The cost of a job on the hardware of this calibration.
 
     Past jobs correct it whichever measurement priced them: each is priced anew by this one.
     """

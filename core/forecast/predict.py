@@ -65,7 +65,7 @@ class Basis(Shown):
 
 
 class Reuse(Shown):
-    """What earlier jobs on this hardware have left in the cache, and is taken to be there still."""
+    """The results that earlier jobs on this hardware have left in the cache, taken to be there still."""
 
     experts: int = Field(description="Expert trajectories.")
     judges: int = Field(default=0, description="Networks that said which images to select.")
@@ -90,7 +90,7 @@ class Memory(Shown):
 
 
 class Bytes(Shown):
-    """What the job will leave on disk."""
+    """The bytes that the job will leave on disk."""
 
     experts: int = Field(description="In the worker's cache: the expert snapshots that are read.")
     labels: int = Field(description="Of the synthetic set, as they are published.")
@@ -98,7 +98,7 @@ class Bytes(Shown):
 
 
 class Forecast(Shown):
-    """What a job will cost."""
+    """The cost of a job before it runs."""
 
     object: Literal["forecast"] = "forecast"
     hardware: str | None = Field(description="The worker hardware it speaks of; null before a worker has calibrated.")

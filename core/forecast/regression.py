@@ -1,4 +1,4 @@
-"""What a regression costs: features of synthetic and of real images, and the linear algebra on them."""
+"""The cost of a regression: features of synthetic and of real images, and the linear algebra on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a teacher costs: its training, the images it is shown while others are recovered from it, and its labels."""
+"""The cost of a teacher: its training, the images it is shown while others are recovered from it, and its labels."""
 
 from __future__ import annotations
 

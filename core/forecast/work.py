@@ -1,4 +1,4 @@
-"""What the engine will do for a recipe, phase by phase, as numbers of kernel calls.
+"""The work of the engine for a recipe, phase by phase, as numbers of kernel calls.
 
 The counts are the engine's own: a test runs a small job and compares. They know the dataset by its facts only, so where
 the classes are of unequal size an epoch may be off by the one step that a few images make.
@@ -88,7 +88,7 @@ def work(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached | None = Non
 
 
 def stack_on(network: Geometry, device_bytes: int | None) -> Stack:
-    """What the engine decides; `device_bytes` is the memory of a GPU, None for a CPU."""
+    """The stacking that the engine decides on; `device_bytes` is the memory of a GPU, None for a CPU."""
     device = "cpu" if device_bytes is None else "cuda"
     return lambda batch: economy.stack(network.convolutions, batch, device, device_bytes)
 
@@ -99,7 +99,7 @@ def expert_epochs(objective: Trajectory) -> tuple[int, int]:
 
 
 def stages(recipe: Recipe, sizes: Sizes) -> list[tuple[Objective, Sizes]]:
-    """What each stage asks for, and of how many images; without stages, what the recipe does."""
+    """The objective of each stage, and the sizes with its number of images; without stages, those of the recipe."""
     formation, kept = recipe.parameterize.formation, recipe.schedule.stages
     ipc = sizes.synthetic // sizes.classes // formation
     asked = (recipe.objective_at(stage, ipc, sizes.classes) for stage in range(kept.count))
@@ -280,7 +280,7 @@ def _matching(objective: Gradient, steps: int, sizes: Sizes) -> Iterator[Work]:
 
 
 def _judging(phase: Phase, recipe: Recipe, sizes: Sizes, experts: int) -> Iterator[Work]:
-    """What experts say of the first images. How long they look for ones they get right is not known: as if all were."""
+    """The calls of experts that judge the first images. How many are wrong is not known: all are counted as right."""
     if isinstance(recipe.init, Correct):
         for calls, images in batches(sizes.synthetic // sizes.classes, JUDGED):
             yield Work(phase, "forward", sizes.classes * calls, images)
