@@ -24,7 +24,7 @@ def check_precision(recipe: Recipe) -> None:
 
 
 def check_convolutions(recipe: Recipe) -> None:
-    """What is matched in convolutions needs some."""
+    """An objective that matches convolutions needs a network that has some."""
     objective, teacher = recipe.objective, recipe.teacher
     if isinstance(objective, Gradient) and objective.distance != "cosine" and isinstance(recipe.network, Mlp):
         raise meaningless(

@@ -1,4 +1,4 @@
-"""What no part can tell alone: the combinations of choices that mean nothing, each refused with its fix.
+"""The checks that no part can make alone: combinations of choices that mean nothing are refused with a fix.
 
 A check is a function of the whole recipe that raises; a recipe calls them in the order of `CHECKS` and the first to
 raise is what the user is told. A fix says "Set path to value" as JSON has the value: it then also holds for overrides,
@@ -64,7 +64,7 @@ def check_selection(recipe: Recipe) -> None:
 
 
 def check_update(recipe: Recipe) -> None:
-    """What is left as it began has to be real, and something has to be left to learn."""
+    """Images that are left as they began have to be real, and something has to be left to learn."""
     update = recipe.parameterize.update
     if update == 1:
         return
@@ -162,7 +162,7 @@ def check_sdc(recipe: Recipe) -> None:
 
 
 def check_memory(recipe: Recipe) -> None:
-    """What is kept or computed again is the memory of student steps that are differentiated."""
+    """A choice of memory needs student steps that are differentiated: theirs is kept or computed again."""
     if recipe.schedule.memory != "auto" and not isinstance(recipe.objective, Trajectory | Performance):
         raise meaningless(
             "schedule.memory",
@@ -247,7 +247,7 @@ def check_reach(recipe: Recipe) -> None:
 
 
 def check_stages(recipe: Recipe) -> None:
-    """What is said of each stage has to be of use to its objective."""
+    """The settings of each stage have to be of use to its objective."""
     stages, objective = recipe.schedule.stages, recipe.objective
     if isinstance(objective, Nothing | Generative) and stages.count > 1:
         raise meaningless(

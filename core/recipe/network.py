@@ -1,4 +1,4 @@
-"""What is trained: the network that reads the images, and the experts whose training is matched."""
+"""The networks that are trained: the one that reads the images, and the experts whose training is matched."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class ResNet18(Part):
 
 
 def _or_convnet(value: Any) -> Any:
-    """What says no kind is a ConvNet: recipes once knew no other network."""
+    """The value with a kind: 'convnet' where it has none, as recipes once knew no other network."""
     return {"kind": "convnet", **value} if isinstance(value, dict) else value
 
 

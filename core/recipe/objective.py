@@ -1,4 +1,4 @@
-"""What the synthetic images are asked to match."""
+"""The objectives: each says what the synthetic images are asked to match."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ class Sdc(Part):
 
     Easy images have small gradients; the penalty keeps a matching objective from drifting to hard ones, which helps at
     small ipc if anywhere. "log" lets the weight grow from 0 at the first outer step to `weight` at the last, as
-    ln(1 + i) / ln(steps). With trajectories `steps` says whose gradients: the first student step's, the last's, or
+    ln(1 + i) / ln(steps). With trajectories `steps` says which gradients: the first student step's, the last's, or
     the mean norm over all steps that are compared. Reconstructed from the abstract of arXiv 2408.12483; every value of
     the weight, the shape of the schedule and the choice of steps are UNVERIFIED. With a learned step size the objective
     can undo the penalty: watch both curves.

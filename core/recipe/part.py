@@ -1,4 +1,4 @@
-"""What every part of a recipe is, and how a combination that means nothing is refused."""
+"""The base class of a recipe's parts, and the error that refuses a combination that means nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a network sees of an image: preprocessing, fitted once, and augmentation, drawn at every call."""
+"""The changes to an image before a network sees it: preprocessing, fitted once; augmentation, drawn at every call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job chooses before it distils, where its recipe says "auto": T+ and the learning rate of the images.
+"""The choices of a job before it distils, where its recipe says "auto": T+ and the learning rate of the images.
 
 No paper says how to find these for a dataset nobody published; Cazenavette et al. advise to search rates by powers of
 ten and to raise T+ from 1 until the loss gets unstable. Two probes of short distillations do as much, in this order:
@@ -67,7 +67,7 @@ def left(recipe: Recipe) -> tuple[str, ...]:
 
 
 def asks(recipe: Recipe) -> bool:
-    """Whether any is."""
+    """True if a field is left to probes."""
     return bool(left(recipe))
 
 

@@ -62,7 +62,7 @@ class Recipe(Part):
         return self.experts.epochs if asked and self.experts else None
 
     def objective_at(self, stage: int, ipc: int, classes: int) -> Objective:
-        """What a stage, counted from 0, asks for: trajectories are matched in its own window of start epochs.
+        """The objective of a stage, counted from 0: trajectories are matched in its own window of start epochs.
 
         There a later stage's students draw, where no batch is given, as many images as it has itself, out of all that
         they see. `ipc` is of stored images.

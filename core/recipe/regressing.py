@@ -1,4 +1,4 @@
-"""What a regression cannot be combined with, each refused with its fix."""
+"""The choices that a regression cannot be combined with, each refused with its fix."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Regression(Part):
 
 
 class Targets(Part):
-    """What a regression is to answer for each image, one real number a class, optimised with the images (FRePo).
+    """The targets of a regression for each image, one real number a class, optimised with the images (FRePo).
 
     They start as the image's class, one-hot less its mean. Networks learn them by squared error, not by cross-entropy:
     they are no probabilities and may leave [0, 1].

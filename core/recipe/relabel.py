@@ -1,4 +1,4 @@
-"""What happens to the labels once the images are there."""
+"""The labels of the result: kept, or given anew once the images are there."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class KeepLabels(Part):
 
     @property
     def temperature(self) -> float:
-        """Of the labels: none."""
+        """The temperature of the labels: 1, as they have none."""
         return 1.0
 
 
 class SoftLabels(Part):
     """One label an image: the teacher's softmax of logits / temperature.
 
-    Who trains on them divides the student's logits by the same temperature.
+    Training on them divides the student's logits by the same temperature.
     """
 
     kind: Literal["soft"] = "soft"

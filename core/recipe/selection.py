@@ -65,7 +65,7 @@ def sweep_epochs(epochs: int) -> int:
 
 
 LearnedScore = Forgetting | El2n
-"""What networks are trained for to say."""
+"""The scores of difficulty for which networks are trained."""
 
 Score = Annotated[LearnedScore | CScore, Field(discriminator="kind")]
 """How hard a training image is: the higher, the harder."""

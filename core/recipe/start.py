@@ -1,4 +1,4 @@
-"""What is optimised, and where it starts: images, labels and the student's step size."""
+"""The variables that are optimised, and where they start: images, labels and the student's step size."""
 
 from __future__ import annotations
 
@@ -102,11 +102,11 @@ class Tiles(Part):
 
     @property
     def update(self) -> float:
-        """As of `Pixels`: all are optimised."""
+        """The share of each class's images that is optimised: all of them."""
         return 1.0
 
     def optimised(self, ipc: int) -> int:
-        """As of `Pixels`."""
+        """The number of a class's images that are optimised: all of them."""
         return ipc
 
 

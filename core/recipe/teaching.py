@@ -49,7 +49,7 @@ def check_norms(recipe: Recipe) -> None:
 
 
 def check_adjustment(recipe: Recipe) -> None:
-    """What a teacher is moved to forget has to be something it knows."""
+    """The images that a teacher is moved to forget have to be images that it knows."""
     if isinstance(recipe.objective, Statistics) and recipe.objective.adjust and isinstance(recipe.init, Noise):
         raise meaningless(
             "objective.adjust",
@@ -69,7 +69,7 @@ def check_clamp(recipe: Recipe) -> None:
 
 
 def check_order(recipe: Recipe) -> None:
-    """What a teacher shows and what it labels has no order."""
+    """Stages need an order, and the images that a teacher shows or labels have none."""
     if recipe.schedule.stages.count == 1:
         return
     if isinstance(recipe.objective, Statistics) or not isinstance(recipe.relabel, KeepLabels):
