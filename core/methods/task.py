@@ -1,4 +1,4 @@
-"""What a recipe may depend on, and what a task decides by itself, whatever the method."""
+"""The task a recipe may depend on, and the choices it decides by itself, whatever the method."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _FAR = 2  # times the ipc of a preset
 
 @dataclass(frozen=True)
 class Task:
-    """What a recipe may depend on: the dataset by name and content, and the images per class."""
+    """The facts a recipe may depend on: the dataset by name and content, and the images per class."""
 
     dataset: str
     ipc: int
