@@ -141,7 +141,7 @@ def get_picture(
 )
 @router.head("/{id}/report", include_in_schema=False)
 def get_report(request: Request, house: Here, job: Succeeded) -> Response:
-    """What fresh networks score when trained on the synthetic set, on random images and on everything, and how."""
+    """The scores of fresh networks trained on the synthetic set, on random images, on everything, and the protocol."""
     return _send(request, house, job, "report.json", "inline")
 
 

@@ -1,4 +1,4 @@
-"""Who asks: before anything else of a request is looked at, the gate wants a key, where the settings say so.
+"""The gate: before anything else of a request is looked at, it wants a key, where the settings say so.
 
 It stands before the router and refuses what it does not know, so that no route can be forgotten. What a caller may see
 is the ledger's business (`Ledger.within`); what a key may do is said here, by method and path.
@@ -124,7 +124,7 @@ def note_failure(house: House, scope: Scope) -> None:
 
 
 def _neighbourhood(scope: Scope) -> str:
-    """The peer's address; of IPv6 its network, since whoever has one of its addresses has 2**64 of them."""
+    """The peer's address; of IPv6 its network, since a peer that has one of its addresses has 2**64 of them."""
     address: str = (scope.get("client") or ("",))[0]
     try:
         return str(IPv6Network((address.partition("%")[0], 64), strict=False))

@@ -49,7 +49,7 @@ async def stream(house: House, job: Job, after: int) -> AsyncIterator[bytes]:
         if house.caller is not None and time.monotonic() - checked > _PING:
             checked = time.monotonic()
             if not await run_in_threadpool(house.ledger.keys.good, house.caller.id):
-                return  # whoever reconnects is told why
+                return  # a client that reconnects is told why
         events = await run_in_threadpool(house.ledger.events, job.id, after, _BATCH)
         for event in events:
             shown = Event.model_validate(asdict(event))

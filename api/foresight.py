@@ -18,7 +18,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 def foresight(house: House, ready: Prepared) -> Forecast:
-    """What a request will cost on the hardware most workers have.
+    """The forecast of a request's cost on the hardware most workers have.
 
     Raises:
         ProblemError: INVALID_REQUEST, it is beyond the memory of every one of them.
@@ -33,7 +33,7 @@ def foresight(house: House, ready: Prepared) -> Forecast:
 
 
 def _calibrations(house: House) -> list[Calibration]:
-    """Of the workers that are there; when none is, of those that lately were."""
+    """The calibrations of the workers that are there; if there is none, of those that were there lately."""
     for seen_within in (house.settings.lease_ttl, None):
         known = [found for worker in house.ledger.workers(seen_within) if (found := _read(worker.calibration))]
         if known:

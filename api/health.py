@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz`, `/metrics`: for whoever keeps the service running."""
+"""`/healthz`, `/readyz`, `/metrics`: routes for the people who keep the service running."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def get_readiness(house: Here) -> Readiness:
     },
 )
 def get_metrics(house: Here) -> Response:
-    """What this process has answered, and how the whole service stands by its ledger."""
+    """Counts of this process's answers, and the state of the whole service by its ledger."""
     return Response(generate_latest(house.metrics.registry), media_type=_EXPOSITION)
 
 

@@ -1,4 +1,4 @@
-"""What every request needs: the settings and the doors to ledger, datasets and artifacts."""
+"""The things every request needs: the settings and the doors to ledger, datasets and artifacts."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class House:
         )
 
     def seen_by(self, caller: ApiKey | None) -> Self:
-        """The house as somebody sees it who had to show a key, or had none to show."""
+        """The house as the holder of this key sees it, or as a caller without a key does."""
         reach = Reach("", everything=False) if caller is None else caller.reach
         ledger = self.ledger.within(reach)
         catalogue = replace(self.catalogue, uploads=ledger.uploads)

@@ -94,7 +94,7 @@ class Inspector:
         self.drop(upload_id)
 
     def _examine(self, upload: Upload) -> dict[str, Any] | None:
-        """What the ledger is to be told of the upload; None if this process is to end before that is known."""
+        """The finding on the upload, for the ledger; None if this process is to end before it is known."""
         folder = self._folder / upload.id
         try:
             found = inspect(folder / "upload", folder, upload.size, self._closing.is_set, upload.mirror)

@@ -1,4 +1,4 @@
-"""`/v1/keys` and `/v1/me`: who may ask."""
+"""`/v1/keys` and `/v1/me`: the keys, and the one that a request shows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class KeyOrder(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(min_length=1, max_length=100, description="What the key is for, for whoever revokes it one day.")
+    name: str = Field(min_length=1, max_length=100, description="What the key is for, as a note for its revocation.")
     scopes: list[Scope] | None = Field(
         default=None, min_length=1, max_length=4, description="What it may do. Default: what your key may, but admin."
     )
@@ -49,7 +49,7 @@ def _caller(house: Here) -> ApiKey:
 
 
 Caller = Annotated[ApiKey, Depends(_caller)]
-"""Parameter of an operation: the key of whoever asks; 409 where there are no keys."""
+"""Parameter of an operation: the caller's key; 409 where there are no keys."""
 
 
 @router.get("/me", operation_id="get_me", summary="Look at your own key")
@@ -105,7 +105,7 @@ def revoke_key(
         bool, Query(description="Leave the keys that were made with it: to replace a key by one that it made.")
     ] = False,
 ) -> None:
-    """From now on it opens nothing, nor does any key made with it, and whoever is logged in with one is not.
+    """From now on the key opens nothing, nor does any key made with it, and people logged in with one are logged out.
 
     Its owner's jobs go on. Idempotent. A key revokes itself and what it made, and those of its owner that may do no
     more than it may; one that may only look revokes no others.

@@ -68,7 +68,7 @@ class Frame:
                 out["X-Request-Id"] = request_id
                 for name, value in _HEADERS.items():
                     out.setdefault(name, value)
-                if scope["path"].startswith("/v1/"):  # what it says depends on who asks
+                if scope["path"].startswith("/v1/"):  # the answer depends on the caller
                     out.setdefault("Cache-Control", "no-store")
                     out.add_vary_header("Authorization, Cookie")
             await send(message)
@@ -105,7 +105,7 @@ class Frame:
         announced = headers.get("content-length", "")
         length = int(announced[:18]) if announced.isdecimal() else 0
         if length > self._most(scope):
-            if length <= _DISCARDED and "expect" not in headers:  # who expects a 100 has not begun to send
+            if length <= _DISCARDED and "expect" not in headers:  # a client that expects a 100 has not begun to send
                 await _discard(receive)
             raise self._too_large(scope)
         origin = headers.get("origin")

@@ -181,7 +181,7 @@ def invalid(errors: Sequence[FieldError]) -> ProblemError:
 
 
 def _short(text: str) -> str:
-    """What a client sends may be as long as it likes; what quotes it stays readable."""
+    """The text, cut in the middle if it is long, so that a message that quotes a client's text stays readable."""
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}...{text[-_LONGEST // 2 :]}"
 
 

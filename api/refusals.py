@@ -62,7 +62,7 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 
 def _http(request: Request, error: Exception) -> Response:
-    """What the framework itself refuses: a path, a method, a body it cannot read."""
+    """The answer to a refusal by the framework itself: of a path, a method, a body it cannot read."""
     assert isinstance(error, HTTPException)
     path, method = request.url.path, request.method
     match error.status_code:

@@ -1,4 +1,4 @@
-"""What clients read: the job object and its relatives, as JSON. Absent values are null, never missing."""
+"""The JSON that clients read: the job object and its relatives. Absent values are null, never missing."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class JobError(Shown):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     code: str = Field(description="Stable; more codes may come.", examples=["dataset_unavailable"])
-    type: str | None = Field(default=None, description="The exception's name, for whoever reads the code.")
+    type: str | None = Field(default=None, description="The exception's name, for readers of the code.")
     message: str
     phase: str | None = Field(default=None, description="The phase it happened in.")
     hint: str | None = Field(default=None, description="What to do about it.")
@@ -116,7 +116,7 @@ class Job(Shown):
     attempt: int = Field(description="Times a worker has started this job.")
     losses: int = Field(description="Attempts that ended with the worker, not the work.")
     max_attempts: int
-    worker: str | None = Field(description="Who has it now.")
+    worker: str | None = Field(description="The worker that has it now.")
     request: dict[str, Any] = Field(description="What was asked for.")
     recipe: dict[str, Any] = Field(description="What that means, completely.")
     fingerprint: str | None = Field(description="Equal requests on equal data have equal fingerprints.")
@@ -331,7 +331,7 @@ class Quota(Shown):
 
 
 class Me(Shown):
-    """Whoever asks."""
+    """The caller: the key that was shown, its owner and the owner's quota."""
 
     key: Key
     owner: str

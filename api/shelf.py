@@ -19,7 +19,7 @@ from core.ledger import UnknownUpload, Upload, Uploads
 @final
 @dataclass(frozen=True)
 class Shelf:
-    """As a `Catalogue` to whoever asks it by name; an upload of another owner is as unknown as one that never was."""
+    """A `Catalogue` with uploads, asked by name; another owner's upload is as unknown as one that never was."""
 
     catalogue: Catalogue
     uploads: Uploads

@@ -1,4 +1,4 @@
-"""What a browser sees: pages rendered here, complete without a script; scripts of our own keep them up to date."""
+"""The pages for a browser: rendered here, complete without a script; scripts of our own keep them up to date."""
 
 from __future__ import annotations
 

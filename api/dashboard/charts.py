@@ -43,7 +43,7 @@ class Series:
 @final
 @dataclass(frozen=True)
 class Level:
-    """What a line is to be held against: the same value at every x."""
+    """A reference for the lines of a chart: the same value at every x."""
 
     name: str
     value: float
@@ -108,7 +108,7 @@ class Plot:
         return f"{100 * y:.{_digits(self.y, 100)}f} %" if self.percent else short(y, _digits(self.y))
 
     def said(self) -> str:
-        """The plot in words, for who cannot see it."""
+        """The plot in words, for people who cannot see it."""
         told = []
         for each in self.series:
             if each.points:

@@ -22,7 +22,7 @@ from core.recipe import FieldError
 from core.request import JobOrder
 
 PREFIX: Final = "recipe."
-"""What the names of the recipe's fields in the form begin with."""
+"""Prefix of the names that the recipe's fields have in the form."""
 
 _FIRST: Final = {"dataset": "digits", "method": "mtt", "ipc": "1", "seed": "0"}
 
@@ -30,7 +30,7 @@ _FIRST: Final = {"dataset": "digits", "method": "mtt", "ipc": "1", "seed": "0"}
 @final
 @dataclass(frozen=True)
 class Draft:
-    """What was filled in, as text; `changes` are the recipe's fields that differ from the method's own."""
+    """The form's entries, as text; `changes` are the recipe's fields that differ from the method's own."""
 
     dataset: str
     method: str
@@ -40,7 +40,7 @@ class Draft:
     parts: tuple[Part, ...]
     """The recipe's fields before the changes; empty while there is no such recipe."""
     basis: str
-    """What `parts` belong to, so that a form filled in for another method is not mistaken for changes of this one."""
+    """Dataset, method and ipc that `parts` belong to, so that a form filled in for others is not taken for changes."""
 
     @classmethod
     def of(cls, fields: Mapping[str, str], house: House) -> Self:
@@ -92,7 +92,7 @@ class Draft:
             raise invalid([explain(detail, JobOrder, "") for detail in error.errors()]) from None
 
     def outlook(self, house: House) -> tuple[Forecast | None, dict[str, FieldError]]:
-        """What it would cost, or what is wrong with it by the name of the form's field."""
+        """The forecast of its cost, or its faults, each by the name of the form's field."""
         try:
             return foresight(house, prepare(self.order(), house.catalogue)), {}
         except ProblemError as problem:

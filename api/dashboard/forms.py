@@ -1,4 +1,4 @@
-"""What a browser posts, and where it is sent afterwards."""
+"""The forms that a browser posts, and the page it is sent to afterwards."""
 
 from __future__ import annotations
 

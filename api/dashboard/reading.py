@@ -1,4 +1,4 @@
-"""What a page says of a job beyond its fields: what it is worth so far."""
+"""Statements of a page about a job that are no fields of it: the accuracy it has reached so far."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Accuracy:
 
 
 def accuracy(job: Job, line: str = "distilled") -> Accuracy | None:
-    """What the job's metrics say of a line of the report; None before they do."""
+    """The accuracy of a line of the report by the job's metrics; None while they do not have it."""
     found = ((job.metrics or {}).get("results") or {}).get(line)
     if not isinstance(found, Mapping) or not isinstance(found.get("accuracy_mean"), int | float):
         return None

@@ -1,4 +1,4 @@
-"""`/system`: who works, what waits, and what is kept on this machine."""
+"""`/system`: the workers, the queue, and the files kept on this machine."""
 
 from __future__ import annotations
 

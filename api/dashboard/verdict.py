@@ -97,7 +97,7 @@ class Largest:
 
 
 def largest(found: Mapping[str, Any] | None) -> Largest | None:
-    """What a report or the metrics of a job say of it; None where classes are of one size, or nothing is said."""
+    """The largest class as a report or a job's metrics name it; None if all are of one size or none is named."""
     told = (found or {}).get("majority") or {}
     return Largest(str(told["class"]), float(told["share"])) if told.get("unequal") else None
 
@@ -110,7 +110,7 @@ def lines(report: Mapping[str, Any]) -> list[Line]:
 
 
 def levels(report: Mapping[str, Any]) -> tuple[Level, ...]:
-    """What networks trained on random images and on everything score on the validation split, as far as it is known."""
+    """Validation accuracies of networks trained on random images and on everything, as far as they are known."""
     return tuple(
         Level(LINES[name], float(row["validation_mean"]), name)
         for name in ("random", "full")

@@ -54,7 +54,7 @@ class Leaf:
         return spelled(self.value)
 
     def parse(self, text: str) -> Any:
-        """What was typed, as JSON would say it; text that is none stays text, and the recipe refuses it."""
+        """The value that typed text stands for in JSON; text that is no JSON stays text, and the recipe refuses it."""
         if self.control == "choice" and text in self.choices:
             return next((choice for choice in (True, False, None) if spelled(choice) == text), text)
         try:

@@ -67,7 +67,7 @@ export class Plot {
     for (const level of this.figure.querySelectorAll(".level")) level.remove(); // of a report that no longer holds
   }
 
-  /** The plot in words, as the server says it, for who cannot see it. */
+  /** The plot in words, as the server says it, for people who cannot see it. */
   describe(points) {
     const name = this.figure.querySelector("figcaption strong").textContent;
     const [[first, begin], [last, end]] = [points[0], points.at(-1)];
