@@ -1,1 +1,1 @@
-"""What API and worker share (ledger, data, artifacts, vocabulary), and the engine."""
+"""The parts that API and worker share (ledger, data, artifacts, vocabulary), and the engine."""

@@ -1,4 +1,4 @@
-"""What the engine decides by arithmetic before it computes: networks together, shapes to compile, steps to remember.
+"""The engine's decisions by arithmetic, before it computes: networks together, shapes to compile, steps to remember.
 
 A forecast has to decide the same, and to do so without torch: hence one rule for both, in numbers alone.
 """
@@ -20,9 +20,9 @@ PROGRAMS: Final[Mapping[Kernel, frozenset[str]]] = {
     "observe": frozenset({"observe"}),
     "adjoint": frozenset({"gradient", "keep", "recall"}),
 }
-"""What is compiled for a kernel."""
+"""Names of the programs that are compiled for a kernel."""
 KEEPING: Final = frozenset({"remember", "recall"})
-"""What is compiled for adjoints instead where all of a segment's steps are kept."""
+"""Names of the programs that are compiled for adjoints instead where all of a segment's steps are kept."""
 COMPILING: Final = 15.0
 """Seconds a program takes to compile on two cores."""
 REMEMBERED: Final = 10

@@ -99,7 +99,7 @@ class Body(NamedTuple):
 
 
 def steps(network: Architecture, shape: Shape) -> tuple[Step, ...]:
-    """What an architecture does with images of a shape before its last linear layer."""
+    """The steps that an architecture takes with images of a shape before its last linear layer."""
     w = network.width
     more = (padded(shape)[1] - shape[1]) // 2  # of the first convolution's padding
     match network:

@@ -1,4 +1,4 @@
-"""A process's life line: its standard input. When it closes, whoever started the process is gone, and so is it."""
+"""A process's life line: its standard input. When it closes, the parent process is gone, and this one ends too."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def configure(settings: Settings) -> None:
 
 @final
 class _Discreet(structlog.stdlib.ProcessorFormatter):
-    """The last word on every line, whoever wrote it: no secret stands in it."""
+    """The last word on every line, of our code or a library's: no secret stands in it."""
 
     def __init__(self, secrets: tuple[str, ...], **how: Any) -> None:
         super().__init__(**how)
@@ -86,7 +86,7 @@ class _Voice(logging.StreamHandler[TextIO]):
     """Standard error. What cannot be formatted is not written out as it is: that would pass the mask by."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the library's name
-        """Say that there was a line, and whose."""
+        """Say that there was a line, and name its logger."""
         kind = sys.exc_info()[0]
         with contextlib.suppress(OSError, ValueError):
             self.stream.write(f"A line of {record.name} could not be logged: {kind.__name__ if kind else '?'}\n")

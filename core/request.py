@@ -1,4 +1,4 @@
-"""What a client may ask for, its canonical form and its fingerprint."""
+"""A client's request: the values it may have, its canonical form and its fingerprint."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ At that value they are no part of a fingerprint: what was finished without them 
 MAX_SYNTHETIC_IMAGES = 200_000
 
 MAX_LOGITS = 500_000_000
-"""Of labelled views: a gigabyte in half precision."""
+"""Most logits of labelled views: a gigabyte in half precision."""
 
 
 Ipc = Annotated[int, Field(ge=1, le=100_000, strict=True, description="Images per class in the synthetic set.")]
@@ -65,7 +65,7 @@ Ratio = Annotated[
 
 
 class _Asked(BaseModel):
-    """What a job's size is asked for with."""
+    """The fields that every request has: all but the one that says how small the set is to be."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -155,7 +155,7 @@ class Settings(BaseSettings):
 
     @property
     def names(self) -> frozenset[str]:
-        """What a request's Host may say where nobody shows a key."""
+        """The names that a request's Host header may have where nobody shows a key."""
         given = [self.host, socket.gethostname(), *self.host_names.split(",")]
         return frozenset(name.strip().lower() for name in given if name.strip())
 

@@ -1,4 +1,4 @@
-"""What a regression on a dataset cannot be solved for: sets and images beyond memory."""
+"""The limits of a regression on a dataset: sets and images it cannot be solved for, as memory does not hold them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def sourced(recipe: Recipe, origin: DatasetFacts, facts: DatasetFacts) -> Recipe
         RecipeError: the source has other channels than the dataset or images too small for the network that is to
             learn from both, or is not the one the recipe names.
     """
-    assert isinstance(recipe.init, Generated), "who has a source has a generator"
+    assert isinstance(recipe.init, Generated), "a recipe that names a source has a generator"
     if origin.shape[0] != facts.shape[0]:
         told = f"A generator for images of {origin.shape[0]} channels cannot be adapted to images of {facts.shape[0]}."
         fix = "Name a source with as many channels, or set init.source to null to meta-train on the dataset itself."

@@ -1,4 +1,4 @@
-"""What accuracies of several networks say: their interval, a share of the gap to the full set, classes of unequal size.
+"""The reading of several networks' accuracies: an interval, a share of the gap to the full set, unequal classes.
 
 Numbers alone, which the engine's report and the pages that show it both need. A row is a line of `report.json`.
 """
@@ -126,7 +126,7 @@ class Majority:
 
     @classmethod
     def of(cls, class_names: Sequence[str], counts: Sequence[int]) -> Majority:
-        """Of the test images of each class, in the order of the labels."""
+        """The majority of a test split, from the count of its images by class, in the order of the labels."""
         largest = max(range(len(counts)), key=lambda label: counts[label])
         return cls(class_names[largest], counts[largest] / sum(counts), max(counts) > UNEQUAL * min(counts))
 
