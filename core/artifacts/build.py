@@ -23,7 +23,7 @@ def build(folder: Path, result: Distilled) -> Manifest:
 
     The same `result` gives the same bytes. Raises FileExistsError if something is in the folder already.
     """
-    from core.artifacts import arrays  # pyarrow is slow to load, and who only reads artifacts does without it
+    from core.artifacts import arrays  # pyarrow is slow to load, and code that only reads artifacts does without it
 
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
@@ -53,7 +53,7 @@ def build(folder: Path, result: Distilled) -> Manifest:
 
 
 def _recipe(result: Distilled) -> str:
-    """Everything a rerun needs: the request, the recipe it resolved to, the data by digest, and who made it."""
+    """Everything a rerun needs: the request, the recipe it resolved to, the data by digest, and the provenance."""
     return json_text(
         {
             "schema_version": 1,

@@ -98,7 +98,7 @@ def _stages(result: Distilled) -> str:
 
 
 def _warnings(report: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the report doubts, before its numbers."""
+    """The section of the report's warnings, which comes before its numbers."""
     found = report.get("warnings")
     return ("## To be read before the numbers", "\n".join(f"- {warning}" for warning in found)) if found else ()
 

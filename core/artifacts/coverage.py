@@ -34,7 +34,7 @@ Point = tuple[float, float]
 
 
 def words(coverage: Mapping[str, Any]) -> str:
-    """What the card says of it."""
+    """The card's text about the coverage."""
     sets = {row["name"]: row for row in coverage["sets"]}
     table = ["| near one of | images | easy test images | hard test images |", "| --- | ---: | ---: | ---: |"]
     table += [

@@ -1,4 +1,4 @@
-"""What a finished job hands over to be published: arrays and plain data, no torch."""
+"""The result that a finished job hands over to be published: arrays and plain data, no torch."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Distilled:
 
     @property
     def is_synthetic(self) -> bool:
-        """Whether any image was optimised; a recipe of zero steps only selects real ones."""
+        """Whether at least one image is no real one; a recipe of zero steps only selects real ones."""
         return not self.real.all()
 
     @property

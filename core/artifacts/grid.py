@@ -52,7 +52,7 @@ class Grid:
     tile_size: tuple[int, int]
     size: tuple[int, int]
     omitted: str
-    """What was left out, in words; empty if nothing was."""
+    """The parts that were left out, in words; empty if there are none."""
 
 
 def arrange(labels: NDArray[np.int64], names: Sequence[str], image_size: tuple[int, int], measure: Measure) -> Grid:

@@ -68,7 +68,7 @@ def how_to_load(result: Distilled) -> str:
 
 
 def _protocol(result: Distilled) -> str:
-    """What `train` does."""
+    """The card's text about the protocol that `train` follows."""
     evaluation, augment = result.recipe.get("evaluation", {}), result.recipe.get("augment", {})
     names = augment.get("transforms") if evaluation.get("augment") else ()
     if result.step_size is not None and not evaluation.get("lr"):
@@ -91,7 +91,7 @@ def _protocol(result: Distilled) -> str:
 
 
 def _targets(result: Distilled) -> str:
-    """What the targets of a step are."""
+    """The card's text about the targets of a step."""
     if result.regression_targets is not None:
         return (
             "The targets are real numbers, one a class, to be learned by squared error. The class is where a network's "
@@ -109,7 +109,7 @@ def _targets(result: Distilled) -> str:
 
 
 def _trees(result: Distilled) -> tuple[str, ...]:
-    """For whom the 8-bit set is the better one."""
+    """The card's text about trees, for which the 8-bit set is the better one; nothing for real images."""
     if not result.is_synthetic:
         return ()
     return (
@@ -120,7 +120,7 @@ def _trees(result: Distilled) -> tuple[str, ...]:
 
 
 def _more(result: Distilled) -> tuple[str, ...]:
-    """How to draw other images, where the generator is here."""
+    """The card's text about drawing other images, where the generator is in the artifact."""
     if result.generator is None:
         return ()
     size = sum(weight.nbytes for weight in result.generator.weights.values())

@@ -41,7 +41,7 @@ class Manifest:
     versions: Mapping[str, Any]
     timings: Mapping[str, Any]
     chosen: Sequence[Mapping[str, Any]]
-    """What probes chose where the request left it open: the field, its value and why."""
+    """The choices of probes where the request left them open: the field, its value and why."""
     digest: str
 
     def json(self) -> str:

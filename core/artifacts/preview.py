@@ -79,7 +79,7 @@ def _shortened(text: str, width: float, size: int) -> str:
 
 
 def _worth(report: Mapping[str, Any]) -> str:
-    """What the images are worth, next to random images and to all of them, as far as the report says."""
+    """The accuracy the images give, next to random images and to all of them, as far as the report says."""
     found = {row["name"]: percent(row) for row in report.get("results", [])}
     parts = [
         f"{found[name]} from {words}"

@@ -157,7 +157,7 @@ def _filesystem(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
 
 @contextlib.contextmanager
 def _one_kind_of_trouble() -> Iterator[None]:
-    # Every file system brings its own family of exceptions; whoever stores an artifact knows only OSError.
+    # Every file system brings its own family of exceptions; callers that store an artifact know only OSError.
     try:
         yield
     except (OSError, ValueError, MissingObject):
