@@ -32,7 +32,7 @@ _FORM = f"a bundle is {FORMAT}"
 @final
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """What a source holds, before the validation split."""
+    """The images and classes of a source, before the validation split."""
 
     train: Images
     test: Images
@@ -40,7 +40,7 @@ class Bundle:
     mirror: bool | None = None
     """Whether a mirrored picture stays what it is, where the source says so."""
     remarks: tuple[str, ...] = ()
-    """What was decided about a file that does not say all itself, in sentences."""
+    """The decisions about a file that does not say all itself, in sentences."""
 
 
 def read_bundle(path: Path) -> Bundle:

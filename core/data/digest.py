@@ -25,7 +25,7 @@ _VERSION = 3
 @final
 @dataclass(frozen=True)
 class Measured:
-    """What reading the whole dataset told."""
+    """The properties of a dataset that are known only after all of it was read."""
 
     shape: tuple[int, int, int]
     class_names: tuple[str, ...]
@@ -42,7 +42,7 @@ class Measured:
 @final
 @dataclass(frozen=True)
 class Stamp:
-    """What must be unchanged for a measurement to be believed: the file's bytes and modification time in ns."""
+    """The values that must not change for a measurement to hold: the file's bytes and its modification time in ns."""
 
     size: int
     mtime_ns: int
@@ -104,7 +104,7 @@ def remember(file: Path, stamp: Stamp, measured: Measured) -> None:
 
 
 def recall(file: Path, stamp: Stamp) -> Measured | None:
-    """What `remember` stored for this very `stamp`; None if nothing, or nothing legible, is there."""
+    """The measurement that `remember` stored for this very `stamp`; None if there is none, or none that is legible."""
     try:
         entry: dict[str, Any] = json.loads(file.read_text())
         if entry["version"] == _VERSION and entry["stamp"] == asdict(stamp):

@@ -1,4 +1,4 @@
-"""What a dataset's own numbers say against it: copies of images, and pixels that are all dark."""
+"""Doubts about a dataset from its own numbers: copies of images, and pixels that are all dark."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def single_pictures(train: Images, class_names: Sequence[str]) -> Iterator[str]:
 
 
 def doubts(copies: Copies | None, brightest: tuple[int, int] | None, test_count: int) -> list[str]:
-    """What should be known before numbers on a dataset are believed, in sentences.
+    """The reasons to doubt numbers on a dataset, in sentences.
 
     Args:
         copies: None where they were never counted.

@@ -1,4 +1,4 @@
-"""What is known about a dataset, its arrays, and the three ways in which one can be missing."""
+"""The facts about a dataset, its arrays, and the three ways in which a dataset can be missing."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Mirroring:
 
     @property
     def remark(self) -> str:
-        """What is done, why, and how to have it otherwise."""
+        """A statement on whether pictures are mirrored, why, and how to have it otherwise."""
         done = "Mirrored pictures are trained on, too" if self.allowed else "No picture is mirrored in training"
         if self.by != "undecided":
             return f"{done}: {self.reason}."

@@ -1,6 +1,6 @@
 """Statements of Python that mend arrays which a bundle cannot have; `np` is NumPy, and arrays have the file's names.
 
-A refusal ends with one of them, and whoever runs it and saves the arrays again is refused no more for that fault.
+A refusal ends with one of them: once it was run and the arrays were saved again, that fault is not refused any more.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a file that is no archive of pictures or arrays is instead, by its first bytes, with what to do about it."""
+"""The format of a file that is no archive of pictures or arrays, by its first bytes, and how to make it one."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def check_zip(path: Path) -> Sequence[zipfile.ZipInfo]:
 
 
 def _kind(path: Path) -> tuple[str, str] | None:
-    """What the file is, and what to do about it."""
+    """The file's format in words, and how to mend it; None if it is not recognised."""
     with path.open("rb") as file:
         start = file.read(4096)
     for place, sign, words, fix in _KINDS:

@@ -1,4 +1,4 @@
-"""What is known of an array in a file before it is read."""
+"""The properties of an array in a file that are known before it is read."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ _LIMITS = (-signal.SIGKILL, -signal.SIGXCPU, -signal.SIGXFSZ)
 """Statuses of a process that was ended because it took too much."""
 _CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)
 _OWN = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ENFILE)
-"""What is the service's own trouble, and nothing of the upload."""
+"""Error numbers of the service's own trouble, which say nothing of the upload."""
 _FILE_BYTES = 4 * 2**30
 _TICK = 0.05
 _KEPT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TMPDIR", "HOME", "VIRTUAL_ENV")
@@ -58,7 +58,7 @@ _KEPT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TMPDIR", "HOME", "VIRTUAL_ENV"
 def inspect(
     source: Path, folder: Path, size: int | None, stopped: Callable[[], bool], mirror: bool | None = None
 ) -> dict[str, Any] | None:
-    """What the upload at `source` is; its bundle is then `folder/bundle.npz`. None if it was stopped before.
+    """The findings on the upload at `source`; its bundle is then `folder/bundle.npz`. None if it was stopped before.
 
     `mirror` is the uploader's word, if there is one, on whether a mirrored picture stays what it is.
 
@@ -92,7 +92,7 @@ def inspect(
 
 
 def facts_of(dataset_id: str, title: str, found: dict[str, Any]) -> DatasetFacts:
-    """What `inspect` found, as a row of the catalogue."""
+    """The findings of `inspect`, as a row of the catalogue."""
     channels, height, width = found["shape"]
     copies, brightest = found.get("copies"), found.get("brightest")  # absent in what was found before they were
     return DatasetFacts(

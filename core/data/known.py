@@ -1,4 +1,4 @@
-"""What is known of the famous datasets before a byte of them is on this machine."""
+"""Facts about the famous datasets that are known before a byte of them is on this machine."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Known:
 
     @property
     def outline(self) -> tuple[tuple[int, int, int], tuple[str, ...], int, int]:
-        """What tells it from other datasets, whatever they are called."""
+        """The facts by which it is told from other datasets, whatever they are called."""
         return self.shape, self.class_names, self.train_count, self.test_count
 
 

@@ -131,7 +131,7 @@ def verdict(bundle: Bundle, probed: Mirroring | None = None) -> Mirroring:
 
 
 def mirroring_of(stored: Mapping[str, Any] | None, shape: Sequence[int] | None = None) -> Mirroring:
-    """What was stored as a dictionary.
+    """The verdict that was stored as a dictionary.
 
     Datasets that were uploaded before there were verdicts have none: theirs is what was done then, by `shape`.
     """
@@ -237,7 +237,7 @@ def _worst_pair(labels: Labels, without: Labels, with_copies: Labels, classes: i
 
 
 def _left_out(kernel: Floats, targets: Floats) -> tuple[Labels, Floats, Floats]:
-    """What each image is taken for by all the others; the regression's inverse [n, n] and weights [n, K]."""
+    """The class [n] each image is taken for by all others; the regression's inverse [n, n] and weights [n, K]."""
     inverse = np.linalg.inv(kernel + np.eye(len(kernel)) * _RIDGE * len(kernel)).astype(np.float64, copy=False)
     weights = inverse @ targets
     taken_for: Labels = (targets - weights / np.diag(inverse)[:, None]).argmax(1)
@@ -252,7 +252,7 @@ def _small(images: NDArray[np.uint8], chosen: Labels) -> NDArray[np.float32]:
 
 
 def _features(images: NDArray[np.float32]) -> Floats:
-    """Of each image [C, H, W] its pixels, its edges by direction (histograms of gradients), and how bright it is where.
+    """Features of images [n, C, H, W]: pixels, edges by direction (histograms of gradients), and brightness by place.
 
     The first two are of length 1, whatever the contrast.
     """

@@ -27,7 +27,7 @@ from core.data.header import Extent, Header
 MAX_BYTES = 16 * 2**30
 """Largest sum of the arrays that are read of one file, unpacked."""
 DAMAGE = (EOFError, ValueError, RuntimeError, zlib.error, lzma.LZMAError, tokenize.TokenError, SyntaxError, OSError)
-"""What the readers of zips and arrays raise where bytes are not what they say."""
+"""The exceptions that readers of zips and arrays raise where bytes are not what they say."""
 
 _SMALL = 64 * 2**20
 _MAX_RATIO = 200
@@ -91,7 +91,7 @@ def is_bomb(member: zipfile.ZipInfo) -> bool:
 
 @contextmanager
 def opened(path: Path, form: str) -> Iterator[Npz]:
-    """The npz file at `path`; faults of what it holds name it, whoever finds them.
+    """The npz file at `path`; faults of its content name it, wherever they are found.
 
     Args:
         form: what the file has to be, as the sentence that a fault ends with.
@@ -130,7 +130,7 @@ def lacking(missing: Sequence[str], present: Mapping[str, Any]) -> str:
 
 @contextmanager
 def naming(path: Path, form: str) -> Iterator[None]:
-    """Faults of what the file at `path` holds name it, whoever finds them."""
+    """A context in which faults of the content of the file at `path` name it, wherever they are found."""
     try:
         yield
     except FileNotFoundError:

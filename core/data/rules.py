@@ -1,4 +1,4 @@
-"""What a sound bundle is, rule by rule; every refusal says how to mend the file."""
+"""The rules of a sound bundle, one by one; every refusal says how to mend the file."""
 
 from __future__ import annotations
 

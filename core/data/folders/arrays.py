@@ -30,7 +30,7 @@ SPLIT_SEED: Final = 0
 @final
 @dataclass(frozen=True)
 class Folders:
-    """What the archive holds: the arrays of a bundle, and in sentences what was decided about them."""
+    """The content of an archive: the arrays of a bundle, and the decisions about them in sentences."""
 
     arrays: dict[str, NDArray[Any]]
     remarks: tuple[str, ...]

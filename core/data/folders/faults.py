@@ -1,4 +1,4 @@
-"""Files of an archive that cannot be taken, told together: who sends it again should not have to send it ten times."""
+"""Files of an archive that cannot be taken, told together, so that the sender does not have to send it ten times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a zip of class folders may be."""
+"""The limits of a zip of class folders."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Final
 
 MOST_FILES: Final = 200_000
 MOST_PIXELS: Final = 50_000_000
-"""Of one picture, before it is made smaller."""
+"""Most pixels of one picture, before it is made smaller."""
 MOST_BYTES: Final = 2 * 2**30
-"""Of all arrays together."""
+"""Most bytes of all arrays together."""
 SIDES: Final = (4, 512)
 """Least and most pixels of a side of the images that are kept."""
 LAYOUT: Final = (

@@ -27,7 +27,7 @@ _TURNS: dict[int, Image.Transpose] = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""Of the values of EXIF's orientation (Exif 2.32, 4.6.4)."""
+"""The turn that each value of EXIF's orientation asks for (Exif 2.32, 4.6.4)."""
 _BLANK = 16
 """A picture whose pixels differ by less, of 255, shows nothing."""
 
@@ -44,7 +44,7 @@ class UnreadableError(ValueError):
 @final
 @dataclass(frozen=True)
 class Look:
-    """What pictures need that cannot be kept as they are: it is one for all of an archive."""
+    """The changes to pictures that cannot be kept as they are: the same ones for a whole archive."""
 
     ground: int = 255
     """Grey that is laid under transparent pictures, 0 (black) or 255 (white)."""

@@ -1,4 +1,4 @@
-"""What Pillow does not tell of a PNG: samples of 16 bits, and which grey is transparent."""
+"""The properties of a PNG that Pillow does not tell: samples of 16 bits, and which grey is transparent."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def splits_of(members: Sequence[Member]) -> Splits:
 
 
 def _placed_better(named: Mapping[str, Split], others: Sequence[str], loose: bool) -> str:
-    """What to do with folders beside those of splits; `loose`: pictures lie directly in them."""
+    """The fix for folders beside those of splits; `loose`: pictures lie directly in them."""
     missing = next((split for split in ("train", "test") if split not in named.values()), None)
     moved = listed(others) if loose else f"the class folders in {listed(others)}"
     if missing == "train":
