@@ -1,4 +1,4 @@
-"""What a worker does to the job it holds. Every write is fenced: an attempt that is over changes nothing."""
+"""A worker's writes to the job it holds. Every one is fenced: an attempt that is over changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What time it is, by the database's clock: the machines of a service disagree, its database does not."""
+"""The time by the database's clock: the machines of a service disagree, its database does not."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from core.ledger.transitions import Move
 from core.ledger.types import File, IllegalTransition, Job, QuotaExceeded, Reach, Status, UnknownJob
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-"""What no text column holds: neither database takes half a surrogate pair, PostgreSQL takes no NUL."""
+"""Characters that no text column holds: neither database takes half a surrogate pair, PostgreSQL takes no NUL."""
 
 
 def views(session: Session, rows: Iterable[JobRow]) -> list[Job]:
@@ -144,7 +144,7 @@ def open_twin(session: Session, fingerprint: str | None, owner: str) -> JobRow |
 
 
 def check_quota(session: Session, owner: str, max_open: int | None) -> None:
-    """Refuse another open job to an owner who has as many as they may; who has no name has no quota.
+    """Refuse another open job to an owner who has as many as they may; an owner without a name has no quota.
 
     Raises:
         QuotaExceeded: with both numbers.

@@ -1,4 +1,4 @@
-"""API keys and browser sessions: who may ask, and what they may see.
+"""API keys and browser sessions: the people who may ask, and what they may see.
 
 A key is kept as its SHA-256 and no slow hash: it holds 220 random bits, which no table of guesses reaches, and it has
 to be found by its digest at every request. Its last six characters are a checksum: whether a text is a key at all is
@@ -26,7 +26,7 @@ from core.ledger.models import ApiKeyRow, SessionRow
 from core.ledger.types import Reach
 
 SCOPES: Final = ("jobs:read", "jobs:write", "datasets:write", "admin")
-"""What a key may allow: look, submit and end jobs, upload and delete datasets, everything of everybody."""
+"""The rights of a key: look, submit and end jobs, upload and delete datasets, everything of everybody."""
 
 PREFIX: Final = "still_"
 LONGEST_NAME: Final = 100
@@ -69,12 +69,12 @@ class ApiKey:
 
     @property
     def reach(self) -> Reach:
-        """What the ledger shows to whoever holds it."""
+        """The part of the ledger that a holder of the key sees."""
         return Reach(self.owner, everything=self.allows("admin"))
 
     @property
     def own(self) -> Reach:
-        """What is its owner's, whoever they are."""
+        """The part of the ledger that belongs to the key's owner, even if the key is an administrator's."""
         return Reach(self.owner, everything=False)
 
 
@@ -124,7 +124,7 @@ class Keys:
         body = "".join(secrets.choice(_LETTERS) for _ in range(_RANDOM))
         secret = PREFIX + body + _checksum(body)
         with self._database.write() as session:
-            # Locked: whoever revokes the parent at this moment finds the new key, or is found.
+            # Locked: a revocation of the parent at this moment either finds the new key or is found here.
             parent = session.get(ApiKeyRow, parent_id, with_for_update=True) if parent_id else None
             now = clock.now(session)
             if parent_id and (parent is None or not _good(parent, now)):

@@ -48,7 +48,7 @@ class Ledger:
 
     @property
     def keys(self) -> Keys:
-        """Who may ask."""
+        """The API keys and browser sessions within reach."""
         return Keys(self.database, self._reach)
 
     @property

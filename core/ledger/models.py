@@ -41,7 +41,7 @@ class Base(DeclarativeBase):
 
 @final
 class JobRow(Base):
-    """A job; the checks at the end make a half-written state impossible, whoever writes it."""
+    """A job; the checks at the end make a half-written state impossible, whatever code writes it."""
 
     __tablename__ = "jobs"
 

@@ -22,7 +22,7 @@ KEY_LIFETIME = timedelta(hours=24)
 @final
 @dataclass(frozen=True)
 class Order:
-    """What is submitted; `fingerprint` None means that no other job's result will do.
+    """A submission; `fingerprint` None means that no other job's result will do.
 
     The `owner` may have `max_open` jobs queued or running; None and an owner without a name: any number.
     `unfit` is the id of a finished job that is no answer, since its files are not what they were.
@@ -54,7 +54,7 @@ class Key:
 
     @property
     def digest(self) -> str:
-        """What the ledger keeps of the key; two owners may choose the same one and never meet."""
+        """The digest that the ledger keeps of the key; two owners may choose the same key and never meet."""
         text = f"{self.owner}\0{self.text}" if self.owner else self.text
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -1,6 +1,6 @@
 """The state machine: one table, and the one function that moves a job along it.
 
-Whoever moves a job holds its row lock, and whoever speaks for a worker has compared the attempt first (`claims.held`).
+Code that moves a job holds its row lock; code that acts for a worker has compared the attempt first (`claims.held`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from core.ledger.types import ENDED, HELD, IllegalTransition, Status
 
 @final
 class Move(StrEnum):
-    """What somebody wants of a job."""
+    """A change of status that a client, a worker or the sweeper asks for."""
 
     CLAIM = "start"
     SUCCEED = "finish"

@@ -1,4 +1,4 @@
-"""What crosses the ledger's boundary: frozen values, never database objects."""
+"""The values that cross the ledger's boundary: frozen, never database objects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Document = dict[str, Any]
 """A JSON object. Stored documents hold no NaN and no infinity: those become null."""
 
 Outcome = Literal["created", "twin", "cached", "replayed"]
-"""What became of a submission: a new job, an equal one in progress, an equal one done, an answer given before."""
+"""The outcome of a submission: a new job, an equal one in progress, an equal one done, an answer given before."""
 
 
 @final
@@ -36,7 +36,7 @@ ENDED = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
 @final
 @dataclass(frozen=True)
 class Reach:
-    """Who asks the ledger, and whether they see everything or only their own.
+    """The owner who asks the ledger, and whether they see everything or only their own.
 
     Without keys there is one owner, whose name is empty and who sees everything.
     """
@@ -45,7 +45,7 @@ class Reach:
     everything: bool = True
 
     def sees(self, owner: str) -> bool:
-        """Whether something of this owner may be seen; what has no owner is seen by who sees everything."""
+        """Whether a thing of this owner may be seen; a thing without an owner is seen by a reach of everything only."""
         return self.everything or (owner != "" and owner == self.owner)
 
 

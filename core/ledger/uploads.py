@@ -18,7 +18,7 @@ from core.ledger.types import Document, Reach, Status
 State = Literal["inspecting", "ready", "invalid"]
 
 FORGOTTEN: Final = timedelta(days=1)
-"""An inspection that has not ended by then never will: whoever had the file is gone."""
+"""An inspection that has not ended by then never will: the process that had the file is gone."""
 
 
 @final

@@ -1,4 +1,4 @@
-"""Who works here: a row a worker process, refreshed by its registration and its heartbeats."""
+"""The workers: one row for each process, refreshed by its registration and its heartbeats."""
 
 from __future__ import annotations
 
