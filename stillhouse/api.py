@@ -82,7 +82,7 @@ class Client:
     # --- what there is
 
     def ready(self) -> dict[str, Any]:
-        """What `/readyz` says of a service that can work."""
+        """The answer of `/readyz` by a service that can work."""
         return dict(self._http.json("GET", "/readyz"))
 
     def methods(self) -> list[dict[str, Any]]:
@@ -199,7 +199,7 @@ class Client:
         evaluation: Mapping[str, Any] | None = None,
         wait: float = 0.0,
     ) -> Forecast:
-        """What the job that `submit` would ask for is expected to cost; asks for nothing.
+        """The forecast of what the job that `submit` would ask for costs; submits nothing.
 
         A worker measures its hardware when it is first idle; `wait` is how many seconds to wait for that.
         """

@@ -1,4 +1,4 @@
-"""What a newcomer's machine needs, checked one thing at a time; imports nothing of the service."""
+"""The needs of a newcomer's machine, checked one at a time; imports nothing of the service."""
 
 from __future__ import annotations
 

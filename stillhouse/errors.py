@@ -1,4 +1,4 @@
-"""What can go wrong between a client and a service: one exception each, with the command line's exit code."""
+"""The faults between a client and a service: one exception each, with the command line's exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job is expected to cost, as frozen data; and the same beside what it did cost, as a table's rows."""
+"""The expected cost of a job, as frozen data; and the same beside the real cost, as a table's rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the service says about a job, as frozen data. Unknown fields are kept in `raw`, missing ones are None."""
+"""The service's account of a job, as frozen data. Unknown fields are kept in `raw`, missing ones are None."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Job:
 
     @property
     def seconds(self) -> float:
-        """What all its phases have taken so far."""
+        """Seconds that all its phases together have taken so far."""
         return sum(phase.seconds for phase in self.phases.values())
 
     @classmethod

@@ -1,4 +1,4 @@
-"""`stillhouse key`: who may ask. The first key is made on the server's machine, the others anywhere."""
+"""`stillhouse key`: the keys of a service. The first is made on the server's machine, the others anywhere."""
 
 from __future__ import annotations
 

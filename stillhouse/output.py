@@ -1,4 +1,4 @@
-"""What the command line prints: data on standard output, everything else on standard error."""
+"""The command line's output: data on standard output, everything else on standard error."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Address:
 
     @property
     def url(self) -> str:
-        """What a client on this machine puts into STILLHOUSE_URL."""
+        """The address that a client on this machine puts into STILLHOUSE_URL."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
