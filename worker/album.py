@@ -1,4 +1,4 @@
-"""Takes the engine's pictures to the store, so that whoever serves the API can show them.
+"""Takes the engine's pictures to the store, so that every process that serves the API can show them.
 
 In a thread of its own: a store that is slow or away delays neither the heartbeats nor the engine, and costs a picture.
 """

@@ -1,4 +1,4 @@
-"""What this worker's hardware can do, measured while nobody waits; and what the jobs it starts will cost on it.
+"""The speed of this worker's hardware, measured while nobody waits; and the cost of the jobs it starts on it.
 
 A measurement is a process of the engine's kind, which runs in the worker's one slot and is ended as soon as there is
 work. It is kept in HOME, so that a worker that starts again on the same hardware knows it within seconds.
@@ -65,7 +65,7 @@ class Calibrator:
             clock: seconds since some moment.
         """
         self.known: Calibration | None = None
-        """What was measured."""
+        """The newest measurement; None before there is one."""
         self._settings = settings
         self._ledger = ledger
         self._look = look

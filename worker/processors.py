@@ -16,7 +16,7 @@ class Reading(NamedTuple):
     passed: float
     busy: float
     ours: float
-    """Of the busy ones: this process and its children that have ended."""
+    """Busy seconds of this process and of its children that have ended."""
 
 
 def read() -> Reading | None:

@@ -1,4 +1,4 @@
-"""What supervisor and engine agree on: the files of a job's folder and the meaning of an exit status.
+"""The agreement of supervisor and engine: the files of a job's folder and the meaning of an exit status.
 
 Between them runs a pipe of JSON lines (the channel), from engine to supervisor:
 `{"type": "progress", "phase", "done", "total", "eta_seconds"}` (the first one of a phase also says `skipped`, what was
@@ -50,7 +50,7 @@ class JobFolder:
 
     @property
     def job(self) -> Path:
-        """What to do, written by the supervisor."""
+        """The file with the job, written by the supervisor."""
         return self.root / "job.json"
 
     @property

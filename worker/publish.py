@@ -18,7 +18,7 @@ _UNLISTED: Final = frozenset({MANIFEST, SUMS})
 
 
 class PublicationRefused(Beyond):
-    """What is in the staging folder is not what its manifest promises."""
+    """The content of the staging folder is not what its manifest promises."""
 
 
 def collect(staging: Path, store: Store, tell: Callable[[int, int], None]) -> list[File]:
@@ -55,7 +55,7 @@ def collect(staging: Path, store: Store, tell: Callable[[int, int], None]) -> li
 
 
 def metrics_of(result: Path) -> dict[str, Any]:
-    """What an attempt that is done says of its result. Raises PublicationRefused."""
+    """The metrics that an attempt that is done gives of its result. Raises PublicationRefused."""
     try:
         return dict(json.loads(result.read_bytes())["metrics"])
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -1,6 +1,6 @@
 """One attempt at a job: claim, start the engine, keep the lease, pass on what it says, stop it, publish.
 
-Whoever triggers it (a Celery doorbell, the poller) calls `look`, which runs queued jobs until there are none. Every
+A trigger (a Celery doorbell, the poller) calls `look`, which runs queued jobs until there are none. Every
 write carries the attempt's number, so an attempt that lost its lease can do no harm; it also writes nothing.
 """
 
@@ -54,7 +54,7 @@ class Stop(enum.Enum):
 
 @final
 class Outcome(enum.StrEnum):
-    """What became of an attempt, for the worker's log; the ledger has it in its own words."""
+    """The end of an attempt, for the worker's log; the ledger has it in its own words."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -100,7 +100,7 @@ class Supervisor:
     def look(self) -> None:
         """Runs queued jobs, one after the other, until none is left or the worker drains. Never raises."""
         self._rung.set()
-        # Whoever finds the slot taken has left the bell rung, and the holder looks at it again after letting go.
+        # A thread that finds the slot taken has left the bell rung, and the holder looks at it again after letting go.
         while self._rung.is_set() and self._slot.acquire(blocking=False):
             try:
                 self._rung.clear()

@@ -1,4 +1,4 @@
-"""What no single attempt can do: expire leases, ring again, delete what dead attempts left. `python -m worker.sweeper`.
+"""The work of no single attempt: expire leases, ring again, delete what dead attempts left. `python -m worker.sweeper`.
 
 Any number of sweepers may run anywhere; the ledger counts each loss once, and everything else is idempotent.
 """

@@ -2,7 +2,7 @@
 
     python -m worker.engine --job-dir D --channel FD
 
-Its standard input is a life line: when it closes, whoever started the engine is gone, and so is the engine.
+Its standard input is a life line: when it closes, the process that started the engine is gone, and the engine ends.
 SIGTERM asks it to checkpoint and leave. Exit statuses are `worker.protocol.Exit`.
 """
 

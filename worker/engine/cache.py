@@ -14,7 +14,7 @@ _PART = ".part"  # ends the name of a file that is being written
 
 
 class Freed(NamedTuple):
-    """What was deleted to stay within the limit."""
+    """The files that were deleted to stay within the limit: how many, and their bytes."""
 
     files: int
     size: int  # bytes
@@ -56,7 +56,7 @@ class Cache:
             )
         part, file = self._part(path)
         with file:
-            file.truncate(len(content))  # so that whoever counts sees it whole
+            file.truncate(len(content))  # so that a process that counts the bytes sees it whole
             file.write(content)
             file.flush()
             part.replace(path)

@@ -72,7 +72,7 @@ _LARGE = [
 ]
 _WIDE = [*_LARGE, *(Site((3, 32, 32), Network(width=width), batch) for width, batch in ((128, 256), (256, 256)))]
 _LOADED = ("worker.engine.__main__", "pyarrow.parquet")
-"""What a job's process loads sooner or later."""
+"""The modules that a job's process loads sooner or later."""
 _COMPILED = Site((3, 32, 32), Network(width=32), 64)
 Again = Literal["better", "anew"]
 _RATIOS: tuple[Literal["gradient", "adjoint"], ...] = ("gradient", "adjoint")
@@ -81,7 +81,7 @@ _RATIOS: tuple[Literal["gradient", "adjoint"], ...] = ("gradient", "adjoint")
 def calibrate(
     device: torch.device, folder: Path, *, compiles: bool = True, again: Again | None = None
 ) -> Iterator[Calibration]:
-    """What was measured before on this hardware by this engine, or is measured now; at last with compiled kernels.
+    """Measurements of this hardware by this engine, from before or made now; at last with compiled kernels.
 
     Each is kept in `folder` as soon as it is known, and compiled programs beside it where jobs look for them, so that
     whatever ends this loses little.
@@ -227,7 +227,7 @@ def _calls(site: Site, device: torch.device, kernels: Kernels) -> dict[Kernel, C
     images = source.take(order)
 
     def data(repetition: int) -> Tensor:
-        """What surrounds a gradient: a batch picked and augmented, theta moved."""
+        """The work around a gradient: a batch picked and augmented, theta moved."""
         keys = [key.fold("view", repetition, s) for s in range(site.networks)]
         view = dsa_each(source.take(order), Augment(), keys)
         velocity = 0.9 * u + (theta + 5e-4 * theta)

@@ -25,7 +25,7 @@ def open_channel(descriptor: int) -> Journal:
 
 @final
 class Warnings(logging.Handler):
-    """Hands on to the person who reads the job's events what the core warns of."""
+    """Hands the core's warnings on to the person who reads the job's events."""
 
     def __init__(self, journal: Journal) -> None:
         super().__init__(logging.WARNING)

@@ -25,7 +25,7 @@ class DiskWorkspace:
     journal: Journal
     cache: Cache
     folder: Path
-    """Of the checkpoint."""
+    """Folder of the checkpoint."""
     interval: float
     should_stop: Callable[[], bool]
     pictures: Pictures | None = None
@@ -46,11 +46,11 @@ class DiskWorkspace:
         return path if path.exists() else None
 
     def store(self, name: str, content: bytes) -> None:
-        """Into the checkpoint's folder."""
+        """Write a file into the checkpoint's folder."""
         keep.write_bytes(self.folder / name, content)
 
     def drop(self, name: str) -> None:
-        """From the checkpoint's folder."""
+        """Delete a file of the checkpoint's folder, if it is there."""
         (self.folder / name).unlink(missing_ok=True)
 
     def preview(self, step: int, total: int, result: Callable[[], SyntheticDataset]) -> None:

@@ -16,7 +16,7 @@ from core.request import JobRequest
 
 @dataclass(frozen=True)
 class Job:
-    """What `job.json` says."""
+    """The content of `job.json`."""
 
     job_id: str
     attempt: int

@@ -116,7 +116,7 @@ def stored(views: ViewLabels, images: int) -> dict[str, NDArray[Any]]:
 
 
 def _remarks(request: JobRequest, context: JobContext, result: SyntheticDataset) -> list[str]:
-    """What a reader of the report would not guess."""
+    """Remarks on the result that a reader of the report would not guess."""
     recipe, labels, facts = context.recipe, context.recipe.labels, context.dataset.facts
     made = [*_collapsed(recipe, result), *mirrored(request, recipe, facts.mirroring)]
     if isinstance(recipe.parameterize, Pixels) and cuts_tiles(request.method, facts):

@@ -56,7 +56,7 @@ def plan(
 
 
 def _programs(kernels: Kernels, uses: Iterable[Use], adjoints: Collection[str]) -> frozenset[Program]:
-    """What is compiled of those uses, where an adjoint takes the programs given."""
+    """The programs that are compiled for these uses, where an adjoint takes the programs given."""
     if not isinstance(kernels, Compiled):
         return frozenset()
     found = ((name, Shape(*use.shape)) for use in uses for name in _names(use, adjoints))
