@@ -46,7 +46,7 @@ class Layer:
 
     @property
     def flops(self) -> int:
-        """Of one forward pass of one image, a multiplication and an addition counting as two."""
+        """The operations of one forward pass of one image; a multiplication and an addition count as two."""
         return 2 * 9 * self.channels * self.width * self.height * self.side
 
 

@@ -130,7 +130,7 @@ def _seen(changes: Changes) -> Changes:
 
 
 def _labelled(dataset: str, **changes: Any) -> tuple[Claim, ...]:
-    """What is claimed of images under a teacher's labels."""
+    """The claims about images under a teacher's labels."""
     seen = _seen(changes)
     return (
         _on(

@@ -37,7 +37,7 @@ _RATED = ("selection", "statistics")
 
 @dataclass(frozen=True)
 class Run:
-    """What one job found: a number of its report, and what it cost."""
+    """The result of one job: a number of its report, and its cost in seconds and memory."""
 
     value: float
     seconds: float
@@ -46,7 +46,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the pairs of a claim say."""
+    """The outcome of a claim's pairs: mean difference, p value and the word for it."""
 
     difference: float
     p: float
@@ -90,7 +90,7 @@ def overrides(claim: Claim, arm: Arm) -> dict[str, Any]:
 
 def judge(better: Sequence[float], than: Sequence[float]) -> Verdict:
     """The paired test of two arms: value i of both comes from seed i."""
-    from scipy.stats import ttest_rel  # two seconds to load, which who only reads a table need not wait for
+    from scipy.stats import ttest_rel  # loads for two seconds, too long for a command that only reads a table
 
     pairs = [a - b for a, b in zip(better, than, strict=True)]
     difference = statistics.fmean(pairs)

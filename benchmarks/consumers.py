@@ -1,4 +1,4 @@
-"""What a downloaded artifact of digits is worth to others than the networks of its report.
+"""The worth of a downloaded artifact of digits to other models than the networks of its report.
 
 `python -m benchmarks.consumers FOLDER [FOLDER ...]`: networks by the artifact's own student, without its augmentation
 and with Adam; random forests on the floats, on the 8-bit set and on as many random real images. Artifacts of one

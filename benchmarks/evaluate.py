@@ -134,7 +134,7 @@ def _theirs(spec: Spec, peer: Peer, network: ConvNet, images: Tensor, labels: Te
 
 
 def _returned(training: Generator[float, None, list[evaluate.Trained]]) -> list[evaluate.Trained]:
-    """What a generator returns at its end."""
+    """The value that a generator returns at its end."""
     while True:
         try:
             next(training)

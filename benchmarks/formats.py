@@ -106,7 +106,7 @@ def _levels(bits: int, block: int, *, against: str) -> Format:
 
 
 def _pickled(epochs: int, layout: list[int]) -> Format:
-    """What the reference writes: a list of trajectories, each a list of snapshots, each a list of tensors.
+    """The reference's format: a list of trajectories, each a list of snapshots, each a list of tensors.
 
     It keeps every epoch; those beyond the window are stood for by its last one.
     """

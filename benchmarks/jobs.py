@@ -35,7 +35,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Setting:
-    """What all orders of a benchmark share; `changes` are fields of recipes by method, "" standing for every one."""
+    """The part that all orders of a benchmark share; `changes`: fields of recipes by method, "" for every method."""
 
     dataset: str
     seeds: int
@@ -77,16 +77,16 @@ class Finished:
 
     @property
     def seconds(self) -> float:
-        """Of all its phases."""
+        """The seconds of all its phases."""
         return sum(self.phases.values())
 
     @property
     def making(self) -> float:
-        """Of those until the set was there."""
+        """The seconds of the phases that make the set: all but its evaluation."""
         return self.seconds - self.phases.get("evaluating", 0.0)
 
     def accuracy(self, line: str = "distilled") -> float:
-        """Of a line of the report, or of the means over unseen architectures (`across`, `across_random`)."""
+        """The mean accuracy of a line of the report, or over unseen architectures (`across`, `across_random`)."""
         lines = {known["name"]: known for known in self.report["results"]}
         if self.report["across"]:
             means = self.report["across"]["mean"]

@@ -1,4 +1,4 @@
-"""What a benchmark row must say about where it was measured."""
+"""The facts that a benchmark row must say about where it was measured."""
 
 from __future__ import annotations
 

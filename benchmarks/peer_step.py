@@ -118,7 +118,7 @@ def measure(spec: Spec) -> Found:
 
 
 def cosine(a: Tensor, b: Tensor) -> float:
-    """Of two gradients, computed in float64."""
+    """The cosine similarity of two gradients, computed in float64."""
     return float(torch.nn.functional.cosine_similarity(a.double().flatten(), b.double().flatten(), 0))
 
 

@@ -24,9 +24,9 @@ from benchmarks.machine import commit
 from worker.child import environment
 
 Spec = Mapping[str, Any]
-"""What a child is to measure: JSON."""
+"""The measurement that a child is asked for: JSON."""
 Found = dict[str, Any]
-"""What it found: JSON."""
+"""The child's answer: JSON."""
 
 _ROOT = Path(__file__).parent.parent
 

@@ -1,4 +1,4 @@
-"""What a job's size costs: seconds and peak memory against N, batch, images per class, classes and experts.
+"""The cost of a job's size: seconds and peak memory against N, batch, images per class, classes and experts.
 
     python -m benchmarks.scaling [--arms eager ...] [--vary steps batch ipc classes experts] [--width 64]
 

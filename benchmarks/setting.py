@@ -1,4 +1,4 @@
-"""One outer iteration of trajectory matching, as data: the same tensors for every arm, whoever computes it."""
+"""One outer iteration of trajectory matching, as data: every arm computes it from the same tensors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Setting:
-    """Where a student starts (theta [P]), whom it is to match (target [P]) and what it sees in each of N steps.
+    """A student's start (theta [P]), the parameters it is to match (target [P]) and its data in each of N steps.
 
     images [n, C, H, W]; labels int64 [n]; batches: N index tensors into them.
     """

@@ -50,7 +50,7 @@ COARSE = "float32, matched in bfloat16"
 
 @dataclass(frozen=True)
 class Cost:
-    """What one format does to one expert."""
+    """The effects of one format on one expert."""
 
     size: int
     write: float
@@ -148,7 +148,7 @@ class _Stored:
 
 @dataclass(frozen=True)
 class Arm:
-    """What is compared: kernels that match experts as they are read from a format."""
+    """One side of the comparison: kernels that match experts as they are read from a format."""
 
     kernels: Kernels
     readers: Sequence[Read]

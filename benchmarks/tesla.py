@@ -105,7 +105,7 @@ class _Draw(NamedTuple):
 
 
 def _draw(spec: Spec, key: Key, file: Path) -> _Draw:
-    """What the segments of a draw share, made once."""
+    """The part that all segments of a draw share, made once."""
     if not file.exists():
         data = Path(spec["data"]) if spec["data"] else None
         own, seen = pictures(data, 10 * spec["ipc"], key.fold("synthetic")), pictures(data, spec["seen"], key)

@@ -59,7 +59,7 @@ _APART = ("tests/stillhouse/test_forecast.py", "tests/stillhouse/test_serve.py")
 
 @pytest.hookimpl(tryfirst=True, optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Of `--dist loadfile`: a folder whose files share a service stays together as one file does."""
+    """With `--dist loadfile`, a folder whose files share a service stays together as one file does."""
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):

@@ -103,7 +103,7 @@ def said(process: subprocess.Popen[bytes], words: str, folder: Path) -> None:
 
 
 def stops(process: subprocess.Popen[bytes], folder: Path) -> None:
-    """What `docker compose down` asks for: an end within the grace period, without complaint."""
+    """A process stops as `docker compose down` asks: within the grace period, without complaint."""
     process.send_signal(signal.SIGTERM)
     # Uvicorn, once everything is closed, ends by the signal it was sent.
     assert process.wait(45) in (0, -signal.SIGTERM), (folder / "log").read_text("utf-8", "replace")

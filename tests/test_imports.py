@@ -1,4 +1,4 @@
-"""The house's plan as tests: who may import whom, and how large and how named a room may be."""
+"""The house's plan as tests: which room may import which, and how large and how named a room may be."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_the_client_imports_nothing_of_the_project() -> None:
     none([i for i in all_imports("stillhouse") if i.within(*rest)])
 
 
-def test_core_never_imports_who_uses_it() -> None:
+def test_core_never_imports_its_users() -> None:
     none([i for i in all_imports("core") if i.within("api", "worker", "stillhouse", "benchmarks", "tests")])
 
 

@@ -1,4 +1,4 @@
-"""What workers have measured of their hardware, and what jobs were expected to cost."""
+"""Tables for the workers' measurements of their hardware and for the expected costs of jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a finished job has made, over HTTP: listing, ranges, conditions, digests, archive."""
+"""The artifacts of a finished job, over HTTP: listing, ranges, conditions, digests, archive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What others make of a URL of ours: pandas and Hugging Face's datasets, each in a process of its own."""
+"""Other programs read a URL of ours: pandas and Hugging Face's datasets, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def url(server: Server) -> str:
 
 
 def consume(code: str, url: str, folder: Path) -> dict[str, object]:
-    """What the code prints, run without any network but this machine's."""
+    """The JSON that the code prints, run without any network but this machine's."""
     nowhere = f"http://127.0.0.1:{free_port()}"  # HF_HUB_OFFLINE would forbid this machine's own addresses as well
     offline = {
         "HF_ENDPOINT": nowhere,

@@ -141,7 +141,7 @@ def test_waiting_ends_when_the_time_is_up(client: TestClient, workshop: Workshop
     assert time.monotonic() - began >= 0.6
 
 
-def test_whoever_waits_holds_no_database_connection(workshop: Workshop, house: House) -> None:
+def test_a_waiting_client_holds_no_database_connection(workshop: Workshop, house: House) -> None:
     """Sixty waiting clients, more than there are threads, and the pool is as good as empty."""
     job_id = workshop.submit()
     paths = [f"/v1/jobs/{job_id}?wait=60"] * 30 + [f"/v1/jobs/{job_id}/events"] * 30
@@ -153,7 +153,7 @@ def test_whoever_waits_holds_no_database_connection(workshop: Workshop, house: H
         until(house, "stillhouse_sse_connections", 30)
         until(house, "stillhouse_long_polls", 30)
         deadline = time.monotonic() + 30
-        while pool.checkedout() > 3:  # type: ignore[attr-defined]  # whoever is just looking
+        while pool.checkedout() > 3:  # type: ignore[attr-defined]  # a poll that is just looking
             assert time.monotonic() < deadline
         assert workshop.client.get("/healthz").status_code == 200
     finally:

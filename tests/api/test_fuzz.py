@@ -58,7 +58,7 @@ def api(app: FastAPI, workshop: Workshop, document: dict[str, Any]) -> OpenApiSc
 
 @pytest.fixture(scope="module")
 def checks() -> list[Callable[..., bool | None]]:
-    """What every answer is held to."""
+    """The checks that every answer must pass."""
     from schemathesis.checks import not_a_server_error
     from schemathesis.specs.openapi import checks
 

@@ -52,7 +52,7 @@ def assert_no_stream_is_left(server: Server) -> None:
 
 
 def exchange(server: Server, *parts: bytes) -> bytes:
-    """What the service answers to these bytes; the rest is not sent once it has answered."""
+    """The service's answer to these bytes; the rest is not sent once it has answered."""
     with socket.create_connection(server.address, PATIENCE) as wire:
         for part in parts:
             try:

@@ -1,4 +1,4 @@
-"""What a worker does to a job, done by hand: through the real ledger, with a real artifact in the real store."""
+"""A worker's part in a job, done by hand: through the real ledger, with a real artifact in the real store."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def test_the_tensors_carry_one_metadata_key(tmp_path: Path) -> None:
 
 
 def run(folder: Path) -> tuple[int, str]:
-    """What a user sees who checks a download; -I, so that nothing but the folder's own file is used."""
+    """Exit status and output for a user who checks a download; -I, so that only the folder's own file is used."""
     done = subprocess.run([sys.executable, "-I", "load.py"], cwd=folder, capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout + done.stderr
 

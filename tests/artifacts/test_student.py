@@ -216,7 +216,7 @@ def test_a_network_ends_where_the_reports_do(tmp_path: Path, family: Any) -> Non
 
 @pytest.mark.parametrize("policy", ["batch", "sample", "simple", "combined"])
 def test_views_are_drawn_by_the_policy(policy: str) -> None:
-    """Of images that only turn negative by the one transform and double by nothing but that."""
+    """The images are such that one transform alone turns them negative, and one alone doubles them."""
     recipe = {
         "augment": {"transforms": ["flip", "color"]},
         "evaluation": {"augment": True, "policy": policy},

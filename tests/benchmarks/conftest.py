@@ -14,7 +14,7 @@ from tests.benchmarks.checkout import write
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
-    """What is measured here is too small to share."""
+    """The work measured here is too small for more than one thread."""
     torch.set_num_threads(1)
 
 

@@ -1,4 +1,4 @@
-"""What is counted is what is computed."""
+"""The operations counted are the operations computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sections of CLAIMS.md: whoever writes one leaves the others alone."""
+"""Sections of CLAIMS.md: writing one leaves the others alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is worth compiling, in numbers alone."""
+"""The choice of kernels worth compiling, in numbers alone."""
 
 from __future__ import annotations
 

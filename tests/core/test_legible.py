@@ -20,7 +20,7 @@ FIX = re.compile(r"Set ([a-z_.]+) to (?:at most )?('?)([A-Za-z0-9-]+)\2")
 
 
 def followed(method: str, shape: tuple[int, int, int], **overrides: Any) -> tuple[list[str], JobRequest | None]:
-    """What was told until a request for images of that shape was taken; None if nothing to do was left."""
+    """Refusals, each fix followed, until a request for images of that shape is valid; that request, None if none is."""
     told: list[str] = []
     for _ in range(6):
         made = JobRequest.model_validate({"dataset": "digits", "ipc": 1, "method": method, "overrides": overrides})

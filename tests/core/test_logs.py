@@ -1,4 +1,4 @@
-"""No line of a log holds a secret: whoever writes it, in whatever form, and whatever goes wrong."""
+"""No line of a log holds a secret: whichever module writes it, in whatever form, and whatever goes wrong."""
 
 from __future__ import annotations
 

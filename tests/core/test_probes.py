@@ -1,4 +1,4 @@
-"""What probes may choose, and what they make of what they have tried."""
+"""The values that probes may choose, and the choice they make among those they have tried."""
 
 from __future__ import annotations
 

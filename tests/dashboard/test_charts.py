@@ -1,4 +1,4 @@
-"""Round ticks, thinned series, and words for who cannot see a plot."""
+"""Round ticks, thinned series, and words for people who cannot see a plot."""
 
 from __future__ import annotations
 

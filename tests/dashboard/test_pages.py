@@ -1,4 +1,4 @@
-"""What a browser sees, without a script and without another host."""
+"""The pages as a browser gets them, without a script and without another host."""
 
 from __future__ import annotations
 

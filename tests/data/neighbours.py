@@ -48,7 +48,7 @@ class Sent:
     inner: bool = False
     """Whether each split's folder lies in one of the same name."""
     splits: Mapping[str, str] = field(default_factory=dict)
-    """What the folder of each split is called."""
+    """The name of each split's folder."""
     others: Mapping[str, bytes] = field(default_factory=dict)
     rename: Callable[[str], str] = str
 

@@ -220,7 +220,7 @@ def three_splits(rng: np.random.Generator) -> Spoiled:
 
 
 def flat_splits(rng: np.random.Generator) -> Spoiled:
-    """What competitions publish: pictures in two folders, and tables that say the classes."""
+    """An archive as competitions publish it: pictures in two folders, and tables that say the classes."""
     drawn = replace(split(rng), inner=False)
     names = ("train", "test", "train_images", "test_images")[2 * int(rng.integers(2)) :][:2]
     drawn = replace(drawn, splits={"train": names[0], "test": names[1]}, others={"train.csv": b"a", "test.csv": b"b"})

@@ -1,4 +1,4 @@
-"""What people pack: archives drawn at random are taken rightly, or refused with a fix that, followed, works."""
+"""Archives as people pack them, drawn at random, are taken rightly or refused with a fix that, followed, works."""
 
 from __future__ import annotations
 

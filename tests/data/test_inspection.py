@@ -1,4 +1,4 @@
-"""What an upload may be, and every way in which it may not; the attacks among them."""
+"""Every form that an upload may have, and every fault that it may not have; the attacks among them."""
 
 from __future__ import annotations
 

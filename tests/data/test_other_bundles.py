@@ -131,7 +131,7 @@ def saved(arrays: Arrays, squeezed: bool = False, method: int = zipfile.ZIP_STOR
 
 
 def taken(folder: Path, arrays: Arrays, method: int | None = None) -> tuple[dict[str, Any], Arrays, list[str]]:
-    """What became of the arrays at last, with the refusals on the way, each of which was followed to the letter."""
+    """The facts and arrays that were taken at last, and the refusals before, each of them followed to the letter."""
     told: list[str] = []
     for _ in range(TIMES):
         content = saved(arrays) if method is None else saved(arrays, squeezed=True, method=method)

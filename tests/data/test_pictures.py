@@ -1,4 +1,4 @@
-"""What is kept of pictures of every kind, and what is said of it."""
+"""Pictures of every kind: the pixels that are kept of them, and the notes about the rest."""
 
 from __future__ import annotations
 

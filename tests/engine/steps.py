@@ -15,7 +15,7 @@ KEY = Key(13)
 
 
 class Given(NamedTuple):
-    """What a step takes, and a cotangent of its gradient; float32."""
+    """The inputs of a step, and a cotangent of its gradient; float32."""
 
     theta: Tensor
     images: Tensor
@@ -28,7 +28,7 @@ class Given(NamedTuple):
 
 
 def given(network: ConvNet, batch: int, student: int = 0) -> Given:
-    """Of one student, with labels that no softmax would give: neither one-hot nor of sum one."""
+    """The inputs of one student, with labels that no softmax would give: neither one-hot nor of sum one."""
     key = KEY.fold(student)
     return Given(
         # away from gamma = 1 and beta = 0, where a forgotten factor or term would not show
@@ -47,12 +47,12 @@ def synthetic(key: Key) -> Synthetic:
 
 
 def stacked(*students: Given) -> Given:
-    """Of several students at once."""
+    """The inputs of several students at once."""
     return Given(*(torch.stack(parts) for parts in zip(*students, strict=True)))
 
 
 def assert_same(one: Tensor, other: Tensor, within: float) -> None:
-    """Of the same shape, and no farther apart than a share of the other's length."""
+    """The tensors have the same shape, and their distance is at most a share of the other's length."""
     assert one.shape == other.shape
     assert other.norm() > 0, "what vanishes proves nothing"
     assert (one - other).norm() <= within * other.norm()

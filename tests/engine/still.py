@@ -70,7 +70,7 @@ def known(recipe: Recipe, real: Real) -> Trajectories | None:
 
 
 def judges(recipe: Recipe, real: Real, experts: Trajectories | None) -> Judges | None:
-    """Those of them who judge images; what they say goes nowhere."""
+    """The experts that judge images, if the recipe asks for them; their messages go nowhere."""
     network = build(recipe.network, real.shape, real.classes)
     return None if experts is None else judges_of(recipe, network, experts, lambda said: None)
 
@@ -85,7 +85,7 @@ def taught(recipe: Recipe, real: Real) -> Teacher | None:
 
 
 def learned(recipe: Recipe, real: Real) -> Learned | None:
-    """What a recipe chooses its initial images by."""
+    """The learned function by which a recipe chooses or makes its initial images; None without one."""
     return scores.learned(job(recipe, real))
 
 

@@ -140,7 +140,7 @@ def test_only_the_convnet_is_compiled() -> None:
 
 @pytest.mark.parametrize(("network", "shape"), [each for each in SMALL if each[1] == (1, 8, 8)])
 def test_a_single_image_is_no_obstacle(network: Architecture, shape: tuple[int, int, int]) -> None:
-    """Of an epoch's last step, whose one-pixel maps then have one value a channel."""
+    """An epoch's last step may see one image, whose one-pixel maps then have one value a channel."""
     kernels = Eager(build(network, shape, 3))
     theta, image = kernels.network.init(Key(0)), Key(1).normal(1, *shape)
     g, seen = kernels.observe(theta, image, torch.eye(3)[:1])
@@ -148,7 +148,7 @@ def test_a_single_image_is_no_obstacle(network: Architecture, shape: tuple[int, 
 
 
 def trained(network: Architecture, images: Tensor, labels: Tensor, lr: float) -> Callable[[Tensor], Tensor]:
-    """What a network guesses that was trained on images of two classes."""
+    """The guesses of a network that was trained on images of two classes."""
     own = build(network, (images.shape[1], *images.shape[2:]), 2)
     protocol = Protocol(12, 8, lr, 0.9, 5e-4, "cosine", Augment(transforms=()))
     work = evaluate.train(Eager(own), images, torch.eye(2)[labels], protocol, [Key(0)])

@@ -29,7 +29,7 @@ ONE, OTHER = (given(NETWORK, BATCH, student) for student in range(2))
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of all programs of this module: each takes seconds to compile."""
+    """The folder of all programs of this module: each takes seconds to compile."""
     return tmp_path_factory.mktemp("kernels")
 
 

@@ -70,7 +70,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(recipe: Recipe, data: Path, folder: JobFolder) -> None:
-    """What the engine's process does with a job, in this one."""
+    """Runs a job as the engine's process does, in this one."""
     request = JobRequest(dataset="two", ipc=IPC, method="mtt")
     check(recipe, request, Catalogue(data).facts("two"))
     job = Job(
@@ -138,7 +138,7 @@ FIX = re.compile(
 
 
 def advice(refusal: FieldError) -> list[tuple[str, Any]]:
-    """What a fix says to do, as paths and values; any of them is enough."""
+    """The changes that a fix names, as paths and values; any of them is enough."""
     found = []
     for path, bound, text in FIX.findall(refusal.fix):
         value = json.loads(text.replace("'", '"'))

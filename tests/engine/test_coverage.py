@@ -82,7 +82,7 @@ def test_distances_are_those_of_a_search_through_all_pairs(
 
 
 def test_the_table_counts_each_half_within_the_radius() -> None:
-    """Of seven images three are hard; those at the radius are covered, and the curves go through the shares."""
+    """Three of seven images are hard; those at the radius are covered, and the curves go through the shares."""
     difficulty = torch.tensor([0.9, 0.1, 0.2, 0.8, 0.3, 0.7, 0.4])
     own = torch.tensor([1.0, 2.0, 0.5, 3.0, 2.5, 0.1, 2.0])
     random = torch.stack([torch.full((7,), 2.0), torch.tensor([3.0, 4.0, 4.0, 1.0, 4.0, 4.0, 4.0])])

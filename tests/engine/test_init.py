@@ -1,4 +1,4 @@
-"""What a generator is given: random real images, or means of clusters of them."""
+"""The initial images: random real images, or means of clusters of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What experts say of images: which are right, and which labels they start with."""
+"""The experts' judgement of images: which are right, and which labels they start with."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def constant(favourite: int) -> Tensor:
 
 @pytest.fixture(scope="module")
 def learned(real: Real) -> Judges:
-    """Experts of a few epochs, who are right about some images and wrong about others."""
+    """Experts of a few epochs, right about some images and wrong about others."""
     recipe = small("datm", experts__epochs=3)
     found = judges(recipe, real, known(recipe, real))
     assert found is not None

@@ -94,7 +94,7 @@ def test_an_adaptive_window_prefers_large_gradients_first_and_small_ones_last() 
 
 
 def test_an_adaptive_window_is_cut_out_of_the_walk_it_was_chosen_on(real: Real) -> None:
-    """What it starts from is what the steps before it would give once more."""
+    """The window starts from the same parameters as the steps before it would give once more."""
     given = Synthetic(*(part.float() for part in synthetic(KEY)))
     adaptive = Performance(syn_steps=6, window=2, end="adaptive", momentum=0.5, real_batch=20)
     _, bars = performance.loss(adaptive, Eager(NETWORK), PLAIN, real, 0, 10, given, KEY, 3)

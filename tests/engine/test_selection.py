@@ -1,4 +1,4 @@
-"""What is chosen of a class, and in which order it lies."""
+"""The images chosen of a class, and their order."""
 
 from __future__ import annotations
 

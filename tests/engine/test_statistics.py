@@ -70,7 +70,7 @@ def test_the_real_images_have_their_own_statistics(group: str, norm: str, known:
 
 
 def test_the_gradient_is_autograd_s_and_groups_are_alone(known: Teacher, real: Real) -> None:
-    """Of a slot recovered by itself, and in float64 through one pass that is written out here."""
+    """A slot recovered by itself has the same gradient, and so has one pass in float64 that is written out here."""
     objective, seen = Statistics(views=STILL), synthetic(real, 3)
     total, gradients, _ = measured(objective, known, real, seen)
     part = Synthetic(seen.images[::3], seen.labels[::3], seen.step_size)

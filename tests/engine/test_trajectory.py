@@ -42,7 +42,7 @@ def test_a_student_is_compared_where_it_is_closest(real: Real) -> None:
     assert any(steps < 6 for steps in chosen)
     assert "student_steps" not in last[-1].curves
     assert near[1].loss < last[1].loss
-    # the first loss is that of a student who takes no more steps than those
+    # the first loss is that of a student that takes no more steps than those
     shorter = small("mtt", **fields | {"objective__syn_steps": int(chosen[0])})
     assert states(shorter, real)[1].loss == near[1].loss
     assert same(states(shorter, real)[:2], near[:2]), "nor do the others change its gradient"

@@ -19,7 +19,7 @@ from tests.engine.still import states
 
 
 def by_class(images: Tensor) -> Tensor:
-    """Of two classes, [2, ipc, ...]."""
+    """The images of two classes, [2, ipc, ...]."""
     return images.unflatten(0, (2, -1))
 
 

@@ -25,7 +25,7 @@ FILE = Path(__file__).with_name("traces.json")
 STEPS = 3
 CORRECTED: dict[str, Any] = {"sdc": {"weight": 0.1, "schedule": "log"}}
 PLUG_IN = " with sdc"
-"""What a name ends with that adds `CORRECTED` to the method before it."""
+"""The ending of a name that adds `CORRECTED` to the method before it."""
 WITHIN = 1e-4
 """Relative: AVX2 and SSE4 differ by 1e-6 here, two methods by 1e-3 and more."""
 

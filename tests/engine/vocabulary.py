@@ -58,7 +58,7 @@ SMALLEST: Mapping[str, Any] = {
     "inner_steps": 1,
     "lifetime": 2,
 }
-"""Of a field of that name, where it is a number: the smallest budget that still does something."""
+"""The smallest budget that still does something, for each field of that name that is a number."""
 
 TRIED: Mapping[tuple[str, str], tuple[Any, ...]] = {
     ("pixels", "update"): (1.0, 0.5, 0.0),
@@ -101,10 +101,10 @@ TRIED: Mapping[tuple[str, str], tuple[Any, ...]] = {
 """Numbers of which more than one is tried, by kind and field."""
 
 SLOTS = ("objective", "init", "parameterize", "labels", "sdc", "schedule")
-"""Whose choices are multiplied with each other."""
+"""Slots whose choices are multiplied with each other."""
 
 DRAWN = ("experts", "relabel", "teacher", "evaluation", "preprocess", "network", "augment")
-"""Whose choices are drawn for each combination: what little they forbid is forbidden often enough."""
+"""Slots whose choices are drawn for each combination: what little they forbid is forbidden often enough."""
 
 DETAILS = {
     "labels.features",
@@ -231,7 +231,7 @@ def _values(name: str, field: str, kind: type[Part]) -> Iterator[tuple[Any, tupl
 
 
 def variants_of(slot: str) -> list[Variant]:
-    """What may be said in a field of the recipe."""
+    """The values that a field of the recipe may have."""
     info = Recipe.model_fields[slot]
     found = [variant for part in parts_in(info.annotation) for variant in variants(part, slot) if legible(variant)]
     return [*found, Variant(None, ((slot, "none"),))] if type(None) in typing.get_args(info.annotation) else found

@@ -26,7 +26,7 @@ SIZES = (32, 8, 1), (32, 64, 1), (128, 8, 1), (128, 32, 1), (32, 8, 4)
 
 
 def machine(hardware: str = "Pentium, 1 threads", slower: float = 1.0) -> Calibration:
-    """What its calibration measures."""
+    """The calibration that a machine of this speed would measure."""
     points = []
     for shape, depth in SHAPES:
         for width, batch, networks in SIZES:
@@ -55,7 +55,7 @@ def compiler(hardware: str = "Pentium, 1 threads") -> Calibration:
 
 
 def facts(dataset: str = "digits") -> DatasetFacts:
-    """What is known of a dataset without its arrays."""
+    """The facts of a dataset, without its arrays."""
     return Catalogue(Path("nowhere")).facts(dataset)
 
 

@@ -1,4 +1,4 @@
-"""What a generator costs: counted exactly, cheaper the second time."""
+"""The cost of a generator: counted exactly, cheaper the second time."""
 
 from __future__ import annotations
 

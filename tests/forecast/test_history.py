@@ -1,4 +1,4 @@
-"""What past jobs do to a forecast: they correct it, they give it error bars, they leave something in the cache."""
+"""Past jobs change a forecast: they correct it, they give it error bars, they leave something in the cache."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def standing(ledger: Ledger, status: Status, **changes: Any) -> tuple[Job, Claim
 
 
 def types(ledger: Ledger, job_id: str) -> list[str]:
-    """What happened to a job, in order, after checking that the events' numbers have no gap."""
+    """The types of a job's events, in order, after checking that the events' numbers have no gap."""
     events = ledger.events(job_id)
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     return [event.type for event in events]

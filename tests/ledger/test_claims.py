@@ -1,4 +1,4 @@
-"""What a worker does with a job it holds, and what it cannot do with one it no longer holds."""
+"""A worker's rights: all over a job it holds, and none over one it no longer holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What jobs were expected to cost and what workers have measured: kept, fenced, and found again by its conditions."""
+"""Expected costs of jobs and measurements of workers: kept, fenced, and found again by their conditions."""
 
 from __future__ import annotations
 

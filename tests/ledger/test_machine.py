@@ -27,7 +27,7 @@ TTL = st.sampled_from([0.0, 3600.0])
 @final
 @dataclass
 class Model:
-    """What one job should look like."""
+    """The state that one job should have."""
 
     fingerprint: str | None
     max_attempts: int

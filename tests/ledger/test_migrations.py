@@ -82,7 +82,7 @@ def test_the_migrated_tables_are_the_models_tables(bare: Ledger) -> None:
 
 
 def test_constraints_and_indexes_are_the_models_too(bare: Ledger) -> None:
-    """What `compare_metadata` does not see: checks, and the conditions of partial indexes."""
+    """Checks and the conditions of partial indexes, which `compare_metadata` does not see, agree too."""
     bare.migrate()
     migrated = _definitions(bare)
     schema.downgrade(bare.database, "base")

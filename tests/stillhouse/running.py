@@ -64,7 +64,7 @@ def processes_of(folder: Path, part: str = "") -> list[int]:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command said, and how it ended."""
+    """The output of a command, and its exit status."""
 
     code: int
     out: str

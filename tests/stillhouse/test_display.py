@@ -1,4 +1,4 @@
-"""What people see while they wait, and what a terminal says of the machine."""
+"""The display that people see while they wait, and a terminal's words about the machine."""
 
 from __future__ import annotations
 

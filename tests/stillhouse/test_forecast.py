@@ -1,4 +1,4 @@
-"""What a job will cost, asked of the real service: its worker has measured this machine, and a job proves it right."""
+"""A job's forecast from the real service: its worker has measured this machine, and a job proves it right."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def forecast(running: Running) -> Forecast:
-    """Of that job; the first one waits until the worker has been idle for a while."""
+    """The forecast of that job; the first one waits until the worker has been idle for a while."""
     with running.client() as client:
         return client.forecast("digits", ipc=1, method="mtt", overrides=CHANGES, wait=2 * PATIENCE)
 

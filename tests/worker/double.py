@@ -25,7 +25,7 @@ MEDIA_TYPE = "application/octet-stream"
 @final
 @dataclass(frozen=True)
 class Script:
-    """What to do, and at which step to do it wrong."""
+    """The steps to take, and those at which to go wrong."""
 
     steps: int = 10
     pace: float = 0.0
@@ -45,7 +45,7 @@ class Script:
     deaf: bool = False
     """Ignores SIGTERM."""
     spoil: str | None = None
-    """What to do to a staging folder that was complete: `change`, `remove`, `add`, `link`."""
+    """The damage to a staging folder that was complete: `change`, `remove`, `add`, `link`."""
 
 
 def state_after(steps: int) -> str:

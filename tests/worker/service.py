@@ -213,7 +213,7 @@ class Service:
         return self._plays[-1]
 
     def describe(self) -> str:
-        """What one wants to see of a failed test: the last job's story, and the ends of the logs."""
+        """The evidence for a failed test: the last job's story, and the ends of the logs."""
         story = [f"{play.job}\n" + "\n".join(map(str, play.events(""))) for play in self._plays[-1:]]
         logs = [f"{path.name}:\n{path.read_text()[-4000:]}" for path in sorted(self.settings.home.glob("*.log"))]
         return "\n\n".join([*story, *logs])

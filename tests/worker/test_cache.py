@@ -1,4 +1,4 @@
-"""The cache of experts: held to its limit, whatever crashes and whoever else reads or writes."""
+"""The cache of experts: held to its limit, whatever crashes and however many others read or write."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ class Run:
         return process
 
     def listen(self) -> Iterator[dict[str, Any]]:
-        """Its messages, until it closes the channel; who stops listening early leaves the channel open."""
+        """Its messages, until it closes the channel; a caller that stops listening early leaves the channel open."""
         for line in self._lines:
             self.messages.append(json.loads(line))
             yield self.messages[-1]

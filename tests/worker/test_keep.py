@@ -1,4 +1,4 @@
-"""What the engine keeps between attempts survives whatever happens while it is written."""
+"""The engine's files between attempts survive whatever happens while they are written."""
 
 from __future__ import annotations
 

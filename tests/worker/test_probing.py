@@ -38,12 +38,12 @@ def _two_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def told(said: list[dict[str, Any]]) -> dict[str, Any]:
-    """What was said when probing began."""
+    """The message that was sent when probing began."""
     return next(message for message in said if message["type"] == "progress" and message["phase"] == "probing")
 
 
 def test_what_probes_chose_is_reported_kept_and_shared(tmp_path: Path) -> None:
-    """Of two stages, the first alone is probed.
+    """The first of two stages alone is probed.
 
     A step of two experts is a place to stop, of which they take 12; so is each of a rate's five outer steps.
     """

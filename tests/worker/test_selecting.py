@@ -26,7 +26,7 @@ SMALL = {
 
 
 def attempt(root: Path, stop_after: int | None = None, **fields: Any) -> list[dict[str, Any]]:
-    """What a job in this process said, to its end or until it was drained."""
+    """The messages of a job in this process, to its end or until it was drained."""
     return here(root, stop_after, **fields).messages
 
 

@@ -29,7 +29,7 @@ def images(root: Path) -> np.ndarray:
 
 
 def lines(folder: Path) -> dict[str, int]:
-    """What is kept of the windows, by name, and the file it is in."""
+    """The inodes of the windows' stored files, by name."""
     return {path.name: path.stat().st_ino for path in (folder / "experts").glob("*.json")}
 
 

@@ -58,7 +58,7 @@ def test_the_path_is_even_in_the_ratio_of_signal_and_noise() -> None:
 
 
 def of_a_normal(mean: float, std: float) -> tuple[Tensor, dict[int, float]]:
-    """What of 1,000 noises becomes by the exact prediction for N(mean, std^2), and the error by number of steps."""
+    """1,000 noises sampled by the exact prediction for N(mean, std^2), and the error by number of steps."""
     noise = Key(0).normal(1000).double()
 
     def clean(z: Tensor, here: Point) -> Tensor:

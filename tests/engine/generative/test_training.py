@@ -108,7 +108,7 @@ def test_fewer_images_are_the_first_of_more(learned: tuple[Generator, list[float
 
 
 def test_the_judge_takes_what_it_is_sure_of(learned: tuple[Generator, list[float]], judge: Judge, real: Real) -> None:
-    """Of a generator that is told no class, so that half of its samples are of the wrong one."""
+    """The generator is told no class, so that half of its samples are of the wrong one."""
     label = learned[0].weights["label"][[2, 2, 2]]  # the token of none for both classes
     blind = replace(learned[0], weights={**learned[0].weights, "label": label}, guidance=0.0)
     drawn = result(drawing.draw(blind, real.classes, 5, 1.0, Key(8), judge, candidates=8))
