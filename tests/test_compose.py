@@ -160,7 +160,7 @@ def test_the_image_has_a_compiler_and_compiled_code() -> None:
     )
 
 
-def test_whoever_uses_the_ledger_waits_for_its_migration() -> None:
+def test_a_service_that_uses_the_ledger_waits_for_its_migration() -> None:
     for name in ("api", "worker", *GPUS, "sweeper"):
         assert SERVICES[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     for service in SERVICES.values():

@@ -86,7 +86,7 @@ def test_addresses_of_one_ipv6_network_are_one(settings: Settings) -> None:
 
 
 @ON_SQLITE
-def test_who_asks_too_often_waits_whichever_key_they_show(settings: Settings) -> None:
+def test_a_client_that_asks_too_often_waits_whichever_key_it_shows(settings: Settings) -> None:
     with TestClient(create_app(settings.model_copy(update={"max_requests": 2}))) as client:
         ledger = client.app.state.house.ledger  # type: ignore[attr-defined]
         answers = [client.get("/v1/me", headers=shown(ledger, "alice")) for _ in range(3)]

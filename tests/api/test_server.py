@@ -174,7 +174,9 @@ def test_a_huge_body_without_a_length_is_refused_as_it_comes(server: Server) -> 
 
 
 @pytest.mark.parametrize("content", [b" " * 10 * 2**20, [b" " * 2**20] * 10], ids=["announced", "chunked"])
-def test_whoever_sends_all_before_it_listens_hears_the_refusal(server: Server, content: bytes | list[bytes]) -> None:
+def test_a_client_that_sends_all_before_it_listens_hears_the_refusal(
+    server: Server, content: bytes | list[bytes]
+) -> None:
     for _ in range(5):
         response = server.workshop.client.post(
             "/v1/jobs", content=content, headers={"Content-Type": "application/json"}
@@ -182,7 +184,7 @@ def test_whoever_sends_all_before_it_listens_hears_the_refusal(server: Server, c
         assert (response.status_code, response.json()["type"]) == (413, "/problems#body-too-large")
 
 
-def test_whoever_never_stops_sending_is_cut_off(server: Server) -> None:
+def test_a_client_that_never_stops_sending_is_cut_off(server: Server) -> None:
     head = b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     ten_gigabytes = itertools.repeat(b"100000\r\n" + b" " * 0x100000 + b"\r\n", 10_000)
     with socket.create_connection(server.address, PATIENCE) as wire:

@@ -75,7 +75,7 @@ def test_fresh_networks_differ_by_their_seed_alone(tmp_path: Path) -> None:
     one, same, other = (parameters_to_vector(student.network(data, seed).parameters()) for seed in (1, 1, 2))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
-    assert torch.equal(torch.random.get_rng_state(), before), "whoever draws beside it draws the same"
+    assert torch.equal(torch.random.get_rng_state(), before), "draws beside it stay the same"
 
 
 @pytest.mark.parametrize("schedule", ["step", "cosine", "constant"])
@@ -216,7 +216,7 @@ def test_a_network_ends_where_the_reports_do(tmp_path: Path, family: Any) -> Non
 
 @pytest.mark.parametrize("policy", ["batch", "sample", "simple", "combined"])
 def test_views_are_drawn_by_the_policy(policy: str) -> None:
-    """The images are such that one transform alone turns them negative, and one alone doubles them."""
+    """A view whose colours are unchanged equals its image or the mirror image of it."""
     recipe = {
         "augment": {"transforms": ["flip", "color"]},
         "evaluation": {"augment": True, "policy": policy},

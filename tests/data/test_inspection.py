@@ -327,7 +327,7 @@ def test_what_a_file_is_instead_is_said(tmp_path: Path, case: str, monkeypatch: 
         ("exit 1", "its log says why"),
     ],
 )
-def test_only_who_was_ended_for_it_took_too_much(
+def test_only_a_process_that_was_ended_for_it_took_too_much(
     tmp_path: Path, status: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = tmp_path / "python"

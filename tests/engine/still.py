@@ -36,7 +36,7 @@ _toy = cache(two_digits)
 
 
 def result(work: Generator[float, None, T]) -> T:
-    """What a generator returns in the end."""
+    """The value that a generator returns at its end."""
     while True:
         try:
             next(work)

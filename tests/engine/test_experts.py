@@ -81,7 +81,7 @@ def test_gsam_steps_as_it_is_written(real: Real, norm: str) -> None:
             assert torch.allclose(moment.theta[s], theta, atol=1e-5)
 
 
-def test_flat_experts_do_not_depend_on_who_is_trained_beside_them(real: Real) -> None:
+def test_flat_experts_do_not_depend_on_those_trained_beside_them(real: Real) -> None:
     settings = Experts(batch_size=64, optimiser=Gsam())
     keys = [Key(seed) for seed in range(3)]
 

@@ -79,7 +79,7 @@ def test_any_images_fill_up_and_it_is_said(real: Real) -> None:
     assert "5 of the initial images" in warning
 
 
-def test_labels_are_the_mean_of_those_who_are_right(real: Real, learned: Judges) -> None:
+def test_labels_are_the_mean_of_those_that_are_right(real: Real, learned: Judges) -> None:
     index = torch.cat([members[:40] for members in real.members])
     images, labels = real.train.take(index), real.train.labels[index]
     logits = torch.stack([learned.logits(expert, images) for expert in range(2)])

@@ -75,5 +75,5 @@ def test_mislabelled_images_are_the_hardest(real: Real, score: LearnedScore) -> 
 
 
 @pytest.mark.parametrize("score", [Forgetting(epochs=2), El2n(epochs=2)])
-def test_a_network_says_the_same_whoever_is_asked_beside_it(real: Real, score: LearnedScore) -> None:
+def test_a_network_says_the_same_whichever_is_asked_beside_it(real: Real, score: LearnedScore) -> None:
     assert torch.equal(scored(real.train, score, networks=1)[0], scored(real.train, score, networks=3)[0])

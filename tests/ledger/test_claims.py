@@ -28,7 +28,7 @@ def test_jobs_start_in_the_order_they_came(ledger: Ledger) -> None:
     assert ledger.claim("worker", LONG) is None
 
 
-def test_a_claimed_job_says_who_holds_it(ledger: Ledger) -> None:
+def test_a_claimed_job_says_which_worker_holds_it(ledger: Ledger) -> None:
     claim = running(ledger, "gpu-0")
     job = claim.job
     assert job == ledger.job(job.id)

@@ -18,7 +18,7 @@ def test_a_forecast_comes_with_the_order_and_is_replaced_by_its_worker(ledger: L
     assert ledger.job(job.id).forecast == ELSEWHERE
 
 
-def test_who_lost_the_job_foresees_nothing(ledger: Ledger) -> None:
+def test_a_worker_that_lost_the_job_foresees_nothing(ledger: Ledger) -> None:
     claim = running(ledger, forecast=HERE)
     assert ledger.release(claim, "The worker was told to stop.")
     assert not ledger.foresee(claim, ELSEWHERE)

@@ -267,7 +267,7 @@ def test_no_job_fails_for_want_of_a_forecast(settings: Settings, ledger: Ledger)
 
 
 @over(BOTH[:1], "service")
-def test_whoever_uses_idle_time_hears_of_work_and_the_work_is_done(service: Service) -> None:
+def test_a_task_of_idle_time_hears_of_work_and_the_work_is_done(service: Service) -> None:
     store = Store(service.settings.artifacts_url)
     supervisor = Supervisor(service.settings, service.ledger, store, "test", Drain(), "tests.worker.double")
     began, heard = threading.Event(), threading.Event()
