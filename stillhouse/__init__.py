@@ -1,4 +1,4 @@
-"""Stillhouse from Python: submit a distillation, wait for it, bring the verified artifact home.
+"""Stillhouse from Python: submit a distillation, wait for it, bring the verified artifact home; or distil right here.
 
 Names are imported when they are first asked for, so that a program which only may distil does not pay for HTTP.
 """
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stillhouse.jobs import Event as Event
     from stillhouse.jobs import File as File
     from stillhouse.jobs import Job as Job
+    from stillhouse.library import distil as distil
 
 _EXPORTS = {
     "api": ("Client",),
@@ -35,6 +36,7 @@ _EXPORTS = {
     ),
     "forecast": ("Estimate", "Forecast"),
     "jobs": ("Event", "File", "Job"),
+    "library": ("distil",),
 }
 _MODULES = {name: module for module, names in _EXPORTS.items() for name in names}
 

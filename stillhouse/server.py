@@ -34,7 +34,7 @@ def require(command: str) -> None:
     if not is_here():
         raise UsageError(
             f"'{command}' needs the server, and only the client is installed here: run it in a checkout of Stillhouse "
-            "after 'make install', or in its image with 'docker compose', and set STILLHOUSE_URL to where it runs."
+            "after 'make install', or in its image, or ask a service that runs elsewhere (STILLHOUSE_URL names it)."
         )
     if lacks := missing():
         raise UsageError(f"'{command}' needs {', '.join(lacks)}: run 'make install' in {_ROOT}.")

@@ -138,6 +138,13 @@ def test_the_command_works_with_a_service_elsewhere(alone: Alone, running: Runni
     assert f"ready at {running.url}" in doctor.out
 
 
+def test_distil_says_in_a_sentence_where_it_works(alone: Alone) -> None:
+    answer = alone.run("-c", "from stillhouse import distil; distil('digits', method='dm', ipc=1)")
+    *_, last = answer.err.splitlines()
+    assert last.startswith("stillhouse.errors.UsageError: 'stillhouse.distil' needs the server, and only the client is")
+    assert answer.code == 1
+
+
 @pytest.mark.parametrize("words", [["serve"], ["worker"], ["key", "create", "me", "--admin"]], ids=" ".join)
 def test_what_needs_the_server_says_so_in_a_sentence(alone: Alone, words: list[str]) -> None:
     answer = alone.run("-m", "stillhouse", *words)

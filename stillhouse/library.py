@@ -1,0 +1,55 @@
+"""A whole job in this process: the engine of the server beside this package, imported when it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stillhouse import server
+
+if TYPE_CHECKING:
+    from core.engine.run import Distillation
+
+
+def distil(
+    dataset: str,
+    *,
+    method: str,
+    ipc: int | None = None,
+    ratio: float | None = None,
+    seed: int = 0,
+    overrides: Mapping[str, Any] | None = None,
+    evaluation: Mapping[str, Any] | None = None,
+    data_dir: Path | None = None,
+    device: str = "cpu",
+) -> Distillation:
+    """Distil without a service: the arguments of `Client.submit`, computed here and now, with nothing written.
+
+    `data_dir` is the folder of datasets, by default that of the service on this machine; `device` is PyTorch's.
+    Returns the images (`result.images`, as networks see them) and the lines of the report (`rows`).
+
+    Raises:
+        UsageError: only the client is installed here.
+        ValueError: no method or dataset has this name, or the recipe means nothing on it; the message has the fix.
+    """
+    server.require("stillhouse.distil")
+    import torch
+
+    from core.data import Catalogue
+    from core.engine import run
+    from core.request import JobOrder, needs_c_scores, resolve, scored, settle
+    from core.settings import Settings
+
+    catalogue = Catalogue(data_dir or Settings().datasets)
+    words = {"dataset": dataset, "method": method, "ipc": ipc, "ratio": ratio, "seed": seed}
+    changes = {"overrides": dict(overrides or {}), "evaluation": dict(evaluation or {})}
+    order = JobOrder.model_validate({name: value for name, value in words.items() if value is not None} | changes)
+    found = catalogue.load(order.dataset)
+    request = settle(order, found.facts)
+    recipe = resolve(request, found.facts)
+    if needs_c_scores(recipe):
+        found = catalogue.load(order.dataset, scored=True)
+        assert found.c_scores_digest is not None, "it was loaded with its scores"
+        recipe = scored(recipe, found.c_scores_digest)
+    return run.distil(recipe, found, request.ipc, request.seed, device=torch.device(device), load=catalogue.load)

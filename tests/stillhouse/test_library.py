@@ -1,0 +1,34 @@
+"""`stillhouse.distil`: a job in this process, with the words of a job that is submitted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stillhouse import distil
+
+TINY = {"seeds": 1, "epochs": 2, "full": None}
+
+
+def test_it_takes_the_words_of_a_job_and_writes_nothing(tmp_path: Path) -> None:
+    done = distil("digits", method="random", ratio=0.001, evaluation=TINY, data_dir=tmp_path)
+    assert done.result.images.shape[:2] == (10, 1)
+    assert [line["name"] for line in done.rows] == ["distilled", "distilled_8bit", "random"]
+    assert done.context.recipe.evaluation.epochs == 2
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        ({"dataset": "digit", "method": "dm", "ipc": 1}, "digits"),
+        ({"dataset": "digits", "method": "dmm", "ipc": 1}, "dm"),
+        ({"dataset": "digits", "method": "dm", "ipc": 1, "overrides": {"schedule.step": 1}}, "Did you mean 'steps'"),
+        ({"dataset": "digits", "method": "dm"}, "Add 'ipc'"),
+    ],
+    ids=["dataset", "method", "field", "size"],
+)
+def test_a_wrong_word_is_refused_with_its_fix(words: dict[str, object], fix: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=fix):
+        distil(**words, data_dir=tmp_path)  # type: ignore[arg-type]
