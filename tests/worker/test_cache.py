@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from core.engine import trajectories
+from core.engine.cache import Cache, Freed
 from core.engine.experts import Window
 from core.engine.kernels import trim_programs
-from worker.engine.cache import Cache, Freed
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_what_is_larger_than_the_limit_lives_until_the_next_trim(cache: Cache) -
 WRITER = """
 import sys, time
 from pathlib import Path
-from worker.engine.cache import Cache
+from core.engine.cache import Cache
 
 cache = Cache(Path(sys.argv[1]), 1000)
 part, file = cache._part(cache.path("theirs.safetensors"))

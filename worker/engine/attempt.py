@@ -11,6 +11,7 @@ import torch
 
 from core.artifacts import build
 from core.data import Catalogue, Dataset, DatasetFacts
+from core.engine.cache import Cache
 from core.engine.context import KernelPlan
 from core.engine.journal import Journal
 from core.engine.kernels import Compiled, compile_ahead, trim_programs
@@ -21,7 +22,6 @@ from core.recipe import Recipe
 from core.request import check, needs_c_scores, scored
 from core.solvable import sourced
 from worker.engine import keep
-from worker.engine.cache import Cache
 from worker.engine.disk_workspace import DiskWorkspace
 from worker.engine.job import Job, device, use_threads
 from worker.engine.package import artifact_of

@@ -10,10 +10,10 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from core.engine.cache import Cache
 from core.engine.journal import Journal
 from core.engine.synthetic import SyntheticDataset
 from worker.engine import keep
-from worker.engine.cache import Cache
 from worker.engine.pictures import Pictures
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from core import methods
 from core.data import Catalogue, DatasetInvalid, DatasetUnavailable, UnknownDataset
+from core.engine.cache import Cache
 from core.engine.generating import Training
 from core.engine.journal import Journal
 from core.engine.run import meta_train
@@ -24,7 +25,6 @@ from core.overrides import override
 from core.recipe import Generated, RecipeError
 from core.settings import settings
 from core.solvable import sourced
-from worker.engine.cache import Cache
 from worker.engine.disk_workspace import DiskWorkspace
 from worker.engine.job import device, use_threads
 
@@ -65,7 +65,8 @@ def train(target: str, source: str, changes: dict[str, Any]) -> None:
             print(f"{state.step:,} of {total:,} steps", flush=True)
 
     def say(message: dict[str, Any]) -> None:
-        print(message["message"])
+        if message["type"] == "log":
+            print(message["message"])
 
     cache = Cache(folder, known.expert_cache_bytes)
     workspace = DiskWorkspace(Journal(say), cache, folder.parent, float("inf"), lambda: False)
