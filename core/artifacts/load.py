@@ -125,13 +125,13 @@ class Distilled:
 
     @property
     def targets(self) -> NDArray[Any]:
-        """What to train on: probabilities if the labels are soft, class numbers if not; or what to regress to."""
+        """The targets of training: soft labels (probabilities), hard ones (class numbers), or regression targets."""
         if self.regression_targets is not None:
             return self.regression_targets
         return self.labels if self.soft_labels is None else self.soft_labels
 
     def stages(self) -> Iterator[tuple[NDArray[np.float32], NDArray[Any], float | None]]:
-        """What to train one network on, in this order: images and targets of a stage and all before it, and its rate.
+        """The training data of one network, stage by stage: images and targets of it and all before it, and its rate.
 
         The rate is the one that the recipe's evaluation trains with: its own, or the learned one. Each stage is trained
         on for all of the evaluation's epochs, its rate decaying anew. Images without an order are one stage.
@@ -192,7 +192,7 @@ def load(folder: Path | str = HERE) -> Distilled:
 
 
 def verify(folder: Path | str = HERE) -> list[str]:
-    """What is wrong with the files in `folder`, one sentence each; an empty list means nothing is.
+    """The faults of the files in `folder`, one sentence each; an empty list means that there is none.
 
     Every file named in SHA256SUMS and manifest.json must be there, whole and unaltered. Files that neither names
     are not looked at.

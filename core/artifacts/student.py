@@ -55,7 +55,7 @@ def accuracy(network: nn.Module, images: Any, labels: Any) -> float:
 
 
 def stages(data: Distilled, seed: int = 0) -> Iterator[Iterator[Step]]:
-    """What one network is trained on, step after step; of a curriculum stage after stage."""
+    """The training data of one network, step after step; of a curriculum, stage after stage."""
     generator = Generator().manual_seed(seed)
     if data.views is not None:
         yield _replayed(data, seed)
@@ -67,7 +67,7 @@ def stages(data: Distilled, seed: int = 0) -> Iterator[Iterator[Step]]:
 
 
 def loss(logits: Tensor, targets: Tensor, data: Distilled) -> Tensor:
-    """Of logits [B, classes]: cross-entropy, or where the targets are real numbers half the squared distance."""
+    """The loss of logits [B, classes]: cross-entropy, or half the squared distance to regression targets."""
     if data.regression_targets is not None:
         return (logits - targets + targets.mean(1, keepdim=True)).square().sum(1).mean() / 2
     return F.cross_entropy(logits / data.temperature, targets)
@@ -288,7 +288,7 @@ def _hidden(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
 
 
 def _norm(width: int, norm: str) -> list[nn.Module]:
-    """Of a convolution: one group a channel is instance norm."""
+    """The layers that normalise a convolution's channels: instance norm is one group a channel."""
     if norm == "instance":
         return [nn.GroupNorm(width, width)]
     return [nn.BatchNorm2d(width)] if norm == "batch" else []
