@@ -99,7 +99,10 @@ class Plot:
         object.__setattr__(self, "y", Axis(ticks(min(ys), max(ys))))
 
     def path(self, series: Series) -> str:
-        """The line of a series as the `d` of an SVG path in a square of 100."""
+        """The line of a series as the `d` of an SVG path in a square of 100; a short one for a single point."""
+        if len(series.points) == 1:
+            (x, y) = series.points[0]
+            return f"M{self.x.place(x) - 1:g} {100 - self.y.place(y):g}h2"
         places = [f"{self.x.place(x):g} {100 - self.y.place(y):g}" for x, y in series.points]
         return ("M" + "L".join(places)) if places else ""
 
@@ -113,9 +116,8 @@ class Plot:
         for each in self.series:
             if each.points:
                 (first, begin), (last, end) = each.points[0], each.points[-1]
-                told.append(
-                    f"{each.name}: from {self.written(begin)} at {short(first)} to {self.written(end)} at {short(last)}"
-                )
+                start = f"from {self.written(begin)} at {short(first)} to " if first != last else ""
+                told.append(f"{each.name}: {start}{self.written(end)} at {short(last)}")
         told += [f"{each.name}: {self.written(each.value)}" for each in self.levels]
         return f"{self.y_name} over {self.x_name}. " + ("; ".join(told) if told else "No points yet") + "."
 

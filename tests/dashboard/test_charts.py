@@ -56,6 +56,11 @@ def test_a_plot_says_what_it_shows() -> None:
     assert plot.said() == "Accuracy over outer step. run: from 20 % at 0 to 80 % at 100."
     assert plot.path(plot.series[0]) == "M0 100L100 0"
     assert plot.rows() == [(0, [0.2]), (100, [0.8])]
+    single = Plot("s", "Loss", "outer step", "Loss", (Series.of("run", [(5, 18.7)]),))
+    assert single.path(single.series[0]).endswith("h2"), (
+        "a point is drawn as a short line: a line to nowhere is not seen"
+    )
+    assert single.said() == "Loss over outer step. run: 18.7 at 5."
     empty = Plot("e", "Loss", "outer step", "Loss", (Series.of("run", []),))
     assert empty.path(empty.series[0]) == ""
     assert "No points yet" in empty.said()

@@ -54,8 +54,9 @@ export class Plot {
     const x = ticks(0, points.at(-1)[0]);
     const y = ticks(Math.min(...ys), Math.max(...ys));
     const at = (axis, value) => Number(((100 * (value - axis[0])) / (axis.at(-1) - axis[0])).toFixed(2));
-    const path = points.map(([u, v]) => `${at(x, u)} ${Number((100 - at(y, v)).toFixed(2))}`);
-    this.figure.querySelector("path.line").setAttribute("d", `M${path.join("L")}`);
+    const alone = points.length === 1; // a single point is a short line
+    const path = points.map(([u, v]) => `${at(x, u) - alone} ${Number((100 - at(y, v)).toFixed(2))}`);
+    this.figure.querySelector("path.line").setAttribute("d", `M${path.join("L")}${alone ? "h2" : ""}`);
     const grid = y.map((v) => `M0 ${100 - at(y, v)}H100`);
     this.figure.querySelector("path.rules").setAttribute("d", grid.join(""));
     this.labels(".ys", [...y].reverse().map((v) => this.written(v, y)));
