@@ -27,7 +27,8 @@ def fetch(job: Job, ledger: Ledger, store: Store, data_dir: Path) -> None:
         if not isinstance(name, str) or not is_id("ds", name):
             continue
         path = data_dir / UPLOADS / f"{name}.npz"
-        title = f"'{job.dataset_title}' ({name})" if name == job.dataset else name
+        titled = name == job.dataset != job.dataset_title
+        title = f"'{job.dataset_title}' ({name})" if titled else name
         try:
             address = ledger.uploads.get(name).sha256
         except UnknownUpload:
