@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,11 @@ from hypothesis import settings
 
 from core.ledger import Ledger
 from tests import services
+
+# A shell that runs the tests in the background has them ignore SIGINT, and every process that they start inherits it:
+# a Ctrl-C that a test sends would be lost.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Compiling and measuring the hardware are tested where they are the subject; elsewhere they would cost more than any
 # test's own work.

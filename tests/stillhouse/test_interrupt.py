@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from stillhouse.interrupt import interruptible
+
+ROOT = Path(__file__).parents[2]
 
 
 class _Finalised:
@@ -16,7 +20,7 @@ class _Finalised:
 
     def __del__(self) -> None:
         os.kill(os.getpid(), signal.SIGINT)
-        while True:  # the handler runs here, where no exception can leave
+        for _ in range(10_000_000):  # the handler runs here, where no exception can leave
             pass
 
 
@@ -36,3 +40,12 @@ def test_an_interrupt_that_python_drops_is_raised_at_the_next_check(monkeypatch:
 def test_an_interrupt_is_raised_where_it_arrives() -> None:
     with pytest.raises(KeyboardInterrupt), interruptible():
         signal.raise_signal(signal.SIGINT)
+
+
+def test_tests_that_run_in_the_background_hear_an_interrupt_all_the_same() -> None:
+    """A shell has the programs that it starts in the background ignore SIGINT, and their children inherit it."""
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); import tests.conftest; "
+        "raise SystemExit(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
