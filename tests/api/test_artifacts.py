@@ -9,7 +9,9 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from api.house import House
@@ -50,6 +52,16 @@ def test_the_listing_is_the_artifact(client: TestClient, base: str, artifact: Pa
         assert (file["bytes"], file["sha256"], file["media_type"]) == (entry.bytes, entry.sha256, entry.media_type)
     paged = [file for page in pages(client, f"{base}/files", 4) for file in page]
     assert paged == files
+
+
+def test_a_file_of_json_is_what_the_document_says_of_it(app: FastAPI, client: TestClient, base: str) -> None:
+    """A client that checks answers against the document reads a JSON file as the value that it holds."""
+    content = app.openapi()["paths"]["/v1/jobs/{id}/files/{name}"]["get"]["responses"]["200"]["content"]
+    assert set(content) == {"*/*"}
+    files = [file for file in client.get(f"{base}/files").json()["items"] if "json" in file["media_type"]]
+    assert {file["name"] for file in files} >= {"manifest.json", "recipe.json", "report.json"}
+    for file in files:
+        jsonschema_rs.validate(content["*/*"]["schema"], client.get(file["url"]).json())
 
 
 def test_every_file_arrives_as_it_was_published(client: TestClient, base: str, tmp_path: Path) -> None:
