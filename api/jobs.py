@@ -15,7 +15,7 @@ from api.pagination import After, Limit
 from api.problems import Kind, ProblemError, header, responses, sentence
 from api.schemas import Job, JobPage, Status
 from api.submission import prepare
-from core import bell, ledger
+from core import doorbell, ledger
 from core.request import JobOrder
 
 log = structlog.stdlib.get_logger(__name__)
@@ -153,7 +153,7 @@ def create_job(
     house.metrics.submissions.labels(submission.outcome).inc()
     job = submission.job
     if submission.outcome == "created":
-        after.add_task(bell.ring, house.settings)
+        after.add_task(doorbell.ring, house.settings)
     if submission.outcome == "replayed":
         response.headers["Idempotent-Replayed"] = "true"
     if job.status == "succeeded":
@@ -259,7 +259,7 @@ def retry_job(house: Here, job: Known, response: Response, after: BackgroundTask
         raise ProblemError(
             Kind.NOT_RETRYABLE, sentence(error), hint="A succeeded job has its result; an active one will have it."
         ) from None
-    after.add_task(bell.ring, house.settings)
+    after.add_task(doorbell.ring, house.settings)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     _advise(response, job)
     return Job.of(job)

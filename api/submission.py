@@ -10,9 +10,9 @@ from api.problems import invalid, sentence
 from api.shelf import Shelf
 from core import methods
 from core.data import DatasetFacts, DatasetInvalid, UnknownDataset
+from core.feasibility import source, sourced
 from core.recipe import FieldError, Recipe, RecipeError
 from core.request import JobOrder, JobRequest, canonical_json, fingerprint, needs_c_scores, resolve, scored, settle
-from core.solvable import source, sourced
 
 
 @final

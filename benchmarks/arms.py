@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
-from core import economy
 from core.engine.kernels import Compiled, Eager, Kernels, Shape, compile_ahead
 from core.engine.networks import ConvNet
+from core.plan import packing
 
 Build = Callable[[ConvNet, frozenset[Shape], Path], Kernels]
 """(network, shapes it will be asked for, folder of compiled programs) -> kernels."""
@@ -37,7 +37,7 @@ class Arm:
 
     def compile(self, kernels: Kernels, batch: int, device: torch.device) -> None:
         """Compile what an outer step calls as a job does before it begins."""
-        names = economy.KEEPING if self.room else economy.PROGRAMS["adjoint"]
+        names = packing.KEEPING if self.room else packing.PROGRAMS["adjoint"]
         if isinstance(kernels, Compiled):
             deque(compile_ahead(kernels, {(name, Shape(1, batch)) for name in names}, device), maxlen=0)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Self, final
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from core import methods
-from core.legible import illegible
+from core.feasibility import illegible, unsolvable
 from core.overrides import override
 from core.recipe import (
     Crops,
@@ -27,7 +27,6 @@ from core.recipe import (
     meaningless,
 )
 from core.recipe.checks import learns_step_size
-from core.solvable import unsolvable
 
 if TYPE_CHECKING:
     from core.data import DatasetFacts

@@ -137,8 +137,8 @@ def test_the_worker_reaches_core_only_and_the_engine_only_in_its_child() -> None
 
 def test_the_engine_knows_recipes_and_data_and_nothing_else_of_the_house() -> None:
     within_core = [i for i in all_imports("core/engine") if i.within("core") and i.target != "core"]
-    # core.economy, core.layers, core.worth: numbers alone, which the forecast or the pages need too
-    allowed = ("core.engine", "core.recipe", "core.plan", "core.data", "core.economy", "core.layers", "core.worth")
+    # core.architectures, core.worth: numbers alone, which the forecast or the pages need too
+    allowed = ("core.engine", "core.recipe", "core.plan", "core.data", "core.architectures", "core.worth")
     none([i for i in within_core if not i.within(*allowed)])
 
 
@@ -178,7 +178,7 @@ def test_what_serves_requests_starts_without_torch(module: str) -> None:
 
 
 def test_the_vocabulary_needs_neither_torch_nor_a_database() -> None:
-    files = [ROOT / "core" / f"{name}.py" for name in ("economy", "layers", "overrides", "request", "worth")]
+    files = [ROOT / "core" / f"{name}.py" for name in ("architectures", "feasibility", "overrides", "request", "worth")]
     packages = sources("core/recipe", "core/methods", "core/plan")
     assert packages
     everything = [i for path in [*files, *packages] for i in imports(path)]

@@ -9,7 +9,7 @@ from celery.signals import setup_logging
 from click import Option
 
 from core import logs
-from core.bell import QUEUE, transport
+from core.doorbell import QUEUE, transport
 from core.settings import Settings, settings
 from worker.protocol import ENGINE
 

@@ -12,7 +12,7 @@ from typing import final
 
 import structlog
 
-from core import bell, logs
+from core import doorbell, logs
 from core.ledger import HELD, Job, Ledger, Status, UnknownJob
 from core.settings import Settings, settings
 from worker import uploads
@@ -49,7 +49,7 @@ class Sweeper:
         if swept:
             log.warning("leases expired", requeued=swept.requeued, failed=swept.failed, cancelled=swept.cancelled)
         if self._ledger.counts()[Status.QUEUED]:
-            bell.ring(self._settings)
+            doorbell.ring(self._settings)
         self._tidy()
         uploads.tidy(self._ledger, self._settings.datasets)
 

@@ -7,7 +7,7 @@ from typing import Any, final
 from celery import Task, bootsteps
 from celery.signals import worker_shutting_down
 
-from core.bell import DOORBELL
+from core.doorbell import DOORBELL
 from core.settings import settings
 from worker.app import app
 from worker.poller import Poller

@@ -15,13 +15,13 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from core import economy
 from core.engine import gsam
 from core.engine.augment import cutmix, views_each
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.networks import Moments, Network
 from core.engine.optimise import Adam
+from core.plan import packing
 from core.recipe import Augment, CutMix, Gsam, Policy
 
 _RUNNING = 0.1  # share of the new batch in batch norm's running moments
@@ -227,9 +227,9 @@ def order(keys: Sequence[Key], epoch: int, n: int, device: torch.device) -> Tens
 
 
 def stack_for(network: Network, batch: int, device: torch.device) -> int:
-    """How many networks to train at once on batches of that size: `economy.stack` says why."""
+    """How many networks to train at once on batches of that size: `packing.stack` says why."""
     memory = torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else None
-    return economy.stack(network.convolutions, batch, device.type, memory)
+    return packing.stack(network.convolutions, batch, device.type, memory)
 
 
 def _heat(network: Network, temperature: float, device: torch.device) -> Tensor | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
-from core import economy
 from core.forecast import generative
 from core.forecast.network import Geometries, Geometry
 from core.forecast.passes import TEST_BATCH, Kernel, Sizes, Work
@@ -18,6 +17,7 @@ from core.forecast.regression import solving_bytes
 from core.forecast.students import path_vectors, student_batch, unrolled_steps
 from core.forecast.teaching import grouped, label_bytes
 from core.forecast.work import expert_epochs, judged_by, stages
+from core.plan import packing
 from core.recipe import (
     Distribution,
     Embedding,
@@ -78,7 +78,7 @@ def peak_bytes(
     sizes: Sizes,
     calls: list[Work],
     free: int = 0,
-    compiled: Collection[economy.Batch] = (),
+    compiled: Collection[packing.Batch] = (),
 ) -> int:
     """The most memory the engine has in use at once, beyond what its process takes before it holds any data.
 
@@ -168,15 +168,15 @@ def _features(recipe: Recipe, network: Geometry, sizes: Sizes) -> int:
     return FLOAT * max(selecting, covering)
 
 
-def _kept(recipe: Recipe, network: Geometry, sizes: Sizes, free: int, compiled: Collection[economy.Batch]) -> int:
+def _kept(recipe: Recipe, network: Geometry, sizes: Sizes, free: int, compiled: Collection[packing.Batch]) -> int:
     """The bytes that student steps keep of their forward passes."""
     steps = unrolled_steps(recipe)
     if not steps:
         return 0
     batch = student_batch(recipe, sizes)
-    floats = economy.KEPT if (1, batch) in compiled else economy.REMEMBERED
+    floats = packing.KEPT if (1, batch) in compiled else packing.REMEMBERED
     each, path = int(floats * FLOAT * batch * network.activations), path_vectors(recipe) * network.parameters * FLOAT
-    return each * economy.kept_steps(recipe.schedule.memory, steps, path, each, free)
+    return each * packing.kept_steps(recipe.schedule.memory, steps, path, each, free)
 
 
 def _snapshots(recipe: Recipe, sizes: Sizes) -> list[int]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, Self, final
 
-from core.economy import Convolutions, padded
+from core.architectures import body, network_depth
 from core.forecast.passes import Work
-from core.layers import body, network_depth
+from core.plan.packing import Convolutions, padded
 from core.recipe import Architecture, Network, Recipe
 
 

@@ -8,9 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core import economy
 from core.data import DatasetFacts
-from core.economy import Batch
 from core.forecast import generative, history, memory
 from core.forecast.cached import Cached
 from core.forecast.calibration import Calibration
@@ -21,6 +19,8 @@ from core.forecast.passes import Sizes, Work
 from core.forecast.programs import use, worth_compiling
 from core.forecast.regression import algebra
 from core.forecast.work import judged_by, spaced, stack_on, work
+from core.plan import packing
+from core.plan.packing import Batch
 from core.plan.phases import PHASES
 from core.recipe import Embedding, KMeans, Network, Recipe, Zca, probes
 
@@ -189,7 +189,7 @@ def _price(
 ) -> dict[str, float]:
     """Seconds by phase; compiling counts where a program is first needed, as if no earlier job had left it."""
     seconds = {"preparing": _preparing(calibration, recipe, network, sizes)}
-    each = economy.COMPILING if calibration.compiling is None else calibration.compiling
+    each = packing.COMPILING if calibration.compiling is None else calibration.compiling
     made: set[tuple[str, Batch]] = set()
     geometries = Geometries.of(recipe, network.shape, network.classes)
     for call in calls:
@@ -199,7 +199,7 @@ def _price(
             call.kernel, geometries.behind(call), call.images, call.networks, compiled=quick
         )
         if found and quick and call.calls:
-            programs = {(program, found.shape) for program in economy.PROGRAMS[found.kernel]} - made
+            programs = {(program, found.shape) for program in packing.PROGRAMS[found.kernel]} - made
             made |= programs
             cost += each * len(programs)
         seconds[call.phase] = seconds.get(call.phase, 0.0) + cost

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from core import economy
-from core.economy import Batch, Use
 from core.forecast.network import Geometry
 from core.forecast.passes import Work
+from core.plan import packing
+from core.plan.packing import Batch, Use
 
 
 def use(call: Work, norm: str) -> Use | None:
     """The call as `core.engine.kernels` sees it; None where the engine makes it by other means."""
     if not call.by_kernels or call.kernel in ("forward", "data"):
         return None
-    kernel: economy.Kernel = "adjoint" if call.kernel == "adjoint" else "observe" if norm == "batch" else "gradient"
+    kernel: packing.Kernel = "adjoint" if call.kernel == "adjoint" else "observe" if norm == "batch" else "gradient"
     return Use(kernel, (call.networks, call.images), call.calls)
 
 
@@ -23,4 +23,4 @@ def worth_compiling(calls: Iterable[Work], network: Geometry, device: str) -> fr
     if not network.compiles:
         return frozenset()
     uses = [found for call in calls if (found := use(call, network.norm))]
-    return economy.worth_compiling(network.convolutions, uses, device)
+    return packing.worth_compiling(network.convolutions, uses, device)

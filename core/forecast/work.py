@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from core import economy
 from core.forecast import regression, teaching
 from core.forecast.cached import Cached
 from core.forecast.network import Geometry
 from core.forecast.passes import Sizes, Stack, Work, batches, testing, training
+from core.plan import packing
 from core.plan.phases import Phase
 from core.recipe import (
     Correct,
@@ -90,7 +90,7 @@ def work(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached | None = Non
 def stack_on(network: Geometry, device_bytes: int | None) -> Stack:
     """The stacking that the engine decides on; `device_bytes` is the memory of a GPU, None for a CPU."""
     device = "cpu" if device_bytes is None else "cuda"
-    return lambda batch: economy.stack(network.convolutions, batch, device, device_bytes)
+    return lambda batch: packing.stack(network.convolutions, batch, device, device_bytes)
 
 
 def expert_epochs(objective: Trajectory) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from core.layers import Shape, network_name
+from core.architectures import Shape, network_name
 from core.recipe import Architecture, Coverage, Embedding, Evaluation, Generated, Generative, LearnedScore, Recipe
 from core.recipe.selection import Window, sweep_epochs
 from core.request import ENGINE_VERSION, canonical_json

@@ -16,7 +16,7 @@ from sqlalchemy import event, text
 
 from api.app import create_app
 from api.house import House
-from core.bell import QUEUE
+from core.doorbell import QUEUE
 from core.ledger import Status
 from core.settings import Settings
 from tests.api.workshop import ON_SQLITE, Workshop, request

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 
 from core import methods
 from core.data import Catalogue, DatasetFacts
+from core.feasibility import sourced
 from core.recipe import Generated, RecipeError
 from core.request import JobOrder, JobRequest, canonical_json, fingerprint, resolve, settle
-from core.solvable import sourced
 
 FACTS = Catalogue(Path("nowhere")).facts("digits")
 

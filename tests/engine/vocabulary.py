@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from core.layers import reads
+from core.architectures import reads
 from core.overrides import explain
 from core.recipe import (
     AlexNet,

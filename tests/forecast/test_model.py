@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from core.architectures import reads
 from core.engine.networks import build
 from core.forecast import Calibration, predict
 from core.forecast.network import geometry
-from core.layers import reads
 from core.recipe import AlexNet, Architecture, LeNet, Mlp, Network, ResNet18, Vgg11
 from tests.forecast.machines import COSTS, compiler, facts, forecast, machine, recipe
 

@@ -16,7 +16,7 @@ from typing import IO, Any, Literal, final
 
 import pytest
 
-from core import bell
+from core import doorbell
 from core.artifacts.store import Store
 from core.ledger import ENDED, Event, Job, Ledger, Status
 from core.settings import Settings
@@ -198,7 +198,7 @@ class Service:
     def submit(self, max_attempts: int = 3, **script: Any) -> Play:
         """Queues a job that the double plays by this script, and rings."""
         play = self.submit_quietly(max_attempts, **script)
-        bell.ring(self.settings)
+        doorbell.ring(self.settings)
         return play
 
     def submit_quietly(self, max_attempts: int = 3, **script: Any) -> Play:

@@ -18,9 +18,9 @@ from core.engine.kernels import Compiled, compile_ahead, trim_programs
 from core.engine.networks import Network
 from core.engine.run import distil
 from core.engine.workspace import Drained
+from core.feasibility import sourced
 from core.recipe import Recipe
 from core.request import check, needs_c_scores, scored
-from core.solvable import sourced
 from worker.engine import keep
 from worker.engine.disk_workspace import DiskWorkspace
 from worker.engine.job import Job, device, use_threads

@@ -28,7 +28,6 @@ from torch import Tensor
 
 from core import lifeline
 from core.data import Catalogue
-from core.economy import PROGRAMS
 from core.engine.augment import dsa_each
 from core.engine.kernels import Compiled, Eager, Kernels, Shape, environment, missing_compiler
 from core.engine.keys import Key
@@ -38,6 +37,7 @@ from core.engine.preprocess import fit
 from core.engine.real import Labelled
 from core.forecast import Calibration, Point
 from core.forecast.passes import Kernel
+from core.plan.packing import PROGRAMS
 from core.recipe import Augment, MeanStd, Network
 from core.request import ENGINE_VERSION, canonical_json
 from worker import processors

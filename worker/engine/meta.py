@@ -21,10 +21,10 @@ from core.engine.cache import Cache
 from core.engine.generating import Training
 from core.engine.journal import Journal
 from core.engine.run import meta_train
+from core.feasibility import sourced
 from core.overrides import override
 from core.recipe import Generated, RecipeError
 from core.settings import settings
-from core.solvable import sourced
 from worker.engine.disk_workspace import DiskWorkspace
 from worker.engine.job import device, use_threads
 

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import torch
 
-from core import economy
 from core.data import DatasetFacts
-from core.economy import Use
 from core.engine.context import KernelPlan
 from core.engine.kernels import Chosen, Compiled, Eager, Kernels, Program, Shape, choose
 from core.engine.memory import free_bytes, peak_mib
@@ -19,6 +17,8 @@ from core.forecast.passes import Sizes
 from core.forecast.programs import use
 from core.forecast.students import path_vectors, student_batch, unrolled_steps
 from core.forecast.work import work
+from core.plan import packing
+from core.plan.packing import Use
 from core.recipe import Recipe
 
 
@@ -43,15 +43,15 @@ def plan(
     )
     steps = unrolled_steps(recipe)
     if not steps:  # what has adjoints without student steps, matches gradients: it keeps each for a moment
-        return KernelPlan(kernels, reason, 0, {}, _programs(kernels, uses, economy.KEEPING))
+        return KernelPlan(kernels, reason, 0, {}, _programs(kernels, uses, packing.KEEPING))
     theta, batch = torch.empty(network.size), student_batch(recipe, sizes)
     each, path = kernels.kept_bytes(theta, batch), path_vectors(recipe) * theta.nbytes
-    kept = economy.kept_steps(recipe.schedule.memory, steps, path, each, free_bytes(device))
+    kept = packing.kept_steps(recipe.schedule.memory, steps, path, each, free_bytes(device))
     # beside what is kept: the path, and one step's own memory, its tangents and its cotangents
     peak = peak_mib(device) + (path + (kept + 3) * each) / 2**20
     strategy = "keep" if kept == steps else "keep the last steps" if kept else "recompute"
     memory = {"strategy": strategy, "kept_steps": kept, "steps": steps, "predicted_peak_mib": round(peak, 1)}
-    adjoints = frozenset(economy.KEEPING if kept else ()) | (economy.PROGRAMS["adjoint"] if kept < steps else set())
+    adjoints = frozenset(packing.KEEPING if kept else ()) | (packing.PROGRAMS["adjoint"] if kept < steps else set())
     return KernelPlan(kernels, reason, kept * each, memory, _programs(kernels, uses, adjoints))
 
 
@@ -64,4 +64,4 @@ def _programs(kernels: Kernels, uses: Iterable[Use], adjoints: Collection[str]) 
 
 
 def _names(use: Use, adjoints: Collection[str]) -> Collection[str]:
-    return adjoints if use.kernel == "adjoint" else economy.PROGRAMS[use.kernel]
+    return adjoints if use.kernel == "adjoint" else packing.PROGRAMS[use.kernel]

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import torch
 
-from core import economy
-from core.economy import Use
 from core.engine.kernels.compiled import Compiled, Precision, Shape, multiplies_bfloat16
 from core.engine.kernels.eager import Eager
 from core.engine.kernels.step import Kernels
 from core.engine.networks import ConvNet, Network
+from core.plan import packing
+from core.plan.packing import Use
 
 
 class Chosen(NamedTuple):
@@ -31,7 +31,7 @@ def choose(
     precision: Precision = "float32",
     folder: Path | None = None,
 ) -> Chosen:
-    """Compile the shapes that are worth it, by `economy.worth_compiling`; programs may lie in `folder` already."""
+    """Compile the shapes that are worth it, by `packing.worth_compiling`; programs may lie in `folder` already."""
     if not isinstance(network, ConvNet):
         return Chosen(Eager(network), "No kernel is compiled: only the ConvNet's passes are written out.")
     if (missing := missing_compiler(device)) is not None:
@@ -39,7 +39,7 @@ def choose(
     uses = list(uses)
     wanted = {Shape(*use.shape) for use in uses}
     candidate = Compiled(network, frozenset(wanted), precision, folder)
-    worth = economy.worth_compiling(
+    worth = packing.worth_compiling(
         network.convolutions, uses, device.type, lambda program, shape: candidate.stored(program, Shape(*shape), device)
     )
     if not worth:

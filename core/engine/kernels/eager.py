@@ -8,9 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core import economy
 from core.engine.kernels.step import Adjoint, Loss
 from core.engine.networks import CrossEntropy, Moments, Network, SquaredError
+from core.plan import packing
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Eager:
 
     def kept_bytes(self, theta: Tensor, batch: int) -> int:
         """The bytes that autograd keeps."""
-        return economy.REMEMBERED * theta.element_size() * batch * self.network.convolutions.outputs
+        return packing.REMEMBERED * theta.element_size() * batch * self.network.convolutions.outputs
 
 
 def gradient(loss: Loss, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:

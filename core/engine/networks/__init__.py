@@ -6,11 +6,11 @@ distances, inner products and stored experts need no tree of tensors.
 
 from __future__ import annotations
 
+from core.architectures import network_depth
 from core.engine.networks.convnet import ConvNet
 from core.engine.networks.layered import Layered
 from core.engine.networks.loss import CrossEntropy, SquaredError
 from core.engine.networks.network import Moments, Network, Taps
-from core.layers import network_depth
 from core.recipe import Architecture
 from core.recipe import Network as Blocks
 

@@ -8,9 +8,9 @@ from functools import cached_property
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.economy import Convolutions, padded
+from core.architectures import network_name
 from core.engine.networks.network import Network, Run
-from core.layers import network_name
+from core.plan.packing import Convolutions, padded
 from core.recipe import Network as Blocks
 from core.recipe import Norm
 

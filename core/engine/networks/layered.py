@@ -9,9 +9,9 @@ from itertools import count
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.economy import Convolutions
+from core.architectures import Body, Conv, Hidden, Layer, MaxPool, Mean, Residual, Stem, body, network_name, steps
 from core.engine.networks.network import Network, Run
-from core.layers import Body, Conv, Hidden, Layer, MaxPool, Mean, Residual, Stem, body, network_name, steps
+from core.plan.packing import Convolutions
 from core.recipe import Architecture, Norm
 
 Parameters = tuple[tuple[str, tuple[int, ...]], ...]
@@ -19,7 +19,7 @@ Parameters = tuple[tuple[str, tuple[int, ...]], ...]
 
 @dataclass(frozen=True)
 class Layered(Network):
-    """The steps that `core.layers` lists of an architecture, and one linear layer.
+    """The steps that `core.architectures` lists of an architecture, and one linear layer.
 
     Parameters are named `conv{i}` with its `norm{i}`, `hidden{i}` and `linear`; convolutions are counted in the order
     they are computed, in a residual block the 1x1 last.

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.economy import Convolutions
 from core.engine.keys import Key
+from core.plan.packing import Convolutions
 from core.recipe import Norm
 
 EPS = 1e-5  # of every normalisation, as torch's own layers have it

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from core.economy import Convolutions, padded
+from core.plan.packing import Convolutions, padded
 from core.recipe import AlexNet, Architecture, LeNet, Mlp, Network, ResNet18, Vgg11
 
 Shape = tuple[int, int, int]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from core import methods
+from core.architectures import reads
 from core.data import Catalogue
-from core.layers import reads
 from core.recipe import RecipeError
 from core.request import JobRequest, resolve
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core import economy
-from core.economy import Convolutions, Use, worth_compiling
+from core.plan import packing
+from core.plan.packing import Convolutions, Use, worth_compiling
 
 NETWORK = Convolutions.of((3, 32, 32), 32, 3)
 SHAPE = (1, 10)
@@ -17,7 +17,7 @@ def test_what_saves_less_than_compiling_costs_is_left_alone() -> None:
     assert worth_compiling(NETWORK, [FEW._replace(calls=10**6)], "cpu") == {SHAPE}
 
 
-@pytest.mark.parametrize("programs", [economy.PROGRAMS["adjoint"], economy.KEEPING])
+@pytest.mark.parametrize("programs", [packing.PROGRAMS["adjoint"], packing.KEEPING])
 def test_programs_that_lie_there_cost_nothing_whichever_way_the_steps_were_taken(programs: frozenset[str]) -> None:
     assert worth_compiling(NETWORK, [FEW], "cpu", lambda program, shape: program in programs) == {SHAPE}
     for missing in programs:
@@ -27,4 +27,4 @@ def test_programs_that_lie_there_cost_nothing_whichever_way_the_steps_were_taken
 
 def test_another_use_of_the_shape_needs_its_own_program() -> None:
     uses = [FEW, Use("gradient", SHAPE, 10)]
-    assert not worth_compiling(NETWORK, uses, "cpu", lambda program, shape: program in economy.KEEPING)
+    assert not worth_compiling(NETWORK, uses, "cpu", lambda program, shape: program in packing.KEEPING)

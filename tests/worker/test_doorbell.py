@@ -12,7 +12,7 @@ import pytest
 import redis
 from prometheus_client import REGISTRY
 
-from core import bell
+from core import doorbell
 from core.ledger import Status
 from core.settings import Settings
 from tests import services
@@ -27,7 +27,7 @@ PUBLISHER_WAITS = 8.0
 def test_many_bells_for_one_job_start_it_once(running: Service) -> None:
     play = running.submit(steps=6)
     for _ in range(20):
-        assert bell.ring(running.settings)
+        assert doorbell.ring(running.settings)
     play.wait_for_end()
     last = running.submit(steps=1)
     last.wait_for_end()
@@ -37,7 +37,7 @@ def test_many_bells_for_one_job_start_it_once(running: Service) -> None:
 @over((("celery", "sqlite"),), "running")
 def test_one_bell_starts_all_that_waits(running: Service) -> None:
     plays = [running.submit_quietly(steps=2) for _ in range(3)]
-    bell.ring(running.settings)
+    doorbell.ring(running.settings)
     assert [play.wait_for_end().status for play in plays] == [Status.SUCCEEDED] * 3
 
 
@@ -65,7 +65,7 @@ def test_a_job_goes_through_while_the_broker_is_away(new_service: Callable[..., 
         worker = service.start_worker()
         assert service.submit(steps=2).wait_for_end().status is Status.SUCCEEDED
     began = time.monotonic()
-    assert not bell.ring(service.settings)
+    assert not doorbell.ring(service.settings)
     assert time.monotonic() - began < PUBLISHER_WAITS
     play = service.submit(steps=6)
     assert play.wait_for_end().status is Status.SUCCEEDED
@@ -83,19 +83,19 @@ def test_celery_works_on_a_folder_as_well(new_service: Callable[..., Service], t
 def test_a_frozen_broker_costs_the_publisher_two_seconds() -> None:
     with services.redis_server() as url:
         settings = Settings(broker_url=url)
-        assert bell.ring(settings)
+        assert doorbell.ring(settings)
         with redis.Redis.from_url(url) as client:
             server = int(client.info()["process_id"])
         os.kill(server, signal.SIGSTOP)
         began = time.monotonic()
-        assert not bell.ring(settings)
+        assert not doorbell.ring(settings)
         assert 1 < time.monotonic() - began < PUBLISHER_WAITS
         os.kill(server, signal.SIGCONT)
-        until(lambda: bell.ring(settings), "the bell works again")
+        until(lambda: doorbell.ring(settings), "the bell works again")
 
 
 def test_without_a_broker_there_is_no_bell() -> None:
-    assert not bell.ring(Settings(broker_url=None))
+    assert not doorbell.ring(Settings(broker_url=None))
 
 
 def test_a_folder_must_be_named() -> None:
@@ -108,5 +108,5 @@ def test_a_bell_that_cannot_be_rung_is_counted() -> None:
         return REGISTRY.get_sample_value("stillhouse_doorbell_failures_total") or 0.0
 
     before = failures()
-    assert not bell.ring(Settings(broker_url=f"redis://127.0.0.1:{services.free_port()}/0"))
+    assert not doorbell.ring(Settings(broker_url=f"redis://127.0.0.1:{services.free_port()}/0"))
     assert failures() == before + 1
