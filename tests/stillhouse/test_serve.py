@@ -33,7 +33,7 @@ def test_ctrl_c_ends_every_process(tmp_path: Path) -> None:
         assert processes_of(home) == []
 
 
-def test_a_running_job_survives_a_restart_of_the_service(tmp_path: Path) -> None:
+def test_a_running_job_survives_a_restart_of_the_service_and_its_sudden_death(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with serving(home) as service, service.client() as sdk:
         assert sdk.ready()["ready"]
@@ -44,6 +44,16 @@ def test_a_running_job_survives_a_restart_of_the_service(tmp_path: Path) -> None
         until(lambda: sdk.job(job.id).phase == "distilling", "the job goes on")
         assert sdk.job(job.id).raw["attempt"] == 2
         assert sdk.job(job.id).raw["losses"] == 0, "a drained job has lost nothing"
+        service.process.kill()
+        until(lambda: processes_of(home) == [], "API, worker and engine have ended")
+    port = urlsplit(service.url).port
+    with Ledger(f"sqlite:///{home / 'stillhouse.db'}").database.read() as session:
+        row = session.execute(text("SELECT status, losses FROM jobs")).one()
+    assert tuple(row) == ("queued", 0), "they ended in good order, with a checkpoint"
+    assert port is not None
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
 
 
 def test_the_death_of_a_part_ends_the_service_and_says_so(tmp_path: Path) -> None:
@@ -55,23 +65,6 @@ def test_the_death_of_a_part_ends_the_service_and_says_so(tmp_path: Path) -> Non
         assert service.process.wait(60) == 1
         assert processes_of(home) == []
     assert "The worker process ended by SIGKILL" in (tmp_path / "home.log").read_text()
-
-
-def test_the_death_of_the_service_itself_ends_its_parts(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    with serving(home) as service, service.client() as sdk:
-        job = sdk.submit("digits", ipc=1, method="mtt", overrides=ENDLESS)
-        until(lambda: sdk.job(job.id).phase == "distilling", "the job distils")
-        service.process.kill()
-        until(lambda: processes_of(home) == [], "API, worker and engine have ended")
-    port = urlsplit(service.url).port
-    with Ledger(f"sqlite:///{home / 'stillhouse.db'}").database.read() as session:
-        row = session.execute(text("SELECT status, losses FROM jobs")).one()
-    assert tuple(row) == ("queued", 0), "they ended in good order, with a checkpoint"
-    assert port is not None
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", port))
 
 
 def test_a_port_in_use_is_a_clear_refusal(tmp_path: Path) -> None:
