@@ -35,7 +35,7 @@ settings.load_profile("unhurried")
 # Files that take longest, which begin first: one that began last would keep one core busy while the others idle.
 _LONG = (
     "test_readme.py",
-    "dashboard/test_browser.py",
+    "browser/test_job.py",
     "worker/test_engine.py",
     "test_demo.py",
     "engine/test_composition.py",
@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
-_TOGETHER = ("tests/stillhouse/",)
+_TOGETHER = ("tests/stillhouse/", "tests/browser/")
 """Folders whose files run in one process, where one service is started for all of them."""
 _APART = ("tests/stillhouse/test_forecast.py", "tests/stillhouse/test_serve.py")
 """Files there that start services of their own."""

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from playwright.sync_api import Browser
 
-import pytest
-
-from core.settings import Settings
-from tests.api.serving import serving
 from tests.api.workshop import ERROR
-from tests.dashboard.browsing import browser, visit
+from tests.browser.browsing import Service, visit
 from tests.data.archives import classes, packed
-from tests.services import free_port
 from tests.stillhouse.running import until
 
-pytestmark = pytest.mark.slow
 
-
-def test_long_words_fit_a_telephone(artifact: Path, tmp_path: Path) -> None:
+def test_long_words_fit_a_telephone(chromium: Browser, service: Service, stopped: str) -> None:
     """An address in an error message, the title of an upload, its id: none has a place to break."""
-    home, word = tmp_path / "home", "x" * 80
-    settings = Settings(home=home, port=free_port(), device="cpu", broker_url=None, database_url=None)
-    with browser() as chromium, serving(settings, artifact) as server, visit(chromium, server.url) as watched:
-        workshop = server.workshop
+    workshop, word = service.server.workshop, "x" * 80
+    with visit(chromium, service.server.url) as watched:
         sent = workshop.client.post(
             "/v1/datasets",
             content=packed(classes(5)),

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 from PIL import Image
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
 from core.ledger import ENDED
 from core.settings import Settings
@@ -69,7 +69,8 @@ def visit(browser: Browser, url: str, *forgiven: str, scripts: bool = True) -> I
         scripts: whether the browser runs any.
     """
     viewport: ViewportSize = {"width": 1280, "height": 900}
-    context = browser.new_context(base_url=url, viewport=viewport, java_script_enabled=scripts)
+    # Drawing a sign that turns, without a GPU, would take a core for as long as a job runs.
+    context = browser.new_context(base_url=url, viewport=viewport, java_script_enabled=scripts, reduced_motion="reduce")
     context.set_default_timeout(LONG)
     found = Watched(context.new_page())
     yield found
@@ -85,21 +86,20 @@ class Service:
     artifact: Path
     folder: Path
     server: Server
-    stack: ExitStack
     api: ExitStack
+    worker: ExitStack
 
     @classmethod
     @contextmanager
     def running(cls, settings: Settings, artifact: Path, folder: Path) -> Iterator[Service]:
         """The API without a worker."""
-        with ExitStack() as stack:
-            api = stack.enter_context(ExitStack())
+        with ExitStack() as api, ExitStack() as worker:
             server = api.enter_context(serving(settings, artifact))
-            yield cls(settings, artifact, folder, server, stack, api)
+            yield cls(settings, artifact, folder, server, api, worker)
 
     def work(self) -> None:
         """Start the worker."""
-        log = self.stack.enter_context((self.folder / "worker.log").open("wb"))
+        log = self.worker.enter_context((self.folder / "worker.log").open("wb"))
         command = [sys.executable, "-m", "worker"]
         process = subprocess.Popen(command, env=environment(self.settings), stdout=log, stderr=log)
 
@@ -110,7 +110,11 @@ class Service:
             finally:
                 process.kill()
 
-        self.stack.callback(end)
+        self.worker.callback(end)
+
+    def rest(self) -> None:
+        """End the worker."""
+        self.worker.close()
 
     def leave(self) -> None:
         """The API ends as it does when it is told to."""
@@ -137,9 +141,18 @@ class Service:
         return str(status)
 
 
-def keep(page: Page, name: str, folder: Path) -> None:
-    """A picture of what the page shows: in `folder`, or where the variable PICTURES says."""
-    folder = Path(os.environ.get("PICTURES", folder))
+def scrubber(page: Page) -> Locator:
+    """The slider of the pictures, once the script that moves it has shown it: keys sent before meet nothing."""
+    slider = page.locator("#scrub")
+    expect(slider).to_be_visible()
+    return slider
+
+
+def keep(page: Page, name: str) -> None:
+    """A picture of what the page shows, for people who look at it: where the variable PICTURES says, if it does."""
+    if (given := os.environ.get("PICTURES")) is None:
+        return
+    folder = Path(given)
     folder.mkdir(parents=True, exist_ok=True)
     shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     shot.quantize(192, dither=Image.Dither.NONE).save(folder / f"{name}.png", optimize=True)
