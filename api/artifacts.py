@@ -12,14 +12,16 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.downloads import content_disposition, look_for, matches, send
+from api.downloads import content_disposition, look_for, matches, send, text
 from api.house import Here
 from api.jobs import Known
 from api.pagination import After, Limit, slice_of
 from api.problems import Kind, ProblemError, header, responses
-from api.schemas import File, FilePage
+from api.schemas import File, FilePage, Sections
 from core import ledger
 from core.artifacts import zip_stream
+from core.artifacts.layout import REPORT
+from core.report import Report
 
 router = APIRouter(prefix="/v1/jobs", tags=["artifacts"], responses=responses(Kind.INVALID_REQUEST))
 
@@ -142,7 +144,22 @@ def get_picture(
 @router.head("/{id}/report", include_in_schema=False)
 def get_report(request: Request, house: Here, job: Succeeded) -> Response:
     """The scores of fresh networks trained on the synthetic set, on random images, on everything, and the protocol."""
-    return _send(request, house, job, "report.json", "inline")
+    return _send(request, house, job, REPORT, "inline")
+
+
+@router.get(
+    "/{id}/sections",
+    operation_id="get_sections",
+    summary="Read what the result is worth, in words",
+    responses=responses(Kind.UNKNOWN_JOB, Kind.UNKNOWN_FILE, Kind.NOT_SUCCEEDED, Kind.NOT_READY),
+)
+def get_sections(house: Here, job: Succeeded) -> Sections:
+    """The report as the dataset card, the page and the command line show it: measures with their spread, and words.
+
+    They are made of the same numbers as `report`, for results of any age.
+    """
+    report = Report.model_validate_json(text(house.store, _file(house, job, REPORT)))
+    return Sections(items=report.sections())
 
 
 @router.get(
@@ -182,11 +199,15 @@ def get_archive(request: Request, house: Here, job: Succeeded) -> Response:
 def _send(
     request: Request, house: Here, job: ledger.Job, name: str, how: Literal["attachment", "inline"] = "attachment"
 ) -> Response:
+    return send(request, house.store, _file(house, job, name), how)
+
+
+def _file(house: Here, job: ledger.Job, name: str) -> ledger.File:
     file = house.ledger.file(job.id, name)
     if file is None:
         hint = f"GET /v1/jobs/{job.id}/files lists its files."
         raise ProblemError(Kind.UNKNOWN_FILE, "The artifact has no file of this name.", hint=hint)
-    return send(request, house.store, file, how)
+    return file
 
 
 def _identity(files: list[ledger.File]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import IO, Final, Literal
 from urllib.parse import quote
 
@@ -53,6 +54,16 @@ def send(
     return StreamingResponse(body, status, headers=headers, media_type=file.media_type)
 
 
+def text(store: Store, file: File) -> str:
+    """A file of text as a whole.
+
+    Raises:
+        ProblemError: NOT_READY when the store is away or has lost the file.
+    """
+    look_for(store, file)
+    return _text(store, file)
+
+
 def look_for(store: Store, *files: File) -> None:
     """See that the store has these files whole, before the first byte of an answer is sent.
 
@@ -80,6 +91,12 @@ def content_disposition(kind: Literal["attachment", "inline"], name: str) -> str
     """The header's value for a file name of any characters (RFC 6266)."""
     plain = re.sub(r"[^A-Za-z0-9._ -]", "_", name)
     return f'{kind}; filename="{plain}"' + ("" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}")
+
+
+@lru_cache(maxsize=64)
+def _text(store: Store, file: File) -> str:
+    with _open(store, file) as source:
+        return source.read().decode("utf-8")
 
 
 def _open(store: Store, file: File) -> IO[bytes]:

@@ -15,6 +15,7 @@ from core.data import DatasetFacts
 from core.data.mirroring import mirroring_of
 from core.forecast import Forecast
 from core.plan.phases import PHASES
+from core.report import Section
 
 Status = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
 """`queued -> running -> succeeded | failed | cancelled`, with `cancelling` between running and cancelled."""
@@ -192,6 +193,12 @@ class File(Shown):
 
 class FilePage(Page[File]):
     """The files of an artifact, by name."""
+
+
+class Sections(Shown):
+    """The worth of a result, section by section, the warnings first."""
+
+    items: list[Section]
 
 
 class Copies(Shown):

@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 from rich.console import Console
 from rich.table import Table
 
-from core.worth import Gap, gap
+from core.worth import Gap, Interval, gap
 from stillhouse import Client, ClientError, JobFailed
 from stillhouse.progress import display
 
@@ -50,14 +50,10 @@ class Accuracy:
         """Their sample standard deviation."""
         return statistics.stdev(self.accuracies) if len(self.accuracies) > 1 else 0.0
 
-    def row(self, name: str) -> dict[str, Any]:
-        """As a line of a report."""
-        return {
-            "name": name,
-            "accuracy_mean": self.mean,
-            "accuracy_std": self.std,
-            "n_seeds": len(self.accuracies),
-        }
+    @property
+    def interval(self) -> Interval:
+        """The 95 % interval of the mean."""
+        return Interval.over(self.mean, self.std, len(self.accuracies))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -158,7 +154,7 @@ def judge(artifact: Path, seeds: int, data_dir: Path) -> float | None:
     )
 
     def closed(row: Accuracy) -> Gap:
-        return gap([row.row("distilled"), random.row("random"), full.row("full")])
+        return gap({"distilled": row.interval, "random": random.interval, "full": full.interval})
 
     table = Table(title=f"Test accuracy, mean ± std over {seeds} fresh networks", title_justify="left", box=None)
     for column in ("trained on", "images", "accuracy", "gap closed"):

@@ -1,6 +1,6 @@
-"""The reading of several networks' accuracies: an interval, a share of the gap to the full set, unequal classes.
+"""The reading of several networks' accuracies: an interval, a share of the gap to the full set, balance.
 
-Numbers alone, which the engine's report and the pages that show it both need. A row is a line of `report.json`.
+Numbers alone, which the engine's report and the pages that show it both need.
 """
 
 from __future__ import annotations
@@ -9,12 +9,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, final
-
-Row = Mapping[str, Any]
-
-UNEQUAL: Final = 1.2
-"""Times the test images of the rarest class from which the largest class counts as larger."""
+from typing import final
 
 
 def quantile(freedom: int, share: float = 0.975) -> float:
@@ -36,12 +31,11 @@ class Interval:
     """Half the width of the interval."""
 
     @classmethod
-    def of(cls, row: Row) -> Interval:
-        """The interval of a row."""
-        seeds = int(row.get("n_seeds") or len(row.get("accuracies") or [0]))
-        std = float(row.get("accuracy_std") or 0.0) if seeds > 1 else None
+    def over(cls, mean: float, std: float | None, seeds: int) -> Interval:
+        """The interval of the mean of so many networks, from its standard deviation."""
+        std = (std or 0.0) if seeds > 1 else None
         reach = None if std is None else quantile(seeds - 1) * std / math.sqrt(seeds)
-        return cls(float(row["accuracy_mean"]), seeds, std, reach)
+        return cls(mean, seeds, std, reach)
 
     @property
     def low(self) -> float:
@@ -71,19 +65,18 @@ class Gap:
     reason: str | None = None
 
 
-def gap(rows: Sequence[Row]) -> Gap:
-    """(distilled - random) / (full - random), where that says something.
+def gap(lines: Mapping[str, Interval]) -> Gap:
+    """(distilled - random) / (full - random) of lines of a report by name, where that says something.
 
     It does where the 95 % intervals of the three means are apart and in the order random, distilled, full. Otherwise
     either the gap itself was not measured, or the distilled images lie at or beyond one of its ends within the spread;
     `reason` then says which, in a sentence.
     """
-    known = {str(row.get("name")): Interval.of(row) for row in rows if row.get("accuracy_mean") is not None}
-    if "distilled" not in known or "random" not in known:
+    if "distilled" not in lines or "random" not in lines:
         return Gap(None, "Without a line for distilled and one for random images there is no gap.")
-    if "full" not in known:
+    if "full" not in lines:
         return Gap(None, "No reference on the full training set was trained, so there is no gap to close a share of.")
-    distilled, random, full = known["distilled"], known["random"], known["full"]
+    distilled, random, full = lines["distilled"], lines["random"], lines["full"]
     if full.mean <= random.mean:
         return Gap(None, "The reference on the full training set is no better than random images: there is no gap.")
     if distilled.reach is None or random.reach is None or full.reach is None:
@@ -113,22 +106,6 @@ def gap(rows: Sequence[Row]) -> Gap:
         f"The interval of the distilled images ({distilled}) reaches from random images ({random}) to the full "
         f"training set ({full}): more networks (evaluation.seeds) are needed to say where between them they are.",
     )
-
-
-@final
-@dataclass(frozen=True)
-class Majority:
-    """The largest class of the test split, its share, and whether the classes are of unequal size."""
-
-    name: str
-    share: float
-    unequal: bool
-
-    @classmethod
-    def of(cls, class_names: Sequence[str], counts: Sequence[int]) -> Majority:
-        """The majority of a test split, from the count of its images by class, in the order of the labels."""
-        largest = max(range(len(counts)), key=lambda label: counts[label])
-        return cls(class_names[largest], counts[largest] / sum(counts), max(counts) > UNEQUAL * min(counts))
 
 
 def balanced(per_class: Sequence[float], counts: Sequence[int]) -> float:

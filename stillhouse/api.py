@@ -298,6 +298,10 @@ class Client:
         """The artifact's report: what it is worth, under which protocol."""
         return dict(self._http.json("GET", f"/v1/jobs/{job_id}/report"))
 
+    def sections(self, job_id: str) -> list[dict[str, Any]]:
+        """The report as people read it: sections of measures and words, its warnings first."""
+        return list(self._http.json("GET", f"/v1/jobs/{job_id}/sections")["items"])
+
     def download(self, job_id: str, folder: Path, received: Received | None = None) -> int:
         """Bring the artifact into `folder` and verify it there; returns the bytes that crossed the wire.
 

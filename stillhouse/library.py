@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stillhouse import server
 
 if TYPE_CHECKING:
-    from core.engine.run import Distillation
+    from core.engine.report import Distillation
 
 
 def distil(

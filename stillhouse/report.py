@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -13,49 +13,34 @@ from stillhouse.output import JsonOption, data, say, table
 
 def report(
     job_id: Annotated[str, typer.Argument(metavar="JOB", help="Id of a job that has succeeded.")],
+    more: Annotated[bool, typer.Option("--all", help="Show every line, also where there are hundreds.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show what the result of a job is worth."""
     with Client() as client:
-        found = client.report(job_id)
-    if as_json:
-        data(found)
-    else:
-        tell(found)
+        if as_json:
+            data(client.report(job_id))
+        else:
+            tell(client.sections(job_id), more)
 
 
-def tell(found: Mapping[str, Any]) -> None:
-    """A report in the terminal: its warnings, its lines, and the share of the gap if it claims one."""
-    for warning in found.get("warnings") or ():
-        say(f"Mind: {warning}")
-    majority = found.get("majority") or {}
-    columns = [
-        "TRAINED ON",
-        "IMAGES",
-        "TEST ACCURACY, MEAN ± STD",
-        *(["BALANCED"] if majority.get("unequal") else []),
-        "NETWORKS",
-    ]
-    rows = []
-    for line in found["results"]:
-        balanced = [_percent(line, "balanced_accuracy")] if majority.get("unequal") else []
-        accuracy = _percent(line, "accuracy")
-        rows.append((line["name"], f"{line['images']:,}", accuracy, *balanced, line.get("n_seeds", "")))
-    table(columns, rows)
-    if majority.get("unequal"):
-        say(
-            f"The largest class, '{majority['class']}', has {majority['share']:.1%} of the test images; balanced "
-            "accuracy is the mean over the classes, each counting alike."
-        )
-    # Reports from before there was a reason claimed shares that nothing had measured.
-    if "gap_reason" in found:
-        share = found["gap_closed"]
-        say(f"{share:.0%} of the gap between random and full data is closed." if share else found["gap_reason"])
+def tell(sections: Iterable[Mapping[str, Any]], more: bool = False) -> None:
+    """The sections of a report in the terminal: measures on standard output, words beside them; `more` has details."""
+    for section in sections:
+        if section["name"] == "warnings":
+            for warning in section["words"]:
+                say(f"Mind: {warning}")
+            continue
+        say(f"\n{section['title']}")
+        shown = [section["measures"], *([section["details"]] if more else [])]
+        for measures in filter(None, shown):
+            heads = [head.upper() for head in (measures["heading"], *measures["columns"])]
+            table(heads, [(line["title"], *map(_written, line["cells"])) for line in measures["lines"]])
+        for words in section["words"]:
+            say(words)
+        if section["details"] and not more:
+            say(f"With --all: {section['details']['title']}.")
 
 
-def _percent(line: Mapping[str, Any], what: str) -> str:
-    mean, std = line.get(f"{what}_mean"), line.get(f"{what}_std")
-    if mean is None:
-        return ""
-    spread = "" if std is None or line.get("n_seeds", 1) < 2 else f" ± {100 * std:.1f}"
-    return f"{100 * mean:.1f}{spread} %"
+def _written(cell: Mapping[str, Any] | str | None) -> str:
+    return str(cell["text"]) if isinstance(cell, Mapping) else cell or ""

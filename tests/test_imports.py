@@ -138,7 +138,8 @@ def test_the_worker_reaches_core_only_and_the_engine_only_in_its_child() -> None
 def test_the_engine_knows_recipes_and_data_and_nothing_else_of_the_house() -> None:
     within_core = [i for i in all_imports("core/engine") if i.within("core") and i.target != "core"]
     # core.architectures, core.worth: numbers alone, which the forecast or the pages need too
-    allowed = ("core.engine", "core.recipe", "core.plan", "core.data", "core.architectures", "core.worth")
+    numbers = ("core.architectures", "core.worth")
+    allowed = ("core.engine", "core.recipe", "core.plan", "core.data", "core.report", *numbers)
     none([i for i in within_core if not i.within(*allowed)])
 
 
@@ -179,7 +180,7 @@ def test_what_serves_requests_starts_without_torch(module: str) -> None:
 
 def test_the_vocabulary_needs_neither_torch_nor_a_database() -> None:
     files = [ROOT / "core" / f"{name}.py" for name in ("architectures", "feasibility", "overrides", "request", "worth")]
-    packages = sources("core/recipe", "core/methods", "core/plan")
+    packages = sources("core/recipe", "core/methods", "core/plan", "core/report")
     assert packages
     everything = [i for path in [*files, *packages] for i in imports(path)]
     none([i for i in everything if i.within("torch", "sqlalchemy", "core.ledger", "core.engine") and not i.typing])

@@ -16,6 +16,7 @@ from api.house import Here, House
 from api.schemas import Job
 from core.artifacts import layout
 from core.ledger import UnknownJob
+from core.report import Majority, Row
 
 LEAST: Final = 2
 MOST: Final = 6
@@ -30,19 +31,19 @@ class Rival:
 
     name: str
     job: Job
-    lines: dict[str, verdict.Line]
+    lines: dict[str, Row]
     bytes: int | None
     seconds: float | None
     pictures: list[Picture]
     curves: dict[str, Series]
     levels: tuple[Level, ...]
-    largest: verdict.Largest | None
+    largest: Majority | None
 
     @property
     def accuracy(self) -> float | None:
         """The mean test accuracy of its images."""
         found = self.lines.get("distilled")
-        return found.mean if found else None
+        return found.accuracy_mean if found else None
 
 
 @router.get("/compare")
@@ -92,23 +93,23 @@ _ORDERS: Final[dict[str, Any]] = {
 
 def _rival(house: House, place: int, job: Job) -> Rival:
     file = house.ledger.file(job.id, layout.REPORT) if job.status == "succeeded" else None
-    report = verdict.document(house, file)
+    report = verdict.report_of(house, file)
     events = house.ledger.events(job.id, 0, MOST_EVENTS, ("metric", "preview"))
     name = f"{place}. {job.dataset_title} {job.method} ipc {job.ipc}"
-    known = {line.name: line for line in verdict.lines(report)} if report else {}
+    known = report.lines if report else {}
     reached = reading.accuracy(job)
     if reached and not known:
-        known = {"distilled": verdict.Line.of({"name": "distilled", "accuracy_mean": reached.mean, "n_seeds": 1})}
+        known = {"distilled": Row(name="distilled", accuracy_mean=reached.mean)}
     return Rival(
         name=name,
         job=job,
         lines=known,
-        bytes=report["compression"]["bytes_after"] if report else None,
+        bytes=report.compression.bytes_after if report and report.compression else None,
         seconds=(job.metrics or {}).get("seconds"),
         pictures=pictures(job.id, events),
         curves={metric: Series.of(name, each) for metric, each in points(events).items() if metric in curves(job)},
         levels=verdict.levels(report) if report else (),
-        largest=verdict.largest(report),
+        largest=report.majority if report and report.majority and report.majority.unequal else None,
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from core.report import section
+
 NOTHING = "\N{EN DASH}"
 
 _AGES = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
-_POWERS = ("B", "KB", "MB", "GB", "TB")
 
 
 def moment(at: datetime | None) -> str:
@@ -43,17 +44,12 @@ def duration(seconds: float | None) -> str:
 
 def size(count: float | None) -> str:
     """Bytes in powers of 1000: `640 B`, `1.3 MB`."""
-    if count is None:
-        return NOTHING
-    value, power = float(count), 0
-    while value >= 999.5 and power < len(_POWERS) - 1:
-        value, power = value / 1000, power + 1
-    return f"{value:.0f} {_POWERS[power]}" if power == 0 or value >= 99.5 else f"{value:.1f} {_POWERS[power]}"
+    return NOTHING if count is None else section.size(count)
 
 
 def share(part: float | None, digits: int = 1) -> str:
     """A share of 1 in percent: `87.3 %`."""
-    return NOTHING if part is None else f"{100 * part:.{digits}f} %"
+    return NOTHING if part is None else section.percent(part, digits)
 
 
 def count(number: float | None) -> str:

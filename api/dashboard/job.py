@@ -18,7 +18,6 @@ from api.schemas import File, Job
 from core import ledger
 from core.artifacts import layout
 from core.ledger import Event, Status
-from core.worth import gap
 
 STEP_SIZE: Final = "step_size"
 CURVES: Final = {
@@ -53,8 +52,7 @@ def show_job(request: Request, house: Here, job: Known) -> HTMLResponse:
     events = house.ledger.events(job.id, 0, MOST_EVENTS, ("metric", "preview"))
     near = house.ledger.events(job.id, 0, MOST_EVENTS, ("neighbours",))
     stored = {file.name: file for file in house.ledger.files(job.id)} if job.status is Status.SUCCEEDED else {}
-    report = verdict.document(house, stored.get(layout.REPORT))
-    shown, lines = Job.of(job), verdict.lines(report) if report else []
+    report, shown = verdict.report_of(house, stored.get(layout.REPORT)), Job.of(job)
     return page(
         request,
         "job.html",
@@ -70,13 +68,7 @@ def show_job(request: Request, house: Here, job: Known) -> HTMLResponse:
         words=words,
         seq=max((event.seq for event in events), default=0),
         report=report,
-        lines=lines,
-        lines_by_name={line.name: line for line in lines},
-        line_of=verdict.Line.of,
-        largest=verdict.largest(report),
-        gap=gap(report["results"]) if report else None,
-        classes=verdict.classes(report) if report else [],
-        mistakes=verdict.mistakes,
+        sections=[(section, verdict.plot(section)) for section in report.sections()] if report else [],
         files=[File.of(job.id, file) for file in stored.values()],
         size=sum(file.bytes for file in stored.values()),
         snippet=verdict.snippet(verdict.text(house, stored.get(layout.CARD))),

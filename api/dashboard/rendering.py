@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from api import reference
 from api.dashboard import charts, figures
 from api.health import VERSION
+from core.report.section import written
 
 HERE: Final = Path(__file__).parent
 
@@ -51,6 +52,7 @@ _templates.filters.update(
     count=figures.count,
     inline=reference.inline,
     prose=reference.prose,
+    written=written,
 )
 _templates.globals.update(version=VERSION, navigation=NAVIGATION, short=charts.short)
 

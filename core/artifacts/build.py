@@ -11,11 +11,13 @@ from numpy import uint8
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.artifacts import coverage, layout, load
+from core.artifacts import layout, load
 from core.artifacts.card import card
+from core.artifacts.chart import chart
 from core.artifacts.distilled import Distilled
 from core.artifacts.manifest import Manifest, json_text, write_manifest
 from core.artifacts.preview import preview
+from core.report import Curves
 
 
 def build(folder: Path, result: Distilled) -> Manifest:
@@ -42,9 +44,11 @@ def build(folder: Path, result: Distilled) -> Manifest:
         _write(folder / layout.SAMPLER, result.generator.code)
     arrays.write_metrics(folder / layout.METRICS, result.metrics)
     preview(result).save(folder / layout.PREVIEW)
-    if result.report.get("coverage"):
-        coverage.chart(result).save(folder / layout.COVERAGE)
-    _write(folder / layout.REPORT, json_text(result.report))
+    title = f"{result.facts.label} · {len(result.labels):,} images · {result.request.get('method', 'distilled')}"
+    for section in result.report.sections():
+        if isinstance(section.chart, Curves):
+            chart(section.chart, title).save(folder / layout.chart(section.name))
+    _write(folder / layout.REPORT, json_text(result.report.document()))
     _write(folder / layout.RECIPE, _recipe(result))
     _write(folder / layout.CARD, card(result, sum(map(len, pictures)), _size(folder / layout.PARQUET)))
     shutil.copyfile(load.__file__, folder / layout.LOADER)

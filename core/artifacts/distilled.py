@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data import DatasetFacts
+from core.report import Report
 
 
 @final
@@ -52,8 +53,7 @@ class Distilled:
     facts: DatasetFacts
     request: Mapping[str, Any]
     recipe: Mapping[str, Any]
-    report: Mapping[str, Any]
-    """Content of report.json."""
+    report: Report
     metrics: Sequence[Mapping[str, Any]]
     """One row per logged value: step, seconds, name, value."""
     provenance: Mapping[str, Any]

@@ -16,7 +16,6 @@ BUNDLE = "dataset.npz"
 TENSORS = "dataset.safetensors"
 VIEWS = "dataset.views.safetensors"
 PREVIEW = "preview.png"
-COVERAGE = "coverage.png"
 REPORT = "report.json"
 RECIPE = "recipe.json"
 METRICS = "metrics.parquet"
@@ -40,6 +39,11 @@ _MEDIA_TYPES = {
     ".safetensors": "application/octet-stream",
     "": "text/plain; charset=utf-8",
 }
+
+
+def chart(section: str) -> str:
+    """The picture of the chart of a report's section."""
+    return f"{section}.png"
 
 
 def media_type(name: str) -> str:

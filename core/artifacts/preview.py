@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from core.artifacts.distilled import Distilled
-from core.artifacts.figures import percent
 from core.artifacts.grid import arrange
 from core.artifacts.lettering import FRAME, INK, PAPER, QUIET, length, write
+from core.report import Report
 
 _MARGIN = 28
 _TITLE, _TEXT, _SMALL = 24, 15, 13
@@ -78,12 +77,12 @@ def _shortened(text: str, width: float, size: int) -> str:
     return text.rstrip() + "…"
 
 
-def _worth(report: Mapping[str, Any]) -> str:
+def _worth(report: Report) -> str:
     """The accuracy the images give, next to random images and to all of them, as far as the report says."""
-    found = {row["name"]: percent(row) for row in report.get("results", [])}
+    lines = report.lines
     parts = [
-        f"{found[name]} from {words}"
+        f"{lines[name].accuracy.text} from {words}"
         for name, words in (("distilled", "these images"), ("random", "random ones"), ("full", "all data"))
-        if name in found
+        if name in lines
     ]
-    return f"test accuracy: {', '.join(parts)}" if "distilled" in found else ""
+    return f"test accuracy: {', '.join(parts)}" if "distilled" in lines else ""

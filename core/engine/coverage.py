@@ -19,12 +19,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core import recipe
 from core.engine import features
 from core.engine.evaluate import Trained
 from core.engine.kernels import Kernels
@@ -33,7 +33,7 @@ from core.engine.neighbours import squares
 from core.engine.networks import Network
 from core.engine.real import Labelled, Real
 from core.engine.train import sgd
-from core.recipe import Coverage
+from core.report import Coverage, Covered
 
 BATCH = 1024
 """Images embedded and compared at a time."""
@@ -64,7 +64,7 @@ class Distances:
     radius: float
 
 
-def learn(coverage: Coverage, kernels: Kernels, real: Real, key: Key) -> Generator[float, None, Witness]:
+def learn(coverage: recipe.Coverage, kernels: Kernels, real: Real, key: Key) -> Generator[float, None, Witness]:
     """Train the network and watch how it does on the test split; yields the share of the work that is done."""
     network, data = kernels.network, real.train
     labels = F.one_hot(data.labels, network.classes).float()
@@ -112,11 +112,14 @@ def distances(
     return Distances(own.sqrt(), random.sqrt(), full.sqrt(), float(spacing.sqrt().mean()))
 
 
-def table(found: Distances, witness: Witness, images: int, everything: int) -> dict[str, Any]:
+def table(
+    found: Distances, witness: Witness, training: recipe.Coverage, network: str, images: int, everything: int
+) -> Coverage:
     """The coverage of a report: shares of each half at the radius, and curves over multiples of it.
 
     Args:
         found, witness: what was measured.
+        training, network: how the witness was trained, and its network's name.
         images: of the result, and of each draw.
         everything: images of the training split.
     """
@@ -129,31 +132,35 @@ def table(found: Distances, witness: Witness, images: int, everything: int) -> d
     end = max(2.0, reached / found.radius) if found.radius else 2.0  # 0 where every image has a twin
     multiples = [round(end * point / _POINTS, 4) for point in range(_POINTS + 1)]
 
-    def shares(near: Tensor, half: Tensor, multiple: float) -> list[float]:
-        return (near[:, half] <= multiple * found.radius).double().mean(1).tolist()
+    def shares(near: Tensor, half: str, multiple: float) -> list[float]:
+        return (near[:, halves[half]] <= multiple * found.radius).double().mean(1).tolist()
 
-    def line(name: str, near: Tensor) -> dict[str, Any]:
-        at = {half: shares(near, of, 1.0) for half, of in halves.items()}
-        return {
-            "name": name,
-            "images": counts[name],
-            "draws": len(near),
-            **{half: statistics.fmean(values) for half, values in at.items()},
-            **{f"{half}_std": statistics.stdev(v) if len(v) > 1 else None for half, v in at.items()},
-        }
+    def line(name: str, near: Tensor) -> Covered:
+        easy, hard = (shares(near, half, 1.0) for half in halves)
+        return Covered(
+            name=name,
+            images=counts[name],
+            draws=len(near),
+            easy=statistics.fmean(easy),
+            hard=statistics.fmean(hard),
+            easy_std=statistics.stdev(easy) if len(easy) > 1 else None,
+            hard_std=statistics.stdev(hard) if len(hard) > 1 else None,
+        )
 
-    return {
-        "radius": found.radius,
-        "test_images": {half: int(of.sum()) for half, of in halves.items()},
-        "sets": [line(name, near) for name, near in sets.items()],
-        "curves": {
+    return Coverage(
+        network=network,
+        training=training.model_dump(mode="json"),
+        radius=found.radius,
+        test_images={half: int(of.sum()) for half, of in halves.items()},
+        sets=tuple(line(name, near) for name, near in sets.items()),
+        curves={
             "multiples": multiples,
             **{
-                name: {half: [statistics.fmean(shares(near, of, m)) for m in multiples] for half, of in halves.items()}
+                name: {half: [statistics.fmean(shares(near, half, m)) for m in multiples] for half in halves}
                 for name, near in sets.items()
             },
         },
-    }
+    )
 
 
 def _confidence(network: Network, now: Trained, data: Labelled) -> Tensor:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from core.engine.preprocess import Transform
+from core.report import Neighbours, Pair
 
 PER_CLASS = 3
 """Images of a class that are named, those nearest to a training image first."""
@@ -25,7 +25,7 @@ _NAMED = 300  # pairs in a report; of more classes than that those with the near
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class Nearest:
     """The training images nearest to m synthetic images, and their distances, the nearest pair first.
 
     image, nearest int64 [m] are places in the set and in the training split. distance [m] are root mean square
@@ -38,7 +38,7 @@ class Neighbours:
     spacing: Tensor
 
 
-def find(pixels: Tensor, train: Tensor, transform: Transform) -> Generator[float, None, Neighbours]:
+def find(pixels: Tensor, train: Tensor, transform: Transform) -> Generator[float, None, Nearest]:
     """Search the training split for the neighbours of images; yields the share of the work that is done.
 
     The distance of two images is the root mean square difference of their pixels after `transform`, so that it does not
@@ -62,12 +62,12 @@ def find(pixels: Tensor, train: Tensor, transform: Transform) -> Generator[float
     distance = (images - twins[place]).square().mean(1).sqrt()
     spacing = (twins - beside).square().mean(1).sqrt()[place]
     order = distance.sort(stable=True).indices
-    return Neighbours(looked[order], nearest[order], distance[order], spacing[order])
+    return Nearest(looked[order], nearest[order], distance[order], spacing[order])
 
 
 def table(
-    found: Neighbours, labels: Sequence[int], train_labels: Sequence[int], names: Sequence[str], everything: int
-) -> dict[str, Any]:
+    found: Nearest, labels: Sequence[int], train_labels: Sequence[int], names: Sequence[str], everything: int
+) -> Neighbours:
     """The neighbours of a report: of each class up to `PER_CLASS` images, those nearest to a training image.
 
     Args:
@@ -77,30 +77,30 @@ def table(
         everything: synthetic images there are, of which `found` may be some.
     """
     each = min(PER_CLASS, max(1, _NAMED // len(names)))
-    pairs: dict[int, list[dict[str, Any]]] = {}
+    pairs: dict[int, list[Pair]] = {}
     for image, nearest, distance, spacing in zip(
         *(column.tolist() for column in (found.image, found.nearest, found.distance, found.spacing)), strict=True
     ):
         own = pairs.setdefault(labels[image], [])
         if len(own) < each and sum(map(len, pairs.values())) < _NAMED:
             own.append(
-                {
-                    "image": image,
-                    "class": names[labels[image]],
-                    "nearest": nearest,
-                    "nearest_class": names[train_labels[nearest]],
-                    "distance": distance,
-                    "spacing": spacing,
-                }
+                Pair(
+                    image=image,
+                    class_name=names[labels[image]],
+                    nearest=nearest,
+                    nearest_class=names[train_labels[nearest]],
+                    distance=distance,
+                    spacing=spacing,
+                )
             )
-    said = {
-        "images": len(found.image),
-        "of": everything,
-        "closer": int((found.distance < found.spacing).sum()),
-        "median_distance": statistics.median(found.distance.tolist()),
-        "median_spacing": statistics.median(found.spacing.tolist()),
-    }
-    return said | {"pairs": [pair for label in sorted(pairs) for pair in pairs[label]], "words": _words(said)}
+    return Neighbours.measured(
+        images=len(found.image),
+        of=everything,
+        closer=int((found.distance < found.spacing).sum()),
+        median_distance=statistics.median(found.distance.tolist()),
+        median_spacing=statistics.median(found.spacing.tolist()),
+        pairs=tuple(pair for label in sorted(pairs) for pair in pairs[label]),
+    )
 
 
 def squares(points: Tensor, others: Tensor) -> Tensor:
@@ -130,14 +130,3 @@ def _search(
 
 def _most(pixels: Tensor, train: Tensor) -> int:
     return min(len(pixels), max(1, PRODUCTS // train.numel()))
-
-
-def _words(said: dict[str, Any]) -> str:
-    part = "" if said["images"] == said["of"] else f" (evenly spaced among all {said['of']:,})"
-    return (
-        f"Of {said['images']:,} images{part} {said['closer']:,} lie nearer to a training image than that one lies to "
-        f"the training image nearest to it. The median distance is {said['median_distance']:.2f}, beside "
-        f"{said['median_spacing']:.2f} between those training images and their nearest: root mean square differences "
-        "of 8-bit pixels, each channel in standard deviations of the training split, 0 for a copy and about 1.4 for "
-        "images without relation. Copies that are moved, mirrored or recoloured are not recognised."
-    )

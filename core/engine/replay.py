@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from core.engine.keys import Key
@@ -44,6 +46,16 @@ class ViewLabels:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def stored(self, images: int) -> dict[str, NDArray[Any]]:
+        """The arrays that say all this of so many images, in as few bytes as hold them."""
+        names = ("shift", "mirror", "share", "box", "logits", *(() if self.range is None else ("range",)))
+        arrays = {name: getattr(self, name).numpy() for name in names}
+        return arrays | {"index": self.index.numpy().astype(np.uint16 if images <= 2**16 else np.int32)}
+
+    def nbytes(self, images: int) -> int:
+        """Bytes of `stored`."""
+        return sum(array.nbytes for array in self.stored(images).values())
 
     def view(self, record: int, images: Tensor) -> Tensor:
         """The views [B, C, H, W] of a record, of all images [n, C, H, W]."""

@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, final
+
+import torch
 
 from core import worth
-from core.data import DatasetFacts
-from core.engine import doubts
+from core.engine.context import JobContext
 from core.engine.evaluate import Result, on_result
+from core.engine.memory import peak_mib
 from core.engine.synthetic import SyntheticDataset
+from core.engine.teacher import Teacher
 from core.recipe import Recipe
+from core.report import (
+    SCHEMA_VERSION,
+    Across,
+    Entry,
+    Majority,
+    Report,
+    Row,
+    Stage,
+    Stages,
+    Unseen,
+    doubts,
+)
 
-SCHEMA_VERSION = 1
+
+@final
+@dataclass(frozen=True)
+class Distillation:
+    """The result of a job, and what `compose` makes a report of.
+
+    `context.recipe` has a number for everything that the recipe left to a search.
+    """
+
+    context: JobContext
+    result: SyntheticDataset
+    selection: str
+    """How the state was chosen that is the result."""
+    rows: list[dict[str, Any]]
+    """The lines of the report (`row`)."""
+    across: list[dict[str, Any]]
+    """For each unseen architecture its lines `distilled` and `random`, and its name as `network`."""
+    analyses: Mapping[str, Entry | None]
+    """Entries of the report by field; None where the recipe leaves one out."""
+    teacher: Teacher | None
 
 
 def row(result: Result) -> dict[str, Any]:
@@ -36,98 +72,70 @@ def row(result: Result) -> dict[str, Any]:
     }
 
 
-def compose(
-    recipe: Recipe,
-    facts: DatasetFacts,
-    rows: Sequence[Mapping[str, Any]],
-    across: Sequence[Mapping[str, Any]] = (),
-    *,
-    test_counts: Sequence[int],
-    clipped: float,
-    bytes_images: int,
-    bytes_labels: int,
-    records: int | None,
-    bytes_teacher: int | None,
-    phases: Mapping[str, float],
-    peak_memory_mib: float,
-    memory: Mapping[str, Any],
-    kernels: str,
-    device: str,
-    selection: str,
-    real: int,
-    sweep: Mapping[str, Any] | None,
-    coverage: Mapping[str, Any] | None,
-    neighbours: Mapping[str, Any] | None,
-    stages: Mapping[str, Any] | None,
-    probes: Sequence[Mapping[str, Any]],
-    generator: Mapping[str, Any] | None,
-    warnings: Sequence[str],
-) -> dict[str, Any]:
-    """The content of report.json; `stages` is what `curriculum_of` says of a result in stages.
-
-    `test_counts` are the test images of each class, `clipped` the share of pixel values that 8 bits cannot hold.
-    `across` has of each unseen architecture its lines `distilled` and `random`, and its name as `network`. The line
-    `distilled` may have `confusion`, the counts [K][K] of test images by class and by what they were taken for.
-    """
-    rows = [_balanced(line, test_counts) for line in rows]
-    by_name = {line["name"]: line for line in rows}
-    distilled, gap = by_name["distilled"], worth.gap(rows)
-    majority = worth.Majority.of(facts.class_names, test_counts)
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "protocol": recipe.evaluation.model_dump(mode="json"),
-        "augment": recipe.augment.model_dump(mode="json"),
-        "views": {
-            "distilled": _views(recipe, all_real=False),
-            "random": _views(recipe, all_real=True),
-        },
-        "n_seeds": recipe.evaluation.seeds,
-        "results": [{name: value for name, value in line.items() if name != "confusion"} for line in rows],
-        "across": across_of(across),
-        "gap_closed": gap.share,
-        "gap_reason": gap.reason,
-        "majority": {"class": majority.name, "share": majority.share, "unequal": majority.unequal},
-        "clipped": clipped,
-        "compression": {
-            "images_before": facts.train_count,
-            "images_after": distilled["images"],
-            "images_real": real,
-            "bytes_before": facts.train_count * _pixels(facts),
-            "bytes_after": bytes_images + bytes_labels,
-            "bytes_images": bytes_images,
-            "bytes_labels": bytes_labels,
-        },
-        "labels": {
-            "kind": recipe.relabel.kind,
-            "temperature": recipe.relabel.temperature,
-            "records": records,
-            "epochs_replayed": None if records is None else recipe.evaluation.epochs,
-            "bytes_teacher": bytes_teacher,
-        },
-        "class_names": list(facts.class_names),  # in the order of the labels, which the keys of an object need not keep
-        "per_class": dict(zip(facts.class_names, distilled["per_class_mean"], strict=True)),
-        "confusion": distilled.get("confusion"),
-        "selection": selection,
-        "sweep": sweep and dict(sweep),
-        "coverage": coverage and dict(coverage),
-        "neighbours": neighbours and dict(neighbours),
-        "stages": stages and dict(stages),
-        "probes": [dict(probe) for probe in probes],
-        "generator": generator and dict(generator),
-        "phases": dict(phases),
-        "peak_memory_mib": peak_memory_mib,
-        "memory": dict(memory),
-        "kernels": kernels,
-        "device": device,
-        "warnings": [
-            *doubts.of_classes(by_name, majority),
-            *warnings,
-            *doubts.of_baselines(by_name),
-            *doubts.of_pixels(by_name, clipped),
-            *doubts.elsewhere(across),
-            *doubts.of_labels(by_name, bytes_labels, bytes_teacher),
-        ],
-    }
+def compose(done: Distillation, hardware: str, remarks: Sequence[str] = ()) -> Report:
+    """The report of a result that `hardware` computed; `remarks` are said among its warnings."""
+    context, result, recipe = done.context, done.result, done.context.recipe
+    facts, relabel, views = context.dataset.facts, recipe.relabel, result.views
+    counts = torch.from_numpy(context.dataset.test.labels).bincount(minlength=facts.classes).tolist()
+    rows = [Row.model_validate(_balanced(line, counts)) for line in done.rows]
+    lines = {row.name: row for row in rows}
+    gap, majority = worth.gap({row.name: row.interval for row in rows}), Majority.of(facts.class_names, counts)
+    across, clipped = across_of(done.across), result.transform.clipped(result.images)
+    teacher = None if done.teacher is None else done.teacher.nbytes
+    of_distilled = next(line for line in done.rows if line["name"] == "distilled")
+    return Report.model_validate(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "protocol": recipe.evaluation.model_dump(mode="json"),
+            "augment": recipe.augment.model_dump(mode="json"),
+            "views": {"distilled": _views(recipe, all_real=False), "random": _views(recipe, all_real=True)},
+            "n_seeds": recipe.evaluation.seeds,
+            "results": rows,
+            "across": across,
+            "gap_closed": gap.share,
+            "gap_reason": gap.reason,
+            "majority": majority,
+            "clipped": clipped,
+            "compression": {
+                "images_before": facts.train_count,
+                "images_after": len(result.images),
+                "images_real": int(result.real.sum()),
+                "bytes_before": facts.train_count * math.prod(facts.shape),
+                "bytes_after": result.bytes_images + result.bytes_labels,
+                "bytes_images": result.bytes_images,
+                "bytes_labels": result.bytes_labels,
+            },
+            "labels": {
+                "kind": relabel.kind,
+                "temperature": relabel.temperature,
+                "records": None if views is None else len(views),
+                "epochs_replayed": None if views is None else recipe.evaluation.epochs,
+                "bytes_teacher": teacher,
+            },
+            "class_names": facts.class_names,
+            "per_class": dict(zip(facts.class_names, of_distilled["per_class_mean"], strict=True)),
+            "confusion": of_distilled.get("confusion"),
+            "selection": done.selection,
+            "sweep": context.sweep,
+            "stages": curriculum_of(recipe, result),
+            "probes": context.probes,
+            "generator": context.sampled.facts if context.sampled else None,
+            **done.analyses,
+            "phases": {phase: round(seconds, 3) for phase, seconds in context.journal.seconds.items()},
+            "peak_memory_mib": round(peak_mib(context.real.device), 1),
+            "memory": context.plan.memory,
+            "kernels": context.plan.reason,
+            "device": hardware,
+            "warnings": [
+                *doubts.of_classes(lines, majority),
+                *remarks,
+                *doubts.of_baselines(lines),
+                *doubts.of_pixels(lines, clipped),
+                *doubts.elsewhere(across.each if across else ()),
+                *doubts.of_labels(lines, result.bytes_labels, teacher),
+            ],
+        }
+    )
 
 
 def _views(recipe: Recipe, *, all_real: bool) -> str:
@@ -146,23 +154,20 @@ def _views(recipe: Recipe, *, all_real: bool) -> str:
     return words[evaluation.policy] + mixed
 
 
-def curriculum_of(recipe: Recipe, result: SyntheticDataset) -> dict[str, Any] | None:
-    """The order in which networks were trained on a result in stages; None without stages.
-
-    `total_epochs` are also those of the random images, and what a method without stages needs for a fair comparison.
-    """
+def curriculum_of(recipe: Recipe, result: SyntheticDataset) -> Stages | None:
+    """The order in which networks were trained on a result in stages; None without stages."""
     protocol = on_result(recipe, result)
     if protocol.curriculum is None:
         return None
     stage, rates = protocol.curriculum.stage, protocol.curriculum.rates
-    each = [
-        {"images": int((stage == place).sum()), "trained_on": int((stage <= place).sum()), "lr": rate}
+    each = tuple(
+        Stage(images=int((stage == place).sum()), trained_on=int((stage <= place).sum()), lr=rate)
         for place, rate in enumerate(rates)
-    ]
-    return {"epochs": protocol.epochs, "total_epochs": protocol.total_epochs, "each": each}
+    )
+    return Stages(epochs=protocol.epochs, total_epochs=protocol.total_epochs, each=each)
 
 
-def across_of(each: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def across_of(each: Sequence[Mapping[str, Any]]) -> Across | None:
     """The report's entry on unseen architectures: the lines of each, and means over all; None without any.
 
     A mean's spread is that over seeds of the accuracies' means over architectures, each seed's networks together.
@@ -172,14 +177,14 @@ def across_of(each: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     mean = {}
     for name in ("distilled", "random"):
         seeds = [statistics.fmean(same) for same in zip(*(lines[name]["accuracies"] for lines in each), strict=True)]
-        mean[name] = {
-            "networks": len(each),
-            "n_seeds": len(seeds),
-            "accuracy_mean": statistics.fmean(seeds),
-            "accuracy_std": statistics.stdev(seeds) if len(seeds) > 1 else 0.0,
-            "accuracies": seeds,
-        }
-    return {"each": [dict(lines) for lines in each], "mean": mean}
+        mean[name] = Row(
+            networks=len(each),
+            n_seeds=len(seeds),
+            accuracy_mean=statistics.fmean(seeds),
+            accuracy_std=statistics.stdev(seeds) if len(seeds) > 1 else 0.0,
+            accuracies=tuple(seeds),
+        )
+    return Across(each=tuple(Unseen.model_validate(lines) for lines in each), mean=mean)
 
 
 def _balanced(line: Mapping[str, Any], counts: Sequence[int]) -> dict[str, Any]:
@@ -187,8 +192,3 @@ def _balanced(line: Mapping[str, Any], counts: Sequence[int]) -> dict[str, Any]:
     if line.get("balanced_accuracy_mean") is not None:
         return dict(line)
     return {**line, "balanced_accuracy_mean": worth.balanced(line["per_class_mean"], counts)}
-
-
-def _pixels(facts: DatasetFacts) -> int:
-    channels, height, width = facts.shape
-    return channels * height * width

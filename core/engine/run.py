@@ -13,8 +13,6 @@ the report in the checkpoint), so a run that follows a crash goes on where the l
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, final
 
 import torch
 
@@ -26,6 +24,7 @@ from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import Network, build
 from core.engine.real import prepare
+from core.engine.report import Distillation
 from core.engine.steps import diffusion, meta_generator, search, sweep, teacher
 from core.engine.steps.coverage import covered
 from core.engine.steps.distillation import distilled
@@ -33,8 +32,6 @@ from core.engine.steps.evaluation import rows
 from core.engine.steps.meta_generator import Place
 from core.engine.steps.neighbours import nearest
 from core.engine.steps.transfer import across
-from core.engine.synthetic import SyntheticDataset
-from core.engine.teacher import Teacher
 from core.engine.workspace import InMemory, Workspace
 from core.plan.cache_names import name_of
 from core.recipe import Generated, Recipe
@@ -43,26 +40,6 @@ Planner = Callable[[Recipe, DatasetFacts, int, Network, torch.device], KernelPla
 """Decides which kernels compute a job of so many images a class."""
 
 _CPU = torch.device("cpu")
-
-
-@final
-@dataclass(frozen=True)
-class Distillation:
-    """The result of a job, and what a report says of it.
-
-    `context.recipe` has a number for everything that the recipe left to a search; `rows`, `across`, `coverage` and
-    `neighbours` are the arguments of `core.engine.report.compose`.
-    """
-
-    context: JobContext
-    result: SyntheticDataset
-    selection: str
-    """How the state was chosen that is the result."""
-    rows: list[dict[str, Any]]
-    across: list[dict[str, Any]]
-    coverage: dict[str, Any] | None
-    neighbours: dict[str, Any] | None
-    teacher: Teacher | None
 
 
 def eager(recipe: Recipe, facts: DatasetFacts, ipc: int, network: Network, device: torch.device) -> KernelPlan:
@@ -128,8 +105,10 @@ def distil(
         selection=selection,
         rows=lines,
         across=unseen,
-        coverage=covered(context, result, judged + 2 * seeds * len(unseen)),
-        neighbours=nearest(context, result),
+        analyses={
+            "coverage": covered(context, result, judged + 2 * seeds * len(unseen)),
+            "neighbours": nearest(context, result),
+        },
         teacher=taught,
     )
 

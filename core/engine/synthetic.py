@@ -78,6 +78,18 @@ class SyntheticDataset:
             step_sizes=self.step_sizes[:stage],
         )
 
+    @property
+    def bytes_images(self) -> int:
+        """Bytes of the images and of the arrays that bring other images into their space."""
+        needed = [array for name, array in self.transform.arrays.items() if name != "unwhiten"]
+        return sum(tensor.nbytes for tensor in (self.images, *needed))
+
+    @property
+    def bytes_labels(self) -> int:
+        """Bytes of the labels: one of each class, and what goes with the images beside it."""
+        given = [array.nbytes for array in (self.soft_labels, self.targets) if array is not None]
+        return len(self.images) + sum(given) + (0 if self.views is None else self.views.nbytes(len(self.images)))
+
     def supervision(self, classes: int) -> Tensor:
         """The labels to train on, float32 [n, K]: targets, soft labels, or else each image's class alone."""
         if self.targets is not None:

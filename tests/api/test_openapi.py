@@ -19,7 +19,7 @@ OPERATIONS = {
     *("create_job", "list_jobs", "get_job", "cancel_job", "retry_job", "list_events"),
     "create_forecast",
     *("get_me", "list_keys", "create_key", "revoke_key"),
-    *("list_files", "get_file", "get_archive", "get_picture", "get_preview", "get_report"),
+    *("list_files", "get_file", "get_archive", "get_picture", "get_preview", "get_report", "get_sections"),
     *(
         "list_datasets",
         "get_dataset",

@@ -13,6 +13,7 @@ import pytest
 from core.artifacts import Distilled, Store, build, inventory
 from core.data import Catalogue
 from core.ledger import Claim, File, Ledger, Status
+from core.report import Report
 
 ERROR = {
     "code": "numerical_divergence",
@@ -59,27 +60,29 @@ def make_artifact(folder: Path) -> Path:
         facts=digits.facts,
         request=request(seed=0),
         recipe={"objective": {"kind": "nothing"}},
-        report={
-            "schema_version": 1,
-            "protocol": {"seeds": 2},
-            "n_seeds": 2,
-            "results": [
-                {"name": name, "validation_mean": validation, "network": "convnet-d2-w32-instance", "seconds": 1.0}
-                | result
-                for name, validation in (("distilled", None), ("random", 0.5))
-            ],
-            "gap_closed": None,
-            "compression": {"images_before": 1257, "images_after": 10, "bytes_before": 80448, "bytes_after": 640},
-            "class_names": [str(label) for label in range(10)],
-            "per_class": {str(label): 0.64 for label in range(10)},
-            "confusion": [[64 if to == label else 4 for to in range(10)] for label in range(10)],
-            "neighbours": {"pairs": [NEAR], "words": "They are near."},
-            "selection": "last iterate",
-            "phases": {"preparing": 0.1},
-            "peak_memory_mib": 100.0,
-            "device": "cpu",
-            "warnings": [],
-        },
+        report=Report.model_validate(
+            {
+                "schema_version": 1,
+                "protocol": {"seeds": 2},
+                "n_seeds": 2,
+                "results": [
+                    {"name": name, "validation_mean": validation, "network": "convnet-d2-w32-instance", "seconds": 1.0}
+                    | result
+                    for name, validation in (("distilled", None), ("random", 0.5))
+                ],
+                "gap_closed": None,
+                "compression": {"images_before": 1257, "images_after": 10, "bytes_before": 80448, "bytes_after": 640},
+                "class_names": [str(label) for label in range(10)],
+                "per_class": {str(label): 0.64 for label in range(10)},
+                "confusion": [[64 if to == label else 4 for to in range(10)] for label in range(10)],
+                "neighbours": {"pairs": [NEAR], "words": "They are near."},
+                "selection": "last iterate",
+                "phases": {"preparing": 0.1},
+                "peak_memory_mib": 100.0,
+                "device": "cpu",
+                "warnings": [],
+            }
+        ),
         metrics=[{"step": 0, "seconds": 0.1, "name": "loss", "value": 1.0}],
         provenance={"fingerprint": None, "seeds": [0], "versions": {}, "timings": {}},
     )

@@ -17,7 +17,7 @@ from PIL import Image
 
 from core.artifacts import Distilled, build, inventory
 from core.artifacts.layout import class_folders
-from tests.artifacts.results import class_named, result
+from tests.artifacts.results import class_named, result, told
 
 
 def test_every_file_of_the_contract_is_there(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_every_file_of_the_contract_is_there(tmp_path: Path) -> None:
 def test_the_small_files_say_what_they_should(tmp_path: Path) -> None:
     given = result()
     build(tmp_path, given)
-    assert json.loads((tmp_path / "report.json").read_text()) == given.report
+    assert json.loads((tmp_path / "report.json").read_text()) == given.report.document()
     recipe = json.loads((tmp_path / "recipe.json").read_text())
     assert (recipe["request"], recipe["recipe"]) == (given.request, given.recipe)
     assert recipe["dataset"]["digest"] == given.facts.digest
@@ -91,7 +91,7 @@ def test_the_digest_follows_the_images_and_not_the_clock(tmp_path: Path) -> None
     later = replace(
         first,
         provenance=dict(first.provenance) | {"timings": {"distilling": 99.0}, "versions": {}},
-        report=dict(first.report) | {"warnings": []},
+        report=told(first, warnings=[]).report,
     )
     images = first.images.copy()
     images[0, 0, 0, 0] = np.nextafter(images[0, 0, 0, 0], np.float32(9))
@@ -127,7 +127,7 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
 
 def test_a_number_that_json_lacks_becomes_null(tmp_path: Path) -> None:
     given = result()
-    build(tmp_path, replace(given, report=dict(given.report) | {"gap_closed": float("nan")}))
+    build(tmp_path, told(given, gap_closed=float("nan")))
     assert json.loads((tmp_path / "report.json").read_text())["gap_closed"] is None
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from core.artifacts import build
 from core.artifacts.layout import class_folders
 from core.data.known import KNOWN
+from core.report import Report
 from tests.artifacts.results import result
 
 SPLITS = ("train", "training", "validation", "valid", "dev", "val", "test", "testing", "eval", "evaluation")
@@ -55,7 +56,7 @@ def test_every_reader_of_class_folders_has_all_images_and_our_labels(tmp_path: P
             pixels=made.pixels[shown],
             real=made.real[shown],
             facts=facts,
-            report={},
+            report=Report(),
         ),
     )
     images = tmp_path / "artifact" / "images"

@@ -13,7 +13,7 @@ import pytest
 
 from core.artifacts import Distilled, build, student, verify
 from core.artifacts.load import load
-from tests.artifacts.results import result
+from tests.artifacts.results import result, told
 
 RATES = (0.01, 0.02)
 
@@ -22,8 +22,8 @@ def curriculum(rates: tuple[float, ...] = RATES) -> Distilled:
     """Three images of each class, of which the first two come first."""
     given = result(ipc=3, step_size=None)
     each = [{"images": 20, "trained_on": 20, "lr": 0.01}, {"images": 10, "trained_on": 30, "lr": 0.02}]
-    report = dict(given.report) | {"stages": {"epochs": 300, "total_epochs": 600, "each": each}}
-    return replace(given, stage=np.tile(np.array([0, 0, 1]), 10), step_sizes=rates, report=report)
+    given = told(given, stages={"epochs": 300, "total_epochs": 600, "each": each})
+    return replace(given, stage=np.tile(np.array([0, 0, 1]), 10), step_sizes=rates)
 
 
 def test_the_order_comes_back(tmp_path: Path) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from core import worth
+from core.report import Majority
 
 
-def row(name: str, mean: float, reach: float, seeds: int = 5) -> dict[str, Any]:
+def line(mean: float, reach: float, seeds: int = 5) -> worth.Interval:
     """A line whose 95 % interval is `mean` +- `reach`."""
     std = reach * seeds**0.5 / worth.quantile(seeds - 1) if seeds > 1 else 0.0
-    return {"name": name, "accuracy_mean": mean, "accuracy_std": std, "n_seeds": seeds}
+    return worth.Interval.over(mean, std, seeds)
 
 
 @pytest.mark.parametrize(("freedom", "expected"), [(1, 12.706), (4, 2.776), (20, 2.086), (100, 1.984)])
@@ -30,7 +29,7 @@ def test_quantiles_are_those_of_the_tables(freedom: int, expected: float) -> Non
 def test_a_share_is_said_where_all_three_are_apart(
     distilled: tuple[float, float], random: tuple[float, float], full: tuple[float, float], share: float
 ) -> None:
-    found = worth.gap([row("distilled", *distilled), row("random", *random), row("full", *full)])
+    found = worth.gap({"distilled": line(*distilled), "random": line(*random), "full": line(*full)})
     assert found.share == pytest.approx(share, abs=1e-3)
     assert found.reason is None
 
@@ -55,19 +54,19 @@ def test_a_share_is_said_where_all_three_are_apart(
 def test_where_a_share_would_mean_nothing_a_sentence_says_so(
     distilled: tuple[float, float], random: tuple[float, float], full: tuple[float, float], reason: str
 ) -> None:
-    found = worth.gap([row("distilled", *distilled), row("random", *random), row("full", *full)])
+    found = worth.gap({"distilled": line(*distilled), "random": line(*random), "full": line(*full)})
     assert found.share is None
     assert reason in str(found.reason)
 
 
 def test_one_network_a_line_has_no_spread() -> None:
-    found = worth.gap([row("distilled", 0.9, 0, 1), row("random", 0.6, 0, 1), row("full", 1.0, 0, 1)])
+    found = worth.gap({"distilled": line(0.9, 0, 1), "random": line(0.6, 0, 1), "full": line(1.0, 0, 1)})
     assert found.share is None
     assert "evaluation.seeds" in str(found.reason)
 
 
 def test_without_a_reference_there_is_no_gap() -> None:
-    found = worth.gap([row("distilled", 0.9, 0.01), row("random", 0.6, 0.01)])
+    found = worth.gap({"distilled": line(0.9, 0.01), "random": line(0.6, 0.01)})
     assert found == worth.Gap(
         None, "No reference on the full training set was trained, so there is no gap to close a share of."
     )
@@ -75,7 +74,7 @@ def test_without_a_reference_there_is_no_gap() -> None:
 
 @pytest.mark.parametrize(("counts", "unequal"), [((36, 35, 37), False), ((90, 10), True), ((5, 5, 0), True)])
 def test_the_largest_class_and_whether_it_is_larger(counts: tuple[int, ...], unequal: bool) -> None:
-    found = worth.Majority.of(["a", "b", "c"], counts)
+    found = Majority.of(["a", "b", "c"], counts)
     assert (found.name, found.unequal) == ("abc"[counts.index(max(counts))], unequal)
     assert found.share == pytest.approx(max(counts) / sum(counts))
 

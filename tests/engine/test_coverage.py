@@ -88,25 +88,27 @@ def test_the_table_counts_each_half_within_the_radius() -> None:
     random = torch.stack([torch.full((7,), 2.0), torch.tensor([3.0, 4.0, 4.0, 1.0, 4.0, 4.0, 4.0])])
     full = torch.zeros(7)
     nothing = Trained(torch.zeros(0), None, 0.0)
-    told = table(Distances(own, random, full, 2.0), Witness(nothing, difficulty), images=5, everything=100)
-    assert told["test_images"] == {"easy": 4, "hard": 3}
-    rows = {row["name"]: row for row in told["sets"]}
-    assert (rows["distilled"]["easy"], rows["distilled"]["hard"]) == (3 / 4, pytest.approx(2 / 3))
-    assert (rows["random"]["easy"], rows["random"]["hard"]) == (1 / 2, pytest.approx(2 / 3))
-    assert rows["random"]["easy_std"] == pytest.approx(0.5**0.5)
-    assert rows["distilled"]["easy_std"] is None
-    assert (rows["full"]["easy"], rows["full"]["images"], rows["distilled"]["images"]) == (1.0, 100, 5)
-    multiples, curve = told["curves"]["multiples"], told["curves"]["distilled"]
+    told = table(
+        Distances(own, random, full, 2.0), Witness(nothing, difficulty), Coverage(), "a", images=5, everything=100
+    )
+    assert told.test_images == {"easy": 4, "hard": 3}
+    rows = {row.name: row for row in told.sets}
+    assert (rows["distilled"].easy, rows["distilled"].hard) == (3 / 4, pytest.approx(2 / 3))
+    assert (rows["random"].easy, rows["random"].hard) == (1 / 2, pytest.approx(2 / 3))
+    assert rows["random"].easy_std == pytest.approx(0.5**0.5)
+    assert rows["distilled"].easy_std is None
+    assert (rows["full"].easy, rows["full"].images, rows["distilled"].images) == (1.0, 100, 5)
+    multiples, curve = told.curves["multiples"], told.curves["distilled"]
     assert multiples[0] == 0
     assert multiples[-1] >= 2
     for half, values in curve.items():
         assert values == sorted(values)
         at = max(place for place, multiple in enumerate(multiples) if multiple <= 1)
-        assert values[at] <= rows["distilled"][half] <= values[at + 1]
+        assert values[at] <= getattr(rows["distilled"], half) <= values[at + 1]
 
 
 def test_no_neighbour_at_any_distance_is_no_error() -> None:
     """Where every training image has a twin the radius is 0, and only copies are covered."""
     found = Distances(torch.tensor([0.0, 1.0]), torch.ones(1, 2), torch.ones(2), 0.0)
-    told = table(found, Witness(Trained(torch.zeros(0), None, 0.0), torch.tensor([0.2, 0.6])), 1, 2)
-    assert [(row["easy"], row["hard"]) for row in told["sets"]] == [(1.0, 0.0), (0.0, 0.0), (0.0, 0.0)]
+    told = table(found, Witness(Trained(torch.zeros(0), None, 0.0), torch.tensor([0.2, 0.6])), Coverage(), "a", 1, 2)
+    assert [(row.easy, row.hard) for row in told.sets] == [(1.0, 0.0), (0.0, 0.0), (0.0, 0.0)]

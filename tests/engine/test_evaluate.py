@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from core.data import Dataset
 from core.engine import evaluate, report
 from core.engine.evaluate import Draws, Look
 from core.engine.kernels import Eager
@@ -18,8 +17,7 @@ from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.real import Real
 from core.engine.train import Protocol
-from core.recipe import Augment, Evaluation, FullTraining, Network, Recipe
-from tests.engine.conftest import small
+from core.recipe import Augment, Evaluation, FullTraining, Network
 
 T = TypeVar("T")
 
@@ -166,101 +164,6 @@ def test_per_class_accuracy_adds_up(real: Real) -> None:
     assert overall == pytest.approx(float((torch.tensor(per_class) * shares).sum()), abs=1e-6)
 
 
-def line(name: str, mean: float, seeds: int = 5, std: float = 0.01) -> dict[str, Any]:
-    return {
-        "name": name,
-        "images": 4,
-        "accuracy_mean": mean,
-        "accuracy_std": std,
-        "n_seeds": seeds,
-        "per_class_mean": [mean, mean],
-    }
-
-
-def composed(
-    toy: Dataset,
-    *lines: dict[str, Any],
-    recipe: Recipe | None = None,
-    counts: Sequence[int] = (5, 5),
-    clipped: float = 0.0,
-) -> dict[str, Any]:
-    return report.compose(
-        recipe or small("mtt"),
-        toy.facts,
-        lines,
-        test_counts=counts,
-        clipped=clipped,
-        bytes_images=900,
-        bytes_labels=100,
-        records=None,
-        bytes_teacher=None,
-        phases={"distilling": 1.0},
-        peak_memory_mib=1.0,
-        memory={},
-        kernels="",
-        device="cpu",
-        selection="last iterate",
-        real=0,
-        sweep=None,
-        coverage=None,
-        neighbours=None,
-        stages=None,
-        probes=(),
-        generator=None,
-        warnings=[],
-    )
-
-
-def test_what_is_taken_for_what_is_said_once_and_only_of_the_images_themselves(toy: Dataset) -> None:
-    told = composed(toy, line("distilled", 0.9) | {"confusion": [[4, 1], [0, 5]]}, line("random", 0.6))
-    assert told["confusion"] == [[4, 1], [0, 5]]
-    assert told["class_names"] == list(toy.facts.class_names)
-    assert not any("confusion" in row for row in told["results"])
-    assert composed(toy, line("distilled", 0.9))["confusion"] is None
-
-
-def test_the_gap_closed(toy: Dataset) -> None:
-    told = composed(toy, line("distilled", 0.9), line("random", 0.6), line("full", 1.0))
-    assert told["gap_closed"] == pytest.approx(0.75)
-    assert told["gap_reason"] is None
-    assert told["warnings"] == []
-
-
-def test_no_share_of_a_gap_is_said_that_was_not_measured(toy: Dataset) -> None:
-    """Two networks a line, of which the reference's ended far from each other."""
-    lines = line("distilled", 0.355, 2), line("random", 0.325, 2), line("full", 0.345, 2, std=0.064)
-    told = composed(toy, *lines, counts=(1, 9))
-    assert told["gap_closed"] is None
-    assert "full training set (34.5 ± 57.5 %) overlap" in told["gap_reason"]
-
-
-def test_unequal_classes_are_told_and_what_is_below_the_largest_is_doubted(toy: Dataset) -> None:
-    below = line("distilled", 0.455) | {"per_class_mean": [0.79, 0.42]}
-    told = composed(toy, below, line("random", 0.42), line("full", 0.99), counts=(10, 90))
-    assert told["majority"] == {"class": "1", "share": 0.9, "unequal": True}
-    assert told["results"][0]["balanced_accuracy_mean"] == pytest.approx(0.605)
-    (doubt,) = (warning for warning in told["warnings"] if "largest class" in warning)
-    assert "right for 90.0% of the test images" in doubt
-    assert "the distilled images and random real images are (45.5%, 42.0%)" in doubt
-    assert told["warnings"][0] == doubt
-    assert not composed(toy, below, line("random", 0.42), counts=(48, 52))["majority"]["unequal"]
-
-
-def test_a_class_without_test_images_is_in_no_balance(toy: Dataset) -> None:
-    told = composed(toy, line("distilled", 0.8) | {"per_class_mean": [0.8, 0.0]}, counts=(5, 0))
-    assert told["results"][0]["balanced_accuracy_mean"] == 0.8
-    assert told["majority"]["unequal"]
-
-
-@pytest.mark.parametrize("counted", [True, False], ids=["counted", "kept from before that was counted"])
-def test_networks_that_answer_one_class_are_no_measurement(toy: Dataset, counted: bool) -> None:
-    stuck = line("random", 0.5) | {"per_class_mean": [0.0, 1.0]} | ({"one_class_networks": 5} if counted else {})
-    said = composed(toy, line("distilled", 0.9), stuck, line("full", 1.0))["warnings"]
-    assert "trained on random real images answer one class" in said[0]
-    some = stuck | {"one_class_networks": 4}
-    assert composed(toy, line("distilled", 0.9), some, line("full", 1.0))["warnings"] == []
-
-
 def test_diverged_networks_are_seen_to_answer_one_class(real: Real) -> None:
     """At such a rate without a norm they end in NaN, and every answer is the first class."""
     network = build(Network(width=4, depth=2, norm="none"), real.shape, real.classes)
@@ -270,37 +173,3 @@ def test_diverged_networks_are_seen_to_answer_one_class(real: Real) -> None:
     assert told["one_class_networks"] == 2
     assert told["balanced_accuracy_mean"] == 0.5
     assert told["balanced_accuracy_std"] == 0
-
-
-def test_the_report_says_what_views_each_line_was_trained_on(toy: Dataset) -> None:
-    told = composed(toy, line("distilled", 0.9), recipe=small("mtt", evaluation__policy="combined"))
-    assert "one transform for each" in told["views"]["distilled"]
-    assert told["views"]["random"] == "cropped", "all its images are real, and no digit is mirrored"
-    mirrored = small("rded", augment__transforms=("crop", "flip"))
-    assert composed(toy, line("distilled", 0.9), recipe=mirrored)["views"]["distilled"] == "cropped and mirrored"
-    plain = small("mtt", augment__transforms=())
-    assert composed(toy, line("distilled", 0.9), recipe=plain)["views"]["random"] == "as they are"
-    assert composed(toy, line("distilled", 0.9))["views"]["random"] == "one transform for each batch"
-
-
-@pytest.mark.parametrize(
-    ("lines", "doubt"),
-    [
-        ([line("distilled", 0.5), line("random", 0.6), line("full", 1.0)], "no better than random"),
-        ([line("distilled", 0.9, seeds=3), line("random", 0.6), line("full", 1.0)], "Only 3 evaluation seeds"),
-        ([line("distilled", 0.9), line("random", 0.6)], "No reference"),
-        ([line("distilled", 0.9), line("random", 0.6), line("full", 0.5)], "too short"),
-        (
-            [line("distilled", 0.9), line("distilled_8bit", 0.8), line("random", 0.6), line("full", 1.0)],
-            "lose 10.0 points",
-        ),
-    ],
-)
-def test_the_report_doubts_what_deserves_doubt(toy: Dataset, lines: list[dict[str, Any]], doubt: str) -> None:
-    assert any(doubt in warning for warning in composed(toy, *lines)["warnings"])
-
-
-def test_pixels_that_8_bits_cannot_hold_are_told(toy: Dataset) -> None:
-    lines = line("distilled", 0.9), line("random", 0.6), line("full", 1.0)
-    assert "63% of the pixel values lie outside" in composed(toy, *lines, clipped=0.63)["warnings"][0]
-    assert composed(toy, *lines, clipped=0.5)["warnings"] == []

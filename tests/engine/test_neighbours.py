@@ -7,12 +7,12 @@ import torch
 
 from core.data import Dataset
 from core.engine import neighbours
-from core.engine.neighbours import Neighbours
+from core.engine.neighbours import Nearest
 from core.engine.real import Real
 from tests.engine.test_evaluate import outcome
 
 
-def found(toy: Dataset, real: Real, pixels: torch.Tensor) -> Neighbours:
+def found(toy: Dataset, real: Real, pixels: torch.Tensor) -> Nearest:
     return outcome(neighbours.find(pixels, torch.from_numpy(toy.train.images), real.transform))
 
 
@@ -43,12 +43,12 @@ def test_a_copy_is_told_from_noise(toy: Dataset, real: Real) -> None:
     assert near.spacing[0] > 0.1
     assert (near.distance[1:] > near.spacing[1:]).all()
     said = neighbours.table(near, [0, 1, 1, 1], toy.train.labels.tolist(), ["zero", "one"], 4)
-    assert (said["images"], said["of"], said["closer"]) == (4, 4, 1)
-    assert said["words"].startswith("Of 4 images 1 lie nearer to a training image")
-    zero, *ones = said["pairs"]
-    assert (zero["class"], zero["image"]) == ("zero", 0)
-    assert [pair["image"] for pair in ones[:1]] == [3]
-    assert ones[0]["nearest_class"] == ["zero", "one"][toy.train.labels[5]]
+    assert (said.images, said.of, said.closer) == (4, 4, 1)
+    assert said.words.startswith("Of 4 images 1 lie nearer to a training image")
+    zero, *ones = said.pairs
+    assert (zero.class_name, zero.image) == ("zero", 0)
+    assert [pair.image for pair in ones[:1]] == [3]
+    assert ones[0].nearest_class == ["zero", "one"][toy.train.labels[5]]
 
 
 def test_of_too_many_images_some_are_looked_at(toy: Dataset, real: Real, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,5 +56,5 @@ def test_of_too_many_images_some_are_looked_at(toy: Dataset, real: Real, monkeyp
     near = found(toy, real, torch.from_numpy(toy.test.images[:31]))
     assert sorted(near.image.tolist()) == [0, 10, 20, 30]
     said = neighbours.table(near, [0] * 31, toy.train.labels.tolist(), ["zero", "one"], 31)
-    assert "Of 4 images (evenly spaced among all 31)" in said["words"]
-    assert len(said["pairs"]) == neighbours.PER_CLASS
+    assert "Of 4 images (evenly spaced among all 31)" in said.words
+    assert len(said.pairs) == neighbours.PER_CLASS

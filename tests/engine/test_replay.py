@@ -27,7 +27,6 @@ from tests.artifacts.results import digits, result
 from tests.engine.conftest import small
 from tests.engine.still import result as outcome
 from tests.engine.still import taught
-from worker.engine.package import stored
 
 
 @pytest.mark.parametrize("bits", [4, 8, 16])
@@ -122,7 +121,7 @@ def downloaded(
     images = torch.from_numpy(given.images) if images is None else images
     views = outcome(relabel.views(recipe.relabel, teacher, images, recipe.evaluation, recipe.augment, Key(3)))
     made = folder.with_name("made")
-    build(made, replace(given, images=images.numpy(), recipe=recipe.model_dump(mode="json"), views=stored(views, 100)))
+    build(made, replace(given, images=images.numpy(), recipe=recipe.model_dump(mode="json"), views=views.stored(100)))
     shutil.move(made, folder)
     return views, images
 

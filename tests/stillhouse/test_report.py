@@ -1,11 +1,10 @@
-"""`stillhouse report`: doubts first, then numbers; reports of old too."""
+"""`stillhouse report`: doubts first, then numbers."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from core.report import Neighbours, Pair
 from stillhouse import Job
 from stillhouse.report import tell
 from tests.stillhouse.running import Running
@@ -17,40 +16,19 @@ def test_what_a_result_is_worth(running: Running, finished: Job) -> None:
     assert "Mind: " in answer.err
     lines = answer.out.splitlines()
     assert lines[0].split()[:2] == ["TRAINED", "ON"]
-    assert {line.split()[0] for line in lines[1:]} >= {"distilled", "random"}
+    assert {" ".join(line.split()[:2]) for line in lines[1:]} >= {"these images", "as many"}
     assert running.command("report", finished.id, "--json").json["schema_version"] == 1
     assert running.command("report", "job_0").code == 7
 
 
-LINES = [{"name": "distilled", "images": 2, "accuracy_mean": 0.455, "accuracy_std": 0.1, "n_seeds": 3}]
-
-
-@pytest.mark.parametrize(
-    ("told", "out", "err"),
-    [
-        ({"gap_closed": 1.5}, "45.5 ± 10.0 %", ""),
-        (
-            {"gap_closed": 0.8, "gap_reason": None},
-            "distilled",
-            "80% of the gap between random and full data is closed.",
-        ),
-        ({"gap_closed": None, "gap_reason": "Not measured."}, "distilled", "Not measured."),
-        (
-            {
-                "majority": {"class": "cat", "share": 0.903, "unequal": True},
-                "results": [LINES[0] | {"balanced_accuracy_mean": 0.608}],
-            },
-            "60.8 %",
-            "The largest class, 'cat', has 90.3% of the test images",
-        ),
-    ],
-    ids=["of old", "a share", "no share", "unequal classes"],
-)
-def test_a_share_and_a_balance_where_there_is_one(
-    capsys: pytest.CaptureFixture[str], told: dict[str, Any], out: str, err: str
-) -> None:
-    tell({"results": LINES} | told)
+def test_details_are_shown_where_they_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    pair = Pair(image=7, class_name="cat", nearest=1041, nearest_class="dog", distance=0.25, spacing=0.5)
+    section = Neighbours(pairs=(pair,), words="They are near.").section().model_dump(mode="json")
+    tell([section])
     said = capsys.readouterr()
-    assert out in said.out
-    assert err in said.err
-    assert ("gap" in said.err) is ("80%" in err)
+    assert (said.out, "With --all: the nearest pairs." in said.err) == ("", True)
+    tell([section], more=True)
+    said = capsys.readouterr()
+    assert said.out.splitlines()[1].split("  ")[0] == "image 7 (cat)"
+    assert "number 1,041 (dog)" in said.out
+    assert "--all" not in said.err

@@ -41,7 +41,7 @@ def test_what_random_images_cover_is_in_the_report_and_costs_the_result_nothing(
     folder = tmp_path / "with" / "staging" / "1"
     card = (folder / "README.md").read_text()
     assert f"| these images | 30 | {100 * own['easy']:.1f} % | {100 * own['hard']:.1f} % |" in card
-    assert "![coverage](coverage.png)" in card
+    assert "![What it covers](coverage.png)" in card
     pixels = np.asarray(Image.open(folder / "coverage.png"))
     for colour in ((31, 111, 139), (196, 84, 38)):
         assert (pixels == colour).all(-1).sum() > 100, "a curve of each half"

@@ -18,6 +18,7 @@ import torch
 from core.artifacts import verify
 from core.engine.generative import generator
 from core.engine.workspace import Drained
+from tests.artifacts.agreement import agree
 from tests.worker.test_engine import run
 from worker.engine.attempt import run as run_job
 from worker.engine.channel import open_channel
@@ -126,6 +127,7 @@ def test_the_artifact_holds_the_generator_and_draws_more(undisturbed: Path, monk
     assert verify(folder) == []
     report = json.loads((folder / "report.json").read_text())
     facts = report["generator"]
+    assert "generator" in agree(folder)
     assert facts["published"]
     assert (folder / "generator.safetensors").stat().st_size > facts["bytes"] == 4 * facts["parameters"] > 0
     assert 0 <= facts["agreement"] < 0.7

@@ -211,11 +211,11 @@ def test_a_method_that_quietly_is_another_one_says_so(tmp_path: Path) -> None:
     card = (made.folder.staging / "README.md").read_text()
     assert "Here without tiles" in card
     assert "half the side" not in card
-    assert card.index("without tiles, since") < card.index("| trained on |")
+    assert card.index("without tiles, since") < card.index("| Trained on |")
     assert report["majority"] == {"class": "bright", "share": 0.9, "unequal": True}
     assert any("3 of 50 test images are equal to a training image" in warning for warning in report["warnings"])
     assert "3 of 50 test images" in card
-    assert "| balanced |" in card
+    assert "| Balanced |" in card
     assert not [m for m in made.messages if m["type"] == "metric" and m["name"] == "step_size"], "it learns none"
 
 
@@ -224,7 +224,7 @@ def test_what_blew_up_says_so(tmp_path: Path) -> None:
     wild = {"init.kind": "noise", "schedule.image_lr": 1e5, "evaluation.lr": 10.0, "evaluation.baseline_lrs": [10.0]}
     made = here(tmp_path / "job", overrides=SMALL | wild | {"network.norm": "none", "evaluation.full.lr": 0.001})
     report = json.loads((made.folder.staging / "report.json").read_text())
-    assert "trained on the distilled images answer one class" in report["warnings"][0]
+    assert "trained on these images answer one class" in report["warnings"][0]
     assert report["clipped"] > 0.5
     assert any("of the pixel values lie outside 0 to 255" in warning for warning in report["warnings"])
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.artifacts.agreement import agree
 from tests.worker.test_selecting import SMALL, attempt
 
 AUTO = {"init.beta": "auto", "init.score.networks": 2, "init.score.epochs": 2}
@@ -38,6 +39,8 @@ def test_the_best_window_on_the_validation_split_is_taken(tmp_path: Path) -> Non
     sweep = made(tmp_path / "auto", "report.json")["sweep"]
     assert [line["beta"] for line in sweep["windows"]] == [0, 0.1, 0.2], "25 + 100 of 125 and no more"
     assert all(len(line["validation"]) == 2 for line in sweep["windows"])
+    (staged,) = tmp_path.rglob("report.json")
+    assert "was chosen among 3 windows" in agree(staged.parent)["choices"].words[0]
     assert sweep["chosen"] == max(sweep["windows"], key=lambda line: line["validation_mean"])["beta"]
     assert made(tmp_path / "auto", "recipe.json")["recipe"]["init"]["beta"] == sweep["chosen"]
     kept = lines(tmp_path)

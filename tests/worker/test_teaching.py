@@ -15,6 +15,8 @@ from core.forecast.memory import stored_bytes
 from core.forecast.network import geometry
 from core.forecast.passes import Sizes
 from core.recipe import Recipe
+from core.report.section import size
+from tests.artifacts.agreement import agree
 from tests.artifacts.test_card import blocks, execute
 from tests.worker.test_selecting import attempt, cached
 
@@ -52,8 +54,10 @@ def test_one_teacher_for_every_job_and_its_labels_counted(tmp_path: Path) -> Non
     network = geometry(recipe.network, facts.shape, facts.classes)
     foreseen = stored_bytes(recipe, network, Sizes.of(facts, 2))
     assert foreseen.labels == 8 * 20 + counted - 20
+    found = [agree(tmp_path / name / "staging" / "1") for name in ("first", "again")]
+    assert found[0]["size"].words != found[1]["size"].words, "views are played back, soft labels are not"
     card = (tmp_path / "first" / "staging" / "1" / "README.md").read_text()
-    assert f"{counted:,} bytes beside" in card
+    assert f"| of these, the labels |  | {size(counted)} |" in card
     assert "| random real images, one class each | 20 |" in card
     assert "the very views of the images that the teacher labelled" in card
     execute(tmp_path / "first" / "staging" / "1", blocks(card)[0], tmp_path)

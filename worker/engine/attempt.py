@@ -30,7 +30,7 @@ from worker.engine.plan import plan
 from worker.protocol import JobFolder
 
 _PROGRAM_BYTES = 1 << 28  # of compiled kernels: about a megabyte each, and three more that the compiler keeps of it
-_TOLD = ("accuracy_mean", "accuracy_std", "n_seeds")  # of a line of the report, in the metrics of the job
+_TOLD = {"accuracy_mean", "accuracy_std", "n_seeds"}  # of a line of the report, in the metrics of the job
 
 
 def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], bool]) -> dict[str, Any]:
@@ -77,19 +77,13 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
         artifact = artifact_of(job, done)
         build(folder.staging, artifact)
         journal.progress(1, 1)
+        report = artifact.report
+        means = report.across.mean if report.across else {}
         return {
-            "gap_closed": artifact.report["gap_closed"],
-            "gap_reason": artifact.report["gap_reason"],
-            "majority": artifact.report["majority"],
+            **report.model_dump(mode="json", by_alias=True, include={"gap_closed", "gap_reason", "majority"}),
             "seconds": round(sum(journal.seconds.values()), 3),
-            "results": {
-                line["name"]: {field: line[field] for field in (*_TOLD, "balanced_accuracy_mean")}
-                for line in artifact.report["results"]
-            },
-            "across": {
-                name: {field: line[field] for field in (*_TOLD, "networks")}
-                for name, line in (artifact.report["across"] or {"mean": {}})["mean"].items()
-            },
+            "results": {row.name: row.model_dump(include=_TOLD | {"balanced_accuracy_mean"}) for row in report.results},
+            "across": {name: row.model_dump(include=_TOLD | {"networks"}) for name, row in means.items()},
         }
     finally:
         journal.leave()

@@ -7,10 +7,8 @@ import subprocess
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.artifacts import Distilled, Published
 from core.data import Mirroring
@@ -18,10 +16,7 @@ from core.data.doubts import doubts
 from core.engine.context import JobContext
 from core.engine.generative import generator
 from core.engine.generative import stored as saved
-from core.engine.memory import peak_mib
-from core.engine.replay import ViewLabels
-from core.engine.report import compose, curriculum_of
-from core.engine.run import Distillation
+from core.engine.report import Distillation, compose
 from core.engine.synthetic import SyntheticDataset
 from core.methods import cuts_tiles
 from core.recipe import Generated, Generative, Pixels, Recipe, Solved
@@ -35,48 +30,19 @@ _version = cache(version)  # it reads a file each time
 
 def artifact_of(job: Job, done: Distillation) -> Distilled:
     """Everything the artifact says and holds."""
-    context, result, taught = done.context, done.result, done.teacher
+    context, result = done.context, done.result
     recipe, facts, journal = context.recipe, context.dataset.facts, context.journal
     journal.leave()
-    phases = {phase: round(seconds, 3) for phase, seconds in journal.seconds.items()}
     images = result.images.cpu().numpy().astype(np.float32)
     soft = None if result.soft_labels is None else result.soft_labels.cpu().numpy().astype(np.float32)
     targets = None if result.targets is None else result.targets.cpu().numpy().astype(np.float32)
     transform = {name: array.cpu().numpy() for name, array in result.transform.arrays.items()}
-    needed = [images, *(transform[n] for n in transform if n != "unwhiten")]
-    views = None if result.views is None else stored(result.views, len(images))
-    given = [array for array in (soft, targets, *(views or {}).values()) if array is not None]
-    labels = len(images) + sum(array.nbytes for array in given)
-    report = compose(
-        recipe,
-        facts,
-        done.rows,
-        done.across,
-        test_counts=np.bincount(context.dataset.test.labels, minlength=facts.classes).tolist(),
-        clipped=result.transform.clipped(result.images),
-        bytes_images=sum(array.nbytes for array in needed),
-        bytes_labels=labels,
-        records=None if result.views is None else len(result.views),
-        bytes_teacher=None if taught is None else taught.nbytes,
-        phases=phases,
-        peak_memory_mib=round(peak_mib(context.real.device), 1),
-        memory=context.plan.memory,
-        kernels=context.plan.reason,
-        device=hardware(context.real.device),
-        selection=done.selection,
-        real=int(result.real.sum()),
-        sweep=context.sweep,
-        coverage=done.coverage,
-        neighbours=done.neighbours,
-        stages=curriculum_of(recipe, result),
-        probes=context.probes,
-        generator=context.sampled.facts if context.sampled else None,
-        warnings=[
-            *doubts(facts.copies, facts.brightest, facts.test_count),
-            *_remarks(job.request, context, result),
-            *(context.sampled.doubts if context.sampled else ()),
-        ],
-    )
+    remarks = [
+        *doubts(facts.copies, facts.brightest, facts.test_count),
+        *_remarks(job.request, context, result),
+        *(context.sampled.doubts if context.sampled else ()),
+    ]
+    report = compose(done, hardware(context.real.device), remarks)
     return Distilled(
         images=images,
         labels=result.labels.cpu().numpy().astype(np.int64),
@@ -84,7 +50,7 @@ def artifact_of(job: Job, done: Distillation) -> Distilled:
         regression_targets=targets,
         pixels=result.transform.inverse(result.images).cpu().numpy(),
         real=result.real.cpu().numpy(),
-        views=views,
+        views=None if result.views is None else result.views.stored(len(images)),
         generator=_published(context),
         step_size=result.step_size,
         stage=None if result.stage is None else result.stage.cpu().numpy().astype(np.int64),
@@ -100,19 +66,12 @@ def artifact_of(job: Job, done: Distillation) -> Distilled:
             "engine_version": ENGINE_VERSION,
             "commit": _commit(),
             "versions": {"python": platform.python_version(), **{name: _version(name) for name in _VERSIONED}},
-            "hardware": report["device"],
+            "hardware": report.device,
             "seeds": {"request": job.request.seed, "evaluation": list(range(recipe.evaluation.seeds))},
-            "timings": phases,
+            "timings": report.phases,
             "chosen": [{name: probe[name] for name in ("field", "chosen", "why")} for probe in context.probes],
         },
     )
-
-
-def stored(views: ViewLabels, images: int) -> dict[str, NDArray[Any]]:
-    """The labels of views as arrays, in as few bytes as hold them; `core.artifacts.load` replays them."""
-    names = ("shift", "mirror", "share", "box", "logits", *(() if views.range is None else ("range",)))
-    arrays = {name: getattr(views, name).numpy() for name in names}
-    return arrays | {"index": views.index.numpy().astype(np.uint16 if images <= 2**16 else np.int32)}
 
 
 def _remarks(request: JobRequest, context: JobContext, result: SyntheticDataset) -> list[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from core import recipe
 from core.engine import coverage, stored
 from core.engine.context import JobContext, follow
 from core.engine.coverage import Witness
@@ -11,12 +10,12 @@ from core.engine.keys import Key
 from core.engine.steps import baselines
 from core.engine.synthetic import SyntheticDataset
 from core.plan.cache_names import file_name
-from core.recipe import Coverage
+from core.report import Coverage
 
 _FILE = "coverage.json"
 
 
-def covered(context: JobContext, result: SyntheticDataset, behind: int) -> dict[str, Any] | None:
+def covered(context: JobContext, result: SyntheticDataset, behind: int) -> Coverage | None:
     """The coverage of the report, after `behind` networks of the table; None where the recipe leaves it out.
 
     Kept in the checkpoint; what the network learned is kept in the cache, since it does not depend on the job. Random
@@ -25,22 +24,19 @@ def covered(context: JobContext, result: SyntheticDataset, behind: int) -> dict[
     asked = context.recipe.evaluation.coverage
     if asked is None:
         return None
-    known: dict[str, Any] | None = stored.document(context.workspace.checkpoint(_FILE), None)
+    document = stored.document(context.workspace.checkpoint(_FILE), None)
+    known = None if document is None else Coverage.model_validate(document)
     if known is None:
         witness = _witness(context, asked)
         draws = baselines.draws(context, len(result.images))
         found = follow(context, coverage.distances(context.network, witness, context.real, result.images, draws))
-        known = {
-            "network": context.network.name,
-            "training": asked.model_dump(mode="json"),
-            **coverage.table(found, witness, len(result.images), len(context.real.train)),
-        }
-        context.workspace.store(_FILE, stored.written(known))
+        known = coverage.table(found, witness, asked, context.network.name, len(result.images), len(context.real.train))
+        context.workspace.store(_FILE, stored.written(known.document()))
     context.journal.progress(behind + 1, behind + 1)
     return known
 
 
-def _witness(context: JobContext, asked: Coverage) -> Witness:
+def _witness(context: JobContext, asked: recipe.Coverage) -> Witness:
     """The network whose features are compared, and what it made of the test images: of the cache, or trained now."""
     name = file_name(context.names.witness(asked), ".safetensors")
     known = stored.read(context.workspace.find(name), context.real.device)

@@ -5,8 +5,6 @@ The picture shows training images, so it is no part of the artifact, which is ma
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from core.engine import neighbours
@@ -14,9 +12,10 @@ from core.engine.context import JobContext, follow
 from core.engine.preprocess import fit
 from core.engine.synthetic import SyntheticDataset
 from core.recipe import MeanStd
+from core.report import Neighbours
 
 
-def nearest(context: JobContext, result: SyntheticDataset) -> dict[str, Any] | None:
+def nearest(context: JobContext, result: SyntheticDataset) -> Neighbours | None:
     """The neighbours of the report; None where every image is a real one that nothing has changed."""
     made = (~result.real).nonzero().flatten()
     if not len(made):
@@ -30,11 +29,11 @@ def nearest(context: JobContext, result: SyntheticDataset) -> dict[str, Any] | N
     found = follow(context, neighbours.find(pixels[made], train, transform), None)
     places = made[found.image]
     said = neighbours.table(
-        neighbours.Neighbours(places, found.nearest, found.distance, found.spacing),
+        neighbours.Nearest(places, found.nearest, found.distance, found.spacing),
         result.labels.tolist(),
         data.labels.tolist(),
         names,
         len(made),
     )
-    context.workspace.show_neighbours(pixels.cpu().numpy(), data.images, said["pairs"])
+    context.workspace.show_neighbours(pixels.cpu().numpy(), data.images, said.document()["pairs"])
     return said

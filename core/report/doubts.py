@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from core.worth import Majority
+from core.report.results import TITLES, Majority, Row, Unseen
 
-Rows = Mapping[str, Mapping[str, Any]]
+Rows = Mapping[str, Row]
 """The lines of the report by name."""
 
 CLIPPED = 0.5
@@ -15,20 +14,13 @@ CLIPPED = 0.5
 
 _TRUSTED = 5  # seeds
 _LOST = 0.02  # accuracy
-_LINES = {
-    "distilled": "the distilled images",
-    "distilled_8bit": "the distilled images in 8 bits",
-    "distilled_hard": "the distilled images with one class each",
-    "random": "random real images",
-    "random_hard": "random real images with one class each",
-    "full": "the full training set",
-}
-"""The training data of a line's networks, in words, by the name of the line."""
+_TRAINED = ("distilled", "distilled_8bit", "distilled_hard", "random", "random_hard", "full")
+"""The lines whose networks were trained for them."""
 
 
 def of_classes(by_name: Rows, majority: Majority) -> list[str]:
     """Lines that say less than knowing the largest class, and lines whose networks answer one class."""
-    known = {name: by_name[name] for name in _LINES if name in by_name}
+    known = {name: by_name[name] for name in _TRAINED if name in by_name}
     stuck = [name for name, line in known.items() if _answers_one_class(line)]
     said = []
     if stuck:
@@ -37,9 +29,9 @@ def of_classes(by_name: Rows, majority: Majority) -> list[str]:
             "nothing, and their accuracy is the share of that class. Lower the rates they were trained with "
             "(evaluation.lr, evaluation.baseline_lrs, evaluation.full.lr), or train them for more epochs."
         )
-    less = [name for name, line in known.items() if name not in stuck and line["accuracy_mean"] < majority.share]
+    less = [name for name, line in known.items() if name not in stuck and line.accuracy_mean < majority.share]
     if less:
-        each = ", ".join(f"{known[name]['accuracy_mean']:.1%}" for name in less)
+        each = ", ".join(f"{known[name].accuracy_mean:.1%}" for name in less)
         said.append(
             f"Always answering '{majority.name}', the largest class, would be right for {majority.share:.1%} of the "
             f"test images: more often than networks trained on {_listed(less)} are ({each})."
@@ -51,13 +43,13 @@ def of_baselines(by_name: Rows) -> list[str]:
     """How far the line of the distilled images can be trusted beside those of random ones and of everything."""
     doubts: list[str] = []
     distilled = by_name["distilled"]
-    if distilled["n_seeds"] < _TRUSTED:
-        doubts.append(f"Only {distilled['n_seeds']} evaluation seeds: the spread is not to be trusted below five.")
-    if "random" in by_name and distilled["accuracy_mean"] <= by_name["random"]["accuracy_mean"]:
+    if distilled.n < _TRUSTED:
+        doubts.append(f"Only {distilled.n} evaluation seeds: the spread is not to be trusted below five.")
+    if "random" in by_name and distilled.accuracy_mean <= by_name["random"].accuracy_mean:
         doubts.append("The distilled images train no better than random real images of the same number.")
     if "full" not in by_name:
         doubts.append("No reference on the full training set was trained (evaluation.full was left out).")
-    elif "random" in by_name and by_name["full"]["accuracy_mean"] <= by_name["random"]["accuracy_mean"]:
+    elif "random" in by_name and by_name["full"].accuracy_mean <= by_name["random"].accuracy_mean:
         doubts.append("The reference on the full set is no better than random images: its training is too short.")
     return doubts
 
@@ -71,17 +63,15 @@ def of_pixels(by_name: Rows, clipped: float) -> list[str]:
             "clipped, and show less than networks were trained on. A lower schedule.image_lr keeps more of them inside."
         )
     if "distilled_8bit" in by_name:
-        lost = by_name["distilled"]["accuracy_mean"] - by_name["distilled_8bit"]["accuracy_mean"]
+        lost = by_name["distilled"].accuracy_mean - by_name["distilled_8bit"].accuracy_mean
         if lost > _LOST:
             doubts.append(f"Rounded to 8-bit pixels the images lose {100 * lost:.1f} points: use dataset.safetensors.")
     return doubts
 
 
-def elsewhere(across: Sequence[Mapping[str, Any]]) -> list[str]:
+def elsewhere(across: Sequence[Unseen]) -> list[str]:
     """On which unseen architectures the images are of no use."""
-    worse = [
-        lines["network"] for lines in across if lines["distilled"]["accuracy_mean"] <= lines["random"]["accuracy_mean"]
-    ]
+    worse = [each.network for each in across if each.distilled.accuracy_mean <= each.random.accuracy_mean]
     if not worse:
         return []
     return [f"Networks of {', '.join(worse)} learn no more from the distilled images than from random real ones."]
@@ -92,7 +82,7 @@ def of_labels(by_name: Rows, labels: int, teacher: int | None) -> list[str]:
     doubts: list[str] = []
     if "distilled_hard" not in by_name:
         return doubts
-    hard, random = by_name["distilled_hard"]["accuracy_mean"], by_name["random_hard"]["accuracy_mean"]
+    hard, random = by_name["distilled_hard"].accuracy_mean, by_name["random_hard"].accuracy_mean
     if hard <= random:
         doubts.append(
             f"With one class an image the distilled images train to {hard:.1%} and random real ones to {random:.1%}: "
@@ -101,18 +91,18 @@ def of_labels(by_name: Rows, labels: int, teacher: int | None) -> list[str]:
     if teacher is not None and teacher < labels:
         doubts.append(
             f"The labels take {labels:,} bytes and the teacher {teacher:,}: who may be sent the teacher needs no "
-            f"distilled images to reach its {by_name['teacher']['accuracy_mean']:.1%}."
+            f"distilled images to reach its {by_name['teacher'].accuracy_mean:.1%}."
         )
     return doubts
 
 
-def _answers_one_class(line: Mapping[str, Any]) -> bool:
+def _answers_one_class(line: Row) -> bool:
     """Whether all networks of a line do; of one kept from before that was counted, by its accuracy in each class."""
-    if "one_class_networks" in line:
-        return bool(line["one_class_networks"] == line["n_seeds"])
-    return sorted(line["per_class_mean"])[-2:] == [0.0, 1.0]
+    if line.one_class_networks is not None:
+        return line.one_class_networks == line.n
+    return sorted(line.per_class_mean or ())[-2:] == [0.0, 1.0]
 
 
 def _listed(names: Sequence[str]) -> str:
-    words = [_LINES[name] for name in names]
+    words = [TITLES[name] for name in names]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

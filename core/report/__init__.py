@@ -1,0 +1,42 @@
+"""The worth of a result: report.json as typed data, and its sections as people read them."""
+
+from core.report.choices import Probe, Sweep, Window
+from core.report.coverage import Coverage, Covered
+from core.report.entry import Entry
+from core.report.generator import Generator
+from core.report.labels import Compression, Labels
+from core.report.neighbours import Neighbours, Pair
+from core.report.report import SCHEMA_VERSION, Report
+from core.report.results import TITLES, Across, Majority, Row, Unseen
+from core.report.section import Curves, Line, Matrix, Measure, Section, Series, Table
+from core.report.stages import Stage, Stages
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "TITLES",
+    "Across",
+    "Compression",
+    "Coverage",
+    "Covered",
+    "Curves",
+    "Entry",
+    "Generator",
+    "Labels",
+    "Line",
+    "Majority",
+    "Matrix",
+    "Measure",
+    "Neighbours",
+    "Pair",
+    "Probe",
+    "Report",
+    "Row",
+    "Section",
+    "Series",
+    "Stage",
+    "Stages",
+    "Sweep",
+    "Table",
+    "Unseen",
+    "Window",
+]

@@ -1,0 +1,92 @@
+"""The whole of report.json as typed data, and the list of sections that says it to people."""
+
+from __future__ import annotations
+
+from typing import Any, Final, final
+
+from pydantic import Field
+
+from core.report.choices import Probe, Sweep, choices
+from core.report.classes import classes
+from core.report.coverage import Coverage
+from core.report.entry import Entry
+from core.report.generator import Generator
+from core.report.labels import Compression, Labels, sizes
+from core.report.neighbours import Neighbours
+from core.report.results import Across, Majority, Row, results
+from core.report.section import Section
+from core.report.stages import Stages
+from core.worth import Gap, gap
+
+SCHEMA_VERSION: Final = 1
+
+
+@final
+class Report(Entry):
+    """The honest report: every accuracy with its protocol, its seeds and the baselines beside it.
+
+    An analysis has an entry of its own here, which stands for itself in `sections`.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    protocol: dict[str, Any] = Field(default={})
+    """The evaluation as the recipe has it."""
+    augment: dict[str, Any] = Field(default={})
+    views: dict[str, str] = Field(default={})
+    """How networks saw the images of the lines `distilled` and `random`."""
+    n_seeds: int | None = None
+    results: tuple[Row, ...] = ()
+    across: Across | None = None
+    gap_closed: float | None = None
+    gap_reason: str | None = None
+    majority: Majority | None = None
+    clipped: float | None = None
+    """The share of pixel values that 8 bits cannot hold."""
+    compression: Compression | None = None
+    labels: Labels | None = None
+    class_names: tuple[str, ...] | None = None
+    """In the order of the labels, which the keys of an object need not keep."""
+    per_class: dict[str, float] = Field(default={})
+    confusion: tuple[tuple[int, ...], ...] | None = None
+    selection: str = "last iterate"
+    """How the state was chosen that is the result."""
+    sweep: Sweep | None = None
+    probes: tuple[Probe, ...] = ()
+    stages: Stages | None = None
+    coverage: Coverage | None = None
+    neighbours: Neighbours | None = None
+    generator: Generator | None = None
+    phases: dict[str, float] = Field(default={})
+    """Seconds by phase."""
+    peak_memory_mib: float | None = None
+    memory: dict[str, Any] = Field(default={})
+    kernels: str = ""
+    device: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> dict[str, Row]:
+        """The lines of `results` by name."""
+        return {row.name: row for row in self.results}
+
+    @property
+    def gap(self) -> Gap:
+        """The share of the gap that is closed, by the lines: old reports claimed shares that nothing had measured."""
+        return gap({row.name: row.interval for row in self.results})
+
+    def sections(self) -> list[Section]:
+        """The report as people read it, warnings first: the one list that card, page and command line show."""
+        warned = Section(name="warnings", title="To be read before the numbers", words=self.warnings)
+        each = (
+            warned if self.warnings else None,
+            self.stages and self.stages.section(),
+            results(self.results, self.gap, self.majority, self.selection),
+            self.across and self.across.section(),
+            classes(list(self.per_class.items()), self.lines.get("random"), self.class_names, self.confusion),
+            self.coverage and self.coverage.section(),
+            self.neighbours and self.neighbours.section(),
+            choices(self.sweep, self.probes),
+            self.generator and self.generator.section(),
+            self.compression and sizes(self.compression, self.labels),
+        )
+        return [section for section in each if section is not None]

@@ -1,0 +1,130 @@
+"""The report: what it says of lines of numbers, under the field names that it has had from the beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.data import Dataset
+from core.engine.report import Distillation, compose
+from core.engine.run import distil
+from core.recipe import Recipe
+from tests.engine.conftest import small
+
+
+def line(name: str, mean: float, seeds: int = 5, std: float = 0.01) -> dict[str, Any]:
+    return {
+        "name": name,
+        "images": 4,
+        "accuracy_mean": mean,
+        "accuracy_std": std,
+        "n_seeds": seeds,
+        "per_class_mean": [mean, mean],
+    }
+
+
+@pytest.fixture(scope="module")
+def done(toy: Dataset) -> Distillation:
+    """A job whose lines the tests put in the place of its own."""
+    made = distil(small("random"), toy, 2, 0)
+    return replace(made, result=replace(made.result, step_size=0.01))
+
+
+def composed(
+    done: Distillation, *lines: dict[str, Any], recipe: Recipe | None = None, counts: Sequence[int] = (5, 5)
+) -> dict[str, Any]:
+    """The report of a job with these lines, whose test split has so many images of each class."""
+    labels = np.repeat([0, 1], counts)
+    dataset = done.context.dataset
+    dataset = replace(dataset, test=replace(dataset.test.take(labels), labels=labels))
+    context = replace(done.context, recipe=recipe or small("mtt"), dataset=dataset)
+    return compose(replace(done, context=context, rows=list(lines)), "cpu").document()
+
+
+def test_what_is_taken_for_what_is_said_once_and_only_of_the_images_themselves(done: Distillation) -> None:
+    told = composed(done, line("distilled", 0.9) | {"confusion": [[4, 1], [0, 5]]}, line("random", 0.6))
+    assert told["confusion"] == [[4, 1], [0, 5]]
+    assert told["class_names"] == list(done.context.dataset.facts.class_names)
+    assert not any("confusion" in row for row in told["results"])
+    assert composed(done, line("distilled", 0.9))["confusion"] is None
+
+
+def test_the_gap_closed(done: Distillation) -> None:
+    told = composed(done, line("distilled", 0.9), line("random", 0.6), line("full", 1.0))
+    assert told["gap_closed"] == pytest.approx(0.75)
+    assert told["gap_reason"] is None
+    assert told["warnings"] == []
+
+
+def test_no_share_of_a_gap_is_said_that_was_not_measured(done: Distillation) -> None:
+    """Two networks a line, of which the reference's ended far from each other."""
+    lines = line("distilled", 0.355, 2), line("random", 0.325, 2), line("full", 0.345, 2, std=0.064)
+    told = composed(done, *lines, counts=(1, 9))
+    assert told["gap_closed"] is None
+    assert "full training set (34.5 ± 57.5 %) overlap" in told["gap_reason"]
+
+
+def test_unequal_classes_are_told_and_what_is_below_the_largest_is_doubted(done: Distillation) -> None:
+    below = line("distilled", 0.455) | {"per_class_mean": [0.79, 0.42]}
+    told = composed(done, below, line("random", 0.42), line("full", 0.99), counts=(10, 90))
+    assert told["majority"] == {"class": "1", "share": 0.9, "unequal": True}
+    assert told["results"][0]["balanced_accuracy_mean"] == pytest.approx(0.605)
+    (doubt,) = (warning for warning in told["warnings"] if "largest class" in warning)
+    assert "right for 90.0% of the test images" in doubt
+    assert "these images and as many random real images are (45.5%, 42.0%)" in doubt
+    assert told["warnings"][0] == doubt
+    assert not composed(done, below, line("random", 0.42), counts=(48, 52))["majority"]["unequal"]
+
+
+def test_a_class_without_test_images_is_in_no_balance(done: Distillation) -> None:
+    told = composed(done, line("distilled", 0.8) | {"per_class_mean": [0.8, 0.0]}, counts=(5, 0))
+    assert told["results"][0]["balanced_accuracy_mean"] == 0.8
+    assert told["majority"]["unequal"]
+
+
+@pytest.mark.parametrize("counted", [True, False], ids=["counted", "kept from before that was counted"])
+def test_networks_that_answer_one_class_are_no_measurement(done: Distillation, counted: bool) -> None:
+    stuck = line("random", 0.5) | {"per_class_mean": [0.0, 1.0]} | ({"one_class_networks": 5} if counted else {})
+    said = composed(done, line("distilled", 0.9), stuck, line("full", 1.0))["warnings"]
+    assert "trained on as many random real images answer one class" in said[0]
+    some = stuck | {"one_class_networks": 4}
+    assert composed(done, line("distilled", 0.9), some, line("full", 1.0))["warnings"] == []
+
+
+def test_the_report_says_what_views_each_line_was_trained_on(done: Distillation) -> None:
+    told = composed(done, line("distilled", 0.9), recipe=small("mtt", evaluation__policy="combined"))
+    assert "one transform for each" in told["views"]["distilled"]
+    assert told["views"]["random"] == "cropped", "all its images are real, and no digit is mirrored"
+    mirrored = small("rded", augment__transforms=("crop", "flip"))
+    assert composed(done, line("distilled", 0.9), recipe=mirrored)["views"]["distilled"] == "cropped and mirrored"
+    plain = small("mtt", augment__transforms=())
+    assert composed(done, line("distilled", 0.9), recipe=plain)["views"]["random"] == "as they are"
+    assert composed(done, line("distilled", 0.9))["views"]["random"] == "one transform for each batch"
+
+
+@pytest.mark.parametrize(
+    ("lines", "doubt"),
+    [
+        ([line("distilled", 0.5), line("random", 0.6), line("full", 1.0)], "no better than random"),
+        ([line("distilled", 0.9, seeds=3), line("random", 0.6), line("full", 1.0)], "Only 3 evaluation seeds"),
+        ([line("distilled", 0.9), line("random", 0.6)], "No reference"),
+        ([line("distilled", 0.9), line("random", 0.6), line("full", 0.5)], "too short"),
+        (
+            [line("distilled", 0.9), line("distilled_8bit", 0.8), line("random", 0.6), line("full", 1.0)],
+            "lose 10.0 points",
+        ),
+    ],
+)
+def test_the_report_doubts_what_deserves_doubt(done: Distillation, lines: list[dict[str, Any]], doubt: str) -> None:
+    assert any(doubt in warning for warning in composed(done, *lines)["warnings"])
+
+
+def test_pixels_that_8_bits_cannot_hold_are_told(done: Distillation) -> None:
+    lines = line("distilled", 0.9), line("random", 0.6), line("full", 1.0)
+    wild = replace(done, result=replace(done.result, images=100 * done.result.images))
+    assert "of the pixel values lie outside" in composed(wild, *lines)["warnings"][0]
+    assert composed(done, *lines)["warnings"] == []
