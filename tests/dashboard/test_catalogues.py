@@ -27,7 +27,7 @@ def test_two_jobs_are_compared_and_sorted(workshop: Workshop, client: TestClient
     page = client.get(f"/compare?job={large}&job={small}&sort=ipc").text
     rows = re.findall(r'<th scope="row"><a href="/jobs/(\w+)"', page)
     assert rows == [small, large]
-    assert "64.0 %" in page
+    assert "64.0 ± 2.0 %" in page
     assert 'id="curve-loss"' in page
     assert 'aria-sort="ascending"' in page
 
