@@ -22,14 +22,14 @@ class Arm:
     """One way to compute the two kernels.
 
     dtype: of the tensors handed to them. peak: of the arithmetic inside, hence of the peaks that `limits` compares
-    with. room: bytes for what student steps keep of their forward pass.
+    with. residual_bytes: bytes for what student steps keep of their forward pass.
     """
 
     name: str
     build: Build
     dtype: torch.dtype = torch.float32
     peak: torch.dtype = torch.float32
-    room: int = 0
+    residual_bytes: int = 0
 
     def kernels(self, network: ConvNet, folder: str, batch: int, students: int = 1) -> Kernels:
         """Kernels for batches of that size, of one student and of so many at once, in a benchmark's folder."""
@@ -37,7 +37,7 @@ class Arm:
 
     def compile(self, kernels: Kernels, batch: int, device: torch.device) -> None:
         """Compile what an outer step calls as a job does before it begins."""
-        names = packing.KEEPING if self.room else packing.PROGRAMS["adjoint"]
+        names = packing.KEEPING if self.residual_bytes else packing.PROGRAMS["adjoint"]
         if isinstance(kernels, Compiled):
             deque(compile_ahead(kernels, {(name, Shape(1, batch)) for name in names}, device), maxlen=0)
 
@@ -58,20 +58,20 @@ ARMS = {
         Arm(
             "fp32-keep",
             lambda network, shapes, folder: Compiled(network, shapes, "float32", folder),
-            room=_ALL,
+            residual_bytes=_ALL,
         ),
         Arm(
             "bf16-keep",
             lambda network, shapes, folder: Compiled(network, shapes, "bfloat16", folder),
             peak=torch.bfloat16,
-            room=_ALL,
+            residual_bytes=_ALL,
         ),
     )
 }
 TRUTH = "float64"
 """The arm that every other's gradient is compared with."""
-OURS = tuple(arm.name for arm in ARMS.values() if arm.name != TRUTH and not arm.room)
-KEEPING = tuple(arm.name for arm in ARMS.values() if arm.room)
+OURS = tuple(arm.name for arm in ARMS.values() if arm.name != TRUTH and not arm.residual_bytes)
+KEEPING = tuple(arm.name for arm in ARMS.values() if arm.residual_bytes)
 PEER, PEER_TUNED = "peer", "peer-tuned"
 PEERS = (PEER, PEER_TUNED)
 """The reference as it ships, and in the environment (allocator, waiting threads) that the worker gives its engine."""

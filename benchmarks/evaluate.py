@@ -38,7 +38,7 @@ from core.engine import evaluate
 from core.engine.keys import Key
 from core.engine.networks import ConvNet, build
 from core.engine.real import Labelled
-from core.engine.train import Moment, Protocol, sgd, shared
+from core.engine.train import Protocol, TrainState, sgd, shared
 from core.recipe import Augment, Network
 
 WAYS = ("one-by-one", "stacked", "job")
@@ -106,7 +106,7 @@ def _ours(spec: Spec, network: ConvNet, images: Tensor, labels: Tensor, judged: 
             thetas = [trained.theta for trained in _returned(training)]
         else:
             for part in [keys] if spec["way"] == "stacked" else [[key] for key in keys]:
-                end: deque[Moment] = deque(sgd(kernels(), shared(images), targets, protocol, part), maxlen=1)
+                end: deque[TrainState] = deque(sgd(kernels(), shared(images), targets, protocol, part), maxlen=1)
                 thetas += end[0].theta.unbind()
         trained = [evaluate.Trained(theta, None, 0.0) for theta in thetas]
         return [evaluate.accuracy(network, each, judged)[0] for each in trained]

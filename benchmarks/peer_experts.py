@@ -35,7 +35,7 @@ from core.engine.keys import Key
 from core.engine.networks import ConvNet, build
 from core.engine.preprocess import Transform
 from core.engine.real import Labelled
-from core.engine.train import Moment
+from core.engine.train import TrainState
 from core.recipe import Augment, Experts, Network
 
 _WARM = 2  # batches
@@ -108,7 +108,7 @@ def _ours(spec: Spec, seen: Pictures, network: ConvNet, device: torch.device) ->
     transform = Transform(seen.transform.kind, {name: a.to(device) for name, a in seen.transform.arrays.items()})
     real = Labelled(seen.pixels.to(device), seen.labels.to(device), transform)
     keys = [Key(spec["seed"] + expert) for expert in range(spec["together"])]
-    last: deque[Moment] = deque(maxlen=1)
+    last: deque[TrainState] = deque(maxlen=1)
 
     def run(n: int) -> float:
         epoch = experts.train(

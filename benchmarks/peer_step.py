@@ -86,7 +86,7 @@ def measure(spec: Spec) -> Found:
         augmented = Key(0) if spec["dsa"] else None
 
         def run() -> tuple[Tensor, Tensor]:
-            loss, bars = outer_gradient(here, kernels(), augmented, arm.room)
+            loss, bars = outer_gradient(here, kernels(), augmented, arm.residual_bytes)
             return loss, bars.images
 
     got: list[tuple[Tensor, Tensor]] = []

@@ -101,7 +101,7 @@ def measure(spec: Spec) -> Found:
         kernels = cache(lambda: arm.kernels(made.network, spec["folder"], len(here.batches[0])))
 
         def run() -> object:
-            return outer_gradient(here, kernels(), room=arm.room)
+            return outer_gradient(here, kernels(), residual_bytes=arm.residual_bytes)
 
     gauge = Gauge(device)
     first = seconds(run, device)

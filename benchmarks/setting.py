@@ -138,11 +138,11 @@ def load(path: Path) -> Setting:
 
 
 def outer_gradient(
-    setting: Setting, kernels: Kernels, augmented: Key | None = None, room: int = 0
+    setting: Setting, kernels: Kernels, augmented: Key | None = None, residual_bytes: int = 0
 ) -> tuple[Tensor, Cotangents]:
     """The normalised distance to the target after the N steps, and its gradient: the engine's own outer iteration.
 
-    `augmented` draws DSA views, one for each step; `room` are bytes for what steps keep of their forward pass.
+    `augmented` draws DSA views, one for each step; `residual_bytes` are bytes for what steps keep of their forward pass.
     """
     scale = (setting.theta - setting.target).square().sum()
 
@@ -161,7 +161,7 @@ def outer_gradient(
         step_size=setting.step_size,
         batches=setting.batches,
         views=views,
-        room=room,
+        residual_bytes=residual_bytes,
     )
     return adjoint(segment, terminal)
 

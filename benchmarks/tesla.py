@@ -83,7 +83,7 @@ def measure(spec: Spec) -> Found:
         step_size=torch.tensor(spec["step_size"], device=device),
         batches=[torch.arange(len(images), device=device)] * longest,
         views=[partial(dsa, augment=Augment(), key=key.fold("view", i)) for i in range(longest)],
-        room=_ROOM,
+        residual_bytes=_ROOM,
     )
     found: Found = {}
     for n in spec["steps"]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, final
 from torch import Tensor
 
 from core.data import Dataset
-from core.engine.generative.generator import Generator as Sampler
+from core.engine.diffusion.generator import Generator as Sampler
 from core.engine.journal import Journal
 from core.engine.kernels import Eager, Kernels, Program
 from core.engine.keys import Key
@@ -29,7 +29,7 @@ class KernelPlan:
 
     kernels: Kernels
     reason: str
-    room: int
+    residual_bytes: int
     memory: dict[str, Any]
     """The report's entry on memory: the strategy, how many of a segment's steps keep theirs, the predicted peak."""
     programs: frozenset[Program]

@@ -9,7 +9,7 @@ from torch import Tensor
 from core.engine.keys import Key
 from core.engine.parameterize import assemble
 from core.engine.real import Real
-from core.engine.recovery import enlarge
+from core.engine.recovery_views import enlarge
 from core.engine.teacher import Teacher
 from core.recipe import Crops
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from core.engine import init, ridge, targets
-from core.engine.judges import Judges, mean_logits
+from core.engine.expert_predictions import Judges, mean_logits
 from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.optimise import Adam, Sgd

@@ -18,9 +18,9 @@ from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.networks import Moments, Network
 from core.engine.real import Labelled, Real
-from core.engine.replay import Replay, lesson
 from core.engine.synthetic import SyntheticDataset
-from core.engine.train import Curriculum, Moment, Protocol, drawn, learn, sgd, shared, stack_for
+from core.engine.train import Curriculum, Protocol, TrainState, drawn, learn, sgd, shared, stack_for
+from core.engine.view_labels import Replay, lesson
 from core.recipe import Augment, Evaluation, FullTraining, Recipe
 from core.worth import balanced
 
@@ -321,7 +321,7 @@ def _course(
     keys: Sequence[Key],
     part: slice,
     rates: Sequence[float] | None,
-) -> Iterator[Moment]:
+) -> Iterator[TrainState]:
     """The training of a part of the networks."""
     own, rates = keys[part], rates[part] if rates else None
     labels = labels if labels.ndim == 2 else labels[part]

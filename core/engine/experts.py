@@ -15,7 +15,7 @@ from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.real import Labelled
 from core.engine.synthetic import SyntheticDataset
-from core.engine.train import Moment, Protocol, sgd, shared
+from core.engine.train import Protocol, TrainState, sgd, shared
 from core.recipe import Augment, Experts, Gsam, Recipe, Trajectory
 
 
@@ -52,7 +52,7 @@ def train(
     last: int,
     keys: Sequence[Key],
     start: Tensor | None = None,
-) -> Iterator[Moment]:
+) -> Iterator[TrainState]:
     """Train an expert a key together: every step from the initialisations, or `start` [S, P], to the end of epoch
     `last`.
 

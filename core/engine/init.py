@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.engine import ridge, selection
 from core.engine.crops import recognised
-from core.engine.judges import Judges, correct
+from core.engine.expert_predictions import Judges, correct
 from core.engine.keys import Key
 from core.engine.parameterize import assemble
 from core.engine.real import Real

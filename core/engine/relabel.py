@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from core.engine.keys import Key
-from core.engine.replay import ViewLabels, packed
 from core.engine.teacher import AT_ONCE, Teacher
+from core.engine.view_labels import ViewLabels, packed
 from core.recipe import Augment, Evaluation, LabelledViews, SoftLabels
 
 _REACH = 0.125  # of the side, in whole pixels, as augmentation's own crop has it

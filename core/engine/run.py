@@ -19,9 +19,9 @@ import torch
 from core.data import Dataset, DatasetFacts, UnknownDataset
 from core.engine import distill
 from core.engine.context import JobContext, KernelPlan
-from core.engine.generating import Training
 from core.engine.kernels import Eager
 from core.engine.keys import Key
+from core.engine.meta_generator import Training
 from core.engine.networks import Network, build
 from core.engine.real import prepare
 from core.engine.report import Distillation

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine.preprocess import Transform
-from core.engine.replay import ViewLabels
+from core.engine.view_labels import ViewLabels
 
 
 class Synthetic(NamedTuple):

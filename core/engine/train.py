@@ -80,7 +80,7 @@ class Protocol:
                 return self.lr
 
 
-class Moment(NamedTuple):
+class TrainState(NamedTuple):
     """Training in progress: `epoch` whole epochs and `step` of the next one's `steps` are behind it.
 
     theta [S, P], a tensor of its own at every moment. `running` are batch norm's moments so far, [S, width] each; None
@@ -125,7 +125,7 @@ def sgd(
     keys: Sequence[Key],
     rates: Sequence[float] | None = None,
     start: Tensor | None = None,
-) -> Iterator[Moment]:
+) -> Iterator[TrainState]:
     """Train one fresh network a key on images with label probabilities [n, K]; yields the start and every step.
 
     Labels [S, n, K] give each network its own. A key draws its network's initialisation, order and augmentation.
@@ -165,7 +165,7 @@ def learn(
     device: torch.device,
     rates: Sequence[float] | None = None,
     start: Tensor | None = None,
-) -> Iterator[Moment]:
+) -> Iterator[TrainState]:
     """Train one fresh network a key on what `lesson` shows at each of an epoch's `steps`; otherwise as `sgd`."""
     theta = start
     if theta is None:
@@ -174,7 +174,7 @@ def learn(
     heat = _heat(kernels.network, protocol.temperature, device)
     velocity = squares = None
     running: Moments | None = None
-    yield Moment(0, 0, steps, theta, running)
+    yield TrainState(0, 0, steps, theta, running)
     for epoch in range(protocol.epochs):
         rate = torch.tensor([rule.rate(epoch) for rule in own_rules], device=device)[:, None]
         for step in range(steps):
@@ -194,7 +194,7 @@ def learn(
                 if protocol.weight_decay:
                     velocity = velocity + protocol.weight_decay * theta
                 theta = theta - rate * velocity
-            yield Moment(*divmod(epoch * steps + step + 1, steps), steps, theta, running)
+            yield TrainState(*divmod(epoch * steps + step + 1, steps), steps, theta, running)
 
 
 def _in_order(
@@ -205,7 +205,7 @@ def _in_order(
     curriculum: Curriculum,
     keys: Sequence[Key],
     theta: Tensor | None,
-) -> Iterator[Moment]:
+) -> Iterator[TrainState]:
     """One training by the protocol for each stage, at rest in the beginning, from where the one before ended."""
     for stage, rate in enumerate(curriculum.rates):
         seen = (curriculum.stage <= stage).nonzero().flatten()
@@ -270,7 +270,7 @@ def _gradient(kernels: Kernels, theta: Tensor, images: Tensor, labels: Tensor) -
     if kernels.network.norm != "batch":
         g = kernels.gradient(*where)
         return (g[None] if alone else g), None
-    g, seen = kernels.observe(*where)
+    g, seen = kernels.gradient_and_batch_stats(*where)
     return (g[None], Moments(*(tuple(m[None] for m in kind) for kind in seen))) if alone else (g, seen)
 
 

@@ -53,7 +53,7 @@ class Segment:
     batches: Sequence[Tensor]
     views: Sequence[View]
     momentum: float = 0.0
-    room: int = 0
+    residual_bytes: int = 0
     """Bytes for what the last steps may keep of their forward pass, so that their adjoints need not repeat it."""
     difficulty: Difficulty | None = None
     """The weight of the gradients' norms in the loss; if given, the N gradients are kept too."""
@@ -66,7 +66,7 @@ class Segment:
     def kept(self) -> int:
         """How many steps do."""
         sizes = [self.kernels.kept_bytes(self.theta, size) for size in {len(batch) for batch in self.batches}]
-        return min(len(self.batches), self.room // max(sizes)) if self.room and sizes else 0
+        return min(len(self.batches), self.residual_bytes // max(sizes)) if self.residual_bytes and sizes else 0
 
 
 class Cotangents(NamedTuple):
@@ -81,11 +81,11 @@ class Cotangents(NamedTuple):
 def adjoint(segment: Segment, terminal: Terminal) -> tuple[Tensor, Cotangents]:
     """The loss and its exact gradient, in activation memory that does not grow with the number of steps.
 
-    Memory: N + 1 parameter vectors, what one step takes, and the segment's `room`. Time: one gradient a step and one
+    Memory: N + 1 parameter vectors, what one step takes, and the segment's `residual_bytes`. Time: one gradient a step and one
     adjoint a step that is part of the loss, or 9 instead of 11 forward passes where a step's memory is kept.
     """
     eta, mu = segment.step_size.detach(), segment.momentum
-    path, gradients, memories = _run(segment)
+    path, gradients, kept = _run(segment)
     loss, injected = terminal(path)
     steps = max(injected)
     weights = segment.difficulty(steps) if segment.difficulty else {}
@@ -103,10 +103,10 @@ def adjoint(segment: Segment, terminal: Terminal) -> tuple[Tensor, Cotangents]:
             norm = _norm(gradients[i])
             loss = loss + weights[i] * norm
             g_bar = u + weights[i] / norm * gradients[i]
-        while memories and memories[-1].step > i:
-            memories.pop()  # of a step that is no part of the loss
-        if memories and memories[-1].step == i:
-            step = segment.kernels.recall(path[i], memories.pop().content, g_bar)
+        while kept and kept[-1].step > i:
+            kept.pop()  # of a step that is no part of the loss
+        if kept and kept[-1].step == i:
+            step = segment.kernels.adjoint_from_residuals(path[i], kept.pop().content, g_bar)
         else:
             step = segment.kernels.adjoint(path[i], seen, segment.labels[batch], g_bar)
         images_bar.index_add_(0, batch, pull_back(step.images))
@@ -192,7 +192,7 @@ def _step(segment: Segment, theta: Tensor, velocity: Tensor | None, g: Tensor) -
     return theta - segment.step_size * velocity, velocity
 
 
-class _Memory(NamedTuple):
+class _Residuals(NamedTuple):
     """The memory that the kernels keep of a step."""
 
     step: int
@@ -203,23 +203,23 @@ def _norm(g: Tensor) -> Tensor:
     return ((g * g).sum() + _SMOOTH).sqrt()
 
 
-def _run(segment: Segment) -> tuple[list[Tensor], list[Tensor], list[_Memory]]:
-    """theta_0..theta_N, g_0..g_{N-1} where their norms count, and the memories of the last steps.
+def _run(segment: Segment) -> tuple[list[Tensor], list[Tensor], list[_Residuals]]:
+    """theta_0..theta_N, g_0..g_{N-1} where their norms count, and the kept of the last steps.
 
     The way back meets those first.
     """
     theta, velocity = segment.theta.detach(), segment.velocity
-    path, gradients, memories = [theta], [], []
+    path, gradients, kept = [theta], [], []
     forgotten = len(segment.batches) - segment.kept
     for i, (batch, view) in enumerate(zip(segment.batches, segment.views, strict=True)):
         seen, labels = view(segment.images[batch]), segment.labels[batch]
         if i < forgotten:
             g = segment.kernels.gradient(theta, seen, labels)
         else:
-            g, memory = segment.kernels.remember(theta, seen, labels)
-            memories.append(_Memory(i, memory))
+            g, residuals = segment.kernels.gradient_with_residuals(theta, seen, labels)
+            kept.append(_Residuals(i, residuals))
         theta, velocity = _step(segment, theta, velocity, g)
         path.append(theta)
         if segment.difficulty:
             gradients.append(g)
-    return path, gradients, memories
+    return path, gradients, kept

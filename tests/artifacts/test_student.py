@@ -23,8 +23,8 @@ from core.engine.keys import Key
 from core.engine.networks import CrossEntropy, SquaredError
 from core.engine.networks import build as engines
 from core.engine.preprocess import Transform
-from core.engine.replay import Replay, ViewLabels
 from core.engine.synthetic import SyntheticDataset
+from core.engine.view_labels import Replay, ViewLabels
 from core.recipe import AlexNet, Architecture, Augment, Evaluation, LeNet, Mlp, Network, Recipe, ResNet18, Vgg11
 from tests.artifacts.results import result, soft_labels
 

@@ -10,8 +10,8 @@ from typing import TypeVar
 from core.engine import distill
 from core.engine.context import JobContext
 from core.engine.distill import State
+from core.engine.expert_predictions import Judges
 from core.engine.init import Learned
-from core.engine.judges import Judges
 from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.objectives.build import judges as judges_of

@@ -143,7 +143,7 @@ def test_a_single_image_is_no_obstacle(network: Architecture, shape: tuple[int, 
     """An epoch's last step may see one image, whose one-pixel maps then have one value a channel."""
     kernels = Eager(build(network, shape, 3))
     theta, image = kernels.network.init(Key(0)), Key(1).normal(1, *shape)
-    g, seen = kernels.observe(theta, image, torch.eye(3)[:1])
+    g, seen = kernels.gradient_and_batch_stats(theta, image, torch.eye(3)[:1])
     assert all(tensor.isfinite().all() for tensor in (g, *seen.means, *seen.variances))
 
 

@@ -72,16 +72,16 @@ def test_programs_equal_the_eager_kernels(kernels: Compiled) -> None:
     assert_same(kernels.gradient(theta, images, labels), eager.gradient(theta, images, labels), NEAR)
     truth = eager.adjoint(theta, images, labels, u)
     assert_all(kernels.adjoint(theta, images, labels, u), truth)
-    g, memory = kernels.remember(theta, images, labels)
+    g, residuals = kernels.gradient_with_residuals(theta, images, labels)
     assert_same(g, eager.gradient(theta, images, labels), NEAR)
-    assert_all(kernels.recall(theta, memory, u), truth)
+    assert_all(kernels.adjoint_from_residuals(theta, residuals, u), truth)
 
 
 def test_what_is_kept_is_foretold(kernels: Compiled) -> None:
     theta, images, labels, _ = ONE
-    _, memory = kernels.remember(theta, images, labels)
-    assert isinstance(memory, Kept)
-    leaves = [leaf for part in (*memory.blocks, memory.head) for leaf in part]
+    _, residuals = kernels.gradient_with_residuals(theta, images, labels)
+    assert isinstance(residuals, Kept)
+    leaves = [leaf for part in (*residuals.blocks, residuals.head) for leaf in part]
     held = {leaf.untyped_storage().data_ptr(): leaf.untyped_storage().nbytes() for leaf in leaves}
     assert kernels.kept_bytes(theta, BATCH) == sum(leaf.nbytes for leaf in leaves)
     assert sum(held.values()) == pytest.approx(kernels.kept_bytes(theta, BATCH), rel=0.01)
@@ -99,7 +99,7 @@ def programs_in(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.is_file()]
 
 
-def unrolled(kernels: Kernels, dtype: torch.dtype = torch.float32, room: int = 0) -> Sequence[Tensor]:
+def unrolled(kernels: Kernels, dtype: torch.dtype = torch.float32, residual_bytes: int = 0) -> Sequence[Tensor]:
     """Loss and cotangents of three steps, one of them on fewer images."""
     theta, images, labels, _ = (part.to(dtype) for part in given(NETWORK, 8))
     target = OTHER.theta.to(dtype)
@@ -110,13 +110,15 @@ def unrolled(kernels: Kernels, dtype: torch.dtype = torch.float32, room: int = 0
         residual = path[-1] - target
         return residual.square().sum(), {len(path) - 1: 2 * residual}
 
-    loss, bars = adjoint(Segment(kernels, theta, images, labels, step_size, batches, views, 0.5, room), terminal)
+    loss, bars = adjoint(
+        Segment(kernels, theta, images, labels, step_size, batches, views, 0.5, residual_bytes), terminal
+    )
     return loss, *bars
 
 
-@pytest.mark.parametrize("room", [0, 10**9])
-def test_an_unrolled_training_is_the_same(room: int, folder: Path) -> None:
-    ours = unrolled(Compiled(NETWORK, frozenset({ALONE}), folder=folder), room=room)
+@pytest.mark.parametrize("residual_bytes", [0, 10**9])
+def test_an_unrolled_training_is_the_same(residual_bytes: int, folder: Path) -> None:
+    ours = unrolled(Compiled(NETWORK, frozenset({ALONE}), folder=folder), residual_bytes=residual_bytes)
     truth = unrolled(Eager(NETWORK))
     assert_all(ours, truth, within=0.01)
     assert any(not torch.equal(one, other) for one, other in zip(ours, truth, strict=True))
@@ -133,8 +135,8 @@ def test_other_shapes_run_eagerly_to_the_bit(no_compiler: list[str]) -> None:
     theta, images, labels, u = given(NETWORK, 5)
     assert torch.equal(kernels.gradient(theta, images, labels), eager.gradient(theta, images, labels))
     truth = eager.adjoint(theta, images, labels, u)
-    _, memory = kernels.remember(theta, images, labels)
-    for ours in (kernels.adjoint(theta, images, labels, u), kernels.recall(theta, memory, u)):
+    _, residuals = kernels.gradient_with_residuals(theta, images, labels)
+    for ours in (kernels.adjoint(theta, images, labels, u), kernels.adjoint_from_residuals(theta, residuals, u)):
         assert_equal(ours, truth)
     both = stacked(ONE, OTHER)[:3]
     assert torch.equal(kernels.gradient(*both), eager.gradient(*both))
@@ -153,9 +155,11 @@ def test_bfloat16_turns_the_adjoint_little(kernels: Compiled, folder: Path) -> N
 def test_stacked_students_and_their_moments_equal_single_ones(kernels: Compiled, folder: Path) -> None:
     network = ConvNet((3, 8, 8), 3, 8, 1, "batch")
     students = [given(network, BATCH, student) for student in range(2)]
-    g, moments = Compiled(network, frozenset({Shape(2, BATCH)}), folder=folder).observe(*stacked(*students)[:3])
+    g, moments = Compiled(network, frozenset({Shape(2, BATCH)}), folder=folder).gradient_and_batch_stats(
+        *stacked(*students)[:3]
+    )
     for i, student in enumerate(students):
-        truth, seen = Eager(network).observe(*student[:3])
+        truth, seen = Eager(network).gradient_and_batch_stats(*student[:3])
         assert_all([g[i], moments.means[0][i], moments.variances[0][i]], [truth, *seen.means, *seen.variances])
 
 
@@ -165,7 +169,7 @@ def test_a_stack_of_one_is_a_single_student(kernels: Compiled) -> None:
 
 
 def test_norms_without_moments_show_none(kernels: Compiled) -> None:
-    g, moments = kernels.observe(*ONE[:3])
+    g, moments = kernels.gradient_and_batch_stats(*ONE[:3])
     assert moments == ((), ())
     assert torch.equal(g, kernels.gradient(*ONE[:3]))
 
@@ -284,17 +288,17 @@ def test_without_a_compiler_everything_still_works(
     assert "The kernel gradient is not compiled, and slower: no C++ compiler" in caplog.text
     assert "long story" not in caplog.text
     truth = eager.adjoint(theta, images, labels, u)
-    _, memory = kernels.remember(theta, images, labels)
-    for ours in (kernels.adjoint(theta, images, labels, u), kernels.recall(theta, memory, u)):
+    _, residuals = kernels.gradient_with_residuals(theta, images, labels)
+    for ours in (kernels.adjoint(theta, images, labels, u), kernels.adjoint_from_residuals(theta, residuals, u)):
         assert_equal(ours, truth)
     assert not list(tmp_path.rglob("*.*"))
 
 
 def test_what_was_remembered_can_be_recalled_uncompiled(kernels: Compiled, no_compiler: list[str]) -> None:
     theta, images, labels, u = ONE
-    _, memory = kernels.remember(theta, images, labels)
+    _, residuals = kernels.gradient_with_residuals(theta, images, labels)
     failing = Compiled(NETWORK, kernels.shapes)
-    assert_all(failing.recall(theta, memory, u), Eager(NETWORK).adjoint(theta, images, labels, u))
+    assert_all(failing.adjoint_from_residuals(theta, residuals, u), Eager(NETWORK).adjoint(theta, images, labels, u))
     assert no_compiler
 
 

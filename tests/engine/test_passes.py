@@ -60,7 +60,7 @@ def test_the_moments_are_what_batch_norm_saw(shape: str) -> None:
     theta, images, labels, _ = given(net, BATCH).double()
     two = Passes(net, WAYS["winograd"](net.depth))
     seen = two.moments(theta, two.first(theta, images, labels)[1])
-    _, truth = Eager(net).observe(theta, images, labels)
+    _, truth = Eager(net).gradient_and_batch_stats(theta, images, labels)
     assert [len(kind) for kind in seen] == [net.depth, net.depth]
     for ours, theirs in zip(seen, truth, strict=True):
         for one, other in zip(ours, theirs, strict=True):

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from core.engine import distill, ridge
-from core.engine.generating import error
 from core.engine.keys import Key
+from core.engine.meta_generator import error
 from core.engine.networks import build
 from core.engine.real import Real
 from tests.engine.conftest import small

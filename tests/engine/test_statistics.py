@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.engine import distill, init, recovery, teacher
+from core.engine import distill, init, recovery_views, teacher
 from core.engine.keys import Key
 from core.engine.networks import Moments, build
 from core.engine.objectives import statistics
@@ -168,18 +168,18 @@ def test_outer_rates_fall_along_a_cosine(real: Real) -> None:
 
 def test_a_view_rolls_mirrors_and_crops_a_group_alike() -> None:
     images = torch.arange(2 * 2 * 64.0).view(2, 2, 1, 8, 8)
-    draws = torch.zeros(2, recovery.DRAWS)
+    draws = torch.zeros(2, recovery_views.DRAWS)
     draws[:, 5] = torch.tensor([0.0, 0.99])
-    seen = partial(recovery.view, images, draws=draws, done=0.5)
+    seen = partial(recovery_views.view, images, draws=draws, done=0.5)
     assert torch.equal(seen(Views(roll=0.25))[1], images[1].roll(2, 2))
     assert torch.equal(seen(Views(roll=0.25))[0], images[0])
     assert torch.equal(seen(Views(roll=0.0, flip=True)), images.flip(4))
     whole = Views(roll=0.0, crop=1.0)
     square = draws.clone()
     square[:, 1] = 0.5  # the ratio of the sides
-    assert torch.allclose(recovery.view(images, whole, square, 0.0), images, atol=1e-4)
+    assert torch.allclose(recovery_views.view(images, whole, square, 0.0), images, atol=1e-4)
     curriculum = Views(crop=0.2, curriculum=True)
-    assert [recovery.smallest(curriculum, done) for done in (0, 0.5, 1)] == pytest.approx([1.0, 0.6, 0.2])
+    assert [recovery_views.smallest(curriculum, done) for done in (0, 0.5, 1)] == pytest.approx([1.0, 0.6, 0.2])
 
 
 def test_a_teacher_that_knows_nothing_is_refused(known: Teacher, real: Real) -> None:

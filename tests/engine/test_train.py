@@ -14,7 +14,7 @@ from core.engine.augment import dsa
 from core.engine.kernels import Adjoint, Eager
 from core.engine.keys import Key
 from core.engine.networks import ConvNet, Moments, build
-from core.engine.train import Moment, Protocol, Take, drawn, sgd, shared
+from core.engine.train import Protocol, Take, TrainState, drawn, sgd, shared
 from core.recipe import Augment, Network
 
 SHAPE = (3, 8, 8)
@@ -29,7 +29,7 @@ def net(norm: str) -> ConvNet:
 
 def trained(
     network: ConvNet, take: Take, keys: Sequence[Key], protocol: Protocol = PROTOCOL, rates: list[float] | None = None
-) -> list[Moment]:
+) -> list[TrainState]:
     return list(sgd(Eager(network), take, LABELS, protocol, keys, rates))
 
 
@@ -41,7 +41,7 @@ def alone(network: ConvNet, images: Tensor, protocol: Protocol, key: Key) -> tup
         order = key.fold("order", epoch).permutation(len(images))
         for step, batch in enumerate(order.split(protocol.batch_size)):
             view = dsa(images[batch], protocol.augment, key.fold("augment", epoch, step))
-            g, seen = kernels.observe(theta, view, LABELS[batch])
+            g, seen = kernels.gradient_and_batch_stats(theta, view, LABELS[batch])
             pairs = [list(zip(*kinds, strict=True)) for kinds in zip(running or seen, seen, strict=True)]
             running = Moments(*(tuple(old + 0.1 * (new - old) for old, new in kind) for kind in pairs))
             velocity = protocol.momentum * velocity + g + protocol.weight_decay * theta
@@ -115,7 +115,7 @@ def test_one_network_is_stepped_without_a_stack() -> None:
             assert (theta.ndim, images.ndim, labels.ndim) == (1, 4, 2)
             return Eager(self.network).gradient(theta, images, labels)
 
-        def observe(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Moments]:
+        def gradient_and_batch_stats(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Moments]:
             raise AssertionError("only batch norm is observed")
 
         def adjoint(self, theta: Tensor, images: Tensor, labels: Tensor, u: Tensor) -> Adjoint:

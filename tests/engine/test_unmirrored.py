@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from core import methods
-from core.engine import recovery
+from core.engine import recovery_views
 from core.engine.augment import dsa, views_each
-from core.engine.generative import training
+from core.engine.diffusion import training
 from core.engine.keys import Key
 from core.engine.real import Labelled
 from core.methods import Task
@@ -61,7 +61,7 @@ def test_no_method_mirrors_what_must_not_be(name: str, shape: tuple[int, int, in
     views = getattr(recipe.objective, "views", None)
     if views is not None:
         for done in (0.0, 0.5, 1.0):
-            seen = recovery.view(images, views, recovery.draw(Key(2), len(KEYS)), done)
+            seen = recovery_views.view(images, views, recovery_views.draw(Key(2), len(KEYS)), done)
             assert rising(seen).all()
     turned = methods.method(name).recipe(Task("signs", 2, shape, 3, mirror=True))
     assert ("flip" in turned.augment.transforms) == bool(recipe.augment.transforms)
@@ -69,10 +69,10 @@ def test_no_method_mirrors_what_must_not_be(name: str, shape: tuple[int, int, in
 
 
 def test_recovered_groups_are_mirrored_where_their_views_say_so_alone() -> None:
-    images, draws = slopes(40, 3), recovery.draw(Key(2), 40)
+    images, draws = slopes(40, 3), recovery_views.draw(Key(2), 40)
     every = Views(crop=0.35, curriculum=True, roll=0.125, flip=True)
-    assert 0 < int((~rising(recovery.view(images, every, draws, 1.0))).all(1).sum()) < 40
-    assert rising(recovery.view(images, every.model_copy(update={"flip": False}), draws, 1.0)).all()
+    assert 0 < int((~rising(recovery_views.view(images, every, draws, 1.0))).all(1).sum()) < 40
+    assert rising(recovery_views.view(images, every.model_copy(update={"flip": False}), draws, 1.0)).all()
 
 
 def test_a_generator_is_trained_on_pictures_as_they_are() -> None:

@@ -115,10 +115,10 @@ def test_adjoint_takes_cotangents_anywhere_on_the_path() -> None:
     assert_equal_gradients(made, whole_path(target))
 
 
-@pytest.mark.parametrize("room", [0, 10**9])
-def test_steps_after_the_last_point_that_counts_are_not_gone_back(room: int) -> None:
+@pytest.mark.parametrize("residual_bytes", [0, 10**9])
+def test_steps_after_the_last_point_that_counts_are_not_gone_back(residual_bytes: int) -> None:
     made, target = segment(momentum=0.9)
-    made = replace(made, room=room)
+    made = replace(made, residual_bytes=residual_bytes)
     assert_equal_gradients(made, middle(target, 4))
     _, shortened = adjoint(replace(made, batches=made.batches[:4], views=made.views[:4]), end_point(target))
     for one, other in zip(adjoint(made, middle(target, 4))[1], shortened, strict=True):

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from core.engine.generative import autoencoder, training
-from core.engine.generative.generator import decode, decoder_layout, denoise, denoiser_layout
+from core.engine.diffusion import autoencoder, training
+from core.engine.diffusion.generator import decode, decoder_layout, denoise, denoiser_layout
 from core.forecast.generative import made, seconds
 from core.forecast.network import geometry
 from core.forecast.passes import Sizes

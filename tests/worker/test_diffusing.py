@@ -16,7 +16,7 @@ import safetensors.numpy
 import torch
 
 from core.artifacts import verify
-from core.engine.generative import generator
+from core.engine.diffusion import generator
 from core.engine.workspace import Drained
 from tests.artifacts.agreement import agree
 from tests.worker.test_engine import run

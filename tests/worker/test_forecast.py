@@ -131,7 +131,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
 
         def wrapped(self: Any, theta: torch.Tensor, seen: Any, *rest: Any, **more: Any) -> Any:
             if not inside:
-                images = seen if isinstance(seen, torch.Tensor) else seen.leaves[1]  # what `recall` is given remembers
+                images = (
+                    seen if isinstance(seen, torch.Tensor) else seen.leaves[1]
+                )  # what `adjoint_from_residuals` is given remembers
                 networks = len(theta) if theta.ndim == 2 else 1
                 # distribution matching differentiates an embedding: a gradient in all but name
                 kind = "gradient" if name == "embed" and images.requires_grad else kernel

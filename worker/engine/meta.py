@@ -18,8 +18,8 @@ from typing import Any
 from core import methods
 from core.data import Catalogue, DatasetInvalid, DatasetUnavailable, UnknownDataset
 from core.engine.cache import Cache
-from core.engine.generating import Training
 from core.engine.journal import Journal
+from core.engine.meta_generator import Training
 from core.engine.run import meta_train
 from core.feasibility import sourced
 from core.overrides import override

@@ -14,8 +14,8 @@ from core.artifacts import Distilled, Published
 from core.data import Mirroring
 from core.data.doubts import doubts
 from core.engine.context import JobContext
-from core.engine.generative import generator
-from core.engine.generative import stored as saved
+from core.engine.diffusion import generator
+from core.engine.diffusion import stored as saved
 from core.engine.report import Distillation, compose
 from core.engine.synthetic import SyntheticDataset
 from core.methods import cuts_tiles

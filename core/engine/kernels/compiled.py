@@ -93,16 +93,16 @@ class Compiled:
         program = self._program("gradient", theta, images, labels)
         return program(theta, images, labels)[0] if program else self.eager.gradient(theta, images, labels)
 
-    def observe(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Moments]:
+    def gradient_and_batch_stats(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Moments]:
         """The gradient, and what each batch norm saw."""
         if self.network.norm != "batch":
             return self.gradient(theta, images, labels), Moments((), ())
         if theta.ndim == 2 and len(theta) == 1:
-            g, moments = self.observe(theta[0], images[0], labels[0])
+            g, moments = self.gradient_and_batch_stats(theta[0], images[0], labels[0])
             return g[None], Moments(*(tuple(m[None] for m in kind) for kind in moments))
         program = self._program("observe", theta, images, labels)
         if program is None:
-            return self.eager.observe(theta, images, labels)
+            return self.eager.gradient_and_batch_stats(theta, images, labels)
         g, *seen = program(theta, images, labels)[: 1 + 2 * self.network.depth]
         return g, Moments(tuple(seen[: self.network.depth]), tuple(seen[self.network.depth :]))
 
@@ -111,27 +111,27 @@ class Compiled:
         program = self._program("keep", theta, images, labels)
         if program is None:
             return self.eager.adjoint(theta, images, labels, u)
-        return self.recall(theta, Kept.of(program(theta, images, labels), self.network.depth), u)
+        return self.adjoint_from_residuals(theta, Kept.of(program(theta, images, labels), self.network.depth), u)
 
-    def remember(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, object]:
+    def gradient_with_residuals(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, object]:
         """The gradient, and what makes its adjoint cheaper."""
         program = self._program("remember", theta, images, labels)
         if program is None:
-            return self.eager.remember(theta, images, labels)
+            return self.eager.gradient_with_residuals(theta, images, labels)
         g, *kept = program(theta, images, labels)
         return g, Kept.of(kept, self.network.depth)
 
-    def recall(self, theta: Tensor, memory: object, u: Tensor) -> Adjoint:
-        """The adjoint from what `remember` gave."""
-        if not isinstance(memory, Kept):
-            return self.eager.recall(theta, memory, u)
-        program = self._program("recall", theta, memory.head.p, memory.head.p, u, *memory.leaves)
+    def adjoint_from_residuals(self, theta: Tensor, residuals: object, u: Tensor) -> Adjoint:
+        """The adjoint from what `gradient_with_residuals` gave."""
+        if not isinstance(residuals, Kept):
+            return self.eager.adjoint_from_residuals(theta, residuals, u)
+        program = self._program("recall", theta, residuals.head.p, residuals.head.p, u, *residuals.leaves)
         if program is None:
-            return passes(self.network, self.precision, theta.device).second(theta, memory, u)[0]
-        return Adjoint(*program(theta, u, *memory.leaves)[: len(Adjoint._fields)])
+            return passes(self.network, self.precision, theta.device).second(theta, residuals, u)[0]
+        return Adjoint(*program(theta, u, *residuals.leaves)[: len(Adjoint._fields)])
 
     def kept_bytes(self, theta: Tensor, batch: int) -> int:
-        """Bytes that `remember` keeps of a step."""
+        """Bytes that `gradient_with_residuals` keeps of a step."""
         if Shape(1, batch) not in self.shapes or theta.dtype != torch.float32:
             return self.eager.kept_bytes(theta, batch)
         return _kept_bytes(passes(self.network, self.precision, theta.device), batch)

@@ -26,10 +26,10 @@ class Eager:
             return torch.stack([self.gradient(*each) for each in zip(theta, images, labels, strict=True)])
         return gradient(self.criterion(self.network), theta, images, labels)
 
-    def observe(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Moments]:
+    def gradient_and_batch_stats(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Moments]:
         """The gradient, and what each batch norm saw."""
         if theta.ndim == 2:
-            each = [self.observe(*student) for student in zip(theta, images, labels, strict=True)]
+            each = [self.gradient_and_batch_stats(*student) for student in zip(theta, images, labels, strict=True)]
             seen = [
                 [torch.stack(same) for same in zip(*kind, strict=True)]
                 for kind in zip(*(m for _, m in each), strict=True)
@@ -48,15 +48,15 @@ class Eager:
         """Derivatives of <g, u> in theta, images and labels."""
         return adjoint_step(self.criterion(self.network), theta, images, labels, u)
 
-    def remember(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, object]:
+    def gradient_with_residuals(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, object]:
         """The gradient, and its graph."""
         recorded = _record(self.criterion(self.network), theta, images, labels)
         return recorded.g.detach(), recorded
 
-    def recall(self, theta: Tensor, memory: object, u: Tensor) -> Adjoint:
+    def adjoint_from_residuals(self, theta: Tensor, residuals: object, u: Tensor) -> Adjoint:
         """The derivatives of <g, u>, from the graph."""
-        assert isinstance(memory, _Recorded), "a memory belongs to the kernels that made it"
-        return _replay(memory, u)
+        assert isinstance(residuals, _Recorded), "residuals belong to the kernels that made them"
+        return _replay(residuals, u)
 
     def kept_bytes(self, theta: Tensor, batch: int) -> int:
         """The bytes that autograd keeps."""

@@ -38,7 +38,7 @@ class Kernels(Protocol):
         """g = grad_theta loss, shaped like theta: all an SGD step needs. Stacked students are allowed."""
         ...
 
-    def observe(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Moments]:
+    def gradient_and_batch_stats(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Moments]:
         """The gradient, and what each batch norm saw. Stacked students are allowed."""
         ...
 
@@ -46,14 +46,14 @@ class Kernels(Protocol):
         """Derivatives of <g, u> in theta, images and labels; symmetry of the Hessian makes the first H u."""
         ...
 
-    def remember(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, object]:
-        """The gradient, and what `recall` needs of it: memory that spares the adjoint a pass."""
+    def gradient_with_residuals(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, object]:
+        """The gradient, and what `adjoint_from_residuals` needs of it: memory that spares the adjoint a pass."""
         ...
 
-    def recall(self, theta: Tensor, memory: object, u: Tensor) -> Adjoint:
-        """`adjoint`, from what `remember` gave; a memory is good for one call."""
+    def adjoint_from_residuals(self, theta: Tensor, residuals: object, u: Tensor) -> Adjoint:
+        """`adjoint`, from what `gradient_with_residuals` gave; residuals are good for one call."""
         ...
 
     def kept_bytes(self, theta: Tensor, batch: int) -> int:
-        """Bytes that `remember` keeps of a step on so many images, about."""
+        """Bytes that `gradient_with_residuals` keeps of a step on so many images, about."""
         ...

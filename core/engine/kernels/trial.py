@@ -120,7 +120,7 @@ def _parts(network: ConvNet, of: str, ours: Tensor, truth: Tensor) -> Iterator[t
 def _gradient(network: ConvNet, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Moments]:
     eager = Eager(network)
     if network.norm == "batch":
-        return eager.observe(theta, images, labels)
+        return eager.gradient_and_batch_stats(theta, images, labels)
     g = torch.zeros_like(theta)
     for some, theirs in zip(images.split(_PIECE), labels.split(_PIECE), strict=True):
         g += eager.gradient(theta, some, theirs) * (len(some) / len(images))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.engine import distill, sdc, teacher
 from core.engine.distill import Carrying
-from core.engine.judges import Judges
+from core.engine.expert_predictions import Judges
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.networks import Network
@@ -37,14 +37,14 @@ def objective(
     asked: Objective,
     kernels: Kernels,
     real: Real,
-    room: int = 0,
+    residual_bytes: int = 0,
     known: Trajectories | None = None,
     begin: Callable[[Key], Tensor] | None = None,
     taught: Teacher | None = None,
 ) -> distill.Objective | None:
     """The loss that is asked for and its gradient; None where nothing is matched.
 
-    `room` is how many bytes student steps may keep of their forward pass. `known` are the experts of trajectories,
+    `residual_bytes` is how many bytes student steps may keep of their forward pass. `known` are the experts of trajectories,
     `taught` is the teacher that statistics are of. `begin` says which networks others begin with, if not fresh ones.
     """
     network, augment, steps = kernels.network, recipe.augment, recipe.schedule.steps
@@ -52,14 +52,14 @@ def objective(
         case Trajectory():
             assert known is not None, "trajectories are matched to those of experts"
             penalty = sdc.difficulty(recipe)
-            return partial(trajectory.distance, asked, kernels, augment, known, room, difficulty=penalty)
+            return partial(trajectory.distance, asked, kernels, augment, known, residual_bytes, difficulty=penalty)
         case Distribution():
             return partial(distribution.distance, asked, network, augment, real, begin=begin)
         case Gradient():
             weight = sdc.weight(recipe)
             return Carrying(partial(gradient.distance, asked, kernels, augment, real, weight=weight, begin=begin))
         case Performance():
-            return partial(performance.loss, asked, kernels, augment, real, room, steps, begin=begin)
+            return partial(performance.loss, asked, kernels, augment, real, residual_bytes, steps, begin=begin)
         case Statistics():
             assert taught is not None, "statistics are those of a teacher"
             goals = teacher.goals(taught, asked, real)

@@ -64,12 +64,12 @@ def distance(
         truth = F.one_hot(real.train.labels[chosen], real.classes).to(synthetic.labels.dtype)
         goal = kernels.gradient(theta, view(real.train.take(chosen)), truth)
         seen, pull_back = pullback(view, synthetic.images[own])
-        g, memory = kernels.remember(theta, seen, synthetic.labels[own])
+        g, residuals = kernels.gradient_with_residuals(theta, seen, synthetic.labels[own])
         value, u = _slope(objective, kernels.network, goal, g)
         if weight:
             norm = ((g * g).sum() + _SMOOTH).sqrt()
             value, u = value + weight(step) * norm, u + weight(step) / norm * g
-        bars = kernels.recall(theta, memory, u)
+        bars = kernels.adjoint_from_residuals(theta, residuals, u)
         total = total + value
         images_bar.index_add_(0, own, pull_back(bars.images))
         labels_bar.index_add_(0, own, bars.labels)

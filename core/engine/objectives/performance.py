@@ -34,7 +34,7 @@ def loss(
     kernels: Kernels,
     augment: Augment,
     real: Real,
-    room: int,
+    residual_bytes: int,
     steps: int,
     synthetic: Synthetic,
     key: Key,
@@ -44,7 +44,7 @@ def loss(
     """Cross-entropy on real images of a student drawn by (key, step), and its gradient through the window.
 
     The student is fresh, of the network's own initialisations or what `begin` says. Its steps before the window have no
-    adjoint: the gradient is that of back-propagation truncated to the window. `room` is the segment's, `steps` how many
+    adjoint: the gradient is that of back-propagation truncated to the window. `residual_bytes` is the segment's, `steps` how many
     outer steps there are. A window's end that is drawn is a curve.
     """
     draw, device = key.fold("student", step), synthetic.images.device
@@ -58,7 +58,7 @@ def loss(
         batches=minibatches(len(synthetic.images), objective.batch_size, objective.syn_steps, draw, device),
         views=[partial(dsa, augment=augment, key=draw.fold("view", i)) for i in range(objective.syn_steps)],
         momentum=objective.momentum,
-        room=room,
+        residual_bytes=residual_bytes,
     )
     match objective.end:
         case "last":

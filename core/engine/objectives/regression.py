@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.engine import pool
+from core.engine import model_pool
 from core.engine.keys import Key
 from core.engine.networks import Network
 from core.engine.real import Real
@@ -37,9 +37,9 @@ def loss(
     """
     draw, device = key.fold("regression", step), synthetic.images.device
     if networks is None:
-        networks = pool.fresh(objective.pool, network, draw.fold("pool"), device)
+        networks = model_pool.fresh(objective.pool, network, draw.fold("pool"), device)
     index = draw.fold("member").integer(0, len(networks))
-    theta = pool.theta(networks, index)
+    theta = model_pool.theta(networks, index)
     chosen = draw.fold("real").permutation(len(real.train))[: objective.real_batch].to(device)
     truth = centred(F.one_hot(real.train.labels[chosen], real.classes).double())
     with torch.no_grad():
@@ -57,7 +57,7 @@ def loss(
             first, second = labels.topk(2, 1).values.unbind(1)
             total = total - (first - second).clamp_max(1 / real.classes).mean()
         images_bar, labels_bar = torch.autograd.grad(total, (images, labels))
-    networks = pool.trained(
+    networks = model_pool.trained(
         objective.pool, network, networks, index, synthetic.images, synthetic.labels, draw.fold("training")
     )
     return error.detach().float(), Gradients(images_bar, labels_bar, None), networks

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.engine import recovery
+from core.engine import recovery_views
 from core.engine.keys import Key
 from core.engine.networks import Taps
 from core.engine.synthetic import Gradients, Synthetic
@@ -55,8 +55,8 @@ def loss(
         The loss, the gradients, and the teachers that the next step is to be given.
     """
     index = groups(objective, len(synthetic.images), classes).to(synthetic.images.device)
-    draws = recovery.draw(key.fold("recovery", step), len(index))
-    seen = partial(recovery.view, views=objective.views, done=step / steps)
+    draws = recovery_views.draw(key.fold("recovery", step), len(index))
+    seen = partial(recovery_views.view, views=objective.views, done=step / steps)
     if objective.adjust is not None and objective.adjust.rho != 0 and teachers is None:
         images = seen(synthetic.images[index], draws=draws)
         teachers = adjusted(objective.adjust, teacher, images, synthetic.labels[index])

@@ -22,7 +22,7 @@ def distance(
     kernels: Kernels,
     augment: Augment,
     experts: Trajectories,
-    room: int,
+    residual_bytes: int,
     synthetic: Synthetic,
     key: Key,
     step: int,
@@ -31,7 +31,7 @@ def distance(
     """||theta_N - theta*_{t+M}||^2 / ||theta*_t - theta*_{t+M}||^2 of a segment drawn by (key, step), and its gradient.
 
     1 means the student is as far from the target as if it had not moved. Of a student that is compared where it is
-    closest, N is that step, and a curve. `room` is the segment's; `difficulty` adds to the loss, by the outer step.
+    closest, N is that step, and a curve. `residual_bytes` is the segment's; `difficulty` adds to the loss, by the outer step.
     """
     draw = key.fold("segment", step)
     round_, place = divmod(step, len(experts))
@@ -58,7 +58,7 @@ def distance(
         batches=minibatches(n, objective.batch_size, objective.syn_steps, draw, synthetic.images.device),
         views=[partial(dsa, augment=augment, key=draw.fold("view", i)) for i in range(objective.syn_steps)],
         momentum=objective.momentum,
-        room=room,
+        residual_bytes=residual_bytes,
         difficulty=difficulty and difficulty(step),
         indirect=objective.gradient == "exact",
     )

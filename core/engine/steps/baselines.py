@@ -15,8 +15,8 @@ from core.engine.context import JobContext, follow
 from core.engine.evaluate import Draws, Images, Replays, Result
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
-from core.engine.replay import Replay
 from core.engine.teacher import Teacher
+from core.engine.view_labels import Replay
 from core.recipe import LabelledViews, SoftLabels
 
 Work = Generator[float, None, Result]

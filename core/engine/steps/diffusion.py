@@ -8,9 +8,9 @@ from typing import Any
 
 from core.engine import stored as files
 from core.engine.context import JobContext, Sampled, follow
-from core.engine.generative import stored, training
-from core.engine.generative.drawing import Drawn, Judge, copies, draw
-from core.engine.generative.generator import Generator
+from core.engine.diffusion import stored, training
+from core.engine.diffusion.drawing import Drawn, Judge, copies, draw
+from core.engine.diffusion.generator import Generator
 from core.engine.keys import Key
 from core.engine.steps import scores
 from core.engine.workspace import Drained

@@ -12,7 +12,7 @@ from torch import Tensor
 from core.engine import checkpoint, distill, init, stored
 from core.engine.context import JobContext
 from core.engine.distill import Objective, State
-from core.engine.judges import Judges
+from core.engine.expert_predictions import Judges
 from core.engine.keys import Key
 from core.engine.objectives import build
 from core.engine.steps import experts, scores
@@ -97,7 +97,7 @@ def objective_of(
     asked = recipe.objective_at(stage, ipc, context.real.classes)
     if isinstance(asked, Trajectory):
         known, say = experts.gather(context, asked, before), partial(context.journal.log, level="warning")
-        matched = build.objective(recipe, asked, context.kernels, context.real, context.plan.room, known)
+        matched = build.objective(recipe, asked, context.kernels, context.real, context.plan.residual_bytes, known)
         return matched, None if stage else build.judges(recipe, context.network, known, say)
     begin = None
     if before is not None:
@@ -106,8 +106,10 @@ def objective_of(
         def begin(key: Key) -> Tensor:
             return networks[key.integer(0, len(networks))]
 
-    room = context.plan.room
-    return build.objective(recipe, asked, context.kernels, context.real, room, begin=begin, taught=taught), None
+    residual_bytes = context.plan.residual_bytes
+    return build.objective(
+        recipe, asked, context.kernels, context.real, residual_bytes, begin=begin, taught=taught
+    ), None
 
 
 def outer_steps(

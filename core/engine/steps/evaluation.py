@@ -14,12 +14,12 @@ from core.engine.context import JobContext, follow
 from core.engine.evaluate import Replays, Result, Trained
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
-from core.engine.replay import Replay
 from core.engine.report import row
 from core.engine.steps import baselines, ridge_lines
 from core.engine.steps.baselines import Work
 from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
+from core.engine.view_labels import Replay
 from core.plan.cache_names import file_name
 from core.recipe import KeepLabels
 

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from core.data import DatasetFacts
-from core.engine import generating, stored
+from core.engine import meta_generator, stored
 from core.engine.context import JobContext
-from core.engine.generating import Training
 from core.engine.init import Learned
 from core.engine.keys import Key
+from core.engine.meta_generator import Training
 from core.engine.networks import build
 from core.engine.networks.generator import Generator
 from core.engine.real import Real, prepare
@@ -56,14 +56,14 @@ def learned(context: JobContext, choice: Generated) -> Learned:
         place, key = _place(context, "adapted", tell(ahead)), Key(0).fold("adapt")
 
         def steps(state: Training) -> Iterator[Training]:
-            return generating.adapt(choice, generator, context.network, real, state, key)
+            return meta_generator.adapt(choice, generator, context.network, real, state, key)
 
         theta = _trained(place, name, start, steps, context.raise_if_draining)
     else:
         context.journal.log("The generator, adapted to this dataset, was in the cache.")
     context.journal.progress(max(1, choice.total), max(1, choice.total))
     found = theta
-    return lambda images: generating.generate(generator, found, images)
+    return lambda images: meta_generator.generate(generator, found, images)
 
 
 def meta_trained(place: Place, recipe: Recipe, choice: Generated, facts: DatasetFacts, real: Real) -> Tensor:
@@ -83,7 +83,7 @@ def meta_trained(place: Place, recipe: Recipe, choice: Generated, facts: Dataset
     start, key = _fresh(generator, real.device), Key(0).fold("meta")
 
     def steps(state: Training) -> Iterator[Training]:
-        return generating.meta_train(choice, generator, network, real, state, key)
+        return meta_generator.meta_train(choice, generator, network, real, state, key)
 
     return _trained(place, name, start, steps, lambda: None)
 
@@ -120,15 +120,15 @@ def _trained(
     name: str,
     start: Tensor,
     steps: Callable[[Training], Iterator[Training]],
-    breathe: Callable[[], None],
+    raise_if_draining: Callable[[], None],
 ) -> Tensor:
     """The parameters after the last step, kept in the cache; what is half done is kept whenever it stops."""
     workspace = place.workspace
     state, saved = (
-        _half_done(workspace.checkpoint(place.half_done), start.device) or generating.begin(start),
+        _half_done(workspace.checkpoint(place.half_done), start.device) or meta_generator.begin(start),
         time.monotonic(),
     )
-    breathe()
+    raise_if_draining()
     for moved in steps(state):
         state = moved
         if time.monotonic() - saved >= workspace.interval:

@@ -150,7 +150,7 @@ class _Probe:
         """The last state and the losses of a short distillation, which ends where a loss is no number."""
         (known, state), context = self._begun, self._context
         objective = build.objective(
-            recipe, self._asked(recipe), context.kernels, context.real, context.plan.room, known
+            recipe, self._asked(recipe), context.kernels, context.real, context.plan.residual_bytes, known
         )
         assert objective is not None, "trajectories are matched"
         losses, transform = list[float](), context.real.transform

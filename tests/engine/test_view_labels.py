@@ -19,9 +19,9 @@ from core.artifacts.load import load
 from core.engine import init, relabel
 from core.engine.keys import Key
 from core.engine.real import Real, prepare
-from core.engine.replay import Replay, ViewLabels, lesson, packed, unpacked
 from core.engine.teacher import Teacher
 from core.engine.train import Protocol
+from core.engine.view_labels import Replay, ViewLabels, lesson, packed, unpacked
 from core.recipe import Augment, LabelledViews, MeanStd, Recipe
 from tests.artifacts.results import digits, result
 from tests.engine.conftest import small

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.engine.generative import generator as sampler
-from core.engine.generative import stored, training
-from core.engine.generative.generator import Generator, Point, points, signal, solve
+from core.engine.diffusion import generator as sampler
+from core.engine.diffusion import stored, training
+from core.engine.diffusion.generator import Generator, Point, points, signal, solve
 from core.engine.keys import Key
 from core.engine.real import Real
 from core.recipe import Generative, Identity, KlAutoencoder, UVit

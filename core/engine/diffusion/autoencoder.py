@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.engine.generative.generator import (
+from core.engine.diffusion.generator import (
     Architecture,
     Layout,
     Weights,

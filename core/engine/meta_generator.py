@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.engine import init, pool
+from core.engine import init, model_pool
 from core.engine.keys import Key
 from core.engine.networks import Network
 from core.engine.networks.generator import Generator
@@ -116,9 +116,9 @@ def _advance(
     draw, device = key.fold("step", state.step), real.device
     networks = state.networks
     if networks is None:
-        networks = pool.fresh(choice.pool, network, draw.fold("pool"), device)
+        networks = model_pool.fresh(choice.pool, network, draw.fold("pool"), device)
     index = draw.fold("member").integer(0, len(networks))
-    theta = pool.theta(networks, index)
+    theta = model_pool.theta(networks, index)
     members = [real.members[c] for c in classes.tolist()]
     ipc = _size(choice, members, draw.fold("size"))
     first = init.given(
@@ -147,7 +147,9 @@ def _advance(
     )
     targets = torch.zeros(len(first), real.classes, device=device)
     targets[:, classes.to(device)] = scored.targets.detach().float()
-    networks = pool.trained(choice.pool, network, networks, index, images.detach(), targets, draw.fold("training"))
+    networks = model_pool.trained(
+        choice.pool, network, networks, index, images.detach(), targets, draw.fold("training")
+    )
     return Training(state.step + 1, moved, state.start, velocity, squares, networks, float(scored.error.detach()))
 
 

@@ -11,11 +11,11 @@ import torch
 
 from core.engine import features
 from core.engine.checkpoint import CheckpointMismatch
+from core.engine.diffusion import drawing, stored, training
+from core.engine.diffusion.drawing import Judge
+from core.engine.diffusion.generator import Generator
+from core.engine.diffusion.training import Progress
 from core.engine.distill import Diverged
-from core.engine.generative import drawing, stored, training
-from core.engine.generative.drawing import Judge
-from core.engine.generative.generator import Generator
-from core.engine.generative.training import Progress
 from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from core.engine import distill
-from core.engine.judges import Judges, correct, mean_logits
+from core.engine.expert_predictions import Judges, correct, mean_logits
 from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.real import Real

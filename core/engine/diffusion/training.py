@@ -14,9 +14,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from core.engine.distill import Diverged
-from core.engine.generative import autoencoder
-from core.engine.generative.generator import (
+from core.engine.diffusion import autoencoder
+from core.engine.diffusion.generator import (
     Architecture,
     Generator,
     Weights,
@@ -26,6 +25,7 @@ from core.engine.generative.generator import (
     signal,
     unflatten,
 )
+from core.engine.distill import Diverged
 from core.engine.keys import Key
 from core.engine.optimise import Adam
 from core.engine.real import Labelled

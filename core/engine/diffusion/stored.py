@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from core.engine.checkpoint import same_run
-from core.engine.generative.generator import Architecture, Generator
-from core.engine.generative.training import Progress
+from core.engine.diffusion.generator import Architecture, Generator
+from core.engine.diffusion.training import Progress
 from core.engine.stored import Source, opened
 
 _VECTORS = ("theta", "first", "second", "average", "autoencoder")

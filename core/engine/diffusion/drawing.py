@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from core.engine import selection
+from core.engine.diffusion.generator import BATCH, Architecture, Generator
 from core.engine.evaluate import Trained
-from core.engine.generative.generator import BATCH, Architecture, Generator
 from core.engine.keys import Key
 from core.engine.networks import Network
 from core.engine.real import Labelled
