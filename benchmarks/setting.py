@@ -142,7 +142,8 @@ def outer_gradient(
 ) -> tuple[Tensor, Cotangents]:
     """The normalised distance to the target after the N steps, and its gradient: the engine's own outer iteration.
 
-    `augmented` draws DSA views, one for each step; `residual_bytes` are bytes for what steps keep of their forward pass.
+    `augmented` draws DSA views, one for each step; `residual_bytes` is how much steps may keep of their
+    forward pass.
     """
     scale = (setting.theta - setting.target).square().sum()
 

@@ -18,13 +18,13 @@ from core.recipe import (
     CScore,
     FieldError,
     LabelledViews,
-    Nothing,
+    NoObjective,
     Ranked,
     Recipe,
     RecipeError,
     Tiles,
     Window,
-    meaningless,
+    invalid_combination,
 )
 from core.recipe.checks import learns_step_size
 
@@ -102,9 +102,9 @@ class JobOrder(_Asked):
     def _one_size(self) -> Self:
         given = self.model_fields_set & {"ipc", "ratio"}
         if len(given) == 2:
-            raise meaningless("ratio", "Both 'ipc' and 'ratio' say how small.", "Leave one of them out.")
+            raise invalid_combination("ratio", "Both 'ipc' and 'ratio' say how small.", "Leave one of them out.")
         if not given:
-            raise meaningless(
+            raise invalid_combination(
                 "ipc",
                 "Nothing says how small the set is to be.",
                 "Add 'ipc', images per class, or 'ratio', a share of the smallest class.",
@@ -309,7 +309,7 @@ def _nothing_to_update(recipe: Recipe, request: JobRequest) -> list[FieldError]:
     """A share of few images may be none of them."""
     parameterize, stages = recipe.parameterize, recipe.schedule.stages
     fewest = stages.split(request.ipc)[-1]
-    if isinstance(recipe.objective, Nothing) or parameterize.optimised(fewest) or learns_step_size(recipe):
+    if isinstance(recipe.objective, NoObjective) or parameterize.optimised(fewest) or learns_step_size(recipe):
         return []
     of = "a stage's " if stages.count > 1 else ""
     return [

@@ -24,7 +24,7 @@ from core.recipe import (
     KMeans,
     Mixed,
     Noise,
-    Nothing,
+    NoObjective,
     Pixels,
     Ranked,
     Recipe,
@@ -141,7 +141,7 @@ def untouched(recipe: Recipe, real: Real, ipc: int) -> Tensor:
     n = real.classes * ipc * recipe.parameterize.formation
     if isinstance(recipe.init, Crops | Spanning | Generated):
         return torch.zeros(n, dtype=torch.bool, device=real.device)
-    if isinstance(recipe.objective, Nothing):
+    if isinstance(recipe.objective, NoObjective):
         return torch.ones(n, dtype=torch.bool, device=real.device)
     ipc *= recipe.parameterize.formation
     return frozen(recipe.parameterize, ipc, real.classes, recipe.schedule.stages).to(real.device)

@@ -81,8 +81,9 @@ class Cotangents(NamedTuple):
 def adjoint(segment: Segment, terminal: Terminal) -> tuple[Tensor, Cotangents]:
     """The loss and its exact gradient, in activation memory that does not grow with the number of steps.
 
-    Memory: N + 1 parameter vectors, what one step takes, and the segment's `residual_bytes`. Time: one gradient a step and one
-    adjoint a step that is part of the loss, or 9 instead of 11 forward passes where a step's memory is kept.
+    Memory: N + 1 parameter vectors, what one step takes, and the segment's `residual_bytes`.
+    Time: one gradient a step and one adjoint a step that is part of the loss, or 9 instead of 11 forward passes where a
+    step keeps its residuals.
     """
     eta, mu = segment.step_size.detach(), segment.momentum
     path, gradients, kept = _run(segment)
@@ -204,7 +205,7 @@ def _norm(g: Tensor) -> Tensor:
 
 
 def _run(segment: Segment) -> tuple[list[Tensor], list[Tensor], list[_Residuals]]:
-    """theta_0..theta_N, g_0..g_{N-1} where their norms count, and the kept of the last steps.
+    """theta_0..theta_N, g_0..g_{N-1} where their norms count, and the residuals of the last steps.
 
     The way back meets those first.
     """

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.data import DatasetFacts
 from core.forecast.work import expert_epochs, judged_by, judges
 from core.plan.cache_names import CacheNames, Identity, name_of
-from core.recipe import Embedding, Generated, Generative, Network, Recipe, Trajectory, Window, probes
+from core.recipe import Embedding, Generated, Generative, Network, Recipe, Trajectory, Window, search
 
 
 @final
@@ -50,7 +50,7 @@ def leaves(recipe: Recipe, facts: DatasetFacts, ipc: int) -> Leaves:
     names = CacheNames(recipe, facts.digest, facts.shape)
     found: dict[str, Any] = {}
     # how far a job trains its experts is not known before a probe has chosen T+
-    if isinstance(recipe.objective, Trajectory) and recipe.experts and probes.END not in probes.left(recipe):
+    if isinstance(recipe.objective, Trajectory) and recipe.experts and search.END not in search.left(recipe):
         # of stages those of the first: what later ones begin with is the job's own
         objective = recipe.objective_at(0, recipe.schedule.stages.count, facts.classes)
         assert isinstance(objective, Trajectory), "stages are of one kind"
@@ -69,7 +69,7 @@ def leaves(recipe: Recipe, facts: DatasetFacts, ipc: int) -> Leaves:
         found["witness"] = _short(names.witness(recipe.evaluation.coverage))
     if isinstance(recipe.objective, Generative):
         found["generator"] = _short(names.generator(recipe.objective))
-    if probes.asks(recipe):
+    if search.asks(recipe):
         found["search"] = _short(names.search(ipc))
     if isinstance(recipe.init, Window) and recipe.init.beta == "auto":
         tried = recipe.init.swept(ipc, facts.smallest_class)

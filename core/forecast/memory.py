@@ -24,7 +24,7 @@ from core.recipe import (
     Generative,
     Gradient,
     Learnable,
-    Nothing,
+    NoObjective,
     Performance,
     Recipe,
     Regression,
@@ -135,7 +135,7 @@ def stored_bytes(recipe: Recipe, network: Geometry, sizes: Sizes) -> Bytes:
 
 def _set(recipe: Recipe, network: Geometry, sizes: Sizes) -> int:
     """The synthetic images, and where they are optimised their gradient and its moments; candidates for them."""
-    copies = _CHOSEN if isinstance(recipe.objective, Nothing) else _OPTIMISED
+    copies = _CHOSEN if isinstance(recipe.objective, NoObjective) else _OPTIMISED
     if isinstance(recipe.objective, Generative):
         copies = _CHOSEN + recipe.objective.candidates
     return FLOAT * copies * sizes.synthetic * network.pixels
@@ -155,7 +155,7 @@ def _trajectories(recipe: Recipe, geometries: Geometries, sizes: Sizes, passes: 
             return passes + own * (geometries.teacher or network).parameters * FLOAT
         case Regression() as objective:
             return passes + 2 * objective.pool.networks * 3 * network.parameters * FLOAT
-        case Distribution() | Generative() | Gradient() | Nothing():
+        case Distribution() | Generative() | Gradient() | NoObjective():
             return passes
 
 

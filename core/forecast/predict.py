@@ -22,7 +22,7 @@ from core.forecast.work import judged_by, spaced, stack_on, work
 from core.plan import packing
 from core.plan.packing import Batch
 from core.plan.phases import PHASES
-from core.recipe import Embedding, KMeans, Network, Recipe, Zca, probes
+from core.recipe import Embedding, KMeans, Network, Recipe, Zca, search
 
 _MIB = 2**20
 
@@ -140,7 +140,7 @@ def predict(
     compiled = (
         worth_compiling(whole, network, calibration.device) if calibration and calibration.compiled else frozenset()
     )
-    counted = probes.largest(recipe)
+    counted = search.largest(recipe)
     stored = memory.stored_bytes(counted, network, sizes)
     free = calibration.free_bytes if calibration else 0
     working = memory.peak_bytes(counted, network, sizes, whole, free, compiled) / _MIB
@@ -208,7 +208,7 @@ def _price(
         seconds["training_generator"] = drawn[0]
         seconds["distilling"] = seconds.get("distilling", 0.0) + drawn[1]
     elif isinstance(judged_by(recipe), Embedding):
-        times = 2 if probes.asks(recipe) and not cached.search else 1
+        times = 2 if search.asks(recipe) and not cached.search else 1
         seconds["selecting"] += times * _comparing(calibration, recipe, network, sizes)
     if recipe.evaluation.coverage is not None:
         seconds["evaluating"] += _covering(calibration, recipe, network, sizes)

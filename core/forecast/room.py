@@ -11,7 +11,7 @@ from core.forecast.calibration import Calibration
 from core.forecast.network import geometry
 from core.forecast.passes import Sizes
 from core.forecast.work import work
-from core.recipe import FieldError, Recipe, probes
+from core.recipe import FieldError, Recipe, search
 
 MARGIN: Final = 1.5
 """How far a prediction of memory may be off before a job is refused for it."""
@@ -46,4 +46,4 @@ def needed(recipe: Recipe, facts: DatasetFacts, ipc: int) -> int:
     """Bytes that the job has in use at once, at least."""
     network = geometry(recipe.network, facts.shape, facts.classes)
     sizes = Sizes.of(facts, ipc * recipe.parameterize.formation)
-    return memory.peak_bytes(probes.largest(recipe), network, sizes, work(recipe, sizes, lambda _: 1))
+    return memory.peak_bytes(search.largest(recipe), network, sizes, work(recipe, sizes, lambda _: 1))

@@ -35,7 +35,7 @@ from core.recipe import (
     Learnable,
     LearnedScore,
     Noise,
-    Nothing,
+    NoObjective,
     Performance,
     Ranked,
     Recipe,
@@ -43,7 +43,7 @@ from core.recipe import (
     Statistics,
     Trajectory,
     Window,
-    probes,
+    search,
 )
 from core.recipe.objective import Objective
 from core.recipe.selection import SWEEP_SEEDS, sweep_epochs
@@ -70,7 +70,7 @@ def work(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached | None = Non
     """
     cached = cached or Cached()
     probing = [] if cached.search else [*_probing(recipe, sizes, stack)]
-    times, recipe = 2 if probing else 1, probes.largest(recipe)
+    times, recipe = 2 if probing else 1, search.largest(recipe)
     if cached.search and recipe.experts:
         cached = replace(cached, experts=recipe.experts.count)
     return [
@@ -180,19 +180,19 @@ def _sweeping(recipe: Recipe, sizes: Sizes, stack: Stack, cached: int) -> Iterat
 
 def _probing(recipe: Recipe, sizes: Sizes, stack: Stack) -> Iterator[Work]:
     """Short distillations of the first stage, and the networks that judge what some of them end with."""
-    if not probes.asks(recipe):
+    if not search.asks(recipe):
         return
     evaluation, experts, (objective, own) = recipe.evaluation, recipe.experts, stages(recipe, sizes)[0]
     assert isinstance(objective, Trajectory), "only trajectories are probed"
     assert experts is not None, "trajectories are those of experts"
-    rates, ends = probes.image_lrs(recipe), probes.start_epochs(recipe)
+    rates, ends = search.image_lrs(recipe), search.start_epochs(recipe)
     together = stack(min(experts.batch_size, sizes.train))
-    yield from _judging("probing", recipe, sizes, probes.experts(experts.count, together))
-    yield from _segments("probing", objective, len(rates) * probes.rate_steps(recipe), own)
-    if steps := probes.end_steps(recipe):
+    yield from _judging("probing", recipe, sizes, search.experts(experts.count, together))
+    yield from _segments("probing", objective, len(rates) * search.rate_steps(recipe), own)
+    if steps := search.end_steps(recipe):
         yield from _segments("probing", objective, len(ends) * steps, own)
         for _ in ends:
-            networks, epochs = probes.NETWORKS, probes.epochs(recipe)
+            networks, epochs = search.NETWORKS, search.epochs(recipe)
             yield from training("probing", networks, epochs, own.synthetic, evaluation.batch_size, stack)
             yield from testing("probing", networks, sizes.validation)
 
@@ -229,7 +229,7 @@ def _outer_steps(objective: Objective, steps: int, sizes: Sizes) -> Iterator[Wor
         case Generative(judge=judge, candidates=candidates):  # the generator's own passes are not the network's
             for calls, images in batches(sizes.synthetic * candidates if judge else 0, JUDGED):
                 yield Work("distilling", "forward", calls, images)
-        case Nothing():
+        case NoObjective():
             return
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.methods.task import Presets, Settings, Task, augment, evaluation, network, preset, tiny
-from core.recipe import Generated, Meta, Nothing, Recipe, Regression, Schedule, Solved, Spanning, Targets
+from core.recipe import Generated, Meta, NoObjective, Recipe, Regression, Schedule, Solved, Spanning, Targets
 
 __all__ = ["frepo", "linear_exact", "mgdd"]
 
@@ -64,7 +64,7 @@ def linear_exact(task: Task) -> Recipe:
             network=network(task),
             init=Spanning(),
             labels=Solved(features="pixels"),
-            objective=Nothing(),
+            objective=NoObjective(),
             schedule=Schedule(steps=0),
             evaluation=evaluation(task, lr=0.01),
         ),
@@ -104,7 +104,7 @@ def mgdd(task: Task) -> Recipe:
             network=network(task),
             init=Generated.model_validate({"given": "means"} | quick),
             labels=Solved(support=2048),
-            objective=Nothing(),
+            objective=NoObjective(),
             schedule=Schedule(steps=0),
             evaluation=evaluation(task, lr=0.01),
         ),

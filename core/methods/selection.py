@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.methods.task import Presets, Settings, Task, augment, embedding, evaluation, network, preset
 from core.methods.task import el2n as errors
 from core.methods.task import forgetting as difficulty
-from core.recipe import Herding, Init, KCenter, KMeans, Nothing, Ranked, Real, Recipe, Schedule, Window
+from core.recipe import Herding, Init, KCenter, KMeans, NoObjective, Ranked, Real, Recipe, Schedule, Window
 
 __all__ = ["el2n", "forgetting", "herding", "k_center", "k_means", "random", "window"]
 
@@ -139,7 +139,7 @@ def _select(settings: Settings, task: Task, init: Init) -> Recipe:
             augment=augment(task),
             network=network(task),
             init=init,
-            objective=Nothing(),
+            objective=NoObjective(),
             schedule=Schedule(steps=0),
             evaluation=evaluation(task, lr=0.01),
         ),

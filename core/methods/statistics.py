@@ -16,7 +16,7 @@ from core.recipe import (
     Evaluation,
     LabelledViews,
     Noise,
-    Nothing,
+    NoObjective,
     Recipe,
     Schedule,
     Statistics,
@@ -122,7 +122,11 @@ def rded(task: Task) -> Recipe:
     Avoid: where a part of an image does not say what it is: on digits random images were better, and on a twelfth
         of Fashion-MNIST, eleven points with hard labels.
     """
-    recipe = _recovered(task).model_dump() | {"objective": Nothing(), "init": Crops(), "schedule": Schedule(steps=0)}
+    recipe = _recovered(task).model_dump() | {
+        "objective": NoObjective(),
+        "init": Crops(),
+        "schedule": Schedule(steps=0),
+    }
     return preset(PRESETS["rded"], task, Recipe.model_validate(recipe))
 
 

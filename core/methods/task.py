@@ -17,7 +17,7 @@ from core.recipe import (
     FullTraining,
     Network,
     Recipe,
-    probes,
+    search,
 )
 
 Settings = Mapping[tuple[str, int], Mapping[str, Any]]
@@ -105,7 +105,7 @@ def preset(settings: Settings, task: Task, recipe: Recipe) -> Recipe:
         return recipe
     nearest = min(known, key=lambda ipc: abs(ipc - task.ipc))
     far = not nearest <= _FAR * task.ipc <= _FAR**2 * nearest
-    left = set(probes.left(recipe)) if far else set()
-    if probes.END in left:
+    left = set(search.left(recipe)) if far else set()
+    if search.END in left:
         left.add("schedule.stages.each")  # which say it of each stage
     return override(recipe, {path: value for path, value in known[nearest].items() if path not in left})

@@ -8,9 +8,10 @@ Each choice is data; the behaviour lives in `core.engine`. A combination that me
 the error says which field to change, and to what.
 """
 
-from core.recipe import probes
+from core.recipe import search
+from core.recipe.component import Component, FieldError, RecipeError, invalid_combination
+from core.recipe.diffusion import Generative, Identity, KlAutoencoder, UVit
 from core.recipe.evaluation import Coverage, CutMix, Evaluation, FullTraining, Policy
-from core.recipe.generative import Generative, Identity, KlAutoencoder, UVit
 from core.recipe.network import (
     AlexNet,
     Architecture,
@@ -25,8 +26,7 @@ from core.recipe.network import (
     ResNet18,
     Vgg11,
 )
-from core.recipe.objective import Distribution, Gradient, Growth, Nothing, Objective, Performance, Sdc, Trajectory
-from core.recipe.part import FieldError, Part, RecipeError, meaningless
+from core.recipe.objective import Distribution, Gradient, Growth, NoObjective, Objective, Performance, Sdc, Trajectory
 from core.recipe.pixels import Augment, MeanStd, Preprocess, Transform, Unprocessed, Zca
 from core.recipe.recipe import Recipe
 from core.recipe.regression import Generated, Meta, Pool, Regression, Solved, Spanning, Targets
@@ -70,6 +70,7 @@ __all__ = [
     "Architecture",
     "Augment",
     "CScore",
+    "Component",
     "Correct",
     "Coverage",
     "Crops",
@@ -105,13 +106,12 @@ __all__ = [
     "Mixed",
     "Mlp",
     "Network",
+    "NoObjective",
     "Noise",
     "Norm",
-    "Nothing",
     "Objective",
     "Optimiser",
     "Parameterize",
-    "Part",
     "Performance",
     "Pixels",
     "PlainSgd",
@@ -146,6 +146,6 @@ __all__ = [
     "Views",
     "Window",
     "Zca",
-    "meaningless",
-    "probes",
+    "invalid_combination",
+    "search",
 ]

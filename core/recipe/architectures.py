@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.recipe.component import invalid_combination
 from core.recipe.network import Mlp, Network
 from core.recipe.objective import Gradient
-from core.recipe.part import meaningless
 from core.recipe.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def check_precision(recipe: Recipe) -> None:
     """Only passes that are written out are ever compiled."""
     if recipe.precision != "float32" and not isinstance(recipe.network, Network):
-        raise meaningless(
+        raise invalid_combination(
             "precision",
             f"Only a ConvNet's kernels are compiled, which precision is about; this is '{recipe.network.kind}'.",
             "Set precision to 'float32', or network.kind to 'convnet'.",
@@ -27,13 +27,13 @@ def check_convolutions(recipe: Recipe) -> None:
     """An objective that matches convolutions needs a network that has some."""
     objective, teacher = recipe.objective, recipe.teacher
     if isinstance(objective, Gradient) and objective.distance != "cosine" and isinstance(recipe.network, Mlp):
-        raise meaningless(
+        raise invalid_combination(
             "objective.distance",
             f"The distance '{objective.distance}' is that of convolutions' gradients, and an 'mlp' has no convolution.",
             "Set objective.distance to 'cosine', or network.kind to 'convnet'.",
         )
     if isinstance(objective, Statistics) and teacher is not None and isinstance(teacher.network, Mlp):
-        raise meaningless(
+        raise invalid_combination(
             "teacher.network.kind",
             "An 'mlp' has no convolution or batch norm whose statistics could be matched.",
             "Set teacher.network.kind to 'convnet'.",
@@ -43,7 +43,7 @@ def check_convolutions(recipe: Recipe) -> None:
 def check_unseen(recipe: Recipe) -> None:
     """An architecture that the result was distilled with is not unseen."""
     if recipe.network in recipe.evaluation.across:
-        raise meaningless(
+        raise invalid_combination(
             "evaluation.across",
             f"'{recipe.network.kind}' is the recipe's own network, which is trained on the result anyway.",
             "Leave it out of evaluation.across, or set evaluation.across to [].",

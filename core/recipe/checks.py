@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from core.recipe import probes
+from core.recipe import search
 from core.recipe.architectures import check_convolutions, check_precision, check_unseen
-from core.recipe.generative import Generative
-from core.recipe.objective import Gradient, Nothing, Performance, Trajectory
-from core.recipe.part import meaningless
+from core.recipe.component import invalid_combination
+from core.recipe.diffusion import Generative
+from core.recipe.objective import Gradient, NoObjective, Performance, Trajectory
 from core.recipe.pixels import Zca
 from core.recipe.regressing import check_features, check_one_stage, check_spanning, check_targets
 from core.recipe.regression import Generated, Regression
@@ -28,35 +28,35 @@ if TYPE_CHECKING:
 
 def check_selection(recipe: Recipe) -> None:
     """Where no image is optimised, nothing may be asked of steps that are not taken."""
-    if not isinstance(recipe.objective, Nothing | Generative):
+    if not isinstance(recipe.objective, NoObjective | Generative):
         return
     if recipe.schedule.steps:
-        raise meaningless(
+        raise invalid_combination(
             "schedule.steps",
             f"The objective '{recipe.objective.kind}' optimises no image, in {recipe.schedule.steps} steps or any.",
             "Set schedule.steps to 0, or objective.kind to 'trajectory'.",
         )
     for field in ("ema", "clip", "skip_above"):
         if getattr(recipe.schedule, field) is not None:
-            raise meaningless(
+            raise invalid_combination(
                 f"schedule.{field}",
                 "This is about outer steps, of which none is taken.",
                 f"Set schedule.{field} to null.",
             )
-    if isinstance(recipe.init, Noise) and isinstance(recipe.objective, Nothing):
-        raise meaningless(
+    if isinstance(recipe.init, Noise) and isinstance(recipe.objective, NoObjective):
+        raise invalid_combination(
             "init.kind",
             "Noise that no objective ever improves is not a dataset.",
             "Set init.kind to 'real', or objective.kind to 'distribution'.",
         )
     if recipe.evaluation.select == "best_validation":
-        raise meaningless(
+        raise invalid_combination(
             "evaluation.select",
             "Zero outer steps leave one iterate to select from.",
             "Set evaluation.select to 'last'.",
         )
     if recipe.evaluation.look_every is not None:
-        raise meaningless(
+        raise invalid_combination(
             "evaluation.look_every",
             "Zero outer steps leave nothing to look at in between.",
             "Set evaluation.look_every to null.",
@@ -68,26 +68,26 @@ def check_update(recipe: Recipe) -> None:
     update = recipe.parameterize.update
     if update == 1:
         return
-    if isinstance(recipe.objective, Nothing | Generative):
-        raise meaningless(
+    if isinstance(recipe.objective, NoObjective | Generative):
+        raise invalid_combination(
             "parameterize.update",
             f"The objective '{recipe.objective.kind}' optimises no image, whatever its share.",
             "Set parameterize.update to 1, or objective.kind to 'distribution'.",
         )
     if isinstance(recipe.init, Noise):
-        raise meaningless(
+        raise invalid_combination(
             "parameterize.update",
             f"{1 - update:.0%} of the images would stay the noise they begin as.",
             "Set parameterize.update to 1, or init.kind to 'real'.",
         )
     if isinstance(recipe.init, Generated):
-        raise meaningless(
+        raise invalid_combination(
             "parameterize.update",
             f"{1 - update:.0%} of the images would stay what a generator made, and are no real ones.",
             "Set parameterize.update to 1, or init.kind to 'real'.",
         )
     if update == 0 and not learns_step_size(recipe):
-        raise meaningless(
+        raise invalid_combination(
             "parameterize.update",
             "Nothing would be learned: no image is optimised, and no step size either.",
             "Set parameterize.update to more than 0, or ask for a method that only selects images.",
@@ -103,20 +103,20 @@ def check_tiles(recipe: Recipe) -> None:
     """Tiles are enlarged where pixels are neighbours, and only they can hold smaller images."""
     tiles = isinstance(recipe.parameterize, Tiles)
     if isinstance(recipe.init, Mixed) and not tiles:
-        allowed = not isinstance(recipe.objective, Nothing | Generative) and not isinstance(recipe.preprocess, Zca)
-        raise meaningless(
+        allowed = not isinstance(recipe.objective, NoObjective | Generative) and not isinstance(recipe.preprocess, Zca)
+        raise invalid_combination(
             "init.kind",
             "Without tiles there is nothing to put several real images into.",
             "Set init.kind to 'real'" + (", or parameterize.kind to 'tiles'." if allowed else "."),
         )
     if tiles and isinstance(recipe.preprocess, Zca):
-        raise meaningless(
+        raise invalid_combination(
             "preprocess.kind",
             "Whitened pixels mix the whole image: a tile of them is no image that could be enlarged.",
             "Set preprocess.kind to 'mean_std', or parameterize.kind to 'pixels'.",
         )
-    if tiles and isinstance(recipe.objective, Nothing | Generative):
-        raise meaningless(
+    if tiles and isinstance(recipe.objective, NoObjective | Generative):
+        raise invalid_combination(
             "parameterize.kind",
             f"The objective '{recipe.objective.kind}' optimises no tiles: they would be mere parts of whole images.",
             "Set parameterize.kind to 'pixels', or objective.kind to 'distribution'.",
@@ -126,7 +126,7 @@ def check_tiles(recipe: Recipe) -> None:
 def check_generator(recipe: Recipe) -> None:
     """A generator is led from noise, and asks for no other start."""
     if isinstance(recipe.objective, Generative) and not isinstance(recipe.init, Noise):
-        raise meaningless(
+        raise invalid_combination(
             "init.kind",
             f"A generator draws images from noise: what '{recipe.init.kind}' gives would go unused.",
             "Set init.kind to 'noise', or objective.kind to 'distribution'.",
@@ -138,7 +138,7 @@ def check_labels(recipe: Recipe) -> None:
     if isinstance(recipe.labels, Learnable) and not isinstance(
         recipe.objective, Trajectory | Gradient | Performance | Regression
     ):
-        raise meaningless(
+        raise invalid_combination(
             "labels.kind",
             f"The objective '{recipe.objective.kind}' has no gradient for labels.",
             "Set labels.kind to 'hard', or objective.kind to 'trajectory', 'gradient' or 'performance'.",
@@ -148,13 +148,13 @@ def check_labels(recipe: Recipe) -> None:
 def check_sdc(recipe: Recipe) -> None:
     """Difficulty is the gradient of a student that is trained or compared."""
     if recipe.sdc is not None and not isinstance(recipe.objective, Trajectory | Gradient):
-        raise meaningless(
+        raise invalid_combination(
             "sdc",
             f"The objective '{recipe.objective.kind}' matches no gradients that could be penalised.",
             "Set sdc to null, or objective.kind to 'trajectory' or 'gradient'.",
         )
     if recipe.sdc is not None and recipe.sdc.steps != "mean" and isinstance(recipe.objective, Gradient):
-        raise meaningless(
+        raise invalid_combination(
             "sdc.steps",
             "The gradients that are matched are one of each class: there are no student steps to choose from.",
             "Set sdc.steps to 'mean'.",
@@ -164,7 +164,7 @@ def check_sdc(recipe: Recipe) -> None:
 def check_memory(recipe: Recipe) -> None:
     """A choice of memory needs student steps that are differentiated: theirs is kept or computed again."""
     if recipe.schedule.memory != "auto" and not isinstance(recipe.objective, Trajectory | Performance):
-        raise meaningless(
+        raise invalid_combination(
             "schedule.memory",
             f"The objective '{recipe.objective.kind}' unrolls no student steps whose memory could be kept.",
             "Set schedule.memory to 'auto', or objective.kind to 'trajectory' or 'performance'.",
@@ -174,33 +174,33 @@ def check_memory(recipe: Recipe) -> None:
 def check_experts(recipe: Recipe) -> None:
     """Experts are there where they are read, and nowhere else."""
     if isinstance(recipe.init, Correct) and not isinstance(recipe.objective, Trajectory):
-        raise meaningless(
+        raise invalid_combination(
             "init.kind",
             f"The objective '{recipe.objective.kind}' trains no experts who could be right about an image.",
             "Set init.kind to 'real', or objective.kind to 'trajectory'.",
         )
     of_labels = isinstance(recipe.labels, Learnable) and recipe.labels.start == "experts"
     if of_labels and not isinstance(recipe.objective, Trajectory):
-        raise meaningless(
+        raise invalid_combination(
             "labels.start",
             f"The objective '{recipe.objective.kind}' trains no experts who could say what labels start as.",
             "Set labels.start to 'confidence', or objective.kind to 'trajectory'.",
         )
     if of_labels and isinstance(recipe.init, Noise):
-        raise meaningless(
+        raise invalid_combination(
             "labels.start",
             "An expert is right about noise by chance only, and what it says of it is no label.",
             "Set labels.start to 'confidence', or init.kind to 'correct'.",
         )
     if isinstance(recipe.objective, Trajectory):
         if recipe.experts is None:
-            raise meaningless(
+            raise invalid_combination(
                 "experts",
                 "Trajectories can only be matched to experts.",
                 'Set experts, for instance to {"count": 20}.',
             )
     elif recipe.experts is not None:
-        raise meaningless(
+        raise invalid_combination(
             "experts",
             f"The objective '{recipe.objective.kind}' reads no expert trajectories.",
             "Set experts to null.",
@@ -211,17 +211,17 @@ def check_probes(recipe: Recipe) -> None:
     """A probe compares matching losses, and needs an epoch that it may choose."""
     objective = recipe.objective
     if not isinstance(objective, Trajectory):
-        if recipe.schedule.image_lr == probes.PROBED:
-            raise meaningless(
+        if recipe.schedule.image_lr == search.PROBED:
+            raise invalid_combination(
                 "schedule.image_lr",
                 f"Probes compare how well trajectories are matched; the objective is '{objective.kind}'.",
                 "Set schedule.image_lr to a number.",
             )
-    elif recipe.experts is not None and not probes.start_epochs(recipe):
+    elif recipe.experts is not None and not search.start_epochs(recipe):
         first = max(
-            objective.min_start_epoch + probes.START_EPOCHS[0], objective.growth.start if objective.growth else 0
+            objective.min_start_epoch + search.START_EPOCHS[0], objective.growth.start if objective.growth else 0
         )
-        raise meaningless(
+        raise invalid_combination(
             "objective.max_start_epoch",
             f"Experts of {recipe.experts.epochs} epochs reach no end of the window that a probe would try.",
             f"Set experts.epochs to at least {first - 1 + objective.expert_epochs}, or objective.max_start_epoch "
@@ -233,13 +233,13 @@ def check_reach(recipe: Recipe) -> None:
     """Every segment that may be drawn ends before the experts do."""
     if not isinstance(recipe.objective, Trajectory) or recipe.experts is None:
         return
-    if probes.END in probes.left(recipe):  # chosen so that it does
+    if search.END in search.left(recipe):  # chosen so that it does
         return
     ends = [stage.max_start_epoch - 1 for stage in recipe.schedule.stages.each]
     lower = "the stages' max_start_epoch" if ends else "objective.max_start_epoch"
     reach = max(ends or [recipe.objective.last_start_epoch]) + recipe.objective.expert_epochs
     if reach > recipe.experts.epochs:
-        raise meaningless(
+        raise invalid_combination(
             "experts.epochs",
             f"Segments reach epoch {reach}, but experts stop at {recipe.experts.epochs}.",
             f"Set experts.epochs to at least {reach}, or lower {lower}.",
@@ -249,8 +249,8 @@ def check_reach(recipe: Recipe) -> None:
 def check_stages(recipe: Recipe) -> None:
     """The settings of each stage have to be of use to its objective."""
     stages, objective = recipe.schedule.stages, recipe.objective
-    if isinstance(objective, Nothing | Generative) and stages.count > 1:
-        raise meaningless(
+    if isinstance(objective, NoObjective | Generative) and stages.count > 1:
+        raise invalid_combination(
             "schedule.stages.count",
             f"The objective '{objective.kind}' optimises no image: no stage could take earlier ones into account.",
             "Set schedule.stages.count to 1, or objective.kind to 'distribution'.",
@@ -258,14 +258,14 @@ def check_stages(recipe: Recipe) -> None:
     if not stages.each:
         return
     if not isinstance(objective, Trajectory):
-        raise meaningless(
+        raise invalid_combination(
             "schedule.stages.each",
             f"The objective '{objective.kind}' matches no segments that could have start epochs.",
             "Set schedule.stages.each to [].",
         )
     growth = objective.growth
     if growth and any(not stage.min_start_epoch < growth.start <= stage.max_start_epoch for stage in stages.each):
-        raise meaningless(
+        raise invalid_combination(
             "objective.growth.start",
             f"A window that grows from epoch {growth.start} does not lie in that of every stage.",
             "Set objective.growth to null, or schedule.stages.each to [].",
@@ -274,8 +274,8 @@ def check_stages(recipe: Recipe) -> None:
 
 def check_steps(recipe: Recipe) -> None:
     """An objective needs steps to be followed in."""
-    if not isinstance(recipe.objective, Nothing | Generative) and recipe.schedule.steps == 0:
-        raise meaningless(
+    if not isinstance(recipe.objective, NoObjective | Generative) and recipe.schedule.steps == 0:
+        raise invalid_combination(
             "schedule.steps",
             f"Zero steps leave the objective '{recipe.objective.kind}' unused.",
             "Set schedule.steps to at least 1, or ask for method 'random'.",
@@ -288,13 +288,13 @@ def check_policy(recipe: Recipe) -> None:
     if policy == "batch":
         return
     if not recipe.evaluation.augment:
-        raise meaningless(
+        raise invalid_combination(
             "evaluation.policy",
             f"Without augmentation there are no views to draw by '{policy}'.",
             "Set evaluation.policy to 'batch', or evaluation.augment to true.",
         )
     if not transforms or (policy != "sample" and not {"crop", "flip"} & set(transforms)):
-        raise meaningless(
+        raise invalid_combination(
             "evaluation.policy",
             f"The policy '{policy}' finds nothing to draw in augment.transforms.",
             "Set evaluation.policy to 'batch', or add 'crop' or 'flip' to augment.transforms.",
@@ -304,7 +304,7 @@ def check_policy(recipe: Recipe) -> None:
 def check_cutmix(recipe: Recipe) -> None:
     """Views whose labels are stored have been made: nothing mixes them any more."""
     if recipe.evaluation.cutmix is not None and isinstance(recipe.relabel, LabelledViews):
-        raise meaningless(
+        raise invalid_combination(
             "evaluation.cutmix",
             "A teacher labels each view as it is, so that views cannot be mixed afterwards.",
             "Set evaluation.cutmix to null, or relabel.kind to 'soft' or 'keep'.",
@@ -314,7 +314,7 @@ def check_cutmix(recipe: Recipe) -> None:
 def check_evaluation_rate(recipe: Recipe) -> None:
     """Only a student's step size that was learned can stand in for the evaluation's learning rate."""
     if recipe.evaluation.lr is None and not isinstance(recipe.objective, Trajectory | Performance):
-        raise meaningless(
+        raise invalid_combination(
             "evaluation.lr",
             f"The objective '{recipe.objective.kind}' learns no step size to evaluate with.",
             "Set evaluation.lr, for instance to 0.01.",
@@ -324,7 +324,7 @@ def check_evaluation_rate(recipe: Recipe) -> None:
 def check_looks(recipe: Recipe) -> None:
     """Selecting an iterate needs iterates that were looked at."""
     if recipe.evaluation.select == "best_validation" and recipe.evaluation.look_every is None:
-        raise meaningless(
+        raise invalid_combination(
             "evaluation.look_every",
             "Selecting on the validation split needs looks at it.",
             "Set evaluation.look_every to at least 1, or evaluation.select to 'last'.",

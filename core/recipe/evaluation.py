@@ -6,14 +6,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from core.recipe.component import Component, invalid_combination
 from core.recipe.network import Architecture
-from core.recipe.part import Part, meaningless
 from core.recipe.selection import Embedding
 
 Policy = Literal["batch", "sample", "simple", "combined"]
 
 
-class FullTraining(Part):
+class FullTraining(Component):
     """How the reference on the full training set is trained: SGD, cosine decay, the recipe's augmentation."""
 
     epochs: int = Field(default=30, ge=1, le=1000, description="Passes over the full training set.")
@@ -30,7 +30,7 @@ class Coverage(Embedding):
     """
 
 
-class CutMix(Part):
+class CutMix(Component):
     """A box of each image is that of another image of the batch, whose label counts by the box's share of the pixels.
 
     Yun, Han, Oh, Chun, Choe & Yoo 2019; one box for a whole batch, of an area that is uniform up to all of the image
@@ -40,7 +40,7 @@ class CutMix(Part):
     probability: float = Field(default=1.0, gt=0, le=1, description="Share of the batches that are mixed.")
 
 
-class Evaluation(Part):
+class Evaluation(Component):
     """Fresh networks trained on the synthetic set, tested on the untouched test split.
 
     SGD with momentum; `schedule="step"` divides the rate by ten after half of the epochs, as the MTT line does. The
@@ -99,7 +99,7 @@ class Evaluation(Part):
     @model_validator(mode="after")
     def _each_once(self) -> Self:
         if len(set(self.across)) < len(self.across):
-            raise meaningless(
+            raise invalid_combination(
                 "across",
                 "An architecture that is trained twice counts twice in the mean over architectures.",
                 "Name each of evaluation.across once, or set evaluation.across to [].",

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from core.recipe.part import Part
+from core.recipe.component import Component
 
 Norm = Literal["instance", "batch", "none"]
 
 
-class Network(Part):
+class Network(Component):
     """ConvNet-D{depth}-W{width}: blocks of 3x3 convolution, norm, ReLU and 2x2 average pooling, then a linear layer.
 
     The architecture of DC, DSA, DM and MTT (Gidaris & Komodakis 2018). `depth=None` halves the image down to 4x4
@@ -24,7 +24,7 @@ class Network(Part):
     norm: Norm = Field(default="instance", description="Normalisation in each block.")
 
 
-class Mlp(Part):
+class Mlp(Component):
     """Two hidden layers and ReLUs on the pixels, without normalisation."""
 
     kind: Literal["mlp"] = "mlp"
@@ -36,7 +36,7 @@ class Mlp(Part):
         return "none"
 
 
-class LeNet(Part):
+class LeNet(Component):
     """LeNet-5 with ReLUs and max pooling (LeCun et al. 1998, in the form of DC's code), without normalisation."""
 
     kind: Literal["lenet"] = "lenet"
@@ -48,7 +48,7 @@ class LeNet(Part):
         return "none"
 
 
-class AlexNet(Part):
+class AlexNet(Component):
     """Five convolutions, the first of stride 1, three max poolings and one linear layer: DC's AlexNet for small images.
 
     After Krizhevsky, Sutskever & Hinton 2012; the literature's tables have it without normalisation.
@@ -59,7 +59,7 @@ class AlexNet(Part):
     norm: Norm = Field(default="none", description="Normalisation after each convolution.")
 
 
-class Vgg11(Part):
+class Vgg11(Component):
     """VGG11 (Simonyan & Zisserman 2015) with a norm after each of eight convolutions and one linear layer."""
 
     kind: Literal["vgg11"] = "vgg11"
@@ -67,7 +67,7 @@ class Vgg11(Part):
     norm: Norm = Field(default="instance", description="Normalisation after each convolution.")
 
 
-class ResNet18(Part):
+class ResNet18(Component):
     """ResNet-18 (He et al. 2016) for small images: a first convolution of 3x3 and stride 1, and no pooling after it.
 
     Images below 9 pixels end in maps of one pixel, of which instance norm leaves nothing: take batch norm there.
@@ -90,13 +90,13 @@ Architecture = Annotated[
 Bilen 2021, as released)."""
 
 
-class PlainSgd(Part):
+class PlainSgd(Component):
     """Steps along the gradient."""
 
     kind: Literal["sgd"] = "sgd"
 
 
-class Gsam(Part):
+class Gsam(Component):
     """Steps towards flat minima: surrogate gap guided sharpness-aware minimisation (Zhuang et al. 2022).
 
     FTD's choice: students end less far from a flat trajectory. The second gradient of every step is taken where the
@@ -112,7 +112,7 @@ class Gsam(Part):
 Optimiser = Annotated[PlainSgd | Gsam, Field(discriminator="kind")]
 
 
-class Experts(Part):
+class Experts(Component):
     """Networks trained on the real data, whose parameters are kept after every epoch that will be read.
 
     The learning rate is constant, so only the epochs that are read are trained; `epochs` bounds them.

@@ -6,13 +6,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.recipe.generative import Generative
-from core.recipe.part import Part, meaningless, or_auto
+from core.recipe.component import Component, invalid_combination, or_auto
+from core.recipe.diffusion import Generative
 from core.recipe.regression import Regression
 from core.recipe.statistics import Statistics
 
 
-class Growth(Part):
+class Growth(Component):
     """A window of start epochs that grows with the outer steps: easy, early segments first. Guo et al. 2024 (DATM).
 
     Reconstructed from the authors' code: at outer step i segments start before
@@ -23,7 +23,7 @@ class Growth(Part):
     steps: int = Field(default=1000, ge=1, le=1_000_000, description="Outer steps until max_start_epoch is reached.")
 
 
-class Trajectory(Part):
+class Trajectory(Component):
     """Match `syn_steps` student steps on the synthetic set to `expert_epochs` of an expert's training on real data.
 
     The start epoch is uniform on [`min_start_epoch`, `max_start_epoch`). Cazenavette et al. 2022, equation 2.
@@ -34,7 +34,7 @@ class Trajectory(Part):
     alone, whose error grows with the step size and the number of steps. It is there to reproduce that code and saves
     neither time nor memory over the exact one.
 
-    An "auto" `max_start_epoch` is chosen by a probe before distilling (`core.recipe.probes`).
+    An "auto" `max_start_epoch` is chosen by a probe before distilling (`core.recipe.search`).
     """
 
     kind: Literal["trajectory"] = "trajectory"
@@ -61,14 +61,14 @@ class Trajectory(Part):
     @model_validator(mode="after")
     def _window_is_not_empty(self) -> Self:
         if self.max_start_epoch != "auto" and self.min_start_epoch >= self.max_start_epoch:
-            raise meaningless(
+            raise invalid_combination(
                 "max_start_epoch",
                 f"No epoch lies in [{self.min_start_epoch}, {self.max_start_epoch}).",
                 f"Set objective.max_start_epoch to at least {self.min_start_epoch + 1}.",
             )
         most = 1000 if self.max_start_epoch == "auto" else self.max_start_epoch
         if self.growth and not self.min_start_epoch < self.growth.start <= most:
-            raise meaningless(
+            raise invalid_combination(
                 "growth.start",
                 f"A window that grows from epoch {self.growth.start} does not lie in ({self.min_start_epoch}, {most}].",
                 f"Set objective.growth.start to between {self.min_start_epoch + 1} and {most}.",
@@ -82,14 +82,14 @@ class Trajectory(Part):
         return self.max_start_epoch - 1
 
 
-class Distribution(Part):
+class Distribution(Component):
     """Match the mean embedding of each class under freshly initialised networks. Zhao & Bilen 2023, equation 6."""
 
     kind: Literal["distribution"] = "distribution"
     real_batch: int = Field(default=256, ge=1, le=65_536, description="Real images a class and step.")
 
 
-class Gradient(Part):
+class Gradient(Component):
     """Match, class by class, the gradient that synthetic images give a network to the one that real images give it.
 
     A fresh network is matched `outer_loops` times, once an outer step, and trained for `inner_loops` epochs between
@@ -121,13 +121,13 @@ class Gradient(Part):
     @model_validator(mode="after")
     def _training_is_between_matches(self) -> Self:
         if self.inner == "real" and self.outer_loops == 1:
-            raise meaningless(
+            raise invalid_combination(
                 "inner",
                 "A network that is matched once is never trained.",
                 "Set objective.outer_loops to at least 2, or objective.inner to 'synthetic'.",
             )
         if self.inner_images is not None and self.inner != "real":
-            raise meaningless(
+            raise invalid_combination(
                 "inner_images",
                 "A network trained on the synthetic images sees no real ones between its matches.",
                 "Set objective.inner_images to null, or objective.inner to 'real'.",
@@ -135,7 +135,7 @@ class Gradient(Part):
         return self
 
 
-class Performance(Part):
+class Performance(Component):
     """Lower the loss on real data of a fresh student that was trained on the synthetic set, by back-propagation.
 
     The gradient goes through the last `window` steps before the end point and no further (truncated back-propagation
@@ -163,13 +163,13 @@ class Performance(Part):
     @model_validator(mode="after")
     def _window_fits(self) -> Self:
         if self.window is not None and self.window > self.syn_steps:
-            raise meaningless(
+            raise invalid_combination(
                 "window",
                 f"A window of {self.window} steps does not fit into {self.syn_steps}.",
                 f"Set objective.window to at most {self.syn_steps}, or to null.",
             )
         if self.end != "last" and (self.window is None or self.window == self.syn_steps):
-            raise meaningless(
+            raise invalid_combination(
                 "end",
                 "A window over all steps has one place only.",
                 "Set objective.end to 'last'"
@@ -178,13 +178,13 @@ class Performance(Part):
         return self
 
 
-class Nothing(Part):
+class NoObjective(Component):
     """No objective: the initial images are the result. Selection is initialisation with zero steps."""
 
     kind: Literal["nothing"] = "nothing"
 
 
-class Sdc(Part):
+class Sdc(Component):
     """Sample difficulty correction: weight(i) * ||g||_2 is added to the loss, g the gradient in a student's parameters.
 
     Easy images have small gradients; the penalty keeps a matching objective from drifting to hard ones, which helps at
@@ -203,6 +203,6 @@ class Sdc(Part):
 
 
 Objective = Annotated[
-    Trajectory | Distribution | Gradient | Performance | Statistics | Regression | Generative | Nothing,
+    Trajectory | Distribution | Gradient | Performance | Statistics | Regression | Generative | NoObjective,
     Field(discriminator="kind"),
 ]

@@ -6,16 +6,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.recipe.part import Part, meaningless
+from core.recipe.component import Component, invalid_combination
 
 
-class MeanStd(Part):
+class MeanStd(Component):
     """Per-channel standardisation, fitted on the training split."""
 
     kind: Literal["mean_std"] = "mean_std"
 
 
-class Zca(Part):
+class Zca(Component):
     """ZCA whitening, W = U diag((S + eps)^-1/2) U^T of the pixel covariance, fitted on the training split.
 
     The MTT line uses eps = 0.1 on images in [0, 1].
@@ -25,7 +25,7 @@ class Zca(Part):
     eps: float = Field(default=0.1, gt=0, le=10, description="Added to every eigenvalue of the covariance.")
 
 
-class Unprocessed(Part):
+class Unprocessed(Component):
     """Images in [0, 1], untouched."""
 
     kind: Literal["none"] = "none"
@@ -36,7 +36,7 @@ Preprocess = Annotated[MeanStd | Zca | Unprocessed, Field(discriminator="kind")]
 Transform = Literal["color", "crop", "cutout", "flip", "scale", "rotate"]
 
 
-class Augment(Part):
+class Augment(Component):
     """DSA augmentation (Zhao & Bilen 2021): each call draws one of `transforms` and applies it to the whole batch."""
 
     transforms: tuple[Transform, ...] = Field(
@@ -47,5 +47,5 @@ class Augment(Part):
     @model_validator(mode="after")
     def _no_repeats(self) -> Self:
         if len(set(self.transforms)) != len(self.transforms):
-            raise meaningless("transforms", "A transform is listed twice.", "List each transform once.")
+            raise invalid_combination("transforms", "A transform is listed twice.", "List each transform once.")
         return self

@@ -7,10 +7,10 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from core.recipe.checks import CHECKS
+from core.recipe.component import Component
 from core.recipe.evaluation import Evaluation
 from core.recipe.network import Architecture, Experts, Network
 from core.recipe.objective import Objective, Sdc, Trajectory
-from core.recipe.part import Part
 from core.recipe.pixels import Augment, MeanStd, Preprocess
 from core.recipe.regression import Solved, Targets
 from core.recipe.relabel import KeepLabels, Relabel
@@ -20,7 +20,7 @@ from core.recipe.statistics import Statistics
 from core.recipe.teacher import Teacher
 
 
-class Recipe(Part):
+class Recipe(Component):
     """One way to distil a dataset, completely: with a dataset, an ipc and a seed it determines the result."""
 
     network: Architecture = Network()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.recipe.objective import Nothing
-from core.recipe.part import meaningless
+from core.recipe.component import invalid_combination
+from core.recipe.objective import NoObjective
 from core.recipe.regression import Generated, Regression, Solved, Spanning, Targets
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def check_targets(recipe: Recipe) -> None:
     """Targets are learned where they are regressed on."""
     if isinstance(recipe.labels, Targets) and not isinstance(recipe.objective, Regression):
-        raise meaningless(
+        raise invalid_combination(
             "labels.kind",
             f"The objective '{recipe.objective.kind}' regresses on no targets that could be learned.",
             "Set labels.kind to 'solved', or objective.kind to 'regression'.",
@@ -26,32 +26,32 @@ def check_spanning(recipe: Recipe) -> None:
     """Images span a classifier only as long as nothing moves them, and only for the labels solved for it."""
     if not isinstance(recipe.init, Spanning):
         return
-    if not isinstance(recipe.objective, Nothing):
-        raise meaningless(
+    if not isinstance(recipe.objective, NoObjective):
+        raise invalid_combination(
             "init.kind",
             "Outer steps would move the images away from the classifier that they span.",
             "Set init.kind to 'real'.",
         )
     if not isinstance(recipe.labels, Solved):
-        raise meaningless(
+        raise invalid_combination(
             "labels.kind",
             "Images whose pixels span a classifier need the labels that give it back.",
             "Set labels.kind to 'solved', or init.kind to 'real'.",
         )
     if recipe.labels.features != "pixels":
-        raise meaningless(
+        raise invalid_combination(
             "labels.features",
             "The classifier that the images span is one of pixels.",
             "Set labels.features to 'pixels', or init.kind to 'real'.",
         )
     if recipe.labels.ridge != recipe.init.ridge:
-        raise meaningless(
+        raise invalid_combination(
             "labels.ridge",
             f"The images span the classifier of another penalty, {recipe.init.ridge:g}.",
             f"Set labels.ridge to {recipe.init.ridge}, or init.kind to 'real'.",
         )
     if recipe.labels.support is not None:
-        raise meaningless(
+        raise invalid_combination(
             "labels.support",
             "The images span the classifier of all real images, and not of some.",
             "Set labels.support to null, or init.kind to 'real'.",
@@ -63,7 +63,7 @@ def check_features(recipe: Recipe) -> None:
     networks = isinstance(recipe.labels, Solved) and recipe.labels.features == "networks"
     asked = isinstance(recipe.labels, Targets) or isinstance(recipe.objective, Regression)
     if (networks or asked or isinstance(recipe.init, Generated)) and recipe.network.norm == "batch":
-        raise meaningless(
+        raise invalid_combination(
             "network.norm",
             "Under batch norm an image's features depend on the batch: no regression can be solved for them.",
             "Set network.norm to 'instance'.",
@@ -73,7 +73,7 @@ def check_features(recipe: Recipe) -> None:
 def check_one_stage(recipe: Recipe) -> None:
     """A regression is on a whole set."""
     if (recipe.regresses or isinstance(recipe.objective, Regression)) and recipe.schedule.stages.count > 1:
-        raise meaningless(
+        raise invalid_combination(
             "schedule.stages.count",
             "A regression is solved on the whole set: what is right for a subset is not right for the next one.",
             "Set schedule.stages.count to 1.",

@@ -6,10 +6,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.recipe.part import Part, meaningless
+from core.recipe.component import Component, invalid_combination
 
 
-class Pool(Part):
+class Pool(Component):
     """Networks whose features are regressed on, of all ages: each is trained on the synthetic set when it is used.
 
     A network takes one Adam step of squared error at a time, and is replaced by a fresh one after `lifetime` of them;
@@ -23,7 +23,7 @@ class Pool(Part):
     batch_size: int = Field(default=500, ge=1, le=65_536, description="Synthetic images of a step, at most.")
 
 
-class Regression(Part):
+class Regression(Component):
     """Lower the error, on real images, of kernel ridge regression on the synthetic set: neural feature regression.
 
     Features are those of one network of the pool, drawn anew in each outer step. Nothing is differentiated through a
@@ -38,7 +38,7 @@ class Regression(Part):
     pool: Pool = Pool()
 
 
-class Targets(Part):
+class Targets(Component):
     """The targets of a regression for each image, one real number a class, optimised with the images (FRePo).
 
     They start as the image's class, one-hot less its mean. Networks learn them by squared error, not by cross-entropy:
@@ -50,7 +50,7 @@ class Targets(Part):
     momentum: float = Field(default=0.9, ge=0, lt=1, description="Outer momentum of the targets.")
 
 
-class Solved(Part):
+class Solved(Component):
     """Targets of a regression in closed form, solved when the images are done; before that labels are class indices.
 
     On pixels, as networks see them: of all classifiers in the span of the images the one with the least ridge-penalised
@@ -78,7 +78,7 @@ class Solved(Part):
     )
 
 
-class Spanning(Part):
+class Spanning(Component):
     """Real images changed as little as they must be for the span of their pixels to contain the ridge classifier.
 
     Linear algebra, not learning: see `core.engine.ridge.spanning`. One image a class is enough.
@@ -90,7 +90,7 @@ class Spanning(Part):
     )
 
 
-class Meta(Part):
+class Meta(Component):
     """How a generator is trained before it is adapted: on many small tasks, each a random subset of the classes.
 
     First-order meta-learning after Nichol, Achiam & Schulman 2018 (Reptile): each task's training starts from the
@@ -103,7 +103,7 @@ class Meta(Part):
     rate: float = Field(default=0.3, gt=0, le=1, description="Share of the way to the end of each.")
 
 
-class Generated(Part):
+class Generated(Component):
     """Start from real images, or means of them, that a generator has passed through: MGDD (Liu & Wang, NeurIPS 2023).
 
     `given` says of what: of random real images, or of the means of as many clusters of a class as it has images in the
@@ -148,7 +148,7 @@ class Generated(Part):
     @model_validator(mode="after")
     def _learns_something(self) -> Self:
         if self.meta is None and self.source is not None:
-            raise meaningless(
+            raise invalid_combination(
                 "source",
                 "A generator that is not meta-trained has no source.",
                 "Set init.source to null, or init.meta to {}.",

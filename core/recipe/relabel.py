@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from core.recipe.part import Part
+from core.recipe.component import Component
 
 
-class KeepLabels(Part):
+class KeepLabels(Component):
     """Leave the labels as the loop ended with them."""
 
     kind: Literal["keep"] = "keep"
@@ -20,7 +20,7 @@ class KeepLabels(Part):
         return 1.0
 
 
-class SoftLabels(Part):
+class SoftLabels(Component):
     """One label an image: the teacher's softmax of logits / temperature.
 
     Training on them divides the student's logits by the same temperature.
@@ -30,7 +30,7 @@ class SoftLabels(Part):
     temperature: float = Field(default=20.0, gt=0, le=1000, description="Divides teacher's and student's logits.")
 
 
-class LabelledViews(Part):
+class LabelledViews(Component):
     """A label for each view: fast knowledge distillation (FKD, Shen & Xing 2022), as SRe2L uses it.
 
     Of every batch of the evaluation's epochs its order, crops, mirrors and mixing are stored, and the teacher's logits

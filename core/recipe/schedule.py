@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from core.recipe.part import Part, or_auto
+from core.recipe.component import Component, or_auto
 from core.recipe.stages import Stages
 
 
-class Schedule(Part):
+class Schedule(Component):
     """The outer loop: how many steps, and how the images move.
 
-    An "auto" `image_lr` is chosen by a probe before distilling (`core.recipe.probes`).
+    An "auto" `image_lr` is chosen by a probe before distilling (`core.recipe.search`).
     """
 
     steps: int = Field(

@@ -7,10 +7,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.recipe.part import Part, meaningless, or_auto
+from core.recipe.component import Component, invalid_combination, or_auto
 
 
-class Training(Part):
+class Training(Component):
     """How networks that only judge real images are trained on the training split: SGD, momentum 0.9, decay 5e-4."""
 
     batch_size: int = Field(default=256, ge=1, le=65_536, description="Images a step.")
@@ -42,7 +42,7 @@ class El2n(Training):
     augment: bool = Field(default=True, description="Whether the networks learn from augmented images.")
 
 
-class CScore(Part):
+class CScore(Component):
     """How rarely networks are right about an image they did not learn from: 1 - its C-score (Jiang et al. 2021).
 
     Nothing is trained for it: the scores are read from a file beside the dataset, `scores/<name>.npz`. SelMatch's score
@@ -80,7 +80,7 @@ class Embedding(Training):
     epochs: int = Field(default=30, ge=1, le=1000, description="Passes over the training split.")
 
 
-class Herding(Part):
+class Herding(Component):
     """Images whose mean feature stays next to that of their class, one added at a time (Welling 2009).
 
     They lie in the order in which they were added, so that the first of them stand for their class by themselves.
@@ -90,7 +90,7 @@ class Herding(Part):
     embedding: Embedding = Field(default=Embedding(), description="The network that embeds the images.")
 
 
-class KCenter(Part):
+class KCenter(Component):
     """Images none of the others of their class is far from: a random one, then always the one farthest from all so far.
 
     The greedy algorithm for k centers (Gonzalez 1985), as a coreset (Sener & Savarese 2018). They lie in that order.
@@ -100,7 +100,7 @@ class KCenter(Part):
     embedding: Embedding = Field(default=Embedding(), description="The network that embeds the images.")
 
 
-class KMeans(Part):
+class KMeans(Component):
     """The image nearest to each of ipc centroids of its class: Lloyd's algorithm from a start by k-means++.
 
     They lie in the order of that start. No image is taken twice.
@@ -111,14 +111,14 @@ class KMeans(Part):
     iterations: int = Field(default=30, ge=0, le=1000, description="Lloyd iterations, unless nothing moves before.")
 
 
-class Ranked(Part):
+class Ranked(Component):
     """The hardest images of each class. They lie easiest first."""
 
     kind: Literal["ranked"] = "ranked"
     score: Score = Field(default=Forgetting(), description="What images are ranked by.")
 
 
-class Window(Part):
+class Window(Component):
     """A window of difficulty: each class is ranked from hard to easy, and the hardest are skipped (Lee & Chung 2024).
 
     SelMatch's start. The ipc images that follow the skipped ones lie easiest first, so that the first share of a class
@@ -143,7 +143,7 @@ class Window(Part):
     @model_validator(mode="after")
     def _swept_over_the_class(self) -> Self:
         if self.beta == "auto" and self.of == "ipc":
-            raise meaningless(
+            raise invalid_combination(
                 "of",
                 "Shares of the ipc have no end to try them up to.",
                 "Set init.of to 'class', or init.beta to 0.5.",

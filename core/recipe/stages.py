@@ -7,10 +7,10 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from core.recipe.part import Part, meaningless
+from core.recipe.component import Component, invalid_combination
 
 
-class Stage(Part):
+class Stage(Component):
     """The segments of a stage, and the step size its students begin with."""
 
     min_start_epoch: int = Field(default=0, ge=0, le=1000, description="First epoch a segment may start from.")
@@ -20,7 +20,7 @@ class Stage(Part):
     @model_validator(mode="after")
     def _window_is_not_empty(self) -> Self:
         if self.min_start_epoch >= self.max_start_epoch:
-            raise meaningless(
+            raise invalid_combination(
                 "max_start_epoch",
                 f"No epoch lies in [{self.min_start_epoch}, {self.max_start_epoch}).",
                 f"Set max_start_epoch to at least {self.min_start_epoch + 1}.",
@@ -28,7 +28,7 @@ class Stage(Part):
         return self
 
 
-class Stages(Part):
+class Stages(Component):
     """Split the images of each class into `count` subsets S_1..S_K, distilled in this order. Du et al. 2023 (SeqMatch).
 
     Stage k optimises S_k alone, for `schedule.steps` outer steps, with a step size of its own where one is learned.
@@ -65,7 +65,7 @@ class Stages(Part):
     @model_validator(mode="after")
     def _one_for_each(self) -> Self:
         if self.each and len(self.each) != self.count:
-            raise meaningless(
+            raise invalid_combination(
                 "each",
                 f"{len(self.each)} stages are described, but there are {self.count}.",
                 f"Set schedule.stages.each to [], or describe {self.count}.",

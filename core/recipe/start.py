@@ -7,25 +7,25 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from core.recipe.part import Part
+from core.recipe.component import Component
 from core.recipe.regression import Generated, Solved, Spanning, Targets
 from core.recipe.selection import Herding, KCenter, KMeans, Ranked, Window
 
 
-class Real(Part):
+class Real(Component):
     """Start from real training images of each class, drawn at random."""
 
     kind: Literal["real"] = "real"
 
 
-class Noise(Part):
+class Noise(Component):
     """Start from Gaussian noise in the preprocessed space (about six points worse for MTT at ipc 10)."""
 
     kind: Literal["noise"] = "noise"
     std: float = Field(default=1.0, gt=0, le=10, description="Standard deviation of the noise.")
 
 
-class Correct(Part):
+class Correct(Component):
     """Start from random real images that an expert classifies correctly at the end of its training (DATM).
 
     Guo et al. 2024: images that experts get wrong have little to give to a trajectory. An expert is asked first and
@@ -35,13 +35,13 @@ class Correct(Part):
     kind: Literal["correct"] = "correct"
 
 
-class Mixed(Part):
+class Mixed(Component):
     """Start from random real images made small, one in each tile. Kim et al. 2022 (IDC)."""
 
     kind: Literal["mixed"] = "mixed"
 
 
-class Crops(Part):
+class Crops(Component):
     """Start from the parts of real images that a teacher recognises best: RDED (Sun et al., CVPR 2024).
 
     Of `candidates` random images of a class `crops` random square parts each are enlarged; the one with the least loss
@@ -61,7 +61,7 @@ Init = Annotated[
 ]
 
 
-class Pixels(Part):
+class Pixels(Component):
     """The pixels of the synthetic images are variables: of all of them, or of the first share of each class.
 
     Partial update, the alpha of SelMatch (Lee & Chung, ICML 2024): of a class's ipc images the first
@@ -85,7 +85,7 @@ class Pixels(Part):
         return math.floor(self.update * ipc + 1e-9)  # 0.29 * 100 is no 28
 
 
-class Tiles(Part):
+class Tiles(Component):
     """The tiles of a stored image are variables, and each of them, enlarged, is a training image.
 
     Kim et al. 2022 (IDC): an image is cut into factor^2 tiles and each is enlarged to its size, so that as many pixels
@@ -113,13 +113,13 @@ class Tiles(Part):
 Parameterize = Annotated[Pixels | Tiles, Field(discriminator="kind")]
 
 
-class Hard(Part):
+class Hard(Component):
     """One class index an image, fixed."""
 
     kind: Literal["hard"] = "hard"
 
 
-class Learnable(Part):
+class Learnable(Component):
     """Label logits, optimised with the images and read through a softmax.
 
     They start as `confidence` x one-hot or, as in DATM, as the mean logits of the experts that are right about the
@@ -140,7 +140,7 @@ class Learnable(Part):
 Labels = Annotated[Hard | Learnable | Targets | Solved, Field(discriminator="kind")]
 
 
-class StepSize(Part):
+class StepSize(Component):
     """The student's learning rate, learned with the images and kept positive by optimising its logarithm.
 
     `lr` keeps the papers' meaning (a rate for the step size itself): the engine divides it by `initial`^2, so that both

@@ -6,10 +6,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.recipe.part import Part, meaningless
+from core.recipe.component import Component, invalid_combination
 
 
-class Views(Part):
+class Views(Component):
     """How a group of images is seen in an outer step: all of them through the same crop, mirror and roll.
 
     A crop is enlarged to the image's size. With `curriculum` the smallest share falls from the whole image to `crop`
@@ -28,7 +28,7 @@ class Views(Part):
     @model_validator(mode="after")
     def _a_curriculum_is_of_crops(self) -> Self:
         if self.curriculum and self.crop is None:
-            raise meaningless(
+            raise invalid_combination(
                 "curriculum",
                 "Without crops nothing can go from large to small.",
                 "Set objective.views.crop, for instance to 0.35, or objective.views.curriculum to false.",
@@ -36,7 +36,7 @@ class Views(Part):
         return self
 
 
-class Adjustment(Part):
+class Adjustment(Component):
     """Each group of images has a teacher of its own, moved a little against them (DWA, Du et al. 2024).
 
     Before the first step it takes `steps` ascents of rho / steps along the normalised gradient of its loss on the
@@ -51,7 +51,7 @@ class Adjustment(Part):
     rise: float = Field(default=0.3, gt=0, le=10, description="Share by which the loss on the initial images rises.")
 
 
-class Statistics(Part):
+class Statistics(Component):
     """Make a teacher recognise the images, and see in them the statistics of the real ones (Yin, Xing & Shen 2023).
 
     For each group of images: cross-entropy + sum_l k_l ( mean ||m_l - m^_l||_2 + variance ||v_l - v^_l||_2 ), where k_l

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from core.recipe.component import Component
 from core.recipe.network import Architecture, Network
-from core.recipe.part import Part
 
 
-class Teacher(Part):
+class Teacher(Component):
     """A network trained once on the training split: SGD, cosine decay, images cropped and mirrored as `augment` allows.
 
     It does not depend on the job's seed, so that jobs share it. Afterwards it stays in evaluation mode: batch norm uses

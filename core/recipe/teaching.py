@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.recipe.component import invalid_combination
 from core.recipe.network import LeNet
-from core.recipe.part import meaningless
 from core.recipe.pixels import Zca
 from core.recipe.relabel import KeepLabels
 from core.recipe.start import Hard, Noise
@@ -20,13 +20,13 @@ def check_teacher(recipe: Recipe) -> None:
     asked = recipe.taught_by
     if asked and recipe.teacher is None:
         kinds = {"objective": recipe.objective.kind, "relabel": recipe.relabel.kind, "init": recipe.init.kind}
-        raise meaningless(
+        raise invalid_combination(
             "teacher",
             f"The {asked[0]} '{kinds[asked[0]]}' asks a teacher, and there is none.",
             'Set teacher, for instance to {"epochs": 15}.',
         )
     if not asked and recipe.teacher is not None:
-        raise meaningless(
+        raise invalid_combination(
             "teacher",
             "Nothing in this recipe asks a teacher.",
             "Set teacher to null, or relabel.kind to 'soft'.",
@@ -39,7 +39,7 @@ def check_norms(recipe: Recipe) -> None:
         return
     norm = recipe.teacher.network.norm
     if recipe.objective.statistics == "norm" and norm != "batch":
-        raise meaningless(
+        raise invalid_combination(
             "teacher.network.norm",
             f"A teacher with norm '{norm}' keeps no statistics of the real images.",
             "Set objective.statistics to 'convolution', or teacher.network.kind to 'convnet'."
@@ -51,7 +51,7 @@ def check_norms(recipe: Recipe) -> None:
 def check_adjustment(recipe: Recipe) -> None:
     """The images that a teacher is moved to forget have to be images that it knows."""
     if isinstance(recipe.objective, Statistics) and recipe.objective.adjust and isinstance(recipe.init, Noise):
-        raise meaningless(
+        raise invalid_combination(
             "objective.adjust",
             "A teacher is adjusted against the initial images, and noise is nothing that it could forget.",
             "Set init.kind to 'real', or objective.adjust to null.",
@@ -61,7 +61,7 @@ def check_adjustment(recipe: Recipe) -> None:
 def check_clamp(recipe: Recipe) -> None:
     """Black and white are values of a pixel; whitening leaves no pixels."""
     if recipe.schedule.clamp and isinstance(recipe.preprocess, Zca):
-        raise meaningless(
+        raise invalid_combination(
             "schedule.clamp",
             "Whitened pixels mix the whole image: no value of theirs is black or white.",
             "Set schedule.clamp to false, or preprocess.kind to 'mean_std'.",
@@ -73,7 +73,7 @@ def check_order(recipe: Recipe) -> None:
     if recipe.schedule.stages.count == 1:
         return
     if isinstance(recipe.objective, Statistics) or not isinstance(recipe.relabel, KeepLabels):
-        raise meaningless(
+        raise invalid_combination(
             "schedule.stages.count",
             "A teacher knows no stages: it is the same for all images, and labels them together.",
             "Set schedule.stages.count to 1.",
@@ -83,7 +83,7 @@ def check_order(recipe: Recipe) -> None:
 def check_relabel(recipe: Recipe) -> None:
     """Labels come from one source."""
     if not isinstance(recipe.relabel, KeepLabels) and not isinstance(recipe.labels, Hard):
-        raise meaningless(
+        raise invalid_combination(
             "relabel.kind",
             "The teacher's labels would take the place of those that were learned or solved.",
             "Set relabel.kind to 'keep', or labels.kind to 'hard'.",

@@ -13,7 +13,7 @@ from core import methods
 from core.data import Catalogue, Dataset, Images
 from core.engine.real import Labelled, Real, prepare
 from core.overrides import override
-from core.recipe import MeanStd, Ranked, Recipe, Window, probes
+from core.recipe import MeanStd, Ranked, Recipe, Window, search
 
 BUDGET = {
     "network.width": 4,
@@ -88,8 +88,8 @@ def small(method: str, **changes: object) -> Recipe:
     budget = dict(BUDGET)
     if recipe.objective.kind == "trajectory":
         budget |= TRAJECTORY_BUDGET
-    if probes.RATE in probes.left(recipe):  # a preset is too far away, and there is no worker here to probe
-        budget[probes.RATE] = 10.0
+    if search.RATE in search.left(recipe):  # a preset is too far away, and there is no worker here to probe
+        budget[search.RATE] = 10.0
     if isinstance(recipe.init, Ranked | Window):
         budget |= {"init.score.networks": 2, "init.score.epochs": 2}
     if recipe.objective.kind == "performance":

@@ -110,9 +110,8 @@ def unrolled(kernels: Kernels, dtype: torch.dtype = torch.float32, residual_byte
         residual = path[-1] - target
         return residual.square().sum(), {len(path) - 1: 2 * residual}
 
-    loss, bars = adjoint(
-        Segment(kernels, theta, images, labels, step_size, batches, views, 0.5, residual_bytes), terminal
-    )
+    segment = Segment(kernels, theta, images, labels, step_size, batches, views, 0.5, residual_bytes)
+    loss, bars = adjoint(segment, terminal)
     return loss, *bars
 
 
@@ -155,9 +154,8 @@ def test_bfloat16_turns_the_adjoint_little(kernels: Compiled, folder: Path) -> N
 def test_stacked_students_and_their_moments_equal_single_ones(kernels: Compiled, folder: Path) -> None:
     network = ConvNet((3, 8, 8), 3, 8, 1, "batch")
     students = [given(network, BATCH, student) for student in range(2)]
-    g, moments = Compiled(network, frozenset({Shape(2, BATCH)}), folder=folder).gradient_and_batch_stats(
-        *stacked(*students)[:3]
-    )
+    kernels = Compiled(network, frozenset({Shape(2, BATCH)}), folder=folder)
+    g, moments = kernels.gradient_and_batch_stats(*stacked(*students)[:3])
     for i, student in enumerate(students):
         truth, seen = Eager(network).gradient_and_batch_stats(*student[:3])
         assert_all([g[i], moments.means[0][i], moments.variances[0][i]], [truth, *seen.means, *seen.variances])

@@ -18,10 +18,10 @@ from core.artifacts.load import load
 from core.data import Catalogue
 from core.overrides import override
 from core.recipe import (
+    Component,
     FieldError,
     LabelledViews,
     Learnable,
-    Part,
     Performance,
     Recipe,
     RecipeError,
@@ -154,7 +154,7 @@ def parts_of(slot: str) -> list[Any]:
 
 def exists(path: str) -> bool:
     """Whether a recipe may have the field."""
-    parts: list[type[Part]] = [Recipe]
+    parts: list[type[Component]] = [Recipe]
     for name in path.split("."):
         holders = [part for part in parts if name in part.model_fields]
         if not holders:

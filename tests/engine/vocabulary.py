@@ -22,6 +22,7 @@ from core.overrides import explain
 from core.recipe import (
     AlexNet,
     Architecture,
+    Component,
     Crops,
     FieldError,
     Generative,
@@ -29,8 +30,7 @@ from core.recipe import (
     LabelledViews,
     Mlp,
     Network,
-    Nothing,
-    Part,
+    NoObjective,
     Recipe,
     Schedule,
     SoftLabels,
@@ -140,7 +140,7 @@ Choice = tuple[str, Any]
 class Variant:
     """A part, and what was chosen in it, by path."""
 
-    part: Part | None
+    part: Component | None
     choices: tuple[Choice, ...]
 
 
@@ -177,14 +177,14 @@ class Combination:
         return ", ".join(f"{path}={value}" for path, value in self.choices)
 
 
-def parts_in(annotation: Any) -> list[type[Part]]:
+def parts_in(annotation: Any) -> list[type[Component]]:
     """The parts that may stand where something is annotated so."""
     if isinstance(annotation, type):
-        return [annotation] if issubclass(annotation, Part) else []
+        return [annotation] if issubclass(annotation, Component) else []
     return [part for argument in typing.get_args(annotation) for part in parts_in(argument)]
 
 
-def variants(kind: type[Part], prefix: str) -> list[Variant]:
+def variants(kind: type[Component], prefix: str) -> list[Variant]:
     """A part with every combination of its choices that its own validators allow."""
     name = str(kind.model_fields["kind"].default) if "kind" in kind.model_fields else kind.__name__
     axes = [[(field, value, below) for value, below in _values(name, field, kind)] for field in kind.model_fields]
@@ -197,14 +197,16 @@ def variants(kind: type[Part], prefix: str) -> list[Variant]:
                 raise
             continue
         many = {axis[0][0] for axis in axes if len(axis) > 1}
-        own = [(f"{prefix}.{f}", v) for f, v, below in chosen if f in many and not below and not isinstance(v, Part)]
+        own = [
+            (f"{prefix}.{f}", v) for f, v, below in chosen if f in many and not below and not isinstance(v, Component)
+        ]
         inner = [(f"{prefix}.{f}.{path}", v) for f, _, below in chosen for path, v in below]
         kinds = [(f"{prefix}.kind", name)] if "kind" in kind.model_fields else [(prefix, "on")]
         found.append(Variant(part, (*kinds, *own, *inner)))
     return found
 
 
-def _values(name: str, field: str, kind: type[Part]) -> Iterator[tuple[Any, tuple[Choice, ...]]]:
+def _values(name: str, field: str, kind: type[Component]) -> Iterator[tuple[Any, tuple[Choice, ...]]]:
     """The values that are tried of a field, with the choices made inside of each."""
     info = kind.model_fields[field]
     below, optional = parts_in(info.annotation), type(None) in typing.get_args(info.annotation)
@@ -272,10 +274,10 @@ def said() -> Iterator[tuple[Combination, Recipe | FieldError]]:
         picked = dict(zip(SLOTS, map(draw.choice, pools), strict=True))
         kind, schedule = picked["objective"].part, picked["schedule"].part
         assert isinstance(schedule, Schedule)
-        if (schedule.steps == 0) != isinstance(kind, Nothing | Generative):
+        if (schedule.steps == 0) != isinstance(kind, NoObjective | Generative):
             continue
         drawn["experts"] = trained if isinstance(kind, Trajectory) else without
-        for _ in range(50 if isinstance(kind, Nothing | Generative) else 1):
+        for _ in range(50 if isinstance(kind, NoObjective | Generative) else 1):
             whole = picked | {slot: draw.choice(drawn[slot]) for slot in DRAWN}
             if asking.isdisjoint(map(id, whole.values())):
                 whole["teacher"] = untaught
@@ -322,5 +324,5 @@ def _some(rows: NDArray[Any]) -> NDArray[Any]:
     return rows[:: -(-len(rows) // 500)]
 
 
-def _content(part: Part | dict[str, Any]) -> dict[str, Any]:
-    return part.model_dump() if isinstance(part, Part) else dict(part)
+def _content(part: Component | dict[str, Any]) -> dict[str, Any]:
+    return part.model_dump() if isinstance(part, Component) else dict(part)

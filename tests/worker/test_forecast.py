@@ -131,9 +131,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
 
         def wrapped(self: Any, theta: torch.Tensor, seen: Any, *rest: Any, **more: Any) -> Any:
             if not inside:
-                images = (
-                    seen if isinstance(seen, torch.Tensor) else seen.leaves[1]
-                )  # what `adjoint_from_residuals` is given remembers
+                # residuals remember the images
+                images = seen if isinstance(seen, torch.Tensor) else seen.leaves[1]
                 networks = len(theta) if theta.ndim == 2 else 1
                 # distribution matching differentiates an embedding: a gradient in all but name
                 kind = "gradient" if name == "embed" and images.requires_grad else kernel
@@ -146,9 +145,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
 
         monkeypatch.setattr(owner, name, wrapped)
 
-    for name in ("gradient", "observe", "remember"):
+    for name in ("gradient", "gradient_and_batch_stats", "gradient_with_residuals"):
         count(Eager, name, "gradient")
-    for name in ("adjoint", "recall"):
+    for name in ("adjoint", "adjoint_from_residuals"):
         count(Eager, name, "adjoint")
     for name in ("apply", "embed"):
         count(Built, name, "forward")

@@ -21,7 +21,7 @@ from core.recipe import (
     Distribution,
     Generative,
     Gradient,
-    Nothing,
+    NoObjective,
     Objective,
     Performance,
     Recipe,
@@ -44,7 +44,7 @@ def objective(
 ) -> distill.Objective | None:
     """The loss that is asked for and its gradient; None where nothing is matched.
 
-    `residual_bytes` is how many bytes student steps may keep of their forward pass. `known` are the experts of trajectories,
+    `residual_bytes` is how much student steps may keep of their forward pass. `known` are the experts of trajectories,
     `taught` is the teacher that statistics are of. `begin` says which networks others begin with, if not fresh ones.
     """
     network, augment, steps = kernels.network, recipe.augment, recipe.schedule.steps
@@ -67,7 +67,7 @@ def objective(
         case Regression():
             learned = isinstance(recipe.labels, Targets)
             return Carrying(partial(regression.loss, asked, network, real, learned))
-        case Generative() | Nothing():
+        case Generative() | NoObjective():
             return None
 
 

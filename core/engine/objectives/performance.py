@@ -44,8 +44,8 @@ def loss(
     """Cross-entropy on real images of a student drawn by (key, step), and its gradient through the window.
 
     The student is fresh, of the network's own initialisations or what `begin` says. Its steps before the window have no
-    adjoint: the gradient is that of back-propagation truncated to the window. `residual_bytes` is the segment's, `steps` how many
-    outer steps there are. A window's end that is drawn is a curve.
+    adjoint: the gradient is that of back-propagation truncated to the window. `residual_bytes` is the
+    segment's, `steps` how many outer steps there are. A window's end that is drawn is a curve.
     """
     draw, device = key.fold("student", step), synthetic.images.device
     window = objective.window or objective.syn_steps

@@ -31,7 +31,8 @@ def distance(
     """||theta_N - theta*_{t+M}||^2 / ||theta*_t - theta*_{t+M}||^2 of a segment drawn by (key, step), and its gradient.
 
     1 means the student is as far from the target as if it had not moved. Of a student that is compared where it is
-    closest, N is that step, and a curve. `residual_bytes` is the segment's; `difficulty` adds to the loss, by the outer step.
+    closest, N is that step, and a curve. `residual_bytes` is the segment's; `difficulty` adds to the loss, by
+    the outer step.
     """
     draw = key.fold("segment", step)
     round_, place = divmod(step, len(experts))

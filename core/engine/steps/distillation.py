@@ -106,10 +106,8 @@ def objective_of(
         def begin(key: Key) -> Tensor:
             return networks[key.integer(0, len(networks))]
 
-    residual_bytes = context.plan.residual_bytes
-    return build.objective(
-        recipe, asked, context.kernels, context.real, residual_bytes, begin=begin, taught=taught
-    ), None
+    kernels, real, residual_bytes = context.kernels, context.real, context.plan.residual_bytes
+    return build.objective(recipe, asked, kernels, real, residual_bytes, begin=begin, taught=taught), None
 
 
 def outer_steps(

@@ -18,8 +18,8 @@ from core.engine.steps import experts, scores
 from core.engine.teacher import Teacher
 from core.engine.trajectories import Trajectories
 from core.plan.cache_names import file_name, judging
-from core.recipe import Recipe, Trajectory, probes
-from core.recipe.probes import End, Rate
+from core.recipe import Recipe, Trajectory, search
+from core.recipe.search import End, Rate
 
 Document = dict[str, Any]
 
@@ -27,7 +27,7 @@ _FILE = "probes.json"
 
 
 def settled(context: JobContext, taught: Teacher | None) -> JobContext:
-    """The context with a number for every "auto" that `core.recipe.probes` knows; as it was where there is none.
+    """The context with a number for every "auto" that `core.recipe.search` knows; as it was where there is none.
 
     `taught` is the teacher of a recipe that has one. Neither the probes nor what they choose depend on the job's seed.
     What a candidate did is kept in the cache, so that an attempt that follows goes on after the last one, and jobs that
@@ -38,7 +38,7 @@ def settled(context: JobContext, taught: Teacher | None) -> JobContext:
         Drained: the attempt was told to stop.
     """
     recipe = context.recipe
-    if not probes.asks(recipe):
+    if not search.asks(recipe):
         return context
     found: list[Document] = stored.document(context.workspace.checkpoint(_FILE), [])
     if not found:
@@ -47,9 +47,9 @@ def settled(context: JobContext, taught: Teacher | None) -> JobContext:
     for choice in found:
         context.journal.log(f"A probe chose {choice['field']} = {choice['chosen']:g}. {choice['why']}")
     chosen = {choice["field"]: choice["chosen"] for choice in found}
-    end = chosen.get(probes.END, probes.start_epochs(recipe)[0])
-    rate = chosen.get(probes.RATE, probes.image_lrs(recipe)[0])
-    return replace(context, recipe=probes.chosen(recipe, end, rate), probes=tuple(found))
+    end = chosen.get(search.END, search.start_epochs(recipe)[0])
+    rate = chosen.get(search.RATE, search.image_lrs(recipe)[0])
+    return replace(context, recipe=search.chosen(recipe, end, rate), probes=tuple(found))
 
 
 @final
@@ -58,30 +58,30 @@ class _Probe:
 
     def __init__(self, context: JobContext, taught: Teacher | None) -> None:
         self._context, self._recipe, self._taught = context, context.recipe, taught
-        self._rates, self._ends = probes.image_lrs(self._recipe), probes.start_epochs(self._recipe)
-        self._total = len(self._rates) * probes.rate_steps(self._recipe)
-        self._total += len(self._ends) * probes.end_steps(self._recipe)
+        self._rates, self._ends = search.image_lrs(self._recipe), search.start_epochs(self._recipe)
+        self._total = len(self._rates) * search.rate_steps(self._recipe)
+        self._total += len(self._ends) * search.end_steps(self._recipe)
         self._done = 0
         self._key = Key(0).fold("probe")
         asked = self._recipe.experts
         assert asked is not None, "trajectories are those of experts"
-        self._experts = probes.experts(asked.count, experts.together(context, asked.batch_size))
+        self._experts = search.experts(asked.count, experts.together(context, asked.batch_size))
 
     def choices(self) -> list[Document]:
         """The choices, field by field."""
         found = []
         rate = self._rates[0]
-        if steps := probes.rate_steps(self._recipe):
+        if steps := search.rate_steps(self._recipe):
             rates = self._try_rates(steps)
             try:
-                rate, why = probes.best_rate(rates)
+                rate, why = search.best_rate(rates)
             except ValueError as error:
-                raise Diverged(f"{error} Lower step_size.initial, or set {probes.RATE} to a number.") from None
-            found.append(_choice(probes.RATE, rate, why, steps, rates))
-        if steps := probes.end_steps(self._recipe):
+                raise Diverged(f"{error} Lower step_size.initial, or set {search.RATE} to a number.") from None
+            found.append(_choice(search.RATE, rate, why, steps, rates))
+        if steps := search.end_steps(self._recipe):
             ends = [self._end(end, rate, steps) for end in self._ends]
-            end, why = probes.best_end(ends)
-            found.append(_choice(probes.END, end, why, steps, ends))
+            end, why = search.best_end(ends)
+            found.append(_choice(search.END, end, why, steps, ends))
         if "_begun" not in self.__dict__:
             self._context.journal.enter("probing", self._total, skipped=self._total)
         self._context.journal.progress(self._total, self._total)
@@ -93,13 +93,13 @@ class _Probe:
         for image_lr in self._rates:
             tried.append(self._rate(image_lr, steps))
             start, loss = tried[0].loss, tried[-1].loss
-            if loss is None or (start is not None and loss > probes.HOPELESS * start):
+            if loss is None or (start is not None and loss > search.HOPELESS * start):
                 break
         self._done = len(self._rates) * steps
         return tried
 
     def _rate(self, image_lr: float, steps: int) -> Rate:
-        recipe = probes.short(self._recipe, probes.middle(self._recipe), image_lr, steps)
+        recipe = search.short(self._recipe, search.middle(self._recipe), image_lr, steps)
 
         def measure() -> Document:
             losses = self._distil(recipe)[1]
@@ -109,14 +109,14 @@ class _Probe:
         return Rate(image_lr, self._kept(recipe, {}, measure)["loss"])
 
     def _end(self, end: int, image_lr: float, steps: int) -> End:
-        recipe, real = probes.short(self._recipe, end, image_lr, steps), self._context.real
-        evaluation = recipe.evaluation.model_copy(update={"epochs": probes.epochs(recipe)})
+        recipe, real = search.short(self._recipe, end, image_lr, steps), self._context.real
+        evaluation = recipe.evaluation.model_copy(update={"epochs": search.epochs(recipe)})
         judged = recipe.model_copy(update={"evaluation": evaluation})
 
         def measure() -> Document:
             state = self._distil(recipe)[0]
             result = distill.finish(recipe, state, real, self._context.ipc)
-            keys = [self._key.fold("judge", place) for place in range(probes.NETWORKS)]
+            keys = [self._key.fold("judge", place) for place in range(search.NETWORKS)]
             labels, protocol = result.supervision(real.classes), evaluate.on_result(judged, result)
             work = evaluate.train(self._context.judging, result.images, labels, protocol, keys)
             network = self._context.network
@@ -166,7 +166,7 @@ class _Probe:
     @cached_property
     def _begun(self) -> tuple[Trajectories, State]:
         """The experts there are so far, trained as far as any choice may ask, and the images probes begin with."""
-        context, recipe = self._context, probes.largest(self._recipe)
+        context, recipe = self._context, search.largest(self._recipe)
         known = experts.gather(context, self._asked(recipe), most=self._experts)
         learned = scores.learned(context)
         context.journal.enter("probing", self._total, skipped=self._done)

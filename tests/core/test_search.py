@@ -10,8 +10,8 @@ from core import methods
 from core.data import Catalogue
 from core.methods import Task
 from core.overrides import override
-from core.recipe import Recipe, Trajectory, probes
-from core.recipe.probes import End, Rate
+from core.recipe import Recipe, Trajectory, search
+from core.recipe.search import End, Rate
 
 NEW = Task("mushrooms", 10, (3, 64, 64), 7, mirror=True)
 FAMILY = ("att", "datm", "ftd", "mtt", "tesla")
@@ -26,31 +26,31 @@ def recipe(method: str = "mtt", **changes: object) -> Recipe:
 @pytest.mark.parametrize("dataset", ["mushrooms", "mnist", "svhn"])
 def test_what_nobody_published_is_left_to_probes(method: str, dataset: str) -> None:
     found = methods.method(method).recipe(Task(dataset, 10, (3, 32, 32), 10, mirror=dataset != "digits"))
-    assert probes.left(found) == ("schedule.image_lr", "objective.max_start_epoch")
-    assert probes.left(methods.method(method).recipe(Task("cifar10", 10, (3, 32, 32), 10, mirror=True))) == ()
+    assert search.left(found) == ("schedule.image_lr", "objective.max_start_epoch")
+    assert search.left(methods.method(method).recipe(Task("cifar10", 10, (3, 32, 32), 10, mirror=True))) == ()
 
 
 def test_a_preset_of_another_size_lends_the_rest() -> None:
     near, far = (methods.method("mtt").recipe(Task("cifar10", ipc, (3, 32, 32), 10, mirror=True)) for ipc in (45, 5))
-    assert probes.left(near) == ()
-    assert probes.left(far) == ("schedule.image_lr", "objective.max_start_epoch")
+    assert search.left(near) == ()
+    assert search.left(far) == ("schedule.image_lr", "objective.max_start_epoch")
     assert isinstance(far.objective, Trajectory)
     assert (far.preprocess.kind, far.objective.syn_steps) == ("zca", 50), "as at ipc 1"
     selmatch = methods.method("selmatch").recipe(NEW)
-    assert probes.left(selmatch) == ("schedule.image_lr",), "T+ is 80 wherever it was published"
+    assert search.left(selmatch) == ("schedule.image_lr",), "T+ is 80 wherever it was published"
 
 
 def test_stages_share_what_is_probed_and_keep_what_they_say() -> None:
-    assert probes.left(recipe("seqmatch")) == ("schedule.image_lr", "objective.max_start_epoch")
+    assert search.left(recipe("seqmatch")) == ("schedule.image_lr", "objective.max_start_epoch")
     each = [{"max_start_epoch": end, "step_size": 0.01} for end in (9, 4)]
     told = recipe("seqmatch", schedule__stages__each=each)
-    assert probes.left(told) == ("schedule.image_lr",)
-    assert probes.start_epochs(told) == (9,), "of the first stage, in which rates are tried"
-    for found in (told, probes.largest(told)):
+    assert search.left(told) == ("schedule.image_lr",)
+    assert search.start_epochs(told) == (9,), "of the first stage, in which rates are tried"
+    for found in (told, search.largest(told)):
         ends = [found.objective_at(stage, 10, 7) for stage in (0, 1)]
         assert [end.last_start_epoch for end in ends if isinstance(end, Trajectory)] == [8, 3]
     far = methods.method("seqmatch").recipe(Task("cifar10", 4, (3, 32, 32), 10, mirror=True))
-    assert probes.left(far) == ("schedule.image_lr", "objective.max_start_epoch")
+    assert search.left(far) == ("schedule.image_lr", "objective.max_start_epoch")
     assert (far.schedule.stages.count, far.schedule.stages.each) == (3, ()), "of which the published ones say T+"
 
 
@@ -60,27 +60,27 @@ def test_settings_leave_nothing_open_at_their_own_ipc(name: str) -> None:
     for dataset, ipc in known.presets:
         facts = Catalogue(Path("nowhere")).facts(dataset)
         found = known.recipe(Task(dataset, ipc, facts.shape, facts.classes, facts.mirroring.allowed))
-        assert probes.left(found) == (), (dataset, ipc)
+        assert search.left(found) == (), (dataset, ipc)
 
 
 def test_candidates_are_those_that_experts_reach() -> None:
-    assert probes.start_epochs(recipe()) == (2, 5, 10, 20, 40)
-    assert probes.start_epochs(recipe(experts__epochs=20, objective__expert_epochs=2)) == (2, 5, 10)
-    assert probes.start_epochs(recipe(objective__min_start_epoch=8)) == (10, 13, 18, 28, 48)
-    assert probes.start_epochs(recipe(objective__growth={"start": 10, "steps": 9})) == (10, 20, 40)
-    assert probes.start_epochs(recipe(objective__max_start_epoch=7)) == (7,)
-    largest = probes.largest(recipe())
+    assert search.start_epochs(recipe()) == (2, 5, 10, 20, 40)
+    assert search.start_epochs(recipe(experts__epochs=20, objective__expert_epochs=2)) == (2, 5, 10)
+    assert search.start_epochs(recipe(objective__min_start_epoch=8)) == (10, 13, 18, 28, 48)
+    assert search.start_epochs(recipe(objective__growth={"start": 10, "steps": 9})) == (10, 20, 40)
+    assert search.start_epochs(recipe(objective__max_start_epoch=7)) == (7,)
+    largest = search.largest(recipe())
     assert isinstance(largest.objective, Trajectory)
     assert largest.objective.last_start_epoch == 39
 
 
 def test_probes_are_a_small_part_of_a_long_job() -> None:
     asked = recipe()
-    steps = len(probes.image_lrs(asked)) * probes.rate_steps(asked)
-    steps += len(probes.start_epochs(asked)) * probes.end_steps(asked)
+    steps = len(search.image_lrs(asked)) * search.rate_steps(asked)
+    steps += len(search.start_epochs(asked)) * search.end_steps(asked)
     assert 0 < steps < asked.schedule.steps / 10
     told = recipe(objective__max_start_epoch=7, schedule__image_lr=3)
-    assert (probes.rate_steps(told), probes.end_steps(told)) == (0, 0)
+    assert (search.rate_steps(told), search.end_steps(told)) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -95,18 +95,18 @@ def test_probes_are_a_small_part_of_a_long_job() -> None:
 )
 def test_the_lowest_rate_that_comes_near_the_best_is_taken(losses: tuple[float | None, ...], best: float) -> None:
     rates = (3.0, 10.0, 30.0, 100.0, 30_000.0)
-    taken, why = probes.best_rate([Rate(*pair) for pair in zip(rates, losses, strict=False)])
+    taken, why = search.best_rate([Rate(*pair) for pair in zip(rates, losses, strict=False)])
     assert taken == best
     assert "1.000" in why
 
 
 def test_a_rate_that_always_diverges_is_an_error() -> None:
     with pytest.raises(ValueError, match="Even 3 diverged"):
-        probes.best_rate([Rate(3.0, None)])
+        search.best_rate([Rate(3.0, None)])
 
 
 def test_the_best_on_the_validation_split_is_taken() -> None:
-    taken, why = probes.best_end(
+    taken, why = search.best_end(
         [End(2, (0.5, 0.5)), End(5, (0.5, 0.75)), End(10, (0.625, 0.625)), End(20, (0.1, 0.9))]
     )
     assert taken == 5, "the lowest of equals"

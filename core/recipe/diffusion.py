@@ -6,11 +6,11 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.recipe.part import Part, meaningless
+from core.recipe.component import Component, invalid_combination
 from core.recipe.selection import Embedding
 
 
-class Identity(Part):
+class Identity(Component):
     """No autoencoder: the latents are the preprocessed images themselves. For images of few pixels."""
 
     kind: Literal["identity"] = "identity"
@@ -21,7 +21,7 @@ class Identity(Part):
         return 1
 
 
-class KlAutoencoder(Part):
+class KlAutoencoder(Component):
     """A small convolutional autoencoder whose latents are drawn towards a normal distribution (Kingma & Welling 2014).
 
     Its loss is the mean squared error of a pixel plus `kl` times the mean divergence of a latent's number. Unlike the
@@ -39,7 +39,7 @@ class KlAutoencoder(Part):
     lr: float = Field(default=1e-3, gt=0, le=1, description="Learning rate of Adam, down to 0 by a cosine.")
 
 
-class UVit(Part):
+class UVit(Component):
     """A vision transformer with long skip connections that predicts the noise in a latent (Bao et al., CVPR 2023).
 
     Time, class and patches are tokens alike. It is trained by AdamW with betas 0.99 and 0.999, its learning rate raised
@@ -69,13 +69,13 @@ class UVit(Part):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.depth % 2 == 0:
-            raise meaningless(
+            raise invalid_combination(
                 "depth",
                 f"Of {self.depth} blocks none is in the middle.",
                 f"Set objective.denoiser.depth to {self.depth - 1}.",
             )
         if self.width % 2 or self.width % self.heads:
-            raise meaningless(
+            raise invalid_combination(
                 "width",
                 f"A width of {self.width} can't be divided into cosines and sines and {self.heads} heads.",
                 f"Set objective.denoiser.width to {2 * self.heads * max(1, self.width // (2 * self.heads))}.",
@@ -83,7 +83,7 @@ class UVit(Part):
         return self
 
 
-class Generative(Part):
+class Generative(Component):
     """Learn the distribution of the real images with a generator, and take images that it draws.
 
     Class-conditional latent diffusion with guidance without a classifier, eps' = (1 + s) eps(z, y) - s eps(z), sampled
@@ -109,13 +109,13 @@ class Generative(Part):
     @model_validator(mode="after")
     def _guided_and_judged(self) -> Self:
         if self.guidance > 0 and self.denoiser.unlabelled == 0:
-            raise meaningless(
+            raise invalid_combination(
                 "guidance",
                 "A denoiser that always sees the class can't predict without it.",
                 "Set objective.guidance to 0, or objective.denoiser.unlabelled to 0.15.",
             )
         if self.candidates > 1 and self.judge is None:
-            raise meaningless(
+            raise invalid_combination(
                 "candidates",
                 "Nobody chooses among the candidates.",
                 'Set objective.candidates to 1, or objective.judge to {"epochs": 20}.',

@@ -26,7 +26,7 @@ class RecipeError(ValueError):
         super().__init__("; ".join(f"{e.field}: {e.message} {e.fix}" for e in self.errors))
 
 
-def meaningless(field: str, message: str, fix: str) -> PydanticCustomError:
+def invalid_combination(field: str, message: str, fix: str) -> PydanticCustomError:
     """The error a validator raises for a combination that means nothing; `fix` is a sentence for the user."""
     return PydanticCustomError("meaningless", "{message} {fix}", {"field": field, "message": message, "fix": fix})
 
@@ -44,7 +44,7 @@ def or_auto(number: str) -> WrapValidator:
     return WrapValidator(one_error)
 
 
-class Part(BaseModel):
+class Component(BaseModel):
     """Frozen data with no room for a misspelt field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
