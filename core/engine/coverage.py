@@ -33,13 +33,8 @@ from core.engine.neighbours import squares
 from core.engine.networks import Network
 from core.engine.real import Labelled, Real
 from core.engine.train import sgd
+from core.plan import limits
 from core.report import Coverage, Covered
-
-BATCH = 1024
-"""Images embedded and compared at a time."""
-
-PROBES = 1000
-"""Training images, at most, whose distance to their nearest neighbour makes the radius."""
 
 _POINTS = 40  # of a curve, beside its origin
 _REACHED = 0.99  # share of the test images that random images reach where the curves end
@@ -92,12 +87,12 @@ def distances(
     """
     data, device = real.train, real.device
     test = _all(network, witness, real.test)
-    places = torch.arange(0, len(data), -(-len(data) // PROBES), device=device)
+    places = torch.arange(0, len(data), -(-len(data) // limits.SPACED), device=device)
     probes = features.embed(network, witness.trained, data, places)
     drawn = torch.zeros(len(draws), len(data), dtype=torch.bool, device=device).scatter(1, draws, True)
     full, own, spacing = (torch.full((len(to),), torch.inf, device=device) for to in (test, test, probes))
     random = full.repeat(len(draws), 1)
-    for index in torch.arange(len(data), device=device).split(BATCH):
+    for index in torch.arange(len(data), device=device).split(limits.TESTED):
         part = features.embed(network, witness.trained, data, index)
         apart = squares(test, part)
         full = torch.minimum(full, apart.amin(1))
@@ -166,12 +161,12 @@ def table(
 def _confidence(network: Network, now: Trained, data: Labelled) -> Tensor:
     """Probability of the true class, [n]."""
     with torch.no_grad():
-        said = torch.cat([network.apply(now.theta, x, now.moments).softmax(1) for x in data.batches(BATCH)])
+        said = torch.cat([network.apply(now.theta, x, now.moments).softmax(1) for x in data.batches(limits.TESTED)])
     return said.gather(1, data.labels[:, None])[:, 0]
 
 
 def _parts(network: Network, witness: Witness, data: Labelled) -> Iterator[Tensor]:
-    for index in torch.arange(len(data), device=data.device).split(BATCH):
+    for index in torch.arange(len(data), device=data.device).split(limits.TESTED):
         yield features.embed(network, witness.trained, data, index)
 
 

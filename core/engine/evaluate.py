@@ -21,20 +21,15 @@ from core.engine.real import Labelled, Real
 from core.engine.synthetic import SyntheticDataset
 from core.engine.train import Curriculum, Protocol, TrainState, drawn, learn, sgd, shared, stack_for
 from core.engine.view_labels import Replay, lesson
+from core.plan import limits
 from core.recipe import Augment, Evaluation, FullTraining, Recipe
 from core.worth import balanced
-
-RUNGS = (0.25, 0.5)
-"""Shares of its epochs after which a look that selects may be given up."""
 
 CONFUSED = 256
 """Classes up to which it is counted which ones are taken for which: of more the counts would outweigh the images."""
 
-_TEST_BATCH = 1024
-_EARLIEST = 20  # epochs before which an accuracy says nothing about the last one
 _LAG = 0.1  # accuracy behind the best look
 _ERRORS = 4  # standard errors of the difference of two accuracies, on top of it
-_RUNG_IMAGES = 1000  # of the validation split, so that a rung costs little of a look
 
 
 @dataclass(frozen=True)
@@ -286,9 +281,9 @@ def look(
     costs more than a look: what could still win by any ordinary luck is trained to its end. The accuracy of a look that
     was given up is its last rung's. Rungs before epoch 20 are left out: they foretell nothing.
     """
-    network, sample = kernels.network, real.validation.sample(_RUNG_IMAGES)
+    network, sample = kernels.network, real.validation.sample(limits.RUNG_IMAGES)
     margin = _LAG + _ERRORS * math.sqrt(2 * 0.25 / len(sample))
-    places = {epoch for share in rungs if (epoch := int(share * protocol.total_epochs)) >= _EARLIEST}
+    places = {epoch for share in rungs if (epoch := int(share * protocol.total_epochs)) >= limits.EARLIEST_RUNG}
     found: list[float] = []
     for moment in sgd(kernels, shared(images), labels, protocol, [key]):
         now = Trained(moment.theta[0], moment.moments(0), 0.0)
@@ -309,7 +304,7 @@ def _guesses(network: Network, trained: Trained, data: Labelled) -> Tensor:
     """The class it takes each image for, int64 [n]."""
     with torch.no_grad():
         return torch.cat(
-            [network.apply(trained.theta, x, trained.moments).argmax(1) for x in data.batches(_TEST_BATCH)]
+            [network.apply(trained.theta, x, trained.moments).argmax(1) for x in data.batches(limits.TESTED)]
         )
 
 

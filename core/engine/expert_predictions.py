@@ -13,9 +13,7 @@ from core.engine.keys import Key
 from core.engine.networks import Network
 from core.engine.real import Real
 from core.engine.trajectories import Trajectories
-
-BATCH = 256
-"""Images judged at a time; batch norm takes their own statistics, as no expert keeps others."""
+from core.plan import limits
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Judges:
             self._thetas.clear()
             self._thetas[expert] = self.experts.snapshot(expert, self.epoch)
         with torch.no_grad():
-            return torch.cat([self.network.apply(self._thetas[expert], part) for part in images.split(BATCH)])
+            return torch.cat([self.network.apply(self._thetas[expert], part) for part in images.split(limits.JUDGED)])
 
 
 def correct(judges: Judges, real: Real, ipc: int, key: Key) -> Tensor:
@@ -52,7 +50,7 @@ def correct(judges: Judges, real: Real, ipc: int, key: Key) -> Tensor:
     for expert in key.fold("experts").permutation(len(judges.experts)).tolist():
         for c, order in enumerate(left):
             wrong = []
-            for part in order.split(BATCH):
+            for part in order.split(limits.JUDGED):
                 if not wanted(c):
                     break
                 right = judges.logits(expert, real.train.take(part)).argmax(1) == c

@@ -15,10 +15,8 @@ from core.engine.keys import Key
 from core.engine.networks import Network
 from core.engine.real import Labelled
 from core.engine.train import Protocol
+from core.plan import limits
 from core.recipe import Augment, Embedding
-
-BATCH = 1024
-"""Images embedded at a time."""
 
 
 def train(embedding: Embedding, kernels: Kernels, real: Labelled, key: Key) -> Generator[float, None, Trained]:
@@ -37,5 +35,5 @@ def embed(network: Network, trained: Trained, real: Labelled, index: Tensor) -> 
     """Features [n, d] of the images at `index` [n]; d = width * h * w, 2,048 for ConvNet-3 of width 128 at 32x32."""
     with torch.no_grad():
         return torch.cat(
-            [network.embed(trained.theta, real.take(part), trained.moments) for part in index.split(BATCH)]
+            [network.embed(trained.theta, real.take(part), trained.moments) for part in index.split(limits.TESTED)]
         )

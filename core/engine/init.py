@@ -14,6 +14,7 @@ from core.engine.keys import Key
 from core.engine.parameterize import assemble
 from core.engine.real import Real
 from core.engine.teacher import Teacher
+from core.plan import limits
 from core.recipe import (
     Correct,
     Crops,
@@ -36,8 +37,6 @@ from core.recipe import (
 from core.recipe import Real as RealInit
 
 _PIXELS, _ONE = Pixels(), Stages()
-
-_CLUSTERED, _EACH, _LLOYD = 1024, 16, 10
 
 Learned = Callable[[Tensor], Tensor]
 """A function learned before anything is distilled: training images [n] to difficulty [n] or features [n, d].
@@ -104,14 +103,17 @@ def chosen(real: Real, ipc: int, key: Key) -> Tensor:
 def given(init: Generated, real: Real, members: Sequence[Tensor], ipc: int, keys: Sequence[Key]) -> Tensor:
     """Images [K * ipc, C, H, W] that a generator is given, ipc of each class, drawn by its key from `members`.
 
-    Means are of clusters by k-means on the pixels of at most `_CLUSTERED` images of a class, or `_EACH` a cluster: more
-    would move them little, and an answer is promised in seconds.
+    Means are of clusters by k-means on the pixels of `limits.CLUSTERED` images of a class at most, or as many more as
+    many clusters need: all of them would move the means little, and an answer is promised in seconds.
     """
     orders = [own[key.permutation(len(own)).to(own.device)] for own, key in zip(members, keys, strict=True)]
     if init.given == "images":
         return real.train.take(torch.cat([order[:ipc] for order in orders]))
-    parts = [real.train.take(order[: max(_CLUSTERED, _EACH * ipc)]).flatten(1) for order in orders]
-    means = [selection.centroids(part, ipc, _LLOYD, key.fold("means")) for part, key in zip(parts, keys, strict=True)]
+    most = max(limits.CLUSTERED, limits.CLUSTERED_EACH * ipc)
+    parts = [real.train.take(order[:most]).flatten(1) for order in orders]
+    means = [
+        selection.centroids(part, ipc, limits.LLOYD, key.fold("means")) for part, key in zip(parts, keys, strict=True)
+    ]
     return torch.cat(means).view(-1, *real.shape)
 
 

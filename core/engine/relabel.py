@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from core.engine.keys import Key
-from core.engine.teacher import AT_ONCE, Teacher
+from core.engine.teacher import Teacher
 from core.engine.view_labels import ViewLabels, packed
+from core.plan import limits
 from core.recipe import Augment, Evaluation, LabelledViews, SoftLabels
 
 _REACH = 0.125  # of the side, in whole pixels, as augmentation's own crop has it
@@ -31,7 +32,7 @@ def views(
     """
     records, size = relabel.stored(len(images), evaluation.epochs, evaluation.batch_size)
     blank = _drawn(relabel, images, records, size, augment, key)
-    at_once, logits = max(1, AT_ONCE // size), list[Tensor]()
+    at_once, logits = max(1, limits.TAUGHT // size), list[Tensor]()
     for first in range(0, records, at_once):
         seen = [blank.view(record, images) for record in range(first, min(first + at_once, records))]
         logits.append(teacher.logits(torch.cat(seen)).view(len(seen), size, -1).cpu())

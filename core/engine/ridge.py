@@ -18,12 +18,10 @@ from torch import Tensor
 from core.engine.keys import Key
 from core.engine.networks import Network
 from core.engine.real import Labelled
+from core.plan import limits
 
 RIDGE = 1e-2
 """Penalty of a regression on synthetic images, as a share of the mean of their features' squared norms."""
-
-BATCH = 1024
-"""Real images whose features are taken at a time."""
 
 _NEGLIGIBLE = 1e-9  # of the largest singular value: directions that are there by rounding only
 _FAINT = 1e-3  # of it: directions that amplify the rounding of images and targets to float32
@@ -60,8 +58,8 @@ def centred(labels: Tensor) -> Tensor:
 
 def pairs(featurize: Featurizer, real: Labelled, classes: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Features and centred one-hot labels of real images."""
-    labels = real.labels.split(BATCH)
-    for images, own in zip(real.batches(BATCH), labels, strict=True):
+    labels = real.labels.split(limits.TESTED)
+    for images, own in zip(real.batches(limits.TESTED), labels, strict=True):
         yield featurize(images), centred(F.one_hot(own, classes).double())
 
 

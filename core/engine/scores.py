@@ -18,10 +18,8 @@ from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.real import Labelled
 from core.engine.train import Protocol, order, sgd
+from core.plan import limits
 from core.recipe import Augment, El2n, Forgetting, LearnedScore
-
-BATCH = 1024
-"""Images judged at a time."""
 
 
 class Events(NamedTuple):
@@ -103,7 +101,8 @@ def el2n(
     trained = yield from evaluate.train(kernels, real, targets, _protocol(score, augment), keys)
     with torch.no_grad():
         errors = [
-            torch.cat([network.apply(one.theta, x, one.moments).softmax(1) for x in real.batches(BATCH)]) - targets
+            torch.cat([network.apply(one.theta, x, one.moments).softmax(1) for x in real.batches(limits.TESTED)])
+            - targets
             for one in trained
         ]
     return torch.stack([error.norm(dim=1) for error in errors])

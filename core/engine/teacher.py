@@ -18,11 +18,9 @@ from core.engine.keys import Key
 from core.engine.networks import Moments, Network, Taps
 from core.engine.real import Labelled, Real
 from core.engine.train import Protocol
+from core.plan import limits
 from core.recipe import Augment, Statistics
 from core.recipe import Teacher as Training
-
-AT_ONCE = 512
-"""Images asked of at a time."""
 
 GRID = 4
 """Patches along each side of what a convolution reads (G-VBSM)."""
@@ -45,7 +43,7 @@ class Teacher:
     def logits(self, images: Tensor) -> Tensor:
         """[n, K] of images [n, C, H, W], without gradient."""
         with torch.no_grad():
-            parts = [self.network.apply(self.theta, part, self.moments) for part in images.split(AT_ONCE)]
+            parts = [self.network.apply(self.theta, part, self.moments) for part in images.split(limits.TAUGHT)]
         return torch.cat(parts)
 
     @property
@@ -83,7 +81,7 @@ def train(
 
 def accuracy(teacher: Teacher, data: Labelled) -> float:
     """Share of images it is right about."""
-    right = [teacher.logits(x).argmax(1) for x in data.batches(AT_ONCE)]
+    right = [teacher.logits(x).argmax(1) for x in data.batches(limits.TAUGHT)]
     return float((torch.cat(right) == data.labels).float().mean())
 
 
@@ -140,7 +138,7 @@ def goals(teacher: Teacher, objective: Statistics, real: Real) -> list[Moment]:
 def _described(
     teacher: Teacher, objective: Statistics, data: Labelled, index: Tensor
 ) -> Iterator[tuple[int, list[Moment]]]:
-    for part in index.split(AT_ONCE):
+    for part in index.split(limits.TAUGHT):
         with torch.no_grad():
             taps = teacher.network.trace(teacher.theta, data.take(part), teacher.moments)[1]
         yield len(part), describe(taps, objective, 1)

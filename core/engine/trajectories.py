@@ -21,9 +21,9 @@ from torch import Tensor
 
 from core.engine.experts import Window
 from core.engine.stored import Source, opened
+from core.plan import limits
 
 _FORMAT, _WITH_FINAL = "2", "3"  # 1 stored float32 snapshots
-_BLOCK = 64  # parameters that share a scale
 _TOP = 31  # the largest code: 6 bits with a sign
 _ROOM = 2**20  # parameters decoded at a time
 
@@ -114,7 +114,7 @@ def read(source: Source | None, needed: Window, device: torch.device) -> Expert 
 
 def _encode(move: Tensor) -> tuple[Tensor, Tensor]:
     """A step [P] as codes and scales, on the CPU."""
-    blocks = F.pad(move, (0, -len(move) % _BLOCK)).view(-1, _BLOCK)
+    blocks = F.pad(move, (0, -len(move) % limits.BLOCK)).view(-1, limits.BLOCK)
     scales = (blocks.abs().amax(1) / _TOP).to(torch.bfloat16)
     # a block that does not move has the scale 0, and its codes are 0 whatever they are divided by
     levels = blocks / scales.float().where(scales != 0, 1)[:, None]
@@ -125,5 +125,7 @@ def _encode(move: Tensor) -> tuple[Tensor, Tensor]:
 def _decode(codes: Tensor, scales: Tensor, size: int) -> Tensor:
     """The steps [n, P] that codes and scales of n epochs stand for."""
     a, b, c = codes.view(len(codes), 3, -1).unbind(1)
-    levels = torch.cat((a >> 2, (a & 3) << 4 | b >> 4, (b & 15) << 2 | c >> 6, c & 63), 1).view(*scales.shape, _BLOCK)
+    levels = torch.cat((a >> 2, (a & 3) << 4 | b >> 4, (b & 15) << 2 | c >> 6, c & 63), 1).view(
+        *scales.shape, limits.BLOCK
+    )
     return ((levels.float() - _TOP) * scales.float().unsqueeze(-1)).flatten(1)[:, :size]

@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 from core.forecast.network import Geometry
 from core.forecast.passes import Sizes
+from core.plan import limits
 from core.recipe import Generative, KlAutoencoder, Recipe
 
 FLOAT = 4
 _STEP, _SLOWER = 0.01, 2.0
 _ALIVE = 24  # numbers of a token that a block keeps for its gradient, over its width
 _VECTORS = 10  # parameter vectors at hand in a step: theta, moments, mean, gradient, the next ones of each
-_BATCH = 256  # samples drawn at a time
 
 
 class Made(NamedTuple):
@@ -71,7 +71,7 @@ def seconds(
         training += coder.steps * (_STEP + 3 * coder.batch_size * (found.encoding + found.decoding) * each)
     samples = sizes.synthetic * wanted.candidates
     asked = wanted.sampler_steps * (2 if wanted.guidance else 1)
-    calls = wanted.sampler_steps * -(-samples // _BATCH)
+    calls = wanted.sampler_steps * -(-samples // limits.SAMPLED)
     drawing = calls * _STEP / 3 + samples * (asked * found.denoising + found.decoding) * each
     return 0.0 if there else training, drawing
 

@@ -12,12 +12,12 @@ from typing import Final, NamedTuple
 
 from core.forecast import generative
 from core.forecast.network import Geometries, Geometry
-from core.forecast.passes import TEST_BATCH, Kernel, Sizes, Work
+from core.forecast.passes import Kernel, Sizes, Work
 from core.forecast.regression import solving_bytes
 from core.forecast.students import path_vectors, student_batch, unrolled_steps
 from core.forecast.teaching import grouped, label_bytes
 from core.forecast.work import expert_epochs, judged_by, stages
-from core.plan import packing
+from core.plan import limits, packing
 from core.recipe import (
     Distribution,
     Embedding,
@@ -38,7 +38,6 @@ FLOAT: Final = 4
 ALIVE: Final = {"forward": 2.3, "gradient": 5.2, "adjoint": 13.7}
 """Floats alive at once in a kernel, over the floats its convolutions put out."""
 
-_BLOCK: Final = 64  # parameters of a stored expert's step that share a scale
 _HEADER: Final = 240  # bytes of a stored expert that are neither
 _THETA: Final = 80  # bytes of a stored network that are no parameters
 _COPIES: Final = 3  # of images being whitened: as floats, centred, multiplied
@@ -68,8 +67,8 @@ def activation_bytes(kernel: Kernel, network: Geometry, batch: int, networks: in
 
 def expert_bytes(parameters: int, snapshots: int) -> int:
     """Bytes of a stored trajectory: the first snapshot in 16 bits, each later one as a step in 6, with scales."""
-    blocks = -(-parameters // _BLOCK)
-    return _HEADER + 2 * parameters + (snapshots - 1) * blocks * (_BLOCK * 6 // 8 + 2)
+    blocks = -(-parameters // limits.BLOCK)
+    return _HEADER + 2 * parameters + (snapshots - 1) * blocks * (limits.BLOCK * 6 // 8 + 2)
 
 
 def peak_bytes(
@@ -164,7 +163,7 @@ def _features(recipe: Recipe, network: Geometry, sizes: Sizes) -> int:
     with its distances to as many images as are compared at a time."""
     judged = sizes.synthetic if isinstance(recipe.objective, Generative) else sizes.members
     selecting = 2 * judged * network.features if isinstance(judged_by(recipe), Embedding) else 0
-    covering = 2 * sizes.test * (network.features + TEST_BATCH) if recipe.evaluation.coverage else 0
+    covering = 2 * sizes.test * (network.features + limits.TESTED) if recipe.evaluation.coverage else 0
     return FLOAT * max(selecting, covering)
 
 

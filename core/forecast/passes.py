@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, final
 
 from core.data import DatasetFacts
+from core.data.split import held_out
+from core.plan import limits
 from core.plan.phases import Phase
 
 Kernel = Literal["forward", "gradient", "adjoint", "data"]
 """A forward pass; a gradient; the adjoint of a step; what surrounds them: picking and augmenting a batch, updating."""
-
-TEST_BATCH = 1024
-"""Images the engine tests at a time."""
 
 
 class Work(NamedTuple):
@@ -60,8 +59,10 @@ class Sizes:
     @classmethod
     def of(cls, facts: DatasetFacts, ipc: int) -> Sizes:
         """One training image in ten is held out, class by class, and at least one of each class."""
-        held_out = max((facts.train_count + 5) // 10, facts.classes)
-        return cls(max(facts.train_count - held_out, 1), held_out, facts.test_count, facts.classes, ipc * facts.classes)
+        validation = max(held_out(facts.train_count), facts.classes)
+        return cls(
+            max(facts.train_count - validation, 1), validation, facts.test_count, facts.classes, ipc * facts.classes
+        )
 
 
 def training(
@@ -75,7 +76,7 @@ def training(
 
 
 def testing(phase: Phase, networks: int, n: int) -> Iterator[Work]:
-    for calls, images in batches(n, TEST_BATCH):
+    for calls, images in batches(n, limits.TESTED):
         yield Work(phase, "forward", networks * calls, images)
 
 

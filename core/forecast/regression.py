@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from core.forecast.network import Geometry
-from core.forecast.passes import TEST_BATCH, Sizes, Work, batches, testing
+from core.forecast.passes import Sizes, Work, batches, testing
+from core.plan import limits
 from core.plan.phases import Phase
 from core.recipe import Generated, Recipe, Regression, Solved, Spanning
 
 _GENERATED = 90
 """Operations that a generator takes for a pixel and a square of its width, times ours for small convolutions."""
-_CLUSTERED, _LLOYD = 1024, 10
-"""Images of a class whose clusters are found, and the iterations of it, each of two products with all centroids."""
 _DOUBLES = 4
 """How much longer an operation takes in float64, in matrices of this size, than one of a forward pass."""
 
@@ -57,7 +56,7 @@ def solving(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
         return
     times = labels.networks * (1 + _looks(recipe))
     yield Work("distilling", "forward", times, sizes.synthetic)
-    for calls, images in batches(_support(labels, sizes), TEST_BATCH):
+    for calls, images in batches(_support(labels, sizes), limits.TESTED):
         yield Work("distilling", "forward", times * calls, images)
 
 
@@ -82,8 +81,8 @@ def algebra(recipe: Recipe, network: Geometry, sizes: Sizes, *, meta: bool, adap
         seen = 3 * steps * sum(recipe.init.sizes) / len(recipe.init.sizes) * sizes.classes
         matched = (seen + sizes.synthetic) * _GENERATED * network.pixels * recipe.init.width**2
         if recipe.init.given == "means":
-            clustered = min(_CLUSTERED, sizes.train // sizes.classes)
-            matched += (seen / 3 + sizes.synthetic) * _LLOYD * 4 * clustered * network.pixels
+            clustered = min(limits.CLUSTERED, sizes.train // sizes.classes)
+            matched += (seen / 3 + sizes.synthetic) * limits.LLOYD * 4 * clustered * network.pixels
     if isinstance(recipe.objective, Regression):
         each = 4.0 * sizes.synthetic * network.features * (sizes.synthetic + recipe.objective.real_batch)
         matched = _DOUBLES * recipe.schedule.steps * (each + sizes.synthetic**3)
@@ -105,7 +104,7 @@ def solving_bytes(recipe: Recipe, network: Geometry, sizes: Sizes) -> int:
         return 8 * 4 * sizes.synthetic * network.features if recipe.regresses else 0
     width = network.pixels if _on_pixels(recipe) else recipe.labels.networks * network.features
     square = network.pixels**2 if _on_pixels(recipe) else min(sizes.synthetic, width) ** 2
-    return 8 * (4 * sizes.synthetic * width + 3 * square + 2 * TEST_BATCH * width)
+    return 8 * (4 * sizes.synthetic * width + 3 * square + 2 * limits.TESTED * width)
 
 
 def _on_pixels(recipe: Recipe) -> bool:

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from core.forecast.passes import Kernel, Sizes, Stack, Work, batches, testing, training
+from core.plan import limits
 from core.plan.phases import Phase
 from core.recipe import Crops, KeepLabels, LabelledViews, Recipe, SoftLabels, Statistics
-
-TAUGHT_AT_ONCE = 512
-"""Images a teacher is asked of at a time."""
-
-RECOVERED_AT_ONCE = 200
-"""Images that are recovered at a time, as far as groups can be parted."""
 
 _TRIALS = 4
 """Lengths of an adjustment that are tried, usually."""
@@ -47,7 +42,7 @@ def recovering(objective: Statistics, steps: int, sizes: Sizes) -> Iterator[Work
     """A gradient in the images of each group, and the ascents by which their teachers are adjusted."""
     groups, each = grouped(objective, sizes)
     adjust = objective.adjust if objective.adjust and objective.adjust.rho != 0 else None
-    for calls, together in batches(groups, max(1, RECOVERED_AT_ONCE // each)):
+    for calls, together in batches(groups, max(1, limits.RECOVERED // each)):
         images, networks = (each, together) if adjust else (each * together, 1)
         yield _recovered("gradient", steps * calls, images, networks)
         yield _recovered("data", 2 * steps * calls, images, networks)
@@ -123,7 +118,7 @@ def _labels(phase: Phase, recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
 
 
 def _asked(phase: Phase, n: int) -> Iterator[Work]:
-    for calls, images in batches(n, TAUGHT_AT_ONCE):
+    for calls, images in batches(n, limits.TAUGHT):
         yield Work(phase, "forward", calls, images, teacher=True)
 
 

@@ -15,7 +15,7 @@ from core.forecast import regression, teaching
 from core.forecast.cached import Cached
 from core.forecast.network import Geometry
 from core.forecast.passes import Sizes, Stack, Work, batches, testing, training
-from core.plan import packing
+from core.plan import limits, packing
 from core.plan.phases import Phase
 from core.recipe import (
     Correct,
@@ -47,20 +47,6 @@ from core.recipe import (
 )
 from core.recipe.objective import Objective
 from core.recipe.selection import SWEEP_SEEDS, sweep_epochs
-
-REAL_AT_ONCE = 500
-"""Real images a student's performance is judged on at a time."""
-
-PROBES = 1000
-"""Training images, at most, whose nearest neighbour is looked for to know how far one may be and still cover."""
-
-JUDGED = 256
-"""Images experts judge at a time."""
-
-RUNGS = (0.25, 0.5)
-"""Shares of its epochs after which a look that selects is judged on a part of the validation split."""
-
-_EARLIEST_RUNG, _RUNG_IMAGES = 20, 1000
 
 
 def work(recipe: Recipe, sizes: Sizes, stack: Stack, cached: Cached | None = None) -> list[Work]:
@@ -227,7 +213,7 @@ def _outer_steps(objective: Objective, steps: int, sizes: Sizes) -> Iterator[Wor
         case Regression() as objective:
             yield from regression.regressing(objective, steps, sizes)
         case Generative(judge=judge, candidates=candidates):  # the generator's own passes are not the network's
-            for calls, images in batches(sizes.synthetic * candidates if judge else 0, JUDGED):
+            for calls, images in batches(sizes.synthetic * candidates if judge else 0, limits.SAMPLED):
                 yield Work("distilling", "forward", calls, images)
         case NoObjective():
             return
@@ -257,7 +243,7 @@ def _unrolling(objective: Performance, steps: int, sizes: Sizes) -> Iterator[Wor
         yield Work("distilling", "gradient", steps * (ahead + through), size)
         yield Work("distilling", "adjoint", steps * through, size)
         yield Work("distilling", "data", steps * (ahead + 3 * through), size)
-    for calls, images in batches(min(objective.real_batch, sizes.train), REAL_AT_ONCE):
+    for calls, images in batches(min(objective.real_batch, sizes.train), limits.PERFORMANCE):
         yield Work("distilling", "gradient", steps * calls, images)
         yield Work("distilling", "forward", steps * calls, images)
         yield Work("distilling", "data", steps * calls, images)
@@ -282,10 +268,10 @@ def _matching(objective: Gradient, steps: int, sizes: Sizes) -> Iterator[Work]:
 def _judging(phase: Phase, recipe: Recipe, sizes: Sizes, experts: int) -> Iterator[Work]:
     """The calls of experts that judge the first images. How many are wrong is not known: all are counted as right."""
     if isinstance(recipe.init, Correct):
-        for calls, images in batches(sizes.synthetic // sizes.classes, JUDGED):
+        for calls, images in batches(sizes.synthetic // sizes.classes, limits.JUDGED):
             yield Work(phase, "forward", sizes.classes * calls, images)
     if isinstance(recipe.labels, Learnable) and recipe.labels.start == "experts":
-        for calls, images in batches(sizes.synthetic, JUDGED):
+        for calls, images in batches(sizes.synthetic, limits.JUDGED):
             yield Work(phase, "forward", experts * calls, images)
 
 
@@ -303,9 +289,9 @@ def _looks(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
             yield Work("distilling", "data", looks * evaluation.epochs * calls, images)
         yield from testing("distilling", until - since, sizes.validation)
         if evaluation.select == "best_validation":
-            rungs = {int(share * (stage + 1) * evaluation.epochs) for share in RUNGS}
-            sample = -(-sizes.validation // -(-sizes.validation // _RUNG_IMAGES))
-            judged = sum(rung >= _EARLIEST_RUNG for rung in rungs)
+            rungs = {int(share * (stage + 1) * evaluation.epochs) for share in limits.RUNGS}
+            sample = -(-sizes.validation // -(-sizes.validation // limits.RUNG_IMAGES))
+            judged = sum(rung >= limits.EARLIEST_RUNG for rung in rungs)
             yield from testing("distilling", (until - since) * judged, sample)
 
 
@@ -367,7 +353,7 @@ def _covering(evaluation: Evaluation, sizes: Sizes, stack: Stack, cached: Cached
 
 def spaced(sizes: Sizes) -> int:
     """Training images whose nearest neighbour is looked for, evenly spaced."""
-    return -(-sizes.train // -(-sizes.train // PROBES))
+    return -(-sizes.train // -(-sizes.train // limits.SPACED))
 
 
 def _in_order(

@@ -60,8 +60,8 @@ def test_distances_are_those_of_a_search_through_all_pairs(
     real: Real, witness: tuple[ConvNet, Witness], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though they are taken in batches; an image of the training split is not its own neighbour."""
-    monkeypatch.setattr("core.engine.coverage.BATCH", 50)
-    monkeypatch.setattr("core.engine.coverage.PROBES", 90)
+    monkeypatch.setattr("core.plan.limits.TESTED", 50)
+    monkeypatch.setattr("core.plan.limits.SPACED", 90)
     network, seen = witness
     draws = torch.stack([init.chosen(real, 3, Key(s)) for s in range(2)])
     images = real.validation.take(torch.arange(7))

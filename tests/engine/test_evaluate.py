@@ -17,6 +17,7 @@ from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.real import Real
 from core.engine.train import Protocol
+from core.plan import limits
 from core.recipe import Augment, Evaluation, FullTraining, Network
 
 T = TypeVar("T")
@@ -122,7 +123,7 @@ LONG = replace(PLAIN, epochs=40, batch_size=100)
 
 def look(real: Real, labels: torch.Tensor, best: Look | None = None, protocol: Protocol = LONG) -> Look:
     images = whole(real)[: len(labels)]
-    return outcome(evaluate.look(Eager(NETWORK), images, labels, real, protocol, Key(0), evaluate.RUNGS, best))
+    return outcome(evaluate.look(Eager(NETWORK), images, labels, real, protocol, Key(0), limits.RUNGS, best))
 
 
 def test_a_hopeless_look_is_given_up(real: Real) -> None:

@@ -18,6 +18,7 @@ from core.engine.objectives import performance
 from core.engine.optimise import Adam
 from core.engine.real import Real
 from core.engine.synthetic import Gradients, Synthetic
+from core.plan import limits
 from core.recipe import Augment, Performance
 from tests.engine.conftest import small
 from tests.engine.steps import synthetic
@@ -53,7 +54,7 @@ def by_autograd(objective: Performance, real: Real, end: int, window: int) -> tu
 def test_the_gradient_is_that_of_truncated_back_propagation(
     momentum: float, window: int | None, end: Any, batch: int | None, exact: Real, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(performance, "REAL_AT_ONCE", 10)
+    monkeypatch.setattr(limits, "PERFORMANCE", 10)
     objective = Performance(syn_steps=9, window=window, end=end, batch_size=batch, momentum=momentum, real_batch=25)
     start = NETWORK.init(KEY.fold("student", 3).fold("network")).double()
     monkeypatch.setattr(ConvNet, "init", lambda self, key: start)

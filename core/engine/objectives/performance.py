@@ -21,10 +21,8 @@ from core.engine.networks import CrossEntropy
 from core.engine.real import Real
 from core.engine.synthetic import Gradients, Synthetic
 from core.engine.unroll import Point, Segment, adjoint, minibatches, walk
+from core.plan import limits
 from core.recipe import Augment, Performance
-
-REAL_AT_ONCE = 500
-"""Real images of one pass: a batch of more is judged in parts, which only batch norm can tell from the whole."""
 
 _EPS = 1e-12
 
@@ -72,13 +70,13 @@ def loss(
             before = points[end - window - 1] if end > window else None
     part = cut(whole, end - window, end, before)
     chosen = draw.fold("real").permutation(len(real.train))[: objective.real_batch].to(device)
-    views = {first: draw.fold("real view", first) for first in range(0, len(chosen), REAL_AT_ONCE)}
+    views = {first: draw.fold("real view", first) for first in range(0, len(chosen), limits.PERFORMANCE)}
 
     def terminal(path: Sequence[Tensor]) -> tuple[Tensor, Mapping[int, Tensor]]:
         theta, judge = path[-1], CrossEntropy(kernels.network)
         total, slope = torch.zeros((), device=device), torch.zeros_like(theta)
         for first, view in views.items():
-            some = chosen[first : first + REAL_AT_ONCE]
+            some = chosen[first : first + limits.PERFORMANCE]
             images = dsa(real.train.take(some), augment, view)
             labels = F.one_hot(real.train.labels[some], real.classes).to(synthetic.labels.dtype)
             share = len(some) / len(chosen)

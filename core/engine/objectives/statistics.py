@@ -18,10 +18,8 @@ from core.engine.keys import Key
 from core.engine.networks import Taps
 from core.engine.synthetic import Gradients, Synthetic
 from core.engine.teacher import Moment, Teacher, describe
+from core.plan import limits
 from core.recipe import Adjustment, Statistics
-
-IMAGES_AT_ONCE = 200
-"""Synthetic images of one pass, as far as groups of them can be parted."""
 
 _TRIALS = 6  # of a length for the adjustment
 _NEAR = 0.02  # of the wanted rise, relative, which is near enough
@@ -62,7 +60,7 @@ def loss(
         teachers = adjusted(objective.adjust, teacher, images, synthetic.labels[index])
     gradient = torch.zeros_like(synthetic.images)
     sums = torch.zeros(3, device=gradient.device)
-    at_once = max(1, IMAGES_AT_ONCE // index.shape[1])
+    at_once = max(1, limits.RECOVERED // index.shape[1])
     for first in range(0, len(index), at_once):
         part = slice(first, first + at_once)
         own = [Moment(*(t if len(t) == 1 else t[part] for t in goal)) for goal in goals]
@@ -140,7 +138,7 @@ def _slopes(teacher: Teacher, thetas: Tensor, images: Tensor, labels: Tensor) ->
 
 def _parts(*tensors: Tensor) -> list[tuple[Tensor, ...]]:
     """As many groups at a time as pass together."""
-    at_once = max(1, IMAGES_AT_ONCE // tensors[1].shape[1])
+    at_once = max(1, limits.RECOVERED // tensors[1].shape[1])
     return list(zip(*(tensor.detach().split(at_once) for tensor in tensors), strict=True))
 
 

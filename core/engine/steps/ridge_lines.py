@@ -17,6 +17,7 @@ from core.engine.real import Labelled
 from core.engine.ridge import Featurizer
 from core.engine.steps.baselines import Work
 from core.engine.synthetic import SyntheticDataset
+from core.plan import limits
 from core.recipe import Solved
 
 
@@ -95,7 +96,7 @@ def _score(context: JobContext, featurize: Featurizer, w: Tensor, started: float
 
 def _guesses(context: JobContext, featurize: Featurizer, w: Tensor, data: Labelled) -> Tensor:
     guesses = []
-    for images in data.batches(ridge.BATCH):
+    for images in data.batches(limits.TESTED):
         context.raise_if_draining()
         guesses.append((featurize(images) @ w).argmax(1))
     return torch.cat(guesses)

@@ -8,6 +8,7 @@ from core.engine import checkpoint, distill, evaluate, stored
 from core.engine.context import JobContext, follow
 from core.engine.distill import State
 from core.engine.evaluate import Look
+from core.plan import limits
 
 _STATE, _SCORE = "best.safetensors", "best.json"
 
@@ -46,7 +47,7 @@ class Looks:
                 context.real,
                 evaluate.on_result(recipe, result),
                 context.key.fold("look", state.step),
-                evaluate.RUNGS if selects else (),
+                limits.RUNGS if selects else (),
                 best,
             ),
         )
