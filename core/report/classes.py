@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from core.report.results import TITLES, Row
+from core.report.results import Row
 from core.report.section import Line, Matrix, Measure, Section, Table, percent
 
 Counts = Sequence[Sequence[float]]
@@ -42,7 +42,7 @@ def classes(
         f"Best recognised is '{best[0]}' ({percent(best[1])} of its test images), worst '{worst[0]}' "
         f"({percent(worst[1])}), by networks trained on these images."
     )
-    columns = (TITLES["distilled"].capitalize(), *((TITLES["random"].capitalize(),) if beside else ()))
+    columns = ("These images", *(("Random images",) if beside else ()))
     table = Table(title="every class", heading="Class", columns=columns, lines=tuple(lines), bars=0)
     few, chart = len(lines) <= FEW, None
     if confusion is not None and names is not None:

@@ -96,8 +96,8 @@ class Coverage(Entry):
             if name in self.curves
         ]
         return Curves(
-            title="share of test images within a radius of an image of the set",
-            x_name="radius, in mean distances between neighbouring training images",
+            title="Share of test images within a radius of an image of the set",
+            x_name="radius, in mean distances between neighbouring training images: 1 is the report's",
             series=tuple(series),
             mark=(1.0, "radius of the report"),
         )

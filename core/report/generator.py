@@ -38,8 +38,7 @@ class Generator(Entry):
         beside = "It is among the files." if self.published else "It is not among the files."
         words = (
             f"A generator of {self.parameters:,} parameters drew {self.samples:,} samples for these images, in "
-            f"{self.sampler_steps} steps each, at guidance {self.guidance:g}: {self.samples_per_second:g} a second. "
-            f"{beside}"
+            f"{self.sampler_steps} steps each, at guidance {self.guidance:g}. {beside}"
         )
         if self.agreement is not None:
             words += " A network trained on the real images said what each sample is taken for."

@@ -112,7 +112,6 @@ def results(rows: Sequence[Row], gap: Gap, majority: Majority | None, selection:
         return Section(name="results", title=title, words=("Not evaluated: no accuracy is claimed for these images.",))
     rows = in_order(rows)
     unequal = majority is not None and majority.unequal
-    networks = {row.network for row in rows}
     lines = [
         Line(
             title=row.title,
@@ -122,20 +121,13 @@ def results(rows: Sequence[Row], gap: Gap, majority: Majority | None, selection:
                 row.accuracy,
                 *((row.balanced,) if unequal else ()),
                 Measure(value=row.n, unit="count"),
-                *((row.network,) if len(networks) > 1 else ()),
             ),
         )
         for row in rows
     ]
     table = Table(
         heading="Trained on",
-        columns=(
-            "Images",
-            "Test accuracy",
-            *(("Balanced",) if unequal else ()),
-            "Networks",
-            *(("Which",) if len(networks) > 1 else ()),
-        ),
+        columns=("Images", "Test accuracy", *(("Balanced",) if unequal else ()), "Networks"),
         lines=tuple(lines),
         bars=1,
     )
@@ -143,7 +135,7 @@ def results(rows: Sequence[Row], gap: Gap, majority: Majority | None, selection:
         name="results",
         title=title,
         measures=table,
-        words=(_gap(gap), *_protocol(rows, networks, selection), *_balance(majority)),
+        words=(_gap(gap), _protocol(rows, selection), *_balance(majority)),
     )
 
 
@@ -153,13 +145,15 @@ def _gap(gap: Gap) -> str:
     return f"These images close {100 * gap.share:.0f} % of the gap between random images and full data."
 
 
-def _protocol(rows: Sequence[Row], networks: set[str], selection: str) -> tuple[str, ...]:
+def _protocol(rows: Sequence[Row], selection: str) -> str:
+    main = rows[0].network
+    others = [f"{row.title}: {row.network}" for row in rows if row.network != main]
+    which = f" ({'; '.join([main, *others])})" if main else ""
     several = max(row.n for row in rows) > 1
     spread = " Accuracies are means ± standard deviations over networks." if several else ""
-    which = f" ({networks.copy().pop()})" if len(networks) == 1 and any(networks) else ""
     return (
         f"Networks{which} were trained from scratch, each from its own random initialisation, and tested on the "
-        f"source's whole test split, which nothing before had seen.{spread} Reported is the {selection}.",
+        f"source's whole test split, which nothing before had seen.{spread} Reported is the {selection}."
     )
 
 
@@ -204,7 +198,7 @@ class Across(Entry):
                 Line(title=f"mean of the {len(self.each)}", cells=_pair(self.mean["distilled"], self.mean["random"]))
             )
             words += " The spread of the mean is that over seeds, of the networks of a seed together."
-        columns = (TITLES["distilled"].capitalize(), TITLES["random"].capitalize(), "Networks")
+        columns = ("These images", "Random images", "Networks")
         table = Table(heading="Network", columns=columns, lines=tuple(lines))
         return Section(name="across", title="On unseen architectures", measures=table, words=(words,))
 

@@ -45,9 +45,9 @@ class Stages(Entry):
             f"The images have an order. They are a curriculum of {len(lines)} stages: train a network on those of "
             "stage 0, then go on with the same network on those of stages 0 and 1 together, and so on until it sees "
             f"all, each time for {self.epochs:,} epochs at that stage's learning rate: {self.total_epochs:,} "
-            "epochs in all. `stage` says in every file of arrays to which an image belongs. All accuracies of "
-            "these images were measured in this order, those of random images with as many epochs in all. In another "
-            "order the images were not measured."
+            "epochs in all. The array stage says to which each image belongs. All accuracies of these images were "
+            "measured in this order, those of random images with as many epochs in all. In another order the images "
+            "were not measured."
         )
         table = Table(heading="Stage", columns=("Its images", "Trained on", "Learning rate"), lines=tuple(lines))
         return Section(name="stages", title="In what order to train", measures=table, words=(words,))
