@@ -2,18 +2,18 @@
 
 from core.artifacts.archive import zip_bytes, zip_stream
 from core.artifacts.build import build
-from core.artifacts.distilled import Distilled, Published
+from core.artifacts.distilled import Beside, Distilled
 from core.artifacts.manifest import FileEntry, Manifest, inventory, verify
 from core.artifacts.probe import Probe
 from core.artifacts.store import MissingObject, Store, StoreUnavailable, StoreUnreachable
 
 __all__ = [
+    "Beside",
     "Distilled",
     "FileEntry",
     "Manifest",
     "MissingObject",
     "Probe",
-    "Published",
     "Store",
     "StoreUnavailable",
     "StoreUnreachable",

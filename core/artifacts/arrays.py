@@ -13,27 +13,14 @@ import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 from safetensors.numpy import save_file
 
-from core.artifacts.distilled import Distilled, Published
+from core.artifacts.distilled import Distilled
 from core.request import canonical_json
 
 
 def write_tensors(path: Path, result: Distilled) -> None:
-    """`dataset.safetensors`: images, labels, soft labels, targets, step size and whitening, none of them rounded.
-
-    Where some of the images are real ones, `real` marks them. Of a curriculum `stage` says when an image is trained on,
-    and `step_sizes` are those learned in its stages.
-
-    All metadata is canonical JSON under the single key `stillhouse`: with several keys the bytes of the file would
-    follow the order of a hash map, which differs from process to process.
-    """
+    """`dataset.safetensors`: images, labels, `Distilled.columns`, step sizes and whitening, none of them rounded."""
     arrays: dict[str, NDArray[Any]] = {"images": result.images, "labels": result.labels}
-    if result.soft_labels is not None:
-        arrays["soft_labels"] = result.soft_labels
-    if result.regression_targets is not None:
-        arrays["regression_targets"] = result.regression_targets
-    if result.marks_real:
-        arrays["real"] = result.real
-    arrays |= _order(result)
+    arrays |= _more(result)
     if result.step_size is not None:
         arrays["step_size"] = np.array(result.step_size, dtype=np.float64)
     transform = dict(result.transform)
@@ -51,29 +38,23 @@ def write_tensors(path: Path, result: Distilled) -> None:
         "request": result.request,
         "transform": transform,
     }
+    save_tensors(path, arrays, about)
+
+
+def save_tensors(path: Path, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> None:
+    """A safetensors file, whose metadata are canonical JSON under the single key `stillhouse`.
+
+    With several keys the bytes of the file would follow the order of a hash map, which differs between processes.
+    """
     # Not ascontiguousarray, which makes a vector of a scalar.
     whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    save_file(whole, path, metadata={"stillhouse": canonical_json(about)})
-
-
-def write_views(path: Path, result: Distilled) -> None:
-    """`dataset.views.safetensors`: the teacher's labels of views, record by record (`load.py` says what they mean)."""
-    assert result.views is not None, "asked for where there are some"
-    whole = {name: np.asarray(array, order="C") for name, array in result.views.items()}
-    about = {"schema_version": 1, "classes": result.facts.classes, **result.recipe["relabel"]}
-    save_file(whole, path, metadata={"stillhouse": canonical_json(about)})
-
-
-def write_generator(path: Path, generator: Published) -> None:
-    """`generator.safetensors`: the weights, and the rest as canonical JSON under the single key `stillhouse`."""
-    whole = {name: np.asarray(weight, order="C") for name, weight in generator.weights.items()}
-    save_file(whole, path, metadata={"stillhouse": canonical_json(dict(generator.about))})
+    save_file(whole, path, metadata={"stillhouse": canonical_json(dict(about))})
 
 
 def write_bundle(path: Path, result: Distilled) -> None:
     """`dataset.npz`: x_train uint8 (n, H, W) or (n, H, W, 3), y_train, class_names.
 
-    Also, if there are any, soft_labels, regression_targets, real, and a curriculum's stage and step_sizes.
+    Also `Distilled.columns`, and a curriculum's step_sizes.
     """
     pixels = result.pixels.transpose(0, 2, 3, 1)
     arrays: dict[str, NDArray[Any]] = {
@@ -81,13 +62,7 @@ def write_bundle(path: Path, result: Distilled) -> None:
         "y_train": result.labels,
         "class_names": np.array(result.facts.class_names),
     }
-    if result.soft_labels is not None:
-        arrays["soft_labels"] = result.soft_labels
-    if result.regression_targets is not None:
-        arrays["regression_targets"] = result.regression_targets
-    if result.marks_real:
-        arrays["real"] = result.real
-    arrays |= _order(result)
+    arrays |= _more(result)
     np.savez(path, allow_pickle=False, **arrays)
 
 
@@ -102,18 +77,12 @@ def write_parquet(path: Path, result: Distilled, names: Sequence[str], pictures:
         "image": pa.StructArray.from_arrays([picture, place], names=["bytes", "path"]),
         "label": _numbers(result.labels, pa.int64()),
     }
-    for name, numbers in (("soft_label", result.soft_labels), ("regression_target", result.regression_targets)):
-        if numbers is not None:
-            classes = result.facts.classes
-            number = {"_type": "Value", "dtype": "float32"}
-            features[name] = {"_type": "List", "feature": number, "length": classes}
-            columns[name] = pa.FixedSizeListArray.from_arrays(_numbers(numbers.ravel(), pa.float32()), classes)
-    if result.marks_real:
-        features["real"] = {"_type": "Value", "dtype": "bool"}
-        columns["real"] = _numbers(result.real, pa.uint8()).cast(pa.bool_())
-    if result.stage is not None:
-        features["stage"] = {"_type": "Value", "dtype": "int64"}
-        columns["stage"] = _numbers(result.stage, pa.int64())
+    for each in result.columns:
+        kind, width = pa.from_numpy_dtype(each.values.dtype), each.values.shape[1:]
+        numbers = _numbers(each.values.ravel(), pa.uint8() if kind == pa.bool_() else kind).cast(kind)
+        feature = {"_type": "Value", "dtype": each.values.dtype.name}
+        features[each.entry] = {"_type": "List", "feature": feature, "length": width[0]} if width else feature
+        columns[each.entry] = pa.FixedSizeListArray.from_arrays(numbers, *width) if width else numbers
     table = pa.table(columns).replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
     pq.write_table(table, path, compression="zstd")
 
@@ -144,10 +113,10 @@ def _texts(values: Sequence[bytes], kind: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(kind, len(values), buffers)
 
 
-def _order(result: Distilled) -> dict[str, NDArray[Any]]:
-    """Nothing of a set without one."""
-    order = {} if result.stage is None else {"stage": result.stage}
-    return order | ({"step_sizes": np.array(result.step_sizes, dtype=np.float64)} if result.step_sizes else {})
+def _more(result: Distilled) -> dict[str, NDArray[Any]]:
+    """The arrays that some sets have, and the rates of a curriculum."""
+    arrays = {each.name: each.values for each in result.columns}
+    return arrays | ({"step_sizes": np.array(result.step_sizes, dtype=np.float64)} if result.step_sizes else {})
 
 
 def _floats(values: Any) -> list[float]:

@@ -36,12 +36,11 @@ def build(folder: Path, result: Distilled) -> Manifest:
         _place(folder, name).write_bytes(content)
     arrays.write_parquet(_place(folder, layout.PARQUET), result, names, pictures)
     arrays.write_tensors(folder / layout.TENSORS, result)
-    if result.views is not None:
-        arrays.write_views(folder / layout.VIEWS, result)
     arrays.write_bundle(folder / layout.BUNDLE, result)
-    if result.generator is not None:
-        arrays.write_generator(folder / layout.GENERATOR, result.generator)
-        _write(folder / layout.SAMPLER, result.generator.code)
+    for file in result.files:
+        arrays.save_tensors(folder / file.name, file.arrays, file.about)
+        for name, code in file.code.items():
+            _write(folder / name, code)
     arrays.write_metrics(folder / layout.METRICS, result.metrics)
     preview(result).save(folder / layout.PREVIEW)
     title = f"{result.facts.label} · {len(result.labels):,} images · {result.request.get('method', 'distilled')}"

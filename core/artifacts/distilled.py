@@ -9,18 +9,34 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from core.artifacts import layout
 from core.data import DatasetFacts
 from core.report import Report
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class Published:
-    """A generator that goes with its images: weights by name, what its file says of them, the code that samples."""
+class Column:
+    """An array with an entry for each image, which some results have: its name, and that of one entry in parquet."""
 
-    weights: Mapping[str, NDArray[np.float32]]
+    name: str
+    entry: str
+    values: NDArray[Any]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """A safetensors file of arrays that some results have beside their images, and what its metadata say.
+
+    Naming it here is all that a file takes: it is written, listed with its checksum, and read by `load.other`.
+    """
+
+    name: str
+    arrays: Mapping[str, NDArray[Any]]
     about: Mapping[str, Any]
-    code: str
+    code: Mapping[str, str] = field(default_factory=dict)
+    """Programs that go with it, by file name."""
 
 
 @final
@@ -62,8 +78,8 @@ class Distilled:
     """[n] the stage of each image, counted from 0, where the set is an ordered curriculum of several."""
     step_sizes: tuple[float, ...] = ()
     """Then the learning rate learned in each stage, if any were, and `step_size` is None."""
-    generator: Published | None = None
-    """Where the images come from, if it is handed over with them."""
+    beside: tuple[Beside, ...] = ()
+    """More files, such as the generator that the images come from."""
 
     def __post_init__(self) -> None:
         n = len(self.labels)
@@ -91,6 +107,25 @@ class Distilled:
     def marks_real(self) -> bool:
         """Whether the files say of each image if it is real: where any is, though the recipe does not only select."""
         return bool(self.real.any()) and self.recipe.get("objective", {}).get("kind") != "nothing"
+
+    @property
+    def columns(self) -> list[Column]:
+        """The arrays with an entry for each image, beside images and labels."""
+        each = (
+            ("soft_labels", "soft_label", self.soft_labels),
+            ("regression_targets", "regression_target", self.regression_targets),
+            ("real", "real", self.real if self.marks_real else None),
+            ("stage", "stage", self.stage),
+        )
+        return [Column(name, entry, values) for name, entry, values in each if values is not None]
+
+    @property
+    def files(self) -> tuple[Beside, ...]:
+        """The files of arrays beside the images: labels of views, and all of `beside`."""
+        if self.views is None:
+            return self.beside
+        about = {"schema_version": 1, "classes": self.facts.classes, **self.recipe["relabel"]}
+        return (Beside(layout.VIEWS, self.views, about), *self.beside)
 
     @property
     def ipc(self) -> int:

@@ -55,14 +55,10 @@ def front_matter(result: Distilled, picture_bytes: int, parquet_bytes: int) -> s
         "        names:",
         *(f"          '{label}': {_quoted(name)}" for label, name in enumerate(facts.class_names)),
     ]
-    if result.soft_labels is not None:
-        lines += ["  - name: soft_label", "    list: float32", f"    length: {facts.classes}"]
-    if result.regression_targets is not None:
-        lines += ["  - name: regression_target", "    list: float32", f"    length: {facts.classes}"]
-    if result.marks_real:
-        lines += ["  - name: real", "    dtype: bool"]
-    if result.stage is not None:
-        lines += ["  - name: stage", "    dtype: int64"]
+    for each in result.columns:
+        kind, width = each.values.dtype.name, each.values.shape[1:]
+        lines += [f"  - name: {each.entry}"]
+        lines += [f"    list: {kind}", f"    length: {width[0]}"] if width else [f"    dtype: {kind}"]
     lines += [
         "  splits:",
         "  - name: train",

@@ -186,9 +186,17 @@ def load(folder: Path | str = HERE) -> Distilled:
         preprocessing=about["transform"] | whitening,
         stage=arrays.get("stage", 0 * arrays["labels"]),
         step_sizes=tuple(map(float, arrays["step_sizes"])) if "step_sizes" in arrays else only,
-        views=_views(Path(folder, "dataset.views.safetensors")),
+        views=other("dataset.views.safetensors", folder),
         regression_targets=arrays.get("regression_targets"),
     )
+
+
+def other(name: str, folder: Path | str = HERE) -> dict[str, NDArray[Any]] | None:
+    """The arrays of another file of the folder, such as `dataset.views.safetensors`; None where there is none."""
+    from safetensors.numpy import load_file
+
+    path = Path(folder, name)
+    return load_file(path) if path.exists() else None
 
 
 def verify(folder: Path | str = HERE) -> list[str]:
@@ -257,12 +265,6 @@ def _real(arrays: dict[str, NDArray[Any]], recipe: dict[str, Any]) -> NDArray[np
 
     whole = recipe["objective"]["kind"] == "nothing" and recipe["init"]["kind"] not in MADE
     return arrays.get("real", np.full(len(arrays["labels"]), whole))
-
-
-def _views(path: Path) -> dict[str, NDArray[Any]] | None:
-    from safetensors.numpy import load_file
-
-    return load_file(path) if path.exists() else None
 
 
 def _shifted(images: NDArray[np.float32], shift: NDArray[np.int8]) -> NDArray[np.float32]:

@@ -121,9 +121,10 @@ def _trees(result: Distilled) -> tuple[str, ...]:
 
 def _more(result: Distilled) -> tuple[str, ...]:
     """The card's text about drawing other images, where the generator is in the artifact."""
-    if result.generator is None:
+    generator = next((file for file in result.files if file.name == layout.GENERATOR), None)
+    if generator is None:
         return ()
-    size = sum(weight.nbytes for weight in result.generator.weights.values())
+    size = sum(weight.nbytes for weight in generator.arrays.values())
     return (
         f"As many other images as are wanted, from the generator these were drawn by (`{layout.GENERATOR}`, {size:,} "
         f"bytes of weights; `{layout.SAMPLER}` needs PyTorch). No judge chooses among them:",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.artifacts import Distilled, Published
+from core.artifacts import Beside, Distilled, layout
 from core.data import Mirroring
 from core.data.doubts import doubts
 from core.engine.context import JobContext
@@ -51,7 +51,7 @@ def artifact_of(job: Job, done: Distillation) -> Distilled:
         pixels=result.transform.inverse(result.images).cpu().numpy(),
         real=result.real.cpu().numpy(),
         views=None if result.views is None else result.views.stored(len(images)),
-        generator=_published(context),
+        beside=_published(context),
         step_size=result.step_size,
         stage=None if result.stage is None else result.stage.cpu().numpy().astype(np.int64),
         step_sizes=result.step_sizes,
@@ -141,13 +141,14 @@ def _collapsed(recipe: Recipe, result: SyntheticDataset) -> list[str]:
     ]
 
 
-def _published(context: JobContext) -> Published | None:
+def _published(context: JobContext) -> tuple[Beside, ...]:
     """The generator, where the recipe wants it in the artifact, with the code that samples from it."""
     wanted, made = context.recipe.objective, context.sampled
     if made is None or not isinstance(wanted, Generative) or not wanted.publish:
-        return None
+        return ()
     weights = {name: weight.cpu().contiguous().numpy() for name, weight in made.generator.weights.items()}
-    return Published(weights, saved.about(made.generator), Path(generator.__file__).read_text("utf-8"))
+    code = {layout.SAMPLER: Path(generator.__file__).read_text("utf-8")}
+    return (Beside(layout.GENERATOR, weights, saved.about(made.generator), code),)
 
 
 @cache
