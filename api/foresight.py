@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from api.house import House
 from api.problems import invalid
 from api.submission import Prepared
-from core.forecast import Calibration, Forecast, beyond, outlook
+from core.forecast import Calibration, Forecast, beyond, forecast_job
 from core.request import ENGINE_VERSION
 
 log = structlog.stdlib.get_logger(__name__)
@@ -29,7 +29,7 @@ def foresight(house: House, ready: Prepared) -> Forecast:
     common = Counter(found.key for found in known).most_common(1)
     alike = [found for found in known if found.key == common[0][0]] if common else []
     quietest = min(alike, key=lambda found: found.others or 0.0, default=None)
-    return outlook(house.ledger, ready.recipe, ready.facts, ipc, method, quietest, house.catalogue.facts)
+    return forecast_job(house.ledger, ready.recipe, ready.facts, ipc, method, quietest, house.catalogue.facts)
 
 
 def _calibrations(house: House) -> list[Calibration]:

@@ -19,7 +19,7 @@ import structlog
 
 from core.data import Catalogue, DatasetFacts
 from core.data.inspection import facts_of
-from core.forecast import ENOUGH, QUIET, Calibration, off, outlook, remembered
+from core.forecast import ENOUGH, QUIET, Calibration, forecast_job, off, remembered
 from core.ids import is_id
 from core.ledger import Claim, Ledger
 from core.recipe import Recipe
@@ -166,7 +166,7 @@ class Calibrator:
         taken = processors.others(before[1], self._watched[1])
         return taken is None or taken <= QUIET
 
-    def foresee(self, claim: Claim) -> None:
+    def record_forecast(self, claim: Claim) -> None:
         """Tells the ledger what a job will cost here. Never raises: no job fails for want of a forecast.
 
         Only before the first attempt, because a later one begins somewhere on the way.
@@ -177,8 +177,8 @@ class Calibrator:
         job = claim.job
         try:
             facts, recipe = self._facts(job.dataset), Recipe.model_validate(job.recipe)
-            forecast = outlook(self._ledger, recipe, facts, job.ipc, job.method, self.known, self._facts)
-            self._ledger.foresee(claim, forecast.model_dump(mode="json"))
+            forecast = forecast_job(self._ledger, recipe, facts, job.ipc, job.method, self.known, self._facts)
+            self._ledger.record_forecast(claim, forecast.model_dump(mode="json"))
         except Exception:
             log.exception("no forecast")
 

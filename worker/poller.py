@@ -19,8 +19,8 @@ from core.forecast import Calibration
 from core.ledger import Ledger
 from core.settings import Settings, settings
 from worker.calibrator import Calibrator
+from worker.database_retry import AWAY, until_ready
 from worker.drain import Drain
-from worker.patience import AWAY, until_ready
 from worker.protocol import ENGINE
 from worker.supervisor import Supervisor
 from worker.sweeper import Sweeper
@@ -51,7 +51,7 @@ class Poller:
         ledger, store = Ledger(settings.ledger_url), Store(settings.artifacts_url)
         self._calibrator = Calibrator(settings, ledger)
         self.supervisor = Supervisor(
-            settings, ledger, store, self.worker_id, self.drain, engine, self._calibrator.foresee
+            settings, ledger, store, self.worker_id, self.drain, engine, self._calibrator.record_forecast
         )
         self._announced = float("-inf")
         self._told: Calibration | None = None

@@ -11,7 +11,7 @@ from typing import Any, Final
 from core.artifacts.layout import MANIFEST, SUMS, media_type
 from core.artifacts.store import Store
 from core.ledger import File
-from worker.patience import Beyond
+from worker.database_retry import Beyond
 
 _UNLISTED: Final = frozenset({MANIFEST, SUMS})
 """Files that the manifest can't list: itself, and the sums of it and all others."""

@@ -21,14 +21,14 @@ from core.artifacts.store import Store
 from core.ledger import Claim, Ledger, Status
 from core.masks import masked
 from core.settings import Settings
-from worker import autopsy, uploads
-from worker.album import Album
+from worker import failure_reports, uploads
 from worker.child import Child
+from worker.database_retry import AWAY, PAUSE, until_answered, until_stored
 from worker.drain import Drain
-from worker.patience import AWAY, PAUSE, until_answered, until_stored
+from worker.heartbeat import Heartbeat
+from worker.preview_uploader import PreviewUploader
 from worker.protocol import ENGINE, Exit, JobFolder
 from worker.publish import collect, metrics_of
-from worker.pulse import Pulse
 
 _TICK: Final = 0.2
 """Seconds between looks at the reasons to stop an engine."""
@@ -76,14 +76,14 @@ class Supervisor:
         worker_id: str,
         drain: Drain,
         engine: str = ENGINE,
-        foresee: Callable[[Claim], None] = lambda claim: None,
+        record_forecast: Callable[[Claim], None] = lambda claim: None,
     ) -> None:
         """
         Args:
             worker_id: unique to this start of this process.
             drain: when set, the running engine is told to checkpoint and its job goes back to the queue.
             engine: module that is run as the child process.
-            foresee: called with every job that is about to start; must not raise.
+            record_forecast: called with every job that is about to start; must not raise.
         """
         self.worked_at = time.monotonic()
         """When there was last something to do."""
@@ -93,7 +93,7 @@ class Supervisor:
         self._worker_id = worker_id
         self._drain = drain
         self._engine = engine
-        self._foresee = foresee
+        self._record_forecast = record_forecast
         self._slot = threading.Lock()
         self._rung = threading.Event()
 
@@ -142,7 +142,7 @@ class Supervisor:
         self.worked_at = time.monotonic()
         with structlog.contextvars.bound_contextvars(job=claim.job.id, attempt=claim.attempt):
             log.info("attempt started", dataset=claim.job.dataset, method=claim.job.method)
-            self._foresee(claim)
+            self._record_forecast(claim)
             try:
                 outcome = self._attempt(claim, claimed_at)
             except AWAY:
@@ -159,20 +159,20 @@ class Supervisor:
 
     def _attempt(self, claim: Claim, claimed_at: float) -> Outcome:
         folder = JobFolder(self._settings.jobs.resolve() / claim.job.id, claim.attempt)
-        with Pulse(self._ledger, claim, self._settings, claimed_at) as pulse:
+        with Heartbeat(self._ledger, claim, self._settings, claimed_at) as heartbeat:
             try:
-                ready = self._stored(lambda: self._prepare(folder, claim), pulse)
+                ready = self._stored(lambda: self._prepare(folder, claim), heartbeat)
             except uploads.LostUpload as error:
-                lost = autopsy.lost_upload(error)
+                lost = failure_reports.lost_upload(error)
                 return self._settle(claim, Outcome.FAILED, lambda: self._ledger.fail(claim, lost))
             except Exception as error:
-                return self._storage_trouble(claim, pulse, error)
+                return self._storage_trouble(claim, heartbeat, error)
             if ready is None:
-                return self._disturbed(claim, pulse)
-            album = Album(self._store, folder, pulse.hear)
-            with album, Child.spawn(self._engine, folder.root, album.hear) as child:
-                status, stop = self._watch(child, pulse)
-            return self._conclude(claim, folder, pulse, child, status, stop)
+                return self._disturbed(claim, heartbeat)
+            previews = PreviewUploader(self._store, folder, heartbeat.hear)
+            with previews, Child.spawn(self._engine, folder.root, previews.hear) as child:
+                status, stop = self._watch(child, heartbeat)
+            return self._conclude(claim, folder, heartbeat, child, status, stop)
 
     def _prepare(self, folder: JobFolder, claim: Claim) -> bool:
         settings, job = self._settings, claim.job
@@ -199,15 +199,15 @@ class Supervisor:
         draft.replace(folder.job)
         return True
 
-    def _watch(self, child: Child, pulse: Pulse) -> tuple[int, Stop | None]:
+    def _watch(self, child: Child, heartbeat: Heartbeat) -> tuple[int, Stop | None]:
         """Waits for the engine's end, and brings it about when there is a reason to."""
         started = time.monotonic()
         stop: Stop | None = None
         deadline = float("inf")
         while (status := child.wait(_TICK)) is None:
-            if stop is not Stop.LOST and pulse.lost.is_set():
+            if stop is not Stop.LOST and heartbeat.lost.is_set():
                 stop, deadline = Stop.LOST, 0.0  # a successor may run already: no grace
-            elif stop is None and (stop := self._reason(pulse, started)) is not None:
+            elif stop is None and (stop := self._reason(heartbeat, started)) is not None:
                 log.info("stopping the engine", reason=stop.value)
                 child.terminate()
                 deadline = time.monotonic() + self._grace(stop)
@@ -215,10 +215,10 @@ class Supervisor:
                 child.kill()
         return status, stop
 
-    def _reason(self, pulse: Pulse, started: float) -> Stop | None:
-        if pulse.silence() > self._settings.self_fence_after:
+    def _reason(self, heartbeat: Heartbeat, started: float) -> Stop | None:
+        if heartbeat.silence() > self._settings.self_fence_after:
             return Stop.FENCED
-        if pulse.cancel_requested.is_set():
+        if heartbeat.cancel_requested.is_set():
             return Stop.CANCELLED
         if self._drain.is_set():
             return Stop.DRAINED
@@ -233,64 +233,64 @@ class Supervisor:
         return _CANCEL_GRACE if stop is Stop.CANCELLED else self._settings.drain_grace
 
     def _conclude(
-        self, claim: Claim, folder: JobFolder, pulse: Pulse, child: Child, status: int, stop: Stop | None
+        self, claim: Claim, folder: JobFolder, heartbeat: Heartbeat, child: Child, status: int, stop: Stop | None
     ) -> Outcome:
         """Turns the engine's end into exactly one fenced transition."""
-        if stop is Stop.LOST or pulse.lost.is_set():
+        if stop is Stop.LOST or heartbeat.lost.is_set():
             return Outcome.LOST
         ledger, words = self._ledger, child.last_words()
         if words and status not in (Exit.DONE, Exit.DRAINED):
-            pulse.hear({"type": "log", "level": "error", "message": "\n".join(words)})
-        until_answered(pulse.flush, self._drain)
+            heartbeat.hear({"type": "log", "level": "error", "message": "\n".join(words)})
+        until_answered(heartbeat.flush, self._drain)
         if stop is Stop.CANCELLED:
             return self._settle(claim, Outcome.CANCELLED, lambda: ledger.cancelled(claim))
         if status == Exit.DONE:
-            return self._publish(claim, folder, pulse)
+            return self._publish(claim, folder, heartbeat)
         if stop is Stop.TIMED_OUT:
-            error = autopsy.timeout(self._settings.job_timeout, pulse.phase)
+            error = failure_reports.timeout(self._settings.job_timeout, heartbeat.phase)
             return self._settle(claim, Outcome.FAILED, lambda: ledger.fail(claim, error))
         if status == Exit.FAILED:
-            error = autopsy.failure(folder, pulse.phase)
+            error = failure_reports.failure(folder, heartbeat.phase)
             return self._settle(claim, Outcome.FAILED, lambda: ledger.fail(claim, error))
         if status == Exit.DRAINED or (stop is not None and (child.killed or status == -signal.SIGTERM)):
             # An engine that was told too early, or would not go in time, did not crash: its last checkpoint is good.
             reason = (stop or Stop.DRAINED).value
             return self._settle(claim, Outcome.RELEASED, lambda: ledger.release(claim, reason))
-        reason = autopsy.crash(status, words)
+        reason = failure_reports.crash(status, words)
         log.warning("the engine crashed", status=status, reason=reason, last_words=words)
         return self._settle(claim, Outcome.CRASHED, lambda: ledger.lose(claim, reason))
 
-    def _publish(self, claim: Claim, folder: JobFolder, pulse: Pulse) -> Outcome:
+    def _publish(self, claim: Claim, folder: JobFolder, heartbeat: Heartbeat) -> Outcome:
         """Stores the artifact and flips the job, in that order; a crash between the two leaves only spare blobs.
 
         While the store is away the lease and the finished folder are kept.
         """
 
         def tell(done: int, total: int) -> None:
-            pulse.hear({"type": "progress", "phase": "publishing", "done": done, "total": total})
+            heartbeat.hear({"type": "progress", "phase": "publishing", "done": done, "total": total})
 
         if not self._holds(claim):  # then the sweeper may have taken the folder, or another attempt have begun
             return Outcome.LOST
         try:
             metrics = metrics_of(folder.result)
-            files = self._stored(lambda: collect(folder.staging, self._store, tell), pulse)
+            files = self._stored(lambda: collect(folder.staging, self._store, tell), heartbeat)
         except Exception as error:
-            return self._storage_trouble(claim, pulse, error)
+            return self._storage_trouble(claim, heartbeat, error)
         if files is None:
-            return self._disturbed(claim, pulse)
-        until_answered(pulse.flush, self._drain)
+            return self._disturbed(claim, heartbeat)
+        until_answered(heartbeat.flush, self._drain)
         outcome = self._settle(claim, Outcome.SUCCEEDED, lambda: self._ledger.succeed(claim, files, metrics))
         if outcome is Outcome.SUCCEEDED:
             shutil.rmtree(folder.root, ignore_errors=True)
         return outcome
 
-    def _stored(self, work: Callable[[], T], pulse: Pulse) -> T | None:
+    def _stored(self, work: Callable[[], T], heartbeat: Heartbeat) -> T | None:
         """Does something with the store or the disk, however long that is away; None when the attempt is to end."""
         patience = self._settings.store_patience
         waiting = False
 
         def disturbed() -> bool:
-            return pulse.lost.is_set() or pulse.cancel_requested.is_set() or self._drain.is_set()
+            return heartbeat.lost.is_set() or heartbeat.cancel_requested.is_set() or self._drain.is_set()
 
         def tell(error: Exception) -> None:
             nonlocal waiting
@@ -298,17 +298,17 @@ class Supervisor:
             log.warning("waiting for the storage", reason=reason, at_most=patience)
             if not waiting:
                 words = f"The storage does not work ({reason}). The job waits for it, {patience:g} seconds at most."
-                pulse.hear({"type": "log", "level": "warning", "message": words})
+                heartbeat.hear({"type": "log", "level": "warning", "message": words})
             waiting = True
 
         return until_stored(work, patience, disturbed, tell)
 
-    def _disturbed(self, claim: Claim, pulse: Pulse) -> Outcome:
+    def _disturbed(self, claim: Claim, heartbeat: Heartbeat) -> Outcome:
         """Ends an attempt that waited for the storage and was told to stop; its checkpoint is good."""
-        if pulse.lost.is_set():
+        if heartbeat.lost.is_set():
             return Outcome.LOST
-        until_answered(pulse.flush, self._drain)
-        if pulse.cancel_requested.is_set():
+        until_answered(heartbeat.flush, self._drain)
+        if heartbeat.cancel_requested.is_set():
             return self._settle(claim, Outcome.CANCELLED, lambda: self._ledger.cancelled(claim))
         return self._settle(claim, Outcome.RELEASED, lambda: self._ledger.release(claim, Stop.DRAINED.value))
 
@@ -316,12 +316,12 @@ class Supervisor:
         """Whether the attempt has its lease still, which it renews."""
         return until_answered(lambda: self._ledger.heartbeat(claim, self._settings.lease_ttl), self._drain).held
 
-    def _storage_trouble(self, claim: Claim, pulse: Pulse, problem: Exception) -> Outcome:
+    def _storage_trouble(self, claim: Claim, heartbeat: Heartbeat, problem: Exception) -> Outcome:
         """Worth another attempt, since the checkpoint is good; the last one says what is wrong with the storage."""
         if not self._holds(claim):
             return Outcome.LOST
-        until_answered(pulse.flush, self._drain)
-        error = autopsy.storage(problem)
+        until_answered(heartbeat.flush, self._drain)
+        error = failure_reports.storage(problem)
         log.error("storage trouble", reason=error["message"])
         if claim.job.losses + 1 < claim.job.max_attempts:
             return self._settle(claim, Outcome.CRASHED, lambda: self._ledger.lose(claim, error["message"]))

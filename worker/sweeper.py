@@ -16,8 +16,8 @@ from core import doorbell, logs
 from core.ledger import HELD, Job, Ledger, Status, UnknownJob
 from core.settings import Settings, settings
 from worker import uploads
+from worker.database_retry import AWAY, until_ready
 from worker.drain import Drain
-from worker.patience import AWAY, until_ready
 from worker.protocol import staging_of
 
 log = structlog.stdlib.get_logger(__name__)

@@ -9,7 +9,7 @@ from core.artifacts.store import MissingObject, Store
 from core.data.catalogue import UPLOADS
 from core.ids import is_id
 from core.ledger import Job, Ledger, UnknownUpload
-from worker.patience import Beyond
+from worker.database_retry import Beyond
 
 
 class LostUpload(Beyond):

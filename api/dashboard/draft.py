@@ -91,7 +91,7 @@ class Draft:
         except ValidationError as error:
             raise invalid([explain(detail, JobOrder, "") for detail in error.errors()]) from None
 
-    def outlook(self, house: House) -> tuple[Forecast | None, dict[str, FieldError]]:
+    def forecast(self, house: House) -> tuple[Forecast | None, dict[str, FieldError]]:
         """The forecast of its cost, or its faults, each by the name of the form's field."""
         try:
             return foresight(house, prepare(self.order(), house.catalogue)), {}

@@ -48,7 +48,7 @@ def submit(request: Request, house: Here, posted: Posted, after: BackgroundTasks
 
 
 def _form(request: Request, house: House, draft: Draft, found: Mapping[str, FieldError] | None = None) -> HTMLResponse:
-    forecast, wrong = (None, found) if found else draft.outlook(house)
+    forecast, wrong = (None, found) if found else draft.forecast(house)
     datasets = house.catalogue.list()
     chosen = next((facts for facts in datasets if facts.name == draft.dataset), None)
     return page(

@@ -1,8 +1,8 @@
 """The cost of a job before it runs: seconds, memory, bytes; from a recipe and a calibration, without torch."""
 
 from core.forecast.calibration import QUIET, Calibration, Point
+from core.forecast.forecast_job import forecast_job, remembered
 from core.forecast.history import ENOUGH, Past, off
-from core.forecast.outlook import outlook, remembered
 from core.forecast.predict import Estimate, Forecast, predict
 from core.forecast.room import beyond
 
@@ -15,8 +15,8 @@ __all__ = [
     "Past",
     "Point",
     "beyond",
+    "forecast_job",
     "off",
-    "outlook",
     "predict",
     "remembered",
 ]

@@ -79,7 +79,7 @@ def record(
     return True
 
 
-def foresee(session: Session, claim: Claim, forecast: Document) -> bool:
+def record_forecast(session: Session, claim: Claim, forecast: Document) -> bool:
     """Keep what the job is expected to cost where it runs."""
     row = held(session, claim)
     if row is None:

@@ -263,10 +263,10 @@ class Ledger:
         with self.database.write() as session:
             return claims.record(session, claim, phase, progress, metrics, events)
 
-    def foresee(self, claim: Claim, forecast: Document) -> bool:
+    def record_forecast(self, claim: Claim, forecast: Document) -> bool:
         """Keep what the job is expected to cost where it runs; False when the job is not held any more."""
         with self.database.write() as session:
-            return claims.foresee(session, claim, forecast)
+            return claims.record_forecast(session, claim, forecast)
 
     def succeed(self, claim: Claim, files: Sequence[File], metrics: Document | None = None) -> bool:
         """Publish the result; False when the job is not held any more or was cancelled, and the result is dropped.

@@ -49,7 +49,7 @@ def running(workshop: Workshop, tmp_path: Path) -> tuple[str, int]:
     reported = [("metric", {"name": "loss", "step": step, "value": 1 / step}) for step in (1, 2, 5)]
     reported += [("preview", {"step": 5, "sha256": sha256, "bytes": size}), ("log", {"message": "Eager kernels."})]
     assert workshop.ledger.record(claim, progress=progress, events=reported)
-    workshop.ledger.foresee(claim, FORECAST)
+    workshop.ledger.record_forecast(claim, FORECAST)
     (seq,) = [event.seq for event in workshop.ledger.events(job_id) if event.type == "preview"]
     return job_id, seq
 

@@ -14,14 +14,14 @@ def test_a_forecast_comes_with_the_order_and_is_replaced_by_its_worker(ledger: L
     assert ledger.job(job.id).forecast == HERE
     claim = ledger.claim("worker", LONG)
     assert claim is not None
-    assert ledger.foresee(claim, ELSEWHERE)
+    assert ledger.record_forecast(claim, ELSEWHERE)
     assert ledger.job(job.id).forecast == ELSEWHERE
 
 
 def test_a_worker_that_lost_the_job_foresees_nothing(ledger: Ledger) -> None:
     claim = running(ledger, forecast=HERE)
     assert ledger.release(claim, "The worker was told to stop.")
-    assert not ledger.foresee(claim, ELSEWHERE)
+    assert not ledger.record_forecast(claim, ELSEWHERE)
     assert ledger.job(claim.job.id).forecast == HERE
 
 

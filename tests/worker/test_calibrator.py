@@ -18,7 +18,7 @@ import torch
 from core.artifacts.store import Store
 from core.data import Catalogue, DatasetFacts, UnknownDataset
 from core.engine.kernels import missing_compiler
-from core.forecast import QUIET, Calibration, off, outlook, predict, remembered
+from core.forecast import QUIET, Calibration, forecast_job, off, predict, remembered
 from core.forecast.network import geometry
 from core.ledger import Job, Ledger, Status
 from core.recipe import Network
@@ -153,7 +153,7 @@ def test_a_measurement_on_a_busy_machine_is_made_again_once_it_is_quiet(settings
     for _ in range(3):
         done(ledger, second, 3.0)
     claim = running(ledger)
-    calibrator.foresee(claim)  # so that it knows of work
+    calibrator.record_forecast(claim)  # so that it knows of work
     clock.append(200.0)
     assert not calibrator.due
     clock.append(206.0)
@@ -191,17 +191,17 @@ def test_jobs_of_another_measurement_are_priced_anew(settings: Settings, ledger:
         done(ledger, loaded, 0.15)
     right = machine().model_copy(update={"kernels": "compiled", "others": 0.0})
     known = Catalogue(settings.datasets).facts
-    said = outlook(ledger, recipe(), facts(), 1, "mtt", right, known)
+    said = forecast_job(ledger, recipe(), facts(), 1, "mtt", right, known)
     assert said.basis.method_jobs == 3
     assert said.seconds is not None
     for name in ("distilling", "evaluating"):
         assert said.phases[name].model > 0
         assert said.phases[name].expected == pytest.approx(1.5 * said.phases[name].model, rel=0.01)
-    by_loaded = outlook(ledger, recipe(), facts(), 1, "mtt", loaded, known)
+    by_loaded = forecast_job(ledger, recipe(), facts(), 1, "mtt", loaded, known)
     assert by_loaded.seconds is not None
     assert said.seconds.expected == pytest.approx(by_loaded.seconds.expected, rel=0.1)
     calibrated = right.model_copy(update={"compiled": {"gradient": 0.5, "adjoint": 0.25}, "compiling": 20.0})
-    assert outlook(ledger, recipe(), facts(), 1, "mtt", calibrated, known).basis.method_jobs == 3
+    assert forecast_job(ledger, recipe(), facts(), 1, "mtt", calibrated, known).basis.method_jobs == 3
 
 
 def test_a_past_job_whose_dataset_is_gone_corrects_nothing_by_another_measurement(ledger: Ledger) -> None:
@@ -240,7 +240,7 @@ def test_a_job_that_starts_is_told_what_it_will_cost_here(settings: Settings, le
     job = queued(ledger, recipe=recipe().model_dump(mode="json"), forecast={"conditions": "elsewhere"})
     claim = ledger.claim("worker", LONG)
     assert claim is not None
-    calibrator.foresee(claim)
+    calibrator.record_forecast(claim)
     forecast = ledger.job(job.id).forecast
     assert forecast is not None
     assert forecast["conditions"] == machine().key
@@ -251,7 +251,7 @@ def test_a_job_that_starts_is_told_what_it_will_cost_here(settings: Settings, le
     again = ledger.claim("worker", LONG)
     assert again is not None
     calibrator.known = machine("another")
-    calibrator.foresee(again)
+    calibrator.record_forecast(again)
     assert ledger.job(job.id).forecast == forecast, "a later attempt begins somewhere on the way"
 
 
@@ -260,9 +260,9 @@ def test_no_job_fails_for_want_of_a_forecast(settings: Settings, ledger: Ledger)
     queued(ledger, recipe={"objective": {"kind": "of a later version"}})
     claim = ledger.claim("worker", LONG)
     assert claim is not None
-    calibrator.foresee(claim)
+    calibrator.record_forecast(claim)
     calibrator.known = machine()
-    calibrator.foresee(claim)
+    calibrator.record_forecast(claim)
     assert ledger.job(claim.job.id).forecast is None
 
 

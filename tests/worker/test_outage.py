@@ -108,7 +108,7 @@ def test_a_locked_database_does_not_keep_a_worker_from_fencing_itself(new_servic
 def test_a_finished_job_waits_for_its_store(
     new_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.patience._FIRST_PAUSE", 0.02)
+    monkeypatch.setattr("worker.database_retry._FIRST_PAUSE", 0.02)
     service = new_service("poller", "sqlite")
     play = service.submit(steps=4, hold_at=3, max_attempts=1)
     with structlog.testing.capture_logs() as logs, service.supervisor_at_work():
@@ -156,7 +156,7 @@ def test_patience_with_a_store_has_an_end(new_service: Callable[..., Service]) -
 def test_a_job_waits_for_the_store_that_has_its_upload_but_not_for_one_that_lost_it(
     new_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.patience._FIRST_PAUSE", 0.02)
+    monkeypatch.setattr("worker.database_retry._FIRST_PAUSE", 0.02)
     service = new_service("poller", "sqlite")
     bundle = service.settings.home / "bundle.npz"
     bundle.write_bytes(b"pixels")
@@ -191,7 +191,7 @@ def test_a_job_waits_for_the_store_that_has_its_upload_but_not_for_one_that_lost
 def test_an_attempt_that_lost_its_lease_unawares_publishes_nothing(
     new_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.pulse._TICK", 60.0)
+    monkeypatch.setattr("worker.heartbeat._TICK", 60.0)
     service = new_service("poller", "sqlite", lease_ttl=200, heartbeat_interval=60, self_fence_after=100)
     play = service.submit(steps=4, hold_at=3, spoil="remove", max_attempts=2)  # as a sweeper does to a dead attempt
     with structlog.testing.capture_logs() as logs, service.supervisor_at_work():

@@ -32,7 +32,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 @final
-class Album:
+class PreviewUploader:
     """Passes on what the engine says; of a picture only once it is in the store, and then by its SHA-256."""
 
     def __init__(self, store: Store, folder: JobFolder, tell: Callable[[Message], None]) -> None:
@@ -45,7 +45,7 @@ class Album:
         self._tell = tell
         self._left = MOST
         self._waiting: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="album", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="previews", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from core.artifacts import Store
-from worker.album import MOST, MOST_BYTES, Album
 from worker.engine.pictures import pairs, sheet
+from worker.preview_uploader import MOST, MOST_BYTES, PreviewUploader
 from worker.protocol import JobFolder
 
 
@@ -30,13 +30,13 @@ def test_a_picture_is_told_of_once_it_is_in_the_store(folder: JobFolder, tmp_pat
     (folder.pictures / "1-7.png").write_bytes(b"picture")
     (folder.pictures / "1-neighbours.png").write_bytes(b"pairs")
     (folder.pictures / "1-9.png").write_bytes(b"x" * (MOST_BYTES + 1))
-    with Album(store, folder, told.append) as album:
-        album.hear({"type": "log", "message": "hello"})
-        album.hear({"type": "preview", "step": 7, "path": "1-7.png"})
-        album.hear({"type": "preview", "step": 8, "path": "not there.png"})
-        album.hear({"type": "neighbours", "path": "1-neighbours.png"})
-        album.hear({"type": "preview", "step": 9, "path": "1-9.png"})
-        album.hear({"type": "preview", "step": 10, "path": "../../job/pictures/../secret"})
+    with PreviewUploader(store, folder, told.append) as previews:
+        previews.hear({"type": "log", "message": "hello"})
+        previews.hear({"type": "preview", "step": 7, "path": "1-7.png"})
+        previews.hear({"type": "preview", "step": 8, "path": "not there.png"})
+        previews.hear({"type": "neighbours", "path": "1-neighbours.png"})
+        previews.hear({"type": "preview", "step": 9, "path": "1-9.png"})
+        previews.hear({"type": "preview", "step": 10, "path": "../../job/pictures/../secret"})
     sha256 = hashlib.sha256(b"picture").hexdigest()
     assert told == [
         {"type": "log", "message": "hello"},
@@ -50,10 +50,10 @@ def test_a_picture_is_told_of_once_it_is_in_the_store(folder: JobFolder, tmp_pat
 def test_an_engine_that_draws_without_end_is_not_listened_to(folder: JobFolder, tmp_path: Path) -> None:
     told: list[dict[str, Any]] = []
     (folder.pictures / "p.png").write_bytes(b"p")
-    album = Album(Store(f"file://{tmp_path}/store"), folder, told.append)
+    previews = PreviewUploader(Store(f"file://{tmp_path}/store"), folder, told.append)
     for step in range(MOST + 50):
-        album.hear({"type": "preview", "step": step, "path": "p.png"})
-    assert album._waiting.qsize() == MOST
+        previews.hear({"type": "preview", "step": step, "path": "p.png"})
+    assert previews._waiting.qsize() == MOST
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import structlog
 from core.ledger import HELD, Claim, Document, Ledger, Status
 from core.settings import Settings
 from worker.child import Message
-from worker.patience import AWAY
+from worker.database_retry import AWAY
 from worker.progress import Progress
 
 _TICK: Final = 1.0
@@ -29,7 +29,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 @final
-class Pulse:
+class Heartbeat:
     """Holds a claim: beats while entered, and listens through `hear`."""
 
     def __init__(self, ledger: Ledger, claim: Claim, settings: Settings, claimed_at: float) -> None:
@@ -55,7 +55,7 @@ class Pulse:
         self._hearing = threading.Lock()
         self._writing = threading.Lock()
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -127,7 +127,7 @@ class Pulse:
                 try:
                     self._attend()
                     self._flush(everything=False)
-                except Exception as error:  # a pulse that dies of surprise would cost the job its lease
+                except Exception as error:  # a heartbeat that dies of surprise would cost the job its lease
                     if not silent:
                         log.warning("the ledger does not answer", exc_info=not isinstance(error, AWAY))
                     silent = True

@@ -21,7 +21,7 @@ Known = Callable[[str], DatasetFacts]
 """Facts of a dataset by name."""
 
 
-def outlook(
+def forecast_job(
     ledger: Ledger,
     recipe: Recipe,
     facts: DatasetFacts,
