@@ -31,7 +31,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let long polls and event streams end now; then stop as uvicorn does."""
-        self.config.app.state.house.closing.set()  # type: ignore[union-attr]  # our own application
+        self.config.app.state.services.closing.set()  # type: ignore[union-attr]  # our own application
         await super().shutdown(sockets)
 
 

@@ -1,4 +1,4 @@
-"""The application: the house, its middleware, its routers."""
+"""The application: its services, its middleware, its routers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,23 @@ import structlog
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from api import artifacts, datasets, events, forecasts, health, jobs, keys, methods, openapi, refusals, uploads
-from api.auth import Gate
+from api import (
+    artifacts,
+    datasets,
+    events,
+    exception_handlers,
+    forecasts,
+    health,
+    jobs,
+    keys,
+    methods,
+    openapi,
+    uploads,
+)
+from api.auth import AuthMiddleware
 from api.dashboard import PAGES, static
-from api.house import House
-from api.middleware import Frame
+from api.middleware import RequestMiddleware
+from api.services import Services
 from core.settings import Settings, settings
 
 log = structlog.stdlib.get_logger(__name__)
@@ -26,34 +38,34 @@ def create_app(configuration: Settings | None = None) -> FastAPI:
     Args:
         configuration: default: the process's settings, from the environment.
     """
-    house = House.open(configuration or settings())
+    services = Services.open(configuration or settings())
     app = FastAPI(lifespan=_lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.state.house = house
-    app.add_middleware(Gate, house=house)
-    app.add_middleware(Frame, metrics=house.metrics, settings=house.settings)
+    app.state.services = services
+    app.add_middleware(AuthMiddleware, services=services)
+    app.add_middleware(RequestMiddleware, metrics=services.metrics, settings=services.settings)
     for room in (jobs, forecasts, events, artifacts, datasets, uploads, methods, keys, health, *PAGES):
         app.include_router(room.router)
     app.mount("/static", static)
-    refusals.install(app)
+    exception_handlers.install(app)
     openapi.install(app)
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    house: House = app.state.house
-    await run_in_threadpool(house.ledger.migrate)
-    if house.settings.auth == "off" and not _is_loopback(house.settings.host):
+    services: Services = app.state.services
+    await run_in_threadpool(services.ledger.migrate)
+    if services.settings.auth == "off" and not _is_loopback(services.settings.host):
         log.warning(
             "open to the network without authentication",
-            host=house.settings.host,
+            host=services.settings.host,
             fix="set STILLHOUSE_AUTH=keys, or STILLHOUSE_HOST=127.0.0.1, or put a proxy that authenticates before it",
         )
-    await run_in_threadpool(house.inspector.resume)
+    await run_in_threadpool(services.inspector.resume)
     yield
-    house.closing.set()
-    await run_in_threadpool(house.inspector.close)
-    house.ledger.close()
+    services.closing.set()
+    await run_in_threadpool(services.inspector.close)
+    services.ledger.close()
 
 
 def _is_loopback(host: str) -> bool:

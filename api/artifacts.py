@@ -13,11 +13,11 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.downloads import content_disposition, look_for, matches, send, text
-from api.house import Here
 from api.jobs import Known
 from api.pagination import After, Limit, slice_of
 from api.problems import Kind, ProblemError, header, responses
 from api.schemas import File, FilePage, Sections
+from api.services import ServicesDep
 from core import ledger
 from core.artifacts import zip_stream
 from core.artifacts.layout import REPORT
@@ -63,10 +63,10 @@ def _content(media_type: str, description: str, kind: str = "string") -> dict[in
     summary="List the files",
     responses=responses(Kind.UNKNOWN_JOB, Kind.NOT_SUCCEEDED, Kind.INVALID_CURSOR),
 )
-def list_files(house: Here, job: Succeeded, limit: Limit = 200, after: After = None) -> FilePage:
+def list_files(services: ServicesDep, job: Succeeded, limit: Limit = 200, after: After = None) -> FilePage:
     """The artifact's files by name, each with its size, its SHA-256 and where to get it."""
     files, following = slice_of(
-        house.ledger.files(job.id), lambda file: file.name, house.cursors, f"files of {job.id}", limit, after
+        services.ledger.files(job.id), lambda file: file.name, services.cursors, f"files of {job.id}", limit, after
     )
     return FilePage(items=[File.of(job.id, file) for file in files], next=following)
 
@@ -81,7 +81,7 @@ def list_files(house: Here, job: Succeeded, limit: Limit = 200, after: After = N
 @router.head("/{id}/files/{name:path}", include_in_schema=False)
 def get_file(
     request: Request,
-    house: Here,
+    services: ServicesDep,
     job: Succeeded,
     name: Annotated[str, Path(description="A name in the listing.", examples=["data/train-00000-of-00001.parquet"])],
 ) -> Response:
@@ -89,7 +89,7 @@ def get_file(
 
     `pandas.read_parquet(url)` and `datasets.load_dataset("parquet", data_files=url)` read from here directly.
     """
-    return _send(request, house, job, name)
+    return _send(request, services, job, name)
 
 
 @router.get(
@@ -100,9 +100,9 @@ def get_file(
     responses=_content("image/png", "The synthetic images as a labelled grid.") | _BLOB,
 )
 @router.head("/{id}/preview.png", include_in_schema=False)
-def get_preview(request: Request, house: Here, job: Succeeded) -> Response:
+def get_preview(request: Request, services: ServicesDep, job: Succeeded) -> Response:
     """The synthetic images as one labelled grid."""
-    return _send(request, house, job, "preview.png", "inline")
+    return _send(request, services, job, "preview.png", "inline")
 
 
 @router.get(
@@ -116,7 +116,7 @@ def get_preview(request: Request, house: Here, job: Succeeded) -> Response:
 @router.head("/{id}/pictures/{seq}", include_in_schema=False)
 def get_picture(
     request: Request,
-    house: Here,
+    services: ServicesDep,
     job: Known,
     seq: Annotated[int, Path(ge=1, lt=2**31, description="The `seq` of an event of type `preview` or `neighbours`.")],
 ) -> Response:
@@ -125,13 +125,13 @@ def get_picture(
     The picture of the event `neighbours` has synthetic images above the real training images nearest to them.
     """
     names = {"preview": "step-{step}.png", "neighbours": "neighbours.png"}
-    event = next(iter(house.ledger.events(job.id, seq - 1, 1)), None)
+    event = next(iter(services.ledger.events(job.id, seq - 1, 1)), None)
     if event is None or event.seq != seq or event.type not in names or "sha256" not in event.data:
         hint = f"GET /v1/jobs/{job.id}/events lists them: take the `seq` of one of type `preview` or `neighbours`."
         raise ProblemError(Kind.UNKNOWN_FILE, "The job has no picture of this number.", hint=hint)
     name = names[event.type].format_map(event.data)
     file = ledger.File(name=name, bytes=event.data["bytes"], sha256=event.data["sha256"], media_type="image/png")
-    return send(request, house.store, file, "inline")
+    return send(request, services.store, file, "inline")
 
 
 @router.get(
@@ -142,9 +142,9 @@ def get_picture(
     responses=_content("application/json", "The report.", "object") | _BLOB,
 )
 @router.head("/{id}/report", include_in_schema=False)
-def get_report(request: Request, house: Here, job: Succeeded) -> Response:
+def get_report(request: Request, services: ServicesDep, job: Succeeded) -> Response:
     """The scores of fresh networks trained on the synthetic set, on random images, on everything, and the protocol."""
-    return _send(request, house, job, REPORT, "inline")
+    return _send(request, services, job, REPORT, "inline")
 
 
 @router.get(
@@ -153,12 +153,12 @@ def get_report(request: Request, house: Here, job: Succeeded) -> Response:
     summary="Read what the result is worth, in words",
     responses=responses(Kind.UNKNOWN_JOB, Kind.UNKNOWN_FILE, Kind.NOT_SUCCEEDED, Kind.NOT_READY),
 )
-def get_sections(house: Here, job: Succeeded) -> Sections:
+def get_sections(services: ServicesDep, job: Succeeded) -> Sections:
     """The report as the dataset card, the page and the command line show it: measures with their spread, and words.
 
     They are made of the same numbers as `report`, for results of any age.
     """
-    report = Report.model_validate_json(text(house.store, _file(house, job, REPORT)))
+    report = Report.model_validate_json(text(services.store, _file(services, job, REPORT)))
     return Sections(items=report.sections())
 
 
@@ -178,9 +178,9 @@ def get_sections(house: Here, job: Succeeded) -> Sections:
     },
 )
 @router.head("/{id}/archive.zip", include_in_schema=False)
-def get_archive(request: Request, house: Here, job: Succeeded) -> Response:
+def get_archive(request: Request, services: ServicesDep, job: Succeeded) -> Response:
     """All files as one zip, the same bytes every time; its ETag is a hash of every file's name and SHA-256."""
-    files = house.ledger.files(job.id)
+    files = services.ledger.files(job.id)
     etag = f'"{_identity(files)}"'
     headers = {
         "ETag": etag,
@@ -189,21 +189,25 @@ def get_archive(request: Request, house: Here, job: Succeeded) -> Response:
     }
     if matches(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
-    look_for(house.store, *files)
+    look_for(services.store, *files)
     if request.method == "HEAD":
         return Response(headers=headers, media_type="application/zip")
-    entries = [(file.name, partial(house.store.open, file.sha256)) for file in files]
+    entries = [(file.name, partial(services.store.open, file.sha256)) for file in files]
     return StreamingResponse(zip_stream(entries), headers=headers, media_type="application/zip")
 
 
 def _send(
-    request: Request, house: Here, job: ledger.Job, name: str, how: Literal["attachment", "inline"] = "attachment"
+    request: Request,
+    services: ServicesDep,
+    job: ledger.Job,
+    name: str,
+    how: Literal["attachment", "inline"] = "attachment",
 ) -> Response:
-    return send(request, house.store, _file(house, job, name), how)
+    return send(request, services.store, _file(services, job, name), how)
 
 
-def _file(house: Here, job: ledger.Job, name: str) -> ledger.File:
-    file = house.ledger.file(job.id, name)
+def _file(services: ServicesDep, job: ledger.Job, name: str) -> ledger.File:
+    file = services.ledger.file(job.id, name)
     if file is None:
         hint = f"GET /v1/jobs/{job.id}/files lists its files."
         raise ProblemError(Kind.UNKNOWN_FILE, "The artifact has no file of this name.", hint=hint)

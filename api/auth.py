@@ -17,11 +17,11 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.pace import Pace
 from api.problems import Kind, ProblemError
+from api.rate_limiter import RateLimiter
 
 if TYPE_CHECKING:
-    from api.house import House
+    from api.services import Services
     from core.ledger import ApiKey
 
 COOKIE: Final = "stillhouse_session"
@@ -54,20 +54,20 @@ def needed(method: str, path: str) -> str | None:
 
 
 @final
-class Gate:
-    """In plain ASGI, inside the frame: what it refuses is answered and logged like everything else."""
+class AuthMiddleware:
+    """In plain ASGI, inside `RequestMiddleware`: what it refuses is answered and logged like everything else."""
 
-    def __init__(self, app: ASGIApp, house: House) -> None:
+    def __init__(self, app: ASGIApp, services: Services) -> None:
         self._app = app
-        self._house = house
-        self._pace = Pace(house.settings.max_requests)
+        self._services = services
+        self._limiter = RateLimiter(services.settings.max_requests)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request in, with its caller's key in `state`, or refuse it."""
-        if scope["type"] == "http" and self._house.settings.auth == "keys":
+        if scope["type"] == "http" and self._services.settings.auth == "keys":
             caller = await self._caller(scope)
             if caller is None and not may_be_seen_by_all(scope["path"]):
-                await _to_the_door(scope)(scope, receive, send)
+                await _redirect_to_login(scope)(scope, receive, send)
                 return
             scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)
@@ -75,7 +75,7 @@ class Gate:
     async def _caller(self, scope: Scope) -> ApiKey | None:
         """The key of a request that may pass; None if it shows none."""
         headers, path = Headers(scope=scope), scope["path"]
-        keys = self._house.ledger.keys
+        keys = self._services.ledger.keys
         kind, _, secret = headers.get("authorization", "").partition(" ")
         token = session_token(headers.get("cookie", ""))
         if may_be_seen_by_all(path):
@@ -83,7 +83,7 @@ class Gate:
         if kind.lower() == "bearer":
             caller = await run_in_threadpool(keys.holder, secret.strip())
             if caller is None:
-                note_failure(self._house, scope)
+                note_failure(self._services, scope)
                 raise _unauthenticated(
                     "The key is none of ours, or it is revoked or expired.", ', error="invalid_token"'
                 )
@@ -93,12 +93,13 @@ class Gate:
             return None
         else:
             if token:
-                note_failure(self._house, scope)
+                note_failure(self._services, scope)
             raise _unauthenticated("The request shows no key.")
-        wait = self._pace.take(caller.owner, time.monotonic())
+        wait = self._limiter.take(caller.owner, time.monotonic())
         if wait:
+            most = self._services.settings.max_requests
             raise _too_many(
-                f"The keys of {caller.owner} may make {self._house.settings.max_requests} requests a minute, together.",
+                f"The keys of {caller.owner} may make {most} requests a minute, together.",
                 "Wait as long as Retry-After says; GET /v1/jobs/{id}?wait=30 and event streams ask less often.",
                 wait,
             )
@@ -112,12 +113,12 @@ class Gate:
         return caller
 
 
-def note_failure(house: House, scope: Scope) -> None:
+def note_failure(services: Services, scope: Scope) -> None:
     """Count a key that was not good against the address that showed it. Raises ProblemError if there were too many.
 
     A good key from there is let in all the same. The address is the peer's, or what a trusted proxy says it is.
     """
-    wait = house.failures.take(_neighbourhood(scope), time.monotonic())
+    wait = services.failures.take(_neighbourhood(scope), time.monotonic())
     if wait:
         detail = "Too many keys from this address were not good."
         raise _too_many(detail, "Look for what shows a wrong key again and again; good keys are let in.", wait)
@@ -165,7 +166,7 @@ def _is_page(path: str, headers: Headers) -> bool:
     return not path.startswith("/v1/") and "text/html" in headers.get("accept", "")
 
 
-def _to_the_door(scope: Scope) -> RedirectResponse:
+def _redirect_to_login(scope: Scope) -> RedirectResponse:
     path = scope["path"] if scope["method"] in _SAFE else "/"
     query = scope.get("query_string", b"").decode("latin-1")
     following = path + (f"?{query}" if query and scope["method"] in _SAFE else "")

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from api.house import Here
 from api.pagination import After, Limit, slice_of
 from api.problems import Kind, ProblemError, responses, sentence
 from api.schemas import Dataset, DatasetPage
+from api.services import ServicesDep
 from core.data import DatasetInvalid, UnknownDataset
 from core.ids import is_id
 
@@ -17,14 +17,14 @@ router = APIRouter(prefix="/v1/datasets", tags=["datasets"], responses=responses
 
 
 @router.get("", operation_id="list_datasets", summary="List the datasets", responses=responses(Kind.INVALID_CURSOR))
-def list_datasets(house: Here, limit: Limit = 50, after: After = None) -> DatasetPage:
+def list_datasets(services: ServicesDep, limit: Limit = 50, after: After = None) -> DatasetPage:
     """Every dataset the service knows, on disk or not, and your uploads, whatever became of them.
 
     Bundles placed in the service's data folder appear here by themselves.
     """
-    uploads = [Dataset.of_upload(upload) for upload in house.ledger.uploads.all()]
-    others = [Dataset.of(facts) for facts in house.catalogue.list() if facts.source != "upload"]
-    shown, following = slice_of([*others, *uploads], lambda each: each.name, house.cursors, "datasets", limit, after)
+    uploads = [Dataset.of_upload(upload) for upload in services.ledger.uploads.all()]
+    others = [Dataset.of(facts) for facts in services.catalogue.list() if facts.source != "upload"]
+    shown, following = slice_of([*others, *uploads], lambda each: each.name, services.cursors, "datasets", limit, after)
     return DatasetPage(items=list(shown), next=following)
 
 
@@ -35,7 +35,7 @@ def list_datasets(house: Here, limit: Limit = 50, after: After = None) -> Datase
     responses=responses(Kind.UNKNOWN_DATASET, Kind.INVALID_DATASET),
 )
 def get_dataset(
-    house: Here,
+    services: ServicesDep,
     name: Annotated[str, Path(description="The dataset's name, or an upload's title.", examples=["digits"])],
 ) -> Dataset:
     """Shape, classes, counts, licence, content hash, and where it is or which file to put where.
@@ -43,10 +43,10 @@ def get_dataset(
     Of an upload also what became of its inspection, its counts by class, and how it was split and scaled.
     """
     try:
-        name = house.catalogue.named(name)
+        name = services.catalogue.named(name)
         if is_id("ds", name):
-            return Dataset.of_upload(house.catalogue.upload(name))
-        return Dataset.of(house.catalogue.facts(name))
+            return Dataset.of_upload(services.catalogue.upload(name))
+        return Dataset.of(services.catalogue.facts(name))
     except UnknownDataset as error:
         raise ProblemError(Kind.UNKNOWN_DATASET, sentence(error), hint="GET /v1/datasets lists the names.") from None
     except DatasetInvalid as error:

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
-from api.following import stream
-from api.house import Here
 from api.jobs import Known
 from api.pagination import Limit
 from api.problems import Kind, responses
 from api.schemas import Event, EventPage
+from api.services import ServicesDep
+from api.streaming import stream
 from core.ledger import ENDED
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=responses(Kind.INVALID_REQUEST))
@@ -46,7 +46,7 @@ _STREAM: dict[str, Any] = {
     },
 )
 def list_events(
-    house: Here,
+    services: ServicesDep,
     job: Known,
     accept: Annotated[str, Header(include_in_schema=False)] = "",
     after: _Seq = 0,
@@ -60,15 +60,15 @@ def list_events(
     after the job's last event.
     """
     if "text/event-stream" not in accept.lower():
-        events = house.ledger.events(job.id, after, limit + 1)
+        events = services.ledger.events(job.id, after, limit + 1)
         items = [Event.model_validate(asdict(event)) for event in events[:limit]]
         return EventPage(items=items, next=items[-1].seq if len(events) > limit else None)
     if last_event_id is not None:
         after = int(last_event_id)
-        if job.status in ENDED and not house.ledger.events(job.id, after, 1):
+        if job.status in ENDED and not services.ledger.events(job.id, after, 1):
             return Response(status_code=204)
     return StreamingResponse(
-        house.metrics.counted(stream(house, job, after)),
+        services.metrics.counted(stream(services, job, after)),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
     )

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Response
 
-from api.foresight import foresight
-from api.house import Here
+from api.forecast_request import forecast_request
 from api.jobs import EXAMPLES, json_only
 from api.problems import Kind, header, responses
+from api.services import ServicesDep
 from api.submission import prepare
 from core.forecast import Forecast
 from core.request import JobOrder
@@ -30,7 +30,7 @@ _RETRY_AFTER = header("Retry-After", "While no worker has calibrated: seconds un
     },
 )
 def create_forecast(
-    house: Here, response: Response, order: Annotated[JobOrder, Body(openapi_examples=EXAMPLES)]
+    services: ServicesDep, response: Response, order: Annotated[JobOrder, Body(openapi_examples=EXAMPLES)]
 ) -> Forecast:
     """Seconds by phase with error bars, memory and bytes of a job with this body; queues nothing.
 
@@ -38,7 +38,7 @@ def create_forecast(
     makes once, while it is idle; jobs that ran there before correct the prediction and give the error bars. Waiting in
     the queue is not part of it. Memory, bytes and work are known without any worker; then `seconds` is null.
     """
-    forecast = foresight(house, prepare(order, house.catalogue))
+    forecast = forecast_request(services, prepare(order, services.catalogue))
     if forecast.seconds is None:
         response.headers["Retry-After"] = "10"
     return forecast

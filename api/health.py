@@ -9,9 +9,9 @@ from typing import Any
 from fastapi import APIRouter, Response
 from prometheus_client import generate_latest
 
-from api.house import Here, House
 from api.problems import Kind, ProblemError, responses
 from api.schemas import Health, Readiness
+from api.services import Services, ServicesDep
 from core.masks import masked
 
 VERSION = version("stillhouse")
@@ -33,12 +33,12 @@ async def get_health() -> Health:
 @router.get(
     "/readyz", operation_id="get_readiness", summary="Can the service take work?", responses=responses(Kind.NOT_READY)
 )
-def get_readiness(house: Here) -> Readiness:
+def get_readiness(services: ServicesDep) -> Readiness:
     """Whether the database answers with the right schema and the artifact store can be written (some seconds ago).
 
     Workers and broker are reported and fail nothing: without them jobs are accepted and wait.
     """
-    checks = {"ledger": house.ledger.ready(), "store": _store(house), "disk": _disk(house)}
+    checks = {"ledger": services.ledger.ready(), "store": _store(services), "disk": _disk(services)}
     failing = [name for name, check in checks.items() if not check["ready"]]
     if failing:
         raise ProblemError(
@@ -48,9 +48,9 @@ def get_readiness(house: Here) -> Readiness:
             headers={"Retry-After": "5"},
             checks=checks,
         )
-    alive = house.ledger.workers(seen_within=house.settings.lease_ttl)
+    alive = services.ledger.workers(seen_within=services.settings.lease_ttl)
     workers = {"alive": len(alive), "devices": sorted(worker.device for worker in alive)}
-    trigger = "doorbell" if house.settings.broker_url else "polling"
+    trigger = "doorbell" if services.settings.broker_url else "polling"
     return Readiness(ready=True, checks={**checks, "workers": workers, "trigger": trigger})
 
 
@@ -63,18 +63,18 @@ def get_readiness(house: Here) -> Readiness:
         200: {"description": "Prometheus text format.", "content": {"text/plain": {"schema": {"type": "string"}}}}
     },
 )
-def get_metrics(house: Here) -> Response:
+def get_metrics(services: ServicesDep) -> Response:
     """Counts of this process's answers, and the state of the whole service by its ledger."""
-    return Response(generate_latest(house.metrics.registry), media_type=_EXPOSITION)
+    return Response(generate_latest(services.metrics.registry), media_type=_EXPOSITION)
 
 
-def _store(house: House) -> dict[str, Any]:
-    trouble = house.probe.trouble()
+def _store(services: Services) -> dict[str, Any]:
+    trouble = services.probe.trouble()
     return {"ready": trouble is None, "detail": trouble and masked(trouble)}
 
 
-def _disk(house: House) -> dict[str, Any]:
-    home = house.settings.home.absolute()
+def _disk(services: Services) -> dict[str, Any]:
+    home = services.settings.home.absolute()
     free = shutil.disk_usage(next(folder for folder in (home, *home.parents) if folder.exists())).free
     if free < _LEAST_FREE:
         return {"ready": False, "detail": f"{free >> 20} MiB are free where STILLHOUSE_HOME is."}

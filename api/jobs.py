@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import structlog
 from fastapi import APIRouter, BackgroundTasks, Body, Depends, Header, Path, Query, Request, Response
 
-from api import following
-from api.foresight import foresight
-from api.house import Here, House
+from api import streaming
+from api.forecast_request import forecast_request
 from api.pagination import After, Limit
 from api.problems import Kind, ProblemError, header, responses, sentence
 from api.schemas import Job, JobPage, Status
+from api.services import Services, ServicesDep
 from api.submission import prepare
 from core import doorbell, ledger
 from core.request import JobOrder
@@ -49,9 +49,9 @@ _RETRY_AFTER = header("Retry-After", "While the job is queued or running: second
 _REPLAYED = header("Idempotent-Replayed", "`true` when the Idempotency-Key has been answered before.")
 
 
-def _known(job_id: Annotated[str, Path(alias="id", description="The job's id.")], house: Here) -> ledger.Job:
+def _known(job_id: Annotated[str, Path(alias="id", description="The job's id.")], services: ServicesDep) -> ledger.Job:
     try:
-        return house.ledger.job(job_id)
+        return services.ledger.job(job_id)
     except ledger.UnknownJob:
         hint = "GET /v1/jobs lists the jobs there are."
         raise ProblemError(Kind.UNKNOWN_JOB, "No job has the id in the path.", hint=hint) from None
@@ -100,7 +100,7 @@ def json_only(content_type: Annotated[str, Header(include_in_schema=False)] = ""
     },
 )
 def create_job(
-    house: Here,
+    services: ServicesDep,
     response: Response,
     after: BackgroundTasks,
     order: Annotated[JobOrder, Body(openapi_examples=EXAMPLES)],
@@ -123,10 +123,10 @@ def create_job(
     request is checked now, so that an accepted job fails only for reasons that lie outside it. `overrides` changes
     any field of the method's recipe by its path; `GET /v1/methods/{name}` holds the schema.
     """
-    ready = prepare(order, house.catalogue)
-    unfit = _unfit(house, ready.fingerprint)
+    ready = prepare(order, services.catalogue)
+    unfit = _unfit(services, ready.fingerprint)
     try:
-        submission = house.ledger.submit(
+        submission = services.ledger.submit(
             request=ready.request,
             recipe=ready.recipe.model_dump(mode="json"),
             dataset=ready.request["dataset"],
@@ -134,11 +134,11 @@ def create_job(
             ipc=ready.request["ipc"],
             seed=order.seed,
             fingerprint=ready.fingerprint,
-            max_attempts=house.settings.max_attempts,
+            max_attempts=services.settings.max_attempts,
             idempotency_key=idempotency_key,
             body_hash=ready.body_hash,
-            forecast=foresight(house, ready).model_dump(mode="json"),
-            max_open=house.settings.max_open_jobs,
+            forecast=forecast_request(services, ready).model_dump(mode="json"),
+            max_open=services.settings.max_open_jobs,
             unfit=unfit,
             dataset_title=None if ready.facts.label == ready.facts.name else ready.facts.label,
         )
@@ -150,10 +150,10 @@ def create_job(
             "This Idempotency-Key came with another body before.",
             hint="Use a fresh key for a new request, or repeat the old request unchanged.",
         ) from None
-    house.metrics.submissions.labels(submission.outcome).inc()
+    services.metrics.submissions.labels(submission.outcome).inc()
     job = submission.job
     if submission.outcome == "created":
-        after.add_task(doorbell.ring, house.settings)
+        after.add_task(doorbell.ring, services.settings)
     if submission.outcome == "replayed":
         response.headers["Idempotent-Replayed"] = "true"
     if job.status == "succeeded":
@@ -165,7 +165,7 @@ def create_job(
 
 @router.get("", operation_id="list_jobs", summary="List jobs, newest first", responses=responses(Kind.INVALID_CURSOR))
 def list_jobs(
-    house: Here,
+    services: ServicesDep,
     status: Annotated[Status | None, Query(description="Only jobs in this status.")] = None,
     dataset: Annotated[
         str | None, Query(max_length=200, description="Only jobs on this dataset, by name or title.")
@@ -181,13 +181,13 @@ def list_jobs(
     listing = f"jobs?{status=}&{dataset=}&{method=}&{q=}"
     position = None
     if after is not None:
-        at, job_id = house.cursors.read(listing, after)
+        at, job_id = services.cursors.read(listing, after)
         position = datetime.fromisoformat(at), job_id
-    jobs = house.ledger.jobs(status=status, dataset=dataset, method=method, q=q, limit=limit + 1, after=position)
+    jobs = services.ledger.jobs(status=status, dataset=dataset, method=method, q=q, limit=limit + 1, after=position)
     more, last = len(jobs) > limit, jobs[:limit][-1] if jobs else None
     return JobPage(
         items=[Job.of(job) for job in jobs[:limit]],
-        next=house.cursors.write(listing, [last.created_at.isoformat(), last.id]) if more and last else None,
+        next=services.cursors.write(listing, [last.created_at.isoformat(), last.id]) if more and last else None,
     )
 
 
@@ -198,7 +198,7 @@ def list_jobs(
     responses={200: {"headers": _RETRY_AFTER}, **responses(Kind.UNKNOWN_JOB)},
 )
 async def get_job(
-    house: Here,
+    services: ServicesDep,
     job: Known,
     request: Request,
     response: Response,
@@ -209,8 +209,8 @@ async def get_job(
     A queued or running job comes with `Retry-After`, the seconds after which looking again makes sense.
     """
     if wait:
-        with house.metrics.waits.track_inprogress():
-            job = await following.changed(house, job, wait, request)
+        with services.metrics.waits.track_inprogress():
+            job = await streaming.changed(services, job, wait, request)
     _advise(response, job)
     return Job.of(job)
 
@@ -222,13 +222,13 @@ async def get_job(
     status_code=202,
     responses=responses(Kind.UNKNOWN_JOB, Kind.ALREADY_FINISHED),
 )
-def cancel_job(house: Here, job: Known, response: Response) -> Job:
+def cancel_job(services: ServicesDep, job: Known, response: Response) -> Job:
     """A queued job is cancelled at once; a running one is `cancelling` until its worker has stopped, within seconds.
 
     Asking twice is asking once. What the job has computed so far is dropped.
     """
     try:
-        job = house.ledger.request_cancel(job.id)
+        job = services.ledger.request_cancel(job.id)
     except ledger.IllegalTransition as error:
         raise ProblemError(
             Kind.ALREADY_FINISHED,
@@ -249,30 +249,30 @@ def cancel_job(house: Here, job: Known, response: Response) -> Job:
         **responses(Kind.UNKNOWN_JOB, Kind.NOT_RETRYABLE, Kind.QUOTA_EXCEEDED, Kind.TOO_MANY_REQUESTS),
     },
 )
-def retry_job(house: Here, job: Known, response: Response, after: BackgroundTasks) -> Job:
+def retry_job(services: ServicesDep, job: Known, response: Response, after: BackgroundTasks) -> Job:
     """A new attempt of the same job, which keeps its id, its events and whatever checkpoint is left."""
     try:
-        job = house.ledger.retry(job.id, house.settings.max_open_jobs)
+        job = services.ledger.retry(job.id, services.settings.max_open_jobs)
     except ledger.QuotaExceeded as error:
         raise _over_quota(error) from None
     except ledger.IllegalTransition as error:
         raise ProblemError(
             Kind.NOT_RETRYABLE, sentence(error), hint="A succeeded job has its result; an active one will have it."
         ) from None
-    after.add_task(doorbell.ring, house.settings)
+    after.add_task(doorbell.ring, services.settings)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     _advise(response, job)
     return Job.of(job)
 
 
-def _unfit(house: House, fingerprint: str | None) -> str | None:
+def _unfit(services: Services, fingerprint: str | None) -> str | None:
     """The id of a finished job that cannot answer an equal request, since the store has lost or damaged its files."""
-    found = house.ledger.answer(fingerprint) if fingerprint else None
+    found = services.ledger.answer(fingerprint) if fingerprint else None
     if found is None:
         return None
     job_id, files = found
     try:
-        damaged = [file.name for file in files if not house.store.intact(file.sha256, file.bytes)]
+        damaged = [file.name for file in files if not services.store.intact(file.sha256, file.bytes)]
     except OSError:  # the store is away, which says nothing of what it holds
         return None
     if not damaged:

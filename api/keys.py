@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.house import Here, House
 from api.jobs import json_only
 from api.pagination import After, Limit, slice_of
 from api.problems import Kind, ProblemError, invalid, responses, sentence
 from api.schemas import Key, KeyPage, Me, NewKey, Quota
+from api.services import Services, ServicesDep
 from core.ledger import ApiKey, UnknownKey
 from core.recipe import FieldError
 
@@ -38,14 +38,14 @@ class KeyOrder(BaseModel):
     )
 
 
-def _caller(house: Here) -> ApiKey:
-    if house.caller is None:
+def _caller(services: ServicesDep) -> ApiKey:
+    if services.caller is None:
         raise ProblemError(
             Kind.KEYS_OFF,
             "This service asks nobody for a key.",
             hint="The operator may set STILLHOUSE_AUTH=keys and make a first key with `stillhouse key create`.",
         )
-    return house.caller
+    return services.caller
 
 
 Caller = Annotated[ApiKey, Depends(_caller)]
@@ -53,22 +53,22 @@ Caller = Annotated[ApiKey, Depends(_caller)]
 
 
 @router.get("/me", operation_id="get_me", summary="Look at your own key")
-def get_me(house: Here, caller: Caller) -> Me:
+def get_me(services: ServicesDep, caller: Caller) -> Me:
     """Whose key this is, what it may do, and how much of its owner's quota is taken."""
-    return Me(key=Key.of(caller), owner=caller.owner, scopes=list(caller.scopes), open_jobs=quota(house, caller))
+    return Me(key=Key.of(caller), owner=caller.owner, scopes=list(caller.scopes), open_jobs=quota(services, caller))
 
 
-def quota(house: House, caller: ApiKey) -> Quota:
+def quota(services: Services, caller: ApiKey) -> Quota:
     """The owner's queued and running jobs, and how many there may be."""
-    counts = house.ledger.within(caller.own).counts()
-    return Quota(used=counts["queued"] + counts["running"], allowed=house.settings.max_open_jobs)
+    counts = services.ledger.within(caller.own).counts()
+    return Quota(used=counts["queued"] + counts["running"], allowed=services.settings.max_open_jobs)
 
 
 @router.get("/keys", operation_id="list_keys", summary="List the keys", responses=responses(Kind.INVALID_CURSOR))
-def list_keys(house: Here, caller: Caller, limit: Limit = 50, after: After = None) -> KeyPage:
+def list_keys(services: ServicesDep, caller: Caller, limit: Limit = 50, after: After = None) -> KeyPage:
     """Your keys, or everybody's if yours is an administrator's; the secrets are known to nobody."""
     keys, following = slice_of(
-        house.ledger.keys.all(), lambda key: key.id, house.cursors, f"keys of {caller.owner}", limit, after
+        services.ledger.keys.all(), lambda key: key.id, services.cursors, f"keys of {caller.owner}", limit, after
     )
     return KeyPage(items=[Key.of(key) for key in keys], next=following)
 
@@ -81,13 +81,13 @@ def list_keys(house: Here, caller: Caller, limit: Limit = 50, after: After = Non
     dependencies=[Depends(json_only)],
     responses=responses(Kind.MALFORMED_BODY, Kind.BODY_TOO_LARGE, Kind.UNSUPPORTED_MEDIA_TYPE),
 )
-def create_key(house: Here, caller: Caller, order: Annotated[KeyOrder, Body()]) -> NewKey:
+def create_key(services: ServicesDep, caller: Caller, order: Annotated[KeyOrder, Body()]) -> NewKey:
     """The answer holds the secret, once. Jobs and uploads belong to a key's owner, so keys may come and go.
 
     A key makes keys of its own owner that may do no more than itself, and not for longer; an administrator's makes
     any, and they too end with it.
     """
-    return NewKey.of(*make_key(house, caller, order))
+    return NewKey.of(*make_key(services, caller, order))
 
 
 @router.delete(
@@ -98,7 +98,7 @@ def create_key(house: Here, caller: Caller, order: Annotated[KeyOrder, Body()]) 
     responses=responses(Kind.UNKNOWN_KEY),
 )
 def revoke_key(
-    house: Here,
+    services: ServicesDep,
     caller: Caller,
     key_id: Annotated[str, Path(alias="id", description="The key's id.")],
     alone: Annotated[
@@ -110,13 +110,13 @@ def revoke_key(
     Its owner's jobs go on. Idempotent. A key revokes itself and what it made, and those of its owner that may do no
     more than it may; one that may only look revokes no others.
     """
-    end_key(house, caller, key_id, alone)
+    end_key(services, caller, key_id, alone)
 
 
-def end_key(house: House, caller: ApiKey, key_id: str, alone: bool) -> None:
+def end_key(services: Services, caller: ApiKey, key_id: str, alone: bool) -> None:
     """Revoke a key. Raises ProblemError where it is unknown, or more than the caller may end."""
     try:
-        key = house.ledger.keys.get(key_id)
+        key = services.ledger.keys.get(key_id)
     except UnknownKey:
         hint = "GET /v1/keys, or the page /keys, lists the keys there are."
         raise ProblemError(Kind.UNKNOWN_KEY, "No key has the id in the path.", hint=hint) from None
@@ -126,10 +126,10 @@ def end_key(house: House, caller: ApiKey, key_id: str, alone: bool) -> None:
             f"The key '{caller.prefix}...' may do less than '{key.prefix}...' and did not make it.",
             hint="Revoke it with itself, or with a key that has its scopes; an administrator's revokes any.",
         )
-    house.ledger.keys.revoke(key_id, alone)
+    services.ledger.keys.revoke(key_id, alone)
 
 
-def make_key(house: House, caller: ApiKey, order: KeyOrder) -> tuple[ApiKey, str]:
+def make_key(services: Services, caller: ApiKey, order: KeyOrder) -> tuple[ApiKey, str]:
     """The new key and its secret. Raises ProblemError where the caller may not make it."""
     admin = caller.allows("admin")
     scopes: list[str] = (
@@ -144,7 +144,7 @@ def make_key(house: House, caller: ApiKey, order: KeyOrder) -> tuple[ApiKey, str
         )
     try:
         lifetime = None if order.days is None else timedelta(days=order.days)
-        return house.ledger.keys.create(owner, order.name, scopes, lifetime, caller.id)
+        return services.ledger.keys.create(owner, order.name, scopes, lifetime, caller.id)
     except UnknownKey as error:  # since the request was let in
         raise ProblemError(Kind.FORBIDDEN, sentence(error), hint="Use another key.") from None
     except ValueError as error:

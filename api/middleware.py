@@ -43,7 +43,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 @final
-class Frame:
+class RequestMiddleware:
     """The outermost layer of the application, in plain ASGI so that streams pass through it untouched."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, settings: Settings) -> None:

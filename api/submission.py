@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from api.problems import invalid, sentence
-from api.shelf import Shelf
+from api.visible_datasets import VisibleDatasets
 from core import methods
 from core.data import DatasetFacts, DatasetInvalid, UnknownDataset
 from core.feasibility import source, sourced
@@ -28,7 +28,7 @@ class Prepared:
     body_hash: str
 
 
-def prepare(order: JobOrder, catalogue: Shelf) -> Prepared:
+def prepare(order: JobOrder, catalogue: VisibleDatasets) -> Prepared:
     """Everything the ledger is to know about what was asked for.
 
     Raises:
@@ -45,7 +45,7 @@ def prepare(order: JobOrder, catalogue: Shelf) -> Prepared:
     )
 
 
-def resolved(order: JobOrder, catalogue: Shelf) -> tuple[JobRequest, Recipe, DatasetFacts]:
+def resolved(order: JobOrder, catalogue: VisibleDatasets) -> tuple[JobRequest, Recipe, DatasetFacts]:
     """The request that an order means, its recipe and the facts of its dataset, which an order may call by its title.
 
     Raises:
@@ -78,7 +78,7 @@ def resolved(order: JobOrder, catalogue: Shelf) -> tuple[JobRequest, Recipe, Dat
         raise invalid([FieldError("overrides.init.score.kind", sentence(error), other)]) from None
 
 
-def _origin(word: str, catalogue: Shelf) -> DatasetFacts:
+def _origin(word: str, catalogue: VisibleDatasets) -> DatasetFacts:
     """The facts of the dataset that a generator is to be meta-trained on, by its name or its title."""
     try:
         return catalogue.facts(catalogue.named(word))

@@ -9,9 +9,9 @@ import anyio
 from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.house import Here, House
 from api.problems import Kind, ProblemError, header, invalid, responses, sentence
 from api.schemas import Dataset
+from api.services import Services, ServicesDep
 from core.data.folders import SIDES
 from core.ledger import UnknownUpload, Upload, UploadInUse, new_upload_id
 from core.recipe import FieldError
@@ -58,7 +58,7 @@ Mirror = Annotated[
     },
 )
 async def create_dataset(
-    house: Here, request: Request, response: Response, name: Name, size: Size = None, mirror: Mirror = "auto"
+    services: ServicesDep, request: Request, response: Response, name: Name, size: Size = None, mirror: Mirror = "auto"
 ) -> Dataset:
     """The body is the file itself: a zip of class folders of PNG, JPEG or WebP pictures, or an npz bundle.
 
@@ -75,21 +75,21 @@ async def create_dataset(
             f"The body is declared as '{kind}'." if kind else "The body has no Content-Type.",
             hint="Send the file itself: `curl -H 'Content-Type: application/zip' --data-binary @flowers.zip`.",
         )
-    upload = await receive(house, request.stream(), name, size, MIRROR[mirror])
+    upload = await receive(services, request.stream(), name, size, MIRROR[mirror])
     response.headers["Location"] = f"/v1/datasets/{upload.id}"
     response.headers["Retry-After"] = "1"
     return Dataset.of_upload(upload)
 
 
 async def receive(
-    house: House, pieces: AsyncIterator[bytes], name: str, size: int | None, mirror: bool | None
+    services: Services, pieces: AsyncIterator[bytes], name: str, size: int | None, mirror: bool | None
 ) -> Upload:
     """The upload whose bytes are these, in the ledger and about to be inspected. Raises ProblemError."""
     if not name.isprintable() or not name.strip():
         raise invalid([FieldError("name", "It has to be printable, and not all blank.", "Use a short plain name.")])
-    await run_in_threadpool(check_room, house)
+    await run_in_threadpool(check_room, services)
     upload_id = new_upload_id()
-    place = await run_in_threadpool(house.inspector.place, upload_id)
+    place = await run_in_threadpool(services.inspector.place, upload_id)
     length = 0
     try:
         async with await anyio.open_file(place, "wb") as file:
@@ -98,21 +98,26 @@ async def receive(
                 await file.write(piece)
         if not length:
             raise invalid([FieldError("body", "It is empty.", "Send a zip of class folders, or an npz bundle.")])
-        upload = await run_in_threadpool(house.ledger.uploads.add, upload_id, name, size, length, mirror)
+        upload = await run_in_threadpool(services.ledger.uploads.add, upload_id, name, size, length, mirror)
     except BaseException:
-        house.inspector.drop(upload_id)
+        services.inspector.drop(upload_id)
         raise
-    house.inspector.take(upload_id)
+    services.inspector.take(upload_id)
     return upload
 
 
-def check_room(house: House) -> None:
+def check_room(services: Services) -> None:
     """Refuse an upload of an owner who has filled their room, or sends faster than is inspected."""
-    if house.settings.auth == "off":
+    if services.settings.auth == "off":
         return
-    kept, inspecting = house.ledger.uploads.usage()
+    kept, inspecting = services.ledger.uploads.usage()
     for current, allowed, what, hint in (
-        (kept, house.settings.max_stored_bytes, "bytes of uploads are kept", "Delete one: DELETE /v1/datasets/{id}."),
+        (
+            kept,
+            services.settings.max_stored_bytes,
+            "bytes of uploads are kept",
+            "Delete one: DELETE /v1/datasets/{id}.",
+        ),
         (inspecting, _INSPECTING_AT_ONCE, "uploads are being inspected", "Wait until one of them is done."),
     ):
         if current >= allowed:
@@ -134,18 +139,18 @@ def check_room(house: House) -> None:
     responses=responses(Kind.UNKNOWN_DATASET, Kind.DATASET_IN_USE),
 )
 def delete_dataset(
-    house: Here, dataset_id: Annotated[str, Path(alias="id", description="The upload's id, `ds_...`.")]
+    services: ServicesDep, dataset_id: Annotated[str, Path(alias="id", description="The upload's id, `ds_...`.")]
 ) -> None:
     """Its bundle leaves the store; what was distilled from it stays. Refused while jobs that are not over need it."""
     try:
-        address = house.ledger.uploads.delete(dataset_id)
+        address = services.ledger.uploads.delete(dataset_id)
     except UnknownUpload:
         hint = "GET /v1/datasets lists your uploads; the catalogue's own datasets stay."
         raise ProblemError(Kind.UNKNOWN_DATASET, "No upload of yours has this id.", hint=hint) from None
     except UploadInUse as error:
         hint = f"Wait for them or cancel them: GET /v1/jobs?dataset={dataset_id}."
         raise ProblemError(Kind.DATASET_IN_USE, sentence(error), hint=hint) from None
-    house.inspector.drop(dataset_id)
-    house.catalogue.forget(dataset_id)
+    services.inspector.drop(dataset_id)
+    services.catalogue.forget(dataset_id)
     if address is not None:
-        house.store.delete(address)
+        services.store.delete(address)

@@ -8,12 +8,12 @@ from typing import Annotated, Any, Final, final
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from api.dashboard import reading, verdict
+from api.dashboard import job_view, report_view
 from api.dashboard.charts import Level, Plot, Series
 from api.dashboard.job import CURVES, JUDGED, MOST_EVENTS, Picture, curves, pictures, points
 from api.dashboard.rendering import page
-from api.house import Here, House
 from api.schemas import Job
+from api.services import Services, ServicesDep
 from core.artifacts import layout
 from core.ledger import UnknownJob
 from core.report import Majority, Row
@@ -48,17 +48,20 @@ class Rival:
 
 @router.get("/compare")
 def compare(
-    request: Request, house: Here, job: Annotated[list[str] | None, Query(max_length=50)] = None, sort: str = ""
+    request: Request,
+    services: ServicesDep,
+    job: Annotated[list[str] | None, Query(max_length=50)] = None,
+    sort: str = "",
 ) -> HTMLResponse:
     """Curves over each other, pictures side by side, a table, and accuracy against bytes."""
     asked = list(dict.fromkeys(job or ()))
     missing, found = [], []
     for job_id in asked[:MOST]:
         try:
-            found.append(house.ledger.job(job_id))
+            found.append(services.ledger.job(job_id))
         except UnknownJob:
             missing.append(job_id)
-    rivals = [_rival(house, place, Job.of(each)) for place, each in enumerate(found, 1)]
+    rivals = [_rival(services, place, Job.of(each)) for place, each in enumerate(found, 1)]
     scatter = [
         Series(each.name, ((each.bytes / 1000, each.accuracy),))
         for each in rivals
@@ -77,7 +80,7 @@ def compare(
         scatter=Plot("scatter", "Accuracy against bytes", "kilobytes", "Test accuracy", tuple(scatter), True, True)
         if len(scatter) >= LEAST
         else None,
-        suggestions=[Job.of(each) for each in house.ledger.jobs(status="succeeded", limit=12)],
+        suggestions=[Job.of(each) for each in services.ledger.jobs(status="succeeded", limit=12)],
     )
 
 
@@ -91,13 +94,13 @@ _ORDERS: Final[dict[str, Any]] = {
 }
 
 
-def _rival(house: House, place: int, job: Job) -> Rival:
-    file = house.ledger.file(job.id, layout.REPORT) if job.status == "succeeded" else None
-    report = verdict.report_of(house, file)
-    events = house.ledger.events(job.id, 0, MOST_EVENTS, ("metric", "preview"))
+def _rival(services: Services, place: int, job: Job) -> Rival:
+    file = services.ledger.file(job.id, layout.REPORT) if job.status == "succeeded" else None
+    report = report_view.report_of(services, file)
+    events = services.ledger.events(job.id, 0, MOST_EVENTS, ("metric", "preview"))
     name = f"{place}. {job.dataset_title} {job.method} ipc {job.ipc}"
     known = report.lines if report else {}
-    reached = reading.accuracy(job)
+    reached = job_view.accuracy(job)
     if reached and not known:
         known = {"distilled": Row(name="distilled", accuracy_mean=reached.mean)}
     return Rival(
@@ -108,7 +111,7 @@ def _rival(house: House, place: int, job: Job) -> Rival:
         seconds=(job.metrics or {}).get("seconds"),
         pictures=pictures(job.id, events),
         curves={metric: Series.of(name, each) for metric, each in points(events).items() if metric in curves(job)},
-        levels=verdict.levels(report) if report else (),
+        levels=report_view.levels(report) if report else (),
         largest=report.majority if report and report.majority and report.majority.unequal else None,
     )
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from api.dashboard.rendering import page
-from api.house import Here
 from api.problems import Kind, ProblemError, sentence
+from api.services import ServicesDep
 from core.data import DatasetInvalid, UnknownDataset
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -23,16 +23,16 @@ Name = Annotated[str, Path(max_length=200)]
 
 
 @router.get("/datasets")
-def show_datasets(request: Request, house: Here) -> HTMLResponse:
+def show_datasets(request: Request, services: ServicesDep) -> HTMLResponse:
     """Every dataset, and every bundle that cannot be used, with its fault."""
-    return page(request, "datasets.html", datasets=house.catalogue.list(), broken=house.catalogue.problems())
+    return page(request, "datasets.html", datasets=services.catalogue.list(), broken=services.catalogue.problems())
 
 
 @router.get("/datasets/{name}/sample.png", response_class=Response)
-def show_sample(house: Here, name: Name) -> Response:
+def show_sample(services: ServicesDep, name: Name) -> Response:
     """One picture of each of the first classes, side by side; the address names the digest, so it may be kept."""
     try:
-        found = house.catalogue.glimpse(name)
+        found = services.catalogue.glimpse(name)
     except (UnknownDataset, DatasetInvalid) as error:
         raise ProblemError(Kind.UNKNOWN_DATASET, sentence(error)) from None
     if found is None:

@@ -9,12 +9,12 @@ from typing import Any, Final, final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from api.dashboard import reading, verdict
+from api.dashboard import job_view, report_view
 from api.dashboard.charts import Level, Plot, Series
 from api.dashboard.rendering import page
-from api.house import Here, House
 from api.jobs import Known
 from api.schemas import File, Job
+from api.services import Services, ServicesDep
 from core import ledger
 from core.artifacts import layout
 from core.ledger import Event, Status
@@ -47,31 +47,31 @@ class Picture:
 
 
 @router.get("/jobs/{id}")
-def show_job(request: Request, house: Here, job: Known) -> HTMLResponse:
+def show_job(request: Request, services: ServicesDep, job: Known) -> HTMLResponse:
     """How far it is, how it ended, what it has made."""
-    events = house.ledger.events(job.id, 0, MOST_EVENTS, ("metric", "preview"))
-    near = house.ledger.events(job.id, 0, MOST_EVENTS, ("neighbours",))
-    stored = {file.name: file for file in house.ledger.files(job.id)} if job.status is Status.SUCCEEDED else {}
-    report, shown = verdict.report_of(house, stored.get(layout.REPORT)), Job.of(job)
+    events = services.ledger.events(job.id, 0, MOST_EVENTS, ("metric", "preview"))
+    near = services.ledger.events(job.id, 0, MOST_EVENTS, ("neighbours",))
+    stored = {file.name: file for file in services.ledger.files(job.id)} if job.status is Status.SUCCEEDED else {}
+    report, shown = report_view.report_of(services, stored.get(layout.REPORT)), Job.of(job)
     return page(
         request,
         "job.html",
         job=shown,
-        accuracy=reading.accuracy(shown),
+        accuracy=job_view.accuracy(shown),
         remaining=shown.progress and shown.progress.eta_seconds,
-        timeline=reading.timeline(shown),
-        phase=reading.phase,
-        plots=plots(curves(shown), events, verdict.levels(report) if report else ()),
+        timeline=job_view.timeline(shown),
+        phase=job_view.phase,
+        plots=plots(curves(shown), events, report_view.levels(report) if report else ()),
         pictures=pictures(job.id, events),
         neighbours=f"/v1/jobs/{job.id}/pictures/{near[-1].seq}" if near else None,
-        told=_latest(house, job),
+        told=_latest(services, job),
         words=words,
         seq=max((event.seq for event in events), default=0),
         report=report,
-        sections=[(section, verdict.plot(section)) for section in report.sections()] if report else [],
+        sections=[(section, report_view.plot(section)) for section in report.sections()] if report else [],
         files=[File.of(job.id, file) for file in stored.values()],
         size=sum(file.bytes for file in stored.values()),
-        snippet=verdict.snippet(verdict.text(house, stored.get(layout.CARD))),
+        snippet=report_view.snippet(report_view.text(services, stored.get(layout.CARD))),
         base=str(request.base_url).rstrip("/"),
     )
 
@@ -117,9 +117,9 @@ def pictures(job_id: str, events: Sequence[Event]) -> list[Picture]:
     return [Picture(step, f"/v1/jobs/{job_id}/pictures/{seq}") for step, seq in sorted(found.items())]
 
 
-def _latest(house: House, job: ledger.Job) -> list[Event]:
+def _latest(services: Services, job: ledger.Job) -> list[Event]:
     kinds = ("log", *(f"job.{move}" for move in _MOVES))
-    return house.ledger.events(job.id, 0, MOST_EVENTS, kinds)[-_TOLD:]
+    return services.ledger.events(job.id, 0, MOST_EVENTS, kinds)[-_TOLD:]
 
 
 def words(event: Event) -> str:

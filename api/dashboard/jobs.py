@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from api.dashboard import reading
+from api.dashboard import job_view
 from api.dashboard.forms import back
 from api.dashboard.rendering import page
-from api.house import Here
 from api.jobs import Known, cancel_job, list_jobs, retry_job
 from api.schemas import Status
+from api.services import ServicesDep
 from core import methods
 
 SHOWN: Final = 40
@@ -26,7 +26,7 @@ Filter = Annotated[str, Query(max_length=200)]
 @router.get("/")
 def show_jobs(
     request: Request,
-    house: Here,
+    services: ServicesDep,
     status: Filter = "",
     dataset: Filter = "",
     method: Filter = "",
@@ -35,14 +35,14 @@ def show_jobs(
 ) -> HTMLResponse:
     """A page of the list."""
     known = next((each for each in get_args(Status) if each == status), None)
-    found = list_jobs(house, known, dataset or None, method or None, q.strip() or None, SHOWN, after or None)
+    found = list_jobs(services, known, dataset or None, method or None, q.strip() or None, SHOWN, after or None)
     chosen = {"status": known or "", "dataset": dataset, "method": method, "q": q.strip()}
 
     def address(**changes: str) -> str:
         query = {name: value for name, value in (chosen | changes).items() if value}
         return f"/?{urlencode(query)}" if query else "/"
 
-    counts = house.ledger.counts()
+    counts = services.ledger.counts()
     return page(
         request,
         "jobs.html",
@@ -53,22 +53,22 @@ def show_jobs(
         older=address(after=found.next) if found.next else None,
         paged=bool(after),
         filtered=any(chosen.values()),
-        datasets=house.catalogue.list(),
+        datasets=services.catalogue.list(),
         methods=methods.names(),
         active=counts["queued"] + counts["running"] + counts["cancelling"],
-        reading=reading,
+        job_view=job_view,
     )
 
 
 @router.post("/jobs/{id}/cancel")
-def cancel(request: Request, house: Here, job: Known) -> Response:
+def cancel(request: Request, services: ServicesDep, job: Known) -> Response:
     """Cancel the job, and back to where the button was."""
-    cancel_job(house, job, Response())
+    cancel_job(services, job, Response())
     return back(request, f"/jobs/{job.id}")
 
 
 @router.post("/jobs/{id}/retry")
-def retry(request: Request, house: Here, job: Known, after: BackgroundTasks) -> Response:
+def retry(request: Request, services: ServicesDep, job: Known, after: BackgroundTasks) -> Response:
     """Queue the job again, and back to where the button was."""
-    retry_job(house, job, Response(), after)
+    retry_job(services, job, Response(), after)
     return back(request, f"/jobs/{job.id}")

@@ -8,13 +8,13 @@ from typing import Final
 from fastapi import APIRouter, BackgroundTasks, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from api.dashboard.draft import PREFIX, Draft, faults
 from api.dashboard.forms import Posted
+from api.dashboard.job_form import PREFIX, JobForm, faults
+from api.dashboard.recipe_form import spelled
 from api.dashboard.rendering import page
-from api.dashboard.vocabulary import spelled
-from api.house import Here, House
 from api.jobs import create_job
 from api.problems import ProblemError
+from api.services import Services, ServicesDep
 from core import methods
 from core.ledger import UnknownJob
 from core.methods import Method
@@ -26,30 +26,36 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @router.get("/new")
-def show_form(request: Request, house: Here) -> HTMLResponse:
+def show_form(request: Request, services: ServicesDep) -> HTMLResponse:
     """The form, filled in by the address: a whole draft, or `from` a job that is to be changed."""
     fields = dict(request.query_params)
     try:
-        draft = Draft.like(house.ledger.job(fields["from"]), house) if "from" in fields else Draft.of(fields, house)
+        draft = (
+            JobForm.like(services.ledger.job(fields["from"]), services)
+            if "from" in fields
+            else JobForm.of(fields, services)
+        )
     except UnknownJob:
-        draft = Draft.of({}, house)
-    return _form(request, house, draft)
+        draft = JobForm.of({}, services)
+    return _form(request, services, draft)
 
 
 @router.post("/new")
-def submit(request: Request, house: Here, posted: Posted, after: BackgroundTasks) -> Response:
+def submit(request: Request, services: ServicesDep, posted: Posted, after: BackgroundTasks) -> Response:
     """Submit the draft: on to its job, or back to the form with what is wrong beside each field."""
-    draft = Draft.of(posted, house)
+    draft = JobForm.of(posted, services)
     try:
-        job = create_job(house, Response(), after, draft.order())
+        job = create_job(services, Response(), after, draft.order())
     except ProblemError as problem:
-        return _form(request, house, draft, faults(problem))
+        return _form(request, services, draft, faults(problem))
     return RedirectResponse(f"/jobs/{job.id}", 303)
 
 
-def _form(request: Request, house: House, draft: Draft, found: Mapping[str, FieldError] | None = None) -> HTMLResponse:
-    forecast, wrong = (None, found) if found else draft.forecast(house)
-    datasets = house.catalogue.list()
+def _form(
+    request: Request, services: Services, draft: JobForm, found: Mapping[str, FieldError] | None = None
+) -> HTMLResponse:
+    forecast, wrong = (None, found) if found else draft.forecast(services)
+    datasets = services.catalogue.list()
     chosen = next((facts for facts in datasets if facts.name == draft.dataset), None)
     return page(
         request,
@@ -78,13 +84,13 @@ def families() -> dict[str, list[Method]]:
     return dict(sorted(found.items(), key=lambda family: _ORDER.index(family[0]) if family[0] in _ORDER else 99))
 
 
-def _unplaced(draft: Draft, wrong: Mapping[str, FieldError]) -> list[FieldError]:
+def _unplaced(draft: JobForm, wrong: Mapping[str, FieldError]) -> list[FieldError]:
     """The errors of fields that the form does not show."""
     shown = {"dataset", "method", "ipc", "seed"}
     shown |= {f"{PREFIX}{leaf.path}" for part in draft.parts for leaf in part.leaves}
     return [error for field, error in wrong.items() if field not in shown]
 
 
-def _touched(draft: Draft, wrong: Mapping[str, FieldError]) -> set[str]:
+def _touched(draft: JobForm, wrong: Mapping[str, FieldError]) -> set[str]:
     """Paths of the recipe's fields that were changed or are at fault."""
     return {*draft.changes, *(field.removeprefix(PREFIX) for field in wrong)}

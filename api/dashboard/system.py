@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from api.dashboard.rendering import page
-from api.house import Here
+from api.services import ServicesDep
 
 _MOST_FILES: Final = 20_000
 
@@ -19,9 +19,9 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @router.get("/system")
-def show_system(request: Request, house: Here) -> HTMLResponse:
+def show_system(request: Request, services: ServicesDep) -> HTMLResponse:
     """Workers by their last sign of life, jobs by state, folders by size."""
-    settings = house.settings
+    settings = services.settings
     kept = {
         "Datasets": settings.datasets,
         "Artifacts and pictures": settings.home / "store",
@@ -32,11 +32,11 @@ def show_system(request: Request, house: Here) -> HTMLResponse:
         request,
         "system.html",
         now=datetime.now(UTC),
-        workers=sorted(house.ledger.workers(None), key=lambda worker: worker.last_seen, reverse=True),
+        workers=sorted(services.ledger.workers(None), key=lambda worker: worker.last_seen, reverse=True),
         patience=settings.lease_ttl,
-        counts=house.ledger.counts(),
-        running={job.worker_id: job for job in house.ledger.jobs(status="running", limit=200)},
-        checks={"ledger": house.ledger.ready()},
+        counts=services.ledger.counts(),
+        running={job.worker_id: job for job in services.ledger.jobs(status="running", limit=200)},
+        checks={"ledger": services.ledger.ready()},
         trigger="a broker's doorbell" if settings.broker_url else "polling",
         kept={name: weigh(path) for name, path in kept.items() if path.is_dir()},
         cache_limit=settings.expert_cache_bytes,

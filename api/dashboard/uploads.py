@@ -12,9 +12,9 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from api.dashboard.rendering import page
-from api.house import Here, House
 from api.problems import ProblemError
 from api.schemas import Dataset
+from api.services import Services, ServicesDep
 from api.uploads import MIRROR, delete_dataset, receive
 from core.data.folders import LAYOUT, SIDES
 
@@ -24,46 +24,46 @@ _PIECE = 1 << 20
 
 
 @router.get("/uploads")
-def show_uploads(request: Request, house: Here) -> HTMLResponse:
+def show_uploads(request: Request, services: ServicesDep) -> HTMLResponse:
     """The form, and what became of earlier uploads."""
-    return _uploads(request, house)
+    return _uploads(request, services)
 
 
 @router.post("/uploads")
-async def send_upload(request: Request, house: Here) -> Response:
+async def send_upload(request: Request, services: ServicesDep) -> Response:
     """The form without its script: the browser sends the file as one part of several."""
     try:
         async with request.form(max_files=1, max_fields=3) as form:
             file, name, size = form.get("file"), form.get("name"), form.get("size")
             if not isinstance(file, UploadFile) or not file.filename or not isinstance(name, str):
-                return await run_in_threadpool(_uploads, request, house, 422, "Choose a file, and give it a name.")
+                return await run_in_threadpool(_uploads, request, services, 422, "Choose a file, and give it a name.")
             side = int(size) if isinstance(size, str) and size.isdecimal() and len(size) < 5 else None
             if (size and side is None) or (side is not None and not SIDES[0] <= side <= SIDES[1]):
                 fault = f"The side is a number from {SIDES[0]} to {SIDES[1]}, or left empty."
-                return await run_in_threadpool(_uploads, request, house, 422, fault)
+                return await run_in_threadpool(_uploads, request, services, 422, fault)
             mirror = form.get("mirror", "auto")
             if mirror not in MIRROR:
                 fault = f"A mirrored picture stays what it is, or not: say one of {', '.join(MIRROR)}."
-                return await run_in_threadpool(_uploads, request, house, 422, fault)
-            upload = await receive(house, _pieces(file), name[:100], side, MIRROR[mirror])
+                return await run_in_threadpool(_uploads, request, services, 422, fault)
+            upload = await receive(services, _pieces(file), name[:100], side, MIRROR[mirror])
     except ProblemError as problem:
         told = [f"{error.message} {error.fix}" for error in problem.errors] or [str(problem.detail), problem.hint or ""]
-        return await run_in_threadpool(_uploads, request, house, problem.status_code, " ".join(told))
+        return await run_in_threadpool(_uploads, request, services, problem.status_code, " ".join(told))
     except HTTPException as refused:  # the framework's, for a body that is no form
-        return await run_in_threadpool(_uploads, request, house, refused.status_code, "The form arrived damaged.")
+        return await run_in_threadpool(_uploads, request, services, refused.status_code, "The form arrived damaged.")
     return RedirectResponse(f"/uploads#{upload.id}", 303)
 
 
 @router.post("/uploads/{id}/delete")
-def delete_upload(house: Here, dataset_id: Annotated[str, Path(alias="id")]) -> Response:
+def delete_upload(services: ServicesDep, dataset_id: Annotated[str, Path(alias="id")]) -> Response:
     """Delete it, unless jobs need it."""
-    delete_dataset(house, dataset_id)
+    delete_dataset(services, dataset_id)
     return RedirectResponse("/uploads", 303)
 
 
-def _uploads(request: Request, house: House, status_code: int = 200, fault: str | None = None) -> HTMLResponse:
-    uploads: list[Any] = [Dataset.of_upload(upload) for upload in reversed(house.ledger.uploads.all())]
-    most = house.settings.max_upload_bytes
+def _uploads(request: Request, services: Services, status_code: int = 200, fault: str | None = None) -> HTMLResponse:
+    uploads: list[Any] = [Dataset.of_upload(upload) for upload in reversed(services.ledger.uploads.all())]
+    most = services.settings.max_upload_bytes
     content = {"uploads": uploads, "fault": fault, "sides": SIDES, "most": most, "layout": LAYOUT}
     return page(request, "uploads.html", status_code, **content)
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from api.app import create_app
-from api.house import House
+from api.services import Services
 from core.settings import Settings
 from tests.api.serving import Server, serving
 from tests.api.workshop import Workshop, make_artifact
@@ -64,13 +64,13 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def house(app: FastAPI) -> House:
-    """The application's house."""
-    house: House = app.state.house
-    return house
+def services(app: FastAPI) -> Services:
+    """The application's services."""
+    services: Services = app.state.services
+    return services
 
 
 @pytest.fixture
-def workshop(client: TestClient, house: House, artifact: Path) -> Workshop:
+def workshop(client: TestClient, services: Services, artifact: Path) -> Workshop:
     """Moves the jobs of the application along."""
-    return Workshop(client, house.ledger, house.store, artifact)
+    return Workshop(client, services.ledger, services.store, artifact)

@@ -14,7 +14,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from api.house import House
+from api.services import Services
 from core.artifacts import inventory, verify
 from core.ledger import Status
 from tests.api.workshop import ON_SQLITE, Workshop
@@ -176,12 +176,12 @@ def test_the_archive_is_everything_and_always_the_same(client: TestClient, base:
 @pytest.mark.parametrize("harm", ["gone", "torn"])
 @pytest.mark.parametrize("path", ["/files/report.json", "/report", "/sections", "/archive.zip"])
 def test_what_the_store_does_not_have_whole_is_refused_before_the_first_byte(
-    client: TestClient, house: House, workshop: Workshop, path: str, harm: str
+    client: TestClient, services: Services, workshop: Workshop, path: str, harm: str
 ) -> None:
     job_id = workshop.job(Status.SUCCEEDED)
-    file = house.ledger.file(job_id, "report.json")
+    file = services.ledger.file(job_id, "report.json")
     assert file is not None
-    blob = house.settings.home / "store/sha256" / file.sha256[:2] / file.sha256
+    blob = services.settings.home / "store/sha256" / file.sha256[:2] / file.sha256
     content = blob.read_bytes()
     blob.unlink() if harm == "gone" else blob.write_bytes(content[:-1])
     try:

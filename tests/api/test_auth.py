@@ -268,7 +268,7 @@ def test_a_browser_logs_in_and_out(workshop: Workshop) -> None:
 
 @ON_SQLITE
 def test_a_stream_ends_when_its_key_is_revoked(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.following._PING", 0.0)
+    monkeypatch.setattr("api.streaming._PING", 0.0)
     made, secret = workshop.ledger.keys.create("alice", "test")
     shown = {"Authorization": f"Bearer {secret}"}
     job_id = workshop.client.post("/v1/jobs", json=request(), headers=shown).json()["id"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi.testclient import TestClient
 
-from api.house import House
+from api.services import Services
 from core import methods
 from core.recipe import Recipe
 from tests.api.workshop import ON_SQLITE
@@ -58,7 +58,7 @@ def test_methods_are_shown_with_recipe_presets_and_schema(client: TestClient) ->
         assert method["overrides"] == methods.override_schema()
 
 
-def test_a_method_shows_its_recipe_for_a_task(client: TestClient, house: House) -> None:
+def test_a_method_shows_its_recipe_for_a_task(client: TestClient, services: Services) -> None:
     shown = client.get("/v1/methods/mtt", params={"dataset": "cifar10", "ipc": 50}).json()
     (preset,) = [each for each in shown["presets"] if (each["dataset"], each["ipc"]) == ("cifar10", 50)]
     assert shown["recipe"] == preset["recipe"]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.house import House
+from api.services import Services
 from core.ledger import Status
 from tests.api.workshop import Client, Workshop
 
@@ -40,10 +40,10 @@ def follow(client: Client, job_id: str, **headers: str) -> list[Message]:
     return list(messages(response))
 
 
-def until(house: House, gauge: str, value: float) -> None:
+def until(services: Services, gauge: str, value: float) -> None:
     """Wait until a metric of the service has this value."""
     deadline = time.monotonic() + 30
-    while (found := house.metrics.registry.get_sample_value(gauge)) != value:
+    while (found := services.metrics.registry.get_sample_value(gauge)) != value:
         assert time.monotonic() < deadline, f"{gauge} is {found}, not {value}"
 
 
@@ -121,13 +121,13 @@ def test_waiting_for_what_is_over_takes_no_time(workshop: Workshop, status: Stat
     assert time.monotonic() - began < 5
 
 
-def test_waiting_ends_when_the_status_changes(workshop: Workshop, house: House) -> None:
+def test_waiting_ends_when_the_status_changes(workshop: Workshop, services: Services) -> None:
     job_id = workshop.submit()
     answers: list[Any] = []
     waiting = threading.Thread(target=lambda: answers.append(workshop.client.get(f"/v1/jobs/{job_id}?wait=60")))
     began = time.monotonic()
     waiting.start()
-    until(house, "stillhouse_long_polls", 1)
+    until(services, "stillhouse_long_polls", 1)
     workshop.start(job_id)
     waiting.join(60)
     assert answers[0].json()["status"] == "running"
@@ -141,23 +141,23 @@ def test_waiting_ends_when_the_time_is_up(client: TestClient, workshop: Workshop
     assert time.monotonic() - began >= 0.6
 
 
-def test_a_waiting_client_holds_no_database_connection(workshop: Workshop, house: House) -> None:
+def test_a_waiting_client_holds_no_database_connection(workshop: Workshop, services: Services) -> None:
     """Sixty waiting clients, more than there are threads, and the pool is as good as empty."""
     job_id = workshop.submit()
     paths = [f"/v1/jobs/{job_id}?wait=60"] * 30 + [f"/v1/jobs/{job_id}/events"] * 30
     waiting = [threading.Thread(target=workshop.client.get, args=[path], kwargs={"headers": STREAM}) for path in paths]
     for thread in waiting:
         thread.start()
-    pool = house.ledger.database.engine.pool
+    pool = services.ledger.database.engine.pool
     try:
-        until(house, "stillhouse_sse_connections", 30)
-        until(house, "stillhouse_long_polls", 30)
+        until(services, "stillhouse_sse_connections", 30)
+        until(services, "stillhouse_long_polls", 30)
         deadline = time.monotonic() + 30
         while pool.checkedout() > 3:  # type: ignore[attr-defined]  # a poll that is just looking
             assert time.monotonic() < deadline
         assert workshop.client.get("/healthz").status_code == 200
     finally:
-        house.closing.set()  # the service leaves: every one of them is let go
+        services.closing.set()  # the service leaves: every one of them is let go
         for thread in waiting:
             thread.join(30)
     assert not any(thread.is_alive() for thread in waiting)

@@ -151,8 +151,8 @@ def test_a_job_submitted_before_any_measurement_shows_no_seconds(client: TestCli
     assert client.get(f"/jobs/{job_id}").status_code == 200
 
 
-def test_a_row_without_a_forecast_is_shown(client: TestClient, house: Any) -> None:
-    ledger: Ledger = house.ledger
+def test_a_row_without_a_forecast_is_shown(client: TestClient, services: Any) -> None:
+    ledger: Ledger = services.ledger
     job = ledger.submit({"dataset": "digits"}, {}, dataset="digits", method="mtt", ipc=1, seed=0).job
     assert client.get(f"/v1/jobs/{job.id}").json()["forecast"] is None
     assert client.get(f"/jobs/{job.id}").status_code == 200

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from api.house import House
+from api.services import Services
 from core.data.digits import digits
 from core.ledger import Status
 from tests.api.workshop import ERROR, METRICS, Workshop, request
@@ -45,33 +45,33 @@ def test_a_dataset_that_is_not_on_disk_is_accepted_without_a_fingerprint(client:
     assert response.json()["fingerprint"] is None
 
 
-def test_a_bundle_placed_in_the_data_folder_can_be_asked_for(client: TestClient, house: House) -> None:
-    house.settings.datasets.mkdir(parents=True)
+def test_a_bundle_placed_in_the_data_folder_can_be_asked_for(client: TestClient, services: Services) -> None:
+    services.settings.datasets.mkdir(parents=True)
     rng = np.random.default_rng(0)
     labels = np.arange(40) % 2
     train, test = (rng.integers(0, 256, (40, 8, 8), np.uint8) for _ in range(2))
     names = np.array(["no", "yes"])
-    bundle = house.settings.datasets / "mine.npz"
+    bundle = services.settings.datasets / "mine.npz"
     np.savez(bundle, x_train=train, x_test=test, y_train=labels, y_test=labels, class_names=names)
     assert client.get("/v1/datasets/mine").json()["on_disk"] is True
     assert client.post("/v1/jobs", json=request(dataset="mine")).json()["fingerprint"] is not None
 
 
-def test_c_scores_are_read_at_submission_and_part_of_the_request(client: TestClient, house: House) -> None:
+def test_c_scores_are_read_at_submission_and_part_of_the_request(client: TestClient, services: Services) -> None:
     asked = request(method="window", ipc=2, overrides={"init.score.kind": "c_score"})
     refused = client.post("/v1/jobs", json=asked)
     assert refused.status_code == 422
     (error,) = refused.json()["errors"]
     assert error["field"] == "overrides.init.score.kind"
-    assert str(house.settings.datasets / "scores" / "digits.npz") in error["message"]
+    assert str(services.settings.datasets / "scores" / "digits.npz") in error["message"]
     assert "'forgetting'" in error["fix"]
 
     labels = digits().train.labels
     prints = []
     for scores in (np.linspace(0, 1, len(labels)), np.linspace(1, 0, len(labels))):
-        place(house.settings.datasets / "scores", "digits", {"scores": scores, "labels": labels})
+        place(services.settings.datasets / "scores", "digits", {"scores": scores, "labels": labels})
         job = client.post("/v1/jobs", json=asked).json()
-        assert job["recipe"]["init"]["score"]["digest"] == house.catalogue.c_scores("digits").digest
+        assert job["recipe"]["init"]["score"]["digest"] == services.catalogue.c_scores("digits").digest
         prints.append(job["fingerprint"])
     assert prints[0] != prints[1], "other scores are another request"
 
@@ -89,12 +89,12 @@ def test_the_same_request_twice_is_one_job(workshop: Workshop) -> None:
 
 
 @pytest.mark.parametrize("harm", ["gone", "torn", "rotten"])
-def test_a_result_whose_files_are_damaged_is_no_answer(workshop: Workshop, house: House, harm: str) -> None:
+def test_a_result_whose_files_are_damaged_is_no_answer(workshop: Workshop, services: Services, harm: str) -> None:
     asked = request()
     first = workshop.client.post("/v1/jobs", json=asked).json()["id"]
     workshop.succeed(first)
-    file = house.ledger.files(first)[0]
-    blob = house.settings.home / "store/sha256" / file.sha256[:2] / file.sha256
+    file = services.ledger.files(first)[0]
+    blob = services.settings.home / "store/sha256" / file.sha256[:2] / file.sha256
     content = blob.read_bytes()
     if harm == "gone":
         blob.unlink()
@@ -109,11 +109,11 @@ def test_a_result_whose_files_are_damaged_is_no_answer(workshop: Workshop, house
     assert workshop.client.post("/v1/jobs", json=asked).json()["id"] == anew.json()["id"]
 
 
-def test_a_store_that_is_away_says_nothing_of_what_it_holds(workshop: Workshop, house: House) -> None:
+def test_a_store_that_is_away_says_nothing_of_what_it_holds(workshop: Workshop, services: Services) -> None:
     asked = request()
     job_id = workshop.client.post("/v1/jobs", json=asked).json()["id"]
     workshop.succeed(job_id)
-    store = house.settings.home / "store"
+    store = services.settings.home / "store"
     store.rename(store.with_name("store.away"))
     store.touch()
     try:

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import event, text
 
 from api.app import create_app
-from api.house import House
+from api.services import Services
 from core.doorbell import QUEUE
 from core.ledger import Status
 from core.settings import Settings
@@ -24,7 +24,7 @@ from tests.services import free_port
 
 
 @contextmanager
-def statements(house: House) -> Iterator[list[str]]:
+def statements(services: Services) -> Iterator[list[str]]:
     """The SQL statements sent meanwhile, transaction control aside."""
     sent: list[str] = []
 
@@ -32,14 +32,14 @@ def statements(house: House) -> Iterator[list[str]]:
         if not statement.startswith("BEGIN"):
             sent.append(statement)
 
-    engine = house.ledger.database.engine
+    engine = services.ledger.database.engine
     event.listen(engine, "before_cursor_execute", note)
     yield sent
     event.remove(engine, "before_cursor_execute", note)
 
 
 def test_a_living_process_says_so_and_a_ready_one_says_more(
-    client: TestClient, workshop: Workshop, house: House
+    client: TestClient, workshop: Workshop, services: Services
 ) -> None:
     assert client.get("/healthz").json()["status"] == "alive"
     ready = client.get("/readyz").json()
@@ -78,11 +78,11 @@ def test_a_full_disk_is_told_and_no_fault(client: TestClient, monkeypatch: pytes
 def test_a_request_waits_for_another_writer_no_longer_than_its_client(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.house._LOCK_WAIT", 0.2)
+    monkeypatch.setattr("api.services._LOCK_WAIT", 0.2)
     app = create_app(settings)
     with TestClient(app, raise_server_exceptions=False) as client:
         job_id = client.post("/v1/jobs", json=request()).json()["id"]
-        with app.state.house.ledger.database.write() as session:
+        with app.state.services.ledger.database.write() as session:
             session.execute(text("UPDATE jobs SET updated_at = updated_at"))
             refused = client.post(f"/v1/jobs/{job_id}/cancel")
             session.rollback()
@@ -91,7 +91,7 @@ def test_a_request_waits_for_another_writer_no_longer_than_its_client(
         assert client.post(f"/v1/jobs/{job_id}/cancel").status_code == 202
 
 
-def test_metrics_count_jobs_requests_and_routes(workshop: Workshop, house: House) -> None:
+def test_metrics_count_jobs_requests_and_routes(workshop: Workshop, services: Services) -> None:
     workshop.job(Status.FAILED)
     job_id = workshop.submit()
     workshop.client.get(f"/v1/jobs/{job_id}")
@@ -114,21 +114,21 @@ def test_metrics_count_jobs_requests_and_routes(workshop: Workshop, house: House
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs", "/", "/v1/jobs?status=queued&q=dig", "/metrics"])
-def test_a_list_costs_the_same_however_long_it_is(workshop: Workshop, house: House, path: str) -> None:
+def test_a_list_costs_the_same_however_long_it_is(workshop: Workshop, services: Services, path: str) -> None:
     workshop.job(Status.FAILED)
     workshop.submit()
-    with statements(house) as few:
+    with statements(services) as few:
         workshop.client.get(path)
     for _ in range(12):
         workshop.submit()
-    with statements(house) as many:
+    with statements(services) as many:
         workshop.client.get(path)
     assert 0 < len(many) == len(few) <= 4
 
 
-def test_a_listing_of_files_costs_the_same_however_long_it_is(workshop: Workshop, house: House) -> None:
+def test_a_listing_of_files_costs_the_same_however_long_it_is(workshop: Workshop, services: Services) -> None:
     job_id = workshop.job(Status.SUCCEEDED)
-    with statements(house) as sent:
+    with statements(services) as sent:
         assert len(workshop.client.get(f"/v1/jobs/{job_id}/files").json()["items"]) > 10
     assert len(sent) <= 4
 
@@ -156,7 +156,7 @@ def test_a_broker_that_is_away_is_the_services_secret(settings: Settings) -> Non
         response = client.post("/v1/jobs", json=request())
         assert response.status_code == 202
         assert client.get(response.headers["Location"]).json()["status"] == "queued"
-        assert app.state.house.metrics.registry.get_sample_value("stillhouse_doorbell_failures_total") >= 1
+        assert app.state.services.metrics.registry.get_sample_value("stillhouse_doorbell_failures_total") >= 1
 
 
 def rings(broker: redis.Redis) -> int:

@@ -12,24 +12,24 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from api.app import create_app
-from api.house import House
 from api.problems import Kind, sentence
+from api.services import Services
 from core.ledger import Status, new_upload_id
 from tests.api.workshop import ON_SQLITE, Workshop, request
 
 JSON = {"Content-Type": "application/json"}
 NOBODY = "job_00000000000000000000000000"
 
-Break = Callable[[Workshop, House], Any]
+Break = Callable[[Workshop, Services], Any]
 """Does what must go wrong; returns the response."""
 
 
 def post(body: bytes, **headers: str) -> Break:
-    return lambda shop, house: shop.client.post("/v1/jobs", content=body, headers=JSON | headers)
+    return lambda shop, services: shop.client.post("/v1/jobs", content=body, headers=JSON | headers)
 
 
 def get(path: str, status: Status | None = None, **headers: str) -> Break:
-    def act(shop: Workshop, house: House) -> Any:
+    def act(shop: Workshop, services: Services) -> Any:
         job_id = shop.job(status) if status else NOBODY
         return shop.client.get(path.replace("{id}", job_id), headers=headers)
 
@@ -37,29 +37,29 @@ def get(path: str, status: Status | None = None, **headers: str) -> Break:
 
 
 def act(verb: str, status: Status | None) -> Break:
-    return lambda shop, house: shop.client.post(f"/v1/jobs/{shop.job(status) if status else NOBODY}/{verb}")
+    return lambda shop, services: shop.client.post(f"/v1/jobs/{shop.job(status) if status else NOBODY}/{verb}")
 
 
-def broken_bundle(shop: Workshop, house: House) -> Any:
-    house.settings.datasets.mkdir(parents=True)
-    (house.settings.datasets / "broken.npz").write_bytes(b"not a zip")
+def broken_bundle(shop: Workshop, services: Services) -> Any:
+    services.settings.datasets.mkdir(parents=True)
+    (services.settings.datasets / "broken.npz").write_bytes(b"not a zip")
     return shop.client.get("/v1/datasets/broken")
 
 
-def lost_blob(shop: Workshop, house: House) -> Any:
+def lost_blob(shop: Workshop, services: Services) -> Any:
     job_id = shop.job(Status.SUCCEEDED)
-    file = house.ledger.file(job_id, "report.json")
+    file = services.ledger.file(job_id, "report.json")
     assert file is not None
-    house.store.delete(file.sha256)
+    services.store.delete(file.sha256)
     return shop.client.get(f"/v1/jobs/{job_id}/report")
 
 
 @contextmanager
-def without(table: str, house: House) -> Iterator[None]:
+def without(table: str, services: Services) -> Iterator[None]:
     """A database that lacks a table for a while."""
 
     def rename(before: str, after: str) -> None:
-        with house.ledger.database.write() as session:
+        with services.ledger.database.write() as session:
             session.execute(text(f"ALTER TABLE {before} RENAME TO {after}"))
 
     rename(table, "elsewhere")
@@ -67,39 +67,39 @@ def without(table: str, house: House) -> Iterator[None]:
     rename("elsewhere", table)
 
 
-def nonsense_row(shop: Workshop, house: House) -> Any:
+def nonsense_row(shop: Workshop, services: Services) -> Any:
     job_id = shop.submit()
-    with house.ledger.database.write() as session:
+    with services.ledger.database.write() as session:
         session.execute(text("UPDATE jobs SET request = '[]'"))
     return shop.client.get(f"/v1/jobs/{job_id}")
 
 
-def lost_schema(shop: Workshop, house: House) -> Any:
-    with without("alembic_version", house):
+def lost_schema(shop: Workshop, services: Services) -> Any:
+    with without("alembic_version", services):
         return shop.client.get("/readyz")
 
 
-def reused_key(shop: Workshop, house: House) -> Any:
+def reused_key(shop: Workshop, services: Services) -> Any:
     headers = {"Idempotency-Key": "k"}
     shop.client.post("/v1/jobs", json=request(), headers=headers)
     return shop.client.post("/v1/jobs", json=request(), headers=headers)
 
 
-def needed_dataset(shop: Workshop, house: House) -> Any:
-    house.ledger.uploads.add(upload_id := new_upload_id(), "pets", None, 1)
-    house.ledger.submit({}, {}, dataset=upload_id, method="random", ipc=1, seed=0)
+def needed_dataset(shop: Workshop, services: Services) -> Any:
+    services.ledger.uploads.add(upload_id := new_upload_id(), "pets", None, 1)
+    services.ledger.submit({}, {}, dataset=upload_id, method="random", ipc=1, seed=0)
     return shop.client.delete(f"/v1/datasets/{upload_id}")
 
 
 def guarded(method: str, path: str, *scopes: str, **limits: int) -> Break:
     """Asks a service with keys and these limits twice, with a key of these scopes if there are any."""
 
-    def act(shop: Workshop, house: House) -> Any:
+    def act(shop: Workshop, services: Services) -> Any:
         headers = {}
         if scopes:
-            _, secret = house.ledger.keys.create("alice", "test", scopes)
+            _, secret = services.ledger.keys.create("alice", "test", scopes)
             headers["Authorization"] = f"Bearer {secret}"
-        with TestClient(create_app(house.settings.model_copy(update={"auth": "keys"} | limits))) as client:
+        with TestClient(create_app(services.settings.model_copy(update={"auth": "keys"} | limits))) as client:
             for _ in range(2):
                 response = client.request(method, path, json=request() if method == "POST" else None, headers=headers)
         return response
@@ -125,7 +125,7 @@ PATHS: list[tuple[str, Kind, Break]] = [
     ("a stranger's name", Kind.MISDIRECTED, get("/v1/jobs", Host="evil.example")),
     ("no such path", Kind.NOT_FOUND, get("/v2/jobs")),
     ("no such static file", Kind.NOT_FOUND, get("/static/../app.py")),
-    ("no such method here", Kind.METHOD_NOT_ALLOWED, lambda shop, house: shop.client.delete("/v1/jobs")),
+    ("no such method here", Kind.METHOD_NOT_ALLOWED, lambda shop, services: shop.client.delete("/v1/jobs")),
     ("a page size of 0", Kind.INVALID_REQUEST, get("/v1/jobs?limit=0")),
     ("a page size of 201", Kind.INVALID_REQUEST, get("/v1/jobs?limit=201")),
     ("a status of our own making", Kind.INVALID_REQUEST, get("/v1/jobs?status=done")),
@@ -175,8 +175,8 @@ PATHS: list[tuple[str, Kind, Break]] = [
 
 
 @pytest.mark.parametrize(("kind", "break_it"), [path[1:] for path in PATHS], ids=[path[0] for path in PATHS])
-def test_every_error_is_a_problem_document(workshop: Workshop, house: House, kind: Kind, break_it: Break) -> None:
-    response = break_it(workshop, house)
+def test_every_error_is_a_problem_document(workshop: Workshop, services: Services, kind: Kind, break_it: Break) -> None:
+    response = break_it(workshop, services)
     document = response.json()
     assert response.headers["Content-Type"] == "application/problem+json"
     assert (response.status_code, document["status"]) == (kind.status, kind.status)
@@ -338,9 +338,9 @@ def test_a_malformed_body_is_located(client: TestClient) -> None:
 
 
 @ON_SQLITE
-def test_a_body_just_small_enough_is_read(client: TestClient, house: House) -> None:
+def test_a_body_just_small_enough_is_read(client: TestClient, services: Services) -> None:
     body = b'{"dataset": "digits", "ipc": 1, "method": "random"}'
-    padded = body + b" " * (house.settings.max_body_bytes - len(body))
+    padded = body + b" " * (services.settings.max_body_bytes - len(body))
     assert client.post("/v1/jobs", content=padded, headers=JSON).status_code == 202
 
 
@@ -377,7 +377,7 @@ def test_the_page_of_problems_explains_every_kind(client: TestClient) -> None:
         assert f'id="{kind.slug}"' in page
 
 
-def test_a_fault_is_over_when_it_is_over(workshop: Workshop, house: House) -> None:
-    assert nonsense_row(workshop, house).status_code == 500
+def test_a_fault_is_over_when_it_is_over(workshop: Workshop, services: Services) -> None:
+    assert nonsense_row(workshop, services).status_code == 500
     assert workshop.client.get(f"/v1/jobs/{NOBODY}").status_code == 404
     assert workshop.client.post("/v1/jobs", json=request()).status_code == 202

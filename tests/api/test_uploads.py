@@ -17,8 +17,8 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from api.app import create_app
-from api.house import House
 from api.inspector import Inspector
+from api.services import Services
 from core.artifacts import Store
 from core.data.catalogue import UPLOADS
 from core.ids import new_id
@@ -53,7 +53,7 @@ def settled(client: Any, path: str, who: dict[str, str]) -> dict[str, Any]:
     return dict(found)
 
 
-def test_an_upload_is_inspected_and_its_owners_alone(workshop: Workshop, house: House) -> None:
+def test_an_upload_is_inspected_and_its_owners_alone(workshop: Workshop, services: Services) -> None:
     client, ledger = workshop.client, workshop.ledger
     alice, bob = key(ledger, "alice"), key(ledger, "bob")
     sent = send(client, packed(classes(10)), alice)
@@ -65,7 +65,7 @@ def test_an_upload_is_inspected_and_its_owners_alone(workshop: Workshop, house: 
     assert (found["state"], found["shape"], found["train_counts"]) == ("ready", [1, 8, 8], [8, 8])
     assert (found["owner"], found["source"], found["on_disk"]) == ("alice", "upload", True)
     deadline = time.monotonic() + PATIENCE
-    while (house.settings.uploads / name).exists():  # it goes once the ledger has the finding
+    while (services.settings.uploads / name).exists():  # it goes once the ledger has the finding
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
@@ -85,8 +85,8 @@ def test_an_upload_is_inspected_and_its_owners_alone(workshop: Workshop, house: 
     job = ledger.job(job_id)
     assert (job.dataset, job.owner) == (name, "alice")
     assert job.fingerprint is not None
-    copy = house.settings.datasets / UPLOADS / f"{name}.npz"
-    on_worker.fetch(job, ledger, house.store, house.settings.datasets)
+    copy = services.settings.datasets / UPLOADS / f"{name}.npz"
+    on_worker.fetch(job, ledger, services.store, services.settings.datasets)
     assert copy.exists()
     in_use = client.delete(path)
     assert (in_use.status_code, in_use.json()["type"]) == (409, "/problems#dataset-in-use")
@@ -94,9 +94,9 @@ def test_an_upload_is_inspected_and_its_owners_alone(workshop: Workshop, house: 
     address = ledger.uploads.get(name).sha256
     assert address is not None
     assert client.delete(path).status_code == 204
-    assert not house.store.exists(address)
+    assert not services.store.exists(address)
     assert client.get(path).status_code == 404
-    on_worker.tidy(ledger, house.settings.datasets)
+    on_worker.tidy(ledger, services.settings.datasets)
     assert not copy.exists()
 
 
@@ -118,10 +118,10 @@ def test_the_uploaders_word_on_mirroring_is_followed(workshop: Workshop) -> None
         assert ("flip" in job["recipe"]["augment"]["transforms"]) == (word == "yes")
 
 
-def test_an_upload_from_before_there_were_verdicts_is_what_it_was(workshop: Workshop, house: House) -> None:
+def test_an_upload_from_before_there_were_verdicts_is_what_it_was(workshop: Workshop, services: Services) -> None:
     client, alice = workshop.client, key(workshop.ledger, "alice")
     found = settled(client, send(client, packed(classes(10, size=(20, 20))), alice).headers["Location"], alice)
-    with house.ledger.database.write() as session:
+    with services.ledger.database.write() as session:
         row = session.get_one(UploadRow, found["name"])
         row.found = {name: value for name, value in (row.found or {}).items() if name != "mirroring"}
     old = client.get(f"/v1/datasets/{found['name']}", headers=alice).json()
@@ -158,10 +158,10 @@ def test_no_route_knows_anothers_dataset_or_key(workshop: Workshop, app: FastAPI
 
 @ON_SQLITE
 def test_an_upload_waits_for_a_store_that_is_away(
-    workshop: Workshop, house: House, monkeypatch: pytest.MonkeyPatch
+    workshop: Workshop, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.inspector._PAUSE", 0.02)
-    alice, store = key(workshop.ledger, "alice"), house.settings.home / "store"
+    alice, store = key(workshop.ledger, "alice"), services.settings.home / "store"
     if store.exists():
         store.rename(store.with_name("store.away"))
     store.touch()
@@ -179,7 +179,7 @@ def test_an_upload_waits_for_a_store_that_is_away(
 
 @ON_SQLITE
 def test_a_bundle_whose_twin_is_deleted_while_this_one_ends_stays(
-    workshop: Workshop, house: House, monkeypatch: pytest.MonkeyPatch
+    workshop: Workshop, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, alice, data = workshop.client, key(workshop.ledger, "alice"), packed(classes(5))
     twin = settled(client, send(client, data, alice).headers["Location"], alice)["name"]
@@ -195,12 +195,12 @@ def test_a_bundle_whose_twin_is_deleted_while_this_one_ends_stays(
     name = settled(client, send(client, data, alice).headers["Location"], alice)["name"]
     assert deleted == [204]
     deadline = time.monotonic() + PATIENCE
-    while (house.settings.uploads / name).exists():
+    while (services.settings.uploads / name).exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)
     address = workshop.ledger.uploads.get(name).sha256
     assert address is not None
-    assert house.store.exists(address)
+    assert services.store.exists(address)
 
 
 @ON_SQLITE
@@ -266,7 +266,7 @@ def test_a_title_takes_no_name_of_the_catalogue(workshop: Workshop) -> None:
 
 
 @ON_SQLITE
-def test_a_bundle_that_two_uploads_share_stays_for_the_other(workshop: Workshop, house: House) -> None:
+def test_a_bundle_that_two_uploads_share_stays_for_the_other(workshop: Workshop, services: Services) -> None:
     client, alice, bob = workshop.client, key(workshop.ledger, "alice"), key(workshop.ledger, "bob")
     data = packed(classes(5))
     one, two = (settled(client, send(client, data, who).headers["Location"], who)["name"] for who in (alice, bob))
@@ -274,7 +274,7 @@ def test_a_bundle_that_two_uploads_share_stays_for_the_other(workshop: Workshop,
     assert address == workshop.ledger.uploads.get(two).sha256
     assert address is not None
     assert client.delete(f"/v1/datasets/{one}", headers=alice).status_code == 204
-    assert house.store.exists(address)
+    assert services.store.exists(address)
 
 
 @ON_SQLITE
@@ -306,20 +306,20 @@ def test_a_request_that_makes_no_sense_leaves_nothing(
     settings: Settings, changes: dict[str, Any], status: int, word: str
 ) -> None:
     with TestClient(create_app(settings.model_copy(update={"max_upload_bytes": 4000}))) as client:
-        house: House = client.app.state.house  # type: ignore[attr-defined]
-        alice = key(house.ledger, "alice")
+        services: Services = client.app.state.services  # type: ignore[attr-defined]
+        alice = key(services.ledger, "alice")
         asked = {"content": b"x", "params": {"name": "x"}, "headers": ZIP} | changes
         response = client.post("/v1/datasets", **asked | {"headers": asked["headers"] | alice})
         assert response.status_code == status, response.text
         assert word in response.text
-        assert house.ledger.uploads.all() == []
-        assert not house.settings.uploads.exists() or not list(house.settings.uploads.iterdir())
+        assert services.ledger.uploads.all() == []
+        assert not services.settings.uploads.exists() or not list(services.settings.uploads.iterdir())
 
 
 @ON_SQLITE
 def test_an_owner_has_so_much_room(settings: Settings) -> None:
     with TestClient(create_app(settings.model_copy(update={"max_stored_bytes": 10}))) as client:
-        ledger = client.app.state.house.ledger  # type: ignore[attr-defined]
+        ledger = client.app.state.services.ledger  # type: ignore[attr-defined]
         alice = key(ledger, "alice")
         settled(client, send(client, packed(classes(5)), alice).headers["Location"], alice)
         refused = send(client, packed(classes(5)), alice)
@@ -328,20 +328,20 @@ def test_an_owner_has_so_much_room(settings: Settings) -> None:
 
 
 @ON_SQLITE
-def test_an_upload_outlives_the_service_that_took_it(app: FastAPI, house: House) -> None:
+def test_an_upload_outlives_the_service_that_took_it(app: FastAPI, services: Services) -> None:
     upload_id = new_id("ds")
-    house.ledger.migrate()
-    house.inspector.place(upload_id).write_bytes(packed(classes(5)))
-    house.ledger.uploads.add(upload_id, "pets", None, 1)
+    services.ledger.migrate()
+    services.inspector.place(upload_id).write_bytes(packed(classes(5)))
+    services.ledger.uploads.add(upload_id, "pets", None, 1)
     with TestClient(app) as client:
-        found = settled(client, f"/v1/datasets/{upload_id}", key(house.ledger, "root", "admin"))
+        found = settled(client, f"/v1/datasets/{upload_id}", key(services.ledger, "root", "admin"))
     assert found["state"] == "ready"
 
 
 def test_an_inspection_outlasts_an_outage_of_the_database(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("api.house._LOCK_WAIT", 0.1)
+    monkeypatch.setattr("api.services._LOCK_WAIT", 0.1)
     monkeypatch.setattr("api.inspector._PAUSE", 0.05)
     other, held, examine = Ledger(settings.ledger_url), ExitStack(), Inspector._examine
 
@@ -353,7 +353,7 @@ def test_an_inspection_outlasts_an_outage_of_the_database(
 
     monkeypatch.setattr(Inspector, "_examine", lock_out)
     with TestClient(create_app(settings)) as client, held:
-        alice = key(client.app.state.house.ledger, "alice")  # type: ignore[attr-defined]
+        alice = key(client.app.state.services.ledger, "alice")  # type: ignore[attr-defined]
         path = send(client, packed(classes(10)), alice).headers["Location"]
         deadline = time.monotonic() + PATIENCE
         while not any("the ledger does not answer" in record.message for record in caplog.records):

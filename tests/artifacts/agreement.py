@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from api.dashboard import rendering, verdict
+from api.dashboard import rendering, report_view
 from core.report import Report, Section
 from core.report.section import Table, written
 from stillhouse.report import tell
@@ -20,7 +20,7 @@ def agree(folder: Path) -> dict[str, Section]:
     report = Report.model_validate_json((folder / "report.json").read_text("utf-8"))
     sections = report.sections()
     said = [each for section in sections for each in said_of(section)]
-    drawn = [(section, verdict.plot(section)) for section in sections]
+    drawn = [(section, report_view.plot(section)) for section in sections]
     view = rendering._templates.get_template("report.html").make_module(
         {"report": report, "sections": drawn, "neighbours": None}
     )

@@ -10,7 +10,7 @@ import numpy as np
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from api.house import House
+from api.services import Services
 from core import methods
 from core.data.bundle import write_bundle
 from core.data.glimpse import CLASSES
@@ -62,12 +62,14 @@ def test_too_few_too_many_and_unknown_jobs_are_said(workshop: Workshop, client: 
     assert client.get("/compare").status_code == 200
 
 
-def test_pictures_of_a_dataset_are_read_without_the_dataset(client: TestClient, house: House) -> None:
+def test_pictures_of_a_dataset_are_read_without_the_dataset(client: TestClient, services: Services) -> None:
     images = np.arange(400 * 6 * 5 * 3, dtype=np.uint32).astype(np.uint8).reshape(400, 6, 5, 3)
     labels = np.arange(400) % 20
     arrays = {"x_train": images, "y_train": labels, "x_test": images, "y_test": labels}
-    house.settings.datasets.mkdir(parents=True, exist_ok=True)
-    write_bundle(house.settings.datasets / "mine.npz", arrays | {"class_names": np.array([f"c{n}" for n in range(20)])})
+    services.settings.datasets.mkdir(parents=True, exist_ok=True)
+    write_bundle(
+        services.settings.datasets / "mine.npz", arrays | {"class_names": np.array([f"c{n}" for n in range(20)])}
+    )
     page = client.get("/datasets").text
     address = re.search(r'src="(/datasets/mine/sample.png\?v=\w+)"', page)
     assert address
@@ -77,7 +79,7 @@ def test_pictures_of_a_dataset_are_read_without_the_dataset(client: TestClient, 
     assert (pixels[:, 6:11, :3] == images[1]).all(), "the second class's first image"
     assert client.get("/datasets/nobody/sample.png").status_code == 404
 
-    Path(house.settings.datasets / "broken.npz").write_bytes(b"not a zip")
+    Path(services.settings.datasets / "broken.npz").write_bytes(b"not a zip")
     assert "broken cannot be used" in client.get("/datasets").text
 
 

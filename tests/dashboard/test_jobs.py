@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from api.dashboard.jobs import SHOWN
-from api.house import House
+from api.services import Services
 from core.ledger import Status
 from core.ledger.models import JobRow
 from tests.api.workshop import ON_SQLITE, Workshop
@@ -80,7 +80,7 @@ def test_what_goes_wrong_is_a_page_for_people_and_a_document_for_programs(client
     assert program.headers["Content-Type"] == "application/problem+json"
 
 
-def test_ten_thousand_jobs_are_listed_at_once(workshop: Workshop, client: TestClient, house: House) -> None:
+def test_ten_thousand_jobs_are_listed_at_once(workshop: Workshop, client: TestClient, services: Services) -> None:
     job_id = workshop.job(Status.SUCCEEDED)
     columns = [column.name for column in JobRow.__table__.columns if column.name not in ("id", "fingerprint")]
     copied = ", ".join(columns)
@@ -89,7 +89,7 @@ def test_ten_thousand_jobs_are_listed_at_once(workshop: Workshop, client: TestCl
         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
         SELECT substr(id, 1, length(id) - 5) || printf('%05d', i), {copied} FROM jobs, n WHERE id = :id
     """
-    with house.ledger.database.write() as session:
+    with services.ledger.database.write() as session:
         session.execute(text(statement), {"id": job_id})
     client.get("/")
     seconds = []

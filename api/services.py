@@ -10,9 +10,9 @@ from fastapi import Depends, Request
 
 from api.inspector import Inspector
 from api.metrics import Metrics
-from api.pace import Pace
 from api.pagination import Cursors, signing_key
-from api.shelf import Shelf
+from api.rate_limiter import RateLimiter
+from api.visible_datasets import VisibleDatasets
 from core.artifacts import Probe, Store
 from core.data import Catalogue
 from core.ledger import ApiKey, Ledger, Reach
@@ -28,7 +28,7 @@ _KEYS_TRIED: Final = 5
 
 @final
 @dataclass(frozen=True)
-class House:
+class Services:
     """One process's view of the service. `closing` is set when open streams should come to an end.
 
     An operation gets it as its `caller` sees it: what is not theirs is not in the ledger.
@@ -36,49 +36,49 @@ class House:
 
     settings: Settings
     ledger: Ledger
-    catalogue: Shelf
+    catalogue: VisibleDatasets
     store: Store
     probe: Probe
     cursors: Cursors
     metrics: Metrics
     inspector: Inspector
     closing: threading.Event
-    failures: Pace
+    failures: RateLimiter
     """Keys that were not good, an address."""
     caller: ApiKey | None = None
     """The key that was shown; None where there are no keys, and on the few pages that everybody may see."""
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
-        """The house of these settings; nothing is connected before it is needed."""
+        """The services of these settings; nothing is connected before it is needed."""
         ledger = Ledger(settings.ledger_url, lock_wait=_LOCK_WAIT)
         store, closing = Store(settings.artifacts_url), threading.Event()
         return cls(
             settings,
             ledger,
-            Shelf(Catalogue(settings.datasets), ledger.uploads, store, settings.datasets),
+            VisibleDatasets(Catalogue(settings.datasets), ledger.uploads, store, settings.datasets),
             store,
             Probe(store),
             Cursors(signing_key(settings.home / "cursor.key")),
             Metrics(ledger),
             Inspector(settings.uploads, ledger, store, closing),
             closing,
-            Pace(max(1, settings.max_requests / _KEYS_TRIED)),
+            RateLimiter(max(1, settings.max_requests / _KEYS_TRIED)),
         )
 
     def seen_by(self, caller: ApiKey | None) -> Self:
-        """The house as the holder of this key sees it, or as a caller without a key does."""
+        """The services as the holder of this key sees them, or as a caller without a key does."""
         reach = Reach("", everything=False) if caller is None else caller.reach
         ledger = self.ledger.within(reach)
         catalogue = replace(self.catalogue, uploads=ledger.uploads)
         return replace(self, ledger=ledger, catalogue=catalogue, caller=caller)
 
 
-def _house(request: Request) -> House:
-    house = request.app.state.house
-    assert isinstance(house, House)
-    return house if house.settings.auth == "off" else house.seen_by(request.state.caller)
+def _services(request: Request) -> Services:
+    services = request.app.state.services
+    assert isinstance(services, Services)
+    return services if services.settings.auth == "off" else services.seen_by(request.state.caller)
 
 
-Here = Annotated[House, Depends(_house)]
-"""Parameter of an operation: the house it works in."""
+ServicesDep = Annotated[Services, Depends(_services)]
+"""Parameter of an operation: what it works with."""

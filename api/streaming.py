@@ -12,8 +12,8 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from api.house import House
 from api.schemas import Event
+from api.services import Services
 from core.ledger import ENDED, Job
 
 _LAST: Final = frozenset(f"job.{status}" for status in ENDED)
@@ -23,21 +23,21 @@ _PING: Final = 15.0
 _BATCH: Final = 200
 
 
-async def changed(house: House, job: Job, seconds: float, request: Request) -> Job:
+async def changed(services: Services, job: Job, seconds: float, request: Request) -> Job:
     """The job once its status is another than now; as it is when the time is up, the client or the service leaves."""
     deadline = time.monotonic() + seconds
     before = job.status
     pauses = _pauses()
-    while job.status == before and before not in ENDED and not house.closing.is_set():
+    while job.status == before and before not in ENDED and not services.closing.is_set():
         pause = min(next(pauses), deadline - time.monotonic())
         if pause <= 0 or await request.is_disconnected():
             break
         await anyio.sleep(pause)
-        job = await run_in_threadpool(house.ledger.job, job.id)
+        job = await run_in_threadpool(services.ledger.job, job.id)
     return job
 
 
-async def stream(house: House, job: Job, after: int) -> AsyncIterator[bytes]:
+async def stream(services: Services, job: Job, after: int) -> AsyncIterator[bytes]:
     """Every event after `after` as server-sent events, gap-free, until the job is over or the service leaves.
 
     `job` must have been read before the call: a job that was over by then has written its last event.
@@ -45,12 +45,12 @@ async def stream(house: House, job: Job, after: int) -> AsyncIterator[bytes]:
     over, spoke, pauses = job.status in ENDED, time.monotonic(), _pauses()
     checked = spoke
     yield format_sse_event(retry=1000)
-    while not house.closing.is_set():
-        if house.caller is not None and time.monotonic() - checked > _PING:
+    while not services.closing.is_set():
+        if services.caller is not None and time.monotonic() - checked > _PING:
             checked = time.monotonic()
-            if not await run_in_threadpool(house.ledger.keys.good, house.caller.id):
+            if not await run_in_threadpool(services.ledger.keys.good, services.caller.id):
                 return  # a client that reconnects is told why
-        events = await run_in_threadpool(house.ledger.events, job.id, after, _BATCH)
+        events = await run_in_threadpool(services.ledger.events, job.id, after, _BATCH)
         for event in events:
             shown = Event.model_validate(asdict(event))
             yield format_sse_event(id=str(event.seq), event=event.type, data_str=shown.model_dump_json())

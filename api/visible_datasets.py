@@ -18,7 +18,7 @@ from core.ledger import UnknownUpload, Upload, Uploads
 
 @final
 @dataclass(frozen=True)
-class Shelf:
+class VisibleDatasets:
     """A `Catalogue` with uploads, asked by name; another owner's upload is as unknown as one that never was."""
 
     catalogue: Catalogue

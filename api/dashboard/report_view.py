@@ -7,8 +7,8 @@ from typing import Final
 
 from api import downloads
 from api.dashboard.charts import Level, Plot, Series
-from api.house import House
 from api.problems import ProblemError
+from api.services import Services
 from core.ledger import File
 from core.report import TITLES, Curves, Report, Section
 
@@ -34,18 +34,18 @@ def plot(section: Section) -> Plot | None:
     return Plot(f"chart-{section.name}", chart.title, chart.x_name, chart.title, series, percent=True)
 
 
-def report_of(house: House, file: File | None) -> Report | None:
+def report_of(services: Services, file: File | None) -> Report | None:
     """The report of an artifact; None where there is none, or the store does not give it out now."""
-    words = text(house, file)
+    words = text(services, file)
     return None if words is None else Report.model_validate_json(words)
 
 
-def text(house: House, file: File | None) -> str | None:
+def text(services: Services, file: File | None) -> str | None:
     """A text file of an artifact; None where there is none, it is huge, or the store does not give it out now."""
     if file is None or file.bytes > _LARGEST:
         return None
     try:
-        return downloads.text(house.store, file)
+        return downloads.text(services.store, file)
     except ProblemError:
         return None
 

@@ -10,10 +10,10 @@ from typing import Any, Final, Self, final
 
 from pydantic import ValidationError
 
-from api.dashboard.vocabulary import Leaf, Part, parts
-from api.foresight import foresight
-from api.house import House
+from api.dashboard.recipe_form import Leaf, Part, parts
+from api.forecast_request import forecast_request
 from api.problems import ProblemError, invalid
+from api.services import Services
 from api.submission import prepare, resolved
 from core.forecast import Forecast
 from core.ledger import Job
@@ -29,7 +29,7 @@ _FIRST: Final = {"dataset": "digits", "method": "mtt", "ipc": "1", "seed": "0"}
 
 @final
 @dataclass(frozen=True)
-class Draft:
+class JobForm:
     """The form's entries, as text; `changes` are the recipe's fields that differ from the method's own."""
 
     dataset: str
@@ -43,12 +43,12 @@ class Draft:
     """Dataset, method and ipc that `parts` belong to, so that a form filled in for others is not taken for changes."""
 
     @classmethod
-    def of(cls, fields: Mapping[str, str], house: House) -> Self:
+    def of(cls, fields: Mapping[str, str], services: Services) -> Self:
         """The draft in a form's fields; what is missing has the value of the first example."""
         asked = {name: fields.get(name, "").strip() or first for name, first in _FIRST.items()}
         basis = _basis(asked)
         given = fields.get("basis", "") or basis
-        before = _parts(dict(zip(("dataset", "method", "ipc"), given.split("|"), strict=False)), house)
+        before = _parts(dict(zip(("dataset", "method", "ipc"), given.split("|"), strict=False)), services)
         leaves = {leaf.path: leaf for part in before for leaf in part.leaves}
         changes: dict[str, Any] = {}
         for name, text in fields.items():
@@ -60,19 +60,19 @@ class Draft:
                 changes[path] = Leaf(path, None, "text", "").parse(text)
             elif text.strip() != leaf.text:
                 changes[path] = leaf.parse(text)
-        own = before if given == basis else _parts(asked, house)
+        own = before if given == basis else _parts(asked, services)
         if not own:  # what was typed stays in sight while size or dataset are being put right
             own, basis = before, given
         return cls(**asked, changes=changes, parts=tuple(own), basis=basis)
 
     @classmethod
-    def like(cls, job: Job, house: House) -> Self:
+    def like(cls, job: Job, services: Services) -> Self:
         """The draft that asks for what a job asked for."""
         request = job.request
         asked = {name: str(request.get(name, first)) for name, first in _FIRST.items()}
         evaluation = {f"evaluation.{path}": value for path, value in request.get("evaluation", {}).items()}
         changes = {**request.get("overrides", {}), **evaluation}
-        return cls(**asked, changes=changes, parts=tuple(_parts(asked, house)), basis=_basis(asked))
+        return cls(**asked, changes=changes, parts=tuple(_parts(asked, services)), basis=_basis(asked))
 
     def body(self) -> dict[str, Any]:
         """The body of POST /v1/jobs that asks for it."""
@@ -91,10 +91,10 @@ class Draft:
         except ValidationError as error:
             raise invalid([explain(detail, JobOrder, "") for detail in error.errors()]) from None
 
-    def forecast(self, house: House) -> tuple[Forecast | None, dict[str, FieldError]]:
+    def forecast(self, services: Services) -> tuple[Forecast | None, dict[str, FieldError]]:
         """The forecast of its cost, or its faults, each by the name of the form's field."""
         try:
-            return foresight(house, prepare(self.order(), house.catalogue)), {}
+            return forecast_request(services, prepare(self.order(), services.catalogue)), {}
         except ProblemError as problem:
             return None, faults(problem)
 
@@ -126,11 +126,11 @@ def _basis(asked: Mapping[str, str]) -> str:
     return "|".join(asked[name] for name in ("dataset", "method", "ipc"))
 
 
-def _parts(asked: Mapping[str, str], house: House) -> list[Part]:
+def _parts(asked: Mapping[str, str], services: Services) -> list[Part]:
     """The fields of the method's own recipe there; none where there is no such recipe."""
     try:
         order = JobOrder(dataset=asked["dataset"], method=asked["method"], ipc=int(asked["ipc"]))
-        _, recipe, _ = resolved(order, house.catalogue)
+        _, recipe, _ = resolved(order, services.catalogue)
     except (ProblemError, ValueError, KeyError):
         return []
     return parts(recipe.model_dump(mode="json"))

@@ -9,7 +9,7 @@ _MOST: Final = 10_000
 
 
 @final
-class Pace:
+class RateLimiter:
     """A bucket a name, which holds a minute's requests and fills as time goes by."""
 
     def __init__(self, per_minute: float) -> None:

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from api.auth import COOKIE
-from api.pace import Pace
+from api.rate_limiter import RateLimiter
 from core.ledger import Ledger
 from core.settings import Settings
 from tests.api.workshop import ON_SQLITE
@@ -28,30 +28,30 @@ def shown(ledger: Ledger, owner: str) -> dict[str, str]:
 
 
 def test_a_key_may_ask_so_fast_and_no_faster() -> None:
-    pace = Pace(60)
-    assert [pace.take("one", 0.0) for _ in range(60)] == [0.0] * 60
-    assert pace.take("one", 0.0) == pytest.approx(1.0)
-    assert pace.take("two", 0.0) == 0.0
-    assert pace.take("one", 0.5) == pytest.approx(0.5)
-    assert pace.take("one", 1.5) == 0.0
+    limiter = RateLimiter(60)
+    assert [limiter.take("one", 0.0) for _ in range(60)] == [0.0] * 60
+    assert limiter.take("one", 0.0) == pytest.approx(1.0)
+    assert limiter.take("two", 0.0) == 0.0
+    assert limiter.take("one", 0.5) == pytest.approx(0.5)
+    assert limiter.take("one", 1.5) == 0.0
 
 
 def test_a_pace_remembers_so_many_and_forgets_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.pace._MOST", 2)
-    pace = Pace(1)
-    assert [pace.take(name, 0.0) for name in ("one", "two")] == [0.0, 0.0]
-    assert pace.take("one", 1.0) > 0
-    assert pace.take("three", 2.0) == 0.0
-    assert pace.take("one", 2.0) > 0
-    assert len(pace._buckets) == 2
-    assert pace.take("four", 90.0) == 0.0
-    assert len(pace._buckets) == 1
+    monkeypatch.setattr("api.rate_limiter._MOST", 2)
+    limiter = RateLimiter(1)
+    assert [limiter.take(name, 0.0) for name in ("one", "two")] == [0.0, 0.0]
+    assert limiter.take("one", 1.0) > 0
+    assert limiter.take("three", 2.0) == 0.0
+    assert limiter.take("one", 2.0) > 0
+    assert len(limiter._buckets) == 2
+    assert limiter.take("four", 90.0) == 0.0
+    assert len(limiter._buckets) == 1
 
 
 @ON_SQLITE
 def test_keys_that_are_not_good_are_slowed_an_address(settings: Settings) -> None:
     with TestClient(create_app(settings.model_copy(update={"max_requests": 10}))) as client:
-        good = shown(client.app.state.house.ledger, "alice")  # type: ignore[attr-defined]
+        good = shown(client.app.state.services.ledger, "alice")  # type: ignore[attr-defined]
         wrong: Iterator[Any] = itertools.cycle(
             [
                 lambda: client.get("/v1/me", headers={"Authorization": "Bearer still_" + "0" * 43}),
@@ -88,7 +88,7 @@ def test_addresses_of_one_ipv6_network_are_one(settings: Settings) -> None:
 @ON_SQLITE
 def test_a_client_that_asks_too_often_waits_whichever_key_it_shows(settings: Settings) -> None:
     with TestClient(create_app(settings.model_copy(update={"max_requests": 2}))) as client:
-        ledger = client.app.state.house.ledger  # type: ignore[attr-defined]
+        ledger = client.app.state.services.ledger  # type: ignore[attr-defined]
         answers = [client.get("/v1/me", headers=shown(ledger, "alice")) for _ in range(3)]
         assert client.get("/v1/me", headers=shown(ledger, "bob")).status_code == 200
     assert [answer.status_code for answer in answers] == [200, 200, 429]
