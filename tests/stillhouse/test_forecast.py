@@ -15,15 +15,15 @@ from tests.services import free_port
 from tests.stillhouse.running import PATIENCE, Running, command, serving, until
 
 CHANGES: dict[str, Any] = {
-    "schedule.steps": 60,
+    "schedule.steps": 30,
     "objective.syn_steps": 10,
     "objective.max_start_epoch": 4,
     "objective.expert_epochs": 2,
     "experts.count": 4,
     "network.width": 24,
-    "evaluation.epochs": 100,
+    "evaluation.epochs": 40,
     "evaluation.seeds": 2,
-    "evaluation.full.epochs": 5,
+    "evaluation.full.epochs": 2,
 }
 WORDS = [word for path, value in CHANGES.items() for word in ("--set", f"{path}={json.dumps(value)}")]
 ASKED = ("digits", "--ipc", 1, "--method", "mtt", *WORDS)

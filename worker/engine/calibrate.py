@@ -135,8 +135,8 @@ def _eager(device: torch.device, folder: Path, startup: float, identity: dict[st
     turns[0] |= _turn(calls[len(turns[0]) :], device)
     since = processors.read()
     shares = []
-    for _ in range(_TURNS):
-        turns.append(_turn(calls, device))
+    for _ in range(_TURNS - 1):
+        turns.append(_turn(calls, device, warm=True))
         now = processors.read()
         shares.append(processors.others(since, now))
         since = now
@@ -200,14 +200,14 @@ def _sites(site: Site, device: torch.device) -> Iterator[Timed]:
         yield Point(kernel=kernel, classes=_CLASSES, seconds=1, **place), call
 
 
-def _turn(calls: Sequence[Timed], device: torch.device) -> dict[Point, float]:
-    """Seconds of each."""
+def _turn(calls: Sequence[Timed], device: torch.device, *, warm: bool = False) -> dict[Point, float]:
+    """Seconds of each; `warm` where each was called before."""
     threads, found = torch.get_num_threads(), {}
     try:
         for point, call in calls:
             torch.set_num_threads(threads)
             use_threads(point.shape)
-            found[point] = _seconds(call, device)
+            found[point] = _seconds(call, device, warm=warm)
     finally:
         torch.set_num_threads(threads)
     return found
@@ -248,10 +248,14 @@ def _calls(site: Site, device: torch.device, kernels: Kernels) -> dict[Kernel, C
     }
 
 
-def _seconds(call: Callable[[int], object], device: torch.device) -> float:
-    """Mean of one call, the first one aside; a mean, because an augmentation is another one each time."""
-    call(0)
-    _settle(device)
+def _seconds(call: Callable[[int], object], device: torch.device, *, warm: bool = False) -> float:
+    """Mean of one call, the first one aside; a mean, because an augmentation is another one each time.
+
+    Where everything is loaded, a first call that takes long is as good as another.
+    """
+    first = _once(call, device)
+    if warm and first >= _LONG:
+        return first
     began, done = time.perf_counter(), 0
     while True:
         done += 1
@@ -263,7 +267,7 @@ def _seconds(call: Callable[[int], object], device: torch.device) -> float:
 
 
 def _once(call: Callable[[int], object], device: torch.device) -> float:
-    """Seconds of the first call, in which programs are compiled."""
+    """Seconds of one call."""
     began = time.perf_counter()
     call(0)
     _settle(device)
