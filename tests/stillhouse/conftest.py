@@ -1,14 +1,20 @@
-"""One real service for all tests of the client, and one finished job in it."""
+"""One real service for all tests of the client, and two finished jobs in it."""
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from stillhouse import Job
-from tests.stillhouse.running import CHEAP, Running, serving, until
+from tests.stillhouse.running import CHEAP, Answer, Running, serving, until
+
+EVALUATION = [word for name, value in CHEAP.items() for word in ("--set", f"evaluation.{name}={json.dumps(value)}")]
+SECOND = ("distill", "digits", "--ipc", 2, "--method", "random", "--seed", 7, "--wait", *EVALUATION)
+"""The command of a job that is another one than `finished`; where to put its artifact aside."""
 
 
 @pytest.fixture(scope="package")
@@ -24,25 +30,36 @@ def _nothing_goes_on(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "running" not in request.fixturenames:
         return
-    running: Running = request.getfixturevalue("running")
-    with running.client() as client:
-        open_jobs = [job.id for status in ("queued", "running", "cancelling") for job in client.jobs(status=status)]
-        for job_id in open_jobs:
-            client.cancel(job_id)
-        until(lambda: all(client.job(job_id).ended for job_id in open_jobs), "the jobs of this test have ended")
+    client = request.getfixturevalue("running").kept
+    open_jobs = [job.id for status in ("queued", "running", "cancelling") for job in client.jobs(status=status)]
+    for job_id in open_jobs:
+        client.cancel(job_id)
+    until(lambda: all(client.job(job_id).ended for job_id in open_jobs), "the jobs of this test have ended")
 
 
 @pytest.fixture(scope="package")
 def finished(running: Running) -> Job:
     """A job that has succeeded."""
-    with running.client() as client:
-        job = client.submit("digits", ipc=1, method="random", evaluation=CHEAP)
-        return client.wait(job.id, timeout=60)
+    job = running.kept.submit("digits", ipc=1, method="random", evaluation=CHEAP)
+    return running.kept.wait(job.id, timeout=60)
+
+
+@pytest.fixture(scope="package")
+def second(running: Running, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Answer]:
+    """The artifact of another job, and the answer of the command that asked for it and waited."""
+    folder = tmp_path_factory.mktemp("second") / "out"
+    return folder, running.command(*SECOND, "--out", folder)
+
+
+@pytest.fixture(scope="package")
+def downloaded(running: Running, finished: Job, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The finished job's artifact."""
+    folder = tmp_path_factory.mktemp("downloaded") / "artifact"
+    running.kept.download(finished.id, folder)
+    return folder
 
 
 @pytest.fixture
-def artifact(running: Running, finished: Job, tmp_path: Path) -> Path:
-    """The finished job's artifact, downloaded for this test."""
-    with running.client() as client:
-        client.download(finished.id, tmp_path / "artifact")
-    return tmp_path / "artifact"
+def artifact(downloaded: Path, tmp_path: Path) -> Path:
+    """The finished job's artifact, a copy for this test."""
+    return Path(shutil.copytree(downloaded, tmp_path / "artifact"))

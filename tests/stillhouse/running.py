@@ -84,6 +84,8 @@ class Running:
     url: str
     home: Path
     process: subprocess.Popen[bytes]
+    kept: Client
+    """A client for all fixtures: making one takes some 30 ms, most of them for the certificates of HTTPS."""
 
     def client(self, *, patience: float = 0.0) -> Client:
         """A client of it."""
@@ -110,19 +112,29 @@ def spawn(*arguments: object, environment: Mapping[str, str] | None = None, **op
 
 @contextmanager
 def serving(home: Path, **options: Any) -> Iterator[Running]:
-    """`stillhouse serve` in `home` on a free port, ready; it is told to end with the block."""
+    """`stillhouse serve` in `home` on a free port, ready; it is told to end with the block.
+
+    Its worker looks for jobs often, so that nobody waits for it.
+    """
+    variables = {"STILLHOUSE_POLL_INTERVAL": "0.2"} | options.pop("environment", {})
     log = home.parent / f"{home.name}.log"
     with (
         log.open("wb") as stderr,
         spawn(
-            *("serve", "--home", home, "--port", 0, "--json"), stdout=subprocess.PIPE, stderr=stderr, **options
+            *("serve", "--home", home, "--port", 0, "--json"),
+            environment=variables,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            **options,
         ) as process,
     ):
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
             assert line, f"the service did not start:\n{log.read_text()}"
-            yield Running(json.loads(line)["url"], home, process)
+            url = json.loads(line)["url"]
+            with Client(url) as kept:
+                yield Running(url, home, process, kept)
         finally:
             process.terminate()
             process.wait(PATIENCE)

@@ -110,9 +110,14 @@ def test_the_doctor_finds_a_healthy_machine(running: Running, tmp_path: Path) ->
 
 
 def test_the_doctor_names_what_is_wrong(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    (tmp_path / "torch.py").write_text("raise ImportError('libtorch.so: cannot open shared object file')")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens, so that nobody is waited for
         port = taken.getsockname()[1]
-        answer = command("doctor", "--home", tmp_path, "--port", port, STILLHOUSE_URL=f"http://127.0.0.1:{port}/")
+        variables = {"STILLHOUSE_URL": f"http://127.0.0.1:{port}/", "PYTHONPATH": str(tmp_path)}
+        answer = command("doctor", "--home", tmp_path, "--port", port, **variables)
     assert answer.code == 1
+    assert "FAIL torch    ImportError: libtorch.so" in answer.out
+    assert "make install" in answer.out
     assert f"FAIL port     127.0.0.1:{port}" in answer.out
     assert "--port" in answer.out

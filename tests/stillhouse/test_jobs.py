@@ -18,17 +18,15 @@ from stillhouse import Job
 from stillhouse.errors import Problem
 from tests.data.bundles import place, sound
 from tests.services import free_port
-from tests.stillhouse.running import CHEAP, ENDLESS, Running, command, spawn, until
+from tests.stillhouse.conftest import EVALUATION, SECOND
+from tests.stillhouse.running import ENDLESS, Answer, Running, command, spawn, until
 
-EVALUATION = [word for name, value in CHEAP.items() for word in ("--set", f"evaluation.{name}={json.dumps(value)}")]
 ENDLESSLY = [word for path, value in ENDLESS.items() for word in ("--set", f"{path}={value}")]
 ORDER = ("digits", "--ipc", 1, "--method", "random")
 
 
-def test_distil_ends_with_a_verified_artifact(running: Running, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    words = ("distill", "digits", "--ipc", 2, "--method", "random", "--seed", 7, "--out", out, "--wait", *EVALUATION)
-    answer = running.command(*words)
+def test_distil_ends_with_a_verified_artifact(running: Running, second: tuple[Path, Answer]) -> None:
+    out, answer = second
     assert answer.code == 0, answer.err
     assert answer.out == f"{out}\n", "the folder, and nothing else"
     assert "every byte verified" in answer.err
@@ -37,7 +35,7 @@ def test_distil_ends_with_a_verified_artifact(running: Running, tmp_path: Path) 
     request = json.loads((out / "recipe.json").read_text())["request"]
     assert (request["dataset"], request["ipc"], request["seed"]) == ("digits", 2, 7)
 
-    again = running.command(*words, "--json")
+    again = running.command(*SECOND, "--out", out, "--json")
     assert again.json["cached"], "the same request is the same job"
     assert "(0 bytes fetched)" in again.err, "what is here is not fetched again"
 
