@@ -26,7 +26,7 @@ from core.recipe import (
     Window,
     invalid_combination,
 )
-from core.recipe.checks import learns_step_size
+from core.recipe.checks.images import learns_step_size
 
 if TYPE_CHECKING:
     from core.data import DatasetFacts

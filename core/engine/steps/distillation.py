@@ -19,7 +19,7 @@ from core.engine.steps import experts, scores
 from core.engine.steps.validation import Looks
 from core.engine.teacher import Teacher
 from core.recipe import Trajectory
-from core.recipe.checks import learns_step_size
+from core.recipe.checks.images import learns_step_size
 
 _STATE, _CURVES = "state.safetensors", "curves.json"
 _CURVE_POINTS = 500  # of the loss, at most

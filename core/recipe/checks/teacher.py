@@ -1,4 +1,4 @@
-"""The checks of what a teacher is asked for; `core.recipe.checks` says what a check is."""
+"""The checks of a teacher, and of what it cannot do for other choices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checks of what an architecture is asked for; `core.recipe.checks` says what a check is."""
+"""The checks of what a network can be asked for: compiled kernels, convolutions, and to be unseen."""
 
 from __future__ import annotations
 

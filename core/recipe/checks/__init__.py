@@ -1,0 +1,61 @@
+"""The checks that no part can make alone: combinations of choices that mean nothing are refused with a fix.
+
+A check is a function of the whole recipe that raises; a recipe calls them in the order of `CHECKS` and the first to
+raise is what the user is told. A fix says "Set path to value" as JSON has the value: it then also holds for overrides,
+where what a method asks for cannot be left out, but can be set to null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from core.recipe.checks.evaluation import check_cutmix, check_evaluation_rate, check_looks, check_policy
+from core.recipe.checks.experts import check_experts, check_probes, check_reach
+from core.recipe.checks.images import check_generator, check_selection, check_tiles, check_update
+from core.recipe.checks.networks import check_convolutions, check_precision, check_unseen
+from core.recipe.checks.objective import check_labels, check_memory, check_sdc, check_stages, check_steps
+from core.recipe.checks.regression import check_features, check_one_stage, check_spanning, check_targets
+from core.recipe.checks.teacher import (
+    check_adjustment,
+    check_clamp,
+    check_norms,
+    check_order,
+    check_relabel,
+    check_teacher,
+)
+
+if TYPE_CHECKING:
+    from core.recipe.recipe import Recipe
+
+CHECKS: Final[tuple[Callable[[Recipe], None], ...]] = (
+    check_selection,
+    check_update,
+    check_tiles,
+    check_generator,
+    check_labels,
+    check_targets,
+    check_spanning,
+    check_features,
+    check_one_stage,
+    check_sdc,
+    check_memory,
+    check_experts,
+    check_probes,
+    check_reach,
+    check_stages,
+    check_teacher,
+    check_convolutions,
+    check_norms,
+    check_adjustment,
+    check_clamp,
+    check_order,
+    check_relabel,
+    check_steps,
+    check_policy,
+    check_cutmix,
+    check_evaluation_rate,
+    check_looks,
+    check_precision,
+    check_unseen,
+)

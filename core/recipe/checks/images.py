@@ -1,0 +1,122 @@
+"""The checks of the synthetic images: how they begin, and whether anything moves them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.recipe.component import invalid_combination
+from core.recipe.diffusion import Generative
+from core.recipe.objective import NoObjective, Performance, Trajectory
+from core.recipe.pixels import Zca
+from core.recipe.regression import Generated
+from core.recipe.start import Mixed, Noise, Tiles
+
+if TYPE_CHECKING:
+    from core.recipe.recipe import Recipe
+
+
+def check_selection(recipe: Recipe) -> None:
+    """Where no image is optimised, nothing may be asked of steps that are not taken."""
+    if not isinstance(recipe.objective, NoObjective | Generative):
+        return
+    if recipe.schedule.steps:
+        raise invalid_combination(
+            "schedule.steps",
+            f"The objective '{recipe.objective.kind}' optimises no image, in {recipe.schedule.steps} steps or any.",
+            "Set schedule.steps to 0, or objective.kind to 'trajectory'.",
+        )
+    for field in ("ema", "clip", "skip_above"):
+        if getattr(recipe.schedule, field) is not None:
+            raise invalid_combination(
+                f"schedule.{field}",
+                "This is about outer steps, of which none is taken.",
+                f"Set schedule.{field} to null.",
+            )
+    if isinstance(recipe.init, Noise) and isinstance(recipe.objective, NoObjective):
+        raise invalid_combination(
+            "init.kind",
+            "Noise that no objective ever improves is not a dataset.",
+            "Set init.kind to 'real', or objective.kind to 'distribution'.",
+        )
+    if recipe.evaluation.select == "best_validation":
+        raise invalid_combination(
+            "evaluation.select",
+            "Zero outer steps leave one iterate to select from.",
+            "Set evaluation.select to 'last'.",
+        )
+    if recipe.evaluation.look_every is not None:
+        raise invalid_combination(
+            "evaluation.look_every",
+            "Zero outer steps leave nothing to look at in between.",
+            "Set evaluation.look_every to null.",
+        )
+
+
+def check_update(recipe: Recipe) -> None:
+    """Images that are left as they began have to be real, and something has to be left to learn."""
+    update = recipe.parameterize.update
+    if update == 1:
+        return
+    if isinstance(recipe.objective, NoObjective | Generative):
+        raise invalid_combination(
+            "parameterize.update",
+            f"The objective '{recipe.objective.kind}' optimises no image, whatever its share.",
+            "Set parameterize.update to 1, or objective.kind to 'distribution'.",
+        )
+    if isinstance(recipe.init, Noise):
+        raise invalid_combination(
+            "parameterize.update",
+            f"{1 - update:.0%} of the images would stay the noise they begin as.",
+            "Set parameterize.update to 1, or init.kind to 'real'.",
+        )
+    if isinstance(recipe.init, Generated):
+        raise invalid_combination(
+            "parameterize.update",
+            f"{1 - update:.0%} of the images would stay what a generator made, and are no real ones.",
+            "Set parameterize.update to 1, or init.kind to 'real'.",
+        )
+    if update == 0 and not learns_step_size(recipe):
+        raise invalid_combination(
+            "parameterize.update",
+            "Nothing would be learned: no image is optimised, and no step size either.",
+            "Set parameterize.update to more than 0, or ask for a method that only selects images.",
+        )
+
+
+def learns_step_size(recipe: Recipe) -> bool:
+    """Whether the student's step size moves."""
+    return isinstance(recipe.objective, Trajectory | Performance) and recipe.step_size.lr > 0
+
+
+def check_tiles(recipe: Recipe) -> None:
+    """Tiles are enlarged where pixels are neighbours, and only they can hold smaller images."""
+    tiles = isinstance(recipe.parameterize, Tiles)
+    if isinstance(recipe.init, Mixed) and not tiles:
+        allowed = not isinstance(recipe.objective, NoObjective | Generative) and not isinstance(recipe.preprocess, Zca)
+        raise invalid_combination(
+            "init.kind",
+            "Without tiles there is nothing to put several real images into.",
+            "Set init.kind to 'real'" + (", or parameterize.kind to 'tiles'." if allowed else "."),
+        )
+    if tiles and isinstance(recipe.preprocess, Zca):
+        raise invalid_combination(
+            "preprocess.kind",
+            "Whitened pixels mix the whole image: a tile of them is no image that could be enlarged.",
+            "Set preprocess.kind to 'mean_std', or parameterize.kind to 'pixels'.",
+        )
+    if tiles and isinstance(recipe.objective, NoObjective | Generative):
+        raise invalid_combination(
+            "parameterize.kind",
+            f"The objective '{recipe.objective.kind}' optimises no tiles: they would be mere parts of whole images.",
+            "Set parameterize.kind to 'pixels', or objective.kind to 'distribution'.",
+        )
+
+
+def check_generator(recipe: Recipe) -> None:
+    """A generator is led from noise, and asks for no other start."""
+    if isinstance(recipe.objective, Generative) and not isinstance(recipe.init, Noise):
+        raise invalid_combination(
+            "init.kind",
+            f"A generator draws images from noise: what '{recipe.init.kind}' gives would go unused.",
+            "Set init.kind to 'noise', or objective.kind to 'distribution'.",
+        )
