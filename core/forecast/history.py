@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, final
 
 from core.forecast.cached import ONE, Cached
-from core.forecast.identity import Leaves
+from core.forecast.identity import ResultNames
 from core.worth import quantile
 
 LEVEL: Final = 0.8
@@ -37,7 +37,7 @@ class Past:
     method: str
     predicted: Mapping[str, float]
     actual: Mapping[str, float]
-    leaves: Leaves
+    leaves: ResultNames
 
 
 class Interval(NamedTuple):
@@ -75,7 +75,7 @@ def read(
         if prices is not None:
             whole *= prices.get(name, 0.0) / (estimate["uncached"] or math.inf)
         predicted[name], actual[name] = whole * left, float(phase.get("seconds") or 0)
-    return Past(job_id, method, predicted, actual, Leaves.model_validate(forecast.get("leaves") or {}))
+    return Past(job_id, method, predicted, actual, ResultNames.model_validate(forecast.get("leaves") or {}))
 
 
 def of_phase(past: Sequence[Past], method: str, phase: str) -> Interval:
@@ -105,7 +105,7 @@ def off(past: Sequence[Past]) -> float | None:
     return math.exp(statistics.median(telling)) if len(telling) >= ENOUGH else None
 
 
-def cached(past: Sequence[Past], leaves: Leaves) -> tuple[Cached, tuple[str, ...]]:
+def cached(past: Sequence[Past], leaves: ResultNames) -> tuple[Cached, tuple[str, ...]]:
     """The results that earlier jobs on this hardware have left and this one can use, and which jobs those were."""
     experts, judges, there, windows, makers = 0, 0, set[str](), set[str](), list[str]()
     for job in past:

@@ -13,7 +13,7 @@ from core.recipe import Embedding, Generated, Generative, Network, Recipe, Traje
 
 
 @final
-class Leaves(BaseModel):
+class ResultNames(BaseModel):
     """Equal names stand for equal content: same data, network, preprocessing, augmentation and training."""
 
     model_config = ConfigDict(frozen=True)
@@ -35,7 +35,7 @@ class Leaves(BaseModel):
     meta: str | None = Field(default=None, description="Name of the meta-trained generator of initial images.")
     adapted: str | None = Field(default=None, description="Name of the same, adapted to the dataset.")
 
-    def covers(self, needed: Leaves) -> int:
+    def covers(self, needed: ResultNames) -> int:
         """How many trajectories of the needed kind there are, with all the epochs needed."""
         if needed.experts is None or self.experts != needed.experts:
             return 0
@@ -43,10 +43,10 @@ class Leaves(BaseModel):
         return self.count if self.first <= needed.first and needed.last <= self.last and judge else 0
 
 
-def leaves(recipe: Recipe, facts: DatasetFacts, ipc: int) -> Leaves:
+def leaves(recipe: Recipe, facts: DatasetFacts, ipc: int) -> ResultNames:
     """The names of what a job of this recipe will leave; none while the dataset is not on disk."""
     if facts.digest is None:
-        return Leaves()
+        return ResultNames()
     names = CacheNames(recipe, facts.digest, facts.shape)
     found: dict[str, Any] = {}
     # how far a job trains its experts is not known before a probe has chosen T+
@@ -78,7 +78,7 @@ def leaves(recipe: Recipe, facts: DatasetFacts, ipc: int) -> Leaves:
         found["adapted"] = _short(names.adapted(recipe.init))
         if recipe.init.meta is not None and (origin := _origin(recipe, recipe.init, facts)) is not None:
             found["meta"] = _short(origin.meta_trained(recipe.init))
-    return Leaves(**found)
+    return ResultNames(**found)
 
 
 def _origin(recipe: Recipe, choice: Generated, facts: DatasetFacts) -> CacheNames | None:

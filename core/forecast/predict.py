@@ -13,7 +13,7 @@ from core.forecast import generative, history, memory
 from core.forecast.cached import Cached
 from core.forecast.calibration import Calibration
 from core.forecast.history import ENOUGH, LEVEL, Interval, Past
-from core.forecast.identity import Leaves, leaves
+from core.forecast.identity import ResultNames, leaves
 from core.forecast.network import Geometries, Geometry, geometry
 from core.forecast.passes import Sizes, Work
 from core.forecast.programs import use, worth_compiling
@@ -113,7 +113,7 @@ class Forecast(Shown):
     memory: Memory
     bytes: Bytes
     work: dict[str, dict[str, int]] = Field(description="Kernel calls by phase and kernel, a network at a time.")
-    leaves: Leaves = Field(description="Names of what it leaves in the cache for later jobs.")
+    leaves: ResultNames = Field(description="Names of what it leaves in the cache for later jobs.")
 
 
 def predict(

@@ -10,15 +10,15 @@ import pytest
 
 from core.forecast import Past
 from core.forecast.history import read
-from core.forecast.identity import Leaves
+from core.forecast.identity import ResultNames
 from tests.forecast.machines import forecast
 
 
-def jobs(ratios: list[float], method: str = "mtt", leaves: Leaves | None = None) -> tuple[Past, ...]:
+def jobs(ratios: list[float], method: str = "mtt", leaves: ResultNames | None = None) -> tuple[Past, ...]:
     """Jobs that took so many times what was predicted, in every phase."""
     predicted = {name: phase.uncached for name, phase in forecast(method).phases.items()}
     return tuple(
-        Past(f"job_{i}", method, predicted, {name: ratio * s for name, s in predicted.items()}, leaves or Leaves())
+        Past(f"job_{i}", method, predicted, {name: ratio * s for name, s in predicted.items()}, leaves or ResultNames())
         for i, ratio in enumerate(ratios)
     )
 
@@ -156,7 +156,7 @@ def test_what_does_not_depend_on_a_change_is_foreseen_to_be_there(
 
 
 def test_a_dataset_that_is_not_here_leaves_nothing_that_has_a_name() -> None:
-    assert forecast(dataset="cifar10", ipc=10).leaves == Leaves()
+    assert forecast(dataset="cifar10", ipc=10).leaves == ResultNames()
 
 
 def test_a_past_job_is_compared_with_what_it_really_did() -> None:

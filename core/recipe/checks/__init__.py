@@ -1,4 +1,4 @@
-"""The checks that no part can make alone: combinations of choices that mean nothing are refused with a fix.
+"""The checks that no component can make alone: combinations of choices that mean nothing are refused with a fix.
 
 A check is a function of the whole recipe that raises; a recipe calls them in the order of `CHECKS` and the first to
 raise is what the user is told. A fix says "Set path to value" as JSON has the value: it then also holds for overrides,
