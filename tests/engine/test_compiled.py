@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from shutil import copyfile, copytree
@@ -12,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.engine.kernels import Compiled, Eager, Kernels, Precision, Shape
+from core.engine.kernels import Compiled, Eager, Kernels, Precision, Shape, compile_ahead, missing_compiler
 from core.engine.kernels.passes import Kept
 from core.engine.kernels.program import stamped
 from core.engine.networks import ConvNet
@@ -23,6 +25,7 @@ CPU = torch.device("cpu")
 NETWORK = ConvNet((16, 8, 8), 3, 16, 1, "instance")  # shallow, so quick to compile, but wide enough for Winograd
 BATCH = 6
 ALONE = Shape(1, BATCH)
+PROGRAMS = {("remember", ALONE), ("recall", ALONE)}
 NEAR = 1e-3  # relative, in float32: says more than a cosine of 0.9999
 ONE, OTHER = (given(NETWORK, BATCH, student) for student in range(2))
 
@@ -33,8 +36,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("kernels")
 
 
+@pytest.fixture(scope="module")
+def countdown(folder: Path) -> list[int]:
+    """Two programs of the module, compiled ahead of their use; the numbers of those still to come."""
+    return list(compile_ahead(Compiled(NETWORK, frozenset({ALONE}), folder=folder), PROGRAMS, CPU))
+
+
 @pytest.fixture
-def kernels(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Compiled:
+def kernels(folder: Path, countdown: list[int], monkeypatch: pytest.MonkeyPatch) -> Compiled:
     """Kernels that cannot fall back on the eager ones."""
 
     def refuse(self: Compiled) -> NoReturn:
@@ -65,6 +74,39 @@ def assert_all(ours: Sequence[Tensor], truth: Sequence[Tensor], within: float = 
 def assert_equal(ours: Sequence[Tensor], truth: Sequence[Tensor]) -> None:
     """To the bit."""
     assert all(torch.equal(one, other) for one, other in zip(ours, truth, strict=True))
+
+
+compiling = pytest.mark.skipif(missing_compiler(CPU) is not None, reason="there is no compiler")
+
+
+@compiling
+def test_the_job_finds_what_was_compiled_ahead(kernels: Compiled, countdown: list[int], no_compiler: list[str]) -> None:
+    assert countdown[-1] == 0
+    assert countdown == sorted(countdown, reverse=True)
+    assert all(kernels.stored(*program, CPU) for program in PROGRAMS)
+    assert list(compile_ahead(kernels, PROGRAMS, CPU)) == [], "there is nothing left to do"
+    theta, images, labels, u = ONE
+    _, residuals = kernels.gradient_with_residuals(theta, images, labels)
+    truth = Eager(NETWORK).adjoint(theta, images, labels, u)
+    assert_all(kernels.adjoint_from_residuals(theta, residuals, u), truth)
+    assert not no_compiler, "nothing was compiled once more"
+
+
+@compiling
+def test_stopping_waits_for_no_compiler(tmp_path: Path) -> None:
+    kernels = Compiled(NETWORK, frozenset({ALONE}), folder=tmp_path)
+    with closing(compile_ahead(kernels, PROGRAMS, CPU)) as compiling:
+        assert next(compiling) == len(PROGRAMS)
+        children = multiprocessing.active_children()
+        assert children
+    assert not any(child.is_alive() for child in children)
+    assert not list(tmp_path.glob("*.kernel"))
+
+
+def test_without_a_folder_or_on_a_gpu_there_is_nothing_ahead(tmp_path: Path) -> None:
+    kernels = Compiled(NETWORK, frozenset({ALONE}), folder=tmp_path)
+    assert list(compile_ahead(replace(kernels, folder=None), PROGRAMS, CPU)) == []
+    assert list(compile_ahead(kernels, PROGRAMS, torch.device("cuda"))) == []
 
 
 def test_programs_equal_the_eager_kernels(kernels: Compiled) -> None:
@@ -142,11 +184,9 @@ def test_other_shapes_run_eagerly_to_the_bit(no_compiler: list[str]) -> None:
     assert not no_compiler
 
 
-def test_bfloat16_turns_the_adjoint_little(kernels: Compiled, folder: Path) -> None:
-    network = ConvNet((3, 16, 16), 10, 32, 2, "instance")
-    args = given(network, batch=16)
-    ours = Compiled(network, frozenset({Shape(1, 16)}), "bfloat16", folder).adjoint(*args)
-    truth = Eager(network).adjoint(*args)
+def test_bfloat16_turns_the_adjoint_little(kernels: Compiled) -> None:
+    ours = replace(kernels, precision="bfloat16", _programs={}).adjoint(*ONE)
+    truth = Eager(NETWORK).adjoint(*ONE)
     assert_same(ours.images, truth.images, within=0.04)  # a cosine above 0.999
     assert (ours.images - truth.images).norm() > 1e-4 * truth.images.norm(), "nothing was rounded to bfloat16"
 

@@ -2,7 +2,8 @@
 
 The compiler keeps graphs of its own, by names in which the instruction set is missing: a graph for vectors of 16
 numbers is found, and taken, where vectors have 8. So each program has a folder for the compiler to itself, beside the
-programs, wherever the environment would have it.
+programs, wherever the environment would have it. The trials of which instructions there are to compile for have names
+that say all: they lie where the compiler has its headers, and are made once a machine instead of once a program.
 """
 
 from __future__ import annotations
@@ -132,7 +133,13 @@ def _loaded(path: Path | None) -> CompiledArtifact | None:
 
 def _compiled(function: Callable[..., tuple[Tensor, ...]], arguments: list[Tensor]) -> CompiledArtifact:
     from torch import _inductor
+    from torch._inductor.cpu_vec_isa import valid_vec_isa_list
+    from torch._inductor.runtime.cache_dir_utils import default_cache_dir, temporary_cache_dir
     from torch.fx.experimental.proxy_tensor import make_fx
+
+    if arguments[0].device.type == "cpu":
+        with temporary_cache_dir(default_cache_dir()):
+            valid_vec_isa_list()  # remembered by this process
 
     stacked = torch.vmap(function) if arguments[0].ndim == 2 else function
     # without the function's annotations, which are strings and would end up among the graph's globals
