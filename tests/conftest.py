@@ -17,6 +17,7 @@ from hypothesis import settings
 
 from core.ledger import Ledger
 from tests import services
+from tests.stillhouse.running import Running, serving
 
 # A shell that runs the tests in the background has them ignore SIGINT, and every process that they start inherits it:
 # a Ctrl-C that a test sends would be lost.
@@ -28,23 +29,27 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 os.environ.setdefault("STILLHOUSE_COMPILE", "never")
 os.environ.setdefault("STILLHOUSE_CALIBRATE", "never")
 
+# There are as many test processes as processors: in each, and in all that it starts, more threads would only wait for
+# each other. Those that a program is compiled for, and a measurement takes, are tested where they are the subject.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # How long an example takes says what else the machine does, and nothing of the code.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 # Files that take longest, which begin first: one that began last would keep one core busy while the others idle.
 _LONG = (
+    "stillhouse/test_forecast.py",
     "test_readme.py",
     "browser/test_job.py",
     "worker/test_engine.py",
     "test_demo.py",
     "engine/test_composition.py",
-    "stillhouse/test_forecast.py",
     "worker/test_survival.py",
     "benchmarks/test_runs.py",
     "worker/test_calibrator.py",
     "stillhouse/test_serve.py",
-    "engine/test_ahead.py",
+    "engine/test_compiled.py",
     "ledger/test_machine.py",
     "engine/test_memory.py",
     "test_service.py",
@@ -57,24 +62,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
-_TOGETHER = ("tests/stillhouse/", "tests/browser/")
-"""Folders whose files run in one process, where one service is started for all of them."""
-_APART = ("tests/stillhouse/test_forecast.py", "tests/stillhouse/test_serve.py")
-"""Files there that start services of their own."""
+_TOGETHER = {
+    "tests/stillhouse/test_serve.py": "tests/stillhouse/test_serve.py",  # starts services of its own
+    "tests/stillhouse/test_forecast.py": "calibrated",
+    "tests/test_readme.py": "calibrated",
+    "tests/stillhouse/": "tests/stillhouse/",
+    "tests/browser/": "tests/browser/",
+}
+"""Files and folders by the service that is started for them: what has the same runs in one process."""
 
 
 @pytest.hookimpl(tryfirst=True, optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """With `--dist loadfile`, a folder whose files share a service stays together as one file does."""
+    """With `--dist loadfile`, files that share a service stay together as one file does."""
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
-            folder = next((folder for folder in _TOGETHER if file.startswith(folder)), file)
-            return file if file in _APART else folder
+            return next((service for path, service in _TOGETHER.items() if file.startswith(path)), file)
 
     return Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.fixture(scope="session")
+def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A service as `make serve` starts it, whose worker measures the machine."""
+    with serving(tmp_path_factory.mktemp("service") / "home", environment={"STILLHOUSE_CALIBRATE": "auto"}) as service:
+        yield service
 
 
 @pytest.fixture(scope="session")

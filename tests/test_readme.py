@@ -7,14 +7,13 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from docs.tables import filled
 from tests.data.archives import classes
-from tests.stillhouse.running import Running, serving
+from tests.stillhouse.running import Running
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -29,13 +28,6 @@ PROGRAMS = Path(sys.executable).parent
 
 def targets() -> set[str]:
     return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """`stillhouse serve`, as `make serve` starts it."""
-    with serving(tmp_path_factory.mktemp("readme") / "home", environment={"STILLHOUSE_CALIBRATE": "auto"}) as running:
-        yield running
 
 
 def test_a_stranger_reads_it_in_minutes() -> None:
@@ -71,7 +63,8 @@ def test_every_page_is_linked_from_the_readme() -> None:
 
 
 @pytest.mark.slow
-def test_every_command_and_snippet_runs_in_order(service: Running, tmp_path: Path) -> None:
+def test_every_command_and_snippet_runs_in_order(calibrated: Running, tmp_path: Path) -> None:
+    service = calibrated
     assert {kind for _, kind, _ in BLOCKS} == {"python", "sh", "text"}
     environment = {
         **os.environ,
@@ -103,6 +96,10 @@ def test_every_command_and_snippet_runs_in_order(service: Running, tmp_path: Pat
             assert done.returncode == 0, f"{page}: {shlex.join(command)}\n{done.stdout}\n{done.stderr}"
             if command[0] == "curl":
                 assert '"object":"job"' in done.stdout, done.stdout
+            if "submit" in command:
+                (submitted,) = re.findall(r"job_\w+", done.stdout)
+                with service.client() as client:
+                    client.cancel(submitted)  # nobody waits for it
             ran += 1
     assert ran >= 12
     assert (tmp_path / "digits-1" / "preview.png").exists()

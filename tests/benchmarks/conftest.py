@@ -7,15 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from tests.benchmarks.checkout import write
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> None:
-    """The work measured here is too small for more than one thread."""
-    torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -41,12 +41,6 @@ GENERATIVE_BUDGET = {
 GRADIENT_BUDGET = {"objective.outer_loops": 2, "objective.inner_loops": 1, "objective.real_batch": 16}
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> None:
-    """The toy is too small to share, and other tests' servers want the other core."""
-    torch.set_num_threads(1)
-
-
 def two_digits() -> Dataset:
     """The zeros and ones of digits."""
     whole = Catalogue(Path("nowhere")).load("digits")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from stillhouse import Forecast, Job
 from stillhouse.forecast import beside, duration
 from stillhouse.jobs import Phase
 from tests.services import free_port
-from tests.stillhouse.running import PATIENCE, Running, command, serving, until
+from tests.stillhouse.running import PATIENCE, Running, command, until
 
 CHANGES: dict[str, Any] = {
     "schedule.steps": 30,
@@ -30,10 +29,9 @@ ASKED = ("digits", "--ipc", 1, "--method", "mtt", *WORDS)
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def running(calibrated: Running) -> Running:
     """A service whose worker measures the machine."""
-    with serving(tmp_path_factory.mktemp("service") / "home", environment={"STILLHOUSE_CALIBRATE": "auto"}) as service:
-        yield service
+    return calibrated
 
 
 @pytest.fixture(scope="module")

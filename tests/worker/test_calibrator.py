@@ -48,7 +48,10 @@ def never() -> bool:
 
 
 @pytest.mark.slow
-def test_the_hardware_is_measured_once_and_remembered(settings: Settings, ledger: Ledger) -> None:
+def test_the_hardware_is_measured_once_and_remembered(
+    settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS")  # as many threads as a worker takes
     settings = settings.model_copy(update={"compile": "auto"})
     first = Calibrator(settings, ledger)
     assert first.due
