@@ -99,20 +99,17 @@ def _rival(services: Services, place: int, job: Job) -> Rival:
     report = report_view.report_of(services, file)
     events = services.ledger.events(job.id, 0, MOST_EVENTS, ("metric", "preview"))
     name = f"{place}. {job.dataset_title} {job.method} ipc {job.ipc}"
-    known = report.lines if report else {}
-    reached = job_view.accuracy(job)
-    if reached and not known:
-        known = {"distilled": Row(name="distilled", accuracy_mean=reached.mean)}
+    reached = job_view.reached(job)
     return Rival(
         name=name,
         job=job,
-        lines=known,
+        lines=report.lines if report else {"distilled": reached} if reached else {},
         bytes=report.compression.bytes_after if report and report.compression else None,
         seconds=(job.metrics or {}).get("seconds"),
         pictures=pictures(job.id, events),
         curves={metric: Series.of(name, each) for metric, each in points(events).items() if metric in curves(job)},
         levels=report_view.levels(report) if report else (),
-        largest=report.majority if report and report.majority and report.majority.unequal else None,
+        largest=report.largest if report else None,
     )
 
 

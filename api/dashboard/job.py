@@ -57,7 +57,6 @@ def show_job(request: Request, services: ServicesDep, job: Known) -> HTMLRespons
         request,
         "job.html",
         job=shown,
-        accuracy=job_view.accuracy(shown),
         remaining=shown.progress and shown.progress.eta_seconds,
         timeline=job_view.timeline(shown),
         phase=job_view.phase,

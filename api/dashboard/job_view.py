@@ -1,4 +1,4 @@
-"""Statements of a page about a job that are no fields of it: the accuracy it has reached so far."""
+"""Statements of a page about a job that are no fields of it: the accuracy it has reached, its phases."""
 
 from __future__ import annotations
 
@@ -8,33 +8,20 @@ from typing import Any, Final, final
 
 from api.schemas import Job
 from core.plan.phases import PHASES as IN_ORDER
+from core.report import Row
 
 PHASES: Final = {name: name.replace("_", " ").capitalize() for name in IN_ORDER}
 """The phases in their order, as a person reads them."""
 
 
-@final
-@dataclass(frozen=True)
-class Accuracy:
-    """Mean test accuracy of fresh networks, and its standard deviation where there were several.
-
-    `balanced` counts every class alike; it is there where the test classes are of unequal size.
-    """
-
-    mean: float
-    std: float | None
-    balanced: float | None = None
-
-
-def accuracy(job: Job, line: str = "distilled") -> Accuracy | None:
-    """The accuracy of a line of the report by the job's metrics; None while they do not have it."""
-    found = ((job.metrics or {}).get("results") or {}).get(line)
-    if not isinstance(found, Mapping) or not isinstance(found.get("accuracy_mean"), int | float):
+def reached(job: Job) -> Row | None:
+    """The line of the images by the job's metrics, balanced where it matters; None while they do not have it."""
+    metrics = job.metrics or {}
+    found = (metrics.get("results") or {}).get("distilled") or {}
+    if not isinstance(found.get("accuracy_mean"), int | float):
         return None
-    several = (found.get("n_seeds") or 0) > 1
-    unequal = ((job.metrics or {}).get("majority") or {}).get("unequal")
-    balanced = found.get("balanced_accuracy_mean") if unequal else None
-    return Accuracy(found["accuracy_mean"], found.get("accuracy_std") if several else None, balanced)
+    unequal = (metrics.get("majority") or {}).get("unequal")
+    return Row.model_validate(found if unequal else {**found, "balanced_accuracy_mean": None})
 
 
 def phase(name: str | None) -> str:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, final
 
 from torch import Tensor
 
+from core import report
 from core.data import Dataset
 from core.engine.diffusion.generator import Generator as Sampler
 from core.engine.journal import Journal
@@ -47,7 +48,7 @@ class Sampled:
     generator: Sampler
     images: Tensor
     selection: str
-    facts: dict[str, Any]
+    facts: report.Generator
     doubts: tuple[str, ...]
 
 

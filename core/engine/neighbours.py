@@ -93,14 +93,14 @@ def table(
                     spacing=spacing,
                 )
             )
-    return Neighbours.measured(
+    return Neighbours(
         images=len(found.image),
         of=everything,
         closer=int((found.distance < found.spacing).sum()),
         median_distance=statistics.median(found.distance.tolist()),
         median_spacing=statistics.median(found.spacing.tolist()),
         pairs=tuple(pair for label in sorted(pairs) for pair in pairs[label]),
-    )
+    ).worded()
 
 
 def squares(points: Tensor, others: Tensor) -> Tensor:

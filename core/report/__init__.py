@@ -2,13 +2,12 @@
 
 from core.report.choices import Probe, Sweep, Window
 from core.report.coverage import Coverage, Covered
-from core.report.entry import Entry
 from core.report.generator import Generator
 from core.report.labels import Compression, Labels
 from core.report.neighbours import Neighbours, Pair
 from core.report.report import SCHEMA_VERSION, Report
 from core.report.results import TITLES, Across, Majority, Row, Unseen
-from core.report.section import Curves, Line, Matrix, Measure, Section, Series, Table
+from core.report.section import Curves, Entry, Line, Matrix, Measure, Section, Series, Table
 from core.report.stages import Stage, Stages
 
 __all__ = [

@@ -6,8 +6,7 @@ from typing import Any, Final, Literal, final
 
 from pydantic import Field
 
-from core.report.entry import Entry
-from core.report.section import Curves, Line, Measure, Section, Series, Table
+from core.report.section import Curves, Entry, Line, Measure, Section, Series, Table
 
 _SETS: Final[dict[str, tuple[str, Literal["solid", "dashed", "dotted"]]]] = {
     "distilled": ("these images", "solid"),

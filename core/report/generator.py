@@ -6,8 +6,7 @@ from typing import Any, final
 
 from pydantic import Field
 
-from core.report.entry import Entry
-from core.report.section import Line, Measure, Section, Table
+from core.report.section import Entry, Line, Measure, Section, Table
 
 
 @final

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import final
 
-from core.report.entry import Entry
 from core.report.results import TITLES
-from core.report.section import Line, Measure, Section, Table
+from core.report.section import Entry, Line, Measure, Section, Table
 
 
 @final

@@ -6,8 +6,7 @@ from typing import final
 
 from pydantic import Field
 
-from core.report.entry import Entry
-from core.report.section import Line, Measure, Section, Table
+from core.report.section import Entry, Line, Measure, Section, Table
 
 
 @final
@@ -38,28 +37,17 @@ class Neighbours(Entry):
     pairs: tuple[Pair, ...] = ()
     words: str = ""
 
-    @classmethod
-    def measured(
-        cls, images: int, of: int, closer: int, median_distance: float, median_spacing: float, pairs: tuple[Pair, ...]
-    ) -> Neighbours:
-        """The entry of these numbers, with its words."""
-        part = "" if images == of else f" (evenly spaced among all {of:,})"
+    def worded(self) -> Neighbours:
+        """The entry with words, which reports have had from the beginning."""
+        part = "" if self.images == self.of else f" (evenly spaced among all {self.of:,})"
         words = (
-            f"Of {images:,} images{part} {closer:,} lie nearer to a training image than that one lies to "
-            f"the training image nearest to it. The median distance is {median_distance:.2f}, beside "
-            f"{median_spacing:.2f} between those training images and their nearest: root mean square differences "
+            f"Of {self.images:,} images{part} {self.closer:,} lie nearer to a training image than that one lies to "
+            f"the training image nearest to it. The median distance is {self.median_distance:.2f}, beside "
+            f"{self.median_spacing:.2f} between those training images and their nearest: root mean square differences "
             "of 8-bit pixels, each channel in standard deviations of the training split, 0 for a copy and about 1.4 "
             "for images without relation. Copies that are moved, mirrored or recoloured are not recognised."
         )
-        return cls(
-            images=images,
-            of=of,
-            closer=closer,
-            median_distance=median_distance,
-            median_spacing=median_spacing,
-            pairs=pairs,
-            words=words,
-        )
+        return self.model_copy(update={"words": words})
 
     def section(self) -> Section:
         """The section on neighbours."""

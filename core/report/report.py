@@ -9,12 +9,11 @@ from pydantic import Field
 from core.report.choices import Probe, Sweep, choices
 from core.report.classes import classes
 from core.report.coverage import Coverage
-from core.report.entry import Entry
 from core.report.generator import Generator
 from core.report.labels import Compression, Labels, sizes
 from core.report.neighbours import Neighbours
 from core.report.results import Across, Majority, Row, results
-from core.report.section import Section
+from core.report.section import Entry, Section
 from core.report.stages import Stages
 from core.worth import Gap, gap
 
@@ -70,6 +69,11 @@ class Report(Entry):
         return {row.name: row for row in self.results}
 
     @property
+    def largest(self) -> Majority | None:
+        """The largest class of the test split, where the classes are of unequal size."""
+        return self.majority if self.majority and self.majority.unequal else None
+
+    @property
     def gap(self) -> Gap:
         """The share of the gap that is closed, by the lines: old reports claimed shares that nothing had measured."""
         return gap({row.name: row.interval for row in self.results})
@@ -80,7 +84,7 @@ class Report(Entry):
         each = (
             warned if self.warnings else None,
             self.stages and self.stages.section(),
-            results(self.results, self.gap, self.majority, self.selection),
+            results(self.results, self.gap, self.largest, self.selection),
             self.across and self.across.section(),
             classes(list(self.per_class.items()), self.lines.get("random"), self.class_names, self.confusion),
             self.coverage and self.coverage.section(),

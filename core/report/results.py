@@ -7,8 +7,7 @@ from typing import Final, final
 
 from pydantic import Field
 
-from core.report.entry import Entry
-from core.report.section import Line, Measure, Section, Table, percent
+from core.report.section import Entry, Line, Measure, Section, Table, percent
 from core.worth import Gap, Interval
 
 TITLES: Final = {
@@ -105,13 +104,16 @@ def in_order(rows: Sequence[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: order.get(row.name, len(order)))
 
 
-def results(rows: Sequence[Row], gap: Gap, majority: Majority | None, selection: str) -> Section:
-    """The section on accuracies; `selection` says how the images were chosen that are the result."""
+def results(rows: Sequence[Row], gap: Gap, largest: Majority | None, selection: str) -> Section:
+    """The section on accuracies.
+
+    `largest` is the largest class where they are unequal, `selection` how the result was chosen.
+    """
     title = "What it is worth"
     if not rows:
         return Section(name="results", title=title, words=("Not evaluated: no accuracy is claimed for these images.",))
     rows = in_order(rows)
-    unequal = majority is not None and majority.unequal
+    unequal = largest is not None
     lines = [
         Line(
             title=row.title,
@@ -135,7 +137,7 @@ def results(rows: Sequence[Row], gap: Gap, majority: Majority | None, selection:
         name="results",
         title=title,
         measures=table,
-        words=(_gap(gap), _protocol(rows, selection), *_balance(majority)),
+        words=(_gap(gap), _protocol(rows, selection), *_balance(largest)),
     )
 
 
@@ -157,12 +159,12 @@ def _protocol(rows: Sequence[Row], selection: str) -> str:
     )
 
 
-def _balance(majority: Majority | None) -> tuple[str, ...]:
-    if majority is None or not majority.unequal:
+def _balance(largest: Majority | None) -> tuple[str, ...]:
+    if largest is None:
         return ()
     return (
-        f"The test classes are of unequal size: {percent(majority.share)} of the images are of the largest, "
-        f"'{majority.name}', and always answering it would be right as often. Balanced accuracy is the mean over the "
+        f"The test classes are of unequal size: {percent(largest.share)} of the images are of the largest, "
+        f"'{largest.name}', and always answering it would be right as often. Balanced accuracy is the mean over the "
         "classes, each counting alike.",
     )
 

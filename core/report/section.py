@@ -1,11 +1,11 @@
-"""A section of a report: a title, measures, words and maybe a chart, as card, page and command line show it.
+"""A section of a report (a title, measures, words and maybe a chart), and the entry of report.json that it says.
 
 A section is plain text and numbers: who shows it chooses colours, columns and folds, and never a word or a digit.
 """
 
 from __future__ import annotations
 
-from typing import Literal, final
+from typing import Any, Literal, final
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
@@ -20,6 +20,20 @@ class Told(BaseModel):
     """Frozen data on its way to a reader."""
 
     model_config = ConfigDict(frozen=True)
+
+
+class Entry(Told):
+    """Frozen numbers under the field names of report.json, which its `section` says.
+
+    Reports lie in stores for years: a field that was added later has a default, which stands for a report without it,
+    and one that this version does not know is passed over.
+    """
+
+    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+
+    def document(self) -> dict[str, Any]:
+        """The entry as JSON: what was given, and no default in the place of what was not."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 @final

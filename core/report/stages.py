@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
-from core.report.entry import Entry
-from core.report.section import Line, Measure, Section, Table
+from core.report.section import Entry, Line, Measure, Section, Table
 
 
 @final

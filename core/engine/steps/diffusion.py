@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, replace
-from typing import Any
 
+from core import report
 from core.engine import stored as files
 from core.engine.context import JobContext, Sampled, follow
 from core.engine.diffusion import stored, training
@@ -95,20 +95,20 @@ def _train(context: JobContext, wanted: Generative, total: int) -> Generator:
     return training.finished(wanted, a, real.train, progress)
 
 
-def _facts(wanted: Generative, generator: Generator, drawn: Drawn, copied: float) -> dict[str, Any]:
+def _facts(wanted: Generative, generator: Generator, drawn: Drawn, copied: float) -> report.Generator:
     """The report's entry on the generator."""
-    return {
-        "architecture": asdict(generator.architecture),
-        "parameters": generator.parameters,
-        "bytes": sum(weight.nbytes for weight in generator.weights.values()),
-        "published": wanted.publish,
-        "guidance": generator.guidance,
-        "sampler_steps": generator.steps,
-        "samples": drawn.samples,
-        "samples_per_second": round(drawn.samples / drawn.seconds, 2),
-        "agreement": drawn.agreement,
-        "copies": copied,
-    }
+    return report.Generator(
+        architecture=asdict(generator.architecture),
+        parameters=generator.parameters,
+        bytes=sum(weight.nbytes for weight in generator.weights.values()),
+        published=wanted.publish,
+        guidance=generator.guidance,
+        sampler_steps=generator.steps,
+        samples=drawn.samples,
+        samples_per_second=round(drawn.samples / drawn.seconds, 2),
+        agreement=drawn.agreement,
+        copies=copied,
+    )
 
 
 def _doubts(drawn: Drawn, copied: float) -> tuple[str, ...]:
