@@ -19,6 +19,7 @@ from core.engine.keys import Key
 from core.engine.networks import ConvNet, build
 from core.engine.preprocess import Transform, fit
 from core.engine.unroll import Cotangents, Segment, View, adjoint
+from core.files import draft
 from core.recipe import Augment, MeanStd, Network
 
 _EXPERT_BATCH = 128
@@ -121,13 +122,9 @@ def prepare(
 
 def save(setting: Setting, path: Path) -> None:
     """Write a setting so that a reader sees all of it or nothing."""
-    partial_ = path.with_suffix(".part")
     n = setting.network
-    torch.save(
-        {**vars(setting), "network": [list(n.shape), n.classes, n.width, n.depth, n.norm]},
-        partial_,
-    )
-    partial_.replace(path)
+    with draft(path) as out:
+        torch.save({**vars(setting), "network": [list(n.shape), n.classes, n.width, n.depth, n.norm]}, out)
 
 
 def load(path: Path) -> Setting:

@@ -35,6 +35,7 @@ from core.engine.keys import Key
 from core.engine.networks import ConvNet, build
 from core.engine.real import Labelled
 from core.engine.unroll import Segment, adjoint
+from core.files import draft
 from core.recipe import Augment, Experts, Network
 
 _TITLE = "How far TESLA's gradient is from the exact one"
@@ -114,8 +115,8 @@ def _draw(spec: Spec, key: Key, file: Path) -> _Draw:
         moments = experts.train(kernels, real, seen.classes, Experts(epochs=epochs), Augment(), epochs, [key])
         snapshots = torch.stack([moment.theta[0] for moment in moments if moment.step == 0])
         labels = F.one_hot(own.labels, own.classes).float()
-        torch.save([snapshots, own.images, labels], file.with_suffix(".part"))
-        file.with_suffix(".part").replace(file)
+        with draft(file) as out:
+            torch.save([snapshots, own.images, labels], out)
     return _Draw(*torch.load(file, weights_only=True))
 
 

@@ -18,6 +18,7 @@ from typing import Final, TypeVar, final
 import structlog
 
 from core.artifacts.store import Store
+from core.files import write_atomic
 from core.ledger import Claim, Ledger, Status
 from core.masks import masked
 from core.settings import Settings
@@ -194,9 +195,7 @@ class Supervisor:
             "compile": settings.compile,
             "checkpoint_interval": settings.checkpoint_interval,
         }
-        draft = folder.job.with_suffix(f".{claim.attempt}.tmp")
-        draft.write_text(json.dumps(order, indent=2))
-        draft.replace(folder.job)
+        write_atomic(folder.job, json.dumps(order, indent=2).encode())
         return True
 
     def _watch(self, child: Child, heartbeat: Heartbeat) -> tuple[int, Stop | None]:

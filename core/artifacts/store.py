@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
-import os
 import re
 import secrets
 import shutil
@@ -18,6 +16,7 @@ from fsspec.core import url_to_fs
 from fsspec.utils import get_protocol
 
 from core.artifacts.load import sha256 as sha256_of
+from core.files import draft, settle
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 _PIECE = 1 << 20
@@ -62,7 +61,7 @@ class Store:
             try:
                 with path.open("rb") as source, self._files.open(draft, "wb") as target:
                     shutil.copyfileobj(source, target, _PIECE)
-                    _settle(target)
+                    settle(target)
                 self._files.mv(draft, address)
             except BaseException:
                 with contextlib.suppress(Exception):
@@ -78,15 +77,11 @@ class Store:
     def fetch(self, sha256: str, path: Path) -> None:
         """Copy the object to `path`, which has it whole or not at all. Raises MissingObject."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        try:
-            with self.open(sha256) as source, draft.open("wb") as target:
-                shutil.copyfileobj(source, target, _PIECE)
-            if sha256_of(draft) != sha256:
+        with self.open(sha256) as source, draft(path) as target:
+            shutil.copyfileobj(source, target, _PIECE)
+            target.flush()
+            if sha256_of(Path(target.name)) != sha256:
                 raise MissingObject(f"the store's object {sha256} is damaged: it is not what its address says")
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
 
     def size(self, sha256: str) -> int:
         """Bytes of the object. Raises MissingObject."""
@@ -172,13 +167,3 @@ def _found(sha256: str) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise MissingObject(f"the store holds no object {sha256}") from None
-
-
-def _settle(target: Any) -> None:
-    # A local file must be on the disk before it gets its name, or a power cut leaves an empty one under it.
-    target.flush()
-    try:
-        descriptor = target.fileno()
-    except (AttributeError, io.UnsupportedOperation):
-        return  # Not a local file; its server settles it.
-    os.fsync(descriptor)

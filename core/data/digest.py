@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, final
@@ -18,6 +17,7 @@ from core.data.doubts import copies_in
 from core.data.facts import Copies, Mirroring
 from core.data.mirroring import mirroring_of, verdict
 from core.data.split import validation_of
+from core.files import write_atomic
 
 _VERSION = 3
 
@@ -98,9 +98,7 @@ def remember(file: Path, stamp: Stamp, measured: Measured) -> None:
     entry = {"version": _VERSION, "stamp": asdict(stamp), "measured": asdict(measured)}
     with contextlib.suppress(OSError):
         file.parent.mkdir(exist_ok=True)
-        draft = file.with_suffix(f".{secrets.token_hex(4)}")
-        draft.write_text(json.dumps(entry, indent=1))
-        draft.replace(file)
+        write_atomic(file, json.dumps(entry, indent=1).encode())
 
 
 def recall(file: Path, stamp: Stamp) -> Measured | None:

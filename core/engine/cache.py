@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NamedTuple, final
+from typing import NamedTuple, final
 
-_PART = ".part"  # ends the name of a file that is being written
+from core.files import PART, draft, is_orphan
 
 
 class Freed(NamedTuple):
@@ -54,12 +51,9 @@ class Cache:
                 f"Evicted {freed.size:,} bytes in {freed.files} file(s), those used longest ago, from the cache of "
                 f"experts: its limit is {self.limit:,} bytes."
             )
-        part, file = self._part(path)
-        with file:
+        with draft(path, settled=False) as file:
             file.truncate(len(content))  # so that a process that counts the bytes sees it whole
             file.write(content)
-            file.flush()
-            part.replace(path)
 
     def trim(self, keep: frozenset[Path] = frozenset(), *, room: int = 0, replaced: Path | None = None) -> Freed:
         """Delete the files used longest ago until the rest fits beside `room` bytes; `keep` are in use and stay.
@@ -71,7 +65,7 @@ class Cache:
         for path in self.folder.glob("*"):
             try:
                 found = path.stat()
-                if path.suffix == _PART and _is_orphan(path):
+                if path.suffix == PART and is_orphan(path):
                     path.unlink(missing_ok=True)
                 elif path != replaced and not path.is_dir():
                     known.append((found.st_mtime, found.st_size, path))
@@ -81,27 +75,8 @@ class Cache:
         for _, size, path in sorted(known):
             if excess <= 0:
                 break
-            if path not in keep and path.suffix != _PART:
+            if path not in keep and path.suffix != PART:
                 path.unlink(missing_ok=True)
                 excess -= size
                 freed = Freed(freed.files + 1, freed.size + size)
         return freed
-
-    def _part(self, path: Path) -> tuple[Path, IO[bytes]]:
-        """A fresh file beside `path`, locked: the lock ends with the process, so that it tells orphans apart."""
-        while True:
-            part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{_PART}")
-            file = part.open("xb")
-            fcntl.flock(file, fcntl.LOCK_EX)
-            if part.exists():  # else another engine's trim came between the two
-                return part, file
-            file.close()
-
-
-def _is_orphan(part: Path) -> bool:
-    with part.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return part.exists() and os.path.samestat(os.fstat(file.fileno()), part.stat())

@@ -66,7 +66,7 @@ def read(source: Source | None, device: torch.device) -> dict[str, Tensor] | Non
 
 def document(source: Source | None, default: Any) -> Any:
     """The JSON value, or `default` where nothing was ever written."""
-    if source is None:
+    if source is None or (isinstance(source, Path) and not source.exists()):
         return default
     return json.loads(source if isinstance(source, bytes) else source.read_text())
 

@@ -86,7 +86,7 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path, source: Path, monk
 
     store = Store(f"file://{tmp_path}/store")
     with monkeypatch.context() as patched:
-        patched.setattr("core.artifacts.store.os.fsync", no_space)
+        patched.setattr("core.files.os.fsync", no_space)
         with pytest.raises(OSError, match="No space left"):
             store.put(source)
     assert not store.exists(SHA256)

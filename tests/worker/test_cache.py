@@ -115,13 +115,12 @@ def test_what_is_larger_than_the_limit_lives_until_the_next_trim(cache: Cache) -
 WRITER = """
 import sys, time
 from pathlib import Path
-from core.engine.cache import Cache
+from core.files import draft
 
-cache = Cache(Path(sys.argv[1]), 1000)
-part, file = cache._part(cache.path("theirs.safetensors"))
-file.truncate(700)
-print(part, flush=True)
-time.sleep(60)
+with draft(Path(sys.argv[1], "theirs.safetensors")) as file:
+    file.truncate(700)
+    print(file.name, flush=True)
+    time.sleep(60)
 """
 
 

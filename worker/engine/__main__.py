@@ -25,11 +25,12 @@ from core.data import DatasetInvalid, DatasetUnavailable, UnknownDataset
 from core.engine.checkpoint import CheckpointMismatch
 from core.engine.distill import Diverged
 from core.engine.journal import Journal
+from core.engine.stored import written
 from core.engine.teacher import TeacherAtChance
 from core.engine.workspace import Drained
+from core.files import write_atomic
 from core.masks import masked
 from core.recipe import RecipeError
-from worker.engine import keep
 from worker.engine.attempt import run
 from worker.engine.channel import Warnings, open_channel
 from worker.engine.job import Job
@@ -77,11 +78,11 @@ def attempt(job_dir: Path, journal: Journal, told_to_stop: threading.Event) -> E
         return Exit.DRAINED
     except Exception as error:
         traceback.print_exc()
-        keep.write(folder.error, _explain(error, journal.phase))
+        write_atomic(folder.error, written(_explain(error, journal.phase)))
         return Exit.FAILED
     finally:
         core.removeHandler(warnings)
-    keep.write(folder.result, {"metrics": metrics})
+    write_atomic(folder.result, written({"metrics": metrics}))
     return Exit.DONE
 
 

@@ -17,11 +17,12 @@ from core.engine.journal import Journal
 from core.engine.kernels import Compiled, compile_ahead, trim_programs
 from core.engine.networks import Network
 from core.engine.run import distil
+from core.engine.stored import document, written
 from core.engine.workspace import Drained
 from core.feasibility import sourced
+from core.files import write_atomic
 from core.recipe import Recipe
 from core.request import check, needs_c_scores, scored
-from worker.engine import keep
 from worker.engine.disk_workspace import DiskWorkspace
 from worker.engine.job import Job, device, use_threads
 from worker.engine.package import artifact_of
@@ -41,7 +42,7 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
     """
     folder.checkpoint.mkdir(parents=True, exist_ok=True)
     timings = folder.checkpoint / "seconds.json"
-    journal.seconds = keep.read(timings, {})
+    journal.seconds = document(timings, {})
     try:
         journal.enter("preparing", 2)
         job, dataset = _loaded(job)
@@ -87,7 +88,7 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
         }
     finally:
         journal.leave()
-        keep.write(timings, journal.seconds)
+        write_atomic(timings, written(journal.seconds))
 
 
 def _loaded(job: Job) -> tuple[Job, Dataset]:

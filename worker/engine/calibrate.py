@@ -35,13 +35,14 @@ from core.engine.memory import free_bytes, peak_mib
 from core.engine.networks import build, convnet
 from core.engine.preprocess import fit
 from core.engine.real import Labelled
+from core.engine.stored import document
+from core.files import write_atomic
 from core.forecast import Calibration, Point
 from core.forecast.passes import Kernel
 from core.plan.packing import PROGRAMS
 from core.recipe import Augment, MeanStd, Network
 from core.request import ENGINE_VERSION, canonical_json
 from worker import processors
-from worker.engine import keep
 from worker.engine.job import device as device_of
 from worker.engine.job import hardware, use_threads
 
@@ -101,15 +102,14 @@ def calibrate(
     # how fast the same hardware is depends on what is used of it
     name = hashlib.sha256(canonical_json([identity, *environment(device)]).encode()).hexdigest()[:16]
     path = folder / f"{name}.json"
-    stored = keep.read(path, None)
-    found = before = Calibration.model_validate(stored) if stored is not None else None
+    found = before = Calibration.model_validate_json(path.read_bytes()) if path.exists() else None
     if found is None or again:
         found = _chosen(before, _eager(device, folder, began, identity), again)
-        keep.write(path, found.model_dump(mode="json"))
+        write_atomic(path, found.model_dump_json().encode())
     yield found
     if compiles and (found.compiled is None or again):
         found = _chosen(before, with_compiled(found, device, folder.with_name("kernels")), again)
-        keep.write(path, found.model_dump(mode="json"))
+        write_atomic(path, found.model_dump_json().encode())
         yield found
 
 
@@ -290,7 +290,7 @@ def main() -> None:
     parser.add_argument("--channel", type=int, required=True, help="file descriptor the JSON line is written to")
     options = parser.parse_args()
     lifeline.hold()
-    order: dict[str, Any] = keep.read(options.job_dir / "order.json", {"device": "auto"})
+    order: dict[str, Any] = document(options.job_dir / "order.json", {"device": "auto"})
     with os.fdopen(options.channel, "w") as channel:
         for found in calibrate(
             device_of(order["device"]),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.engine.cache import Cache
 from core.engine.journal import Journal
 from core.engine.synthetic import SyntheticDataset
-from worker.engine import keep
+from core.files import write_atomic
 from worker.engine.pictures import Pictures
 
 
@@ -47,7 +47,7 @@ class DiskWorkspace:
 
     def store(self, name: str, content: bytes) -> None:
         """Write a file into the checkpoint's folder."""
-        keep.write_bytes(self.folder / name, content)
+        write_atomic(self.folder / name, content)
 
     def drop(self, name: str) -> None:
         """Delete a file of the checkpoint's folder, if it is there."""

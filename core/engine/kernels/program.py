@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from core.engine.kernels.trial import Run
+from core.files import write_atomic
 
 if TYPE_CHECKING:
     from torch._inductor.standalone_compile import CompiledArtifact
@@ -148,10 +149,12 @@ def _compiled(function: Callable[..., tuple[Tensor, ...]], arguments: list[Tenso
 
 
 def _save(artifact: CompiledArtifact, path: Path) -> None:
-    partial = path.with_suffix(f".{os.getpid()}.part")
-    artifact.save(path=str(partial), format="binary")
-    partial.write_bytes(stamped(path, partial.read_bytes()))
-    partial.replace(path)
+    aside = _folder(path) / f"{os.getpid()}.new"
+    try:
+        artifact.save(path=str(aside), format="binary")
+        write_atomic(path, stamped(path, aside.read_bytes()))
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 @contextmanager
