@@ -69,9 +69,9 @@ class JobContext:
     workspace: Workspace
     load: Callable[[str], Dataset]
     """Another dataset by its name: the one a generator is meta-trained on."""
-    sweep: dict[str, Any] | None = None
+    sweep: report.Sweep | None = None
     """The report's entry on the sweep: the windows of difficulty that were tried, and which was chosen."""
-    probes: tuple[dict[str, Any], ...] = ()
+    probes: tuple[report.Probe, ...] = ()
     """The report's entries on probes: each probed field, its value and why, and the candidates with their figures."""
     sampled: Sampled | None = None
     """Where the recipe has a generator."""

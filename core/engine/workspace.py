@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, final
+from typing import Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from core.engine.journal import Journal
 from core.engine.stored import Source
 from core.engine.synthetic import SyntheticDataset
+from core.report import Pair
 
 
 class Drained(Exception):
@@ -55,9 +56,7 @@ class Workspace(Protocol):
     def preview(self, step: int, total: int, result: Callable[[], SyntheticDataset]) -> None:
         """Show the images as they are after a step, if they are to be watched; `result` makes them."""
 
-    def show_neighbours(
-        self, pixels: NDArray[np.uint8], real: NDArray[np.uint8], pairs: Sequence[Mapping[str, Any]]
-    ) -> None:
+    def show_neighbours(self, pixels: NDArray[np.uint8], real: NDArray[np.uint8], pairs: Sequence[Pair]) -> None:
         """Show images [n, C, H, W] beside the nearest of `real` [N, C, H, W], as the report pairs them."""
 
 
@@ -95,7 +94,5 @@ class InMemory:
     def preview(self, step: int, total: int, result: Callable[[], SyntheticDataset]) -> None:
         """Nobody watches."""
 
-    def show_neighbours(
-        self, pixels: NDArray[np.uint8], real: NDArray[np.uint8], pairs: Sequence[Mapping[str, Any]]
-    ) -> None:
+    def show_neighbours(self, pixels: NDArray[np.uint8], real: NDArray[np.uint8], pairs: Sequence[Pair]) -> None:
         """Nobody watches."""

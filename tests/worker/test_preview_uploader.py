@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from core.artifacts import Store
+from core.report import Pair
 from worker.engine.pictures import pairs, sheet
 from worker.preview_uploader import MOST, MOST_BYTES, PreviewUploader
 from worker.protocol import JobFolder
@@ -77,7 +78,8 @@ def test_a_sheet_has_a_column_a_class_and_stays_small(
 def test_a_real_image_stands_below_the_one_it_is_nearest_to(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     made, real = (rng.integers(0, 256, (n, 3, 8, 6), dtype=np.uint8) for n in (24, 50))
-    found = [{"class": f"{n // 2}", "image": n, "nearest": 49 - n, "distance": 24.0 - n} for n in range(24)]
+    each = [{"class": f"{n // 2}", "image": n, "nearest": 49 - n, "distance": 24.0 - n} for n in range(24)]
+    found = [Pair.model_validate(pair | {"nearest_class": "", "spacing": 1.0}) for pair in each]
     picture = np.asarray(Image.open(io.BytesIO(pairs(made, real, found))))[:, :, :3]
     assert picture.shape == (2 * (8 + 1 + 8) + 4, 10 * (6 + 4) - 4, 3), "the ten classes with the nearest images"
     top, left = 8 + 1 + 8 + 4, 3 * (6 + 4)  # the second pair of the fourth of them, which is class 5

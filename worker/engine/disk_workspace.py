@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from core.engine.cache import Cache
 from core.engine.journal import Journal
 from core.engine.synthetic import SyntheticDataset
 from core.files import write_atomic
+from core.report import Pair
 from worker.engine.pictures import Pictures
 
 
@@ -58,9 +59,7 @@ class DiskWorkspace:
         if self.pictures is not None:
             self.pictures.at(step, total, result)
 
-    def show_neighbours(
-        self, pixels: NDArray[np.uint8], real: NDArray[np.uint8], pairs: Sequence[Mapping[str, Any]]
-    ) -> None:
+    def show_neighbours(self, pixels: NDArray[np.uint8], real: NDArray[np.uint8], pairs: Sequence[Pair]) -> None:
         """A picture of them, for the job's owner alone."""
         if self.pictures is not None:
             self.pictures.neighbours(pixels, real, pairs)

@@ -69,7 +69,7 @@ def artifact_of(job: Job, done: Distillation) -> Distilled:
             "hardware": report.device,
             "seeds": {"request": job.request.seed, "evaluation": list(range(recipe.evaluation.seeds))},
             "timings": report.phases,
-            "chosen": [{name: probe[name] for name in ("field", "chosen", "why")} for probe in context.probes],
+            "chosen": [probe.model_dump(include={"field", "chosen", "why"}) for probe in context.probes],
         },
     )
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from PIL import Image
 
 from core.engine.journal import Journal
 from core.engine.synthetic import SyntheticDataset
+from core.report import Pair
 from worker.protocol import JobFolder
 
 COUNT: Final = 24
@@ -42,9 +43,7 @@ class Pictures:
         picture = sheet(made.transform.inverse(made.images).cpu().numpy(), made.labels.cpu().numpy())
         self.journal.say({"type": "preview", "step": step, "path": self._write(str(step), picture)})
 
-    def neighbours(
-        self, pixels: NDArray[np.uint8], real: NDArray[np.uint8], found: Sequence[Mapping[str, Any]]
-    ) -> None:
+    def neighbours(self, pixels: NDArray[np.uint8], real: NDArray[np.uint8], found: Sequence[Pair]) -> None:
         """Take a picture of synthetic images beside the real ones nearest to them."""
         name = self._write("neighbours", pairs(pixels, real, found))
         self.journal.say({"type": "neighbours", "path": name})
@@ -72,24 +71,24 @@ def sheet(pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> bytes:
     return _png(canvas)
 
 
-def pairs(pixels: NDArray[np.uint8], real: NDArray[np.uint8], found: Sequence[Mapping[str, Any]]) -> bytes:
+def pairs(pixels: NDArray[np.uint8], real: NDArray[np.uint8], found: Sequence[Pair]) -> bytes:
     """Synthetic images uint8 [n, C, H, W], below each the one of `real` [N, C, H, W] nearest to it, as a PNG.
 
     A column a class; of more classes than there is room for those with the nearest images. `found` are the pairs of a
     report, by class.
     """
     size = _size(pixels)
-    by_class: dict[str, list[Mapping[str, Any]]] = {}
+    by_class: dict[str, list[Pair]] = {}
     for pair in found:
-        by_class.setdefault(pair["class"], []).append(pair)
-    chosen = sorted(by_class, key=lambda name: min(pair["distance"] for pair in by_class[name]))[:_CLASSES]
+        by_class.setdefault(pair.class_name, []).append(pair)
+    chosen = sorted(by_class, key=lambda name: min(pair.distance for pair in by_class[name]))[:_CLASSES]
     columns = [each for name, each in by_class.items() if name in chosen]
     across, down = size[0] + _APART, 2 * size[1] + 1 + _APART
     canvas = Image.new("RGBA", (len(columns) * across - _APART, max(map(len, columns)) * down - _APART))
     for column, each in enumerate(columns):
         for row, pair in enumerate(each):
-            canvas.paste(_tile(pixels[pair["image"]], size), (column * across, row * down))
-            canvas.paste(_tile(real[pair["nearest"]], size), (column * across, row * down + size[1] + 1))
+            canvas.paste(_tile(pixels[pair.image], size), (column * across, row * down))
+            canvas.paste(_tile(real[pair.nearest], size), (column * across, row * down + size[1] + 1))
     return _png(canvas)
 
 

@@ -35,5 +35,5 @@ def nearest(context: JobContext, result: SyntheticDataset) -> Neighbours | None:
         names,
         len(made),
     )
-    context.workspace.show_neighbours(pixels.cpu().numpy(), data.images, said.document()["pairs"])
+    context.workspace.show_neighbours(pixels.cpu().numpy(), data.images, said.pairs)
     return said

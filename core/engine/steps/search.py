@@ -20,6 +20,7 @@ from core.engine.trajectories import Trajectories
 from core.plan.cache_names import file_name, judging
 from core.recipe import Recipe, Trajectory, search
 from core.recipe.search import End, Rate
+from core.report import Probe
 
 Document = dict[str, Any]
 
@@ -40,20 +41,20 @@ def settled(context: JobContext, taught: Teacher | None) -> JobContext:
     recipe = context.recipe
     if not search.asks(recipe):
         return context
-    found: list[Document] = stored.document(context.workspace.checkpoint(_FILE), [])
-    if not found:
-        found = _Probe(context, taught).choices()
-        context.workspace.store(_FILE, stored.written(found))
+    documents = stored.document(context.workspace.checkpoint(_FILE), [])
+    found = [Probe.model_validate(each) for each in documents] or _Search(context, taught).choices()
+    if not documents:
+        context.workspace.store(_FILE, stored.written([choice.document() for choice in found]))
     for choice in found:
-        context.journal.log(f"A probe chose {choice['field']} = {choice['chosen']:g}. {choice['why']}")
-    chosen = {choice["field"]: choice["chosen"] for choice in found}
-    end = chosen.get(search.END, search.start_epochs(recipe)[0])
+        context.journal.log(f"A probe chose {choice.field} = {choice.chosen:g}. {choice.why}")
+    chosen = {choice.field: choice.chosen for choice in found}
+    end = int(chosen.get(search.END, search.start_epochs(recipe)[0]))
     rate = chosen.get(search.RATE, search.image_lrs(recipe)[0])
     return replace(context, recipe=search.chosen(recipe, end, rate), probes=tuple(found))
 
 
 @final
-class _Probe:
+class _Search:
     """The short distillations of a job, all from the same images and along the same segments."""
 
     def __init__(self, context: JobContext, taught: Teacher | None) -> None:
@@ -67,7 +68,7 @@ class _Probe:
         assert asked is not None, "trajectories are those of experts"
         self._experts = search.experts(asked.count, experts.together(context, asked.batch_size))
 
-    def choices(self) -> list[Document]:
+    def choices(self) -> list[Probe]:
         """The choices, field by field."""
         found = []
         rate = self._rates[0]
@@ -181,6 +182,6 @@ class _Probe:
         return asked
 
 
-def _choice(field: str, chosen: float, why: str, steps: int, candidates: Sequence[Rate | End]) -> Document:
-    tried = [candidate._asdict() for candidate in candidates]
-    return {"field": field, "chosen": chosen, "why": why, "steps": steps, "candidates": tried}
+def _choice(field: str, chosen: float, why: str, steps: int, candidates: Sequence[Rate | End]) -> Probe:
+    tried = tuple(candidate._asdict() for candidate in candidates)
+    return Probe(field=field, chosen=chosen, why=why, steps=steps, candidates=tried)

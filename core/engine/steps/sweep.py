@@ -19,6 +19,7 @@ from core.engine.steps import scores
 from core.plan.cache_names import file_name
 from core.recipe import Window
 from core.recipe.selection import SWEEP_SEEDS, sweep_epochs
+from core.report import Sweep
 
 
 def settled(context: JobContext) -> JobContext:
@@ -50,7 +51,7 @@ def settled(context: JobContext) -> JobContext:
     context.journal.log(f"Of {len(table)} windows the one that skips {best['beta']:.0%} of the images does best.")
     chosen = window.model_copy(update={"beta": best["beta"]})
     recipe = context.recipe.model_copy(update={"init": chosen})
-    return replace(context, recipe=recipe, sweep={"chosen": best["beta"], "windows": table})
+    return replace(context, recipe=recipe, sweep=Sweep.model_validate({"chosen": best["beta"], "windows": table}))
 
 
 def _name(context: JobContext, window: Window) -> str:
