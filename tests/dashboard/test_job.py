@@ -127,6 +127,9 @@ def test_a_share_of_the_gap_is_said_where_there_is_one(workshop: Workshop, clien
     sound = {"distilled": (0.924, 0.014), "random": (0.671, 0.036), "full": (0.988, 0.004)}
     page = client.get(f"/jobs/{judged(workshop, tmp_path, {'results': rows(sound)})}").text
     assert "80 % of the gap closed" in page
+    assert "The line in a bar is the 95 % interval" in page
+    bare = client.get(f"/jobs/{judged(workshop, tmp_path, {'results': []})}")
+    assert (bare.status_code, "no accuracy is claimed" in bare.text) == (200, True)
     overlap = {"distilled": (0.355, 0.04), "random": (0.325, 0.03), "full": (0.345, 0.064)}
     old = {"results": rows(overlap), "gap_closed": 1.5, "warnings": [WARNING]}
     page = client.get(f"/jobs/{judged(workshop, tmp_path, old)}").text
