@@ -16,8 +16,8 @@ from typing import Annotated, Literal, NamedTuple, final
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.forecast.network import Geometry, geometry
-from core.forecast.passes import Kernel
+from core.plan.cost.geometry import Geometry, geometry
+from core.plan.cost.passes import Kernel
 from core.recipe import Architecture
 
 QUIET = 0.15

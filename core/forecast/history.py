@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, final
 
-from core.forecast.cached import ONE, Cached
-from core.forecast.identity import ResultNames
+from core.forecast.identity import ResultNames, every_step
+from core.plan.steps import Plan, TrainExperts, keys
 from core.worth import quantile
 
 LEVEL: Final = 0.8
@@ -105,18 +105,20 @@ def off(past: Sequence[Past]) -> float | None:
     return math.exp(statistics.median(telling)) if len(telling) >= ENOUGH else None
 
 
-def cached(past: Sequence[Past], leaves: ResultNames) -> tuple[Cached, tuple[str, ...]]:
-    """The results that earlier jobs on this hardware have left and this one can use, and which jobs those were."""
-    experts, judges, there, windows, makers = 0, 0, set[str](), set[str](), list[str]()
+def there(past: Sequence[Past], plan: Plan, leaves: ResultNames) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The keys of results that earlier jobs on this hardware have left and this one can use, and which jobs those were.
+
+    Where a search is there, so are the experts of its choice.
+    """
+    wanted, found, makers = {key for step in every_step(plan) for key in keys(step)}, set[str](), list[str]()
     for job in past:
-        useful = min(job.leaves.covers(leaves), leaves.count)
-        said = min(job.leaves.judges, leaves.judges) if job.leaves.judged == leaves.judged else 0
-        same = {name for name in ONE if (wanted := getattr(leaves, name)) and getattr(job.leaves, name) == wanted}
-        swept = set(leaves.windows) & set(job.leaves.windows)
-        if useful > experts or said > judges or same - there or swept - windows:
+        useful = job.leaves.keys(leaves) & wanted
+        if useful - found:
             makers.append(job.job_id)
-        experts, judges, there, windows = max(experts, useful), max(judges, said), there | same, windows | swept
-    return Cached(experts, judges, len(windows), **{name: name in there for name in ONE}), tuple(makers)
+        found |= useful
+    if leaves.search in found:
+        found |= {key for step in every_step(plan) if isinstance(step, TrainExperts) for key in keys(step)}
+    return frozenset(found), tuple(makers)
 
 
 def _interval(same: Sequence[float], every: Sequence[float]) -> Interval:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.data import DatasetFacts
-from core.forecast.work import expert_epochs, judged_by, judges
-from core.plan.cache_names import CacheNames, Identity, name_of
-from core.recipe import Embedding, Generated, Generative, Network, Recipe, Trajectory, Window, search
+from core.plan import steps
+from core.plan.steps import Plan, Step, indexed, kept_of
+from core.recipe import search
 
 
 @final
@@ -35,62 +36,59 @@ class ResultNames(BaseModel):
     meta: str | None = Field(default=None, description="Name of the meta-trained generator of initial images.")
     adapted: str | None = Field(default=None, description="Name of the same, adapted to the dataset.")
 
-    def covers(self, needed: ResultNames) -> int:
-        """How many trajectories of the needed kind there are, with all the epochs needed."""
-        if needed.experts is None or self.experts != needed.experts:
-            return 0
+    def keys(self, needed: ResultNames) -> frozenset[str]:
+        """The keys of the results that a job which needs others finds of these (`core.plan.steps.Kept`)."""
         judge = needed.final in (0, self.final) or needed.final <= self.last
-        return self.count if self.first <= needed.first and needed.last <= self.last and judge else 0
+        covers = self.first <= needed.first and needed.last <= self.last and judge
+        found = {getattr(self, name) for name in ONE} | set(self.windows)
+        if self.experts is not None and covers:
+            found |= set(indexed(self.experts, self.count))
+        if self.judged is not None:
+            found |= {self.judged, *indexed(self.judged, self.judges)}
+        return frozenset(found - {None})
 
 
-def leaves(recipe: Recipe, facts: DatasetFacts, ipc: int) -> ResultNames:
-    """The names of what a job of this recipe will leave; none while the dataset is not on disk."""
-    if facts.digest is None:
-        return ResultNames()
-    names = CacheNames(recipe, facts.digest, facts.shape)
+ONE: Final = ("reference", "witness", "teacher", "generator", "search", "meta", "adapted")
+"""Fields that name a single result."""
+
+FIELDS: Final[Mapping[type[Step], str]] = {
+    steps.TrainExperts: "experts",
+    steps.ScoreImages: "judges",
+    steps.TrainEmbedder: "judges",
+    steps.SweepWindows: "windows",
+    steps.FullReference: "reference",
+    steps.TrainWitness: "witness",
+    steps.TrainTeacher: "teacher",
+    steps.TrainGenerator: "generator",
+    steps.Search: "search",
+    steps.MetaTrain: "meta",
+    steps.AdaptGenerator: "adapted",
+}
+"""The names that a forecast's fields give to the results of a step."""
+
+
+def leaves(plan: Plan, facts: DatasetFacts) -> ResultNames:
+    """The names of what a job leaves; none while the dataset is not on disk."""
     found: dict[str, Any] = {}
-    # how far a job trains its experts is not known before a probe has chosen T+
-    if isinstance(recipe.objective, Trajectory) and recipe.experts and search.END not in search.left(recipe):
-        # of stages those of the first: what later ones begin with is the job's own
-        objective = recipe.objective_at(0, recipe.schedule.stages.count, facts.classes)
-        assert isinstance(objective, Trajectory), "stages are of one kind"
-        first, last = expert_epochs(objective)
-        found = {"experts": _short(names.expert()), "count": recipe.experts.count, "first": first, "last": last}
-        if recipe.judging_epoch is not None and recipe.judging_epoch > last:
-            found["final"] = recipe.judging_epoch
-    if (judged := judged_by(recipe)) is not None:
-        identity = names.embedder(judged) if isinstance(judged, Embedding) else names.difficulty(judged)
-        found |= {"judged": _short(identity), "judges": judges(judged)}
-    if recipe.teacher is not None:
-        found["teacher"] = _short(names.teacher())
-    if recipe.evaluation.full is not None:
-        found["reference"] = _short(names.reference())
-    if recipe.evaluation.coverage is not None:
-        found["witness"] = _short(names.witness(recipe.evaluation.coverage))
-    if isinstance(recipe.objective, Generative):
-        found["generator"] = _short(names.generator(recipe.objective))
-    if search.asks(recipe):
-        found["search"] = _short(names.search(ipc))
-    if isinstance(recipe.init, Window) and recipe.init.beta == "auto":
-        tried = recipe.init.swept(ipc, facts.smallest_class)
-        found["windows"] = tuple(_short(names.window(window, ipc)) for window in tried)
-    if isinstance(recipe.init, Generated):
-        found["adapted"] = _short(names.adapted(recipe.init))
-        if recipe.init.meta is not None and (origin := _origin(recipe, recipe.init, facts)) is not None:
-            found["meta"] = _short(origin.meta_trained(recipe.init))
+    for step in every_step(plan) if facts.digest is not None else ():
+        kept, field = kept_of(step), FIELDS.get(type(step))
+        if kept is None or field is None:
+            continue
+        match step:
+            case steps.TrainExperts(snapshots=snapshots):
+                # how far a job trains its experts is not known before a search has chosen T+
+                if search.END not in search.left(plan.recipe):
+                    found |= {"experts": kept.name, "count": step.count, "first": snapshots.first}
+                    found |= {"last": snapshots.last, "final": snapshots.final or 0}
+            case steps.ScoreImages() | steps.TrainEmbedder():
+                found |= {"judged": kept.name, "judges": len(kept.keys)}
+            case steps.SweepWindows():
+                found[field] = kept.keys
+            case _:
+                found[field] = kept.name
     return ResultNames(**found)
 
 
-def _origin(recipe: Recipe, choice: Generated, facts: DatasetFacts) -> CacheNames | None:
-    """The names on the data that a generator is meta-trained on; None where its network is not known.
-
-    A ConvNet without a depth fits it to the images, whose size is known of this dataset alone.
-    """
-    if choice.source is None:
-        return CacheNames(recipe, facts.digest, facts.shape)
-    fits = isinstance(recipe.network, Network) and recipe.network.depth is None
-    return None if choice.digest is None or fits else CacheNames(recipe, choice.digest, facts.shape)
-
-
-def _short(identity: Identity) -> str:
-    return name_of(identity)[:16]
+def every_step(plan: Plan) -> Iterator[Step]:
+    """Every step of a plan and of what follows it at its dearest."""
+    return (step for part in plan.parts() for step in part.steps)

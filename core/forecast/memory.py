@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
-from core.forecast import generative
-from core.forecast.network import Geometries, Geometry
-from core.forecast.passes import Kernel, Sizes, Work
-from core.forecast.regression import solving_bytes
-from core.forecast.students import path_vectors, student_batch, unrolled_steps
-from core.forecast.teaching import grouped, label_bytes
-from core.forecast.work import expert_epochs, judged_by, stages
 from core.plan import limits, packing
+from core.plan.build import judged_by
+from core.plan.cost import diffusion
+from core.plan.cost.geometry import Geometries, Geometry
+from core.plan.cost.passes import Kernel, Sizes, Work
+from core.plan.cost.regression import solving_bytes
+from core.plan.cost.students import path_vectors, stages, student_batch, unrolled_steps
+from core.plan.cost.teacher import grouped, label_bytes
+from core.plan.steps import Snapshots
 from core.recipe import (
     Distribution,
     Embedding,
@@ -109,7 +110,7 @@ def peak_bytes(
     targets = sizes.train * sizes.classes * (8 + FLOAT)  # class indices become probabilities
     judging = passes + max(targets, _features(recipe, network, sizes))
     matching = _trajectories(recipe, geometries, sizes, passes) + _kept(recipe, network, sizes, free, compiled)
-    drawing, ready = generative.working_bytes(recipe, network), ready + _set(recipe, network, sizes)
+    drawing, ready = diffusion.working_bytes(recipe, network), ready + _set(recipe, network, sizes)
     return max(preparing, ready + max(judging, matching, solving_bytes(recipe, network, sizes), drawing))
 
 
@@ -127,7 +128,7 @@ def stored_bytes(recipe: Recipe, network: Geometry, sizes: Sizes) -> Bytes:
     labels += label_bytes(recipe, sizes)
     pixels = sizes.synthetic * network.pixels
     matrices = 2 * FLOAT * network.pixels**2 if isinstance(recipe.preprocess, Zca) else 0
-    generator = generative.published_bytes(recipe, network)
+    generator = diffusion.published_bytes(recipe, network)
     images = FLOAT * pixels + _PIXEL_COPIES * pixels
     return Bytes(experts, labels, int(_FIXED + labels + images + matrices + generator))
 
@@ -183,6 +184,5 @@ def _snapshots(recipe: Recipe, sizes: Sizes) -> list[int]:
     found: list[int] = []
     for asked, _ in stages(recipe, sizes):
         assert isinstance(asked, Trajectory), "only trajectories are kept"
-        first, last = expert_epochs(asked)
-        found.append(last - first + 1 + (not found and (recipe.judging_epoch or 0) > last))
+        found.append(len(Snapshots.of(asked, None if found else recipe.judging_epoch)))
     return found

@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.data import DatasetFacts
-from core.forecast import generative, history, memory
-from core.forecast.cached import Cached
+from core.forecast import history, memory
 from core.forecast.calibration import Calibration
 from core.forecast.history import ENOUGH, LEVEL, Interval, Past
-from core.forecast.identity import ResultNames, leaves
-from core.forecast.network import Geometries, Geometry, geometry
-from core.forecast.passes import Sizes, Work
-from core.forecast.programs import use, worth_compiling
-from core.forecast.regression import algebra
-from core.forecast.work import judged_by, spaced, stack_on, work
+from core.forecast.identity import FIELDS, ResultNames, every_step, leaves
 from core.plan import packing
+from core.plan.build import plan
+from core.plan.cost import Item, cost, stack_on, work
+from core.plan.cost.geometry import Geometries, Geometry, geometry
+from core.plan.cost.passes import Algebra, Sizes, Work
+from core.plan.cost.programs import use, worth_compiling
 from core.plan.packing import Batch
 from core.plan.phases import PHASES
-from core.recipe import Embedding, KMeans, Network, Recipe, Zca, search
+from core.plan.steps import Plan, keys
+from core.recipe import Network, Recipe, Zca, search
 
 _MIB = 2**20
 
 # Seconds of what no kernel is in, measured on two CPU cores; past jobs correct them.
 _READ_BYTE, _READ_IMAGE = 1e-8, 1e-5
 _PUBLISH, _PUBLISH_IMAGE = 1.5, 1e-3
-
-# How much longer than in a forward pass an operation takes that multiplies features by one vector, or by few.
-_VECTOR, _THIN = 30, 4
 
 
 class Shown(BaseModel):
@@ -131,30 +127,32 @@ def predict(
         calibration: of the hardware it will run on; None when nobody has measured yet.
         past: jobs that succeeded under the calibration's conditions.
     """
-    network = geometry(recipe.network, facts.shape, facts.classes)
+    network, planned = geometry(recipe.network, facts.shape, facts.classes), plan(recipe, facts, ipc)
     sizes = Sizes.of(facts, ipc * recipe.parameterize.formation)
-    named = leaves(recipe, facts, ipc)
-    found, makers = history.cached(past, named)
+    named = leaves(planned, facts)
+    found, makers = history.there(past, planned, named)
     stack = stack_on(network, calibration.device_bytes if calibration else None)
-    whole, calls = work(recipe, sizes, stack), work(recipe, sizes, stack, found)
+    whole, left = (cost(planned, facts, ipc, stack, there) for there in (frozenset[str](), found))
     compiled = (
-        worth_compiling(whole, network, calibration.device) if calibration and calibration.compiled else frozenset()
+        worth_compiling(work(whole), network, calibration.device)
+        if calibration and calibration.compiled
+        else frozenset()
     )
     counted = search.largest(recipe)
     stored = memory.stored_bytes(counted, network, sizes)
     free = calibration.free_bytes if calibration else 0
-    working = memory.peak_bytes(counted, network, sizes, whole, free, compiled) / _MIB
+    working = memory.peak_bytes(counted, network, sizes, work(whole), free, compiled) / _MIB
     phases: dict[str, PhaseEstimate] = {}
     seconds = reuse = baseline = None
     if calibration is not None:
         baseline = calibration.baseline_mib
-        uncached = _price(calibration, recipe, network, sizes, whole, compiled, Cached())
-        model = _price(calibration, recipe, network, sizes, calls, compiled, found)
+        uncached = _price(calibration, recipe, network, sizes, whole, compiled)
+        model = _price(calibration, recipe, network, sizes, left, compiled)
         phases = _corrected(uncached, model, past, method)
         saved = sum(uncached.values()) - sum(model.values())
         if saved > 0:
             reuse = Reuse(
-                **asdict(found),
+                **_reused(planned, found),
                 saves_seconds=_rounded(saved),
                 jobs=list(makers),
             )
@@ -173,7 +171,7 @@ def predict(
             peak_mib=None if baseline is None else round(baseline + working, 1),
         ),
         bytes=Bytes(**stored._asdict()),
-        work=_sums(calls),
+        work=_sums(work(left)),
         leaves=named,
     )
 
@@ -183,40 +181,41 @@ def _price(
     recipe: Recipe,
     network: Geometry,
     sizes: Sizes,
-    calls: Sequence[Work],
+    items: Sequence[Item],
     compiled: Collection[Batch],
-    cached: Cached,
 ) -> dict[str, float]:
     """Seconds by phase; compiling counts where a program is first needed, as if no earlier job had left it."""
     seconds = {"preparing": _preparing(calibration, recipe, network, sizes)}
     each = packing.COMPILING if calibration.compiling is None else calibration.compiling
-    made: set[tuple[str, Batch]] = set()
+    made, operation = set[tuple[str, Batch]](), _operation(calibration)
     geometries = Geometries.of(recipe, network.shape, network.classes)
-    for call in calls:
-        found = use(call, network.norm)
-        quick = found is not None and found.shape in compiled
-        cost = call.calls * calibration.price(
-            call.kernel, geometries.behind(call), call.images, call.networks, compiled=quick
-        )
-        if found and quick and call.calls:
-            programs = {(program, found.shape) for program in packing.PROGRAMS[found.kernel]} - made
-            made |= programs
-            cost += each * len(programs)
-        seconds[call.phase] = seconds.get(call.phase, 0.0) + cost
-    drawn = generative.seconds(recipe, network, sizes, _operation(calibration), there=cached.generator)
-    if drawn is not None:
-        seconds["training_generator"] = drawn[0]
-        seconds["distilling"] = seconds.get("distilling", 0.0) + drawn[1]
-    elif isinstance(judged_by(recipe), Embedding):
-        times = 2 if search.asks(recipe) and not cached.search else 1
-        seconds["selecting"] += times * _comparing(calibration, recipe, network, sizes)
-    if recipe.evaluation.coverage is not None:
-        seconds["evaluating"] += _covering(calibration, recipe, network, sizes)
-    products = algebra(recipe, network, sizes, meta=cached.meta, adapted=cached.adapted)
-    for phase, operations in products.items():
-        seconds[phase] = seconds.get(phase, 0.0) + operations * _operation(calibration)
+    for item in items:
+        if isinstance(item, Algebra):
+            price = item.seconds + item.operations * operation
+            if not price:
+                continue
+        else:
+            found = use(item, network.norm)
+            quick = found is not None and found.shape in compiled
+            price = item.calls * calibration.price(
+                item.kernel, geometries.behind(item), item.images, item.networks, compiled=quick
+            )
+            if found and quick and item.calls:
+                programs = {(program, found.shape) for program in packing.PROGRAMS[found.kernel]} - made
+                made |= programs
+                price += each * len(programs)
+        seconds[item.phase] = seconds.get(item.phase, 0.0) + price
     seconds["publishing"] = _PUBLISH + _PUBLISH_IMAGE * sizes.synthetic
     return {phase: seconds[phase] for phase in PHASES if phase in seconds}
+
+
+def _reused(planned: Plan, there: Collection[str]) -> dict[str, int]:
+    """How many results of each kind are there, by the names of `Reuse`'s fields."""
+    counts = dict.fromkeys(FIELDS.values(), 0)
+    for step in every_step(planned):
+        if (field := FIELDS.get(type(step))) is not None:
+            counts[field] = max(counts[field], sum(key in there for key in keys(step)))
+    return counts
 
 
 def _preparing(calibration: Calibration, recipe: Recipe, network: Geometry, sizes: Sizes) -> float:
@@ -227,22 +226,6 @@ def _preparing(calibration: Calibration, recipe: Recipe, network: Geometry, size
         operations = network.pixels**2 * (4 * sizes.train + 25 * network.pixels + 2 * images)
         seconds += operations * _operation(calibration)
     return seconds
-
-
-def _comparing(calibration: Calibration, recipe: Recipe, network: Geometry, sizes: Sizes) -> float:
-    """Seconds of choosing images by their features: for each, those of its class times one of them, read anew."""
-    ipc, pair = sizes.synthetic // sizes.classes, 2 * sizes.train * network.features
-    operations = _VECTOR * pair * ipc
-    if isinstance(recipe.init, KMeans):  # a start and an end of that kind, and two products with all centroids between
-        operations = 2 * operations + _THIN * recipe.init.iterations * 2 * pair * ipc
-    return operations * _operation(calibration)
-
-
-def _covering(calibration: Calibration, recipe: Recipe, network: Geometry, sizes: Sizes) -> float:
-    """Seconds of distances between features: products of matrices, of which those to each random draw are picked."""
-    pairs = sizes.test * (sizes.train + sizes.synthetic) + spaced(sizes) * sizes.train
-    picked = recipe.evaluation.seeds * sizes.test * sizes.synthetic
-    return (2 * network.features * pairs + _VECTOR * picked) * _operation(calibration)
 
 
 def _operation(calibration: Calibration) -> float:

@@ -8,9 +8,10 @@ from typing import Final
 from core.data import DatasetFacts
 from core.forecast import memory
 from core.forecast.calibration import Calibration
-from core.forecast.network import geometry
-from core.forecast.passes import Sizes
-from core.forecast.work import work
+from core.plan.build import plan
+from core.plan.cost import cost, work
+from core.plan.cost.geometry import geometry
+from core.plan.cost.passes import Sizes
 from core.recipe import FieldError, Recipe, search
 
 MARGIN: Final = 1.5
@@ -46,4 +47,5 @@ def needed(recipe: Recipe, facts: DatasetFacts, ipc: int) -> int:
     """Bytes that the job has in use at once, at least."""
     network = geometry(recipe.network, facts.shape, facts.classes)
     sizes = Sizes.of(facts, ipc * recipe.parameterize.formation)
-    return memory.peak_bytes(search.largest(recipe), network, sizes, work(recipe, sizes, lambda _: 1))
+    calls = work(cost(plan(recipe, facts, ipc), facts, ipc, lambda _: 1))
+    return memory.peak_bytes(search.largest(recipe), network, sizes, calls)

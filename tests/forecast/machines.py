@@ -8,8 +8,8 @@ from typing import Any
 from core.data import Catalogue, DatasetFacts
 from core.forecast import Calibration, Forecast, Past, Point, predict
 from core.forecast.calibration import load
-from core.forecast.network import geometry
-from core.forecast.passes import Kernel
+from core.plan.cost.geometry import geometry
+from core.plan.cost.passes import Kernel
 from core.recipe import Network, Recipe
 from core.request import ENGINE_VERSION, JobRequest, resolve
 

@@ -10,12 +10,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from core.engine.diffusion import autoencoder, training
 from core.engine.diffusion.generator import BATCH, decode, decoder_layout, denoise, denoiser_layout
-from core.forecast.generative import made, seconds
-from core.forecast.network import geometry
-from core.forecast.passes import Sizes
 from core.methods import Task, method
 from core.overrides import override
 from core.plan import limits
+from core.plan.cost.diffusion import drawn, made, trained
+from core.plan.cost.geometry import geometry
+from core.plan.cost.passes import Algebra, Sizes
+from core.plan.cost.scale import Scale
+from core.plan.steps import DrawSamples, Kept, TrainGenerator
 from core.recipe import Generative, Identity, KlAutoencoder, Network, UVit
 
 DIGITS = Task("digits", 10, (1, 8, 8), 10, mirror=False)
@@ -60,13 +62,14 @@ def test_what_costs_more_is_priced_higher() -> None:
 
     def price(there: bool = False, **changes: object) -> tuple[float, float]:
         changed = override(recipe, {f"objective.{path.replace('__', '.')}": v for path, v in changes.items()})
-        found = seconds(changed, network, SIZES, 1e-10, there=there)
-        assert found is not None
-        return found
+        scale = Scale(changed, SIZES, network, lambda _: 1)
+        training = trained(TrainGenerator(Kept.one({})), scale, int(not there))
+        parts = [training, (item for item in drawn(DrawSamples(), scale, 1) if isinstance(item, Algebra))]
+        first, second = (sum(item.seconds + 1e-10 * item.operations for item in part) for part in parts)
+        return first, second
 
     training_, drawing = price()
     assert price(denoiser__steps=3000)[0] == pytest.approx(2 * training_)
     assert price(candidates=3)[1] == pytest.approx(3 * drawing, rel=0.01)
     assert price(guidance=0)[1] < 0.7 * drawing
     assert price(there=True) == (0.0, drawing)
-    assert seconds(method("random").recipe(DIGITS), network, SIZES, 1.0, there=False) is None

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from core.architectures import reads
 from core.engine.networks import build
 from core.forecast import Calibration, predict
-from core.forecast.network import geometry
+from core.plan.cost.geometry import geometry
 from core.recipe import AlexNet, Architecture, LeNet, Mlp, Network, ResNet18, Vgg11
 from tests.forecast.machines import COSTS, compiler, facts, forecast, machine, recipe
 

@@ -19,8 +19,8 @@ from core.artifacts.store import Store
 from core.data import Catalogue, DatasetFacts, UnknownDataset
 from core.engine.kernels import missing_compiler
 from core.forecast import QUIET, Calibration, forecast_job, off, predict, remembered
-from core.forecast.network import geometry
 from core.ledger import Job, Ledger, Status
+from core.plan.cost.geometry import geometry
 from core.recipe import Network
 from core.settings import Settings
 from tests.forecast.machines import facts, machine, recipe

@@ -19,10 +19,10 @@ from core.engine.networks import Network as Built
 from core.engine.networks import build
 from core.engine.train import stack_for
 from core.forecast import Forecast, Past, predict
-from core.forecast.network import geometry
-from core.forecast.passes import Sizes
-from core.forecast.programs import worth_compiling
-from core.forecast.work import stack_on, work
+from core.plan.build import plan as build_plan
+from core.plan.cost import cost, stack_on, work
+from core.plan.cost.geometry import geometry
+from core.plan.cost.programs import worth_compiling
 from core.recipe import Network
 from tests.forecast.machines import facts, recipe
 from tests.worker.test_engine import run
@@ -240,7 +240,7 @@ def test_the_engine_compiles_the_shapes_that_were_foreseen(
 ) -> None:
     wanted, known = recipe(method, dataset, 10, **overrides), facts(dataset)
     network = geometry(wanted.network, known.shape, known.classes)
-    calls = work(wanted, Sizes.of(known, 10), stack_on(network, None))
+    calls = work(cost(build_plan(wanted, known, 10), known, 10, stack_on(network, None)))
     foreseen = worth_compiling(calls, network, "cpu")
     engine = build(wanted.network, known.shape, known.classes)
     kernels = plan(wanted, known, 10, engine, torch.device("cpu"), None).kernels

@@ -12,8 +12,8 @@ from core.artifacts import verify
 from core.data import Catalogue
 from core.engine.teacher import TeacherAtChance
 from core.forecast.memory import stored_bytes
-from core.forecast.network import geometry
-from core.forecast.passes import Sizes
+from core.plan.cost.geometry import geometry
+from core.plan.cost.passes import Sizes
 from core.recipe import Recipe
 from core.report.section import size
 from tests.artifacts.agreement import agree

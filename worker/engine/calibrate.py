@@ -38,7 +38,7 @@ from core.engine.real import Labelled
 from core.engine.stored import document
 from core.files import write_atomic
 from core.forecast import Calibration, Point
-from core.forecast.passes import Kernel
+from core.plan.cost.passes import Kernel
 from core.plan.packing import PROGRAMS
 from core.recipe import Augment, MeanStd, Network
 from core.request import ENGINE_VERSION, canonical_json

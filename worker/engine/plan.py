@@ -13,11 +13,11 @@ from core.engine.kernels import Chosen, Compiled, Eager, Kernels, Program, Shape
 from core.engine.memory import free_bytes, peak_mib
 from core.engine.networks import Network
 from core.engine.train import stack_for
-from core.forecast.passes import Sizes
-from core.forecast.programs import use
-from core.forecast.students import path_vectors, student_batch, unrolled_steps
-from core.forecast.work import work
-from core.plan import packing
+from core.plan import build, packing
+from core.plan.cost import cost, work
+from core.plan.cost.passes import Sizes
+from core.plan.cost.programs import use
+from core.plan.cost.students import path_vectors, student_batch, unrolled_steps
 from core.plan.packing import Use
 from core.recipe import Recipe
 
@@ -34,7 +34,8 @@ def plan(
 ) -> KernelPlan:
     """Decide before anything is computed. Compiled programs are looked for, and kept, in `folder`."""
     sizes = Sizes.of(facts, ipc * recipe.parameterize.formation)
-    calls = work(recipe, sizes, lambda batch: stack_for(network, batch, device))
+    planned = build.plan(recipe, facts, ipc)
+    calls = work(cost(planned, facts, ipc, lambda batch: stack_for(network, batch, device)))
     uses = [found for call in calls if (found := use(call, network.norm))]
     kernels, reason = (
         choose(network, uses, device, recipe.precision, folder)

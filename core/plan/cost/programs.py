@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from core.forecast.network import Geometry
-from core.forecast.passes import Work
 from core.plan import packing
+from core.plan.cost.geometry import Geometry
+from core.plan.cost.passes import Work
 from core.plan.packing import Batch, Use
 
 

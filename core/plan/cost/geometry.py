@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self, final
 
 from core.architectures import body, network_depth
-from core.forecast.passes import Work
+from core.plan.cost.passes import Work
 from core.plan.packing import Convolutions, padded
 from core.recipe import Architecture, Network, Recipe
 

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from core.forecast.passes import Kernel, Sizes, Stack, Work, batches, testing, training
 from core.plan import limits
+from core.plan.cost.passes import Kernel, Sizes, Work, batches, testing, training
+from core.plan.cost.scale import Scale
 from core.plan.phases import Phase
+from core.plan.steps import Relabel, TrainTeacher
 from core.recipe import Crops, KeepLabels, LabelledViews, Recipe, SoftLabels, Statistics
 
 _TRIALS = 4
 """Lengths of an adjustment that are tried, usually."""
 
 
-def taught(recipe: Recipe, sizes: Sizes, stack: Stack, cached: bool) -> Iterator[Work]:
+def trained(step: TrainTeacher, scale: Scale, missing: int) -> Iterator[Work]:
     """The training of the teacher, its examination, and a pass over the real images where statistics are taken anew."""
-    if recipe.teacher is None:
-        return
-    if not cached:
-        shared = recipe.teacher.network == recipe.network
-        for call in training(
-            "training_experts", 1, recipe.teacher.epochs, sizes.train, recipe.teacher.batch_size, stack
-        ):
-            yield call._replace(teacher=True, by_kernels=shared)
-    yield from _asked("training_experts", sizes.validation)
-    objective = recipe.objective
+    teacher, objective, train = scale.recipe.teacher, scale.recipe.objective, scale.sizes.train
+    assert teacher is not None, "a plan with this step"
+    shared = teacher.network == scale.recipe.network
+    for call in training(step.phase, missing, teacher.epochs, train, teacher.batch_size, scale.stack):
+        yield call._replace(teacher=True, by_kernels=shared)
+    yield from _asked(step.phase, scale.sizes.validation)
     if isinstance(objective, Statistics) and (objective.group == "class" or objective.statistics == "convolution"):
-        yield from _asked("training_experts", sizes.train)
+        yield from _asked(step.phase, train)
 
 
 def choosing(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
@@ -63,9 +61,9 @@ def grouped(objective: Statistics, sizes: Sizes) -> tuple[int, int]:
             return 1, sizes.synthetic
 
 
-def relabelling(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
+def relabelled(step: Relabel, scale: Scale, missing: int) -> Iterator[Work]:
     """The labels of the synthetic images, or of their views."""
-    yield from _labels("relabelling", recipe, sizes)
+    yield from _labels(step.phase, scale.recipe, scale.sizes)
 
 
 def comparing(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:

@@ -36,6 +36,14 @@ class Work(NamedTuple):
         return self.calls * self.networks
 
 
+class Algebra(NamedTuple):
+    """Work of a phase that no kernel does: seconds, and operations that take as long as those of a forward pass."""
+
+    phase: Phase
+    operations: float
+    seconds: float = 0.0
+
+
 Stack = Callable[[int], int]
 """How many networks the engine trains together on batches of that many images."""
 

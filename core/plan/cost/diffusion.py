@@ -7,11 +7,14 @@ from two busy CPU cores; past jobs correct them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from core.forecast.network import Geometry
-from core.forecast.passes import Sizes
 from core.plan import limits
+from core.plan.cost.geometry import Geometry
+from core.plan.cost.passes import Algebra, Work, batches
+from core.plan.cost.scale import Scale
+from core.plan.steps import DrawSamples, TrainGenerator
 from core.recipe import Generative, KlAutoencoder, Recipe
 
 FLOAT = 4
@@ -54,26 +57,29 @@ def made(wanted: Generative, network: Geometry) -> Made:
     )
 
 
-def seconds(
-    recipe: Recipe, network: Geometry, sizes: Sizes, operation: float, *, there: bool
-) -> tuple[float, float] | None:
-    """The seconds of training the generator, 0 if it is there, and of drawing images; None without a generator.
-
-    `operation` is what an operation of the network's forward pass takes.
-    """
-    wanted = recipe.objective
-    if not isinstance(wanted, Generative):
-        return None
-    found, each = made(wanted, network), _SLOWER * operation
-    own, coder = wanted.denoiser, wanted.autoencoder
-    training = own.steps * (_STEP + own.batch_size * (3 * found.denoising + found.encoding) * each)
+def trained(step: TrainGenerator, scale: Scale, missing: int) -> Iterator[Algebra]:
+    """The training of the denoiser, and of the autoencoder before."""
+    wanted = scale.recipe.objective
+    assert isinstance(wanted, Generative), "a plan with this step"
+    found, own, coder = made(wanted, scale.network), wanted.denoiser, wanted.autoencoder
+    steps, operations = own.steps, float(own.steps * own.batch_size * (3 * found.denoising + found.encoding))
     if isinstance(coder, KlAutoencoder):
-        training += coder.steps * (_STEP + 3 * coder.batch_size * (found.encoding + found.decoding) * each)
-    samples = sizes.synthetic * wanted.candidates
+        steps += coder.steps
+        operations += coder.steps * 3 * coder.batch_size * (found.encoding + found.decoding)
+    yield Algebra(step.phase, missing * _SLOWER * operations, missing * _STEP * steps)
+
+
+def drawn(step: DrawSamples, scale: Scale, missing: int) -> Iterator[Work | Algebra]:
+    """The samples, and a judge's passes over them; the generator's own passes are not the network's."""
+    wanted = scale.recipe.objective
+    assert isinstance(wanted, Generative), "a plan with this step"
+    found, samples = made(wanted, scale.network), scale.sizes.synthetic * wanted.candidates
+    for calls, images in batches(samples if wanted.judge else 0, limits.SAMPLED):
+        yield Work(step.phase, "forward", calls, images)
     asked = wanted.sampler_steps * (2 if wanted.guidance else 1)
     calls = wanted.sampler_steps * -(-samples // limits.SAMPLED)
-    drawing = calls * _STEP / 3 + samples * (asked * found.denoising + found.decoding) * each
-    return 0.0 if there else training, drawing
+    operations = _SLOWER * samples * (asked * found.denoising + found.decoding)
+    yield Algebra(step.phase, operations, calls * _STEP / 3)
 
 
 def working_bytes(recipe: Recipe, network: Geometry) -> int:

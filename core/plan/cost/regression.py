@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from core.forecast.network import Geometry
-from core.forecast.passes import Sizes, Work, batches, testing
 from core.plan import limits
+from core.plan.cost.geometry import Geometry
+from core.plan.cost.passes import Algebra, Sizes, Work, batches, testing
+from core.plan.cost.scale import Scale
 from core.plan.phases import Phase
+from core.plan.steps import AdaptGenerator, MetaTrain
 from core.recipe import Generated, Recipe, Regression, Solved, Spanning
 
 _GENERATED = 90
@@ -26,21 +28,40 @@ def regressing(objective: Regression, steps: int, sizes: Sizes) -> Iterator[Work
         yield Work("distilling", "data", steps, images)
 
 
-def generator_steps(choice: Generated, *, meta: bool, adapted: bool) -> int:
-    """Steps of a generator's training that are left where it is there already, adapted or only meta-trained."""
-    return 0 if adapted else choice.steps if meta else choice.total
+def meta_trained(step: MetaTrain, scale: Scale, missing: int) -> Iterator[Work | Algebra]:
+    """A generator's training on subsets of classes, which count as all of them."""
+    choice = scale.recipe.init
+    assert isinstance(choice, Generated), "a plan with this step"
+    yield from _generating(step.phase, choice, scale, missing * (choice.total - choice.steps))
 
 
-def generating(choice: Generated, sizes: Sizes, steps: int) -> Iterator[Work]:
-    """So many steps of a generator's training: features, and a step of a network of the pool.
+def adapted(step: AdaptGenerator, scale: Scale, missing: int) -> Iterator[Work | Algebra]:
+    """Its training on this data, and the first images that pass through it."""
+    choice, sizes = scale.recipe.init, scale.sizes
+    assert isinstance(choice, Generated), "a plan with this step"
+    yield from _generating(step.phase, choice, scale, missing * choice.steps)
+    yield Algebra(step.phase, _passed(choice, scale, sizes.synthetic, sizes.synthetic))
 
-    Those of subsets of classes count as those of all.
-    """
-    own = round(sum(choice.sizes) / len(choice.sizes)) * sizes.classes
+
+def _generating(phase: Phase, choice: Generated, scale: Scale, steps: int) -> Iterator[Work | Algebra]:
+    """So many steps: features, and a step of a network of the pool."""
+    mean, classes = sum(choice.sizes) / len(choice.sizes), scale.sizes.classes
+    own = round(mean) * classes
     for images in (choice.real_batch // 2, choice.real_batch - choice.real_batch // 2):
-        yield Work("distilling", "forward", steps, images)
-    yield Work("distilling", "gradient", steps, own, by_kernels=False)
-    yield Work("distilling", "gradient", steps, min(choice.pool.batch_size, own), by_kernels=False)
+        yield Work(phase, "forward", steps, images)
+    yield Work(phase, "gradient", steps, own, by_kernels=False)
+    yield Work(phase, "gradient", steps, min(choice.pool.batch_size, own), by_kernels=False)
+    yield Algebra(phase, _passed(choice, scale, 3 * steps * mean * classes, steps * mean * classes))
+
+
+def _passed(choice: Generated, scale: Scale, passes: float, given: float) -> float:
+    """Operations of so many passes of an image, and of clustering where each is given the mean of a cluster."""
+    pixels = scale.network.pixels
+    operations = passes * _GENERATED * pixels * choice.width**2
+    if choice.given == "means":
+        clustered = min(limits.CLUSTERED, scale.sizes.train // scale.sizes.classes)
+        operations += given * limits.LLOYD * 4 * clustered * pixels
+    return operations
 
 
 def trained(recipe: Recipe, calls: Iterable[Work]) -> Iterator[Work]:
@@ -70,32 +91,29 @@ def judging(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
     yield from testing("evaluating", seeds, sizes.validation)
 
 
-def algebra(recipe: Recipe, network: Geometry, sizes: Sizes, *, meta: bool, adapted: bool) -> dict[Phase, float]:
-    """Operations of a forward pass that the linear algebra takes as long as, by phase.
-
-    `meta` and `adapted` say whether the generator of initial images is there, as in `generator_steps`.
-    """
-    matched = 0.0
-    if isinstance(recipe.init, Generated):  # three passes of a step, one of the set
-        steps = generator_steps(recipe.init, meta=meta, adapted=adapted)
-        seen = 3 * steps * sum(recipe.init.sizes) / len(recipe.init.sizes) * sizes.classes
-        matched = (seen + sizes.synthetic) * _GENERATED * network.pixels * recipe.init.width**2
-        if recipe.init.given == "means":
-            clustered = min(limits.CLUSTERED, sizes.train // sizes.classes)
-            matched += (seen / 3 + sizes.synthetic) * limits.LLOYD * 4 * clustered * network.pixels
+def solved(recipe: Recipe, network: Geometry, sizes: Sizes) -> float:
+    """Operations of the linear algebra in the outer steps, and of solving for labels."""
+    matched, n = 0.0, sizes.synthetic
     if isinstance(recipe.objective, Regression):
-        each = 4.0 * sizes.synthetic * network.features * (sizes.synthetic + recipe.objective.real_batch)
-        matched = _DOUBLES * recipe.schedule.steps * (each + sizes.synthetic**3)
-    if not isinstance(recipe.labels, Solved):
-        return {"distilling": matched} if matched else {}
-    pixels, n = network.pixels, sizes.synthetic
-    width = pixels if _on_pixels(recipe) else recipe.labels.networks * network.features
-    known = _support(recipe.labels, sizes)
-    classifier = 2.0 * pixels**2 * (sizes.train + pixels)
-    solved = 2.0 * min(n, width) * (known * (width + min(n, width)) + 8 * width * n)
-    distilling = solved * (1 + _looks(recipe)) + (classifier if isinstance(recipe.init, Spanning) else 0)
-    evaluating = classifier if _on_pixels(recipe) else 0.0
-    return {"distilling": matched + _DOUBLES * distilling, "evaluating": _DOUBLES * evaluating}
+        each = 4.0 * n * network.features * (n + recipe.objective.real_batch)
+        matched = recipe.schedule.steps * (each + n**3)
+    if isinstance(recipe.labels, Solved):
+        width = network.pixels if _on_pixels(recipe) else recipe.labels.networks * network.features
+        known = _support(recipe.labels, sizes)
+        one = 2.0 * min(n, width) * (known * (width + min(n, width)) + 8 * width * n)
+        matched += one * (1 + _looks(recipe))
+        if isinstance(recipe.init, Spanning):
+            matched += _classifier(network, sizes)
+    return _DOUBLES * matched
+
+
+def compared(recipe: Recipe, network: Geometry, sizes: Sizes) -> float:
+    """Operations of the full set's regression on pixels, with which the set's own is compared."""
+    return _DOUBLES * _classifier(network, sizes) if _on_pixels(recipe) else 0.0
+
+
+def _classifier(network: Geometry, sizes: Sizes) -> float:
+    return 2.0 * network.pixels**2 * (sizes.train + network.pixels)
 
 
 def solving_bytes(recipe: Recipe, network: Geometry, sizes: Sizes) -> int:

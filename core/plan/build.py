@@ -1,0 +1,148 @@
+"""The plan of a job, from its recipe and the facts of its dataset, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import final
+
+from core.data import DatasetFacts
+from core.plan import steps
+from core.plan.cache_names import CacheNames
+from core.plan.steps import Kept, Plan, Snapshots, Step
+from core.recipe import (
+    El2n,
+    Embedding,
+    Forgetting,
+    Generated,
+    Generative,
+    Herding,
+    KCenter,
+    KeepLabels,
+    KMeans,
+    LearnedScore,
+    Network,
+    Noise,
+    Ranked,
+    Recipe,
+    Trajectory,
+    Window,
+    search,
+)
+
+
+def plan(recipe: Recipe, facts: DatasetFacts, ipc: int) -> Plan:
+    """The steps of a job of `ipc` images a class. A seed changes none of them.
+
+    The names of results stand for a dataset's content by its digest: of a dataset without one they mean nothing.
+    """
+    return _Job(facts, ipc).whole(recipe)
+
+
+def judged_by(recipe: Recipe) -> LearnedScore | Embedding | None:
+    """The networks that judge images for the recipe's init to choose by; None where none does, or a file says it."""
+    match recipe.init:
+        case Ranked(score=Forgetting() | El2n() as score) | Window(score=Forgetting() | El2n() as score):
+            return score
+        case Herding(embedding=embedding) | KCenter(embedding=embedding) | KMeans(embedding=embedding):
+            return embedding
+        case Noise() if isinstance(recipe.objective, Generative):
+            return recipe.objective.judge
+        case _:
+            return None
+
+
+@final
+@dataclass(frozen=True)
+class _Job:
+    facts: DatasetFacts
+    ipc: int
+
+    def whole(self, recipe: Recipe) -> Plan:
+        """The plan: the teacher, what is searched for, and then the job itself."""
+        names = self._names(recipe)
+        teacher = () if recipe.teacher is None else (steps.TrainTeacher(Kept.one(names.teacher())),)
+        rest = self._swept(recipe)
+        return Plan(recipe, (*teacher, *rest.steps), rest.then, rest.bound)
+
+    def _swept(self, recipe: Recipe) -> Plan:
+        if not isinstance(recipe.init, Window) or recipe.init.beta != "auto":
+            return self._searched(recipe)
+        tried = tuple(recipe.init.swept(self.ipc, self.facts.smallest_class))
+        kept = Kept.each([self._names(recipe).window(window, self.ipc) for window in tried])
+        bound = recipe.model_copy(update={"init": tried[0]})
+        return Plan(recipe, (*self._selecting(recipe), steps.SweepWindows(tried, kept)), self._searched, bound)
+
+    def _searched(self, recipe: Recipe) -> Plan:
+        if not search.asks(recipe):
+            return Plan(recipe, (*self._distilling(recipe), *self._reporting(recipe)))
+        names, bound = self._names(recipe), search.largest(recipe)
+        before = *self._experts(bound, 0, some=True), *self._selecting(bound)
+        then = steps.Search(Kept.one(names.search(self.ipc)))
+        return Plan(recipe, (*before, then), self._searched, bound)
+
+    def _distilling(self, recipe: Recipe) -> Iterator[Step]:
+        names = self._names(recipe)
+        if isinstance(recipe.objective, Generative):
+            yield steps.TrainGenerator(Kept.one(names.generator(recipe.objective)))
+            yield from self._selecting(recipe)
+            yield steps.DrawSamples()
+        for stage in range(recipe.schedule.stages.count):
+            if stage:
+                count = recipe.experts.count if recipe.experts else recipe.schedule.stages.networks
+                yield steps.PrepareNetworks(stage, count)
+            yield from self._experts(recipe, stage)
+            if not stage and not isinstance(recipe.objective, Generative):
+                yield from self._selecting(recipe)
+            yield steps.Distil(stage)
+
+    def _experts(self, recipe: Recipe, stage: int, *, some: bool = False) -> Iterator[Step]:
+        """Only those of the first stage have names beforehand, and only they judge images."""
+        asked, experts = recipe.objective_at(stage, self.ipc, self.facts.classes), recipe.experts
+        if isinstance(asked, Trajectory) and experts is not None:
+            snapshots = Snapshots.of(asked, None if stage else recipe.judging_epoch)
+            kept = None if stage else Kept.several(self._names(recipe).expert(), experts.count)
+            yield steps.TrainExperts(stage, experts.count, snapshots, kept, some)
+
+    def _selecting(self, recipe: Recipe) -> Iterator[Step]:
+        """The steps on which the choice of the first images rests."""
+        names, init = self._names(recipe), recipe.init
+        match judged_by(recipe):
+            case None:
+                pass
+            case Embedding() as embedding:
+                yield steps.TrainEmbedder(embedding, Kept.one(names.embedder(embedding)))
+            case score:
+                yield steps.ScoreImages(score, Kept.several(names.difficulty(score), score.networks))
+        if isinstance(init, Generated):
+            if init.meta is not None:
+                source = self._source(recipe, init)
+                yield steps.MetaTrain(source and Kept.one(source.meta_trained(init)))
+            yield steps.AdaptGenerator(Kept.one(names.adapted(init)))
+
+    def _reporting(self, recipe: Recipe) -> Iterator[Step]:
+        names, evaluation = self._names(recipe), recipe.evaluation
+        if not isinstance(recipe.relabel, KeepLabels):
+            yield steps.Relabel()
+        yield steps.Evaluate()
+        if evaluation.full is not None:
+            yield steps.FullReference(Kept.one(names.reference(), ".json"))
+        if evaluation.across:
+            yield steps.Transfer()
+        if evaluation.coverage is not None:
+            yield steps.TrainWitness(Kept.one(names.witness(evaluation.coverage)))
+            yield steps.Cover()
+        yield steps.FindNeighbours()
+
+    def _names(self, recipe: Recipe) -> CacheNames:
+        return CacheNames(recipe, self.facts.digest, self.facts.shape)
+
+    def _source(self, recipe: Recipe, choice: Generated) -> CacheNames | None:
+        """The names on the data that a generator is meta-trained on; None where its network is not known.
+
+        A ConvNet without a depth fits it to the images, whose size is known of this dataset alone.
+        """
+        if choice.source is None:
+            return self._names(recipe)
+        fits = isinstance(recipe.network, Network) and recipe.network.depth is None
+        return None if choice.digest is None or fits else CacheNames(recipe, choice.digest, self.facts.shape)

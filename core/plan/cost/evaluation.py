@@ -1,0 +1,103 @@
+"""The cost of the report: networks on the result, on random images, on the full set, and the analyses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from core.plan import limits
+from core.plan.cost import regression
+from core.plan.cost.passes import Algebra, Sizes, Work, testing, training
+from core.plan.cost.scale import Scale
+from core.plan.cost.selecting import VECTOR
+from core.plan.cost.students import in_order, stages
+from core.plan.cost.teacher import comparing, epoch
+from core.plan.steps import Cover, Evaluate, FindNeighbours, FullReference, TrainWitness, Transfer
+from core.recipe import KeepLabels
+
+
+def evaluated(step: Evaluate, scale: Scale, missing: int) -> Iterator[Work | Algebra]:
+    """Every line of the table but the full set's."""
+    recipe, sizes, stack = scale.recipe, scale.sizes, scale.stack
+    evaluation, own, shown = recipe.evaluation, epoch(recipe, sizes), _shown(scale)
+    epochs, batch, seeds = evaluation.epochs, evaluation.batch_size, evaluation.seeds
+    looks, labelled = _tried(scale), not isinstance(recipe.relabel, KeepLabels)
+    students: list[Work] = []
+    for _ in ("distilled", "distilled_8bit"):
+        students += in_order(step.phase, seeds, epochs, shown, own[1], stack(min(sizes.synthetic, batch)))
+    for together in (seeds, looks):  # random images, as long as the distilled ones
+        students += training(step.phase, together, epochs * recipe.schedule.stages.count, *own, stack)
+    networks = 3 * seeds
+    if labelled:  # distilled and random, with one class an image
+        for together in (seeds, seeds, looks):
+            students += training(step.phase, together, epochs, sizes.synthetic, batch, stack)
+        networks, looks = networks + 2 * seeds, 2 * looks
+    yield from regression.trained(recipe, students)
+    yield from comparing(recipe, sizes)
+    yield from regression.judging(recipe, sizes)
+    yield from testing(step.phase, looks, sizes.validation)
+    yield from testing(step.phase, networks, sizes.test)
+    yield from testing(step.phase, networks, sizes.validation)
+    yield Algebra(step.phase, regression.compared(recipe, scale.network, sizes))
+
+
+def referenced(step: FullReference, scale: Scale, missing: int) -> Iterator[Work]:
+    """The full training set."""
+    full, sizes = scale.recipe.evaluation.full, scale.sizes
+    assert full is not None, "a plan with this step"
+    networks = missing * scale.recipe.evaluation.seeds
+    yield from training(step.phase, networks, full.epochs, sizes.train, full.batch_size, scale.stack)
+    yield from testing(step.phase, networks, sizes.test)
+    yield from testing(step.phase, networks, sizes.validation)
+
+
+def transferred(step: Transfer, scale: Scale, missing: int) -> Iterator[Work]:
+    """Networks of other architectures, one at a time, on the distilled and on random images."""
+    recipe, sizes, own, tried = scale.recipe, scale.sizes, epoch(scale.recipe, scale.sizes), _tried(scale)
+    seeds, epochs = recipe.evaluation.seeds, recipe.evaluation.epochs
+    calls = [
+        *in_order(step.phase, seeds, epochs, _shown(scale), own[1], 1),
+        *training(step.phase, seeds + tried, epochs * recipe.schedule.stages.count, *own, lambda _: 1),
+        *testing(step.phase, 2 * seeds, sizes.test),
+        *testing(step.phase, 2 * seeds + tried, sizes.validation),
+    ]
+    for place in range(len(recipe.evaluation.across)):
+        for call in calls:
+            yield call._replace(by_kernels=False, across=place)
+
+
+def witnessed(step: TrainWitness, scale: Scale, missing: int) -> Iterator[Work]:
+    """A network that is tested after each epoch."""
+    asked, sizes = scale.recipe.evaluation.coverage, scale.sizes
+    assert asked is not None, "a plan with this step"
+    yield from training(step.phase, missing, asked.epochs, sizes.train, asked.batch_size, scale.stack)
+    yield from testing(step.phase, missing * asked.epochs, sizes.test)
+
+
+def covered(step: Cover, scale: Scale, missing: int) -> Iterator[Work | Algebra]:
+    """The features of all images, and products of them, of which those to each random draw are picked."""
+    sizes = scale.sizes
+    spaced = -(-sizes.train // -(-sizes.train // limits.SPACED))
+    for n in (sizes.test, sizes.train, spaced, sizes.synthetic):
+        yield from testing(step.phase, 1, n)
+    pairs = sizes.test * (sizes.train + sizes.synthetic) + spaced * sizes.train
+    picked = scale.recipe.evaluation.seeds * sizes.test * sizes.synthetic
+    yield Algebra(step.phase, 2 * scale.network.features * pairs + VECTOR * picked)
+
+
+def compared(step: FindNeighbours, scale: Scale, missing: int) -> Iterator[Work]:
+    """Bounded by a number of products that takes seconds: not counted."""
+    yield from ()
+
+
+def _tried(scale: Scale) -> int:
+    """Networks that only choose a learning rate for random images."""
+    tried = len(scale.recipe.evaluation.baseline_lrs)
+    return tried if tried > 1 else 0
+
+
+def _shown(scale: Scale) -> list[Sizes]:
+    """The images that networks are trained on, one set after the other."""
+    if isinstance(scale.recipe.relabel, KeepLabels):
+        return [own for _, own in stages(scale.recipe, scale.sizes)]
+    return [replace(scale.sizes, synthetic=epoch(scale.recipe, scale.sizes)[0])]

@@ -1,0 +1,56 @@
+"""The cost of choosing the first images: networks that score or embed them, windows that are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from core.plan.cost.geometry import Geometry
+from core.plan.cost.passes import Algebra, Sizes, Work, batches, testing, training
+from core.plan.cost.scale import Scale
+from core.plan.steps import ScoreImages, SweepWindows, TrainEmbedder
+from core.recipe import Forgetting, Generative, KMeans, Recipe
+from core.recipe.selection import SWEEP_SEEDS, sweep_epochs
+
+# How much longer than in a forward pass an operation takes that multiplies features by one vector, or by few.
+VECTOR, _THIN = 30, 4
+
+
+def scored(step: ScoreImages, scale: Scale, missing: int) -> Iterator[Work]:
+    """Networks are trained and say what they make of the training images."""
+    score, train = step.score, scale.sizes.train
+    yield from training(step.phase, missing, score.epochs, train, score.batch_size, scale.stack)
+    if isinstance(score, Forgetting):  # every batch is judged before it is learned from
+        for calls, images in batches(train, score.batch_size):
+            yield Work(step.phase, "forward", missing * score.epochs * calls, images)
+    else:
+        yield from testing(step.phase, missing, train)
+
+
+def embedded(step: TrainEmbedder, scale: Scale, missing: int) -> Iterator[Work | Algebra]:
+    """A network is trained and says its features of the training images, class by class, also if it was there.
+
+    A generator's judge says them of its samples, later, and of the training images never.
+    """
+    embedding, sizes = step.embedding, scale.sizes
+    yield from training(step.phase, missing, embedding.epochs, sizes.train, embedding.batch_size, scale.stack)
+    if not isinstance(scale.recipe.objective, Generative):
+        yield from testing(step.phase, sizes.classes, sizes.members)
+        yield Algebra(step.phase, _comparing(scale.recipe, scale.network, sizes))
+
+
+def swept(step: SweepWindows, scale: Scale, missing: int) -> Iterator[Work]:
+    """Networks on the real images of each window."""
+    sizes, evaluation = scale.sizes, scale.recipe.evaluation
+    for _ in range(missing):
+        epochs, batch = sweep_epochs(evaluation.epochs), evaluation.batch_size
+        yield from training(step.phase, SWEEP_SEEDS, epochs, sizes.synthetic, batch, scale.stack)
+        yield from testing(step.phase, SWEEP_SEEDS, sizes.validation)
+
+
+def _comparing(recipe: Recipe, network: Geometry, sizes: Sizes) -> float:
+    """Operations of choosing by features: for each image, those of its class times one of them, read anew."""
+    ipc, pair = sizes.synthetic // sizes.classes, 2 * sizes.train * network.features
+    operations = float(VECTOR * pair * ipc)
+    if isinstance(recipe.init, KMeans):  # a start and an end of that kind, and two products with all centroids between
+        operations = 2 * operations + _THIN * recipe.init.iterations * 2 * pair * ipc
+    return operations
