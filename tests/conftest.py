@@ -6,6 +6,7 @@ start when the first test needs them and end with the run.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -54,6 +55,21 @@ _LONG = (
     "engine/test_memory.py",
     "test_service.py",
 )
+
+
+# What is imported is never garbage: no look for it while it is loaded, nor, later, through the million objects it has.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage among what the tests make."""
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    """Let everything go: extension modules complain of what is still there when the process ends."""
+    gc.unfreeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
