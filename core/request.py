@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Final, Self, final
+from typing import TYPE_CHECKING, Annotated, Any, Self, final
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
@@ -32,15 +32,9 @@ if TYPE_CHECKING:
     from core.data import DatasetFacts
 
 ENGINE_VERSION = "2"
-"""Raised whenever the same request on the same data would give other numbers; part of every fingerprint."""
+"""Raised whenever the same request on the same data would give other numbers; part of every fingerprint.
 
-_LATER: Final[tuple[tuple[str, str, JsonValue], ...]] = (
-    ("evaluation", "cutmix", None),
-    ("init", "given", "images"),
-)
-"""Fields that recipes have gained since that version, with the value at which they change nothing.
-
-At that value they are no part of a fingerprint: what was finished without them is found again.
+Then `Later` marks of the recipes' fields have done their duty, and can go.
 """
 
 MAX_SYNTHETIC_IMAGES = 200_000
@@ -202,19 +196,10 @@ def fingerprint(request: JobRequest, recipe: Recipe, digest: str) -> str:
         "engine": ENGINE_VERSION,
         "ipc": request.ipc,
         "method": request.method,
-        "recipe": _told(recipe),
+        "recipe": recipe.identity(),
         "seed": request.seed,
     }
     return "sha256:" + hashlib.sha256(canonical_json(identity).encode()).hexdigest()
-
-
-def _told(recipe: Recipe) -> dict[str, Any]:
-    """The recipe without the fields of `_LATER` that change nothing."""
-    told = recipe.model_dump(mode="json")
-    for part, field, neutral in _LATER:
-        if told[part].get(field, ...) == neutral:
-            del told[part][field]
-    return told
 
 
 def _too_many_images(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:

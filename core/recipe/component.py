@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import PydanticCustomError
 
 
@@ -44,7 +45,33 @@ def or_auto(number: str) -> WrapValidator:
     return WrapValidator(one_error)
 
 
+@dataclass(frozen=True)
+class Later:
+    """Marks a field that recipes gained when results already had fingerprints.
+
+    At the value `neutral` it changes no number and is no part of a fingerprint: results from before are found again.
+    """
+
+    neutral: JsonValue
+
+
 class Component(BaseModel):
     """Frozen data with no room for a misspelt field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+
+    def identity(self) -> dict[str, Any]:
+        """Its JSON without the later fields that change nothing, at any depth."""
+        dumped: dict[str, Any] = self.model_dump(mode="json")
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if any(isinstance(mark, Later) and mark.neutral == dumped[name] for mark in field.metadata):
+                del dumped[name]
+            elif isinstance(value, Component):
+                dumped[name] = value.identity()
+            elif isinstance(value, tuple):
+                dumped[name] = [
+                    each.identity() if isinstance(each, Component) else plain
+                    for each, plain in zip(value, dumped[name], strict=True)
+                ]
+        return dumped

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.recipe.component import Component, invalid_combination
+from core.recipe.component import Component, Later, invalid_combination
 from core.recipe.network import Architecture
 from core.recipe.selection import Embedding
 
@@ -72,7 +72,9 @@ class Evaluation(Component):
     schedule: Literal["step", "cosine", "constant"] = Field(default="step", description="Learning rate over time.")
     augment: bool = Field(default=True, description="Whether the networks see augmented images.")
     policy: Policy = Field(default="batch", description="How augmented views are drawn: by batch, by image, by kind.")
-    cutmix: CutMix | None = Field(default=None, description="Parts of other images in each; none leaves them whole.")
+    cutmix: Annotated[CutMix | None, Later(neutral=None)] = Field(
+        default=None, description="Parts of other images in each; none leaves them whole."
+    )
     baseline_lrs: tuple[Annotated[float, Field(gt=0, le=10)], ...] = Field(
         default=(0.01,),
         min_length=1,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.recipe.component import Component, invalid_combination
+from core.recipe.component import Component, Later, invalid_combination
 
 
 class Pool(Component):
@@ -116,7 +116,7 @@ class Generated(Component):
     """
 
     kind: Literal["generated"] = "generated"
-    given: Literal["images", "means"] = Field(
+    given: Annotated[Literal["images", "means"], Later(neutral="images")] = Field(
         default="images", description="What passes through: random real images, or means of clusters of them."
     )
     width: int = Field(default=16, ge=1, le=512, description="Channels of the generator at full size; 4 parts in all.")
