@@ -52,8 +52,9 @@ class Interval:
         return self.high < other.low
 
     def __str__(self) -> str:
-        reach = "" if self.reach is None else f" ± {100 * self.reach:.1f}"
-        return f"{100 * self.mean:.1f}{reach} %"
+        if self.reach is None:
+            return f"{100 * self.mean:.1f} %"
+        return f"{100 * self.low:.1f} to {100 * self.high:.1f} %"  # not ±, which stands for a standard deviation
 
 
 @final
@@ -103,7 +104,7 @@ def gap(lines: Mapping[str, Interval]) -> Gap:
         return Gap(None, f"No better than random images ({random}) within the spread.")
     return Gap(
         None,
-        f"The interval of the distilled images ({distilled}) reaches from random images ({random}) to the full "
+        f"The 95 % interval of the distilled images ({distilled}) reaches from random images ({random}) to the full "
         f"training set ({full}): more networks (evaluation.seeds) are needed to say where between them they are.",
     )
 
