@@ -23,7 +23,7 @@ demo: install
 
 test: install
 	@.ci/programs
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 lint: install
 	$(BIN)/ruff check .

@@ -40,17 +40,21 @@ settings.load_profile("unhurried")
 
 # Files that take longest, which begin first: one that began last would keep one core busy while the others idle.
 _LONG = (
+    "worker/test_calibrator.py",
     "stillhouse/test_forecast.py",
     "test_readme.py",
-    "browser/test_job.py",
-    "worker/test_engine.py",
-    "test_demo.py",
-    "engine/test_composition.py",
-    "worker/test_survival.py",
-    "benchmarks/test_runs.py",
-    "worker/test_calibrator.py",
-    "stillhouse/test_serve.py",
     "engine/test_compiled.py",
+    "browser/test_job.py",
+    "engine/test_composition.py",
+    "test_demo.py",
+    "engine/test_instruction_sets.py",
+    "worker/test_survival.py",
+    "worker/test_engine.py",
+    "worker/test_forecast.py",
+    "worker/test_stopping.py",
+    "stillhouse/test_serve.py",
+    "benchmarks/test_runs.py",
+    "api/test_fuzz.py",
     "ledger/test_machine.py",
     "engine/test_memory.py",
     "test_service.py",
@@ -70,6 +74,12 @@ def pytest_collection_finish() -> None:
 def pytest_unconfigure() -> None:
     """Let everything go: extension modules complain of what is still there when the process ends."""
     gc.unfreeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are processors, since some always wait for a server or a child."""
+    return min(4, len(os.sched_getaffinity(0))) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
