@@ -13,9 +13,7 @@ from core.recipe import (
     Network,
     Recipe,
     RecipeError,
-    Regression,
     Solved,
-    Statistics,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +34,7 @@ def illegible(recipe: Recipe, facts: DatasetFacts) -> list[FieldError]:
     """Why the dataset's images are too small for a network of the recipe."""
     found = [("network", recipe.network, "mlp")]
     if recipe.teacher:
-        matched = isinstance(recipe.objective, Statistics)  # of which an MLP has none
+        matched = recipe.objective.needs_teacher  # of which an MLP has none
         found.append(("teacher.network", recipe.teacher.network, "resnet18" if matched else "mlp"))
     listed = [(f"evaluation.across.{place}", each) for place, each in enumerate(recipe.evaluation.across)]
     return [
@@ -71,7 +69,7 @@ def _unread(path: str, network: Architecture, facts: DatasetFacts, other: str | 
 
 def unsolvable(recipe: Recipe, ipc: int, facts: DatasetFacts) -> list[FieldError]:
     """Why the recipe's regression cannot be solved for so many images a class, with what to do about it."""
-    if not recipe.regresses and not isinstance(recipe.objective, Regression):
+    if not recipe.regresses and not recipe.objective.regresses:
         return []
     images, pixels = (
         ipc * facts.classes * recipe.parameterize.formation,

@@ -18,11 +18,9 @@ from core.recipe import (
     CScore,
     FieldError,
     LabelledViews,
-    NoObjective,
     Ranked,
     Recipe,
     RecipeError,
-    Tiles,
     Window,
     invalid_combination,
 )
@@ -230,7 +228,7 @@ def _too_many_images(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -
 
 def _untileable(recipe: Recipe, facts: DatasetFacts) -> list[FieldError]:
     tiles, (height, width) = recipe.parameterize, facts.shape[1:]
-    if not isinstance(tiles, Tiles) or (height % tiles.factor == 0 and width % tiles.factor == 0):
+    if height % tiles.factor == 0 and width % tiles.factor == 0:
         return []
     fit = [str(factor) for factor in range(2, 9) if height % factor == 0 and width % factor == 0]
     return [
@@ -294,7 +292,7 @@ def _nothing_to_update(recipe: Recipe, request: JobRequest) -> list[FieldError]:
     """A share of few images may be none of them."""
     parameterize, stages = recipe.parameterize, recipe.schedule.stages
     fewest = stages.split(request.ipc)[-1]
-    if isinstance(recipe.objective, NoObjective) or parameterize.optimised(fewest) or learns_step_size(recipe):
+    if recipe.objective.keeps_images or parameterize.optimised(fewest) or learns_step_size(recipe):
         return []
     of = "a stage's " if stages.count > 1 else ""
     return [

@@ -25,7 +25,7 @@ from core.engine.pullback import pullback
 from core.engine.real import Real
 from core.engine.synthetic import Gradients, Synthetic, SyntheticDataset
 from core.engine.teacher import Teacher
-from core.recipe import Learnable, Performance, Recipe, Solved, Targets, Trajectory
+from core.recipe import Learnable, Recipe, Solved, Targets
 
 Measure = Callable[[Synthetic, Key, int], tuple[Tensor, Gradients]]
 """(synthetic set, key, outer step) -> (loss, gradients)."""
@@ -122,7 +122,7 @@ def begin(
     logits = torch.nn.functional.one_hot(classes, real.classes).float() * confidence
     if isinstance(recipe.labels, Targets):
         logits = ridge.centred(logits + torch.nn.functional.one_hot(classes, real.classes)) / (real.classes / 10) ** 0.5
-    if isinstance(recipe.labels, Learnable) and recipe.labels.start == "experts":
+    if recipe.labels.needs_experts:
         assert judges is not None, "labels are learned with trajectories, which have experts"
         logits = mean_logits(judges, decode(recipe.parameterize, images), classes, confidence)
     leaves = Leaves(
@@ -181,7 +181,7 @@ def finish(recipe: Recipe, state: State, real: Real, ipc: int) -> SyntheticDatas
         classes = init.classes(real, ipc * recipe.parameterize.formation)
         network = build(recipe.network, real.shape, real.classes)
         answers = targets.solve(recipe.labels, network, images, classes, real)
-    learned = _step_size(state.leaves) if isinstance(recipe.objective, Trajectory | Performance) else None
+    learned = _step_size(state.leaves) if recipe.objective.unrolls else None
     whole = SyntheticDataset(
         images=images,
         labels=init.classes(real, ipc * recipe.parameterize.formation),

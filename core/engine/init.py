@@ -25,7 +25,6 @@ from core.recipe import (
     KMeans,
     Mixed,
     Noise,
-    NoObjective,
     Pixels,
     Ranked,
     Recipe,
@@ -71,7 +70,6 @@ def images(
         case RealInit():
             return real.train.take(chosen(real, ipc, key))
         case Mixed():
-            assert isinstance(parameterize, Tiles), "a recipe that mixes images has tiles for them"
             several = chosen(real, ipc * parameterize.formation, key)
             return assemble(real.train.take(several), parameterize.factor)
         case Crops():
@@ -141,9 +139,9 @@ def stages(recipe: Recipe, ipc: int, classes: int) -> Tensor:
 def untouched(recipe: Recipe, real: Real, ipc: int) -> Tensor:
     """Which images of a result are real ones that nothing has changed, bool [K * ipc]."""
     n = real.classes * ipc * recipe.parameterize.formation
-    if isinstance(recipe.init, Crops | Spanning | Generated):
+    if recipe.init.alters_images:
         return torch.zeros(n, dtype=torch.bool, device=real.device)
-    if isinstance(recipe.objective, NoObjective):
+    if recipe.objective.keeps_images:
         return torch.ones(n, dtype=torch.bool, device=real.device)
     ipc *= recipe.parameterize.formation
     return frozen(recipe.parameterize, ipc, real.classes, recipe.schedule.stages).to(real.device)

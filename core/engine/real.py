@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.data import Dataset, Images
 from core.engine.preprocess import Transform, fit
-from core.recipe import Preprocess, Zca
+from core.recipe import Preprocess
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def prepare(dataset: Dataset, preprocess: Preprocess, device: torch.device) -> R
 
     def ready(part: Images, pixels: Tensor) -> Labelled:
         labels = torch.from_numpy(part.labels).to(device)
-        if isinstance(preprocess, Zca):
+        if preprocess.mixes_pixels:
             return Labelled(transform.forward(pixels), labels, None)
         return Labelled(pixels, labels, transform)
 

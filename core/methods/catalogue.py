@@ -30,7 +30,7 @@ from core.methods import (
 )
 from core.methods.task import Settings, Task
 from core.overrides import nearest
-from core.recipe import Recipe, Tiles
+from core.recipe import Recipe
 
 if TYPE_CHECKING:
     from core.data import DatasetFacts
@@ -144,7 +144,7 @@ def cuts_tiles(name: str, facts: DatasetFacts) -> bool:
     channels, height, width = facts.shape
     even = (channels, height + height % 2, width + width % 2)
     task = Task(facts.name, 1, even, facts.classes, facts.mirroring.allowed)
-    return isinstance(method(name).recipe(task).parameterize, Tiles)
+    return method(name).recipe(task).parameterize.formation > 1
 
 
 @cache

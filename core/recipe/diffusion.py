@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from core.recipe.component import Component, invalid_combination
 from core.recipe.selection import Embedding
+from core.recipe.traits import ObjectiveTraits
 
 
 class Identity(Component):
@@ -83,7 +84,7 @@ class UVit(Component):
         return self
 
 
-class Generative(Component):
+class Generative(ObjectiveTraits):
     """Learn the distribution of the real images with a generator, and take images that it draws.
 
     Class-conditional latent diffusion with guidance without a classifier, eps' = (1 + s) eps(z, y) - s eps(z), sampled
@@ -94,6 +95,8 @@ class Generative(Component):
     """
 
     kind: Literal["generative"] = "generative"
+    optimises_images: ClassVar[bool] = False
+    draws_images: ClassVar[bool] = True
     autoencoder: Identity | KlAutoencoder = Field(
         default=KlAutoencoder(), discriminator="kind", description="What stands between images and latents."
     )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
 from core.recipe.component import Component
+from core.recipe.traits import NetworkTraits
 
 Norm = Literal["instance", "batch", "none"]
 
 
-class Network(Component):
+class Network(NetworkTraits):
     """ConvNet-D{depth}-W{width}: blocks of 3x3 convolution, norm, ReLU and 2x2 average pooling, then a linear layer.
 
     The architecture of DC, DSA, DM and MTT (Gidaris & Komodakis 2018). `depth=None` halves the image down to 4x4
@@ -19,15 +20,17 @@ class Network(Component):
     """
 
     kind: Literal["convnet"] = "convnet"
+    compiles: ClassVar[bool] = True
     width: int = Field(default=128, ge=1, le=1024, description="Channels of every convolution.")
     depth: int | None = Field(default=None, ge=1, le=7, description="Blocks; none halves the image down to 4x4.")
     norm: Norm = Field(default="instance", description="Normalisation in each block.")
 
 
-class Mlp(Component):
+class Mlp(NetworkTraits):
     """Two hidden layers and ReLUs on the pixels, without normalisation."""
 
     kind: Literal["mlp"] = "mlp"
+    convolves: ClassVar[bool] = False
     width: int = Field(default=128, ge=1, le=4096, description="Units of each hidden layer.")
 
     @property
@@ -36,7 +39,7 @@ class Mlp(Component):
         return "none"
 
 
-class LeNet(Component):
+class LeNet(NetworkTraits):
     """LeNet-5 with ReLUs and max pooling (LeCun et al. 1998, in the form of DC's code), without normalisation."""
 
     kind: Literal["lenet"] = "lenet"
@@ -48,7 +51,7 @@ class LeNet(Component):
         return "none"
 
 
-class AlexNet(Component):
+class AlexNet(NetworkTraits):
     """Five convolutions, the first of stride 1, three max poolings and one linear layer: DC's AlexNet for small images.
 
     After Krizhevsky, Sutskever & Hinton 2012; the literature's tables have it without normalisation.
@@ -59,7 +62,7 @@ class AlexNet(Component):
     norm: Norm = Field(default="none", description="Normalisation after each convolution.")
 
 
-class Vgg11(Component):
+class Vgg11(NetworkTraits):
     """VGG11 (Simonyan & Zisserman 2015) with a norm after each of eight convolutions and one linear layer."""
 
     kind: Literal["vgg11"] = "vgg11"
@@ -67,7 +70,7 @@ class Vgg11(Component):
     norm: Norm = Field(default="instance", description="Normalisation after each convolution.")
 
 
-class ResNet18(Component):
+class ResNet18(NetworkTraits):
     """ResNet-18 (He et al. 2016) for small images: a first convolution of 3x3 and stride 1, and no pooling after it.
 
     Images below 9 pixels end in maps of one pixel, of which instance norm leaves nothing: take batch norm there.

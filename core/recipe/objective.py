@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,7 @@ from core.recipe.component import Component, invalid_combination, or_auto
 from core.recipe.diffusion import Generative
 from core.recipe.regression import Regression
 from core.recipe.statistics import Statistics
+from core.recipe.traits import ObjectiveTraits
 
 
 class Growth(Component):
@@ -23,7 +24,7 @@ class Growth(Component):
     steps: int = Field(default=1000, ge=1, le=1_000_000, description="Outer steps until max_start_epoch is reached.")
 
 
-class Trajectory(Component):
+class Trajectory(ObjectiveTraits):
     """Match `syn_steps` student steps on the synthetic set to `expert_epochs` of an expert's training on real data.
 
     The start epoch is uniform on [`min_start_epoch`, `max_start_epoch`). Cazenavette et al. 2022, equation 2.
@@ -38,6 +39,10 @@ class Trajectory(Component):
     """
 
     kind: Literal["trajectory"] = "trajectory"
+    reads_experts: ClassVar[bool] = True
+    unrolls: ClassVar[bool] = True
+    matches_gradients: ClassVar[bool] = True
+    label_gradient: ClassVar[bool] = True
     syn_steps: int = Field(default=30, ge=1, le=1000, description="Student steps N.")
     expert_epochs: int = Field(default=2, ge=1, le=100, description="Expert epochs M the student must cover.")
     min_start_epoch: int = Field(default=0, ge=0, le=1000, description="First epoch a segment may start from.")
@@ -82,14 +87,14 @@ class Trajectory(Component):
         return self.max_start_epoch - 1
 
 
-class Distribution(Component):
+class Distribution(ObjectiveTraits):
     """Match the mean embedding of each class under freshly initialised networks. Zhao & Bilen 2023, equation 6."""
 
     kind: Literal["distribution"] = "distribution"
     real_batch: int = Field(default=256, ge=1, le=65_536, description="Real images a class and step.")
 
 
-class Gradient(Component):
+class Gradient(ObjectiveTraits):
     """Match, class by class, the gradient that synthetic images give a network to the one that real images give it.
 
     A fresh network is matched `outer_loops` times, once an outer step, and trained for `inner_loops` epochs between
@@ -97,6 +102,8 @@ class Gradient(Component):
     """
 
     kind: Literal["gradient"] = "gradient"
+    matches_gradients: ClassVar[bool] = True
+    label_gradient: ClassVar[bool] = True
     distance: Literal["cosine", "mse", "l1"] = Field(
         default="cosine",
         description="1 - cosine by output, over all weights; or squares or moduli, over the convolutions only.",
@@ -135,7 +142,7 @@ class Gradient(Component):
         return self
 
 
-class Performance(Component):
+class Performance(ObjectiveTraits):
     """Lower the loss on real data of a fresh student that was trained on the synthetic set, by back-propagation.
 
     The gradient goes through the last `window` steps before the end point and no further (truncated back-propagation
@@ -147,6 +154,8 @@ class Performance(Component):
     """
 
     kind: Literal["performance"] = "performance"
+    unrolls: ClassVar[bool] = True
+    label_gradient: ClassVar[bool] = True
     syn_steps: int = Field(default=60, ge=1, le=1000, description="Student steps T.")
     window: int | None = Field(
         default=None, ge=1, le=1000, description="Steps W that the gradient goes through; none goes through all."
@@ -178,10 +187,12 @@ class Performance(Component):
         return self
 
 
-class NoObjective(Component):
+class NoObjective(ObjectiveTraits):
     """No objective: the initial images are the result. Selection is initialisation with zero steps."""
 
     kind: Literal["nothing"] = "nothing"
+    optimises_images: ClassVar[bool] = False
+    keeps_images: ClassVar[bool] = True
 
 
 class Sdc(Component):

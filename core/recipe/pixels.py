@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from core.recipe.component import Component, invalid_combination
+from core.recipe.traits import PreprocessTraits
 
 
-class MeanStd(Component):
+class MeanStd(PreprocessTraits):
     """Per-channel standardisation, fitted on the training split."""
 
     kind: Literal["mean_std"] = "mean_std"
 
 
-class Zca(Component):
+class Zca(PreprocessTraits):
     """ZCA whitening, W = U diag((S + eps)^-1/2) U^T of the pixel covariance, fitted on the training split.
 
     The MTT line uses eps = 0.1 on images in [0, 1].
     """
 
     kind: Literal["zca"] = "zca"
+    mixes_pixels: ClassVar[bool] = True
     eps: float = Field(default=0.1, gt=0, le=10, description="Added to every eigenvalue of the covariance.")
 
 
-class Unprocessed(Component):
+class Unprocessed(PreprocessTraits):
     """Images in [0, 1], untouched."""
 
     kind: Literal["none"] = "none"

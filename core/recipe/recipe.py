@@ -2,92 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Self, final
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from core.recipe.checks import CHECKS
-from core.recipe.component import Component
-from core.recipe.evaluation import Evaluation
-from core.recipe.network import Architecture, Experts, Network
-from core.recipe.objective import Objective, Sdc, Trajectory
-from core.recipe.pixels import Augment, MeanStd, Preprocess
-from core.recipe.regression import Solved, Targets
-from core.recipe.relabel import KeepLabels, Relabel
-from core.recipe.schedule import Schedule
-from core.recipe.start import Correct, Crops, Hard, Init, Labels, Learnable, Parameterize, Pixels, Real, StepSize
-from core.recipe.statistics import Statistics
-from core.recipe.teacher import Teacher
+from core.recipe.choices import Choices
 
 
-class Recipe(Component):
+@final
+class Recipe(Choices):
     """One way to distil a dataset, completely: with a dataset, an ipc and a seed it determines the result."""
-
-    network: Architecture = Network()
-    preprocess: Preprocess = MeanStd()
-    augment: Augment = Augment()
-    init: Init = Real()
-    parameterize: Parameterize = Pixels()
-    labels: Labels = Hard()
-    step_size: StepSize = StepSize()
-    objective: Objective
-    sdc: Sdc | None = None
-    experts: Experts | None = None
-    teacher: Teacher | None = None
-    schedule: Schedule = Schedule()
-    precision: Literal["float32", "bfloat16"] = Field(
-        default="float32",
-        description="Of the compiled kernels' large products; bfloat16 only where no ReLU depends on it.",
-    )
-    relabel: Relabel = KeepLabels()
-    evaluation: Evaluation = Evaluation()
 
     @model_validator(mode="after")
     def _means_something(self) -> Self:
         for check in CHECKS:
             check(self)
         return self
-
-    @property
-    def regresses(self) -> bool:
-        """Whether labels are real-valued targets, which networks learn by squared error."""
-        return isinstance(self.labels, Targets | Solved)
-
-    @property
-    def judging_epoch(self) -> int | None:
-        """The end of the experts' training, after which they judge images; None if nothing asks them to."""
-        asked = isinstance(self.init, Correct) or (
-            isinstance(self.labels, Learnable) and self.labels.start == "experts"
-        )
-        return self.experts.epochs if asked and self.experts else None
-
-    def objective_at(self, stage: int, ipc: int, classes: int) -> Objective:
-        """The objective of a stage, counted from 0: trajectories are matched in its own window of start epochs.
-
-        There a later stage's students draw, where no batch is given, as many images as it has itself, out of all that
-        they see. `ipc` is of stored images.
-        """
-        stages, found = self.schedule.stages, self.objective
-        if not isinstance(found, Trajectory):
-            return found
-        changes: dict[str, object] = {}
-        if stages.each:
-            changes = stages.each[stage].model_dump(exclude={"step_size"})
-        if stage and found.batch_size is None:
-            changes["batch_size"] = classes * stages.split(ipc)[stage] * self.parameterize.formation
-        return found.model_copy(update=changes)
-
-    def initial_step_size(self, stage: int) -> float:
-        """The step size that a stage, counted from 0, begins with."""
-        each = self.schedule.stages.each
-        return each[stage].step_size if each else self.step_size.initial
-
-    @property
-    def taught_by(self) -> tuple[str, ...]:
-        """The fields whose choices ask a teacher."""
-        asked = {
-            "objective": isinstance(self.objective, Statistics),
-            "relabel": not isinstance(self.relabel, KeepLabels),
-            "init": isinstance(self.init, Crops),
-        }
-        return tuple(field for field, asks in asked.items() if asks)

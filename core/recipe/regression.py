@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from core.recipe.component import Component, Later, invalid_combination
+from core.recipe.traits import InitTraits, LabelTraits, ObjectiveTraits
 
 
 class Pool(Component):
@@ -23,7 +24,7 @@ class Pool(Component):
     batch_size: int = Field(default=500, ge=1, le=65_536, description="Synthetic images of a step, at most.")
 
 
-class Regression(Component):
+class Regression(ObjectiveTraits):
     """Lower the error, on real images, of kernel ridge regression on the synthetic set: neural feature regression.
 
     Features are those of one network of the pool, drawn anew in each outer step. Nothing is differentiated through a
@@ -31,6 +32,8 @@ class Regression(Component):
     """
 
     kind: Literal["regression"] = "regression"
+    label_gradient: ClassVar[bool] = True
+    regresses: ClassVar[bool] = True
     real_batch: int = Field(default=1024, ge=1, le=65_536, description="Real images of a step.")
     ridge: float = Field(
         default=1e-6, gt=0, le=1e3, description="Penalty, as a share of the mean squared norm of synthetic features."
@@ -38,7 +41,7 @@ class Regression(Component):
     pool: Pool = Pool()
 
 
-class Targets(Component):
+class Targets(LabelTraits):
     """The targets of a regression for each image, one real number a class, optimised with the images (FRePo).
 
     They start as the image's class, one-hot less its mean. Networks learn them by squared error, not by cross-entropy:
@@ -46,11 +49,13 @@ class Targets(Component):
     """
 
     kind: Literal["targets"] = "targets"
+    learned: ClassVar[bool] = True
+    regresses: ClassVar[bool] = True
     lr: float = Field(default=1e-3, ge=0, le=1e6, description="Outer learning rate of the targets.")
     momentum: float = Field(default=0.9, ge=0, lt=1, description="Outer momentum of the targets.")
 
 
-class Solved(Component):
+class Solved(LabelTraits):
     """Targets of a regression in closed form, solved when the images are done; before that labels are class indices.
 
     On pixels, as networks see them: of all classifiers in the span of the images the one with the least ridge-penalised
@@ -63,6 +68,7 @@ class Solved(Component):
     """
 
     kind: Literal["solved"] = "solved"
+    regresses: ClassVar[bool] = True
     features: Literal["networks", "pixels"] = Field(
         default="networks", description="What the regression sees: pixels, or features of fresh random networks."
     )
@@ -78,13 +84,14 @@ class Solved(Component):
     )
 
 
-class Spanning(Component):
+class Spanning(InitTraits):
     """Real images changed as little as they must be for the span of their pixels to contain the ridge classifier.
 
     Linear algebra, not learning: see `core.engine.ridge.spanning`. One image a class is enough.
     """
 
     kind: Literal["spanning"] = "spanning"
+    alters_images: ClassVar[bool] = True
     ridge: float = Field(
         default=1e-2, gt=0, le=1e3, description="Of the classifier that is spanned: the same as of the labels."
     )
@@ -103,7 +110,7 @@ class Meta(Component):
     rate: float = Field(default=0.3, gt=0, le=1, description="Share of the way to the end of each.")
 
 
-class Generated(Component):
+class Generated(InitTraits):
     """Start from real images, or means of them, that a generator has passed through: MGDD (Liu & Wang, NeurIPS 2023).
 
     `given` says of what: of random real images, or of the means of as many clusters of a class as it has images in the
@@ -116,6 +123,7 @@ class Generated(Component):
     """
 
     kind: Literal["generated"] = "generated"
+    alters_images: ClassVar[bool] = True
     given: Annotated[Literal["images", "means"], Later(neutral="images")] = Field(
         default="images", description="What passes through: random real images, or means of clusters of them."
     )

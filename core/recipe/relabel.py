@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from core.recipe.component import Component
+from core.recipe.traits import RelabelTraits
 
 
-class KeepLabels(Component):
+class KeepLabels(RelabelTraits):
     """Leave the labels as the loop ended with them."""
 
     kind: Literal["keep"] = "keep"
+    needs_teacher: ClassVar[bool] = False
 
     @property
     def temperature(self) -> float:
@@ -20,7 +21,7 @@ class KeepLabels(Component):
         return 1.0
 
 
-class SoftLabels(Component):
+class SoftLabels(RelabelTraits):
     """One label an image: the teacher's softmax of logits / temperature.
 
     Training on them divides the student's logits by the same temperature.
@@ -30,7 +31,7 @@ class SoftLabels(Component):
     temperature: float = Field(default=20.0, gt=0, le=1000, description="Divides teacher's and student's logits.")
 
 
-class LabelledViews(Component):
+class LabelledViews(RelabelTraits):
     """A label for each view: fast knowledge distillation (FKD, Shen & Xing 2022), as SRe2L uses it.
 
     Of every batch of the evaluation's epochs its order, crops, mirrors and mixing are stored, and the teacher's logits
@@ -40,6 +41,7 @@ class LabelledViews(Component):
     """
 
     kind: Literal["views"] = "views"
+    of_views: ClassVar[bool] = True
     temperature: float = Field(default=20.0, gt=0, le=1000, description="Divides teacher's and student's logits.")
     mix: Literal["none", "mixup", "cutmix"] = Field(
         default="mixup", description="How an image of a batch is mixed with another one of it."

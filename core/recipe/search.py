@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
+from core.recipe.choices import Choices
 from core.recipe.objective import Trajectory
 
-if TYPE_CHECKING:
-    from core.recipe.recipe import Recipe
+Chosen = TypeVar("Chosen", bound=Choices)
 
 IMAGE_LRS: Final = (3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4)
 """Rates of the images that are tried: the published ones lie between 30 and 10,000."""
@@ -59,19 +59,19 @@ class End(NamedTuple):
     validation: tuple[float, ...]
 
 
-def left(recipe: Recipe) -> tuple[str, ...]:
+def left(recipe: Choices) -> tuple[str, ...]:
     """The fields that are left to probes."""
     schedule, end = recipe.schedule, getattr(recipe.objective, "max_start_epoch", None)
     values = {RATE: schedule.image_lr, END: None if schedule.stages.each else end}
     return tuple(field for field, value in values.items() if value == PROBED)
 
 
-def asks(recipe: Recipe) -> bool:
+def asks(recipe: Choices) -> bool:
     """True if a field is left to probes."""
     return bool(left(recipe))
 
 
-def start_epochs(recipe: Recipe) -> tuple[int, ...]:
+def start_epochs(recipe: Choices) -> tuple[int, ...]:
     """The values of T+ in question, rising; of a recipe that says it, that one. Empty if experts reach none of them."""
     objective, experts, stages = recipe.objective, recipe.experts, recipe.schedule.stages.each
     assert isinstance(objective, Trajectory), "only trajectories have a start epoch"
@@ -85,23 +85,23 @@ def start_epochs(recipe: Recipe) -> tuple[int, ...]:
     return tuple(end for width in START_EPOCHS if least <= (end := first + width) <= most)
 
 
-def image_lrs(recipe: Recipe) -> tuple[float, ...]:
+def image_lrs(recipe: Choices) -> tuple[float, ...]:
     """The rates of the images in question, rising; of a recipe that says it, that one."""
     rate = recipe.schedule.image_lr
     return IMAGE_LRS if rate == PROBED else (rate,)
 
 
-def rate_steps(recipe: Recipe) -> int:
+def rate_steps(recipe: Choices) -> int:
     """Outer steps that each rate distils; 0 where there is no choice."""
     return _shortened(recipe, 1) if len(image_lrs(recipe)) > 1 else 0
 
 
-def end_steps(recipe: Recipe) -> int:
+def end_steps(recipe: Choices) -> int:
     """Outer steps that each T+ distils; 0 where there is no choice."""
     return _shortened(recipe, 3) if len(start_epochs(recipe)) > 1 else 0
 
 
-def epochs(recipe: Recipe) -> int:
+def epochs(recipe: Choices) -> int:
     """How long the networks are trained that judge a T+: a quarter of the evaluation."""
     return -(-recipe.evaluation.epochs // 4)
 
@@ -111,7 +111,7 @@ def experts(count: int, together: int) -> int:
     return min(count, together * -(-_EXPERTS // together))
 
 
-def chosen(recipe: Recipe, max_start_epoch: int, image_lr: float) -> Recipe:
+def chosen(recipe: Chosen, max_start_epoch: int, image_lr: float) -> Chosen:
     """The recipe with numbers in the place of "auto"."""
     objective, schedule, asked = recipe.objective, recipe.schedule, left(recipe)
     if END in asked:
@@ -121,7 +121,7 @@ def chosen(recipe: Recipe, max_start_epoch: int, image_lr: float) -> Recipe:
     return recipe.model_copy(update={"objective": objective, "schedule": schedule})
 
 
-def short(recipe: Recipe, max_start_epoch: int, image_lr: float, steps: int) -> Recipe:
+def short(recipe: Chosen, max_start_epoch: int, image_lr: float, steps: int) -> Chosen:
     """A short distillation of a recipe: its window does not grow, and its result is its last images."""
     found = chosen(recipe, max_start_epoch, image_lr)
     objective = found.objective.model_copy(update={"growth": None})
@@ -129,7 +129,7 @@ def short(recipe: Recipe, max_start_epoch: int, image_lr: float, steps: int) -> 
     return found.model_copy(update={"objective": objective, "schedule": schedule})
 
 
-def largest(recipe: Recipe) -> Recipe:
+def largest(recipe: Chosen) -> Chosen:
     """The recipe that asks most of the experts among those that may be chosen; itself if nothing is left to probes.
 
     What a job costs and how much memory it takes is counted for this one.
@@ -137,7 +137,7 @@ def largest(recipe: Recipe) -> Recipe:
     return chosen(recipe, start_epochs(recipe)[-1], image_lrs(recipe)[-1]) if asks(recipe) else recipe
 
 
-def middle(recipe: Recipe) -> int:
+def middle(recipe: Choices) -> int:
     """The T+ at which rates are tried."""
     ends = start_epochs(recipe)
     return ends[(len(ends) - 1) // 2]
@@ -176,7 +176,7 @@ def best_end(tried: Sequence[End]) -> tuple[int, str]:
     )
 
 
-def _shortened(recipe: Recipe, times: int) -> int:
+def _shortened(recipe: Choices, times: int) -> int:
     """So many times 20 outer steps, or a twentieth of the recipe's if that is less."""
     steps = recipe.schedule.steps
     return min(times * max(_LEAST, min(_STEPS, steps // _STEPS)), steps)

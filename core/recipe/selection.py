@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from core.recipe.component import Component, invalid_combination, or_auto
+from core.recipe.traits import InitTraits
 
 
 class Training(Component):
@@ -80,7 +81,7 @@ class Embedding(Training):
     epochs: int = Field(default=30, ge=1, le=1000, description="Passes over the training split.")
 
 
-class Herding(Component):
+class Herding(InitTraits):
     """Images whose mean feature stays next to that of their class, one added at a time (Welling 2009).
 
     They lie in the order in which they were added, so that the first of them stand for their class by themselves.
@@ -90,7 +91,7 @@ class Herding(Component):
     embedding: Embedding = Field(default=Embedding(), description="The network that embeds the images.")
 
 
-class KCenter(Component):
+class KCenter(InitTraits):
     """Images none of the others of their class is far from: a random one, then always the one farthest from all so far.
 
     The greedy algorithm for k centers (Gonzalez 1985), as a coreset (Sener & Savarese 2018). They lie in that order.
@@ -100,7 +101,7 @@ class KCenter(Component):
     embedding: Embedding = Field(default=Embedding(), description="The network that embeds the images.")
 
 
-class KMeans(Component):
+class KMeans(InitTraits):
     """The image nearest to each of ipc centroids of its class: Lloyd's algorithm from a start by k-means++.
 
     They lie in the order of that start. No image is taken twice.
@@ -111,14 +112,14 @@ class KMeans(Component):
     iterations: int = Field(default=30, ge=0, le=1000, description="Lloyd iterations, unless nothing moves before.")
 
 
-class Ranked(Component):
+class Ranked(InitTraits):
     """The hardest images of each class. They lie easiest first."""
 
     kind: Literal["ranked"] = "ranked"
     score: Score = Field(default=Forgetting(), description="What images are ranked by.")
 
 
-class Window(Component):
+class Window(InitTraits):
     """A window of difficulty: each class is ranked from hard to easy, and the hardest are skipped (Lee & Chung 2024).
 
     SelMatch's start. The ipc images that follow the skipped ones lie easiest first, so that the first share of a class

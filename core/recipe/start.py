@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from core.recipe.component import Component
 from core.recipe.regression import Generated, Solved, Spanning, Targets
 from core.recipe.selection import Herding, KCenter, KMeans, Ranked, Window
+from core.recipe.traits import InitTraits, LabelTraits
 
 
-class Real(Component):
+class Real(InitTraits):
     """Start from real training images of each class, drawn at random."""
 
     kind: Literal["real"] = "real"
 
 
-class Noise(Component):
+class Noise(InitTraits):
     """Start from Gaussian noise in the preprocessed space (about six points worse for MTT at ipc 10)."""
 
     kind: Literal["noise"] = "noise"
+    is_noise: ClassVar[bool] = True
     std: float = Field(default=1.0, gt=0, le=10, description="Standard deviation of the noise.")
 
 
-class Correct(Component):
+class Correct(InitTraits):
     """Start from random real images that an expert classifies correctly at the end of its training (DATM).
 
     Guo et al. 2024: images that experts get wrong have little to give to a trajectory. An expert is asked first and
@@ -33,15 +35,16 @@ class Correct(Component):
     """
 
     kind: Literal["correct"] = "correct"
+    needs_experts: ClassVar[bool] = True
 
 
-class Mixed(Component):
+class Mixed(InitTraits):
     """Start from random real images made small, one in each tile. Kim et al. 2022 (IDC)."""
 
     kind: Literal["mixed"] = "mixed"
 
 
-class Crops(Component):
+class Crops(InitTraits):
     """Start from the parts of real images that a teacher recognises best: RDED (Sun et al., CVPR 2024).
 
     Of `candidates` random images of a class `crops` random square parts each are enlarged; the one with the least loss
@@ -49,6 +52,8 @@ class Crops(Component):
     """
 
     kind: Literal["crops"] = "crops"
+    alters_images: ClassVar[bool] = True
+    needs_teacher: ClassVar[bool] = True
     candidates: int = Field(default=300, ge=1, le=1_000_000, description="Real images of a class that are looked at.")
     crops: int = Field(default=5, ge=1, le=1000, description="Parts of each that are tried.")
     smallest: float = Field(default=0.5, gt=0, le=1, description="Smallest share of the area that a part has.")
@@ -74,6 +79,9 @@ class Pixels(Component):
     update: float = Field(
         default=1.0, ge=0, le=1, description="Share of each class's images that is optimised; the rest stays real."
     )
+
+    factor: ClassVar[int] = 1
+    """Tiles along each side of a stored image: it is one itself."""
 
     @property
     def formation(self) -> int:
@@ -113,13 +121,13 @@ class Tiles(Component):
 Parameterize = Annotated[Pixels | Tiles, Field(discriminator="kind")]
 
 
-class Hard(Component):
+class Hard(LabelTraits):
     """One class index an image, fixed."""
 
     kind: Literal["hard"] = "hard"
 
 
-class Learnable(Component):
+class Learnable(LabelTraits):
     """Label logits, optimised with the images and read through a softmax.
 
     They start as `confidence` x one-hot or, as in DATM, as the mean logits of the experts that are right about the
@@ -127,6 +135,7 @@ class Learnable(Component):
     """
 
     kind: Literal["learnable"] = "learnable"
+    learned: ClassVar[bool] = True
     start: Literal["confidence", "experts"] = Field(
         default="confidence", description="What the logits start as: one-hot, or what experts say (DATM)."
     )
@@ -135,6 +144,11 @@ class Learnable(Component):
     )
     lr: float = Field(default=1.0, ge=0, le=1e6, description="Outer learning rate of the logits.")
     momentum: float = Field(default=0.9, ge=0, lt=1, description="Outer momentum of the logits.")
+
+    @property
+    def needs_experts(self) -> bool:
+        """Whether experts say what the logits start as."""
+        return self.start == "experts"
 
 
 Labels = Annotated[Hard | Learnable | Targets | Solved, Field(discriminator="kind")]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from core.recipe.component import Component, invalid_combination
+from core.recipe.traits import ObjectiveTraits
 
 
 class Views(Component):
@@ -51,7 +52,7 @@ class Adjustment(Component):
     rise: float = Field(default=0.3, gt=0, le=10, description="Share by which the loss on the initial images rises.")
 
 
-class Statistics(Component):
+class Statistics(ObjectiveTraits):
     """Make a teacher recognise the images, and see in them the statistics of the real ones (Yin, Xing & Shen 2023).
 
     For each group of images: cross-entropy + sum_l k_l ( mean ||m_l - m^_l||_2 + variance ||v_l - v^_l||_2 ), where k_l
@@ -62,6 +63,7 @@ class Statistics(Component):
     """
 
     kind: Literal["statistics"] = "statistics"
+    needs_teacher: ClassVar[bool] = True
     statistics: Literal["norm", "convolution"] = Field(
         default="norm", description="Inputs of batch norms, or of convolutions, whatever the norm."
     )

@@ -19,7 +19,7 @@ from core.engine.diffusion import stored as saved
 from core.engine.report import Distillation, compose
 from core.engine.synthetic import SyntheticDataset
 from core.methods import cuts_tiles
-from core.recipe import Generated, Generative, Pixels, Recipe, Solved
+from core.recipe import Generated, Generative, Recipe, Solved
 from core.request import ENGINE_VERSION, JobRequest
 from worker.engine.job import Job, hardware
 
@@ -78,7 +78,7 @@ def _remarks(request: JobRequest, context: JobContext, result: SyntheticDataset)
     """Remarks on the result that a reader of the report would not guess."""
     recipe, labels, facts = context.recipe, context.recipe.labels, context.dataset.facts
     made = [*_collapsed(recipe, result), *mirrored(request, recipe, facts.mirroring)]
-    if isinstance(recipe.parameterize, Pixels) and cuts_tiles(request.method, facts):
+    if recipe.parameterize.formation == 1 and cuts_tiles(request.method, facts):
         height, width = facts.shape[1:]
         why = f"the sides are odd ({height} x {width})" if height % 2 or width % 2 else "the request says so"
         made.append(

@@ -27,7 +27,6 @@ from core.recipe import (
     Recipe,
     Regression,
     Statistics,
-    Targets,
     Trajectory,
 )
 
@@ -65,7 +64,7 @@ def objective(
             goals = teacher.goals(taught, asked, real)
             return Carrying(partial(statistics.loss, asked, taught, goals, real.classes, steps))
         case Regression():
-            learned = isinstance(recipe.labels, Targets)
+            learned = recipe.labels.learned and recipe.labels.regresses
             return Carrying(partial(regression.loss, asked, network, real, learned))
         case Generative() | NoObjective():
             return None

@@ -8,7 +8,7 @@ where what a method asks for cannot be left out, but can be set to null.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from core.recipe.checks.evaluation import check_cutmix, check_evaluation_rate, check_looks, check_policy
 from core.recipe.checks.experts import check_experts, check_probes, check_reach
@@ -24,11 +24,9 @@ from core.recipe.checks.teacher import (
     check_relabel,
     check_teacher,
 )
+from core.recipe.choices import Choices
 
-if TYPE_CHECKING:
-    from core.recipe.recipe import Recipe
-
-CHECKS: Final[tuple[Callable[[Recipe], None], ...]] = (
+CHECKS: Final[tuple[Callable[[Choices], None], ...]] = (
     check_selection,
     check_update,
     check_tiles,

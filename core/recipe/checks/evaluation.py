@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from core.recipe.choices import Choices
 from core.recipe.component import invalid_combination
-from core.recipe.objective import Performance, Trajectory
-from core.recipe.relabel import LabelledViews
-
-if TYPE_CHECKING:
-    from core.recipe.recipe import Recipe
 
 
-def check_policy(recipe: Recipe) -> None:
+def check_policy(recipe: Choices) -> None:
     """A policy draws from what the recipe's augmentation lists."""
     policy, transforms = recipe.evaluation.policy, recipe.augment.transforms
     if policy == "batch":
@@ -31,9 +25,9 @@ def check_policy(recipe: Recipe) -> None:
         )
 
 
-def check_cutmix(recipe: Recipe) -> None:
+def check_cutmix(recipe: Choices) -> None:
     """Views whose labels are stored have been made: nothing mixes them any more."""
-    if recipe.evaluation.cutmix is not None and isinstance(recipe.relabel, LabelledViews):
+    if recipe.evaluation.cutmix is not None and recipe.relabel.of_views:
         raise invalid_combination(
             "evaluation.cutmix",
             "A teacher labels each view as it is, so that views cannot be mixed afterwards.",
@@ -41,9 +35,9 @@ def check_cutmix(recipe: Recipe) -> None:
         )
 
 
-def check_evaluation_rate(recipe: Recipe) -> None:
+def check_evaluation_rate(recipe: Choices) -> None:
     """Only a student's step size that was learned can stand in for the evaluation's learning rate."""
-    if recipe.evaluation.lr is None and not isinstance(recipe.objective, Trajectory | Performance):
+    if recipe.evaluation.lr is None and not recipe.objective.unrolls:
         raise invalid_combination(
             "evaluation.lr",
             f"The objective '{recipe.objective.kind}' learns no step size to evaluate with.",
@@ -51,7 +45,7 @@ def check_evaluation_rate(recipe: Recipe) -> None:
         )
 
 
-def check_looks(recipe: Recipe) -> None:
+def check_looks(recipe: Choices) -> None:
     """Selecting an iterate needs iterates that were looked at."""
     if recipe.evaluation.select == "best_validation" and recipe.evaluation.look_every is None:
         raise invalid_combination(

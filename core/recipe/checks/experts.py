@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from core.recipe import search
+from core.recipe.choices import Choices
 from core.recipe.component import invalid_combination
 from core.recipe.objective import Trajectory
-from core.recipe.start import Correct, Learnable, Noise
-
-if TYPE_CHECKING:
-    from core.recipe.recipe import Recipe
 
 
-def check_experts(recipe: Recipe) -> None:
+def check_experts(recipe: Choices) -> None:
     """Experts are there where they are read, and nowhere else."""
-    if isinstance(recipe.init, Correct) and not isinstance(recipe.objective, Trajectory):
+    if recipe.init.needs_experts and not recipe.objective.reads_experts:
         raise invalid_combination(
             "init.kind",
             f"The objective '{recipe.objective.kind}' trains no experts who could be right about an image.",
             "Set init.kind to 'real', or objective.kind to 'trajectory'.",
         )
-    of_labels = isinstance(recipe.labels, Learnable) and recipe.labels.start == "experts"
-    if of_labels and not isinstance(recipe.objective, Trajectory):
+    if recipe.labels.needs_experts and not recipe.objective.reads_experts:
         raise invalid_combination(
             "labels.start",
             f"The objective '{recipe.objective.kind}' trains no experts who could say what labels start as.",
             "Set labels.start to 'confidence', or objective.kind to 'trajectory'.",
         )
-    if of_labels and isinstance(recipe.init, Noise):
+    if recipe.labels.needs_experts and recipe.init.is_noise:
         raise invalid_combination(
             "labels.start",
             "An expert is right about noise by chance only, and what it says of it is no label.",
             "Set labels.start to 'confidence', or init.kind to 'correct'.",
         )
-    if isinstance(recipe.objective, Trajectory):
+    if recipe.objective.reads_experts:
         if recipe.experts is None:
             raise invalid_combination(
                 "experts",
@@ -49,7 +43,7 @@ def check_experts(recipe: Recipe) -> None:
         )
 
 
-def check_probes(recipe: Recipe) -> None:
+def check_probes(recipe: Choices) -> None:
     """A probe compares matching losses, and needs an epoch that it may choose."""
     objective = recipe.objective
     if not isinstance(objective, Trajectory):
@@ -71,7 +65,7 @@ def check_probes(recipe: Recipe) -> None:
         )
 
 
-def check_reach(recipe: Recipe) -> None:
+def check_reach(recipe: Choices) -> None:
     """Every segment that may be drawn ends before the experts do."""
     if not isinstance(recipe.objective, Trajectory) or recipe.experts is None:
         return

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from core.recipe.choices import Choices
 from core.recipe.component import invalid_combination
-from core.recipe.diffusion import Generative
-from core.recipe.objective import NoObjective, Performance, Trajectory
-from core.recipe.pixels import Zca
 from core.recipe.regression import Generated
-from core.recipe.start import Mixed, Noise, Tiles
-
-if TYPE_CHECKING:
-    from core.recipe.recipe import Recipe
+from core.recipe.start import Mixed
 
 
-def check_selection(recipe: Recipe) -> None:
+def check_selection(recipe: Choices) -> None:
     """Where no image is optimised, nothing may be asked of steps that are not taken."""
-    if not isinstance(recipe.objective, NoObjective | Generative):
+    if recipe.objective.optimises_images:
         return
     if recipe.schedule.steps:
         raise invalid_combination(
@@ -32,7 +25,7 @@ def check_selection(recipe: Recipe) -> None:
                 "This is about outer steps, of which none is taken.",
                 f"Set schedule.{field} to null.",
             )
-    if isinstance(recipe.init, Noise) and isinstance(recipe.objective, NoObjective):
+    if recipe.init.is_noise and recipe.objective.keeps_images:
         raise invalid_combination(
             "init.kind",
             "Noise that no objective ever improves is not a dataset.",
@@ -52,18 +45,18 @@ def check_selection(recipe: Recipe) -> None:
         )
 
 
-def check_update(recipe: Recipe) -> None:
+def check_update(recipe: Choices) -> None:
     """Images that are left as they began have to be real, and something has to be left to learn."""
     update = recipe.parameterize.update
     if update == 1:
         return
-    if isinstance(recipe.objective, NoObjective | Generative):
+    if not recipe.objective.optimises_images:
         raise invalid_combination(
             "parameterize.update",
             f"The objective '{recipe.objective.kind}' optimises no image, whatever its share.",
             "Set parameterize.update to 1, or objective.kind to 'distribution'.",
         )
-    if isinstance(recipe.init, Noise):
+    if recipe.init.is_noise:
         raise invalid_combination(
             "parameterize.update",
             f"{1 - update:.0%} of the images would stay the noise they begin as.",
@@ -83,28 +76,28 @@ def check_update(recipe: Recipe) -> None:
         )
 
 
-def learns_step_size(recipe: Recipe) -> bool:
+def learns_step_size(recipe: Choices) -> bool:
     """Whether the student's step size moves."""
-    return isinstance(recipe.objective, Trajectory | Performance) and recipe.step_size.lr > 0
+    return recipe.objective.unrolls and recipe.step_size.lr > 0
 
 
-def check_tiles(recipe: Recipe) -> None:
+def check_tiles(recipe: Choices) -> None:
     """Tiles are enlarged where pixels are neighbours, and only they can hold smaller images."""
-    tiles = isinstance(recipe.parameterize, Tiles)
+    tiles = recipe.parameterize.formation > 1
     if isinstance(recipe.init, Mixed) and not tiles:
-        allowed = not isinstance(recipe.objective, NoObjective | Generative) and not isinstance(recipe.preprocess, Zca)
+        allowed = recipe.objective.optimises_images and not recipe.preprocess.mixes_pixels
         raise invalid_combination(
             "init.kind",
             "Without tiles there is nothing to put several real images into.",
             "Set init.kind to 'real'" + (", or parameterize.kind to 'tiles'." if allowed else "."),
         )
-    if tiles and isinstance(recipe.preprocess, Zca):
+    if tiles and recipe.preprocess.mixes_pixels:
         raise invalid_combination(
             "preprocess.kind",
             "Whitened pixels mix the whole image: a tile of them is no image that could be enlarged.",
             "Set preprocess.kind to 'mean_std', or parameterize.kind to 'pixels'.",
         )
-    if tiles and isinstance(recipe.objective, NoObjective | Generative):
+    if tiles and not recipe.objective.optimises_images:
         raise invalid_combination(
             "parameterize.kind",
             f"The objective '{recipe.objective.kind}' optimises no tiles: they would be mere parts of whole images.",
@@ -112,9 +105,9 @@ def check_tiles(recipe: Recipe) -> None:
         )
 
 
-def check_generator(recipe: Recipe) -> None:
+def check_generator(recipe: Choices) -> None:
     """A generator is led from noise, and asks for no other start."""
-    if isinstance(recipe.objective, Generative) and not isinstance(recipe.init, Noise):
+    if recipe.objective.draws_images and not recipe.init.is_noise:
         raise invalid_combination(
             "init.kind",
             f"A generator draws images from noise: what '{recipe.init.kind}' gives would go unused.",

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from core.recipe.choices import Choices
 from core.recipe.component import invalid_combination
-from core.recipe.network import Mlp, Network
 from core.recipe.objective import Gradient
-from core.recipe.statistics import Statistics
-
-if TYPE_CHECKING:
-    from core.recipe.recipe import Recipe
 
 
-def check_precision(recipe: Recipe) -> None:
+def check_precision(recipe: Choices) -> None:
     """Only passes that are written out are ever compiled."""
-    if recipe.precision != "float32" and not isinstance(recipe.network, Network):
+    if recipe.precision != "float32" and not recipe.network.compiles:
         raise invalid_combination(
             "precision",
             f"Only a ConvNet's kernels are compiled, which precision is about; this is '{recipe.network.kind}'.",
@@ -23,16 +17,16 @@ def check_precision(recipe: Recipe) -> None:
         )
 
 
-def check_convolutions(recipe: Recipe) -> None:
+def check_convolutions(recipe: Choices) -> None:
     """An objective that matches convolutions needs a network that has some."""
     objective, teacher = recipe.objective, recipe.teacher
-    if isinstance(objective, Gradient) and objective.distance != "cosine" and isinstance(recipe.network, Mlp):
+    if isinstance(objective, Gradient) and objective.distance != "cosine" and not recipe.network.convolves:
         raise invalid_combination(
             "objective.distance",
             f"The distance '{objective.distance}' is that of convolutions' gradients, and an 'mlp' has no convolution.",
             "Set objective.distance to 'cosine', or network.kind to 'convnet'.",
         )
-    if isinstance(objective, Statistics) and teacher is not None and isinstance(teacher.network, Mlp):
+    if objective.needs_teacher and teacher is not None and not teacher.network.convolves:
         raise invalid_combination(
             "teacher.network.kind",
             "An 'mlp' has no convolution or batch norm whose statistics could be matched.",
@@ -40,7 +34,7 @@ def check_convolutions(recipe: Recipe) -> None:
         )
 
 
-def check_unseen(recipe: Recipe) -> None:
+def check_unseen(recipe: Choices) -> None:
     """An architecture that the result was distilled with is not unseen."""
     if recipe.network in recipe.evaluation.across:
         raise invalid_combination(

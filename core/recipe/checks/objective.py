@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from core.recipe.choices import Choices
 from core.recipe.component import invalid_combination
-from core.recipe.diffusion import Generative
-from core.recipe.objective import Gradient, NoObjective, Performance, Trajectory
-from core.recipe.regression import Regression
-from core.recipe.start import Learnable
-
-if TYPE_CHECKING:
-    from core.recipe.recipe import Recipe
+from core.recipe.objective import Trajectory
 
 
-def check_labels(recipe: Recipe) -> None:
+def check_labels(recipe: Choices) -> None:
     """Labels are learned only where a loss on them is differentiated."""
-    if isinstance(recipe.labels, Learnable) and not isinstance(
-        recipe.objective, Trajectory | Gradient | Performance | Regression
-    ):
+    if recipe.labels.learned and not recipe.labels.regresses and not recipe.objective.label_gradient:
         raise invalid_combination(
             "labels.kind",
             f"The objective '{recipe.objective.kind}' has no gradient for labels.",
@@ -26,15 +17,15 @@ def check_labels(recipe: Recipe) -> None:
         )
 
 
-def check_sdc(recipe: Recipe) -> None:
+def check_sdc(recipe: Choices) -> None:
     """Difficulty is the gradient of a student that is trained or compared."""
-    if recipe.sdc is not None and not isinstance(recipe.objective, Trajectory | Gradient):
+    if recipe.sdc is not None and not recipe.objective.matches_gradients:
         raise invalid_combination(
             "sdc",
             f"The objective '{recipe.objective.kind}' matches no gradients that could be penalised.",
             "Set sdc to null, or objective.kind to 'trajectory' or 'gradient'.",
         )
-    if recipe.sdc is not None and recipe.sdc.steps != "mean" and isinstance(recipe.objective, Gradient):
+    if recipe.sdc is not None and recipe.sdc.steps != "mean" and not recipe.objective.unrolls:
         raise invalid_combination(
             "sdc.steps",
             "The gradients that are matched are one of each class: there are no student steps to choose from.",
@@ -42,9 +33,9 @@ def check_sdc(recipe: Recipe) -> None:
         )
 
 
-def check_memory(recipe: Recipe) -> None:
+def check_memory(recipe: Choices) -> None:
     """A choice of memory needs student steps that are differentiated: theirs is kept or computed again."""
-    if recipe.schedule.memory != "auto" and not isinstance(recipe.objective, Trajectory | Performance):
+    if recipe.schedule.memory != "auto" and not recipe.objective.unrolls:
         raise invalid_combination(
             "schedule.memory",
             f"The objective '{recipe.objective.kind}' unrolls no student steps whose memory could be kept.",
@@ -52,9 +43,9 @@ def check_memory(recipe: Recipe) -> None:
         )
 
 
-def check_steps(recipe: Recipe) -> None:
+def check_steps(recipe: Choices) -> None:
     """An objective needs steps to be followed in."""
-    if not isinstance(recipe.objective, NoObjective | Generative) and recipe.schedule.steps == 0:
+    if recipe.objective.optimises_images and recipe.schedule.steps == 0:
         raise invalid_combination(
             "schedule.steps",
             f"Zero steps leave the objective '{recipe.objective.kind}' unused.",
@@ -62,10 +53,10 @@ def check_steps(recipe: Recipe) -> None:
         )
 
 
-def check_stages(recipe: Recipe) -> None:
+def check_stages(recipe: Choices) -> None:
     """The settings of each stage have to be of use to its objective."""
     stages, objective = recipe.schedule.stages, recipe.objective
-    if isinstance(objective, NoObjective | Generative) and stages.count > 1:
+    if not objective.optimises_images and stages.count > 1:
         raise invalid_combination(
             "schedule.stages.count",
             f"The objective '{objective.kind}' optimises no image: no stage could take earlier ones into account.",

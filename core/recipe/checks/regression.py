@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from core.recipe.choices import Choices
 from core.recipe.component import invalid_combination
-from core.recipe.objective import NoObjective
-from core.recipe.regression import Generated, Regression, Solved, Spanning, Targets
-
-if TYPE_CHECKING:
-    from core.recipe.recipe import Recipe
+from core.recipe.regression import Generated, Solved, Spanning, Targets
 
 
-def check_targets(recipe: Recipe) -> None:
+def check_targets(recipe: Choices) -> None:
     """Targets are learned where they are regressed on."""
-    if isinstance(recipe.labels, Targets) and not isinstance(recipe.objective, Regression):
+    if recipe.labels.learned and recipe.labels.regresses and not recipe.objective.regresses:
         raise invalid_combination(
             "labels.kind",
             f"The objective '{recipe.objective.kind}' regresses on no targets that could be learned.",
@@ -22,11 +17,11 @@ def check_targets(recipe: Recipe) -> None:
         )
 
 
-def check_spanning(recipe: Recipe) -> None:
+def check_spanning(recipe: Choices) -> None:
     """Images span a classifier only as long as nothing moves them, and only for the labels solved for it."""
     if not isinstance(recipe.init, Spanning):
         return
-    if not isinstance(recipe.objective, NoObjective):
+    if not recipe.objective.keeps_images:
         raise invalid_combination(
             "init.kind",
             "Outer steps would move the images away from the classifier that they span.",
@@ -58,10 +53,10 @@ def check_spanning(recipe: Recipe) -> None:
         )
 
 
-def check_features(recipe: Recipe) -> None:
+def check_features(recipe: Choices) -> None:
     """A feature of an image is its own."""
     networks = isinstance(recipe.labels, Solved) and recipe.labels.features == "networks"
-    asked = isinstance(recipe.labels, Targets) or isinstance(recipe.objective, Regression)
+    asked = isinstance(recipe.labels, Targets) or recipe.objective.regresses
     if (networks or asked or isinstance(recipe.init, Generated)) and recipe.network.norm == "batch":
         raise invalid_combination(
             "network.norm",
@@ -70,9 +65,9 @@ def check_features(recipe: Recipe) -> None:
         )
 
 
-def check_one_stage(recipe: Recipe) -> None:
+def check_one_stage(recipe: Choices) -> None:
     """A regression is on a whole set."""
-    if (recipe.regresses or isinstance(recipe.objective, Regression)) and recipe.schedule.stages.count > 1:
+    if (recipe.regresses or recipe.objective.regresses) and recipe.schedule.stages.count > 1:
         raise invalid_combination(
             "schedule.stages.count",
             "A regression is solved on the whole set: what is right for a subset is not right for the next one.",

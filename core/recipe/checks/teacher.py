@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from core.recipe.choices import Choices
 from core.recipe.component import invalid_combination
 from core.recipe.network import LeNet
-from core.recipe.pixels import Zca
-from core.recipe.relabel import KeepLabels
-from core.recipe.start import Hard, Noise
 from core.recipe.statistics import Statistics
 
-if TYPE_CHECKING:
-    from core.recipe.recipe import Recipe
 
-
-def check_teacher(recipe: Recipe) -> None:
+def check_teacher(recipe: Choices) -> None:
     """A teacher is there where one is asked, and nowhere else."""
     asked = recipe.taught_by
     if asked and recipe.teacher is None:
@@ -33,7 +26,7 @@ def check_teacher(recipe: Recipe) -> None:
         )
 
 
-def check_norms(recipe: Recipe) -> None:
+def check_norms(recipe: Choices) -> None:
     """Only batch norms keep statistics of the real images."""
     if not isinstance(recipe.objective, Statistics) or recipe.teacher is None:
         return
@@ -48,9 +41,9 @@ def check_norms(recipe: Recipe) -> None:
         )
 
 
-def check_adjustment(recipe: Recipe) -> None:
+def check_adjustment(recipe: Choices) -> None:
     """The images that a teacher is moved to forget have to be images that it knows."""
-    if isinstance(recipe.objective, Statistics) and recipe.objective.adjust and isinstance(recipe.init, Noise):
+    if isinstance(recipe.objective, Statistics) and recipe.objective.adjust and recipe.init.is_noise:
         raise invalid_combination(
             "objective.adjust",
             "A teacher is adjusted against the initial images, and noise is nothing that it could forget.",
@@ -58,9 +51,9 @@ def check_adjustment(recipe: Recipe) -> None:
         )
 
 
-def check_clamp(recipe: Recipe) -> None:
+def check_clamp(recipe: Choices) -> None:
     """Black and white are values of a pixel; whitening leaves no pixels."""
-    if recipe.schedule.clamp and isinstance(recipe.preprocess, Zca):
+    if recipe.schedule.clamp and recipe.preprocess.mixes_pixels:
         raise invalid_combination(
             "schedule.clamp",
             "Whitened pixels mix the whole image: no value of theirs is black or white.",
@@ -68,11 +61,11 @@ def check_clamp(recipe: Recipe) -> None:
         )
 
 
-def check_order(recipe: Recipe) -> None:
+def check_order(recipe: Choices) -> None:
     """Stages need an order, and the images that a teacher shows or labels have none."""
     if recipe.schedule.stages.count == 1:
         return
-    if isinstance(recipe.objective, Statistics) or not isinstance(recipe.relabel, KeepLabels):
+    if recipe.objective.needs_teacher or recipe.relabel.needs_teacher:
         raise invalid_combination(
             "schedule.stages.count",
             "A teacher knows no stages: it is the same for all images, and labels them together.",
@@ -80,9 +73,9 @@ def check_order(recipe: Recipe) -> None:
         )
 
 
-def check_relabel(recipe: Recipe) -> None:
+def check_relabel(recipe: Choices) -> None:
     """Labels come from one source."""
-    if not isinstance(recipe.relabel, KeepLabels) and not isinstance(recipe.labels, Hard):
+    if recipe.relabel.needs_teacher and (recipe.labels.learned or recipe.labels.regresses):
         raise invalid_combination(
             "relabel.kind",
             "The teacher's labels would take the place of those that were learned or solved.",
