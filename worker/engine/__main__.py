@@ -9,6 +9,7 @@ SIGTERM asks it to checkpoint and leave. Exit statuses are `worker.protocol.Exit
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import signal
 import sys
@@ -63,7 +64,13 @@ def main() -> Never:
         told_to_stop.set()
 
     signal.signal(signal.SIGTERM, on_term)
-    sys.exit(attempt(options.job_dir, open_channel(options.channel), told_to_stop))
+    # The modules, a million objects, are never garbage: each full look for it would go through them for nothing. At the
+    # end they go as always, since some complain of what is still there.
+    gc.freeze()
+    try:
+        sys.exit(attempt(options.job_dir, open_channel(options.channel), told_to_stop))
+    finally:
+        gc.unfreeze()
 
 
 def attempt(job_dir: Path, journal: Journal, told_to_stop: threading.Event) -> Exit:
