@@ -66,7 +66,7 @@ def _content(media_type: str, description: str, kind: str = "string") -> dict[in
 def list_files(services: ServicesDep, job: Succeeded, limit: Limit = 200, after: After = None) -> FilePage:
     """The artifact's files by name, each with its size, its SHA-256 and where to get it."""
     files, following = slice_of(
-        services.ledger.files(job.id), lambda file: file.name, services.cursors, f"files of {job.id}", limit, after
+        services.ledger.files(job.id), lambda file: file.name, f"files of {job.id}", limit, after
     )
     return FilePage(items=[File.of(job.id, file) for file in files], next=following)
 

@@ -24,7 +24,7 @@ def list_datasets(services: ServicesDep, limit: Limit = 50, after: After = None)
     """
     uploads = [Dataset.of_upload(upload) for upload in services.ledger.uploads.all()]
     others = [Dataset.of(facts) for facts in services.catalogue.list() if facts.source != "upload"]
-    shown, following = slice_of([*others, *uploads], lambda each: each.name, services.cursors, "datasets", limit, after)
+    shown, following = slice_of([*others, *uploads], lambda each: each.name, "datasets", limit, after)
     return DatasetPage(items=list(shown), next=following)
 
 

@@ -10,12 +10,13 @@ from fastapi import APIRouter, BackgroundTasks, Body, Depends, Header, Path, Que
 
 from api import streaming
 from api.forecast_request import forecast_request
-from api.pagination import After, Limit
+from api.pagination import After, Limit, cursor, position_of
 from api.problems import Kind, ProblemError, header, responses, sentence
 from api.schemas import Job, JobPage, Status
 from api.services import Services, ServicesDep
 from api.submission import prepare
 from core import doorbell, ledger
+from core.ids import is_id
 from core.request import JobOrder
 
 log = structlog.stdlib.get_logger(__name__)
@@ -181,13 +182,12 @@ def list_jobs(
     listing = f"jobs?{status=}&{dataset=}&{method=}&{q=}"
     position = None
     if after is not None:
-        at, job_id = services.cursors.read(listing, after)
-        position = datetime.fromisoformat(at), job_id
+        position = position_of(listing, after, _position)
     jobs = services.ledger.jobs(status=status, dataset=dataset, method=method, q=q, limit=limit + 1, after=position)
     more, last = len(jobs) > limit, jobs[:limit][-1] if jobs else None
     return JobPage(
         items=[Job.of(job) for job in jobs[:limit]],
-        next=services.cursors.write(listing, [last.created_at.isoformat(), last.id]) if more and last else None,
+        next=cursor(listing, [last.created_at.isoformat(), last.id]) if more and last else None,
     )
 
 
@@ -300,3 +300,10 @@ def _advise(response: Response, job: ledger.Job) -> None:
         whole = ledger.remaining(job.phase, job.progress, job.forecast)
         eta = whole or ledger.phase_remaining(job.phase, job.progress) or 0
         response.headers["Retry-After"] = str(int(min(max(eta / 20, 2), 30)))
+
+
+def _position(created_at: str, job_id: str) -> tuple[datetime, str]:
+    at = datetime.fromisoformat(created_at)
+    if at.tzinfo is None or not is_id("job", job_id):
+        raise ValueError("no job's place in the list")
+    return at, job_id

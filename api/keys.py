@@ -67,9 +67,7 @@ def quota(services: Services, caller: ApiKey) -> Quota:
 @router.get("/keys", operation_id="list_keys", summary="List the keys", responses=responses(Kind.INVALID_CURSOR))
 def list_keys(services: ServicesDep, caller: Caller, limit: Limit = 50, after: After = None) -> KeyPage:
     """Your keys, or everybody's if yours is an administrator's; the secrets are known to nobody."""
-    keys, following = slice_of(
-        services.ledger.keys.all(), lambda key: key.id, services.cursors, f"keys of {caller.owner}", limit, after
-    )
+    keys, following = slice_of(services.ledger.keys.all(), lambda key: key.id, f"keys of {caller.owner}", limit, after)
     return KeyPage(items=[Key.of(key) for key in keys], next=following)
 
 

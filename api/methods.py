@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1/methods", tags=["methods"], responses=responses(K
 @router.get("", operation_id="list_methods", summary="List the methods", responses=responses(Kind.INVALID_CURSOR))
 def list_methods(services: ServicesDep, limit: Limit = 50, after: After = None) -> MethodPage:
     """Every method with its equation, its paper's numbers, and when (not) to use it."""
-    names, following = slice_of(methods.names(), str, services.cursors, "methods", limit, after)
+    names, following = slice_of(methods.names(), str, "methods", limit, after)
     return MethodPage(items=[MethodSummary(**_summary(methods.method(name))) for name in names], next=following)
 
 

@@ -10,7 +10,6 @@ from fastapi import Depends, Request
 
 from api.inspector import Inspector
 from api.metrics import Metrics
-from api.pagination import Cursors, signing_key
 from api.rate_limiter import RateLimiter
 from api.visible_datasets import VisibleDatasets
 from core.artifacts import Probe, Store
@@ -39,7 +38,6 @@ class Services:
     catalogue: VisibleDatasets
     store: Store
     probe: Probe
-    cursors: Cursors
     metrics: Metrics
     inspector: Inspector
     closing: threading.Event
@@ -59,7 +57,6 @@ class Services:
             VisibleDatasets(Catalogue(settings.datasets), ledger.uploads, store, settings.datasets),
             store,
             Probe(store),
-            Cursors(signing_key(settings.home / "cursor.key")),
             Metrics(ledger),
             Inspector(settings.uploads, ledger, store, closing),
             closing,

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from api.pagination import cursor, position_of
 from api.services import Services
 from core.data.digits import digits
+from core.ids import new_id
 from core.ledger import Status
 from tests.api.workshop import ERROR, METRICS, Workshop, request
 from tests.data.bundles import place
@@ -233,7 +235,11 @@ def test_a_cursor_is_taken_back_unchanged_or_not_at_all(workshop: Workshop) -> N
     query = {"limit": 1, "dataset": "digits", "after": after}
     assert workshop.client.get("/v1/jobs", params=query).status_code == 200
     turned = after[:-1] + ("A" if after[-1] != "A" else "B")
-    for changed in (query | {"after": turned}, query | {"dataset": "cifar10"}, query | {"after": "é" * 9}):
+    listing = "jobs?status=None&dataset='digits'&method=None&q=None"
+    assert cursor(listing, position_of(listing, after, lambda *position: position)) == after
+    positions = ([], ["2026-11-21"], ["2026-11-21", new_id("job")], ["2026-11-21T09:00:00+00:00", "\0"])
+    forged = [query | {"after": cursor(listing, position)} for position in positions]
+    for changed in (*forged, query | {"after": turned}, query | {"dataset": "cifar10"}, query | {"after": "é" * 9}):
         response = workshop.client.get("/v1/jobs", params=changed)
         assert (response.status_code, response.json()["type"]) == (400, "/problems#invalid-cursor")
     assert workshop.client.get("/v1/datasets", params={"after": after}).status_code == 400
