@@ -11,7 +11,7 @@ from api.problems import Kind, ProblemError, responses, sentence
 from api.schemas import Dataset, DatasetPage
 from api.services import ServicesDep
 from core.data import DatasetInvalid, UnknownDataset
-from core.ids import is_id
+from core.ids import is_upload
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], responses=responses(Kind.INVALID_REQUEST))
 
@@ -44,7 +44,7 @@ def get_dataset(
     """
     try:
         name = services.catalogue.named(name)
-        if is_id("ds", name):
+        if is_upload(name):
             return Dataset.of_upload(services.catalogue.upload(name))
         return Dataset.of(services.catalogue.facts(name))
     except UnknownDataset as error:

@@ -14,29 +14,13 @@ from starlette.routing import Match
 
 from api.dashboard.refusal import respond
 from api.problems import Kind, ProblemError, invalid
-from core.overrides import MOST_ERRORS, nearest
+from core.overrides import MOST_ERRORS, fix, nearest
 from core.recipe import FieldError
 from core.request import JobOrder
 
 log = structlog.stdlib.get_logger(__name__)
 
-_FIXES = {
-    "missing": "Add it.",
-    "int_type": "Use an integer, without quotes.",
-    "int_parsing": "Use an integer.",
-    "int_from_float": "Use an integer.",
-    "int_parsing_size": "Use a smaller integer.",
-    "string_type": "Use a string, in quotes.",
-    "dict_type": "Use an object: {...}.",
-    "model_attributes_type": "Send a JSON object: {...}.",
-    "float_parsing": "Use a number.",
-    "float_type": "Use a number, without quotes.",
-    "finite_number": "Use a finite number.",
-    "string_unicode": "Use plain text, without half a surrogate pair.",
-}
-_BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-_LENGTHS = {"min_length": "at least", "max_length": "at most"}
 
 
 def install(app: FastAPI) -> None:
@@ -116,19 +100,7 @@ def _explain(detail: Mapping[str, Any]) -> FieldError:
         return FieldError(context["field"], context["message"], context["fix"])
     if detail["type"] == "extra_forbidden":
         return FieldError(field, f"There is no field '{field}'.", nearest(field, JobOrder.model_fields))
-    return FieldError(field, f"{detail['msg']}.", _fix(detail["type"], detail.get("ctx", {})))
-
-
-def _fix(kind: str, context: Mapping[str, Any]) -> str:
-    for bound, words in _BOUNDS.items():
-        if bound in context:
-            return f"Use a value of {words} {context[bound]}."
-    for bound, words in _LENGTHS.items():
-        if bound in context:
-            return f"Use {words} {context[bound]} characters or entries."
-    if "expected" in context:
-        return f"Use {context['expected']}."
-    return _FIXES.get(kind, "GET /docs describes the field.")
+    return FieldError(field, f"{detail['msg']}.", fix(detail) or "GET /docs describes the field.")
 
 
 def _methods(request: Request) -> Sequence[str]:

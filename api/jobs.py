@@ -12,7 +12,7 @@ from api import streaming
 from api.forecast_request import forecast_request
 from api.pagination import After, Limit, cursor, position_of
 from api.problems import Kind, ProblemError, header, responses, sentence
-from api.schemas import Job, JobPage, Status
+from api.schemas import Job, JobPage
 from api.services import Services, ServicesDep
 from api.submission import prepare
 from core import doorbell, ledger
@@ -167,7 +167,7 @@ def create_job(
 @router.get("", operation_id="list_jobs", summary="List jobs, newest first", responses=responses(Kind.INVALID_CURSOR))
 def list_jobs(
     services: ServicesDep,
-    status: Annotated[Status | None, Query(description="Only jobs in this status.")] = None,
+    status: Annotated[ledger.Status | None, Query(description="Only jobs in this status.")] = None,
     dataset: Annotated[
         str | None, Query(max_length=200, description="Only jobs on this dataset, by name or title.")
     ] = None,

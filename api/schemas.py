@@ -12,13 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.pagination import Page
 from core import data, ledger
 from core.data import DatasetFacts
+from core.data.facts import Source
 from core.data.mirroring import mirroring_of
 from core.forecast import Forecast
+from core.ledger import Status, UploadState
 from core.plan.phases import PHASES
 from core.report import Section
-
-Status = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
-"""`queued -> running -> succeeded | failed | cancelled`, with `cancelling` between running and cancelled."""
 
 
 class Shown(BaseModel):
@@ -232,7 +231,7 @@ class Dataset(Shown):
 
     name: str = Field(description="What a job calls it; of an upload its id.", examples=["digits"])
     title: str
-    state: Literal["ready", "inspecting", "invalid"] = Field(
+    state: UploadState = Field(
         default="ready", description="Only what is ready can be distilled; only uploads are ever anything else."
     )
     problem: str | None = Field(default=None, description="Why an upload is invalid, and how to mend it.")
@@ -254,7 +253,7 @@ class Dataset(Shown):
     licence: str
     citation: str
     on_disk: bool
-    source: Literal["embedded", "torchvision", "bundle", "upload"]
+    source: Source
     where: str = Field(description="Where it is, or which file to put where.")
     created_at: datetime | None = Field(default=None, description="When an upload arrived.")
 

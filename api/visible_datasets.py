@@ -12,7 +12,7 @@ from core.data import Catalogue, DatasetFacts, DatasetInvalid, Images, UnknownDa
 from core.data.c_scores import CScores
 from core.data.catalogue import UPLOADS
 from core.data.inspection import facts_of
-from core.ids import is_id
+from core.ids import is_upload
 from core.ledger import UnknownUpload, Upload, Uploads
 
 
@@ -47,7 +47,7 @@ class VisibleDatasets:
         Raises:
             DatasetInvalid: several have this title; the message tells their ids.
         """
-        if is_id("ds", word):
+        if is_upload(word):
             return word
         try:
             return self.catalogue.facts(word).name
@@ -64,18 +64,18 @@ class VisibleDatasets:
 
     def facts(self, name: str) -> DatasetFacts:
         """Facts of a dataset. Raises UnknownDataset, or DatasetInvalid, which says why it cannot be used (yet)."""
-        return _facts(self.upload(name)) if is_id("ds", name) else self.catalogue.facts(name)
+        return _facts(self.upload(name)) if is_upload(name) else self.catalogue.facts(name)
 
     def c_scores(self, name: str) -> CScores:
         """The C-scores given for a dataset; an upload has none."""
-        if is_id("ds", name):
+        if is_upload(name):
             self.upload(name)
             raise DatasetInvalid(f"the upload {name} comes without C-scores")
         return self.catalogue.c_scores(name)
 
     def glimpse(self, name: str) -> Images | None:
         """A picture of each of the first classes; None while there is none here."""
-        if not is_id("ds", name):
+        if not is_upload(name):
             return self.catalogue.glimpse(name)
         upload = self.upload(name)
         path = self.data_dir / UPLOADS / f"{upload.id}.npz"
@@ -88,7 +88,7 @@ class VisibleDatasets:
 
     def forget(self, name: str) -> None:
         """Delete this machine's copy of an upload."""
-        assert is_id("ds", name), "a path is made of nothing else"
+        assert is_upload(name), "a path is made of nothing else"
         (self.data_dir / UPLOADS / f"{name}.npz").unlink(missing_ok=True)
 
     def upload(self, name: str) -> Upload:

@@ -7,6 +7,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: in ASCII order, without I, L, O, U
+_UPLOAD = "ds"
 _LENGTH = 26  # 128 bits, five a character
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BODY = re.compile(f"[0-7][{_ALPHABET}]{{{_LENGTH - 1}}}")
@@ -27,6 +28,16 @@ def new_id(prefix: str, at: datetime | None = None) -> str:
     number = milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | secrets.randbits(62)
     body = "".join(_ALPHABET[number >> shift & 31] for shift in range(5 * (_LENGTH - 1), -1, -5))
     return f"{prefix}_{body}"
+
+
+def is_upload(dataset: str) -> bool:
+    """Whether a dataset's name is the identifier of an upload; says nothing about whether it was ever given."""
+    return is_id(_UPLOAD, dataset)
+
+
+def new_upload_id() -> str:
+    """An identifier for a new upload."""
+    return new_id(_UPLOAD)
 
 
 def is_id(prefix: str, text: str) -> bool:

@@ -13,7 +13,22 @@ from pydantic_core import ErrorDetails
 
 from core.recipe import FieldError, Recipe, RecipeError
 
-_BOUNDS = {"ge": "at least", "gt": "greater than", "le": "at most", "lt": "less than"}
+_BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+_LENGTHS = {"min_length": "at least", "max_length": "at most"}
+_FIXES = {
+    "missing": "Add it.",
+    "int_type": "Use an integer, without quotes.",
+    "int_parsing": "Use an integer.",
+    "int_from_float": "Use an integer.",
+    "int_parsing_size": "Use a smaller integer.",
+    "string_type": "Use a string, in quotes.",
+    "dict_type": "Use an object: {...}.",
+    "model_attributes_type": "Send a JSON object: {...}.",
+    "float_parsing": "Use a number.",
+    "float_type": "Use a number, without quotes.",
+    "finite_number": "Use a finite number.",
+    "string_unicode": "Use plain text, without half a surrogate pair.",
+}
 
 MOST_ERRORS = 50
 """Errors of one request that are explained: a hundred thousand would take seconds, and nobody reads them."""
@@ -46,18 +61,25 @@ def explain(detail: ErrorDetails, model: type[BaseModel], prefix: str) -> FieldE
     if detail["type"] == "meaningless":
         return FieldError(prefix + ".".join([*path, context["field"]]), context["message"], context["fix"])
     field = prefix + ".".join(path)
-    for bound, words in _BOUNDS.items():
-        if bound in context:
-            return FieldError(field, f"{detail['msg']}.", f"Use a value {words} {context[bound]}.")
     if detail["type"] == "extra_forbidden":
         return FieldError(field, f"There is no field '{path[-1]}' here.", _suggest(path[-1], allowed))
     if detail["type"].startswith("union_tag"):
         return FieldError(
             f"{field}.kind", f"{detail['msg']}.", f"Use one of {context.get('expected_tags', 'the kinds')}."
         )
-    if "expected" in context:
-        return FieldError(field, f"{detail['msg']}.", f"Use {context['expected']}.")
-    return FieldError(field, f"{detail['msg']}.", "See the JSON Schema in GET /v1/methods/{name}.")
+    return FieldError(field, f"{detail['msg']}.", fix(detail) or "See the JSON Schema in GET /v1/methods/{name}.")
+
+
+def fix(detail: Mapping[str, Any]) -> str | None:
+    """The sentence that mends a value one of pydantic's errors is about; None if there is no more to say."""
+    context = detail.get("ctx", {})
+    for bound, words in _BOUNDS.items():
+        if bound in context:
+            return f"Use a value of {words} {context[bound]}."
+    for bound, words in _LENGTHS.items():
+        if bound in context:
+            return f"Use {words} {context[bound]} characters or entries."
+    return f"Use {context['expected']}." if "expected" in context else _FIXES.get(detail["type"])
 
 
 def nearest(word: str, known: typing.Iterable[str]) -> str:

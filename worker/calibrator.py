@@ -20,7 +20,7 @@ import structlog
 from core.data import Catalogue, DatasetFacts
 from core.data.inspection import facts_of
 from core.forecast import ENOUGH, QUIET, Calibration, forecast_job, off, remembered
-from core.ids import is_id
+from core.ids import is_upload
 from core.ledger import Claim, Ledger
 from core.recipe import Recipe
 from core.settings import Settings
@@ -183,7 +183,7 @@ class Calibrator:
             log.exception("no forecast")
 
     def _facts(self, name: str) -> DatasetFacts:
-        if not is_id("ds", name):
+        if not is_upload(name):
             return self._catalogue.facts(name)
         upload = self._ledger.uploads.get(name)
         return facts_of(upload.id, upload.name, upload.found or {})

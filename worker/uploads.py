@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.artifacts.store import MissingObject, Store
 from core.data.catalogue import UPLOADS
-from core.ids import is_id
+from core.ids import is_upload
 from core.ledger import Job, Ledger, UnknownUpload
 from worker.database_retry import Beyond
 
@@ -24,7 +24,7 @@ def fetch(job: Job, ledger: Ledger, store: Store, data_dir: Path) -> None:
         OSError: the store is away.
     """
     for name in {job.dataset, (job.recipe.get("init") or {}).get("source")}:
-        if not isinstance(name, str) or not is_id("ds", name):
+        if not isinstance(name, str) or not is_upload(name):
             continue
         path = data_dir / UPLOADS / f"{name}.npz"
         titled = name == job.dataset != job.dataset_title
@@ -46,7 +46,7 @@ def tidy(ledger: Ledger, data_dir: Path) -> None:
     with suppress(FileNotFoundError):
         for path in (data_dir / UPLOADS).iterdir():
             try:
-                if is_id("ds", path.stem):
+                if is_upload(path.stem):
                     ledger.uploads.get(path.stem)
             except UnknownUpload:
                 path.unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, get_args
+from typing import Annotated, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
@@ -12,9 +12,9 @@ from api.dashboard import job_view
 from api.dashboard.forms import back
 from api.dashboard.rendering import page
 from api.jobs import Known, cancel_job, list_jobs, retry_job
-from api.schemas import Status
 from api.services import ServicesDep
 from core import methods
+from core.ledger import Status
 
 SHOWN: Final = 40
 
@@ -34,7 +34,7 @@ def show_jobs(
     after: Annotated[str, Query(max_length=2000)] = "",
 ) -> HTMLResponse:
     """A page of the list."""
-    known = next((each for each in get_args(Status) if each == status), None)
+    known = next((each for each in Status if each == status), None)
     found = list_jobs(services, known, dataset or None, method or None, q.strip() or None, SHOWN, after or None)
     chosen = {"status": known or "", "dataset": dataset, "method": method, "q": q.strip()}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +15,7 @@ from core.artifacts.card import card
 from core.artifacts.chart import chart
 from core.artifacts.distilled import Distilled
 from core.artifacts.manifest import Manifest, json_text, write_manifest
-from core.artifacts.preview import preview
+from core.artifacts.preview import png, preview
 from core.report import Curves
 
 
@@ -31,7 +30,7 @@ def build(folder: Path, result: Distilled) -> Manifest:
     if any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty; an artifact is built in a folder of its own")
     names = layout.image_names(result.labels, result.facts.class_names)
-    pictures = [_png(image) for image in result.pixels]
+    pictures = [png(_picture(image)) for image in result.pixels]
     for name, content in zip(names, pictures, strict=True):
         _place(folder, name).write_bytes(content)
     arrays.write_parquet(_place(folder, layout.PARQUET), result, names, pictures)
@@ -68,10 +67,8 @@ def _recipe(result: Distilled) -> str:
     )
 
 
-def _png(image: NDArray[uint8]) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0)).save(file, "PNG", optimize=True)
-    return file.getvalue()
+def _picture(image: NDArray[uint8]) -> Image.Image:
+    return Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0))
 
 
 def _place(folder: Path, name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 
@@ -23,6 +24,13 @@ def preview(result: Distilled) -> Image.Image:
     images = f"{result.ipc} image{'s' if result.ipc > 1 else ''} per class"
     title = f"{result.facts.label} · {images} · {result.request.get('method', 'distilled')}"
     return draw(result.pixels, result.labels, result.facts.class_names, title, _worth(result.report))
+
+
+def png(picture: Image.Image) -> bytes:
+    """A picture as a PNG file, as small as it gets."""
+    file = io.BytesIO()
+    picture.save(file, "PNG", optimize=True)
+    return file.getvalue()
 
 
 def draw(

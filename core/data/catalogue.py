@@ -24,7 +24,7 @@ from core.data.glimpse import firsts, read_glimpse
 from core.data.known import KNOWN
 from core.data.rules import FORMAT
 from core.data.split import held_out, validation_of
-from core.ids import is_id
+from core.ids import is_upload
 
 UPLOADS = "uploads"
 """Folder within the data folder: copies of uploaded bundles, each named after its id."""
@@ -70,7 +70,7 @@ class Catalogue:
             if isinstance(finding, str):
                 raise DatasetInvalid(finding)
             if finding is not None:
-                return _facts(name, finding, "upload" if is_id("ds", name) else "bundle", str(path))
+                return _facts(name, finding, "upload" if is_upload(name) else "bundle", str(path))
         if name in KNOWN:
             return self._absent(name)
         raise self._unknown(name)
@@ -132,7 +132,7 @@ class Catalogue:
         # Never recalled: the digest speaks of the very arrays that are returned.
         measured = measure(bundle, recall(self._sidecar(name), stamp))
         remember(self._sidecar(name), stamp, measured)
-        return _facts(name, measured, "upload" if is_id("ds", name) else "bundle", str(path)), bundle
+        return _facts(name, measured, "upload" if is_upload(name) else "bundle", str(path)), bundle
 
     def list(self) -> builtins.list[DatasetFacts]:
         """Facts of every dataset that is on disk and sound, or known and fetchable, by name."""
@@ -146,7 +146,7 @@ class Catalogue:
 
     def _bundle(self, name: str) -> Path | None:
         """The file of a dataset. An upload's lies apart, where a worker puts it: it is its owner's and not listed."""
-        if is_id("ds", name):
+        if is_upload(name):
             path = self._data_dir / UPLOADS / f"{name}.npz"
             return path if path.is_file() else None
         return self._bundles().get(name)
@@ -225,7 +225,7 @@ class Catalogue:
 
 
 def _check_name(name: str, path: Path) -> None:
-    if is_id("ds", name):
+    if is_upload(name):
         return
     if name == _EMBEDDED:
         raise DatasetInvalid(f"{path.name}: `{name}` is built in and cannot be replaced; give the bundle another name")

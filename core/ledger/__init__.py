@@ -1,5 +1,6 @@
 """Jobs, events, leases and artifacts in SQL: the truth of the service. `Ledger` is the door; the rest are values."""
 
+from core.ids import new_upload_id
 from core.ledger.keys import SCOPES, ApiKey, UnknownKey
 from core.ledger.ledger import Ledger
 from core.ledger.remaining import phase_remaining, remaining
@@ -21,9 +22,10 @@ from core.ledger.types import (
     Submission,
     Swept,
     UnknownJob,
+    UploadState,
     Worker,
 )
-from core.ledger.uploads import UnknownUpload, Upload, UploadInUse, Uploads, new_upload_id
+from core.ledger.uploads import UnknownUpload, Upload, UploadInUse, Uploads
 
 __all__ = [
     "ENDED",
@@ -50,6 +52,7 @@ __all__ = [
     "UnknownUpload",
     "Upload",
     "UploadInUse",
+    "UploadState",
     "Uploads",
     "Worker",
     "new_upload_id",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, final
+from typing import Any, final, get_args
 
 from sqlalchemy import (
     BigInteger,
@@ -21,7 +22,18 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from core.ledger.columns import Instant, JsonDocument
-from core.ledger.types import Status
+from core.ledger.types import ENDED, HELD, Status, UploadState
+
+
+def _among(column: str, values: Iterable[str]) -> str:
+    """The SQL by which a column has one of these values."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return f"{column} IN ({listed})"
+
+
+_HELD = _among("status", sorted(HELD, key=[*Status].index))
+_ENDED = _among("status", sorted(ENDED, key=[*Status].index))
+_OPEN = _among("status", (Status.QUEUED, Status.RUNNING))
 
 
 class Base(DeclarativeBase):
@@ -83,15 +95,9 @@ class JobRow(Base):
     """How people call the dataset, where that is not its name."""
 
     __table_args__ = (
-        CheckConstraint(
-            "status IN ('queued', 'running', 'cancelling', 'succeeded', 'failed', 'cancelled')", name="status_known"
-        ),
-        CheckConstraint(
-            "(status IN ('running', 'cancelling')) = (lease_expires_at IS NOT NULL)", name="lease_while_held"
-        ),
-        CheckConstraint(
-            "(status IN ('succeeded', 'failed', 'cancelled')) = (finished_at IS NOT NULL)", name="finished_at_the_end"
-        ),
+        CheckConstraint(_among("status", Status), name="status_known"),
+        CheckConstraint(f"({_HELD}) = (lease_expires_at IS NOT NULL)", name="lease_while_held"),
+        CheckConstraint(f"({_ENDED}) = (finished_at IS NOT NULL)", name="finished_at_the_end"),
         CheckConstraint("(status = 'failed') = (error IS NOT NULL)", name="error_when_failed"),
         CheckConstraint("attempt >= 0 AND losses >= 0 AND losses <= attempt", name="losses_are_attempts"),
         CheckConstraint("max_attempts >= 1 AND losses <= max_attempts", name="losses_bounded"),
@@ -101,8 +107,8 @@ class JobRow(Base):
             "fingerprint",
             "owner",
             unique=True,
-            sqlite_where=text("status IN ('queued', 'running')"),
-            postgresql_where=text("status IN ('queued', 'running')"),
+            sqlite_where=text(_OPEN),
+            postgresql_where=text(_OPEN),
         ),
         Index(
             "ix_jobs_queue",
@@ -114,8 +120,8 @@ class JobRow(Base):
         Index(
             "ix_jobs_leases",
             "lease_expires_at",
-            sqlite_where=text("status IN ('running', 'cancelling')"),
-            postgresql_where=text("status IN ('running', 'cancelling')"),
+            sqlite_where=text(_HELD),
+            postgresql_where=text(_HELD),
         ),
         Index("ix_jobs_fingerprint", "fingerprint", "finished_at"),
         Index("ix_jobs_created", "created_at", "id"),
@@ -211,7 +217,7 @@ class UploadRow(Base):
     created_at: Mapped[datetime]
 
     __table_args__ = (
-        CheckConstraint("state IN ('inspecting', 'ready', 'invalid')", name="state_known"),
+        CheckConstraint(_among("state", get_args(UploadState)), name="state_known"),
         CheckConstraint("(state = 'ready') = (sha256 IS NOT NULL)", name="bundle_when_ready"),
         CheckConstraint("(state = 'invalid') = (problem IS NOT NULL)", name="problem_when_invalid"),
     )

@@ -10,6 +10,8 @@ from typing import Any, Literal, final
 Document = dict[str, Any]
 """A JSON object. Stored documents hold no NaN and no infinity: those become null."""
 
+UploadState = Literal["inspecting", "ready", "invalid"]
+
 Outcome = Literal["created", "twin", "cached", "replayed"]
 """The outcome of a submission: a new job, an equal one in progress, an equal one done, an answer given before."""
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal, cast, final
+from typing import Final, cast, final
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
-from core.ids import is_id, new_id
+from core.ids import is_upload
 from core.ledger import clock
 from core.ledger.database import Database
 from core.ledger.models import FileRow, JobRow, UploadRow, stands
-from core.ledger.types import Document, Reach, Status
-
-State = Literal["inspecting", "ready", "invalid"]
+from core.ledger.types import Document, Reach, Status, UploadState
 
 FORGOTTEN: Final = timedelta(days=1)
 """An inspection that has not ended by then never will: the process that had the file is gone."""
@@ -29,7 +27,7 @@ class Upload:
     id: str
     owner: str
     name: str
-    state: State
+    state: UploadState
     bytes: int
     size: int | None
     """Pixels of a side that the images are scaled to; None: as they are."""
@@ -143,15 +141,10 @@ class Uploads:
             return address
 
     def _row(self, session: Session, upload_id: str) -> UploadRow:
-        row = session.get(UploadRow, upload_id) if is_id("ds", upload_id) else None
+        row = session.get(UploadRow, upload_id) if is_upload(upload_id) else None
         if row is None or not self._reach.sees(row.owner):
             raise UnknownUpload(f"There is no uploaded dataset {upload_id[:40]!r}.")
         return row
-
-
-def new_upload_id() -> str:
-    """An id for an upload that begins."""
-    return new_id("ds")
 
 
 def give_up(session: Session, now: datetime) -> None:
@@ -173,7 +166,7 @@ def _view(row: UploadRow) -> Upload:
         id=row.id,
         owner=row.owner,
         name=row.name,
-        state=cast("State", row.state),
+        state=cast("UploadState", row.state),
         bytes=row.bytes,
         size=row.size,
         mirror=row.mirror,

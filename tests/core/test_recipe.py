@@ -58,7 +58,7 @@ def test_recipes_survive_json() -> None:
         ("mtt", {"network.width.more": 3}, "network.width.more", "Set 'width' itself"),
         ("mtt", {"objective.syn_steps": 0}, "objective.syn_steps", "at least 1"),
         ("mtt", {"objective.syn_steps": 10**9}, "objective.syn_steps", "at most 1000"),
-        ("mtt", {"step_size.initial": 0}, "step_size.initial", "greater than 0"),
+        ("mtt", {"step_size.initial": 0}, "step_size.initial", "more than 0"),
         ("mtt", {"step_size.initial": float("nan")}, "step_size.initial", ""),
         ("mtt", {"objective.syn_steps": "many"}, "objective.syn_steps", ""),
         ("mtt", {"network.norm": "layer"}, "network.norm", "'instance', 'batch' or 'none'"),

@@ -72,7 +72,7 @@ def test_faults_stand_beside_their_fields_with_their_fixes(client: TestClient) -
     wrong = {"ipc": "5000", "recipe.schedule.steps": "-1", "recipe.network.width": "wide"}
     refused = client.post("/new", data=fields | wrong)
     assert refused.status_code == 422
-    assert re.search(r'id="fault-recipe.schedule.steps"[^>]*>.+ Use a value at least 0', refused.text)
+    assert re.search(r'id="fault-recipe.schedule.steps"[^>]*>.+ Use a value of at least 0', refused.text)
     assert re.search(r'id="recipe.network.width"[^>]* aria-invalid="true"', refused.text)
     assert 'value="-1"' in refused.text, "what was typed is kept"
     assert client.get("/v1/jobs").json()["items"] == []

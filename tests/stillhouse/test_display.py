@@ -8,6 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from api import app
+from core import ledger
+from stillhouse import http, jobs
 from stillhouse.jobs import Job
 from stillhouse.progress import Bars, Lines, display
 from stillhouse.stream import Message, messages
@@ -121,3 +124,10 @@ def test_the_doctor_names_what_is_wrong(tmp_path: Path) -> None:
     assert "make install" in answer.out
     assert f"FAIL port     127.0.0.1:{port}" in answer.out
     assert "--port" in answer.out
+
+
+def test_the_client_takes_the_same_jobs_for_over_and_the_same_hosts_for_this_machine() -> None:
+    """It imports nothing of the service, and says both again."""
+    assert {status.value for status in ledger.ENDED} == jobs.ENDED
+    for host in ("127.0.0.1", "127.8.8.8", "::1", "localhost", "0.0.0.0", "::", "10.0.0.1", "example.org", ""):
+        assert http._is_loopback(host) == app._is_loopback(host), host

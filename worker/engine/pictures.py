@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.artifacts.preview import png
 from core.engine.journal import Journal
 from core.engine.synthetic import SyntheticDataset
 from core.report import Pair
@@ -68,7 +68,7 @@ def sheet(pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> bytes:
     for column, label in enumerate(classes):
         for row, index in enumerate(np.flatnonzero(labels == label)[:rows]):
             canvas.paste(_tile(pixels[index], size), (column * (size[0] + 1), row * (size[1] + 1)))
-    return _png(canvas)
+    return png(canvas)
 
 
 def pairs(pixels: NDArray[np.uint8], real: NDArray[np.uint8], found: Sequence[Pair]) -> bytes:
@@ -89,7 +89,7 @@ def pairs(pixels: NDArray[np.uint8], real: NDArray[np.uint8], found: Sequence[Pa
         for row, pair in enumerate(each):
             canvas.paste(_tile(pixels[pair.image], size), (column * across, row * down))
             canvas.paste(_tile(real[pair.nearest], size), (column * across, row * down + size[1] + 1))
-    return _png(canvas)
+    return png(canvas)
 
 
 def _size(pixels: NDArray[np.uint8]) -> tuple[int, int]:
@@ -102,9 +102,3 @@ def _size(pixels: NDArray[np.uint8]) -> tuple[int, int]:
 def _tile(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
     tile = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)).convert("RGBA")
     return tile if tile.size == size else tile.resize(size)
-
-
-def _png(canvas: Image.Image) -> bytes:
-    file = io.BytesIO()
-    canvas.save(file, "PNG", optimize=True)
-    return file.getvalue()
