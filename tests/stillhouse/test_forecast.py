@@ -38,7 +38,7 @@ def running(calibrated: Running) -> Running:
 def forecast(running: Running) -> Forecast:
     """The forecast of that job; the first one waits until the worker has been idle for a while."""
     with running.client() as client:
-        return client.forecast("digits", ipc=1, method="mtt", overrides=CHANGES, wait=2 * PATIENCE)
+        return client.forecast("digits", ipc=1, method="mtt", overrides=CHANGES, wait=10 * PATIENCE)
 
 
 @pytest.fixture(scope="module")

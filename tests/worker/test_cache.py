@@ -135,7 +135,7 @@ def test_what_another_engine_writes_counts_and_what_it_left_in_a_crash_does_not(
         cache.write(mine, bytes(200), lambda _: None)
         assert not old.exists(), "200 + 700 and 200 more are too many"
         writer.send_signal(signal.SIGKILL)
-        writer.wait(10)
+        writer.wait(60)
     other = cache.path("2.safetensors")
     cache.write(other, bytes(750), silent)  # 700 bytes nobody will ever finish take no room
     assert there(cache) == {mine, other}

@@ -52,6 +52,7 @@ def test_the_hardware_is_measured_once_and_remembered(
     settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS")  # as many threads as a worker takes
+    monkeypatch.setattr("worker.calibrator._LIMIT", 1800.0)  # however much else the machine does
     settings = settings.model_copy(update={"compile": "auto"})
     first = Calibrator(settings, ledger)
     assert first.due
@@ -60,7 +61,7 @@ def test_the_hardware_is_measured_once_and_remembered(
     assert first.known is not None
     assert first.known.compiled is None
     key = first.known.key
-    assert first.known.seconds < 60
+    assert first.known.seconds * (1 - (first.known.others or 0)) < 60, "without what others took"
     assert first.known.free_bytes > 0
     points = first.known.points
 
@@ -283,9 +284,9 @@ def test_a_task_of_idle_time_hears_of_work_and_the_work_is_done(service: Service
 
     idle = threading.Thread(target=supervisor.while_idle, args=(work,))
     idle.start()
-    assert began.wait(10)
+    assert began.wait(60)
     play = service.submit_quietly()
-    assert heard.wait(10)
+    assert heard.wait(60)
     idle.join()
     assert supervisor.worked_at <= time.monotonic()
     supervisor.look()

@@ -268,7 +268,7 @@ def test_a_drained_run_resumes_to_the_same_bits(undisturbed: Run, tmp_path: Path
     first = run(tmp_path / "job", checkpoint_interval=1000.0)
     process = first.until_distilling(4)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == Exit.DRAINED
+    assert process.wait(60) == Exit.DRAINED
     second = run(tmp_path / "job", attempt=2)
     assert second.finish() == Exit.DONE
     resumed = [m["message"] for m in second.messages if m["type"] == "log" and "Resumed" in m["message"]]
@@ -280,7 +280,7 @@ def test_a_killed_run_resumes_from_its_checkpoint_to_the_same_bits(undisturbed: 
     first = run(tmp_path / "job")  # a checkpoint after every step
     process = first.until_distilling(5)
     process.kill()
-    assert process.wait(30) == -signal.SIGKILL
+    assert process.wait(60) == -signal.SIGKILL
     second = run(tmp_path / "job", attempt=2)
     assert second.finish() == Exit.DONE
     (message,) = [m["message"] for m in second.messages if m["type"] == "log" and "Resumed" in m["message"]]
@@ -296,7 +296,7 @@ def test_a_run_drained_while_evaluating_repeats_one_line_at_most(undisturbed: Ru
         if (message["type"], message.get("phase")) == ("progress", "evaluating") and message["done"] > 2:
             break
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == Exit.DRAINED
+    assert process.wait(60) == Exit.DRAINED
     kept = json.loads((first.folder.checkpoint / "rows.json").read_text())
     assert "distilled" in kept
     second = run(tmp_path / "job", attempt=2, overrides=slow)
@@ -329,7 +329,7 @@ def test_it_dies_with_its_life_line(tmp_path: Path) -> None:
     process = run(tmp_path / "job").until_distilling(1)
     assert process.stdin is not None
     process.stdin.close()
-    assert process.wait(10) == 1
+    assert process.wait(60) == 1
 
 
 def test_zca_learned_labels_and_selection_on_validation(tmp_path: Path) -> None:
@@ -357,7 +357,7 @@ def test_a_hopeless_look_is_given_up_and_not_selected(tmp_path: Path) -> None:
     first = run(tmp_path / "job", overrides=changes)
     process = first.until_distilling(5)
     process.kill()
-    process.wait(10)
+    process.wait(60)
     best = first.folder.checkpoint / "best.json"
     score = json.loads(best.read_text())
     assert len(score["rungs"]) == 1

@@ -56,7 +56,7 @@ def test_a_run_killed_in_its_second_stage_resumes_to_the_same_bits(tmp_path: Pat
     first = run(tmp_path / "apart" / "job", **asked)
     process = first.until_distilling(6)
     process.kill()
-    assert process.wait(30) == -signal.SIGKILL
+    assert process.wait(60) == -signal.SIGKILL
     told = attempt(tmp_path / "apart" / "job", attempt=2, **asked)
     assert "Stage 2 of 2 begins." not in logged(told), "it was in it already"
     assert cached(told) == ["2 of 2 expert trajectories were in the cache."]
