@@ -37,7 +37,7 @@ Calls = Counter[tuple[str, str, int]]
 CHEAP: dict[str, Any] = {
     "network.width": 4,
     "evaluation.epochs": 3,
-    "evaluation.seeds": 3,
+    "evaluation.seeds": 2,
     "evaluation.batch_size": 16,
     "evaluation.full.epochs": 2,
 }
