@@ -40,7 +40,7 @@ def cursor(listing: str, position: Sequence[str]) -> str:
 
 
 def position_of(listing: str, cursor: str, read: Callable[..., Position]) -> Position:
-    """What `read` makes of the position in a cursor that was written for the same listing.
+    """The position in a cursor that was written for the same listing, as `read` makes it of its parts.
 
     The digest in it tells a changed cursor, or another list's, from this one's. It is no signature: a cursor grants
     nothing, and a position is only compared with what the caller sees anyway.

@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, final
+from typing import Any, Literal, Self, Unpack, final
 
 import httpx
 
@@ -25,6 +25,7 @@ from stillhouse.errors import ClientError, HashMismatch, InvalidDataset, JobCanc
 from stillhouse.forecast import Forecast
 from stillhouse.http import Http
 from stillhouse.jobs import Event, File, Job
+from stillhouse.order import Order, body
 from stillhouse.stream import messages
 from stillhouse.upload import upload
 
@@ -169,46 +170,37 @@ class Client:
         dataset: str,
         *,
         method: str,
-        ipc: int | None = None,
-        ratio: float | None = None,
-        seed: int = 0,
-        overrides: Mapping[str, Any] | None = None,
-        evaluation: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
+        **order: Unpack[Order],
     ) -> Job:
         """Ask for `ipc` images per class of `dataset`, or for a `ratio` of its smallest class's training images.
 
-        One of the two. An equal request that is running or finished is that job.
+        One of the two; `seed`, `overrides` and `evaluation` may be left out. An equal request that is running or
+        finished is that job.
 
         The call carries an Idempotency-Key (a fresh one unless given), so that repeating it after a lost answer makes
         no second job.
         """
-        body = _order(dataset, ipc, ratio, method, seed, overrides, evaluation)
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
-        return Job.from_json(self._http.json("POST", "/v1/jobs", body=body, headers=headers))
+        return Job.from_json(self._http.json("POST", "/v1/jobs", body=body(dataset, method, order), headers=headers))
 
     def forecast(
         self,
         dataset: str,
         *,
         method: str,
-        ipc: int | None = None,
-        ratio: float | None = None,
-        seed: int = 0,
-        overrides: Mapping[str, Any] | None = None,
-        evaluation: Mapping[str, Any] | None = None,
         wait: float = 0.0,
+        **order: Unpack[Order],
     ) -> Forecast:
         """The forecast of what the job that `submit` would ask for costs; submits nothing.
 
         A worker measures its hardware when it is first idle; `wait` is how many seconds to wait for that.
         """
-        body = _order(dataset, ipc, ratio, method, seed, overrides, evaluation)
-        deadline = time.monotonic() + wait
+        asked, deadline = body(dataset, method, order), time.monotonic() + wait
         found: Forecast | None = None
         while True:
             try:
-                found = Forecast.from_json(self._http.json("POST", "/v1/forecasts", body=body))
+                found = Forecast.from_json(self._http.json("POST", "/v1/forecasts", body=asked))
             except OutOfTime:
                 if found is None:
                     raise
@@ -335,23 +327,3 @@ class Client:
             for message in messages(response.iter_lines()):
                 if message.id:
                     yield Event.from_json(json.loads(message.data))
-
-
-def _order(
-    dataset: str,
-    ipc: int | None,
-    ratio: float | None,
-    method: str,
-    seed: int,
-    overrides: Mapping[str, Any] | None,
-    evaluation: Mapping[str, Any] | None,
-) -> dict[str, Any]:
-    size = {"ipc": ipc, "ratio": ratio}
-    return {
-        "dataset": dataset,
-        **{name: value for name, value in size.items() if value is not None},
-        "method": method,
-        "seed": seed,
-        "overrides": dict(overrides or {}),
-        "evaluation": dict(evaluation or {}),
-    }

@@ -21,6 +21,7 @@ from stillhouse.errors import ClientError, HashMismatch, Unreachable, UsageError
 from stillhouse.home import Home, home_folder
 from stillhouse.interrupt import interruptible
 from stillhouse.jobs import File, Job
+from stillhouse.options import ordering
 from stillhouse.output import Commands, JsonOption, data, say, stderr, table
 from stillhouse.progress import display
 from stillhouse.report import report
@@ -38,19 +39,7 @@ app = typer.Typer(
 app.add_typer(keys.app, name="key")
 
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job.")]
-Dataset = Annotated[
-    str, typer.Argument(metavar="DATASET", help="Name of a dataset, or an upload's title; see 'stillhouse datasets'.")
-]
-Ipc = Annotated[int | None, typer.Option("--ipc", help="Synthetic images per class.")]
-Ratio = Annotated[
-    float | None, typer.Option("--ratio", help="Instead of --ipc: its share of the smallest class's training images.")
-]
-Method = Annotated[str, typer.Option("--method", help="Name of a method; see 'stillhouse methods'.")]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of every random choice.")]
-Changes = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Change a field of the recipe, e.g. objective.syn_steps=20."),
-]
+Asked = dict[str, Any]  # the arguments of `Client.submit`
 Out = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder for the artifact.")]
 Timeout = Annotated[
     str | None,
@@ -131,13 +120,9 @@ app.command()(catalogue.upload)
 
 
 @app.command()
+@ordering
 def forecast(
-    dataset: Dataset,
-    method: Method,
-    ipc: Ipc = None,
-    ratio: Ratio = None,
-    seed: Seed = 0,
-    changes: Changes = None,
+    asked: Asked,
     timeout: Annotated[
         str,
         typer.Option(
@@ -149,18 +134,9 @@ def forecast(
     as_json: JsonOption = False,
 ) -> None:
     """Say what a job would cost in time, memory and disk, without asking for it."""
-    overrides = dict(_change(text) for text in changes or ())
     patience = _seconds(timeout) or 0.0
     with Client(limit=patience or None) as client:
-        found = client.forecast(
-            dataset,
-            ipc=ipc,
-            ratio=ratio,
-            method=method,
-            seed=seed,
-            overrides=overrides,
-            wait=patience,
-        )
+        found = client.forecast(**asked, wait=patience)
     if as_json:
         data(found.raw)
         return
@@ -175,30 +151,19 @@ def forecast(
 
 
 @app.command()
-def submit(
-    dataset: Dataset,
-    method: Method,
-    ipc: Ipc = None,
-    ratio: Ratio = None,
-    seed: Seed = 0,
-    changes: Changes = None,
-    as_json: JsonOption = False,
-) -> None:
+@ordering
+def submit(asked: Asked, as_json: JsonOption = False) -> None:
     """Ask for a distilled dataset and print the job's id."""
     with Client(patience=_PATIENCE) as client:
-        job = _submit(client, dataset, method, ipc, ratio, seed, changes)
+        job = _submit(client, asked)
     data(job.raw if as_json else job.id)
 
 
 @app.command()
+@ordering
 def distill(
-    dataset: Dataset,
-    method: Method,
+    asked: Asked,
     out: Out,
-    ipc: Ipc = None,
-    ratio: Ratio = None,
-    seed: Seed = 0,
-    changes: Changes = None,
     timeout: Timeout = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for the result (always so; for scripts to say it).")
@@ -208,7 +173,7 @@ def distill(
     """Submit, wait, download, verify. Succeeds only with a verified artifact in --out, and prints that folder."""
     with Client(patience=_PATIENCE, limit=_seconds(timeout)) as client:
         try:
-            submitted = _submit(client, dataset, method, ipc, ratio, seed, changes)
+            submitted = _submit(client, asked)
         except Unreachable as error:
             if published(out):
                 left = f"The artifact in {out} is left as it was; its recipe.json says what was asked for."
@@ -317,19 +282,10 @@ def verify(
 # --- inside
 
 
-def _submit(
-    client: Client,
-    dataset: str,
-    method: str,
-    ipc: int | None,
-    ratio: float | None,
-    seed: int,
-    changes: list[str] | None,
-) -> Job:
-    overrides = dict(_change(text) for text in changes or ())
-    job = client.submit(dataset, ipc=ipc, ratio=ratio, method=method, seed=seed, overrides=overrides)
+def _submit(client: Client, asked: Asked) -> Job:
+    job = client.submit(**asked)
     say(
-        f"job {job.id}  {job.dataset_title}, {job.ipc} per class, {method}"
+        f"job {job.id}  {job.dataset_title}, {job.ipc} per class, {job.method}"
         + ("  (finished before)" if job.cached else "")
     )
     return job
@@ -361,16 +317,6 @@ def _download(client: Client, job_id: str, out: Path) -> int:
     fetched = client.download(job_id, out, received)
     say(f"{len(names)} files in {out}, every byte verified ({fetched:,} bytes fetched)")
     return fetched
-
-
-def _change(text: str) -> tuple[str, Any]:
-    path, equals, value = text.partition("=")
-    if not equals or not path:
-        raise UsageError(f"--set {text}: write PATH=VALUE, for instance --set objective.syn_steps=20")
-    try:
-        return path, json.loads(value)
-    except ValueError:
-        return path, value  # a bare word is text
 
 
 def _seconds(text: str | None) -> float | None:

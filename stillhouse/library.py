@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from stillhouse import server
+from stillhouse.order import Order, body
 
 if TYPE_CHECKING:
     from core.engine.report import Distillation
@@ -16,13 +16,9 @@ def distil(
     dataset: str,
     *,
     method: str,
-    ipc: int | None = None,
-    ratio: float | None = None,
-    seed: int = 0,
-    overrides: Mapping[str, Any] | None = None,
-    evaluation: Mapping[str, Any] | None = None,
     data_dir: Path | None = None,
     device: str = "cpu",
+    **order: Unpack[Order],
 ) -> Distillation:
     """Distil without a service: the arguments of `Client.submit`, computed here and now, with nothing written.
 
@@ -42,14 +38,12 @@ def distil(
     from core.settings import Settings
 
     catalogue = Catalogue(data_dir or Settings().datasets)
-    words = {"dataset": dataset, "method": method, "ipc": ipc, "ratio": ratio, "seed": seed}
-    changes = {"overrides": dict(overrides or {}), "evaluation": dict(evaluation or {})}
-    order = JobOrder.model_validate({name: value for name, value in words.items() if value is not None} | changes)
-    found = catalogue.load(order.dataset)
-    request = settle(order, found.facts)
+    asked = JobOrder.model_validate(body(dataset, method, order))
+    found = catalogue.load(asked.dataset)
+    request = settle(asked, found.facts)
     recipe = resolve(request, found.facts)
     if needs_c_scores(recipe):
-        found = catalogue.load(order.dataset, scored=True)
+        found = catalogue.load(asked.dataset, scored=True)
         assert found.c_scores_digest is not None, "it was loaded with its scores"
         recipe = scored(recipe, found.c_scores_digest)
     return run.distil(recipe, found, request.ipc, request.seed, device=torch.device(device), load=catalogue.load)

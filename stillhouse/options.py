@@ -1,0 +1,69 @@
+"""The options of the commands that order a job."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+from collections.abc import Callable
+from typing import Annotated, Any, Final, get_type_hints
+
+import typer
+
+from stillhouse.errors import UsageError
+from stillhouse.order import Order
+
+_OF_ALL: Final[dict[str, Any]] = {
+    "dataset": Annotated[
+        str,
+        typer.Argument(metavar="DATASET", help="Name of a dataset, or an upload's title; see 'stillhouse datasets'."),
+    ],
+    "method": Annotated[str, typer.Option("--method", help="Name of a method; see 'stillhouse methods'.")],
+}
+_CHANGES: Final = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Change a field of the recipe, e.g. objective.syn_steps=20."),
+]
+
+
+def ordering(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with an order's options, which it gets as one argument: `asked`, those of `Client.submit`."""
+    fields = {name: hint for name, hint in get_type_hints(Order, include_extras=True).items() if _help(hint)}
+    options = {
+        name: Annotated[hint.__origin__, typer.Option(f"--{name.replace('_', '-')}", help=_help(hint))]
+        for name, hint in fields.items()
+    }
+    hints = get_type_hints(command, include_extras=True)
+    own = [parameter for name, parameter in inspect.signature(command).parameters.items() if name != "asked"]
+    parameters = [
+        *(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=hint) for name, hint in _OF_ALL.items()),
+        *(
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint)
+            for name, hint in {**options, "changes": _CHANGES}.items()
+        ),
+        *(each.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[each.name]) for each in own),
+    ]
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        asked = {name: given.pop(name) for name in (*_OF_ALL, *options)}
+        asked["overrides"] = dict(_change(text) for text in given.pop("changes") or ())
+        command(asked=asked, **given)
+
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return run
+
+
+def _help(hint: Any) -> str | None:
+    return next(iter(getattr(hint, "__metadata__", ())), None)
+
+
+def _change(text: str) -> tuple[str, Any]:
+    path, equals, value = text.partition("=")
+    if not equals or not path:
+        raise UsageError(f"--set {text}: write PATH=VALUE, for instance --set objective.syn_steps=20")
+    try:
+        return path, json.loads(value)
+    except ValueError:
+        return path, value  # a bare word is text

@@ -1,0 +1,22 @@
+"""The fields of an order that may be left out, said once for the SDK's calls and the command's options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypedDict
+
+
+class Order(TypedDict, total=False):
+    """How a job is ordered beside dataset and method; a field with a help text is an option of the command, too."""
+
+    ipc: Annotated[int | None, "Synthetic images per class."]
+    ratio: Annotated[float | None, "Instead of --ipc: its share of the smallest class's training images."]
+    seed: Annotated[int | None, "Seed of every random choice; 0 if left out."]
+    overrides: Mapping[str, Any] | None
+    evaluation: Mapping[str, Any] | None
+
+
+def body(dataset: str, method: str, order: Order) -> dict[str, Any]:
+    """The order as the service takes it: what is None is left out."""
+    given = {name: value for name, value in order.items() if value is not None}
+    return {"dataset": dataset, "method": method, **given}
