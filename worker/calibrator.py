@@ -19,7 +19,7 @@ import structlog
 
 from core.data import Catalogue, DatasetFacts
 from core.data.inspection import facts_of
-from core.forecast import ENOUGH, QUIET, Calibration, forecast_job, off, remembered
+from core.forecast import ENOUGH, QUIET, Calibration, forecast_job, off, remembered, still_holds
 from core.ids import is_upload
 from core.ledger import Claim, Ledger
 from core.recipe import Recipe
@@ -169,13 +169,16 @@ class Calibrator:
     def record_forecast(self, claim: Claim) -> None:
         """Tells the ledger what a job will cost here. Never raises: no job fails for want of a forecast.
 
-        Only before the first attempt, because a later one begins somewhere on the way.
+        Only before the first attempt, because a later one begins somewhere on the way; and not where the forecast that
+        the job was submitted with is this one.
         """
         self._worked = True
         if self.known is None or claim.attempt > 1:
             return
         job = claim.job
         try:
+            if still_holds(self._ledger, job, self.known):
+                return
             facts, recipe = self._facts(job.dataset), Recipe.model_validate(job.recipe)
             forecast = forecast_job(self._ledger, recipe, facts, job.ipc, job.method, self.known, self._facts)
             self._ledger.record_forecast(claim, forecast.model_dump(mode="json"))

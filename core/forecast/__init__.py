@@ -1,7 +1,7 @@
 """The cost of a job before it runs: seconds, memory, bytes; from a recipe and a calibration, without torch."""
 
 from core.forecast.calibration import QUIET, Calibration, Point
-from core.forecast.forecast_job import forecast_job, remembered
+from core.forecast.forecast_job import forecast_job, remembered, still_holds
 from core.forecast.history import ENOUGH, Past, off
 from core.forecast.predict import Estimate, Forecast, predict
 from core.forecast.room import beyond
@@ -19,4 +19,5 @@ __all__ = [
     "off",
     "predict",
     "remembered",
+    "still_holds",
 ]

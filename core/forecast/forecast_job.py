@@ -10,6 +10,7 @@ from core.data import DatasetFacts
 from core.forecast import history
 from core.forecast.calibration import Calibration
 from core.forecast.history import Past
+from core.forecast.identity import ResultNames
 from core.forecast.predict import Forecast, predict
 from core.recipe import Recipe
 from core.request import canonical_json
@@ -36,6 +37,23 @@ def forecast_job(
     """
     past = remembered(ledger.jobs_under(calibration.key), calibration, known) if calibration else ()
     return predict(recipe, facts, ipc, method, calibration, past)
+
+
+def still_holds(ledger: Ledger, job: Job, calibration: Calibration) -> bool:
+    """Whether the forecast that a job was submitted with is the one that it would get now.
+
+    It is not after another measurement, nor once a job has ended that left what this one would make, nor if the dataset
+    was not there.
+    """
+    forecast = job.forecast or {}
+    names = ResultNames.model_validate(forecast.get("leaves") or {})
+    if forecast.get("calibration") != calibration.name or names == ResultNames():
+        return False
+    since = (
+        past for past in ledger.jobs_under(calibration.key) if past.finished_at and past.finished_at > job.created_at
+    )
+    left = (ResultNames.model_validate((past.forecast or {}).get("leaves") or {}) for past in since)
+    return not any(each.keys(names) & names.keys(names) for each in left)
 
 
 def remembered(jobs: Sequence[Job], calibration: Calibration, known: Known) -> list[Past]:

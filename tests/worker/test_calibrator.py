@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -257,6 +258,30 @@ def test_a_job_that_starts_is_told_what_it_will_cost_here(settings: Settings, le
     calibrator.known = machine("another")
     calibrator.record_forecast(again)
     assert ledger.job(job.id).forecast == forecast, "a later attempt begins somewhere on the way"
+
+
+def test_a_job_is_priced_again_only_if_what_its_price_rests_on_has_changed(settings: Settings, ledger: Ledger) -> None:
+    calibrator = Calibrator(settings, ledger)
+    calibrator.known = machine()
+    priced = predict(recipe(), facts(), 1, "mtt", machine()).model_dump(mode="json")
+
+    submitted: dict[str, Any] = {"recipe": recipe().model_dump(mode="json"), "forecast": priced | {"work": "submitted"}}
+
+    def is_new(**changes: Any) -> bool:
+        claim = running(ledger, **submitted | {"forecast": submitted["forecast"] | changes})
+        calibrator.record_forecast(claim)
+        found = ledger.job(claim.job.id).forecast
+        return found is None or found["work"] != "submitted"
+
+    assert is_new(calibration="another")
+    assert is_new(leaves={}), "the dataset was not there"
+    assert not is_new()
+    first, second = running(ledger, **submitted), running(ledger, **submitted)
+    assert ledger.succeed(first, FILES, {})
+    calibrator.record_forecast(second)
+    found = ledger.job(second.job.id).forecast
+    assert found is not None
+    assert found["reuse"]["experts"] == 10, "the first one has trained them since"
 
 
 def test_no_job_fails_for_want_of_a_forecast(settings: Settings, ledger: Ledger) -> None:
