@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine import trajectories
-from core.engine.experts import Window
+from core.plan.steps import Snapshots
 
 Read = Callable[[int], Tensor]
 """Row of the window -> theta [P], float32."""
@@ -125,7 +125,7 @@ def _pickled(epochs: int, layout: list[int]) -> Format:
 
 
 def _ours(path: Path, epochs: int) -> Read:
-    expert = trajectories.read(path, Window(0, epochs), torch.device("cpu"))
+    expert = trajectories.read(path, Snapshots(0, epochs), torch.device("cpu"))
     assert expert is not None, "it was written a moment ago"
     return expert.snapshot
 

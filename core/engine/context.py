@@ -118,6 +118,10 @@ def follow(context: JobContext, work: Generator[float, None, T], say: Callable[[
         except StopIteration as end:
             result: T = end.value
             return result
-        context.raise_if_draining()
+        try:
+            context.raise_if_draining()
+        except Drained:
+            work.close()  # it stores what it has
+            raise
         if say is not None:
             say(share)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch.nn.functional as F
@@ -16,31 +16,7 @@ from core.engine.keys import Key
 from core.engine.real import Labelled
 from core.engine.synthetic import SyntheticDataset
 from core.engine.train import Protocol, TrainState, sgd, shared
-from core.recipe import Augment, Experts, Gsam, Recipe, Trajectory
-
-
-@dataclass(frozen=True)
-class Window:
-    """The epochs that are read: segments', [first, last], and `final`, later than those, if there is one."""
-
-    first: int
-    last: int
-    final: int | None = None
-
-    @property
-    def end(self) -> int:
-        """The last epoch that is trained."""
-        return self.last if self.final is None else self.final
-
-    def holds(self, epoch: int) -> bool:
-        """Whether an epoch is read."""
-        return self.first <= epoch <= self.last or epoch == self.final
-
-
-def window(objective: Trajectory, judging: int | None = None) -> Window:
-    """The snapshots an objective can ask for, and the one of the epoch after which experts judge images."""
-    last = objective.last_start_epoch + objective.expert_epochs
-    return Window(objective.min_start_epoch, last, judging if judging is not None and judging > last else None)
+from core.recipe import Augment, Experts, Gsam, Recipe
 
 
 def train(

@@ -19,9 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.engine.experts import Window
 from core.engine.stored import Source, opened
 from core.plan import limits
+from core.plan.steps import Snapshots
 
 _FORMAT, _WITH_FINAL = "2", "3"  # 1 stored float32 snapshots
 _TOP = 31  # the largest code: 6 bits with a sign
@@ -40,11 +40,11 @@ class Expert:
     final: int | None = None
 
     @property
-    def held(self) -> Window:
+    def held(self) -> Snapshots:
         """The epochs it holds."""
-        return Window(self.first, self.first + len(self.codes) - (self.final is not None), self.final)
+        return Snapshots(self.first, self.first + len(self.codes) - (self.final is not None), self.final)
 
-    def covers(self, needed: Window) -> bool:
+    def covers(self, needed: Snapshots) -> bool:
         """Whether it holds every epoch of a window."""
         within = self.first <= needed.first and needed.last <= self.held.last
         return within and (needed.final is None or self.held.holds(needed.final))
@@ -92,7 +92,7 @@ def pack(thetas: Sequence[Tensor], first: int, final: int | None = None) -> byte
     return safetensors.torch.save(tensors, known_by)
 
 
-def read(source: Source | None, needed: Window, device: torch.device) -> Expert | None:
+def read(source: Source | None, needed: Snapshots, device: torch.device) -> Expert | None:
     """The trajectory in a file, or None where there is none, or one of another format or of too few epochs.
 
     What was read stays readable when the file is deleted.

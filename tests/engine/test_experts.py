@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 
 from core.engine import experts
-from core.engine.experts import Window
 from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.real import Real
+from core.plan.steps import Snapshots
 from core.recipe import Augment, Experts, Gsam, Network, Trajectory
 
 NETWORK = build(Network(width=4, depth=2), (1, 8, 8), 2)
@@ -100,7 +100,7 @@ def test_experts_learn(real: Real) -> None:
 
 def test_the_window_is_what_segments_read() -> None:
     objective = Trajectory(min_start_epoch=2, max_start_epoch=5, expert_epochs=3)
-    assert experts.window(objective) == Window(2, 7)
-    later = experts.window(objective, 20)
-    assert (later, later.end, experts.window(objective, 7)) == (Window(2, 7, 20), 20, Window(2, 7))
+    assert Snapshots.of(objective) == Snapshots(2, 7)
+    later = Snapshots.of(objective, 20)
+    assert (later, later.end, Snapshots.of(objective, 7)) == (Snapshots(2, 7, 20), 20, Snapshots(2, 7))
     assert [epoch for epoch in range(30) if later.holds(epoch)] == [2, 3, 4, 5, 6, 7, 20]

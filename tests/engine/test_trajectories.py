@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from core.engine import experts, trajectories
-from core.engine.experts import Window
 from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.real import Real
 from core.engine.trajectories import Expert
+from core.plan.steps import Snapshots
 from core.recipe import Augment, Experts, Network
 
 CPU = torch.device("cpu")
@@ -33,7 +33,7 @@ def snapshots(real: Real) -> list[Tensor]:
 
 def stored(path: Path, thetas: list[Tensor], first: int = 0) -> Expert:
     path.write_bytes(trajectories.pack(thetas, first))
-    expert = trajectories.read(path, Window(first, first + len(thetas) - 1), CPU)
+    expert = trajectories.read(path, Snapshots(first, first + len(thetas) - 1), CPU)
     assert expert is not None
     return expert
 
@@ -72,15 +72,15 @@ def test_the_window_starts_where_it_says(snapshots: list[Tensor], tmp_path: Path
 def test_the_end_of_the_training_lies_beside_the_window(snapshots: list[Tensor], tmp_path: Path) -> None:
     path = tmp_path / "expert"
     path.write_bytes(trajectories.pack([*snapshots[1:4], snapshots[-1]], 1, EPOCHS))
-    expert = trajectories.read(path, Window(1, 3, EPOCHS), CPU)
+    expert = trajectories.read(path, Snapshots(1, 3, EPOCHS), CPU)
     assert expert is not None
     assert (expert.snapshot(EPOCHS) - snapshots[-1]).norm() < 0.06 * (snapshots[-1] - snapshots[3]).norm()
     assert (expert.snapshot(3) - snapshots[3]).norm() < 0.06 * (snapshots[3] - snapshots[1]).norm()
-    assert trajectories.read(path, Window(1, 3), CPU) is not None
-    for beyond in (Window(1, 4), Window(1, 4, EPOCHS), Window(1, 3, EPOCHS - 1)):
+    assert trajectories.read(path, Snapshots(1, 3), CPU) is not None
+    for beyond in (Snapshots(1, 4), Snapshots(1, 4, EPOCHS), Snapshots(1, 3, EPOCHS - 1)):
         assert trajectories.read(path, beyond, CPU) is None
     path.write_bytes(trajectories.pack(snapshots, 0))
-    assert trajectories.read(path, Window(1, 3, EPOCHS), CPU) is not None, "a longer window holds it"
+    assert trajectories.read(path, Snapshots(1, 3, EPOCHS), CPU) is not None, "a longer window holds it"
 
 
 def test_sizes_that_fill_no_block_and_parameters_that_rest(tmp_path: Path) -> None:
@@ -101,10 +101,11 @@ def test_a_trajectory_that_diverged_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("needed", "found"), [(Window(1, 4), True), (Window(2, 3), True), (Window(0, 3), False), (Window(1, 5), False)]
+    ("needed", "found"),
+    [(Snapshots(1, 4), True), (Snapshots(2, 3), True), (Snapshots(0, 3), False), (Snapshots(1, 5), False)],
 )
 def test_only_a_file_with_every_epoch_is_read(
-    snapshots: list[Tensor], tmp_path: Path, needed: Window, found: bool
+    snapshots: list[Tensor], tmp_path: Path, needed: Snapshots, found: bool
 ) -> None:
     path = tmp_path / "expert"
     path.write_bytes(trajectories.pack(snapshots[1:5], 1))
@@ -116,7 +117,7 @@ def test_a_missing_broken_or_old_file_is_none(tmp_path: Path) -> None:
     broken.write_bytes(b"not a trajectory")
     safetensors.torch.save_file({"theta": torch.zeros(3, 8)}, old, metadata={"first": "0"})
     for path in (broken, old, tmp_path / "missing"):
-        assert trajectories.read(path, Window(0, 1), CPU) is None
+        assert trajectories.read(path, Snapshots(0, 1), CPU) is None
 
 
 def test_what_was_read_outlives_its_file(snapshots: list[Tensor], tmp_path: Path) -> None:

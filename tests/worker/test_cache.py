@@ -13,8 +13,8 @@ import torch
 
 from core.engine import trajectories
 from core.engine.cache import Cache, Freed
-from core.engine.experts import Window
 from core.engine.kernels import trim_programs
+from core.plan.steps import Snapshots
 
 
 @pytest.fixture
@@ -146,10 +146,10 @@ import sys
 from pathlib import Path
 import torch
 from core.engine import trajectories
-from core.engine.experts import Window
+from core.plan.steps import Snapshots
 from core.engine.kernels import trim_programs
 
-expert = trajectories.read(Path(sys.argv[1]), Window(0, 2), torch.device("cpu"))
+expert = trajectories.read(Path(sys.argv[1]), Snapshots(0, 2), torch.device("cpu"))
 print("mapped", flush=True)
 sys.stdin.readline()
 print(float(expert.snapshot(2).sum()), flush=True)
@@ -167,7 +167,7 @@ def test_a_trajectory_that_another_engine_reads_survives_its_eviction(cache: Cac
         assert reader.stdout is not None
         assert reader.stdout.readline() == "mapped\n"
         assert cache.trim().files == 1
-        assert trajectories.read(path, Window(0, 2), torch.device("cpu")) is None
+        assert trajectories.read(path, Snapshots(0, 2), torch.device("cpu")) is None
         reader.stdin.write("\n")
         reader.stdin.flush()
         assert float(reader.stdout.readline()) == pytest.approx(200_000, rel=0.01)

@@ -87,11 +87,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_training_that_was_stopped_or_killed_goes_on_and_ends_the_same(
     undisturbed: Path, tmp_path: Path, step: int, crash: bool
 ) -> None:
-    """A drain keeps the step it comes in; a crash, with every step stored, the one before."""
+    """A drain keeps the step it comes in, as does a crash where every step is stored."""
     attempt(tmp_path / "job", stop_after=step, crash=crash)
     said = attempt(tmp_path / "job")
-    behind = step - crash
-    assert f"Resumed the generator's training at step {behind} of 10." in [m.get("message") for m in said]
+    assert f"Resumed the generator's training at step {step} of 10." in [m.get("message") for m in said]
     assert np.array_equal(images(tmp_path / "job"), images(undisturbed))
     kept = generator.load(staged(tmp_path / "job")), generator.load(staged(undisturbed))
     for name, weight in kept[0].weights.items():

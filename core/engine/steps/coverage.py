@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from core import recipe
-from core.engine import coverage, stored
+from core.engine import coverage, kept, stored
 from core.engine.context import JobContext, follow
 from core.engine.coverage import Witness
+from core.engine.kept import Contents, Making
 from core.engine.keys import Key
 from core.engine.steps import baselines
 from core.engine.synthetic import SyntheticDataset
-from core.plan.cache_names import file_name
+from core.plan.steps import Kept
 from core.report import Coverage
 
 _FILE = "coverage.json"
@@ -38,12 +39,15 @@ def covered(context: JobContext, result: SyntheticDataset, behind: int) -> Cover
 
 def _witness(context: JobContext, asked: recipe.Coverage) -> Witness:
     """The network whose features are compared, and what it made of the test images: of the cache, or trained now."""
-    name = file_name(context.names.witness(asked), ".safetensors")
-    known = stored.read(context.workspace.find(name), context.real.device)
-    if known is None:
-        witness = follow(context, coverage.learn(asked, context.kernels, context.real, Key(0).fold("embedding")))
-        content = stored.packed(stored.of(witness.trained) | {"difficulty": witness.difficulty})
-        context.workspace.keep(name, content)
-        return witness
-    context.journal.log("The network whose features tell what is covered was in the cache.")
+
+    def make(_: list[int]) -> Contents:
+        witness = yield from coverage.learn(asked, context.kernels, context.real, Key(0).fold("embedding"))
+        return [stored.packed(stored.of(witness.trained) | {"difficulty": witness.difficulty})]
+
+    making = Making(
+        make,
+        lambda source: stored.read(source, context.real.device),
+        said=lambda found: "The network whose features tell what is covered was in the cache." if found else None,
+    )
+    (known,) = kept.gather(context, Kept.one(context.names.witness(asked)).files, making)
     return Witness(stored.trained(known), known["difficulty"])

@@ -6,15 +6,16 @@ import time
 from dataclasses import asdict, replace
 
 from core import report
+from core.engine import kept
 from core.engine import stored as files
 from core.engine.context import JobContext, Sampled, follow
 from core.engine.diffusion import stored, training
 from core.engine.diffusion.drawing import Drawn, Judge, copies, draw
 from core.engine.diffusion.generator import Generator
+from core.engine.kept import Contents, Making
 from core.engine.keys import Key
 from core.engine.steps import scores
-from core.engine.workspace import Drained
-from core.plan.cache_names import file_name
+from core.plan.steps import Kept
 from core.recipe import Generative, Noise
 
 _STATE, _CURVES = "generator.safetensors", "generator_curves.json"
@@ -53,20 +54,19 @@ def settled(context: JobContext) -> JobContext:
 
 def _trained(context: JobContext, wanted: Generative) -> Generator:
     """The cache's, or trained now from where the checkpoint ends; it does not depend on the job's seed."""
-    name = file_name(context.names.generator(wanted), ".safetensors")
-    total = training.steps(wanted)
-    known = stored.read(context.workspace.find(name), context.real.device)
-    context.journal.enter("training_generator", total, skipped=total if known else 0)
-    if known is None:
-        known = _train(context, wanted, total)
-        context.workspace.keep(name, stored.packed(known))
-    else:
-        context.journal.log("The generator was in the cache.")
-    context.journal.progress(total, total)
+    total, device = training.steps(wanted), context.real.device
+    making: Making[Generator] = Making(
+        lambda _: _train(context, wanted, total),
+        lambda source: stored.read(source, device),
+        total,
+        lambda found: "The generator was in the cache." if found else None,
+    )
+    files = Kept.one(context.names.generator(wanted)).files
+    (known,) = kept.gather(context, files, making, "training_generator")
     return replace(known, guidance=wanted.guidance, steps=wanted.sampler_steps)
 
 
-def _train(context: JobContext, wanted: Generative, total: int) -> Generator:
+def _train(context: JobContext, wanted: Generative, total: int) -> Contents:
     real, key, workspace = context.real, Key(0).fold("generator"), context.workspace
     a = training.architecture(wanted, real.shape, real.classes)
     found = stored.read_progress(workspace.checkpoint(_STATE), context.run, real.device)
@@ -77,22 +77,27 @@ def _train(context: JobContext, wanted: Generative, total: int) -> Generator:
         points = files.document(workspace.checkpoint(_CURVES), [])
         context.journal.recall([p for p in points if p["step"] <= behind])
     context.journal.progress(behind, total)
+
+    def store(progress: training.Progress) -> None:
+        # The curves first: a crash between the two leaves points beyond the training, which resuming drops.
+        workspace.store(_CURVES, files.written(context.journal.curves()))
+        workspace.store(_STATE, stored.pack_progress(progress, context.run))
+
     saved = time.monotonic()
     mirror = "flip" in context.recipe.augment.transforms
     for progress in training.train(wanted, a, real.train, key, progress, mirror):  # noqa: B020 (it goes on from it)
         done = training.done(wanted, progress)
-        context.journal.progress(done, total)
         if done % max(1, total // _CURVE_POINTS) == 0:
             context.journal.metric(f"{progress.stage}_loss", done, progress.loss)
-        stopping = workspace.should_stop()
-        if stopping or time.monotonic() - saved >= workspace.interval:
-            # The curves first: a crash between the two leaves points beyond the training, which resuming drops.
-            workspace.store(_CURVES, files.written(context.journal.curves()))
-            workspace.store(_STATE, stored.pack_progress(progress, context.run))
+        if time.monotonic() - saved >= workspace.interval:
+            store(progress)
             saved = time.monotonic()
-        if stopping:
-            raise Drained
-    return training.finished(wanted, a, real.train, progress)
+        try:
+            yield done / total
+        except GeneratorExit:
+            store(progress)
+            raise
+    return [stored.packed(training.finished(wanted, a, real.train, progress))]
 
 
 def _facts(wanted: Generative, generator: Generator, drawn: Drawn, copied: float) -> report.Generator:

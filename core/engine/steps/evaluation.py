@@ -9,9 +9,10 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.engine import evaluate, stored
+from core.engine import evaluate, kept, stored
 from core.engine.context import JobContext, follow
 from core.engine.evaluate import Replays, Result, Trained
+from core.engine.kept import Contents, Making
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.report import row
@@ -20,7 +21,7 @@ from core.engine.steps.baselines import Work
 from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
 from core.engine.view_labels import Replay
-from core.plan.cache_names import file_name
+from core.plan.steps import Kept
 from core.recipe import KeepLabels
 
 Row = dict[str, Any]
@@ -93,18 +94,18 @@ def _line(result: Result) -> Row:
 def _full(context: JobContext, say: Callable[[float], None]) -> Row:
     """The full training set under its own protocol; the same for every job on the same data and network."""
     recipe, real = context.recipe, context.real
-    assert recipe.evaluation.full is not None, "asked for only when the recipe has it"
-    name = file_name(context.names.reference(), ".json")
-    known: Row | None = stored.document(context.workspace.find(name), None)
-    if known is not None:
-        return known
+    full = recipe.evaluation.full
+    assert full is not None, "asked for only when the recipe has it"
     labels = F.one_hot(real.train.labels, real.classes).float()
-    protocol = evaluate.on_full(recipe.evaluation.full, recipe.augment)
     keys = _keys(Key(0).fold("full"), recipe.evaluation.seeds)
-    line = row(
-        follow(context, evaluate.evaluate("full", context.kernels, real.train, labels, real, protocol, keys), say)
-    )
-    context.workspace.keep(name, stored.written(line))
+
+    def make(_: list[int]) -> Contents:
+        protocol = evaluate.on_full(full, recipe.augment)
+        result = yield from evaluate.evaluate("full", context.kernels, real.train, labels, real, protocol, keys)
+        return [stored.written(row(result))]
+
+    making: Making[Row] = Making(make, lambda source: stored.document(source, None))
+    (line,) = kept.gather(context, Kept.one(context.names.reference(), ".json").files, making, say=say)
     return line
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
-from core.engine import features, scores, stored
-from core.engine.context import JobContext, follow
+from core.engine import features, kept, scores, stored
+from core.engine.context import JobContext
 from core.engine.evaluate import Trained
 from core.engine.init import Learned
+from core.engine.kept import Contents, Making
 from core.engine.keys import Key
 from core.engine.steps import meta_generator
 from core.engine.steps.experts import stacks
 from core.engine.steps.trained import network
-from core.plan.cache_names import file_name
+from core.plan.steps import Kept
 from core.recipe import (
     CScore,
     El2n,
@@ -65,31 +68,21 @@ def _difficulty(context: JobContext, score: LearnedScore) -> Tensor:
     The networks do not depend on the job's seed, so that jobs can share what they say; each says it in a file.
     """
     real, recipe = context.real.train, context.recipe
-    identity = context.names.difficulty(score)
-    names = [file_name({**identity, "index": index}, ".safetensors") for index in range(score.networks)]
-    sources = [context.workspace.find(name) for name in names]
-    found = {
-        i: known["score"] for i, source in enumerate(sources) if (known := stored.read(source, context.real.device))
-    }
-    total = score.networks * score.epochs * -(-len(real) // score.batch_size)
-    done = len(found) * (total // score.networks)
-    context.journal.enter("selecting", total, skipped=done)
-    context.journal.log(f"The scores of {len(found)} of {score.networks} networks were in the cache.")
-    missing = [index for index in range(score.networks) if index not in found]
-    for indices in stacks(context, score.networks, score.batch_size, missing):
-        behind, own = done, len(indices) * (total // score.networks)
 
-        def say(share: float, behind: int = behind, own: int = own) -> None:
-            context.journal.progress(behind + int(share * own), total)
-
+    def make(indices: list[int]) -> Contents:
         keys = [Key(0).fold("score", index) for index in indices]
-        rows = follow(context, scores.difficulty(score, context.kernels, real, recipe.augment, keys), say)
-        for index, row in zip(indices, rows, strict=True):
-            found[index] = row
-            context.workspace.keep(names[index], stored.packed({"score": row}), beside=names)
-        done += own
-    context.journal.progress(total, total)
-    return torch.stack([found[index] for index in range(score.networks)]).mean(0)
+        rows = yield from scores.difficulty(score, context.kernels, real, recipe.augment, keys)
+        return [stored.packed({"score": row}) for row in rows]
+
+    making = Making(
+        make,
+        lambda source: stored.read(source, context.real.device),
+        units=score.epochs * -(-len(real) // score.batch_size),
+        said=lambda found: f"The scores of {found} of {score.networks} networks were in the cache.",
+        together=partial(stacks, context, score.networks, score.batch_size),
+    )
+    files = Kept.several(context.names.difficulty(score), score.networks).files
+    return torch.stack([known["score"] for known in kept.gather(context, files, making, "selecting")]).mean(0)
 
 
 def embedder(context: JobContext, embedding: Embedding) -> Trained:

@@ -9,15 +9,17 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, final
 
-from core.engine import distill, evaluate, stored
+from core.engine import distill, evaluate, kept, stored
 from core.engine.context import JobContext, follow
 from core.engine.distill import Diverged, State
+from core.engine.kept import Making
 from core.engine.keys import Key
 from core.engine.objectives import build
 from core.engine.steps import experts, scores
 from core.engine.teacher import Teacher
 from core.engine.trajectories import Trajectories
-from core.plan.cache_names import file_name, judging
+from core.plan.cache_names import judging
+from core.plan.steps import Kept
 from core.recipe import Recipe, Trajectory, search
 from core.recipe.search import End, Rate
 from core.report import Probe
@@ -139,11 +141,10 @@ class _Search:
             device=context.real.device.type,
             **more,
         )
-        name = file_name(identity, ".json")
-        found: Document | None = stored.document(context.workspace.find(name), None)
-        if found is None:
-            found = measure()
-            context.workspace.keep(name, stored.written(found))
+        making: Making[Document] = Making(
+            lambda _: kept.at_once(lambda: stored.written(measure())), lambda source: stored.document(source, None)
+        )
+        (found,) = kept.gather(context, Kept.one(identity, ".json").files, making)
         self._done = before + recipe.schedule.steps
         return found
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-from core.engine import evaluate, init, stored
-from core.engine.context import JobContext, follow
+from core.engine import evaluate, init, kept, stored
+from core.engine.context import JobContext
 from core.engine.evaluate import Draws
 from core.engine.init import Learned
+from core.engine.kept import Contents, Making
 from core.engine.keys import Key
 from core.engine.steps import scores
-from core.plan.cache_names import file_name
+from core.plan.steps import Kept
 from core.recipe import Window
 from core.recipe.selection import SWEEP_SEEDS, sweep_epochs
 from core.report import Sweep
@@ -35,18 +35,14 @@ def settled(context: JobContext) -> JobContext:
     known = scores.learned(context)
     assert known is not None, "a window is chosen by what was learned of its images"
     tried = window.swept(ipc, min(len(members) for members in context.real.members))
-    total = len(tried) * SWEEP_SEEDS
-    there = sum(context.workspace.find(_name(context, candidate)) is not None for candidate in tried)
-    context.journal.enter("selecting", total, skipped=there * SWEEP_SEEDS)
-    context.journal.log(f"The lines of {there} of {len(tried)} windows were in the cache.")
-    table = []
-    for place, candidate in enumerate(tried):
-
-        def say(share: float, place: int = place) -> None:
-            context.journal.progress(place * SWEEP_SEEDS + int(share * SWEEP_SEEDS), total)
-
-        table.append(_line(context, candidate, known, say))
-        say(1.0)
+    making = Making(
+        lambda indices: _line(context, tried[indices[0]], known),
+        lambda source: stored.document(source, None),
+        units=SWEEP_SEEDS,
+        said=lambda found: f"The lines of {found} of {len(tried)} windows were in the cache.",
+    )
+    files = Kept.each([context.names.window(candidate, ipc) for candidate in tried]).files
+    table: list[dict[str, Any]] = kept.gather(context, files, making, "selecting")
     best = max(table, key=lambda line: line["validation_mean"])
     context.journal.log(f"Of {len(table)} windows the one that skips {best['beta']:.0%} of the images does best.")
     chosen = window.model_copy(update={"beta": best["beta"]})
@@ -54,19 +50,11 @@ def settled(context: JobContext) -> JobContext:
     return replace(context, recipe=recipe, sweep=Sweep.model_validate({"chosen": best["beta"], "windows": table}))
 
 
-def _name(context: JobContext, window: Window) -> str:
-    return file_name(context.names.window(window, context.ipc), ".json")
-
-
-def _line(context: JobContext, window: Window, known: Learned, say: Callable[[float], None]) -> dict[str, Any]:
+def _line(context: JobContext, window: Window, known: Learned) -> Contents:
     """The report's line on a window: the accuracy, on the validation split, of networks trained on its images."""
     recipe, real, ipc = context.recipe, context.real, context.ipc
     evaluation = recipe.evaluation.model_copy(update={"epochs": sweep_epochs(recipe.evaluation.epochs)})
     rate = evaluation.lr or evaluation.baseline_lrs[0]
-    name = _name(context, window)
-    found: dict[str, Any] | None = stored.document(context.workspace.find(name), None)
-    if found is not None:
-        return found
     key = Key(0).fold("window")
     index = init.selected(window, real, ipc, key, known)
     labels = F.one_hot(init.classes(real, ipc), real.classes).float()
@@ -74,8 +62,7 @@ def _line(context: JobContext, window: Window, known: Learned, say: Callable[[fl
     protocol = evaluate.on_synthetic(evaluation, recipe.augment, rate, marks)
     keys = [key.fold("seed", seed) for seed in range(SWEEP_SEEDS)]
     images = Draws(real.train, index.expand(SWEEP_SEEDS, -1))
-    trained = follow(context, evaluate.train(context.kernels, images, labels, protocol, keys), say)
+    trained = yield from evaluate.train(context.kernels, images, labels, protocol, keys)
     accuracies = [evaluate.accuracy(context.network, network, real.validation)[0] for network in trained]
     line = {"beta": window.beta, "validation_mean": statistics.fmean(accuracies), "validation": accuracies}
-    context.workspace.keep(name, stored.written(line))
-    return line
+    return [stored.written(line)]

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from core.engine import stored
-from core.engine.context import JobContext, follow
+from core.engine import kept, stored
+from core.engine.context import JobContext
 from core.engine.evaluate import Trained
-from core.plan.cache_names import file_name
+from core.engine.kept import Contents, Making
+from core.plan.phases import Phase
+from core.plan.steps import Kept
 
 
 def network(
     context: JobContext,
     identity: dict[str, Any],
     work: Generator[float, None, Trained],
-    phase: str,
+    phase: Phase,
     steps: int,
     name: str,
 ) -> Trained:
@@ -23,14 +25,16 @@ def network(
 
     `name` is what the log calls it, `steps` how many there are to its training.
     """
-    file = file_name(identity, ".safetensors")
-    known = stored.read(context.workspace.find(file), context.real.device)
-    context.journal.enter(phase, steps, skipped=steps if known else 0)
-    if known is None:
-        found = follow(context, work, lambda share: context.journal.progress(int(share * steps), steps))
-        known = stored.of(found)
-        context.workspace.keep(file, stored.packed(known))
-    else:
-        context.journal.log(f"{name} was in the cache.")
-    context.journal.progress(steps, steps)
+    device = context.real.device
+
+    def make(_: list[int]) -> Contents:
+        return [stored.packed(stored.of((yield from work)))]
+
+    making = Making(
+        make,
+        lambda source: stored.read(source, device),
+        steps,
+        lambda found: f"{name} was in the cache." if found else None,
+    )
+    (known,) = kept.gather(context, Kept.one(identity).files, making, phase)
     return stored.trained(known)

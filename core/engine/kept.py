@@ -1,0 +1,95 @@
+"""The one loop by which results that jobs share are found in the workspace, or made and kept there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar, final
+
+from core.engine.context import JobContext, follow
+from core.engine.stored import Source
+from core.plan.phases import Phase
+
+T = TypeVar("T")
+
+Contents = Generator[float, None, Sequence[bytes]]
+"""Work that yields the share of it that is done, and returns results as they are kept."""
+
+
+@final
+@dataclass(frozen=True)
+class Making(Generic[T]):
+    """How the results of a step are made, read again, and spoken of."""
+
+    make: Callable[[list[int]], Contents]
+    """The results of some numbers, together."""
+    read: Callable[[Source], T | None]
+    """A result that was kept; None where it is of no use to this job."""
+    units: int = 1
+    """How much of its phase's progress a result stands for."""
+    said: Callable[[int], str | None] = lambda found: None
+    """The log's line on how many were there."""
+    together: Callable[[list[int]], Iterable[list[int]]] = lambda missing: ([index] for index in missing)
+    """Which of those that are missing are made together."""
+
+
+def gather(
+    context: JobContext,
+    files: Sequence[str],
+    making: Making[T],
+    phase: Phase | None = None,
+    *,
+    say: Callable[[float], None] | None = None,
+    most: int | None = None,
+) -> list[T]:
+    """The results of these names, in their order: those of the workspace, and the others once they are made.
+
+    Each is kept as soon as it is there, and read back: a file that is mapped cannot be taken away any more.
+
+    Args:
+        context, files: the job, and a name for each result.
+        making: how they come to be.
+        phase: one that begins with them; None where they are part of another.
+        say: told the share of what is made at a time, in the place of the phase's progress.
+        most: only so many of them.
+    """
+    workspace, journal = context.workspace, context.journal
+    wanted = range(len(files) if most is None else min(most, len(files)))
+    sources = [workspace.find(name) for name in files]
+    there = ((index, source) for index in wanted if (source := sources[index]) is not None)
+    found = {index: result for index, source in there if (result := making.read(source)) is not None}
+    done, total = len(found) * making.units, len(wanted) * making.units
+    if phase is not None:
+        journal.enter(phase, total, skipped=done)
+    if line := making.said(len(found)):
+        journal.log(line)
+    for indices in making.together([index for index in wanted if index not in found]):
+        own = len(indices) * making.units
+
+        def tell(share: float, behind: int = done, own: int = own) -> None:
+            if say is not None:
+                say(share)
+            elif phase is not None:
+                journal.progress(behind + int(share * own), total)
+
+        for index, content in zip(indices, follow(context, making.make(indices), tell), strict=True):
+            found[index] = _kept(context, files, index, content, making)
+        done += own
+    if phase is not None:
+        journal.progress(total, total)
+    return [found[index] for index in wanted]
+
+
+def at_once(measure: Callable[[], bytes]) -> Contents:
+    """A result that says for itself how far it is."""
+    yield 0.0
+    return [measure()]
+
+
+def _kept(context: JobContext, files: Sequence[str], index: int, content: bytes, making: Making[T]) -> T:
+    # more than once only if another engine, which must make room too, was quicker to delete than we to map
+    while True:
+        context.workspace.keep(files[index], content, beside=files)
+        source = context.workspace.find(files[index])
+        if source is not None and (result := making.read(source)) is not None:
+            return result
