@@ -1,4 +1,4 @@
-"""A whole job in this process: `distil` runs its steps in order and returns everything a report is made of.
+"""A whole job in this process: `distil` executes its plan and returns everything a report is made of.
 
     from core.data import Catalogue
     from core.engine.run import distil
@@ -12,29 +12,38 @@ the report in the checkpoint), so a run that follows a crash goes on where the l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, final
 
 import torch
 
 from core.data import Dataset, DatasetFacts, UnknownDataset
 from core.engine import distill
 from core.engine.context import JobContext, KernelPlan
+from core.engine.distill import State
 from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.meta_generator import Training
 from core.engine.networks import Network, build
 from core.engine.real import prepare
 from core.engine.report import Distillation
-from core.engine.steps import diffusion, meta_generator, search, sweep, teacher
-from core.engine.steps.coverage import covered
+from core.engine.steps import diffusion, experts, meta_generator, scores, search, sweep, teacher
+from core.engine.steps.coverage import covered, witness
 from core.engine.steps.distillation import distilled
-from core.engine.steps.evaluation import rows
+from core.engine.steps.evaluation import full, rows
 from core.engine.steps.meta_generator import Place
 from core.engine.steps.neighbours import nearest
 from core.engine.steps.transfer import across
+from core.engine.synthetic import SyntheticDataset
+from core.engine.teacher import Teacher
 from core.engine.workspace import InMemory, Workspace
+from core.plan import steps
+from core.plan.build import plan as build_plan
 from core.plan.cache_names import name_of
+from core.plan.steps import Plan, Step
 from core.recipe import Generated, Recipe
+from core.report import Coverage, Neighbours
 
 Planner = Callable[[Recipe, DatasetFacts, int, Network, torch.device], KernelPlan]
 """Decides which kernels compute a job of so many images a class."""
@@ -90,27 +99,92 @@ def distil(
         workspace=workspace,
         load=load,
     )
-    taught = teacher.gather(context)
-    context = diffusion.settled(search.settled(sweep.settled(context), taught))
-    state, selection = distilled(context, taught)
-    result = distill.finish(context.recipe, state, real, ipc)
-    result = teacher.relabelled(context, taught, result)
-    lines = rows(context, result, taught)
-    seeds = recipe.evaluation.seeds
-    judged = seeds * sum(line["name"] != "teacher" for line in lines)
-    unseen = across(context, result, judged, taught)
+    made = _Made(context)
+    planned: Plan | None = build_plan(recipe, dataset.facts, ipc)
+    while planned is not None:
+        for step in planned.steps:
+            if type(step) not in ASKED_FOR:
+                made = RUNNERS[type(step)](made, step)
+        planned = planned.then and planned.then(made.context.recipe)
+    assert made.result is not None, "every plan distils"
     return Distillation(
-        context=context,
-        result=result,
-        selection=selection,
-        rows=lines,
-        across=unseen,
-        analyses={
-            "coverage": covered(context, result, judged + 2 * seeds * len(unseen)),
-            "neighbours": nearest(context, result),
-        },
-        teacher=taught,
+        context=made.context,
+        result=made.result,
+        selection=made.selection,
+        rows=made.rows,
+        across=made.across,
+        analyses={"coverage": made.coverage, "neighbours": made.neighbours},
+        teacher=made.taught,
     )
+
+
+@final
+@dataclass(frozen=True)
+class _Made:
+    """The results of the steps so far; `context.recipe` has the numbers that searches chose."""
+
+    context: JobContext
+    taught: Teacher | None = None
+    state: State | None = None
+    selection: str = ""
+    result: SyntheticDataset | None = None
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    across: list[dict[str, Any]] = field(default_factory=list)
+    coverage: Coverage | None = None
+    neighbours: Neighbours | None = None
+
+    @property
+    def distilled(self) -> SyntheticDataset:
+        """The result, once there is one."""
+        assert self.result is not None, "a plan distils before it reports"
+        return self.result
+
+    @property
+    def trained(self) -> int:
+        """Networks of the table and of other architectures that have been trained."""
+        seeds = self.context.recipe.evaluation.seeds
+        own = [line for line in self.rows if line["name"] != "teacher"]
+        return seeds * (len(own) + 2 * len(self.across))
+
+
+def _distil(made: _Made, step: steps.Distil) -> _Made:
+    if step.stage:  # which the first one goes on to, as its checkpoint does
+        return made
+    state, selection = distilled(made.context, made.taught)
+    context = made.context
+    result = distill.finish(context.recipe, state, context.real, context.ipc)
+    return replace(made, state=state, selection=selection, result=result)
+
+
+RUNNERS: Final[Mapping[type[Step], Callable[[_Made, Any], _Made]]] = {
+    steps.TrainTeacher: lambda made, _: replace(made, taught=teacher.gather(made.context)),
+    steps.SweepWindows: lambda made, _: replace(made, context=sweep.settled(made.context)),
+    steps.Search: lambda made, _: replace(made, context=search.settled(made.context, made.taught)),
+    steps.DrawSamples: lambda made, _: replace(made, context=diffusion.settled(made.context)),
+    steps.Distil: _distil,
+    steps.Relabel: lambda made, _: replace(made, result=teacher.relabelled(made.context, made.taught, made.distilled)),
+    steps.Evaluate: lambda made, _: replace(made, rows=rows(made.context, made.distilled, made.taught)),
+    steps.Transfer: lambda made, _: replace(
+        made, across=across(made.context, made.distilled, made.trained, made.taught)
+    ),
+    steps.Cover: lambda made, _: replace(made, coverage=covered(made.context, made.distilled, made.trained)),
+    steps.FindNeighbours: lambda made, _: replace(made, neighbours=nearest(made.context, made.distilled)),
+}
+"""The runner of each kind of step."""
+
+ASKED_FOR: Final[Mapping[type[Step], Callable[..., Any]]] = {
+    steps.PrepareNetworks: experts.prepared,
+    steps.TrainExperts: experts.gather,
+    steps.ScoreImages: scores.difficulty,
+    steps.TrainEmbedder: scores.embedder,
+    steps.MetaTrain: meta_generator.meta_trained,
+    steps.AdaptGenerator: meta_generator.learned,
+    steps.TrainGenerator: diffusion.trained,
+    steps.FullReference: full,
+    steps.TrainWitness: witness,
+}
+"""The runners of what other jobs share: the step that needs it calls them, so that what a checkpoint holds costs
+nothing."""
 
 
 def meta_train(

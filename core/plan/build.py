@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 from core.data import DatasetFacts
@@ -78,7 +78,7 @@ class _Job:
             return Plan(recipe, (*self._distilling(recipe), *self._reporting(recipe)))
         names, bound = self._names(recipe), search.largest(recipe)
         before = *self._experts(bound, 0, some=True), *self._selecting(bound)
-        then = steps.Search(Kept.one(names.search(self.ipc)))
+        then = steps.Search(replace(Kept.one(names.search(self.ipc)), files=()))  # each candidate has its own
         return Plan(recipe, (*before, then), self._searched, bound)
 
     def _distilling(self, recipe: Recipe) -> Iterator[Step]:

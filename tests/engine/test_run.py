@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 
 from core.data import Catalogue, Dataset
 from core.engine.journal import Journal
-from core.engine.run import distil
+from core.engine.run import ASKED_FOR, RUNNERS, distil
 from core.engine.workspace import Drained, InMemory
 from core.methods import Task, method
 from core.overrides import override
+from core.plan.cost import COSTS
+from core.plan.steps import Step
 from tests.engine.conftest import small
 
 
@@ -30,6 +32,15 @@ def test_ten_lines_distil_digits_and_write_nothing(tmp_path: Path, monkeypatch: 
     assert torch.equal(done.result.images, distil(recipe, dataset, ipc=1, seed=0).result.images)
     assert not torch.equal(done.result.images, distil(recipe, dataset, ipc=1, seed=1).result.images)
     assert not any(tmp_path.iterdir())
+
+
+def test_each_kind_of_step_has_one_runner_and_one_cost() -> None:
+    kinds = set(get_args(Step))
+    assert set(COSTS) == kinds
+    assert {*RUNNERS, *ASKED_FOR} == kinds
+    assert not {*RUNNERS} & {*ASKED_FOR}
+    for table in (COSTS, {**RUNNERS, **ASKED_FOR}):
+        assert len(set(table.values())) == len(kinds), "none does for two"
 
 
 def said(workspace: InMemory, messages: list[dict[str, Any]], toy: Dataset) -> torch.Tensor:

@@ -23,6 +23,7 @@ from core.plan.build import plan as build_plan
 from core.plan.cost import cost, stack_on, work
 from core.plan.cost.geometry import geometry
 from core.plan.cost.programs import worth_compiling
+from core.plan.steps import PrepareNetworks, Search, kept_of
 from core.recipe import Network
 from tests.forecast.machines import facts, recipe
 from tests.worker.test_engine import run
@@ -184,9 +185,17 @@ def sums(calls: Calls) -> dict[str, dict[str, int]]:
 @pytest.mark.parametrize("name", JOBS)
 def test_the_engine_makes_exactly_the_calls_that_were_forecast(name: str, calls: Calls, tmp_path: Path) -> None:
     """Also of a second job with another seed, which finds what the first one left: nothing less, and nothing more."""
-    _, forecast = distil(tmp_path, *JOBS[name])
+    job, forecast = distil(tmp_path, *JOBS[name])
     assert sums(calls) == forecast.work
     calls.clear()
+    steps = [
+        step for part in build_plan(job.recipe, Catalogue(tmp_path).facts("digits"), 2).parts() for step in part.steps
+    ]
+    named = {file for step in steps if (kept := kept_of(step)) for file in kept.files}
+    left = {path.name for path in job.experts_dir.iterdir()}
+    assert named <= left
+    # candidates of a search and what later stages begin with have names that nobody knows beforehand
+    assert named == left or any(isinstance(step, Search | PrepareNetworks) for step in steps)
     past = Past("job_0", JOBS[name][0], {}, {}, forecast.leaves)
     _, again = distil(tmp_path, *JOBS[name], seed=1, past=[past])
     assert sums(calls) == again.work

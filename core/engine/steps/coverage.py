@@ -28,21 +28,21 @@ def covered(context: JobContext, result: SyntheticDataset, behind: int) -> Cover
     document = stored.document(context.workspace.checkpoint(_FILE), None)
     known = None if document is None else Coverage.model_validate(document)
     if known is None:
-        witness = _witness(context, asked)
+        seen = witness(context, asked)
         draws = baselines.draws(context, len(result.images))
-        found = follow(context, coverage.distances(context.network, witness, context.real, result.images, draws))
-        known = coverage.table(found, witness, asked, context.network.name, len(result.images), len(context.real.train))
+        found = follow(context, coverage.distances(context.network, seen, context.real, result.images, draws))
+        known = coverage.table(found, seen, asked, context.network.name, len(result.images), len(context.real.train))
         context.workspace.store(_FILE, stored.written(known.document()))
     context.journal.progress(behind + 1, behind + 1)
     return known
 
 
-def _witness(context: JobContext, asked: recipe.Coverage) -> Witness:
+def witness(context: JobContext, asked: recipe.Coverage) -> Witness:
     """The network whose features are compared, and what it made of the test images: of the cache, or trained now."""
 
     def make(_: list[int]) -> Contents:
-        witness = yield from coverage.learn(asked, context.kernels, context.real, Key(0).fold("embedding"))
-        return [stored.packed(stored.of(witness.trained) | {"difficulty": witness.difficulty})]
+        found = yield from coverage.learn(asked, context.kernels, context.real, Key(0).fold("embedding"))
+        return [stored.packed(stored.of(found.trained) | {"difficulty": found.difficulty})]
 
     making = Making(
         make,

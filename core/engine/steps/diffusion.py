@@ -28,7 +28,7 @@ def settled(context: JobContext) -> JobContext:
     wanted, real = context.recipe.objective, context.real
     if not isinstance(wanted, Generative):
         return context
-    generator = _trained(context, wanted)
+    generator = trained(context, wanted)
     judge = None
     if wanted.judge is not None:
         judge = Judge(context.network, scores.embedder(context, wanted.judge))
@@ -52,7 +52,7 @@ def settled(context: JobContext) -> JobContext:
     return replace(context, sampled=Sampled(generator, drawn.images, said, facts, _doubts(drawn, copied)))
 
 
-def _trained(context: JobContext, wanted: Generative) -> Generator:
+def trained(context: JobContext, wanted: Generative) -> Generator:
     """The cache's, or trained now from where the checkpoint ends; it does not depend on the job's seed."""
     total, device = training.steps(wanted), context.real.device
     making: Making[Generator] = Making(

@@ -66,7 +66,7 @@ def rows(context: JobContext, result: SyntheticDataset, taught: Teacher | None =
             context.journal.progress(place * seeds + int(share * seeds), total)
 
         if name not in known:
-            known[name] = _full(context, say) if name == "full" else _line(follow(context, arms[name], say))
+            known[name] = full(context, say) if name == "full" else _line(follow(context, arms[name], say))
             context.workspace.store(_FILE, stored.written(known))
         say(1.0)
     if taught is not None and recipe.teacher is not None:
@@ -91,16 +91,16 @@ def _line(result: Result) -> Row:
     return row(result) | ({"confusion": result.confusion} if result.name == "distilled" else {})
 
 
-def _full(context: JobContext, say: Callable[[float], None]) -> Row:
+def full(context: JobContext, say: Callable[[float], None]) -> Row:
     """The full training set under its own protocol; the same for every job on the same data and network."""
     recipe, real = context.recipe, context.real
-    full = recipe.evaluation.full
-    assert full is not None, "asked for only when the recipe has it"
+    asked = recipe.evaluation.full
+    assert asked is not None, "asked for only when the recipe has it"
     labels = F.one_hot(real.train.labels, real.classes).float()
     keys = _keys(Key(0).fold("full"), recipe.evaluation.seeds)
 
     def make(_: list[int]) -> Contents:
-        protocol = evaluate.on_full(full, recipe.augment)
+        protocol = evaluate.on_full(asked, recipe.augment)
         result = yield from evaluate.evaluate("full", context.kernels, real.train, labels, real, protocol, keys)
         return [stored.written(row(result))]
 

@@ -38,7 +38,7 @@ def learned(context: JobContext) -> Learned | None:
         case Ranked(score=CScore()) | Window(score=CScore()):
             return _given(context)
         case Ranked(score=Forgetting() | El2n() as score) | Window(score=Forgetting() | El2n() as score):
-            known = _difficulty(context, score)
+            known = difficulty(context, score)
             return lambda index: known[index]
         case Herding(embedding=embedding) | KCenter(embedding=embedding) | KMeans(embedding=embedding):
             trained = embedder(context, embedding)
@@ -62,7 +62,7 @@ def _given(context: JobContext) -> Learned:
     return lambda index: known[index]
 
 
-def _difficulty(context: JobContext, score: LearnedScore) -> Tensor:
+def difficulty(context: JobContext, score: LearnedScore) -> Tensor:
     """The mean score [n] of the training images, over the networks the cache holds and those it does not.
 
     The networks do not depend on the job's seed, so that jobs can share what they say; each says it in a file.
