@@ -14,6 +14,7 @@ import torch
 
 from core.data import Catalogue
 from core.engine.journal import Journal
+from core.engine.kernel_plan import plan
 from core.engine.kernels import Compiled, Eager, missing_compiler
 from core.engine.networks import Network as Built
 from core.engine.networks import build
@@ -30,7 +31,6 @@ from tests.worker.test_engine import run
 from worker.engine.attempt import run as run_job
 from worker.engine.channel import open_channel
 from worker.engine.job import Job
-from worker.engine.plan import plan
 
 Calls = Counter[tuple[str, str, int]]
 """How often a kernel was called in a phase for one network on so many images."""

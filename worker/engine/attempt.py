@@ -14,6 +14,7 @@ from core.data import Catalogue, Dataset, DatasetFacts
 from core.engine.cache import Cache
 from core.engine.context import KernelPlan
 from core.engine.journal import Journal
+from core.engine.kernel_plan import plan
 from core.engine.kernels import Compiled, compile_ahead, trim_programs
 from core.engine.networks import Network
 from core.engine.run import distil
@@ -27,7 +28,6 @@ from worker.engine.disk_workspace import DiskWorkspace
 from worker.engine.job import Job, device, use_threads
 from worker.engine.package import artifact_of
 from worker.engine.pictures import Pictures
-from worker.engine.plan import plan
 from worker.protocol import JobFolder
 
 _PROGRAM_BYTES = 1 << 28  # of compiled kernels: about a megabyte each, and three more that the compiler keeps of it
