@@ -13,7 +13,6 @@ from core.recipe import (
     Network,
     Recipe,
     RecipeError,
-    Solved,
 )
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ def unsolvable(recipe: Recipe, ipc: int, facts: DatasetFacts) -> list[FieldError
         told = f"{images:,} images would be compared two by two, which takes more memory than there is for it."
         fix = f"Set ipc to at most {most}." if most else "Take method 'random'."
         errors.append(FieldError("ipc", told, fix))
-    if isinstance(recipe.labels, Solved) and recipe.labels.features == "pixels" and pixels > MAX_PIXELS:
+    if recipe.labels.for_pixels and pixels > MAX_PIXELS:
         told = f"{pixels:,} values of an image would be compared two by two, more than the {MAX_PIXELS:,} that fit."
         fix = "Take method 'random', or a dataset of smaller images."
         errors.append(FieldError("overrides.labels.features", told, fix))

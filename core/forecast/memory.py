@@ -24,14 +24,12 @@ from core.recipe import (
     Embedding,
     Generative,
     Gradient,
-    Learnable,
     NoObjective,
     Performance,
     Recipe,
     Regression,
     Statistics,
     Trajectory,
-    Zca,
 )
 
 FLOAT: Final = 4
@@ -93,7 +91,7 @@ def peak_bytes(
     """
     pixels, images = network.pixels, sizes.train + sizes.validation + sizes.test
     source = images * pixels  # uint8
-    if isinstance(recipe.preprocess, Zca):  # whitened beforehand, by two matrices that take eight in doubles to find
+    if recipe.preprocess.mixes_pixels:  # whitened beforehand, by two matrices that take eight in doubles to find
         matrix = pixels**2
         ready = source + FLOAT * (images * pixels + 2 * matrix)
         preparing = source + max(_COPIES * FLOAT * sizes.train * pixels + 2 * FLOAT * matrix, 8 * 8 * matrix)
@@ -119,15 +117,15 @@ def stored_bytes(recipe: Recipe, network: Geometry, sizes: Sizes) -> Bytes:
     later = recipe.schedule.stages.count - 1
     networks = recipe.experts.count if recipe.experts else recipe.schedule.stages.networks
     experts = later * networks * (_THETA + FLOAT * network.parameters)
-    if isinstance(recipe.objective, Trajectory) and recipe.experts is not None:
+    if recipe.objective.reads_experts and recipe.experts is not None:
         each = (expert_bytes(network.parameters, kept) for kept in _snapshots(recipe, sizes))
         experts += recipe.experts.count * sum(each)
     labels = 8 * sizes.synthetic
-    if isinstance(recipe.labels, Learnable) or recipe.regresses:
+    if recipe.labels.learned or recipe.regresses:
         labels += FLOAT * sizes.synthetic * sizes.classes
     labels += label_bytes(recipe, sizes)
     pixels = sizes.synthetic * network.pixels
-    matrices = 2 * FLOAT * network.pixels**2 if isinstance(recipe.preprocess, Zca) else 0
+    matrices = 2 * FLOAT * network.pixels**2 if recipe.preprocess.mixes_pixels else 0
     generator = diffusion.published_bytes(recipe, network)
     images = FLOAT * pixels + _PIXEL_COPIES * pixels
     return Bytes(experts, labels, int(_FIXED + labels + images + matrices + generator))
@@ -135,7 +133,7 @@ def stored_bytes(recipe: Recipe, network: Geometry, sizes: Sizes) -> Bytes:
 
 def _set(recipe: Recipe, network: Geometry, sizes: Sizes) -> int:
     """The synthetic images, and where they are optimised their gradient and its moments; candidates for them."""
-    copies = _CHOSEN if isinstance(recipe.objective, NoObjective) else _OPTIMISED
+    copies = _CHOSEN if recipe.objective.keeps_images else _OPTIMISED
     if isinstance(recipe.objective, Generative):
         copies = _CHOSEN + recipe.objective.candidates
     return FLOAT * copies * sizes.synthetic * network.pixels
@@ -162,7 +160,7 @@ def _trajectories(recipe: Recipe, geometries: Geometries, sizes: Sizes, passes: 
 def _features(recipe: Recipe, network: Geometry, sizes: Sizes) -> int:
     """Features of a class, once in parts and once together, by which images are selected; and those of the test split,
     with its distances to as many images as are compared at a time."""
-    judged = sizes.synthetic if isinstance(recipe.objective, Generative) else sizes.members
+    judged = sizes.synthetic if recipe.objective.draws_images else sizes.members
     selecting = 2 * judged * network.features if isinstance(judged_by(recipe), Embedding) else 0
     covering = 2 * sizes.test * (network.features + limits.TESTED) if recipe.evaluation.coverage else 0
     return FLOAT * max(selecting, covering)

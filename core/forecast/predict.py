@@ -21,7 +21,7 @@ from core.plan.cost.programs import use, worth_compiling
 from core.plan.packing import Batch
 from core.plan.phases import PHASES
 from core.plan.steps import Plan, keys
-from core.recipe import Network, Recipe, Zca, search
+from core.recipe import Network, Recipe, search
 
 _MIB = 2**20
 
@@ -221,7 +221,7 @@ def _reused(planned: Plan, there: Collection[str]) -> dict[str, int]:
 def _preparing(calibration: Calibration, recipe: Recipe, network: Geometry, sizes: Sizes) -> float:
     images = sizes.train + sizes.validation + sizes.test
     seconds = calibration.startup + images * (_READ_IMAGE + _READ_BYTE * network.pixels)
-    if isinstance(recipe.preprocess, Zca):
+    if recipe.preprocess.mixes_pixels:
         # a covariance in double precision, its eigenvectors, and every image multiplied by the result
         operations = network.pixels**2 * (4 * sizes.train + 25 * network.pixels + 2 * images)
         seconds += operations * _operation(calibration)

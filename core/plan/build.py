@@ -18,7 +18,6 @@ from core.recipe import (
     Generative,
     Herding,
     KCenter,
-    KeepLabels,
     KMeans,
     LearnedScore,
     Network,
@@ -92,7 +91,7 @@ class _Job:
                 count = recipe.experts.count if recipe.experts else recipe.schedule.stages.networks
                 yield steps.PrepareNetworks(stage, count)
             yield from self._experts(recipe, stage)
-            if not stage and not isinstance(recipe.objective, Generative):
+            if not stage and not recipe.objective.draws_images:
                 yield from self._selecting(recipe)
             yield steps.Distil(stage)
 
@@ -122,7 +121,7 @@ class _Job:
 
     def _reporting(self, recipe: Recipe) -> Iterator[Step]:
         names, evaluation = self._names(recipe), recipe.evaluation
-        if not isinstance(recipe.relabel, KeepLabels):
+        if recipe.relabel.needs_teacher:
             yield steps.Relabel()
         yield steps.Evaluate()
         if evaluation.full is not None:

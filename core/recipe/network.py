@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from core.recipe.component import Component
-from core.recipe.traits import NetworkTraits
+from core.recipe.traits import NetworkTraits, OptimiserTraits
 
 Norm = Literal["instance", "batch", "none"]
 
@@ -93,13 +93,13 @@ Architecture = Annotated[
 Bilen 2021, as released)."""
 
 
-class PlainSgd(Component):
+class PlainSgd(OptimiserTraits):
     """Steps along the gradient."""
 
     kind: Literal["sgd"] = "sgd"
 
 
-class Gsam(Component):
+class Gsam(OptimiserTraits):
     """Steps towards flat minima: surrogate gap guided sharpness-aware minimisation (Zhuang et al. 2022).
 
     FTD's choice: students end less far from a flat trajectory. The second gradient of every step is taken where the
@@ -108,6 +108,7 @@ class Gsam(Component):
     """
 
     kind: Literal["gsam"] = "gsam"
+    gradients: ClassVar[int] = 2
     rho: float = Field(default=0.01, gt=0, le=10, description="How far the second gradient looks.")
     alpha: float = Field(default=0.3, ge=0, le=10, description="How strongly the gap to the first gradient counts.")
 

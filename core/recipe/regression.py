@@ -83,6 +83,11 @@ class Solved(LabelTraits):
         default=None, ge=2, description="Real images the error is measured on; none takes the whole training split."
     )
 
+    @property
+    def for_pixels(self) -> bool:
+        """Whether the labels are solved for pixels, not for features of networks."""
+        return self.features == "pixels"
+
 
 class Spanning(InitTraits):
     """Real images changed as little as they must be for the span of their pixels to contain the ridge classifier.

@@ -60,6 +60,11 @@ class LabelTraits(Component):
         """Whether experts say what the labels start as."""
         return False
 
+    @property
+    def for_pixels(self) -> bool:
+        """Whether the labels are solved for pixels, not for features of networks."""
+        return False
+
 
 class PreprocessTraits(Component):
     """The traits of preprocessing."""
@@ -75,6 +80,13 @@ class RelabelTraits(Component):
     """The labels are a teacher's."""
     of_views: ClassVar[bool] = False
     """Each view of an image has labels, which are stored."""
+
+
+class OptimiserTraits(Component):
+    """The traits of an expert's optimiser."""
+
+    gradients: ClassVar[int] = 1
+    """Gradients that a step takes."""
 
 
 class NetworkTraits(Component):

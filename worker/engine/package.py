@@ -19,7 +19,7 @@ from core.engine.diffusion import stored as saved
 from core.engine.report import Distillation, compose
 from core.engine.synthetic import SyntheticDataset
 from core.methods import cuts_tiles
-from core.recipe import Generated, Generative, Recipe, Solved
+from core.recipe import Generated, Generative, Recipe
 from core.request import ENGINE_VERSION, JobRequest
 from worker.engine.job import Job, hardware
 
@@ -94,7 +94,7 @@ def _remarks(request: JobRequest, context: JobContext, result: SyntheticDataset)
         made.append(f"{given} passed through a generator that was {meta} and adapted in {choice.steps} steps.")
     if not recipe.regresses:
         return made
-    if isinstance(labels, Solved) and labels.features == "pixels":
+    if labels.for_pixels:
         return [
             *made,
             "The labels are the targets of a ridge regression on the images' pixels, in the space networks see them, "

@@ -22,7 +22,6 @@ from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
 from core.engine.view_labels import Replay
 from core.plan.steps import Kept
-from core.recipe import KeepLabels
 
 Row = dict[str, Any]
 
@@ -49,7 +48,7 @@ def rows(context: JobContext, result: SyntheticDataset, taught: Teacher | None =
         "random": baselines.random("random", context, chosen, drawn, taught),
         **ridge_lines.arms(context, result, key.fold("regression")),
     }
-    if not isinstance(recipe.relabel, KeepLabels):
+    if recipe.relabel.needs_teacher:
         classes, hard = F.one_hot(result.labels, context.real.classes).float(), evaluate.on_result(recipe, result)
         arms["distilled_hard"] = evaluate.evaluate(
             "distilled_hard", context.kernels, result.images, classes, context.real, hard, _keys(key, seeds)

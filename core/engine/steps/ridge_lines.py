@@ -46,7 +46,7 @@ def arms(context: JobContext, result: SyntheticDataset, key: Key) -> dict[str, W
 
 def _featurizer(context: JobContext, key: Key) -> Featurizer:
     labels = context.recipe.labels
-    if isinstance(labels, Solved) and labels.features == "pixels":
+    if labels.for_pixels:
         return ridge.PIXELS
     return ridge.of_networks(context.network, [key], context.real.device)
 

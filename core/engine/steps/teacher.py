@@ -36,8 +36,7 @@ def gather(context: JobContext) -> Teacher | None:
 
 def relabelled(context: JobContext, known: Teacher | None, result: SyntheticDataset) -> SyntheticDataset:
     """The result with the labels its recipe wants."""
-    choice = context.recipe.relabel
-    if isinstance(choice, KeepLabels):
+    if not context.recipe.relabel.needs_teacher:
         return result
     assert known is not None, "a recipe that relabels has a teacher"
     context.journal.enter("relabelling", 100)

@@ -13,7 +13,6 @@ from core.plan.cost.selecting import VECTOR
 from core.plan.cost.students import in_order, stages
 from core.plan.cost.teacher import comparing, epoch
 from core.plan.steps import Cover, Evaluate, FindNeighbours, FullReference, TrainWitness, Transfer
-from core.recipe import KeepLabels
 
 
 def evaluated(step: Evaluate, scale: Scale, missing: int) -> Iterator[Work | Algebra]:
@@ -21,7 +20,7 @@ def evaluated(step: Evaluate, scale: Scale, missing: int) -> Iterator[Work | Alg
     recipe, sizes, stack = scale.recipe, scale.sizes, scale.stack
     evaluation, own, shown = recipe.evaluation, epoch(recipe, sizes), _shown(scale)
     epochs, batch, seeds = evaluation.epochs, evaluation.batch_size, evaluation.seeds
-    looks, labelled = _tried(scale), not isinstance(recipe.relabel, KeepLabels)
+    looks, labelled = _tried(scale), recipe.relabel.needs_teacher
     students: list[Work] = []
     for _ in ("distilled", "distilled_8bit"):
         students += in_order(step.phase, seeds, epochs, shown, own[1], stack(min(sizes.synthetic, batch)))
@@ -98,6 +97,6 @@ def _tried(scale: Scale) -> int:
 
 def _shown(scale: Scale) -> list[Sizes]:
     """The images that networks are trained on, one set after the other."""
-    if isinstance(scale.recipe.relabel, KeepLabels):
+    if not scale.recipe.relabel.needs_teacher:
         return [own for _, own in stages(scale.recipe, scale.sizes)]
     return [replace(scale.sizes, synthetic=epoch(scale.recipe, scale.sizes)[0])]

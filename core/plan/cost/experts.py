@@ -8,14 +8,13 @@ from core.plan.cost.passes import Work, training
 from core.plan.cost.scale import Scale
 from core.plan.cost.students import in_order, stages
 from core.plan.steps import PrepareNetworks, TrainExperts
-from core.recipe import Gsam
 
 
 def trained(step: TrainExperts, scale: Scale, missing: int) -> Iterator[Work]:
     """Their training, as far as segments or the first images' judges read. A search's few are counted as all."""
     experts = scale.recipe.experts
     assert experts is not None, "trajectories are those of experts"
-    gradients, train = 2 if isinstance(experts.optimiser, Gsam) else 1, scale.sizes.train
+    gradients, train = experts.optimiser.gradients, scale.sizes.train
     yield from training(step.phase, missing, step.snapshots.end, train, experts.batch_size, scale.stack, gradients)
 
 

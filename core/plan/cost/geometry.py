@@ -85,5 +85,5 @@ def geometry(network: Architecture, shape: tuple[int, int, int], classes: int) -
         parameters=parameters + (features + 1) * classes,
         forward_flops=convolutions.operations + 2 * features * classes,
         convolutions=convolutions,
-        compiles=isinstance(network, Network),
+        compiles=network.compiles,
     )

@@ -12,11 +12,9 @@ from core.plan.cost.students import order, stages, student_steps
 from core.plan.phases import Phase
 from core.plan.steps import Distil
 from core.recipe import (
-    Correct,
     Distribution,
     Generative,
     Gradient,
-    Learnable,
     NoObjective,
     Performance,
     Recipe,
@@ -112,10 +110,10 @@ def _matching(objective: Gradient, steps: int, sizes: Sizes) -> Iterator[Work]:
 
 def judging(phase: Phase, recipe: Recipe, sizes: Sizes, experts: int) -> Iterator[Work]:
     """The calls of experts that judge the first images. How many are wrong is not known: all are counted as right."""
-    if isinstance(recipe.init, Correct):
+    if recipe.init.needs_experts:
         for calls, images in batches(sizes.synthetic // sizes.classes, limits.JUDGED):
             yield Work(phase, "forward", sizes.classes * calls, images)
-    if isinstance(recipe.labels, Learnable) and recipe.labels.start == "experts":
+    if recipe.labels.needs_experts:
         for calls, images in batches(sizes.synthetic, limits.JUDGED):
             yield Work(phase, "forward", experts * calls, images)
 

@@ -126,7 +126,7 @@ def solving_bytes(recipe: Recipe, network: Geometry, sizes: Sizes) -> int:
 
 
 def _on_pixels(recipe: Recipe) -> bool:
-    return isinstance(recipe.labels, Solved) and recipe.labels.features == "pixels"
+    return recipe.labels.for_pixels
 
 
 def _looks(recipe: Recipe) -> int:

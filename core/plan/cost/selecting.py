@@ -8,7 +8,7 @@ from core.plan.cost.geometry import Geometry
 from core.plan.cost.passes import Algebra, Sizes, Work, batches, testing, training
 from core.plan.cost.scale import Scale
 from core.plan.steps import ScoreImages, SweepWindows, TrainEmbedder
-from core.recipe import Forgetting, Generative, KMeans, Recipe
+from core.recipe import Forgetting, KMeans, Recipe
 from core.recipe.selection import SWEEP_SEEDS, sweep_epochs
 
 # How much longer than in a forward pass an operation takes that multiplies features by one vector, or by few.
@@ -33,7 +33,7 @@ def embedded(step: TrainEmbedder, scale: Scale, missing: int) -> Iterator[Work |
     """
     embedding, sizes = step.embedding, scale.sizes
     yield from training(step.phase, missing, embedding.epochs, sizes.train, embedding.batch_size, scale.stack)
-    if not isinstance(scale.recipe.objective, Generative):
+    if not scale.recipe.objective.draws_images:
         yield from testing(step.phase, sizes.classes, sizes.members)
         yield Algebra(step.phase, _comparing(scale.recipe, scale.network, sizes))
 
