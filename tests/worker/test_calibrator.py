@@ -151,7 +151,7 @@ def test_a_measurement_on_a_busy_machine_is_made_again_once_it_is_quiet(settings
     assert all(new.seconds <= old.seconds for new, old in zip(second.points, first.points, strict=True))
     assert second.name != first.name
     assert second.others is not None
-    assert second.others < first.others
+    assert second.others <= first.others, "as much at most, where more than these loops is at work"
     clock += [130.0, 136.0]
     assert not calibrator.due, "ever more rarely"
 
