@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from core.plan.packing import Convolutions, padded
-from core.recipe import AlexNet, Architecture, LeNet, Mlp, Network, ResNet18, Vgg11
+from core.recipe.network import AlexNet, Architecture, LeNet, Mlp, Network, ResNet18, Vgg11
 
 Shape = tuple[int, int, int]
 """(channels, height, width)."""
