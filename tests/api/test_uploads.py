@@ -164,6 +164,7 @@ def test_an_upload_waits_for_a_store_that_is_away(
     alice, store = key(workshop.ledger, "alice"), services.settings.home / "store"
     if store.exists():
         store.rename(store.with_name("store.away"))
+    store.parent.mkdir(exist_ok=True)  # nothing was kept in it yet
     store.touch()
     with capture_logs() as logs:
         path = send(workshop.client, packed(classes(5)), alice).headers["Location"]
