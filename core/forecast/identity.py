@@ -41,7 +41,7 @@ class ResultNames(BaseModel):
         judge = needed.final in (0, self.final) or needed.final <= self.last
         covers = self.first <= needed.first and needed.last <= self.last and judge
         found = {getattr(self, name) for name in ONE} | set(self.windows)
-        if self.experts is not None and covers:
+        if self.experts is not None and self.experts == needed.experts and covers:
             found |= set(indexed(self.experts, self.count))
         if self.judged is not None:
             found |= {self.judged, *indexed(self.judged, self.judges)}

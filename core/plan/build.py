@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import final
 
 from core.data import DatasetFacts
@@ -70,12 +71,15 @@ class _Job:
         tried = tuple(recipe.init.swept(self.ipc, self.facts.smallest_class))
         kept = Kept.each([self._names(recipe).window(window, self.ipc) for window in tried])
         bound = recipe.model_copy(update={"init": tried[0]})
-        return Plan(recipe, (*self._selecting(recipe), steps.SweepWindows(tried, kept)), self._searched, bound)
+        swept = (*self._selecting(recipe), steps.SweepWindows(tried, kept))
+        return Plan(recipe, swept, partial(self._searched, asked=recipe), bound)
 
-    def _searched(self, recipe: Recipe) -> Plan:
+    def _searched(self, recipe: Recipe, asked: Recipe | None = None) -> Plan:
+        """The search, if there is one, and the rest; `asked` is the recipe before a window was chosen."""
         if not search.asks(recipe):
             return Plan(recipe, (*self._distilling(recipe), *self._reporting(recipe)))
-        names, bound = self._names(recipe), search.largest(recipe)
+        # by the recipe that was asked for: beforehand nobody knows which window it begins with
+        names, bound = self._names(asked or recipe), search.largest(recipe)
         before = *self._experts(bound, 0, some=True), *self._selecting(bound)
         then = steps.Search(replace(Kept.one(names.search(self.ipc)), files=()))  # each candidate has its own
         return Plan(recipe, (*before, then), self._searched, bound)

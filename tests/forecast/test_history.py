@@ -11,7 +11,7 @@ import pytest
 from core.forecast import Past
 from core.forecast.history import read
 from core.forecast.identity import ResultNames
-from tests.forecast.machines import forecast
+from tests.forecast.machines import facts, forecast, recipe
 
 
 def jobs(ratios: list[float], method: str = "mtt", leaves: ResultNames | None = None) -> tuple[Past, ...]:
@@ -99,6 +99,27 @@ def test_what_earlier_jobs_left_is_taken_off_and_bounded_above() -> None:
 def test_only_experts_of_the_same_training_with_every_epoch_are_of_use(path: str, value: object, experts: int) -> None:
     found = forecast(past=jobs([1.0], leaves=forecast().leaves), **{path: value})
     assert (found.reuse.experts if found.reuse else 0) == experts
+
+
+def test_experts_are_of_no_use_to_a_job_that_may_ask_for_more_epochs_of_them() -> None:
+    """How many epochs, a search says only later; of an earlier search with all its experts it is known."""
+    asked = {"objective__max_start_epoch": "auto"}
+    left = jobs([1.0], leaves=forecast(objective__max_start_epoch=2).leaves)
+    found = forecast(past=left, **asked)
+    assert found.reuse is not None
+    assert (found.reuse.experts, found.reuse.reference) == (0, True)
+    again = forecast(past=jobs([1.0], leaves=found.leaves), **asked)
+    assert again.reuse is not None
+    assert (again.reuse.experts, again.reuse.search) == (10, True)
+
+
+def test_a_search_after_a_sweep_is_of_no_use_to_one_from_a_window_that_was_said() -> None:
+    """The window that a sweep will choose is not known beforehand."""
+    auto = {"objective__max_start_epoch": "auto", "init__beta": "auto"}
+    swept = forecast("selmatch", **auto).leaves
+    assert forecast("selmatch", **auto).leaves.search == swept.search is not None
+    for beta in recipe("selmatch", init__beta="auto").init.swept(1, facts().smallest_class):  # type: ignore[union-attr]
+        assert forecast("selmatch", **auto | {"init__beta": beta.beta}).leaves.search != swept.search
 
 
 @pytest.mark.parametrize(
