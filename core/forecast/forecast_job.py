@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from core.data import DatasetFacts
 from core.forecast import history
@@ -17,6 +18,9 @@ from core.request import canonical_json
 
 if TYPE_CHECKING:  # the engine prices its work, too, and has no database
     from core.ledger import Job, Ledger
+
+_SUBMITTING: Final = timedelta(minutes=1)
+"""The time that may pass between a forecast and the submission that it goes with, and the clocks' difference."""
 
 Known = Callable[[str], DatasetFacts]
 """Facts of a dataset by name."""
@@ -49,9 +53,8 @@ def still_holds(ledger: Ledger, job: Job, calibration: Calibration) -> bool:
     names = ResultNames.model_validate(forecast.get("leaves") or {})
     if forecast.get("calibration") != calibration.name or names == ResultNames():
         return False
-    since = (
-        past for past in ledger.jobs_under(calibration.key) if past.finished_at and past.finished_at > job.created_at
-    )
+    known = job.created_at - _SUBMITTING
+    since = (past for past in ledger.jobs_under(calibration.key) if past.finished_at and past.finished_at > known)
     left = (ResultNames.model_validate((past.forecast or {}).get("leaves") or {}) for past in since)
     return not any(each.keys(names) & names.keys(names) for each in left)
 

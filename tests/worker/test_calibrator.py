@@ -282,6 +282,7 @@ def test_a_job_is_priced_again_only_if_what_its_price_rests_on_has_changed(setti
     found = ledger.job(second.job.id).forecast
     assert found is not None
     assert found["reuse"]["experts"] == 10, "the first one has trained them since"
+    assert is_new(), "it may have ended between a forecast and its submission"
 
 
 def test_no_job_fails_for_want_of_a_forecast(settings: Settings, ledger: Ledger) -> None:
