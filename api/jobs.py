@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import structlog
@@ -306,4 +306,4 @@ def _position(created_at: str, job_id: str) -> tuple[datetime, str]:
     at = datetime.fromisoformat(created_at)
     if at.tzinfo is None or not is_id("job", job_id):
         raise ValueError("no job's place in the list")
-    return at, job_id
+    return at.astimezone(UTC), job_id

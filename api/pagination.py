@@ -53,7 +53,8 @@ def position_of(listing: str, cursor: str, read: Callable[..., Position]) -> Pos
         digest, text = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
         if digest == _digest(listing, text):
             return read(*json.loads(text))
-    except (ValueError, TypeError):  # no base64, or a position that nothing here has written
+    # no base64, or a position that nothing here has written: of other types, too deep, or before time began
+    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
         pass
     raise ProblemError(
         Kind.INVALID_CURSOR,

@@ -237,7 +237,9 @@ def test_a_cursor_is_taken_back_unchanged_or_not_at_all(workshop: Workshop) -> N
     turned = after[:-1] + ("A" if after[-1] != "A" else "B")
     listing = "jobs?status=None&dataset='digits'&method=None&q=None"
     assert cursor(listing, position_of(listing, after, lambda *position: position)) == after
-    positions = ([], ["2026-11-21"], ["2026-11-21", new_id("job")], ["2026-11-21T09:00:00+00:00", "\0"])
+    moment = "2026-11-21T09:00:00+00:00"
+    positions: tuple[Any, ...] = ([], ["2026-11-21"], ["2026-11-21", new_id("job")], [moment, "\0"], [moment, 1])
+    positions += (["0001-01-01T00:00:00+01:00", new_id("job")],)
     forged = [query | {"after": cursor(listing, position)} for position in positions]
     for changed in (*forged, query | {"after": turned}, query | {"dataset": "cifar10"}, query | {"after": "é" * 9}):
         response = workshop.client.get("/v1/jobs", params=changed)
