@@ -28,10 +28,10 @@ from core.engine.meta_generator import Training
 from core.engine.networks import Network, build
 from core.engine.real import prepare
 from core.engine.report import Distillation
-from core.engine.steps import diffusion, experts, meta_generator, scores, search, sweep, teacher
-from core.engine.steps.coverage import covered, witness
+from core.engine.steps import diffusion, meta_generator, search, sweep, teacher
+from core.engine.steps.coverage import covered
 from core.engine.steps.distillation import distilled
-from core.engine.steps.evaluation import full, rows
+from core.engine.steps.evaluation import rows
 from core.engine.steps.meta_generator import Place
 from core.engine.steps.neighbours import nearest
 from core.engine.steps.transfer import across
@@ -172,19 +172,21 @@ RUNNERS: Final[Mapping[type[Step], Callable[[_Made, Any], _Made]]] = {
 }
 """The runner of each kind of step."""
 
-ASKED_FOR: Final[Mapping[type[Step], Callable[..., Any]]] = {
-    steps.PrepareNetworks: experts.prepared,
-    steps.TrainExperts: experts.gather,
-    steps.ScoreImages: scores.difficulty,
-    steps.TrainEmbedder: scores.embedder,
-    steps.MetaTrain: meta_generator.meta_trained,
-    steps.AdaptGenerator: meta_generator.learned,
-    steps.TrainGenerator: diffusion.trained,
-    steps.FullReference: full,
-    steps.TrainWitness: witness,
-}
-"""The runners of what other jobs share: the step that needs it calls them, so that what a checkpoint holds costs
-nothing."""
+ASKED_FOR: Final[frozenset[type[Step]]] = frozenset(
+    {
+        steps.PrepareNetworks,
+        steps.TrainExperts,
+        steps.ScoreImages,
+        steps.TrainEmbedder,
+        steps.MetaTrain,
+        steps.AdaptGenerator,
+        steps.TrainGenerator,
+        steps.FullReference,
+        steps.TrainWitness,
+    }
+)
+"""The kinds of steps that make what other jobs share: the runner of the step that needs it asks for it, so that what a
+checkpoint holds costs nothing."""
 
 
 def meta_train(
@@ -196,5 +198,5 @@ def meta_train(
     device: torch.device = _CPU,
 ) -> None:
     """Meta-train on `source` the generator that jobs of a recipe will look for; `told` hears of each step."""
-    place = Place(workspace, "meta.safetensors", told)
+    place = Place(workspace, told)
     meta_generator.meta_trained(place, recipe, choice, source.facts, prepare(source, recipe.preprocess, device))

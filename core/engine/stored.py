@@ -47,8 +47,8 @@ def opened(source: Source, device: torch.device | str) -> tuple[dict[str, str], 
         OSError, safetensors.SafetensorError: there is no such file, or nothing legible in it.
     """
     if isinstance(source, bytes):
-        header = json.loads(source[_HEADER : _HEADER + int.from_bytes(source[:_HEADER], "little")])
         tensors = {name: tensor.to(device) for name, tensor in safetensors.torch.load(source).items()}
+        header = json.loads(source[_HEADER : _HEADER + int.from_bytes(source[:_HEADER], "little")])
         return header.get("__metadata__", {}), tensors
     with safetensors.safe_open(source, framework="pt", device=str(device)) as file:
         return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
@@ -65,10 +65,13 @@ def read(source: Source | None, device: torch.device) -> dict[str, Tensor] | Non
 
 
 def document(source: Source | None, default: Any) -> Any:
-    """The JSON value, or `default` where nothing was ever written."""
-    if source is None or (isinstance(source, Path) and not source.exists()):
+    """The JSON value, or `default` where there is none, or nothing legible (a power cut may empty a cache's file)."""
+    if source is None:
         return default
-    return json.loads(source if isinstance(source, bytes) else source.read_text())
+    try:
+        return json.loads(source if isinstance(source, bytes) else source.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return default
 
 
 def written(value: Any) -> bytes:

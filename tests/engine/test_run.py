@@ -10,12 +10,14 @@ import torch
 
 from core.data import Catalogue, Dataset
 from core.engine.journal import Journal
-from core.engine.run import ASKED_FOR, RUNNERS, distil
+from core.engine.meta_generator import Training
+from core.engine.run import ASKED_FOR, RUNNERS, distil, meta_train
 from core.engine.workspace import Drained, InMemory
 from core.methods import Task, method
 from core.overrides import override
 from core.plan.cost import COSTS
 from core.plan.steps import Step
+from core.recipe import Generated
 from tests.engine.conftest import small
 
 
@@ -34,13 +36,13 @@ def test_ten_lines_distil_digits_and_write_nothing(tmp_path: Path, monkeypatch: 
     assert not any(tmp_path.iterdir())
 
 
-def test_each_kind_of_step_has_one_runner_and_one_cost() -> None:
+def test_each_kind_of_step_has_one_cost_and_is_run_or_asked_for() -> None:
     kinds = set(get_args(Step))
     assert set(COSTS) == kinds
     assert {*RUNNERS, *ASKED_FOR} == kinds
-    assert not {*RUNNERS} & {*ASKED_FOR}
-    for table in (COSTS, {**RUNNERS, **ASKED_FOR}):
-        assert len(set(table.values())) == len(kinds), "none does for two"
+    assert not {*RUNNERS} & ASKED_FOR
+    for table in (COSTS, RUNNERS):
+        assert len(set(table.values())) == len(table), "none does for two"
 
 
 def said(workspace: InMemory, messages: list[dict[str, Any]], toy: Dataset) -> torch.Tensor:
@@ -57,6 +59,49 @@ def test_what_a_workspace_kept_is_found_again(toy: Dataset) -> None:
     assert torch.equal(said(workspace, messages, toy), first)
     assert "2 of 2 expert trajectories were in the cache." in [message.get("message") for message in messages]
     assert {"training_experts", "distilling", "evaluating"} <= set(workspace.journal.seconds)
+
+
+def test_results_that_a_power_cut_emptied_are_made_anew(toy: Dataset) -> None:
+    """A cache does not wait for the disk: a file may have its name and its length, and nothing in it."""
+    workspace = InMemory()
+    first = distil(small("mtt"), toy, 2, 0, workspace)
+    kept = dict(workspace.results)
+    workspace.checkpoints.clear()
+    workspace.results.update({name: bytes(len(content)) for name, content in kept.items()})
+    again = distil(small("mtt"), toy, 2, 0, workspace)
+    assert torch.equal(again.result.images, first.result.images)
+    assert [line["accuracies"] for line in again.rows] == [line["accuracies"] for line in first.rows]
+    assert workspace.results.keys() == kept.keys()
+
+
+class Evicted(dict[str, bytes]):
+    """Results of which each is gone once it was looked at: other engines make room in the same cache."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The last look at it."""
+        return self.pop(name, default)
+
+
+def test_experts_of_a_later_stage_that_are_evicted_begin_again_where_they_began(toy: Dataset) -> None:
+    workspace = InMemory()
+    first = distil(small("seqmatch"), toy, 2, 0, workspace)
+    again = distil(small("seqmatch"), toy, 2, 0, InMemory(results=Evicted(workspace.results)))
+    assert torch.equal(again.result.images, first.result.images)
+
+
+def test_no_generator_goes_on_from_the_training_of_another(toy: Dataset) -> None:
+    def stop(_: Training) -> None:
+        raise Drained
+
+    recipe, workspace, alone = small("mgdd"), InMemory(), InMemory()
+    choice = recipe.init
+    assert isinstance(choice, Generated)
+    with pytest.raises(Drained):
+        meta_train(recipe, choice, toy, workspace, stop)
+    other = choice.model_copy(update={"lr": choice.lr / 2})
+    for each in (workspace, alone):
+        meta_train(recipe, other, toy, each, lambda _: None)
+    assert workspace.results == alone.results
 
 
 @pytest.mark.parametrize("stop_after", [1, 20, 40])

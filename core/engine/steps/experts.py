@@ -48,6 +48,9 @@ def gather(
         start = prepared(context, before, asked.count)
 
     def make(indices: list[int]) -> Contents:
+        nonlocal start
+        if before is not None and start is None:  # all were there, and another engine has made room since
+            start = prepared(context, before, asked.count)
         snapshots = []
         keys = [Key(0).fold("expert", index) for index in indices]
         begin = None if start is None else start[indices]

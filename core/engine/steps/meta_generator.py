@@ -26,10 +26,9 @@ from core.recipe import Generated, Recipe
 
 @dataclass(frozen=True)
 class Place:
-    """The place of a generator's training: the workspace it is kept in, a name for its unfinished state, a listener."""
+    """The place of a generator's training: the workspace it is kept in, and a listener."""
 
     workspace: Workspace
-    half_done: str
     told: Callable[[Training], None]
     """After each step; it raises `Drained` where the attempt was told to stop."""
 
@@ -52,8 +51,8 @@ def learned(context: JobContext, choice: Generated) -> Learned:
     name = file_name(context.names.adapted(choice), _FILE)
     theta = _kept(context.workspace.find(name), generator, real.device)
     if theta is None:
-        start = _start(context, choice, generator, _place(context, "meta", tell(0)))
-        place, key = _place(context, "adapted", tell(ahead)), Key(0).fold("adapt")
+        start = _start(context, choice, generator, _place(context, tell(0)))
+        place, key = _place(context, tell(ahead)), Key(0).fold("adapt")
 
         def steps(state: Training) -> Iterator[Training]:
             return meta_generator.adapt(choice, generator, context.network, real, state, key)
@@ -107,12 +106,12 @@ def _fresh(generator: Generator, device: torch.device) -> Tensor:
     return generator.init(Key(0).fold("generator")).to(device)
 
 
-def _place(context: JobContext, part: str, told: Callable[[Training], None]) -> Place:
+def _place(context: JobContext, told: Callable[[Training], None]) -> Place:
     def tell(state: Training) -> None:
         told(state)
         context.raise_if_draining()
 
-    return Place(context.workspace, f"{part}{_FILE}", tell)
+    return Place(context.workspace, tell)
 
 
 def _trained(
@@ -122,25 +121,28 @@ def _trained(
     steps: Callable[[Training], Iterator[Training]],
     raise_if_draining: Callable[[], None],
 ) -> Tensor:
-    """The parameters after the last step, kept in the cache; what is half done is kept whenever it stops."""
+    """The parameters after the last step, kept in the cache; what is half done is kept whenever it stops.
+
+    It is kept by the same name in the checkpoint, so that no other training goes on from it.
+    """
     workspace = place.workspace
     state, saved = (
-        _half_done(workspace.checkpoint(place.half_done), start.device) or meta_generator.begin(start),
+        _half_done(workspace.checkpoint(name), start.device) or meta_generator.begin(start),
         time.monotonic(),
     )
     raise_if_draining()
     for moved in steps(state):
         state = moved
         if time.monotonic() - saved >= workspace.interval:
-            workspace.store(place.half_done, _packed(state))
+            workspace.store(name, _packed(state))
             saved = time.monotonic()
         try:
             place.told(state)
         except BaseException:
-            workspace.store(place.half_done, _packed(state))
+            workspace.store(name, _packed(state))
             raise
     workspace.keep(name, stored.packed({"theta": state.theta}))
-    workspace.drop(place.half_done)
+    workspace.drop(name)
     return state.theta
 
 
