@@ -1,7 +1,7 @@
 """The doorbell: a Celery message that says "look for work" and carries nothing.
 
-A bell that is lost, late or doubled does no harm: jobs live in the ledger, and every worker looks there by itself
-every `backstop_interval` seconds. Hence a bell that can't be rung is worth a log line and never an error.
+A doorbell that is lost, late or doubled does no harm: jobs live in the ledger, and every worker looks there by itself
+every `backstop_interval` seconds. Hence one that can't be rung is worth a log line and never an error.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ DOORBELL: Final = "stillhouse.doorbell"
 """Name of the Celery task that answers."""
 
 QUEUE: Final = "gpu"
-"""Queue the bells hang in."""
+"""Queue of the doorbells."""
 
 STALE_AFTER: Final = 60.0
-"""Seconds after which an unanswered bell is thrown away, so that a long busy time leaves no pile of them."""
+"""Seconds after which an unanswered doorbell is thrown away, so that a long busy time leaves no pile of them."""
 
 FAILURES: Final = Counter("stillhouse_doorbell_failures", "Doorbells that the broker did not take.")
 
@@ -39,7 +39,7 @@ log = structlog.stdlib.get_logger(__name__)
 def ring(settings: Settings) -> bool:
     """Tells idle workers that there may be a queued job; call it after the commit that queued it.
 
-    Returns whether the broker took the bell: False without a broker, and (logged, never raised) when the broker
+    Returns whether the broker took the doorbell: False without a broker, and (logged, never raised) when the broker
     does not answer within seconds. Keep it off the path of a request: a frozen broker costs its full time-out.
     """
     if settings.broker_url is None:

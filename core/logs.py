@@ -1,6 +1,6 @@
 """How the service speaks to its operator: one line an event on standard error, readable or JSON.
 
-No line holds a secret. A traceback shows no local variables, since a request's frames hold its key and the house's
+No line holds a secret. A traceback shows no local variables, since a request's frames hold its key and the service's
 frames the addresses with their passwords; what is left, such as a driver's message, passes `core.masks`.
 """
 

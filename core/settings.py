@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     sweep_interval: float = Field(default=15, gt=0, description="Seconds between rounds of the sweeper.")
     poll_interval: float = Field(default=1, gt=0, description="Seconds between looks for work without a broker.")
     backstop_interval: float = Field(
-        default=15, gt=0, description="Seconds between looks for work when a broker rings the bell."
+        default=15, gt=0, description="Seconds between looks for work when a broker rings the doorbell."
     )
     checkpoint_interval: float = Field(default=30, gt=0, description="Seconds between checkpoints while distilling.")
     max_attempts: int = Field(

@@ -1,4 +1,4 @@
-"""The house's plan as tests: which room may import which, and how large and how named a room may be."""
+"""The plan of the code as tests: which room may import which, and how large and how named a room may be."""
 
 from __future__ import annotations
 

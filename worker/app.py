@@ -14,14 +14,14 @@ from core.settings import Settings, settings
 from worker.protocol import ENGINE
 
 _PATIENCE: Final = 10.0
-"""Seconds a worker waits for the broker's answer; must exceed the second its blocking read waits for a bell."""
+"""Seconds a worker waits for the broker's answer; must exceed the second its blocking read waits for a doorbell."""
 
 
 def create(settings: Settings) -> Celery:
     """The application on the settings' broker; without one it can be imported but not started.
 
     One slot of a thread pool, since a child process does the work; early acknowledgement and no prefetch, since a
-    bell is worthless and must not wait behind a long job; no results, no events, no retries: the ledger has them.
+    doorbell is worthless and must not wait behind a long job; no results, no events, no retries: the ledger has them.
     """
     application = Celery("stillhouse", include=["worker.tasks"], set_as_current=False)
     application.conf.update(

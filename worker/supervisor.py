@@ -101,7 +101,7 @@ class Supervisor:
     def look(self) -> None:
         """Runs queued jobs, one after the other, until none is left or the worker drains. Never raises."""
         self._rung.set()
-        # A thread that finds the slot taken has left the bell rung, and the holder looks at it again after letting go.
+        # A thread that finds the slot taken has left the flag set, and the holder looks at it again after letting go.
         while self._rung.is_set() and self._slot.acquire(blocking=False):
             try:
                 self._rung.clear()

@@ -221,7 +221,7 @@ def _advance(recipe: Recipe, objective: Objective, state: State, key: Key, trans
         return state
     state = _move(recipe, *_clipped(recipe, state, pulled))
     if recipe.schedule.clamp:
-        assert transform is not None, "who clamps images says what pixels they stand for"
+        assert transform is not None, "images are clamped where it is known what pixels they stand for"
         state = replace(state, leaves=replace(state.leaves, images=transform.clamp(state.leaves.images)))
     return replace(state, average=_averaged(recipe, state.average, state.leaves))
 

@@ -76,7 +76,7 @@ def images(
             assert teacher is not None, "a recipe that starts from what a teacher recognises has one"
             return recognised(init, teacher, real, ipc, key)
         case Generated():
-            assert learned is not None, "who begins with these images has a generator"
+            assert learned is not None, "a recipe that begins with these images has a generator"
             return learned(given(init, real, real.members, ipc, [key.fold(c) for c in range(real.classes)]))
         case Spanning(ridge=penalty):
             start = real.train.take(chosen(real, ipc, key))
@@ -85,7 +85,7 @@ def images(
         case Noise(std=std):
             return (key.normal(real.classes * ipc, *real.shape) * std).to(real.device)
         case _:
-            assert learned is not None, "who begins with these images has learned what they are chosen by"
+            assert learned is not None, "a recipe that begins with these images has learned what they are chosen by"
             return real.train.take(selected(init, real, ipc, key, learned))
 
 

@@ -1,6 +1,7 @@
 """A section of a report (a title, measures, words and maybe a chart), and the entry of report.json that it says.
 
-A section is plain text and numbers: who shows it chooses colours, columns and folds, and never a word or a digit.
+A section is plain text and numbers: a page that shows it chooses colours, columns and
+folds, and never a word or a digit.
 """
 
 from __future__ import annotations

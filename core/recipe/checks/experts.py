@@ -13,13 +13,13 @@ def check_experts(recipe: Choices) -> None:
     if recipe.init.needs_experts and not recipe.objective.reads_experts:
         raise invalid_combination(
             "init.kind",
-            f"The objective '{recipe.objective.kind}' trains no experts who could be right about an image.",
+            f"The objective '{recipe.objective.kind}' trains no experts that could be right about an image.",
             "Set init.kind to 'real', or objective.kind to 'trajectory'.",
         )
     if recipe.labels.needs_experts and not recipe.objective.reads_experts:
         raise invalid_combination(
             "labels.start",
-            f"The objective '{recipe.objective.kind}' trains no experts who could say what labels start as.",
+            f"The objective '{recipe.objective.kind}' trains no experts that could say what labels start as.",
             "Set labels.start to 'confidence', or objective.kind to 'trajectory'.",
         )
     if recipe.labels.needs_experts and recipe.init.is_noise:
