@@ -43,8 +43,8 @@ def create_app(configuration: Settings | None = None) -> FastAPI:
     app.state.services = services
     app.add_middleware(AuthMiddleware, services=services)
     app.add_middleware(RequestMiddleware, metrics=services.metrics, settings=services.settings)
-    for room in (jobs, forecasts, events, artifacts, datasets, uploads, methods, keys, health, *PAGES):
-        app.include_router(room.router)
+    for module in (jobs, forecasts, events, artifacts, datasets, uploads, methods, keys, health, *PAGES):
+        app.include_router(module.router)
     app.mount("/static", static)
     exception_handlers.install(app)
     openapi.install(app)

@@ -1,4 +1,4 @@
-"""The gate: before anything else of a request is looked at, it wants a key, where the settings say so.
+"""The authentication of requests: before anything else of one is looked at, it needs a key, if the settings say so.
 
 It stands before the router and refuses what it does not know, so that no route can be forgotten. What a caller may see
 is the ledger's business (`Ledger.within`); what a key may do is said here, by method and path.
@@ -43,14 +43,14 @@ def may_be_seen_by_all(path: str) -> bool:
 
 def needed(method: str, path: str) -> str | None:
     """The scope that a request needs; None where any key will do, because the operation itself looks at the key."""
-    room = path.removeprefix("/v1").split("/")[1]
-    if room in ("me", "keys", "logout"):
+    resource = path.removeprefix("/v1").split("/")[1]
+    if resource in ("me", "keys", "logout"):
         return None
-    if room == "metrics":
+    if resource == "metrics":
         return "admin"
-    if method in _SAFE or room == "forecasts":
+    if method in _SAFE or resource == "forecasts":
         return "jobs:read"
-    return "datasets:write" if room in ("datasets", "uploads") else "jobs:write"
+    return "datasets:write" if resource in ("datasets", "uploads") else "jobs:write"
 
 
 @final
