@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, final
 
 import pytest
+from sqlalchemy import make_url
 
 from core import doorbell
 from core.artifacts.store import Store
@@ -151,6 +153,19 @@ class Service:
         worker = self._start(module, "--engine", "tests.worker.double")
         until(lambda: {w.worker_id for w in self.ledger.workers()} - known, "the worker has announced itself")
         return worker
+
+    def stop(self, worker: subprocess.Popen[bytes]) -> None:
+        """Stop a worker as a machine that falls asleep does, but not while it holds SQLite's one lock for writers.
+
+        A stopped process keeps that lock, and nobody else could write until it wakes.
+        """
+        url = make_url(str(self.settings.database_url))
+        if url.get_backend_name() != "sqlite":
+            worker.send_signal(signal.SIGSTOP)
+            return
+        with closing(sqlite3.connect(str(url.database), timeout=PATIENCE, isolation_level=None)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            worker.send_signal(signal.SIGSTOP)
 
     def start_sweeper(self) -> subprocess.Popen[bytes]:
         """One sweeper, apart from those inside the workers."""

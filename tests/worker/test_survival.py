@@ -61,7 +61,7 @@ def test_a_worker_that_slept_past_its_lease_is_fenced_off(service: Service) -> N
     sleeper = service.start_worker()
     play = service.submit(steps=12, hold_at=7)
     orphan = play.wait_for_step(1, 6)
-    sleeper.send_signal(signal.SIGSTOP)
+    service.stop(sleeper)
     service.start_worker()
     play.wait_for_step(2, 6)
     play.open_gate()  # both engines run to the end of their script
