@@ -170,7 +170,7 @@ RUNNERS: Final[Mapping[type[Step], Callable[[_Made, Any], _Made]]] = {
     steps.Cover: lambda made, _: replace(made, coverage=covered(made.context, made.distilled, made.trained)),
     steps.FindNeighbours: lambda made, _: replace(made, neighbours=nearest(made.context, made.distilled)),
 }
-"""The runner of each kind of step."""
+"""The runner of each kind of step that is not asked for."""
 
 ASKED_FOR: Final[frozenset[type[Step]]] = frozenset(
     {

@@ -1,4 +1,6 @@
-"""The batch sizes and bounds of the engine by which its work is counted: a number here stands nowhere else.
+"""The batch sizes and bounds of the engine by which its work is counted: engine and price read them here.
+
+Only `SAMPLED` stands a second time, in a file of artifacts that imports nothing of ours; a test holds the two equal.
 
 None of them changes a result, but for what batch norm sees at once. What a recipe says is no limit, and what only the
 engine decides by is not here either.

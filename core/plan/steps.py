@@ -1,8 +1,9 @@
 """The steps of a job as data: what each makes, in which phase, and under which names its results are kept.
 
-`core.plan.build` orders them, the engine executes them, a forecast prices them. Each kind has one runner there and one
-cost here (`core.plan.cost`). Results with a name are shared by all jobs that would make the same; a step whose results
-are all there costs nothing, and one that only serves such a step is left out.
+`core.plan.build` orders them, the engine executes them, a forecast prices them. Each kind has one cost
+(`core.plan.cost`) and, in `core.engine.run`, one runner or a place among those that another step asks for. Results with
+a name are shared by all jobs that would make the same; a step whose results are all there costs nothing, and one that
+only serves such a step is left out.
 """
 
 from __future__ import annotations
