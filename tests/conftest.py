@@ -1,7 +1,7 @@
 """Fixtures that start the real thing: PostgreSQL, Redis, and a migrated ledger on either database.
 
-A test that wants both databases takes `ledger` or `ledger_url`. Databases are copies of one migrated template; servers
-start when the first test needs them and end with the run.
+A test that wants both databases takes `ledger` or `ledger_url`. Databases are copies of one migrated template. All test
+processes share one PostgreSQL and one Redis, which end with the run.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -118,18 +120,40 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield service
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[services.Postgres]:
-    """A PostgreSQL server for the whole run."""
-    with services.postgres_server() as server:
-        yield server
+_SERVERS = pytest.StashKey[dict[str, Any]]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Start the servers of all test processes with the first of these, and tell each where they are."""
+    config: pytest.Config = node.config
+    if _SERVERS not in config.stash:
+        servers = ExitStack()
+        config.add_cleanup(servers.close)
+        port = servers.enter_context(services.postgres_server()).port
+        config.stash[_SERVERS] = {"postgres": port, "redis": servers.enter_context(services.redis_server())}
+    node.workerinput.update(config.stash[_SERVERS])
 
 
 @pytest.fixture(scope="session")
-def redis_server() -> Iterator[str]:
-    """The URL of a Redis server for the whole run."""
-    with services.redis_server() as url:
-        yield url
+def postgres(request: pytest.FixtureRequest) -> Iterator[services.Postgres]:
+    """The PostgreSQL server of the whole run."""
+    if shared := getattr(request.config, "workerinput", None):
+        with closing(services.Postgres(shared["postgres"])) as server:
+            yield server
+    else:
+        with services.postgres_server() as server:
+            yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a database of the whole run's Redis server; the seven after it are this process's own, too."""
+    if shared := getattr(request.config, "workerinput", None):
+        yield services.redis_database(shared["redis"], 8 * int(shared["workerid"].removeprefix("gw")))
+    else:
+        with services.redis_server() as url:
+            yield url
 
 
 @pytest.fixture
@@ -142,9 +166,7 @@ def redis_url(redis_server: str) -> str:
 @pytest.fixture(scope="session")
 def postgres_template(postgres: services.Postgres) -> str:
     """The name of a migrated PostgreSQL database to copy."""
-    name = postgres.create()
-    _migrate(postgres.url(name))
-    return name
+    return postgres.once("migrated", _migrate)
 
 
 @pytest.fixture(scope="session")

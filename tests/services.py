@@ -66,6 +66,16 @@ class Postgres:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
         return name
 
+    def once(self, name: str, fill: Callable[[str], None]) -> str:
+        """The name of a database that `fill` has filled by its URL, once for all processes that use the server."""
+        with self.session() as connection:
+            connection.execute("SELECT pg_advisory_lock(1)")  # until the connection ends
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+                new = self.create()
+                fill(self.url(new))
+                connection.execute(f'ALTER DATABASE "{new}" RENAME TO "{name}"'.encode())
+        return name
+
     def empty(self, name: str) -> None:
         """End the connections to a database and delete every row but the schema's version; some 10 ms."""
         try:
@@ -160,7 +170,7 @@ def redis_server() -> Iterator[str]:
     """
     program = _program("redis-server", "redis-server")
     folder, port = _folder("redis-", None), free_port()
-    command = [program, "--port", port, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no"]
+    command = [program, "--port", port, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--databases", "64"]
     with _lifeline("TERM", folder, command, None) as server:
         url = f"redis://127.0.0.1:{port}/0"
         _wait_for(lambda: _ping(url), server, folder)
@@ -175,10 +185,16 @@ def free_port() -> int:
         return port
 
 
+def redis_database(url: str, place: int) -> str:
+    """The URL of the database so many places after one of a Redis server."""
+    server, _, number = url.rpartition("/")
+    return f"{server}/{int(number) + place}"
+
+
 def flush_redis(url: str) -> None:
-    """Empty every database of the Redis server."""
+    """Empty a database of a Redis server."""
     with redis.Redis.from_url(url) as client:
-        client.flushall()
+        client.flushdb()
 
 
 def _ping(url: str) -> None:
