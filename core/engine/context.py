@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, final
 
 from torch import Tensor
@@ -16,7 +16,7 @@ from core.engine.kernels import Eager, Kernels, Program
 from core.engine.keys import Key
 from core.engine.networks import Network, SquaredError
 from core.engine.real import Real
-from core.engine.workspace import Drained, Workspace
+from core.engine.workspace import Drained, TimeUp, Workspace
 from core.plan.cache_names import CacheNames
 from core.recipe import Recipe
 
@@ -75,6 +75,13 @@ class JobContext:
     """The report's entries on probes: each probed field, its value and why, and the candidates with their figures."""
     sampled: Sampled | None = None
     """Where the recipe has a generator."""
+    may_leave: bool = False
+    """Whether the work at hand is left as soon as no time is left, since a result can be without it."""
+
+    @property
+    def hurried(self) -> JobContext:
+        """The same job for work that a result can be without: it raises TimeUp once no time is left."""
+        return replace(self, may_leave=True)
 
     @property
     def names(self) -> CacheNames:
@@ -101,9 +108,12 @@ class JobContext:
 
         Raises:
             Drained: the job was told to stop.
+            TimeUp: no time is left, and a result can be without this work.
         """
         if self.workspace.should_stop():
             raise Drained
+        if self.may_leave and self.workspace.time_left() <= 0:
+            raise TimeUp
 
 
 def follow(context: JobContext, work: Generator[float, None, T], say: Callable[[float], None] | None = None) -> T:
@@ -111,6 +121,7 @@ def follow(context: JobContext, work: Generator[float, None, T], say: Callable[[
 
     Raises:
         Drained: the job was told to stop.
+        TimeUp: no time is left, and the context is `hurried`.
     """
     while True:
         try:
@@ -120,7 +131,7 @@ def follow(context: JobContext, work: Generator[float, None, T], say: Callable[[
             return result
         try:
             context.raise_if_draining()
-        except Drained:
+        except (Drained, TimeUp):
             work.close()  # it stores what it has
             raise
         if say is not None:

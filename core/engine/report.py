@@ -20,6 +20,7 @@ from core.recipe import Recipe
 from core.report import (
     SCHEMA_VERSION,
     Across,
+    Ended,
     Entry,
     Majority,
     Report,
@@ -50,6 +51,8 @@ class Distillation:
     analyses: Mapping[str, Entry | None]
     """Entries of the report by field; None where the recipe leaves one out."""
     teacher: Teacher | None
+    ended: Ended | None = None
+    """Where the job was ended early."""
 
 
 def row(result: Result) -> dict[str, Any]:
@@ -116,6 +119,7 @@ def compose(done: Distillation, hardware: str, remarks: Sequence[str] = ()) -> R
             "per_class": dict(zip(facts.class_names, of_distilled["per_class_mean"], strict=True)),
             "confusion": of_distilled.get("confusion"),
             "selection": done.selection,
+            "ended": done.ended,
             "sweep": context.sweep,
             "stages": curriculum_of(recipe, result),
             "probes": context.probes,
@@ -129,7 +133,7 @@ def compose(done: Distillation, hardware: str, remarks: Sequence[str] = ()) -> R
             "warnings": [
                 *doubts.of_classes(lines, majority),
                 *remarks,
-                *doubts.of_baselines(lines),
+                *doubts.of_baselines(lines, *(("the job was ended early",) if recipe.evaluation.full else ())),
                 *doubts.of_pixels(lines, clipped),
                 *doubts.elsewhere(across.each if across else ()),
                 *doubts.of_labels(lines, result.bytes_labels, teacher),

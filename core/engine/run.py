@@ -13,6 +13,7 @@ the report in the checkpoint), so a run that follows a crash goes on where the l
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, final
 
@@ -28,7 +29,7 @@ from core.engine.meta_generator import Training
 from core.engine.networks import Network, build
 from core.engine.real import prepare
 from core.engine.report import Distillation
-from core.engine.steps import diffusion, meta_generator, search, sweep, teacher
+from core.engine.steps import diffusion, ending, meta_generator, search, sweep, teacher
 from core.engine.steps.coverage import covered
 from core.engine.steps.distillation import distilled
 from core.engine.steps.evaluation import rows
@@ -37,7 +38,7 @@ from core.engine.steps.neighbours import nearest
 from core.engine.steps.transfer import across
 from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
-from core.engine.workspace import InMemory, Workspace
+from core.engine.workspace import InMemory, TimeUp, Workspace
 from core.plan import steps
 from core.plan.build import plan as build_plan
 from core.plan.cache_names import name_of
@@ -104,7 +105,8 @@ def distil(
     while planned is not None:
         for step in planned.steps:
             if type(step) not in ASKED_FOR:
-                made = RUNNERS[type(step)](made, step)
+                with suppress(TimeUp):  # of steps that a result can be without
+                    made = RUNNERS[type(step)](made, step)
         planned = planned.then and planned.then(made.context.recipe)
     assert made.result is not None, "every plan distils"
     return Distillation(
@@ -115,6 +117,7 @@ def distil(
         across=made.across,
         analyses={"coverage": made.coverage, "neighbours": made.neighbours},
         teacher=made.taught,
+        ended=ending.entry(made.context, made.left_out),
     )
 
 
@@ -138,6 +141,18 @@ class _Made:
         """The result, once there is one."""
         assert self.result is not None, "a plan distils before it reports"
         return self.result
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The analyses of the recipe that there was no time for."""
+        asked, made = self.context.recipe.evaluation, self.distilled
+        missing = {
+            "the reference on the full training set": asked.full and "full" not in [line["name"] for line in self.rows],
+            "unseen architectures": asked.across and not self.across,
+            "the coverage of the test images": asked.coverage and not self.coverage,
+            "the nearest real images": not self.neighbours and not made.real.all(),
+        }
+        return tuple(name for name, is_missing in missing.items() if is_missing)
 
     @property
     def trained(self) -> int:
@@ -165,10 +180,10 @@ RUNNERS: Final[Mapping[type[Step], Callable[[_Made, Any], _Made]]] = {
     steps.Relabel: lambda made, _: replace(made, result=teacher.relabelled(made.context, made.taught, made.distilled)),
     steps.Evaluate: lambda made, _: replace(made, rows=rows(made.context, made.distilled, made.taught)),
     steps.Transfer: lambda made, _: replace(
-        made, across=across(made.context, made.distilled, made.trained, made.taught)
+        made, across=across(made.context.hurried, made.distilled, made.trained, made.taught)
     ),
-    steps.Cover: lambda made, _: replace(made, coverage=covered(made.context, made.distilled, made.trained)),
-    steps.FindNeighbours: lambda made, _: replace(made, neighbours=nearest(made.context, made.distilled)),
+    steps.Cover: lambda made, _: replace(made, coverage=covered(made.context.hurried, made.distilled, made.trained)),
+    steps.FindNeighbours: lambda made, _: replace(made, neighbours=nearest(made.context.hurried, made.distilled)),
 }
 """The runner of each kind of step that is not asked for."""
 

@@ -79,6 +79,11 @@ class SyntheticDataset:
         )
 
     @property
+    def stages(self) -> int:
+        """How many stages made it; 1 of a result without."""
+        return 1 if self.stage is None else int(self.stage.max()) + 1
+
+    @property
     def bytes_images(self) -> int:
         """Bytes of the images and of the arrays that bring other images into their space."""
         needed = [array for name, array in self.transform.arrays.items() if name != "unwhiten"]

@@ -20,6 +20,10 @@ class Drained(Exception):
     """Told to stop, and did, with everything in the checkpoint."""
 
 
+class TimeUp(Exception):
+    """Work was left because the job is to end with what it has (`JobContext.hurried`)."""
+
+
 class Workspace(Protocol):
     """Where a job keeps what it made, says how far it is, and hears that it is to stop.
 
@@ -53,6 +57,15 @@ class Workspace(Protocol):
     def should_stop(self) -> bool:
         """Whether the job is to leave everything in its checkpoint and end."""
 
+    def time_left(self) -> float:
+        """Seconds that distilling may still take; 0 once the job is to end with the best that it has, and from then on.
+
+        Then only what a result cannot be without is still done: its labels, and the lines of its evaluation.
+        """
+
+    def ending(self) -> str:
+        """Why there is no time left: a sentence for the report."""
+
     def preview(self, step: int, total: int, result: Callable[[], SyntheticDataset]) -> None:
         """Show the images as they are after a step, if they are to be watched; `result` makes them."""
 
@@ -70,6 +83,8 @@ class InMemory:
     checkpoints: dict[str, bytes] = field(default_factory=dict)
     interval: float = math.inf
     should_stop: Callable[[], bool] = lambda: False
+    time_left: Callable[[], float] = lambda: math.inf
+    ending: Callable[[], str] = lambda: "Its time was up."
 
     def find(self, name: str) -> Source | None:
         """The method of `Workspace`, like all that follow."""

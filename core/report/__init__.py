@@ -2,6 +2,7 @@
 
 from core.report.choices import Probe, Sweep, Window
 from core.report.coverage import Coverage, Covered
+from core.report.ended import Ended
 from core.report.generator import Generator
 from core.report.labels import Compression, Labels
 from core.report.neighbours import Neighbours, Pair
@@ -18,6 +19,7 @@ __all__ = [
     "Coverage",
     "Covered",
     "Curves",
+    "Ended",
     "Entry",
     "Generator",
     "Labels",

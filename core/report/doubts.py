@@ -39,8 +39,11 @@ def of_classes(by_name: Rows, majority: Majority) -> list[str]:
     return said
 
 
-def of_baselines(by_name: Rows) -> list[str]:
-    """How far the line of the distilled images can be trusted beside those of random ones and of everything."""
+def of_baselines(by_name: Rows, full: str = "evaluation.full was left out") -> list[str]:
+    """How far the line of the distilled images can be trusted beside those of random ones and of everything.
+
+    `full` says why there is no line of everything, where there is none.
+    """
     doubts: list[str] = []
     distilled = by_name["distilled"]
     if distilled.n < _TRUSTED:
@@ -48,7 +51,7 @@ def of_baselines(by_name: Rows) -> list[str]:
     if "random" in by_name and distilled.accuracy_mean <= by_name["random"].accuracy_mean:
         doubts.append("The distilled images train no better than random real images of the same number.")
     if "full" not in by_name:
-        doubts.append("No reference on the full training set was trained (evaluation.full was left out).")
+        doubts.append(f"No reference on the full training set was trained ({full}).")
     elif "random" in by_name and by_name["full"].accuracy_mean <= by_name["random"].accuracy_mean:
         doubts.append("The reference on the full set is no better than random images: its training is too short.")
     return doubts

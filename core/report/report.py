@@ -9,6 +9,7 @@ from pydantic import Field
 from core.report.choices import Probe, Sweep, choices
 from core.report.classes import classes
 from core.report.coverage import Coverage
+from core.report.ended import Ended
 from core.report.generator import Generator
 from core.report.labels import Compression, Labels, sizes
 from core.report.neighbours import Neighbours
@@ -49,6 +50,7 @@ class Report(Entry):
     confusion: tuple[tuple[int, ...], ...] | None = None
     selection: str = "last iterate"
     """How the state was chosen that is the result."""
+    ended: Ended | None = None
     sweep: Sweep | None = None
     probes: tuple[Probe, ...] = ()
     stages: Stages | None = None
@@ -83,6 +85,7 @@ class Report(Entry):
         warned = Section(name="warnings", title="To be read before the numbers", words=self.warnings)
         each = (
             warned if self.warnings else None,
+            self.ended and self.ended.section(),
             self.stages and self.stages.section(),
             results(self.results, self.gap, self.largest, self.selection),
             self.across and self.across.section(),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,6 +14,7 @@ import torch
 from core.data import Catalogue, Dataset
 from core.engine.journal import Journal
 from core.engine.meta_generator import Training
+from core.engine.report import compose
 from core.engine.run import ASKED_FOR, RUNNERS, distil, meta_train
 from core.engine.workspace import Drained, InMemory
 from core.methods import Task, method
@@ -118,3 +122,51 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_result(stop_after: int, toy:
         distil(small("mtt"), toy, 2, 0, workspace)
     again = distil(small("mtt"), toy, 2, 0, workspace)
     assert torch.equal(again.result.images, distil(small("mtt"), toy, 2, 0).result.images)
+
+
+def after(asked: int) -> Callable[[], float]:
+    """A time that is up once it was asked for so often."""
+    left = iter(range(asked, -1, -1))
+    return lambda: next(left, 0)
+
+
+@pytest.mark.parametrize("method", ["mtt", "frepo", "seqmatch", "datm", "sre2l"])
+@pytest.mark.parametrize("moments", [0, 3])
+def test_a_job_without_time_ends_with_what_it_has_and_says_so(method: str, moments: int, toy: Dataset) -> None:
+    recipe = small(method, evaluation__coverage={"epochs": 2})
+    done = distil(recipe, toy, 2, 0, InMemory(time_left=after(moments), ending=lambda: "Somebody was in a hurry."))
+    steps = recipe.schedule.total_steps
+    assert done.ended is not None
+    assert done.ended.step < steps
+    assert done.ended.left_out == (
+        "the reference on the full training set",
+        "the coverage of the test images",
+        *(() if done.result.real.all() else ("the nearest real images",)),
+    )
+    assert {"distilled", "distilled_8bit", "random"} <= {line["name"] for line in done.rows}
+    report = compose(done, "cpu")
+    assert [section.title for section in report.sections()][1] == "Ended early"
+    assert f"outer step {done.ended.step} of {steps}. Somebody was in a hurry." in " ".join(done.ended.words)
+    assert "No reference on the full training set was trained (the job was ended early)." in report.warnings
+    assert done.ended.step >= (1 if recipe.init.is_noise else 0)
+
+
+def test_a_job_that_ended_early_does_not_go_on_when_its_attempt_is_repeated(toy: Dataset) -> None:
+    recipe = small("dm", evaluation__look_every=1, evaluation__select="best_validation")
+    workspace = InMemory(time_left=after(9))
+    first = distil(recipe, toy, 2, 0, workspace)
+    assert first.ended is not None
+    assert 0 < first.ended.step < recipe.schedule.total_steps
+    again = distil(recipe, toy, 2, 0, replace(workspace, time_left=lambda: math.inf, results={}))
+    assert torch.equal(again.result.images, first.result.images)
+    assert again.selection == first.selection
+    assert again.ended is not None
+    assert (again.ended.step, again.ended.left_out) == (first.ended.step, ())
+
+
+def test_the_reference_that_another_job_kept_is_no_matter_of_time(toy: Dataset) -> None:
+    workspace = InMemory()
+    distil(small("random"), toy, 2, 0, workspace)
+    done = distil(small("random"), toy, 2, 1, replace(workspace, checkpoints={}, time_left=lambda: 0))
+    assert "full" in [line["name"] for line in done.rows]
+    assert done.ended is None, "it has all that it was to have"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ class DiskWorkspace:
     interval: float
     should_stop: Callable[[], bool]
     pictures: Pictures | None = None
+    time_left: Callable[[], float] = lambda: math.inf
+    ending: Callable[[], str] = lambda: "Its time was up."
 
     def find(self, name: str) -> Path | None:
         """The file in the cache, which counts as used."""

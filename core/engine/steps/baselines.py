@@ -38,10 +38,11 @@ def random(
     key: Key,
     taught: Teacher | None = None,
     kernels: Kernels | None = None,
+    stages: int = 1,
 ) -> Work:
     """Random real images, a fresh draw for each seed, at the rate that is best on the validation split.
 
-    Beside a result in stages they are trained on all at once, for as many epochs as all its stages together.
+    Beside a result in several `stages` they are trained on all at once, for as many epochs as all its stages together.
 
     Where the policy is "combined" they get the views of real images, the simple ones, as in the paper. A teacher that
     is given labels them as the recipe has the distilled ones labelled. `kernels` are those of another network than the
@@ -53,7 +54,7 @@ def random(
     labels = F.one_hot(init.classes(real, n // real.classes), real.classes).float()
     every = torch.ones(n, dtype=torch.bool, device=real.device)
     protocol = evaluate.on_synthetic(recipe.evaluation, recipe.augment, rates[0], every)
-    protocol = replace(protocol, epochs=protocol.epochs * recipe.schedule.stages.count)
+    protocol = replace(protocol, epochs=protocol.epochs * stages)
     images: Images = Draws(real.train, chosen)
     first: Images = real.train.take(chosen[0])
     if taught is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 
 from torch import Tensor
@@ -15,9 +16,10 @@ from core.engine.distill import Objective, State
 from core.engine.expert_predictions import Judges
 from core.engine.keys import Key
 from core.engine.objectives import build
-from core.engine.steps import experts, scores
+from core.engine.steps import ending, experts, scores
 from core.engine.steps.validation import Looks
 from core.engine.teacher import Teacher
+from core.engine.workspace import TimeUp
 from core.recipe import Trajectory
 from core.recipe.checks.images import learns_step_size
 
@@ -26,10 +28,20 @@ _CURVE_POINTS = 500  # of the loss, at most
 
 
 def distilled(context: JobContext, taught: Teacher | None) -> tuple[State, str]:
-    """The state that is the result, and in words how it was chosen."""
+    """The state that is the result, and in words how it was chosen.
+
+    Once no time is left, the loop ends where it is. Before its first step that is with the images it would begin with,
+    unless they are noise: then it takes one step.
+    """
     recipe, workspace, key = context.recipe, context.workspace, context.key.fold("distill")
     state = checkpoint.load(workspace.checkpoint(_STATE), context.run, context.real.device)
-    objective, judges = objective_of(context, state, taught)
+    needs_objective = state is None and (recipe.init.is_noise or recipe.judging_epoch is not None)
+    over, objective, judges = state is not None and ending.early(context), None, None
+    if not over:
+        try:
+            objective, judges = objective_of(context if needs_objective else context.hurried, state, taught)
+        except TimeUp:
+            over = True
     learned = scores.learned(context) if state is None else None
     total = recipe.schedule.total_steps
     if objective is not None or recipe.regresses:
@@ -37,7 +49,7 @@ def distilled(context: JobContext, taught: Teacher | None) -> tuple[State, str]:
     if state is None:
         drawn = context.sampled.images if context.sampled else None
         state = distill.begin(recipe, context.real, context.ipc, key, learned, judges, taught, drawn)
-    if objective is None:
+    if objective is None and not over:
         return state, context.sampled.selection if context.sampled else "initialisation"
     if state.step:
         context.journal.log(f"Resumed from the checkpoint of outer step {state.step}.")
@@ -53,7 +65,7 @@ def distilled(context: JobContext, taught: Teacher | None) -> tuple[State, str]:
     def show(state: State) -> None:
         workspace.preview(state.step, total, lambda: distill.finish(recipe, state, context.real, context.ipc))
 
-    looks, selects = Looks(context), recipe.evaluation.select == "best_validation"
+    looks, selects = Looks(context.hurried), recipe.evaluation.select == "best_validation"
 
     def turn(state: State) -> State | None:
         following = distill.next_stage(recipe, looks.best(state)[0] if selects else state)
@@ -65,7 +77,12 @@ def distilled(context: JobContext, taught: Teacher | None) -> tuple[State, str]:
     context.journal.progress(state.step, total)
     if state.step == 0:
         show(state)
-    for state in outer_steps(context, objective, state, key, turn, taught):  # noqa: B020 (the loop goes on from the state)
+    if objective is None or (workspace.time_left() <= 0 and (state.step or not recipe.init.is_noise)):
+        steps: Iterator[State] = iter(())
+    else:
+        steps = outer_steps(context.hurried, objective, state, key, turn, taught)
+    while (following := _next(steps)) is not None:
+        state = following
         context.journal.progress(state.step, total)
         if state.step % max(1, total // _CURVE_POINTS) == 0 and not math.isnan(state.loss):
             points = {"loss": state.loss, **state.curves}
@@ -74,15 +91,27 @@ def distilled(context: JobContext, taught: Teacher | None) -> tuple[State, str]:
             for name, value in points.items():
                 context.journal.metric(name, state.step, value)
         show(state)
-        looks.at(state)
+        with suppress(TimeUp):
+            looks.at(state)
         if workspace.should_stop() or time.monotonic() - saved >= workspace.interval:
             store(state)
             saved = time.monotonic()
         context.raise_if_draining()
+        if workspace.time_left() <= 0:
+            break
     store(state)
-    if selects:
-        return looks.best(state)
-    return state, "last iterate"
+    if state.step < total and not ending.early(context):
+        ending.note(context, state.step, total)
+    if state.step == 0:
+        return state, "initialisation"
+    return looks.best(state) if selects else (state, "last iterate")
+
+
+def _next(steps: Iterator[State]) -> State | None:
+    """The next state; None at the end, and where no time is left for what a later stage begins with."""
+    with suppress(TimeUp):
+        return next(steps, None)
+    return None
 
 
 def objective_of(

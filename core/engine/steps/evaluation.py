@@ -21,6 +21,7 @@ from core.engine.steps.baselines import Work
 from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
 from core.engine.view_labels import Replay
+from core.engine.workspace import TimeUp
 from core.plan.steps import Kept
 
 Row = dict[str, Any]
@@ -36,7 +37,8 @@ def rows(context: JobContext, result: SyntheticDataset, taught: Teacher | None =
     lines of `ridge_lines.arms`.
 
     Each line is kept in the checkpoint once it is known, so that an attempt that follows repeats one of them at most;
-    the reference on the full set is kept in the cache, since it does not depend on the job.
+    the reference on the full set is kept in the cache, since it does not depend on the job; where it is not there and
+    no time is left for it, it has no line.
     """
     recipe, seeds = context.recipe, context.recipe.evaluation.seeds
     key = context.key.fold("evaluate")
@@ -45,7 +47,7 @@ def rows(context: JobContext, result: SyntheticDataset, taught: Teacher | None =
     arms: dict[str, Work] = {
         "distilled": trained_on(context, result, "distilled", result.images, context.judging),
         "distilled_8bit": trained_on(context, result, "distilled_8bit", rounded, context.judging),
-        "random": baselines.random("random", context, chosen, drawn, taught),
+        "random": baselines.random("random", context, chosen, drawn, taught, stages=result.stages),
         **ridge_lines.arms(context, result, key.fold("regression")),
     }
     if recipe.relabel.needs_teacher:
@@ -53,7 +55,7 @@ def rows(context: JobContext, result: SyntheticDataset, taught: Teacher | None =
         arms["distilled_hard"] = evaluate.evaluate(
             "distilled_hard", context.kernels, result.images, classes, context.real, hard, _keys(key, seeds)
         )
-        arms["random_hard"] = baselines.random("random_hard", context, chosen, drawn)
+        arms["random_hard"] = baselines.random("random_hard", context, chosen, drawn, stages=result.stages)
     known: dict[str, Row] = stored.document(context.workspace.checkpoint(_FILE), {})
     names = [*arms, *(["full"] if recipe.evaluation.full else [])]
     unseen = 2 * len(recipe.evaluation.across)
@@ -65,14 +67,17 @@ def rows(context: JobContext, result: SyntheticDataset, taught: Teacher | None =
             context.journal.progress(place * seeds + int(share * seeds), total)
 
         if name not in known:
-            known[name] = full(context, say) if name == "full" else _line(follow(context, arms[name], say))
+            try:
+                known[name] = full(context.hurried, say) if name == "full" else _line(follow(context, arms[name], say))
+            except TimeUp:
+                continue
             context.workspace.store(_FILE, stored.written(known))
         say(1.0)
     if taught is not None and recipe.teacher is not None:
         trained = Trained(taught.theta, taught.moments, 0.0)
         known["teacher"] = row(evaluate.judged("teacher", taught.network, trained, recipe.teacher.lr, context.real))
         names.append("teacher")
-    return [known[name] for name in names]
+    return [known[name] for name in names if name in known]
 
 
 def trained_on(context: JobContext, result: SyntheticDataset, name: str, images: Tensor, kernels: Kernels) -> Work:

@@ -39,7 +39,7 @@ def across(
                 work = (
                     trained_on(context, result, name, result.images, kernels)
                     if name == "distilled"
-                    else baselines.random(name, context, chosen, key.fold("random"), taught, kernels)
+                    else baselines.random(name, context, chosen, key.fold("random"), taught, kernels, result.stages)
                 )
                 start = behind
 

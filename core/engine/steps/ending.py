@@ -1,0 +1,29 @@
+"""A job that ends early: where its loop was left, kept in the checkpoint, and the report's entry on it."""
+
+from __future__ import annotations
+
+from core.engine import stored
+from core.engine.context import JobContext
+from core.report import Ended
+
+_FILE = "ended.json"
+
+
+def note(context: JobContext, step: int, steps: int) -> None:
+    """Keep that the loop ended after a step, so that an attempt that follows does not go on with it."""
+    why = context.workspace.ending()
+    context.workspace.store(_FILE, stored.written({"step": step, "steps": steps, "why": why}))
+    context.journal.log(f"Distilling ends at outer step {step} of {steps}. {why}")
+
+
+def early(context: JobContext) -> bool:
+    """Whether the loop ended before its last step, in this attempt or in an earlier one."""
+    return context.workspace.checkpoint(_FILE) is not None
+
+
+def entry(context: JobContext, left_out: tuple[str, ...]) -> Ended | None:
+    """The report's entry, with the analyses that were left out; None of a job that did all it was to do."""
+    steps = context.recipe.schedule.total_steps
+    whole = {"step": steps, "steps": steps, "why": context.workspace.ending()} if left_out else None
+    document = stored.document(context.workspace.checkpoint(_FILE), whole)
+    return None if document is None else Ended.model_validate(document | {"left_out": left_out})
