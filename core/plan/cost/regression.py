@@ -40,7 +40,8 @@ def adapted(step: AdaptGenerator, scale: Scale, missing: int) -> Iterator[Work |
     choice, sizes = scale.recipe.init, scale.sizes
     assert isinstance(choice, Generated), "a plan with this step"
     yield from _generating(step.phase, choice, scale, missing * choice.steps)
-    yield Algebra(step.phase, _passed(choice, scale, sizes.synthetic, sizes.synthetic))
+    ipc = sizes.synthetic // sizes.classes
+    yield Algebra(step.phase, _passed(choice, scale, sizes.synthetic, sizes.synthetic, ipc))
 
 
 def _generating(phase: Phase, choice: Generated, scale: Scale, steps: int) -> Iterator[Work | Algebra]:
@@ -51,15 +52,19 @@ def _generating(phase: Phase, choice: Generated, scale: Scale, steps: int) -> It
         yield Work(phase, "forward", steps, images)
     yield Work(phase, "gradient", steps, own, by_kernels=False)
     yield Work(phase, "gradient", steps, min(choice.pool.batch_size, own), by_kernels=False)
-    yield Algebra(phase, _passed(choice, scale, 3 * steps * mean * classes, steps * mean * classes))
+    yield Algebra(phase, _passed(choice, scale, 3 * steps * mean * classes, steps * mean * classes, mean))
 
 
-def _passed(choice: Generated, scale: Scale, passes: float, given: float) -> float:
-    """Operations of so many passes of an image, and of clustering where each is given the mean of a cluster."""
+def _passed(choice: Generated, scale: Scale, passes: float, given: float, ipc: float) -> float:
+    """Operations of so many passes of an image, and of clustering where each is given the mean of a cluster.
+
+    Of a class there are `ipc` clusters at a time.
+    """
     pixels = scale.network.pixels
     operations = passes * _GENERATED * pixels * choice.width**2
     if choice.given == "means":
-        clustered = min(limits.CLUSTERED, scale.sizes.train // scale.sizes.classes)
+        most = max(limits.CLUSTERED, limits.CLUSTERED_EACH * ipc)
+        clustered = min(most, scale.sizes.train // scale.sizes.classes)
         operations += given * limits.LLOYD * 4 * clustered * pixels
     return operations
 
