@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.downloads import content_disposition, look_for, matches, send, text
+from api.downloads import content_disposition, look_for, matches, report, send
 from api.jobs import Known
 from api.pagination import After, Limit, slice_of
 from api.problems import Kind, ProblemError, header, responses
@@ -21,7 +21,6 @@ from api.services import ServicesDep
 from core import ledger
 from core.artifacts import zip_stream
 from core.artifacts.layout import REPORT
-from core.report import Report
 
 router = APIRouter(prefix="/v1/jobs", tags=["artifacts"], responses=responses(Kind.INVALID_REQUEST))
 
@@ -151,15 +150,16 @@ def get_report(request: Request, services: ServicesDep, job: Succeeded) -> Respo
     "/{id}/sections",
     operation_id="get_sections",
     summary="Read what the result is worth, in words",
-    responses=responses(Kind.UNKNOWN_JOB, Kind.UNKNOWN_FILE, Kind.NOT_SUCCEEDED, Kind.NOT_READY),
+    responses=responses(
+        Kind.UNKNOWN_JOB, Kind.UNKNOWN_FILE, Kind.NOT_SUCCEEDED, Kind.UNREADABLE_REPORT, Kind.NOT_READY
+    ),
 )
 def get_sections(services: ServicesDep, job: Succeeded) -> Sections:
     """The report as the dataset card, the page and the command line show it: measures with their spread, and words.
 
     They are made of the same numbers as `report`, for results of any age.
     """
-    report = Report.model_validate_json(text(services.store, _file(services, job, REPORT)))
-    return Sections(items=report.sections())
+    return Sections(items=report(services.store, _file(services, job, REPORT)).sections())
 
 
 @router.get(

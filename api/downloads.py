@@ -12,10 +12,12 @@ from urllib.parse import quote
 import structlog
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
+from pydantic import ValidationError
 
 from api.problems import Kind, ProblemError
 from core.artifacts import MissingObject, Store
 from core.ledger import File
+from core.report import Report
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -62,6 +64,25 @@ def text(store: Store, file: File) -> str:
     """
     look_for(store, file)
     return _text(store, file)
+
+
+def report(store: Store, file: File) -> Report:
+    """A file `report.json` as the typed report.
+
+    Raises:
+        ProblemError: NOT_READY when the store is away or has lost the file, UNREADABLE_REPORT when it is no report.
+    """
+    try:
+        return Report.model_validate_json(text(store, file))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the whole file"
+        raise ProblemError(
+            Kind.UNREADABLE_REPORT,
+            f"report.json cannot be read as a report: {place}: {first['msg']}.",
+            hint="It was written by another version of Stillhouse, or changed since; the job's files can be downloaded "
+            "as they are.",
+        ) from None
 
 
 def look_for(store: Store, *files: File) -> None:

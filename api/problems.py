@@ -58,6 +58,11 @@ class Kind(Enum):
         "The path exists; the header `Allow` lists the methods that it answers.",
     )
     NOT_SUCCEEDED = 409, "The job has no result", "Files exist once a job has succeeded, and only then."
+    UNREADABLE_REPORT = (
+        409,
+        "The report cannot be read",
+        "The result is there, but its report.json is none that this version understands; `detail` says where it ends.",
+    )
     ALREADY_FINISHED = 409, "The job is over", "A job that has succeeded or failed cannot be cancelled."
     DATASET_IN_USE = 409, "Jobs need the dataset", "An upload stays as long as jobs that are not over need it."
     KEYS_OFF = 409, "There are no keys here", "The service runs with STILLHOUSE_AUTH=off and asks nobody for a key."

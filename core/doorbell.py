@@ -95,7 +95,7 @@ def _publisher(broker_url: str) -> Celery:
     """One publishing application a broker; its connections are pooled and safe to share between threads."""
     from celery import Celery  # not at module level: half a second that a process without a broker need not pay
 
-    publisher = Celery("stillhouse.bell", set_as_current=False)
+    publisher = Celery("stillhouse.doorbell", set_as_current=False)
     publisher.conf.update(transport(broker_url, _PATIENCE))
     publisher.conf.broker_transport_options["max_retries"] = 0  # one try to connect, not several seconds of them
     return publisher

@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def settings(folder: Path, postgres: Postgres, postgres_template: str, redis_server: str) -> Settings:
-    """Settings under which a worker that hears no bell does nothing for the length of a test."""
+    """Settings under which a worker that hears no doorbell does nothing for the length of a test."""
     flush_redis(redis_server)
     return Settings(
         home=folder / "home",

@@ -41,5 +41,5 @@ app.steps["worker"].add(Workplace)
 
 @app.task(name=DOORBELL, bind=True)  # type: ignore[untyped-decorator]
 def answer(self: Task) -> None:
-    """Looks for work until there is none. One bell may start many jobs, and many bells none."""
+    """Looks for work until there is none. One ring may start many jobs, and many rings none."""
     self.app.poller.supervisor.look()

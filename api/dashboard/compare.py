@@ -16,7 +16,7 @@ from api.schemas import Job
 from api.services import Services, ServicesDep
 from core.artifacts import layout
 from core.ledger import UnknownJob
-from core.report import Majority, Row
+from core.report import Majority, Report, Row
 
 LEAST: Final = 2
 MOST: Final = 6
@@ -96,7 +96,8 @@ _ORDERS: Final[dict[str, Any]] = {
 
 def _rival(services: Services, place: int, job: Job) -> Rival:
     file = services.ledger.file(job.id, layout.REPORT) if job.status == "succeeded" else None
-    report = report_view.report_of(services, file)
+    found = report_view.report_of(services, file)
+    report = found if isinstance(found, Report) else None
     events = services.ledger.events(job.id, 0, MOST_EVENTS, ("metric", "preview"))
     name = f"{place}. {job.dataset_title} {job.method} ipc {job.ipc}"
     reached = job_view.reached(job)

@@ -18,6 +18,7 @@ from api.services import Services, ServicesDep
 from core import ledger
 from core.artifacts import layout
 from core.ledger import Event, Status
+from core.report import Report
 
 STEP_SIZE: Final = "step_size"
 CURVES: Final = {
@@ -52,7 +53,8 @@ def show_job(request: Request, services: ServicesDep, job: Known) -> HTMLRespons
     events = services.ledger.events(job.id, 0, MOST_EVENTS, ("metric", "preview"))
     near = services.ledger.events(job.id, 0, MOST_EVENTS, ("neighbours",))
     stored = {file.name: file for file in services.ledger.files(job.id)} if job.status is Status.SUCCEEDED else {}
-    report, shown = report_view.report_of(services, stored.get(layout.REPORT)), Job.of(job)
+    found, shown = report_view.report_of(services, stored.get(layout.REPORT)), Job.of(job)
+    report = found if isinstance(found, Report) else None
     return page(
         request,
         "job.html",
@@ -67,6 +69,7 @@ def show_job(request: Request, services: ServicesDep, job: Known) -> HTMLRespons
         words=words,
         seq=max((event.seq for event in events), default=0),
         report=report,
+        unread=found if isinstance(found, str) else None,
         sections=[(section, report_view.plot(section)) for section in report.sections()] if report else [],
         files=[File.of(job.id, file) for file in stored.values()],
         size=sum(file.bytes for file in stored.values()),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self, final
+from urllib.parse import parse_qsl, urlencode
 
 from pydantic import ValidationError
 
-from api.dashboard.recipe_form import Leaf, Part, parts
+from api.dashboard.recipe_form import Part, parts
+from api.dashboard.schema_fields import Leaf, leaf, spelled
 from api.forecast_request import forecast_request
 from api.problems import ProblemError, invalid
 from api.services import Services
@@ -24,61 +27,81 @@ from core.request import JobOrder
 PREFIX: Final = "recipe."
 """Prefix of the names that the recipe's fields have in the form."""
 
-_FIRST: Final = {"dataset": "digits", "method": "mtt", "ipc": "1", "seed": "0"}
+ALSO: Final = "also."
+"""Prefix of the names of what an earlier job asked for in fields that requests have no more."""
+
+_CHANGES: Final = ("overrides", "evaluation")
+_SCHEMA: Final = JobOrder.model_json_schema()
+
+LEAVES: Final[Mapping[str, Leaf]] = {
+    name: leaf(name, node, node.get("default"), _SCHEMA)
+    for name, node in _SCHEMA["properties"].items()
+    if name not in _CHANGES
+}
+"""Every field of a request but those that change the recipe, whose own fields the form shows, too."""
+
+SIZES: Final = tuple(each["required"][0] for each in _SCHEMA["oneOf"])
+"""The fields of which a request has one: how small."""
+
+_BLANK: Final = {name: "" if each.value is None else each.text for name, each in LEAVES.items()}
+_FIRST: Final = _BLANK | {"dataset": "digits", "ipc": "1", "method": _BLANK["method"] or "mtt"}
+"""The entries of the first example."""
 
 
 @final
 @dataclass(frozen=True)
 class JobForm:
-    """The form's entries, as text; `changes` are the recipe's fields that differ from the method's own."""
+    """The form's entries; `changes` are the recipe's fields that differ from the method's own."""
 
-    dataset: str
-    method: str
-    ipc: str
-    seed: str
+    entries: Mapping[str, str]
+    """Text by field of the request, for every one of `LEAVES`; empty where it says nothing."""
+    kept: Mapping[str, Any]
+    """Values of fields that only an earlier job had."""
     changes: Mapping[str, Any]
     parts: tuple[Part, ...]
     """The recipe's fields before the changes; empty while there is no such recipe."""
     basis: str
-    """Dataset, method and ipc that `parts` belong to, so that a form filled in for others is not taken for changes."""
+    """The entries that `parts` belong to, so that a form filled in for others is not taken for changes."""
 
     @classmethod
-    def of(cls, fields: Mapping[str, str], services: Services) -> Self:
-        """The draft in a form's fields; what is missing has the value of the first example."""
-        asked = {name: fields.get(name, "").strip() or first for name, first in _FIRST.items()}
-        basis = _basis(asked)
+    def of(cls, fields: Mapping[str, str], services: Services, earlier: Job | None = None) -> Self:
+        """The form as its fields have it; what is missing is as an `earlier` job has it, or the first example."""
+        entries, kept, changes = _of_job(earlier) if earlier else (dict(_FIRST), {}, {})
+        if any(name in fields for name in SIZES):
+            entries |= dict.fromkeys(SIZES, "")
+        entries |= {name: fields[name].strip() for name in LEAVES if name in fields}
+        basis = _basis(entries)
         given = fields.get("basis", "") or basis
-        before = _parts(dict(zip(("dataset", "method", "ipc"), given.split("|"), strict=False)), services)
-        leaves = {leaf.path: leaf for part in before for leaf in part.leaves}
-        changes: dict[str, Any] = {}
+        before = _parts(dict(parse_qsl(given)), services)
+        leaves = {each.path: each for part in before for each in part.leaves}
         for name, text in fields.items():
-            path = name.removeprefix(PREFIX)
-            if path == name:
+            if name.startswith(ALSO):
+                kept |= {name.removeprefix(ALSO): _loose(text)} if text.strip() else {}
+            if not name.startswith(PREFIX):
                 continue
-            leaf = leaves.get(path)
-            if leaf is None:
-                changes[path] = Leaf(path, None, "text", "").parse(text)
-            elif text.strip() != leaf.text:
-                changes[path] = leaf.parse(text)
-        own = before if given == basis else _parts(asked, services)
+            path = name.removeprefix(PREFIX)
+            known = leaves.get(path)
+            if known is None:
+                changes[path] = _loose(text)
+            elif text.strip() != known.text:
+                changes[path] = known.parse(text)
+        own = before if given == basis else _parts(entries, services)
         if not own:  # what was typed stays in sight while size or dataset are being put right
             own, basis = before, given
-        return cls(**asked, changes=changes, parts=tuple(own), basis=basis)
+        return cls(entries, kept, changes, tuple(own), basis)
 
-    @classmethod
-    def like(cls, job: Job, services: Services) -> Self:
-        """The draft that asks for what a job asked for."""
-        request = job.request
-        asked = {name: str(request.get(name, first)) for name, first in _FIRST.items()}
-        evaluation = {f"evaluation.{path}": value for path, value in request.get("evaluation", {}).items()}
-        changes = {**request.get("overrides", {}), **evaluation}
-        return cls(**asked, changes=changes, parts=tuple(_parts(asked, services)), basis=_basis(asked))
+    @property
+    def given(self) -> dict[str, Any]:
+        """The fields of the request that say something, by name: what is missing or the default says nothing."""
+        return {
+            name: each.parse(self.entries[name])
+            for name, each in LEAVES.items()
+            if self.entries[name] and not (each.value is not None and self.entries[name] == each.text)
+        }
 
     def body(self) -> dict[str, Any]:
         """The body of POST /v1/jobs that asks for it."""
-        seed = {"seed": _number(self.seed)} if self.seed != "0" else {}
-        changes = {"overrides": dict(self.changes)} if self.changes else {}
-        return {"dataset": self.dataset, "ipc": _number(self.ipc), "method": self.method, **changes, **seed}
+        return {**self.given, **({"overrides": dict(self.changes)} if self.changes else {}), **self.kept}
 
     def order(self) -> JobOrder:
         """The order it makes.
@@ -86,17 +109,28 @@ class JobForm:
         Raises:
             ProblemError: INVALID_REQUEST, as for a body.
         """
-        try:
-            return JobOrder.model_validate(self.body())
-        except ValidationError as error:
-            raise invalid([explain(detail, JobOrder, "") for detail in error.errors()]) from None
+        return _order(self.body())
 
     def forecast(self, services: Services) -> tuple[Forecast | None, dict[str, FieldError]]:
         """The forecast of its cost, or its faults, each by the name of the form's field."""
         try:
             return forecast_request(services, prepare(self.order(), services.catalogue)), {}
         except ProblemError as problem:
-            return None, faults(problem)
+            return None, self.faults(problem)
+
+    def faults(self, problem: ProblemError) -> dict[str, FieldError]:
+        """The errors of a problem by the form's field each belongs to; those of none under their own name."""
+        found: dict[str, FieldError] = {}
+        for error in problem.errors or (FieldError("", str(problem.detail), problem.hint or ""),):
+            head, _, rest = error.field.partition(".")
+            if head in LEAVES:
+                field = head
+            elif head in _CHANGES:
+                field = PREFIX + (rest if head == "overrides" else error.field)
+            else:
+                field = ALSO + head if head in self.kept else error.field
+            found.setdefault(field, error)
+        return found
 
     def curl(self, base: str) -> str:
         """The command that asks for it over HTTP."""
@@ -104,37 +138,52 @@ class JobForm:
 
     def command(self) -> str:
         """The command that asks for it, waits and downloads."""
-        words = ["stillhouse", "distill", self.dataset, "--ipc", self.ipc, "--method", self.method]
-        if self.seed != "0":
-            words += ["--seed", self.seed]
+        given = self.given
+        dataset, method = str(given.pop("dataset", "")), given.pop("method", None)
+        sizes = {name: given.pop(name) for name in SIZES if name in given}
+        words = ["stillhouse", "distill", dataset]
+        for name, value in {**sizes, **({"method": method} if method else {}), **given}.items():
+            option = f"--{name.replace('_', '-')}"
+            words += [option] if value is True else [option, spelled(value)]
         for path, value in self.changes.items():
-            words += ["--set", f"{path}={value if isinstance(value, str) else json.dumps(value)}"]
-        return shlex.join([*words, "--out", f"{self.dataset}-{self.method}-{self.ipc}"])
+            words += ["--set", f"{path}={spelled(value)}"]
+        named = [spelled(each) for each in (dataset, method, *sizes.values()) if each]
+        return shlex.join([*words, "--out", re.sub(r"[^\w.]+", "-", "-".join(named)).strip("-.") or "distilled"])
 
 
-def faults(problem: ProblemError) -> dict[str, FieldError]:
-    """The errors of a problem by the form's field each belongs to; those of none under an empty name."""
-    found: dict[str, FieldError] = {}
-    for error in problem.errors or (FieldError("", str(problem.detail), problem.hint or ""),):
-        path = error.field.removeprefix("overrides.")
-        field = error.field if error.field in ("dataset", "method", "ipc", "seed") else f"{PREFIX}{path}"
-        found.setdefault(field, error)
-    return found
+def _of_job(job: Job) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
+    """The entries, the fields unknown here and the changes that ask for what a job asked for."""
+    entries, kept = dict(_BLANK), dict[str, Any]()
+    for name, value in job.request.items():
+        if name in LEAVES:
+            entries[name] = "" if value is None else spelled(value)
+        elif name not in _CHANGES:
+            kept[name] = value
+    evaluation = {f"evaluation.{path}": value for path, value in job.request.get("evaluation", {}).items()}
+    return entries, kept, {**job.request.get("overrides", {}), **evaluation}
 
 
-def _basis(asked: Mapping[str, str]) -> str:
-    return "|".join(asked[name] for name in ("dataset", "method", "ipc"))
+def _basis(entries: Mapping[str, str]) -> str:
+    return urlencode({name: entries[name] for name in ("dataset", "method", *SIZES) if entries.get(name)})
 
 
-def _parts(asked: Mapping[str, str], services: Services) -> list[Part]:
+def _parts(entries: Mapping[str, str], services: Services) -> list[Part]:
     """The fields of the method's own recipe there; none where there is no such recipe."""
+    body = {name: LEAVES[name].parse(text) for name, text in parse_qsl(_basis(entries))}
     try:
-        order = JobOrder(dataset=asked["dataset"], method=asked["method"], ipc=int(asked["ipc"]))
-        _, recipe, _ = resolved(order, services.catalogue)
-    except (ProblemError, ValueError, KeyError):
+        _, recipe, _ = resolved(_order(body), services.catalogue)
+    except ProblemError:
         return []
     return parts(recipe.model_dump(mode="json"))
 
 
-def _number(text: str) -> int | str:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else text
+def _order(body: Mapping[str, Any]) -> JobOrder:
+    try:
+        return JobOrder.model_validate(body)
+    except ValidationError as error:
+        raise invalid([explain(detail, JobOrder, "") for detail in error.errors()]) from None
+
+
+def _loose(text: str) -> Any:
+    """The value of a field that no schema speaks of."""
+    return Leaf("", None, "text", "").parse(text)

@@ -2,75 +2,81 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 from fastapi import APIRouter, BackgroundTasks, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from api.dashboard.forms import Posted
-from api.dashboard.job_form import PREFIX, JobForm, faults
-from api.dashboard.recipe_form import spelled
+from api.dashboard.job_form import ALSO, LEAVES, PREFIX, JobForm
 from api.dashboard.rendering import page
+from api.dashboard.schema_fields import Leaf, spelled
 from api.jobs import create_job
 from api.problems import ProblemError
 from api.services import Services, ServicesDep
 from core import methods
-from core.ledger import UnknownJob
+from core.ledger import Job, UnknownJob
 from core.methods import Method
 from core.recipe import FieldError
 
 _ORDER: Final = ("selection", "distribution", "gradient", "trajectory", "performance", "statistics", "regression")
+_PLACED: Final = ("dataset", "ipc", "method")
+"""The fields of a request that the page has a place of their own for; the others follow from the schema."""
+_GONE: Final = "An earlier job asked for this, and requests have no such field any more: empty it to leave it out."
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @router.get("/new")
 def show_form(request: Request, services: ServicesDep) -> HTMLResponse:
-    """The form, filled in by the address: a whole draft, or `from` a job that is to be changed."""
+    """The form, filled in by the address: by its fields, or by `from`, a job that is to be asked for again."""
     fields = dict(request.query_params)
-    try:
-        draft = (
-            JobForm.like(services.ledger.job(fields["from"]), services)
-            if "from" in fields
-            else JobForm.of(fields, services)
-        )
-    except UnknownJob:
-        draft = JobForm.of({}, services)
-    return _form(request, services, draft)
+    earlier: Job | None = None
+    with suppress(UnknownJob):
+        earlier = services.ledger.job(fields["from"]) if "from" in fields else None
+    return _shown(request, services, JobForm.of(fields, services, earlier))
 
 
 @router.post("/new")
 def submit(request: Request, services: ServicesDep, posted: Posted, after: BackgroundTasks) -> Response:
-    """Submit the draft: on to its job, or back to the form with what is wrong beside each field."""
-    draft = JobForm.of(posted, services)
+    """Submit the job: on to its page, or back to the form with what is wrong beside each field."""
+    form = JobForm.of(posted, services)
     try:
-        job = create_job(services, Response(), after, draft.order())
+        job = create_job(services, Response(), after, form.order())
     except ProblemError as problem:
-        return _form(request, services, draft, faults(problem))
+        return _shown(request, services, form, form.faults(problem))
     return RedirectResponse(f"/jobs/{job.id}", 303)
 
 
-def _form(
-    request: Request, services: Services, draft: JobForm, found: Mapping[str, FieldError] | None = None
+def _shown(
+    request: Request, services: Services, form: JobForm, refused: Mapping[str, FieldError] | None = None
 ) -> HTMLResponse:
-    forecast, wrong = (None, found) if found else draft.forecast(services)
+    forecast, faults = (None, refused) if refused else form.forecast(services)
     datasets = services.catalogue.list()
-    chosen = next((facts for facts in datasets if facts.name == draft.dataset), None)
+    entries = form.entries
+    chosen = next((facts for facts in datasets if facts.name == entries["dataset"]), None)
+    others = [(each.path, each, entries[each.path]) for each in LEAVES.values() if each.path not in _PLACED]
+    others += [(f"{ALSO}{name}", Leaf(name, None, "text", _GONE), spelled(value)) for name, value in form.kept.items()]
+    placed = {*_PLACED, *(name for name, _, _ in others)}
+    placed |= {f"{PREFIX}{leaf.path}" for part in form.parts for leaf in part.leaves}
     return page(
         request,
         "new.html",
-        422 if found else 200,
-        draft=draft,
+        422 if refused else 200,
+        form=form,
+        entries=entries,
+        others=others,
         forecast=forecast,
-        faults=wrong,
-        unplaced=_unplaced(draft, wrong),
+        faults=faults,
+        unplaced=[error for field, error in faults.items() if field not in placed],
         datasets=datasets,
         chosen=chosen,
-        images=int(draft.ipc) * chosen.classes if chosen and draft.ipc.isdecimal() else None,
+        images=int(entries["ipc"]) * chosen.classes if chosen and re.fullmatch("[0-9]{1,6}", entries["ipc"]) else None,
         families=families(),
-        spelled=spelled,
-        touched=_touched(draft, wrong),
+        touched={*form.changes, *(field.removeprefix(PREFIX) for field in faults)},
         base=str(request.base_url).rstrip("/"),
     )
 
@@ -82,15 +88,3 @@ def families() -> dict[str, list[Method]]:
         method = methods.method(name)
         found.setdefault(method.family, []).append(method)
     return dict(sorted(found.items(), key=lambda family: _ORDER.index(family[0]) if family[0] in _ORDER else 99))
-
-
-def _unplaced(draft: JobForm, wrong: Mapping[str, FieldError]) -> list[FieldError]:
-    """The errors of fields that the form does not show."""
-    shown = {"dataset", "method", "ipc", "seed"}
-    shown |= {f"{PREFIX}{leaf.path}" for part in draft.parts for leaf in part.leaves}
-    return [error for field, error in wrong.items() if field not in shown]
-
-
-def _touched(draft: JobForm, wrong: Mapping[str, FieldError]) -> set[str]:
-    """Paths of the recipe's fields that were changed or are at fault."""
-    return {*draft.changes, *(field.removeprefix(PREFIX) for field in wrong)}

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, final
+from typing import Any, Final, final
 
+from api.dashboard.schema_fields import Leaf, Schema, leaf, resolved
 from core import methods
-
-Schema = Mapping[str, Any]
-Control = Literal["number", "choice", "switch", "text"]
 
 GROUPS: Final = {
     "init": "Start",
@@ -31,40 +28,6 @@ GROUPS: Final = {
 
 @final
 @dataclass(frozen=True)
-class Leaf:
-    """One field of a recipe: its path, its value as it is and as text, and what it may be."""
-
-    path: str
-    value: Any
-    control: Control
-    about: str
-    choices: tuple[str, ...] = ()
-    least: float | None = None
-    most: float | None = None
-    whole: bool = False
-
-    @property
-    def name(self) -> str:
-        """Its name inside its part."""
-        return self.path.partition(".")[2] or self.path
-
-    @property
-    def text(self) -> str:
-        """Its value as the form shows it."""
-        return spelled(self.value)
-
-    def parse(self, text: str) -> Any:
-        """The value that typed text stands for in JSON; text that is no JSON stays text, and the recipe refuses it."""
-        if self.control == "choice" and text in self.choices:
-            return next((choice for choice in (True, False, None) if spelled(choice) == text), text)
-        try:
-            return json.loads(text) if text.strip() else None
-        except ValueError:
-            return text.strip()
-
-
-@final
-@dataclass(frozen=True)
 class Part:
     """One part of a recipe."""
 
@@ -72,11 +35,6 @@ class Part:
     title: str
     about: str
     leaves: tuple[Leaf, ...]
-
-
-def spelled(value: Any) -> str:
-    """A value as text: a string as it is, everything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def parts(recipe: Mapping[str, Any]) -> list[Part]:
@@ -93,21 +51,6 @@ def parts(recipe: Mapping[str, Any]) -> list[Part]:
     return found
 
 
-def _resolved(node: Schema, value: Any) -> Schema:
-    """The schema that speaks of this value: references followed, of a union the member the value belongs to."""
-    while True:
-        if "$ref" in node:
-            meant = methods.override_schema()["$defs"][node["$ref"].rpartition("/")[2]]
-            node = meant | {k: v for k, v in node.items() if k != "$ref"}
-        elif "discriminator" in node and isinstance(value, Mapping):
-            node = {"$ref": node["discriminator"]["mapping"][value["kind"]]}
-        elif "anyOf" in node and isinstance(value, Mapping):
-            options = [each for each in node["anyOf"] if each.get("type") != "null"]
-            node = next((each for each in options if "discriminator" in each or "$ref" in each), {})
-        else:
-            return node
-
-
 def _kinds(node: Schema) -> tuple[str, ...]:
     for each in (node, *node.get("anyOf", ())):
         if "discriminator" in each:
@@ -116,35 +59,19 @@ def _kinds(node: Schema) -> tuple[str, ...]:
 
 
 def _about(node: Schema, value: Any) -> str:
-    description = str(node.get("description") or _resolved(node, value).get("description") or "")
-    return " ".join(description.partition("\n\n")[0].split())
+    description = node.get("description") or resolved(node, value, methods.override_schema()).get("description")
+    return " ".join(str(description or "").partition("\n\n")[0].split())
 
 
 def _leaves(path: str, node: Schema, value: Any) -> Iterator[Leaf]:
     if not isinstance(value, Mapping):
-        yield _leaf(path, node, value)
+        yield leaf(path, node, value, methods.override_schema())
         return
-    kinds, resolved = _kinds(node), _resolved(node, value)
-    properties = resolved.get("properties", {})
+    kinds = _kinds(node)
+    properties = resolved(node, value, methods.override_schema()).get("properties", {})
     for name, each in value.items():
         if name == "kind":
             if len(kinds) > 1:
                 yield Leaf(f"{path}.kind", each, "choice", "Another kind starts this part afresh.", kinds)
             continue
         yield from _leaves(f"{path}.{name}", properties.get(name, {}), each)
-
-
-def _leaf(path: str, node: Schema, value: Any) -> Leaf:
-    about = " ".join(str(node.get("description", "")).split())
-    node = _resolved(node, value)
-    if node.get("type") == "boolean":
-        return Leaf(path, value, "choice", about, ("true", "false"))
-    if "enum" in node:
-        return Leaf(path, value, "choice", about, tuple(spelled(each) for each in node["enum"]))
-    options = node.get("anyOf", [node])
-    number = next((each for each in options if each.get("type") in ("integer", "number")), None)
-    if number is None:
-        return Leaf(path, value, "text", about)
-    bounds = (number.get("minimum", number.get("exclusiveMinimum")), number.get("maximum"))
-    whole = number["type"] == "integer"
-    return Leaf(path, value, "number" if len(options) == 1 else "text", about, (), *bounds, whole)

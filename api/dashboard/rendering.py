@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api import reference
 from api.dashboard import charts, figures
+from api.dashboard.schema_fields import spelled
 from api.health import VERSION
 from core.report.section import written
 
@@ -53,6 +54,7 @@ _templates.filters.update(
     inline=reference.inline,
     prose=reference.prose,
     written=written,
+    spelled=spelled,
 )
 _templates.globals.update(version=VERSION, navigation=NAVIGATION, short=charts.short)
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from api import downloads
 from api.dashboard.charts import Level, Plot, Series
-from api.problems import ProblemError
+from api.problems import Kind, ProblemError
 from api.services import Services
 from core.ledger import File
 from core.report import TITLES, Curves, Report, Section
@@ -34,10 +34,19 @@ def plot(section: Section) -> Plot | None:
     return Plot(f"chart-{section.name}", chart.title, chart.x_name, chart.title, series, percent=True)
 
 
-def report_of(services: Services, file: File | None) -> Report | None:
-    """The report of an artifact; None where there is none, or the store does not give it out now."""
-    words = text(services, file)
-    return None if words is None else Report.model_validate_json(words)
+def report_of(services: Services, file: File | None) -> Report | str | None:
+    """The report of an artifact, or in a sentence why it is not to be had; None where there is no such file."""
+    if file is None:
+        return None
+    try:
+        return downloads.report(services.store, file)
+    except ProblemError as problem:
+        if problem.kind is Kind.UNREADABLE_REPORT:
+            return f"{problem.detail} {problem.hint}"
+        return (
+            "The store does not give out the report now. Reload the page; if it persists, the operator should check "
+            "STILLHOUSE_STORE_URL."
+        )
 
 
 def text(services: Services, file: File | None) -> str | None:

@@ -142,7 +142,7 @@ def test_a_new_job_rings_the_bell_after_it_is_stored(settings: Settings, redis_u
         job = client.post("/v1/jobs", json=asked).json()
         assert rings(broker) == 1
         assert client.post("/v1/jobs", json=asked).json()["id"] == job["id"]
-        assert rings(broker) == 1, "a twin needs no bell"
+        assert rings(broker) == 1, "a twin needs no ring"
         client.post(f"/v1/jobs/{job['id']}/cancel")
         client.post(f"/v1/jobs/{job['id']}/retry")
         assert rings(broker) == 2
@@ -160,7 +160,7 @@ def test_a_broker_that_is_away_is_the_services_secret(settings: Settings) -> Non
 
 
 def rings(broker: redis.Redis) -> int:
-    """How many bells hang in the queue."""
+    """How many rings lie in the queue."""
     return int(sum(broker.llen(key) for key in broker.keys(f"*{QUEUE}") if broker.type(key) == b"list"))
 
 

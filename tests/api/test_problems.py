@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,6 +56,14 @@ def lost_blob(shop: Workshop, services: Services) -> Any:
     assert file is not None
     services.store.delete(file.sha256)
     return shop.client.get(f"/v1/jobs/{job_id}/report")
+
+
+def foreign_report(shop: Workshop, services: Services) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        artifact = Path(shutil.copytree(shop.artifact, Path(folder, "artifact")))
+        (artifact / "report.json").write_text('{"results": 1}')
+        job_id = replace(shop, artifact=artifact).job(Status.SUCCEEDED)
+    return shop.client.get(f"/v1/jobs/{job_id}/sections")
 
 
 @contextmanager
@@ -168,6 +180,7 @@ PATHS: list[tuple[str, Kind, Break]] = [
         Kind.RANGE_NOT_SATISFIABLE,
         get("/v1/jobs/{id}/files/report.json", Status.SUCCEEDED, Range="bytes=1000000-"),
     ),
+    ("a report that is none", Kind.UNREADABLE_REPORT, foreign_report),
     ("a lost blob", Kind.NOT_READY, lost_blob),
     ("a lost schema", Kind.NOT_READY, lost_schema),
     ("a row that makes no sense", Kind.INTERNAL, nonsense_row),

@@ -207,3 +207,14 @@ def test_a_report_that_the_store_has_lost_is_no_broken_page(workshop: Workshop, 
     page = client.get(f"/jobs/{job_id}")
     assert page.status_code == 200
     assert "The store does not give out the report now" in page.text
+
+
+def test_a_report_that_nobody_can_read_is_no_broken_page(
+    workshop: Workshop, client: TestClient, tmp_path: Path
+) -> None:
+    job_id = judged(workshop, tmp_path, {"results": [{"name": "distilled", "accuracy_mean": "high"}]})
+    for path in (f"/jobs/{job_id}", f"/compare?job={job_id}&job={workshop.submit()}"):
+        assert client.get(path).status_code == 200
+    page = html.unescape(client.get(f"/jobs/{job_id}").text)
+    assert "report.json cannot be read as a report: results.0." in page
+    assert f"/v1/jobs/{job_id}/files/report.json" in page, "its files are there all the same"

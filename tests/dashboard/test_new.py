@@ -6,10 +6,15 @@ import html
 import json
 import re
 import shlex
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 
+from api.dashboard.job_form import JobForm
+from api.services import Services
+from core.request import JobOrder
 from tests.api.workshop import ON_SQLITE, Workshop
 
 pytestmark = ON_SQLITE
@@ -19,7 +24,7 @@ CHOICE = {"dataset": "digits", "method": "mtt", "ipc": "1", "seed": "0"}
 
 def filled(page: str) -> dict[str, str]:
     """The fields of the form as a browser would send them back."""
-    form = page[page.index('id="draft"') :]
+    form = page[page.index('id="job-form"') :]
     fields = dict(re.findall(r'<input(?! type="r)[^>]*? name="([^"]+)"[^>]*? value="([^"]*)"', form))
     fields |= {
         name: html.unescape(chosen)
@@ -28,6 +33,16 @@ def filled(page: str) -> dict[str, str]:
     }
     fields |= dict(re.findall(r'<input type="radio" name="(\w+)" value="([^"]+)" checked', form))
     return {name: html.unescape(value) for name, value in fields.items()}
+
+
+def command(page: str) -> list[str]:
+    """The words of the command that a page says asks for the same."""
+    return shlex.split(html.unescape(re.findall(r'<code id="command">(.*?)</code>', page)[0]))
+
+
+def asked(page: str) -> Any:
+    """The body that a page says asks for the same over HTTP."""
+    return json.loads(shlex.split(html.unescape(re.findall(r'<code id="curl">(.*?)</code>', page)[0]))[2])
 
 
 def submitted(client: TestClient, fields: dict[str, str]) -> dict[str, Any]:
@@ -87,11 +102,58 @@ def test_faults_stand_beside_their_fields_with_their_fixes(client: TestClient) -
 
 def test_the_commands_ask_for_the_same(client: TestClient, workshop: Workshop) -> None:
     page = client.get("/new", params=CHOICE | {"recipe.objective.syn_steps": "5"}).text
-    command = html.unescape(re.findall(r'<code id="command">(.*?)</code>', page)[0])
-    assert "--set objective.syn_steps=5" in command
-    words = shlex.split(html.unescape(re.findall(r'<code id="curl">(.*?)</code>', page)[0]))
-    job = client.post("/v1/jobs", json=json.loads(words[2])).json()
+    assert command(page)[-4:] == ["--set", "objective.syn_steps=5", "--out", "digits-mtt-1"]
+    job = client.post("/v1/jobs", json=asked(page)).json()
     assert job["request"]["overrides"] == {"objective.syn_steps": 5}
+
+
+SCALARS = sorted({*JobOrder.model_fields} - {"overrides", "evaluation"})
+"""The fields of a request that are entered as one value, those that are still to come included."""
+
+
+@pytest.mark.parametrize("name", SCALARS)
+def test_every_field_of_a_request_is_in_the_form_in_the_commands_and_in_what_is_asked_again(
+    name: str, client: TestClient, workshop: Workshop, services: Services
+) -> None:
+    """Whatever it means: what makes no sense is refused when it is submitted, and not lost before."""
+    schema = JobOrder.model_json_schema()["properties"][name]
+    value: Any = {"integer": 7, "number": 0.5, "string": "rare"}.get(schema.get("type"), {"rare": 1})
+    text = value if isinstance(value, str) else json.dumps(value)
+    page = client.get("/new", params={name: text}).text
+    assert filled(page).get(name) == text or name in ("dataset", "method"), "a choice among what there is"
+    assert asked(page)[name] == value
+    words = command(page)
+    assert words[2] == text if name == "dataset" else words[words.index(f"--{name.replace('_', '-')}") + 1] == text
+    about = " ".join(schema["description"].replace("`", "").split())
+    assert name in ("dataset", "method", "ipc") or about in html.unescape(re.sub("<[^>]*>", "", page))
+
+    job = services.ledger.job(workshop.submit())
+    again = JobForm.of({}, services, replace(job, request=job.request | {name: value}))
+    assert again.entries[name] == text
+    assert again.body()[name] == value
+
+
+def test_what_requests_no_longer_know_is_kept_and_refused_beside_its_field(
+    client: TestClient, workshop: Workshop, services: Services
+) -> None:
+    job = services.ledger.job(workshop.submit())
+    fields = {f"also.{name}": text for name, text in (("rare", '{"a": 1}'), ("rarer", "5"))}
+    earlier = replace(job, request=job.request | {"rare": {"a": 1}, "rarer": 5})
+    assert JobForm.of({}, services, earlier).body().items() >= {"rare": {"a": 1}, "rarer": 5}.items()
+    refused = client.post("/new", data=CHOICE | fields)
+    assert refused.status_code == 422
+    assert re.search(r'id="fault-also.rare"[^>]*>There is no field &#39;rare&#39; here', refused.text)
+    assert filled(refused.text).items() >= fields.items()
+    job_id = submitted(client, filled(refused.text) | dict.fromkeys(fields, ""))["id"]
+    assert "rare" not in services.ledger.job(job_id).request
+
+
+def test_a_share_is_asked_for_in_the_place_of_a_number(client: TestClient) -> None:
+    page = client.get("/new?dataset=digits&method=random&ratio=0.1").text
+    assert asked(page) == {"dataset": "digits", "method": "random", "ratio": 0.1}
+    assert submitted(client, filled(page))["ipc"] == 12
+    both = client.post("/new", data=filled(page) | {"ipc": "1"})
+    assert re.search(r'id="fault-ratio"[^>]*>Both', both.text)
 
 
 def test_the_price_is_told_before_submitting(client: TestClient, workshop: Workshop) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import pytest
 
-from stillhouse import distil
+from core.request import JobOrder
+from stillhouse import cli, distil
+from stillhouse.order import Order
 
 TINY = {"seeds": 1, "epochs": 2, "full": None}
 
@@ -32,3 +35,10 @@ def test_it_takes_the_words_of_a_job_and_writes_nothing(tmp_path: Path) -> None:
 def test_a_wrong_word_is_refused_with_its_fix(words: dict[str, object], fix: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=fix):
         distil(**words, data_dir=tmp_path)  # type: ignore[arg-type]
+
+
+def test_every_field_of_a_request_can_be_given_in_python_and_on_the_command_line() -> None:
+    """The recipe's changes are `--set` there, the evaluation's, too."""
+    fields = set(JobOrder.model_fields)
+    assert fields == {"dataset", "method", *Order.__annotations__}
+    assert fields - {"overrides", "evaluation"} <= set(inspect.signature(cli.distill).parameters)

@@ -64,7 +64,7 @@ def shared(
             server: services.Postgres = request.getfixturevalue("postgres")
             url = server.url(server.create(request.getfixturevalue("postgres_template")))  # goes with the server
         broker = request.getfixturevalue("redis_server") if trigger == "celery" else None
-        # A Redis database of its own: a bell must not be answered by another service's worker.
+        # A Redis database of its own: a ring must not be answered by another service's worker.
         service = Service(home, url, broker and services.redis_database(broker, len(made) + 1), trigger)
         service.start_worker()
         made[trigger, database] = service

@@ -48,7 +48,7 @@ IMPATIENT: dict[str, Any] = {
     "self_fence_after": 2.4,
     "sweep_interval": 0.2,
     "poll_interval": 0.1,
-    "backstop_interval": 600.0,  # so that what a Celery worker does, it does because of a bell
+    "backstop_interval": 600.0,  # so that what a Celery worker does, it does because of a ring
     "drain_grace": 2.0,
 }
 

@@ -1,4 +1,4 @@
-"""The bell may be lost, late, doubled or broken: it only ever saves time."""
+"""The doorbell may be lost, late, doubled or broken: it only ever saves time."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_frozen_broker_costs_the_publisher_two_seconds() -> None:
         assert not doorbell.ring(settings)
         assert 1 < time.monotonic() - began < PUBLISHER_WAITS
         os.kill(server, signal.SIGCONT)
-        until(lambda: doorbell.ring(settings), "the bell works again")
+        until(lambda: doorbell.ring(settings), "the doorbell works again")
 
 
 def test_without_a_broker_there_is_no_bell() -> None:

@@ -1,6 +1,6 @@
 // The form of a new job stays checked and priced while it is filled in: the server renders it again, and what it says
 // is put in without touching the field that is being typed in.
-const form = document.getElementById("draft");
+const form = document.getElementById("job-form");
 const slide = document.getElementById("slide");
 const ipc = document.getElementById("ipc");
 let timer = 0;
