@@ -1,0 +1,161 @@
+"""The question that advice answers, as a client asks it, and what it means on a dataset."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Self, final
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from core.advice.measured import VERSION
+from core.advice.study import LabelMode
+from core.data import DatasetFacts
+from core.recipe import FieldError, RecipeError, invalid_combination
+from core.request import ENGINE_VERSION, Ipc, canonical_json
+
+KIND: Final = "advice"
+"""The kind of the job that measures, and its method in lists of jobs: no method of the catalogue is called so."""
+
+_UNITS: Final = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
+_TIMES: Final = {"s": 1, "m": 60, "h": 3600}
+_SOFT = 2  # bytes of a class's share in a soft label, in half precision
+
+Share = Annotated[float, Field(gt=0, lt=1, strict=True, allow_inf_nan=False)]
+
+
+@final
+class Target(BaseModel):
+    """The accuracy to be reached, or the share of the gap between random images and everything to be closed."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_extra={"oneOf": [{"required": ["accuracy"]}, {"required": ["gap"]}]}
+    )
+
+    # 0 stands for what was left out, as in `JobOrder`.
+    accuracy: Share = Field(default_factory=float, description="Test accuracy of fresh networks.")
+    gap: Share = Field(
+        default_factory=float, description="Share of the gap between as many random images and the whole set."
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise invalid_combination(
+                "accuracy", "A target is an accuracy or a share of the gap.", "Give one: 'accuracy' or 'gap'."
+            )
+        return self
+
+
+@final
+class AdviceOrder(BaseModel):
+    """A question before a job: how many images it takes, or what so many, or so many bytes of them, would be worth."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={"oneOf": [{"required": ["ipc"]}, {"required": ["target"]}, {"required": ["bytes"]}]},
+    )
+
+    dataset: str = Field(min_length=1, max_length=200, description="Name of a dataset in GET /v1/datasets.")
+    ipc: Ipc = Field(default_factory=int)
+    target: Target = Field(default_factory=Target.model_construct, description="What is to be reached.")
+    bytes: str = Field(
+        default_factory=str,
+        max_length=40,
+        pattern=r"^\d{1,12}(\.\d{1,3})? ?([kKmMgG]i?)?[bB]?$",
+        description="Room for images and labels, uncompressed: '200 kB'.",
+    )
+    within: str = Field(
+        default_factory=str,
+        max_length=20,
+        pattern=r"^\d{1,6}(\.\d{1,3})? ?[smh]$",
+        description="Time that a job may take: '20m', '90s', '1h'; the advice itself takes five minutes at most.",
+    )
+    labels: LabelMode = Field(default="hard", description="One class an image, or a trained network's probabilities.")
+
+    @model_validator(mode="after")
+    def _one_question(self) -> Self:
+        asked = self.model_fields_set & {"ipc", "target", "bytes"}
+        if len(asked) != 1:
+            raise invalid_combination(
+                "ipc",
+                "Nothing says what to advise on." if not asked else f"{' and '.join(sorted(asked))} are two questions.",
+                "Give one of 'ipc' (images per class), 'target' (what to reach) and 'bytes' (room for them).",
+            )
+        return self
+
+
+@final
+@dataclass(frozen=True)
+class Question:
+    """A question on a dataset: images a class, an accuracy, or a share of the gap; one of the three."""
+
+    ipc: int | None = None
+    accuracy: float | None = None
+    gap: float | None = None
+    within: float | None = None
+    """Seconds that a job may take."""
+    room: int | None = None
+    """The bytes that the ipc was made of."""
+
+
+def question(order: AdviceOrder, facts: DatasetFacts) -> Question:
+    """The question that an order means on a dataset.
+
+    Raises:
+        RecipeError: no class has so many images, or the bytes hold less than one of each.
+    """
+    within = _seconds(order.within)
+    if "target" in order.model_fields_set:
+        return Question(accuracy=order.target.accuracy or None, gap=order.target.gap or None, within=within)
+    ipc, room = order.ipc, None
+    if "bytes" in order.model_fields_set:
+        room, each = _bytes(order.bytes), image_bytes(facts.shape, facts.classes, order.labels) * facts.classes
+        ipc = min(room // each, facts.smallest_class)
+        if not ipc:
+            raise RecipeError(
+                [
+                    FieldError(
+                        "bytes",
+                        f"{room:,} bytes hold less than one image a class of '{facts.label}'.",
+                        f"Set bytes to '{each} B' at least.",
+                    )
+                ]
+            )
+    if ipc > facts.smallest_class:
+        raise RecipeError(
+            [
+                FieldError(
+                    "ipc",
+                    f"The smallest class of '{facts.label}' has {facts.smallest_class} training images.",
+                    f"Set ipc to at most {facts.smallest_class}.",
+                )
+            ]
+        )
+    return Question(ipc=ipc, within=within, room=room)
+
+
+def image_bytes(shape: tuple[int, int, int], classes: int, labels: LabelMode) -> int:
+    """Bytes of an image with its label: a byte a pixel and channel, and a class number or half-precision shares."""
+    channels, height, width = shape
+    return channels * height * width + (_SOFT * classes if labels == "soft" else (classes > 256) + 1)
+
+
+def fingerprint(digest: str, labels: LabelMode) -> str:
+    """Identity of the measurements: whatever is asked of a dataset, they are the same."""
+    identity: dict[str, Any] = {"kind": KIND, "version": VERSION, "engine": ENGINE_VERSION}
+    identity |= {"dataset": digest, "labels": labels}
+    return "sha256:" + hashlib.sha256(canonical_json(identity).encode()).hexdigest()
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"([\d.]+) ?(\w*)", text)
+    assert found, "the pattern of the field says so"
+    unit = found[2].lower()
+    return int(float(found[1]) * _UNITS[unit if unit.endswith("b") or not unit else f"{unit}b"])
+
+
+def _seconds(text: str) -> float | None:
+    return float(text[:-1]) * _TIMES[text[-1]] if text else None

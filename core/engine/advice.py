@@ -1,0 +1,75 @@
+"""The measurements of a study in this process, without a service: `measure`, and then `core.advice.verdict`.
+
+facts = dataset.facts
+measured = measure(study(facts, "hard", seconds=60), dataset)
+print(answer(Question(ipc=20), measured).sentence)
+"""
+
+from __future__ import annotations
+
+import torch
+
+from core.advice.measured import VERSION, Measured
+from core.advice.study import Study
+from core.data import Dataset
+from core.engine.context import JobContext, KernelPlan
+from core.engine.kernels import Eager
+from core.engine.keys import Key
+from core.engine.networks import build
+from core.engine.real import prepare
+from core.engine.steps.advising import Measuring, judged_on
+from core.engine.workspace import InMemory, Workspace
+
+_CPU = torch.device("cpu")
+
+
+def measure(
+    asked: Study,
+    dataset: Dataset,
+    workspace: Workspace | None = None,
+    *,
+    device: torch.device = _CPU,
+    hardware: str = "",
+) -> Measured:
+    """Measure what a study asks for, as far as its time goes, on the training and the validation split alone.
+
+    Raises:
+        Drained: the workspace said to stop; every point that was finished is in its checkpoint.
+    """
+
+    def alone(name: str) -> Dataset:
+        raise AssertionError("the pilots' method knows no other dataset")
+
+    real = prepare(dataset, asked.recipe.preprocess, device)
+    network = build(asked.recipe.network, real.shape, real.classes)
+    context = JobContext(
+        recipe=asked.recipe,
+        ipc=asked.sizes[-1],
+        key=Key(0).fold("advice"),
+        run=f"advice {VERSION}",
+        dataset=dataset,
+        real=real,
+        network=network,
+        plan=KernelPlan(Eager(network), "The kernels are not compiled.", 0, {}, frozenset()),
+        workspace=InMemory() if workspace is None else workspace,
+        load=alone,
+    )
+    measuring = Measuring(context, asked)
+    measuring.run()
+    facts = dataset.facts
+    assert facts.digest is not None, "a dataset that was loaded is on disk"
+    return Measured(
+        study=asked,
+        dataset=facts.name,
+        digest=facts.digest,
+        classes=facts.classes,
+        shape=facts.shape,
+        smallest_class=facts.smallest_class,
+        validation=len(judged_on(real.validation)),
+        tests=facts.test_count,
+        network=network.name,
+        hardware=hardware,
+        points=tuple(measuring.points),
+        seconds=round(measuring.seconds, 1),
+        left_out=tuple(measuring.left_out),
+    )

@@ -1,0 +1,227 @@
+"""The measurements that advice rests on: networks on random subsets, on windows of difficulty and on short pilots.
+
+Everything is judged on the validation split. What was measured is in the checkpoint, point by point.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Final, final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.advice.measured import Point
+from core.advice.study import VALIDATION, Study, WindowPoint
+from core.engine import distill, evaluate, init, selection, stored
+from core.engine.context import JobContext, follow
+from core.engine.evaluate import Draws, Images, Trained
+from core.engine.journal import Journal
+from core.engine.keys import Key
+from core.engine.real import Labelled
+from core.engine.steps.distillation import distilled
+from core.engine.workspace import Drained, InMemory
+from core.plan import limits
+
+FILE: Final = "advice.json"
+"""The checkpoint's file: the points so far, and the seconds they took."""
+
+
+class _Late(Exception):
+    """The time of the study is over."""
+
+
+@final
+@dataclass
+class Measuring:
+    """A study on its way; `points` and `left_out` are what came of it.
+
+    The networks of the largest size judge the images that they have not seen, and name soft labels.
+    """
+
+    context: JobContext
+    asked: Study
+    points: list[Point] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    spent: float = 0.0
+    """Seconds of earlier attempts."""
+    _began: float = field(default_factory=time.monotonic)
+    _say: Callable[[float], None] = lambda share: None
+    _judges: list[Trained] = field(default_factory=list)
+    _hardness: Tensor | None = None
+
+    def run(self) -> None:
+        """Measure what the study asks for, as far as its time goes.
+
+        Raises:
+            Drained: the job was told to stop; its checkpoint has every point that was finished.
+        """
+        before = stored.document(self.context.workspace.checkpoint(FILE), {"points": [], "seconds": 0.0})
+        self.points = [Point.model_validate(each) for each in before["points"]]
+        self.spent = float(before["seconds"])
+        self._began = time.monotonic()
+        work = list(self._work())
+        total = len(work) * self.asked.networks
+        self.context.journal.enter("evaluating", total, skipped=len(self.points) * self.asked.networks)
+        for place, (title, known, make) in enumerate(work):
+            if not known:
+                self._say = partial(self._progress, place, total)
+                try:
+                    self._measure(make)
+                except _Late:
+                    self.left_out.append(title)
+            self.context.journal.progress((place + 1) * self.asked.networks, total)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that measuring took so far, in all attempts."""
+        return self.spent + time.monotonic() - self._began
+
+    def _measure(self, make: Callable[[], Point]) -> None:
+        if self._late():
+            raise _Late
+        began = time.monotonic()
+        point = make()
+        self.points.append(point.model_copy(update={"seconds": round(time.monotonic() - began, 3)}))
+        content = {"points": [each.model_dump(mode="json") for each in self.points], "seconds": self.seconds}
+        self.context.workspace.store(FILE, stored.written(content))
+
+    def _work(self) -> Iterator[tuple[str, bool, Callable[[], Point]]]:
+        """What is measured, in its order: its title, whether it has been, and how."""
+        asked, known = self.asked, {(each.source, each.ipc, each.skipped, each.run) for each in self.points}
+        small, large = ([n for n in asked.sizes if (n <= asked.pilots[-1]) is within] for within in (True, False))
+        for ipc in small:
+            yield f"{ipc} random", ("random", ipc, None, 0) in known, partial(self._random, ipc)
+        for run in range(asked.runs):
+            for ipc in asked.pilots:
+                title = f"{ipc} distilled, run {run + 1}"
+                yield title, ("distilled", ipc, None, run) in known, partial(self._pilot, ipc, run)
+        for ipc in large:
+            yield f"{ipc} random", ("random", ipc, None, 0) in known, partial(self._random, ipc)
+        for each in asked.windows:
+            title = f"{each.ipc} after the hardest {each.skipped:.0%}"
+            yield title, ("window", each.ipc, each.skipped, 0) in known, partial(self._window, each)
+
+    def _random(self, ipc: int) -> Point:
+        return Point(source="random", ipc=ipc, accuracies=self._accuracies(ipc, self._draws(ipc)), seconds=0.0)
+
+    def _window(self, asked: WindowPoint) -> Point:
+        real, hardness, key = self.context.real, self._difficulty(), Key(0).fold("advice").fold("window")
+        picks = []
+        for c, members in enumerate(real.members):
+            first = min(round(asked.skipped * len(members)), len(members) - asked.ipc)
+            picks.append(members[selection.window(hardness[members], first, asked.ipc, key.fold(c))])
+        index = torch.cat(picks).expand(self.asked.networks, -1)
+        accuracies = self._accuracies(asked.ipc, index)
+        return Point(source="window", ipc=asked.ipc, accuracies=accuracies, seconds=0.0, skipped=asked.skipped)
+
+    def _pilot(self, ipc: int, run: int) -> Point:
+        context = self.context
+        key = Key(0).fold("advice").fold("pilot", run)
+        outer = context.workspace
+        inner = InMemory(Journal(), should_stop=lambda: outer.should_stop() or self._late())
+        alone = replace(context, ipc=ipc, key=key, workspace=inner, run=f"pilot {ipc} {run}")
+        try:
+            state, _ = distilled(alone, None)
+        except Drained:
+            if outer.should_stop():
+                raise
+            raise _Late from None
+        recipe = context.recipe
+        result = distill.finish(recipe, state, context.real, ipc)
+        labels = F.one_hot(result.labels, context.real.classes).float()
+        protocol = evaluate.on_result(recipe, result)
+        keys = [key.fold("seed", seed) for seed in range(self.asked.networks)]
+        labels = self._labelled(result.images, labels)
+        found = self._trained(evaluate.train(context.kernels, result.images, labels, protocol, keys))
+        return Point(source="distilled", ipc=ipc, accuracies=self._judged(found), seconds=0.0, run=run)
+
+    def _draws(self, ipc: int) -> Tensor:
+        """Training indices [S, K * ipc] of random images, of each network within those of its larger sizes."""
+        key = Key(0).fold("advice").fold("draw")
+        return torch.stack([init.chosen(self.context.real, ipc, key.fold(seed)) for seed in range(self.asked.networks)])
+
+    def _accuracies(self, ipc: int, chosen: Tensor) -> tuple[float, ...]:
+        real = self.context.real
+        labels = F.one_hot(init.classes(real, ipc), real.classes).float()
+        if self.asked.labels == "soft":
+            labels = torch.stack([self._labelled(real.train.take(own), labels) for own in chosen])
+        return self._judged(self._networks(Draws(real.train, chosen), labels))
+
+    def _networks(self, images: Images, labels: Tensor) -> list[Trained]:
+        recipe, real = self.context.recipe, self.context.real
+        rate = recipe.evaluation.lr
+        assert rate is not None, "the pilots' method learns no step size, and so comes with a rate"
+        marks = torch.ones(labels.shape[-2], dtype=torch.bool, device=real.device)
+        protocol = evaluate.on_synthetic(recipe.evaluation, recipe.augment, rate, marks)
+        keys = [Key(0).fold("advice").fold("seed", seed) for seed in range(self.asked.networks)]
+        return self._trained(evaluate.train(self.context.kernels, images, labels, protocol, keys))
+
+    def _trained(self, work: Generator[float, None, list[Trained]]) -> list[Trained]:
+        return follow(self.context, work, self._say)
+
+    def _judged(self, networks: Sequence[Trained]) -> tuple[float, ...]:
+        data = judged_on(self.context.real.validation)
+        return tuple(evaluate.accuracy(self.context.network, each, data)[0] for each in networks)
+
+    def _labelled(self, images: Tensor, hard: Tensor) -> Tensor:
+        """The labels of images [n, C, H, W]: those of their classes [n, K], or a network's, where they are soft."""
+        if self.asked.labels == "hard":
+            return hard
+        teacher = self._largest()[0]
+        with torch.no_grad():
+            parts = [
+                self.context.network.apply(teacher.theta, part, teacher.moments).softmax(1)
+                for part in images.split(limits.TAUGHT)
+            ]
+        return torch.cat(parts)
+
+    def _largest(self) -> list[Trained]:
+        """The networks of the largest size, with hard labels."""
+        if not self._judges:
+            real, ipc = self.context.real, self.asked.sizes[-1]
+            labels = F.one_hot(init.classes(real, ipc), real.classes).float()
+            self._judges = self._networks(Draws(real.train, self._draws(ipc)), labels)
+        return self._judges
+
+    def _difficulty(self) -> Tensor:
+        """How far each training image [N] is from its class, in the mean over the networks that have not seen it.
+
+        EL2N (Paul, Ganguli & Dziugaite 2021), of networks that were not trained on the image, where there is one.
+        """
+        if self._hardness is None:
+            real, network = self.context.real, self.context.network
+            judges, drawn = self._largest(), self._draws(self.asked.sizes[-1])
+            classes = F.one_hot(real.train.labels, real.classes).float()
+            rows = []
+            for judge in judges:
+                with torch.no_grad():
+                    guesses = torch.cat(
+                        [
+                            network.apply(judge.theta, x, judge.moments).softmax(1)
+                            for x in real.train.batches(limits.TESTED)
+                        ]
+                    )
+                rows.append((guesses - classes).norm(dim=1))
+                self._say(1.0)
+            unseen = torch.ones(len(judges), len(real.train), device=real.device).scatter(1, drawn, 0.0)
+            unseen = unseen.where(unseen.any(0), 1.0)
+            self._hardness = (torch.stack(rows) * unseen).sum(0) / unseen.sum(0)
+        return self._hardness
+
+    def _late(self) -> bool:
+        return self.seconds >= self.asked.seconds
+
+    def _progress(self, place: int, total: int, share: float) -> None:
+        self.context.journal.progress(place * self.asked.networks + int(share * self.asked.networks), total)
+        if self._late():
+            raise _Late
+
+
+def judged_on(validation: Labelled) -> Labelled:
+    """The part of the validation split that networks are judged on."""
+    return validation.sample(VALIDATION)

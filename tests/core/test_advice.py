@@ -1,0 +1,282 @@
+"""Advice on curves whose truth is known: what its intervals hold, what it advises, and what it refuses to guess."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from core.advice.answer import Advice
+from core.advice.measured import Measured, Point
+from core.advice.order import AdviceOrder, Question, fingerprint, image_bytes, question
+from core.advice.study import SECONDS, cost, modest, study
+from core.advice.verdict import Model, answer
+from core.data import Catalogue
+from core.recipe import RecipeError
+
+FACTS = Catalogue(Path("nowhere")).facts("digits")
+STUDY = study(FACTS, "hard")
+Curve = Callable[[float], float]
+
+
+def pow3(top: float, loss: float, power: float) -> Curve:
+    return lambda n: top - loss * n**-power
+
+
+def sigmoid(n: float) -> float:
+    return 0.1 + 0.8 / (1 + np.exp(-(np.log(n) - 1.5)))
+
+
+TRUTHS = (pow3(0.95, 0.5, 0.5), pow3(0.8, 0.6, 0.3), pow3(0.99, 0.35, 0.7), sigmoid)
+
+
+def gained(real: Curve, first: float, slope: float) -> Curve:
+    """Distilled images that gain `first` in log odds at one image a class, and `slope` less for each factor of e."""
+
+    def curve(n: float) -> float:
+        odds = np.log(real(n) / (1 - real(n))) + max(0.0, first - slope * np.log(n))
+        return float(1 / (1 + np.exp(-odds)))
+
+    return curve
+
+
+def spread(n: float) -> float:
+    return float(0.04 * n**-0.35)
+
+
+def measured(
+    real: Curve,
+    distilled: Curve | None,
+    rng: np.random.Generator | None = None,
+    *,
+    sizes: tuple[int, ...] = (1, 2, 5, 10, 20, 50),
+    smallest: int = 1000,
+    validation: int = 1500,
+    tests: int = 3000,
+) -> Measured:
+    """Measurements of such curves, by three networks each; without a generator of noise as they are in the mean."""
+
+    def networks(accuracy: float, n: float) -> tuple[float, ...]:
+        around = np.array([-1.0, 0.0, 1.0]) if rng is None else rng.standard_normal(3)
+        return tuple(map(float, (accuracy + spread(n) * around).clip(0, 1)))
+
+    common = 0.0 if rng is None else float(rng.standard_normal())  # one split judges them all
+
+    def seen(accuracy: float) -> float:
+        return accuracy + common * float(np.sqrt(accuracy * (1 - accuracy) / validation))
+
+    points = [Point(source="random", ipc=n, accuracies=networks(seen(real(n)), n), seconds=1) for n in sizes]
+    for ipc in (1, 10) if distilled else ():
+        for run in range(2):
+            own = 0.0 if rng is None else float(rng.standard_normal()) * spread(ipc) / 2
+            accuracies = networks(seen(distilled(ipc)) + own, ipc)  # type: ignore[misc]
+            points.append(Point(source="distilled", ipc=ipc, accuracies=accuracies, seconds=9, run=run))
+    return Measured(
+        study=STUDY,
+        dataset="digits",
+        digest="sha256:0",
+        classes=10,
+        shape=(1, 8, 8),
+        smallest_class=smallest,
+        validation=validation,
+        tests=tests,
+        network="convnet",
+        hardware="Pentium",
+        points=tuple(points),
+        seconds=60,
+    )
+
+
+def test_intervals_hold_as_many_results_as_they_say() -> None:
+    """Between the measured sizes, beyond them, and of distilled images, whatever the curve: 80 % of them, nominally."""
+    rng, held = np.random.default_rng(1), dict[str, list[bool]]()
+    for trial in range(120):
+        real = TRUTHS[trial % len(TRUTHS)]
+        distilled = gained(real, rng.uniform(0.3, 1.2), rng.uniform(0, 0.4))
+        known = measured(real, distilled, rng)
+        model = Model.of(known)
+        assert model is not None
+        for source, truth, sizes in (("random", real, (3, 30, 80)), ("distilled", distilled, (1, 4, 10, 20))):
+            for ipc in sizes:
+                estimate = model.estimate(source, ipc)  # type: ignore[arg-type]
+                assert estimate is not None
+                error = np.sqrt(truth(ipc) * (1 - truth(ipc)) / known.tests)
+                error = np.hypot(error, spread(ipc) / np.sqrt(5))
+                if source == "distilled":
+                    error = np.hypot(error, spread(ipc) / 2)
+                result = truth(ipc) + error * rng.standard_normal()
+                held.setdefault(f"{source} {ipc}", []).append(estimate.low <= result <= estimate.high)
+    shares = {name: float(np.mean(each)) for name, each in held.items()}
+    whole = float(np.mean([each for several in held.values() for each in several]))
+    assert 0.7 <= whole <= 0.9, shares
+    assert min(shares.values()) > 0.6, shares
+
+
+REAL = pow3(0.95, 0.5, 0.5)
+
+
+def advised(asked: Question, distilled: Curve | None, seconds: float | None = None, **known: Any) -> Advice:
+    return answer(asked, measured(REAL, distilled, **known), lambda ipc: seconds)
+
+
+def test_advice_says_what_distilling_reaches_and_what_real_images_do_the_same() -> None:
+    twice = gained(REAL, 0.4, 0.0)
+    found = advised(Question(ipc=10), twice, 2400)
+    assert found.distilled is not None
+    assert found.random is not None
+    assert found.equal is not None
+    assert found.distilled.expected == pytest.approx(twice(10), abs=0.01)
+    assert found.random.expected == pytest.approx(REAL(10), abs=0.01)
+    assert REAL(found.equal.expected) == pytest.approx(twice(10), abs=0.01)
+    assert found.equal.low < found.equal.expected < (found.equal.high or 0)
+    assert found.verdict == "real"
+    assert f"with 10 distilled images a class in about 40 min; the same takes about {found.equal.expected} (" in (
+        found.sentence
+    )
+    assert found.sentence.endswith(f"Verdict: take {found.equal.expected} real images a class unless bytes matter.")
+    assert found == advised(Question(ipc=10), twice, 2400)
+
+
+def test_distilling_is_worth_it_where_as_good_real_images_are_ten_times_as_many() -> None:
+    found = advised(Question(ipc=1), gained(REAL, 1.6, 0.2))
+    assert found.verdict == "distil"
+    assert found.sentence.endswith("Verdict: distil.")
+    far = advised(Question(ipc=10), gained(REAL, 3.0, 0.2))
+    assert (far.verdict, far.equal) == ("distil", None)
+    assert "the same takes more than 100 real ones" in far.sentence
+
+
+def test_images_that_gain_nothing_are_not_worth_distilling() -> None:
+    worse = advised(Question(ipc=10), lambda n: REAL(n) - 0.1)
+    assert worse.verdict == "real"
+    assert "worse than as many random real ones" in worse.sentence
+    same = advised(Question(ipc=10), REAL)
+    assert same.verdict == "real"
+    assert "not measurably better" in same.sentence
+
+
+def test_a_target_is_answered_with_the_fewest_images() -> None:
+    distilled = gained(REAL, 0.8, 0.1)
+    target = distilled(4)
+    found = advised(Question(accuracy=target), distilled)
+    assert found.needed is not None
+    assert found.needed.low <= 4 <= (found.needed.high or 0)
+    assert found.ipc == found.needed.expected == pytest.approx(4, abs=1)
+    assert f"distilled images a class ({found.needed.low} to {found.needed.high}) reach" in found.sentence
+
+
+def test_a_share_of_the_gap_needs_the_whole_set() -> None:
+    refused = advised(Question(gap=0.3), gained(REAL, 0.8, 0.0))
+    assert refused.verdict == "undecided"
+    assert "ask for an accuracy instead" in refused.sentence
+    found = advised(Question(gap=0.3), gained(REAL, 0.8, 0.0), sizes=(1, 2, 5, 10, 20, 50), smallest=50)
+    assert found.needed is not None
+    assert found.needed.expected < 10
+
+
+def test_beyond_the_pilots_nothing_is_guessed() -> None:
+    found = advised(Question(ipc=40), gained(REAL, 0.8, 0.0))
+    assert found.distilled is found.equal is None
+    assert found.random is not None
+    assert found.verdict == "undecided"
+    assert any("carried on to 30 at most" in reason for reason in found.reasons)
+    without = advised(Question(ipc=5), None)
+    assert without.distilled is None
+    assert any("No pilot distillation came to its end" in reason for reason in without.reasons)
+    far = advised(Question(ipc=500), gained(REAL, 0.8, 0.0))
+    assert far.random is far.distilled is None
+    assert far.sentence.startswith("No advice: No accuracy is said for 500")
+
+
+def test_a_target_beyond_all_data_is_refused_with_what_would_do() -> None:
+    everything = {"sizes": (1, 2, 5, 10, 20, 50), "smallest": 50}
+    found = advised(Question(accuracy=0.97), gained(REAL, 0.5, 0.1), **everything)
+    assert found.verdict == "undecided"
+    assert found.needed is found.distilled is None
+    assert found.sentence.startswith("No advice: All 50 images a class reach ")
+    assert "at most." in found.sentence
+    open_ended = advised(Question(accuracy=0.97), gained(REAL, 0.5, 0.1))
+    assert "continued to 100 a class" in open_ended.sentence
+    real = advised(Question(accuracy=REAL(45)), gained(REAL, 0.1, 0.1))
+    assert real.verdict == "real"
+    assert real.needed is None
+    assert real.equal is not None
+    assert real.equal.low <= 45 <= (real.equal.high or 0)
+    assert real.sentence.endswith("Verdict: take the real images.")
+
+
+def test_too_few_measurements_make_no_curve() -> None:
+    found = advised(Question(ipc=1), gained(REAL, 0.5, 0.1), sizes=(1, 2))
+    assert found.verdict == "undecided"
+    assert found.curves == ()
+    assert "a curve takes 3" in found.sentence
+
+
+def test_a_job_that_takes_longer_than_there_is_is_told() -> None:
+    found = advised(Question(ipc=10, within=600), gained(REAL, 0.5, 0.1), 2400)
+    assert any("takes about 40 min here, more than the 10 min" in reason for reason in found.reasons)
+
+
+def test_a_study_fits_into_its_time_or_measures_as_little_as_it_can() -> None:
+    assert cost(STUDY, FACTS, modest) <= SECONDS
+    assert STUDY.sizes == (1, 2, 5, 10, 20, 50, 125)
+    short = study(FACTS, "hard", 1.0)
+    assert cost(short, FACTS, modest) < cost(STUDY, FACTS, modest)
+    large = study(Catalogue(Path("nowhere")).facts("cifar10"), "soft")
+    assert large.recipe.network.width < 128
+    assert large.labels == "soft"
+    quick = study(FACTS, "hard", price=lambda *_: 1e-6)
+    assert (quick.recipe.evaluation.epochs, quick.networks) == (300, 5)
+
+
+ASKED: list[tuple[dict[str, Any], Question]] = [
+    ({"ipc": 3}, Question(ipc=3)),
+    ({"target": {"accuracy": 0.8}, "within": "20m"}, Question(accuracy=0.8, within=1200)),
+    ({"target": {"gap": 0.5}, "within": "1.5h"}, Question(gap=0.5, within=5400)),
+    ({"bytes": "6.5 kB"}, Question(ipc=10, room=6500)),
+    ({"bytes": "10MB"}, Question(ipc=125, room=10_000_000)),
+    ({"bytes": "1660 B", "labels": "soft"}, Question(ipc=1, room=1660)),
+]
+
+
+@pytest.mark.parametrize(("asked", "meant"), ASKED, ids=str)
+def test_a_question_is_one_of_size_target_and_bytes(asked: dict[str, Any], meant: Question) -> None:
+    assert question(AdviceOrder(dataset="digits", **asked), FACTS) == meant
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"ipc": 1, "bytes": "1 kB"},
+        {"target": {}},
+        {"target": {"accuracy": 0.5, "gap": 0.5}},
+        {"target": {"accuracy": 1.5}},
+        {"bytes": "many"},
+        {"ipc": 1, "within": "soon"},
+        {"ipc": 1, "labels": "firm"},
+    ],
+    ids=str,
+)
+def test_what_is_no_question_is_refused(asked: dict[str, Any]) -> None:
+    with pytest.raises((ValidationError, RecipeError)):
+        AdviceOrder(dataset="digits", **asked)
+
+
+def test_what_a_dataset_cannot_answer_is_refused_with_what_it_can() -> None:
+    with pytest.raises(RecipeError, match="125"):
+        question(AdviceOrder(dataset="digits", ipc=126), FACTS)
+    each = 10 * image_bytes(FACTS.shape, 10, "hard")
+    with pytest.raises(RecipeError) as refused:
+        question(AdviceOrder(dataset="digits", bytes=f"{each - 1}"), FACTS)
+    assert refused.value.errors[0].fix == f"Set bytes to '{each} B' at least."
+    assert question(AdviceOrder(dataset="digits", bytes=f"{each} B"), FACTS).ipc == 1
+
+
+def test_whatever_is_asked_the_measurements_are_the_same() -> None:
+    assert fingerprint("sha256:1", "hard") == fingerprint("sha256:1", "hard")
+    assert len({fingerprint(digest, labels) for digest in ("a", "b") for labels in ("hard", "soft")}) == 4  # type: ignore[arg-type]
