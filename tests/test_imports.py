@@ -140,7 +140,8 @@ def test_the_engine_knows_recipes_and_data_and_nothing_else_of_the_house() -> No
     within_core = [i for i in all_imports("core/engine") if i.within("core") and i.target != "core"]
     # core.architectures, core.worth: numbers alone, which the forecast or the pages need too
     numbers = ("core.architectures", "core.worth")
-    allowed = ("core.engine", "core.recipe", "core.plan", "core.data", "core.files", "core.report", *numbers)
+    rooms = ("recipe", "plan", "data", "files", "report", "advice")
+    allowed = ("core.engine", *(f"core.{name}" for name in rooms), *numbers)
     none([i for i in within_core if not i.within(*allowed)])
 
 
@@ -163,8 +164,8 @@ def test_core_has_no_circle_of_imports() -> None:
     assert len([*TopologicalSorter(graph).static_order()]) == len(graph)
 
 
-def test_steps_are_ordered_by_the_run_alone() -> None:
-    inside = ("core/engine/run", "core/engine/steps")
+def test_steps_are_ordered_by_a_run_and_by_advice_alone() -> None:
+    inside = ("core/engine/run", "core/engine/advice", "core/engine/steps")
     none([i for i in all_imports(*SHIPPED) if i.within("core.engine.steps") and not room(i.path, *inside)])
     none([i for i in all_imports("core/engine") if i.within("core.engine.run")])
 
@@ -200,7 +201,7 @@ def test_what_serves_requests_starts_without_torch(module: str) -> None:
 
 def test_the_vocabulary_needs_neither_torch_nor_a_database() -> None:
     files = [ROOT / "core" / f"{name}.py" for name in ("architectures", "feasibility", "overrides", "request", "worth")]
-    packages = sources("core/recipe", "core/methods", "core/plan", "core/report")
+    packages = sources("core/recipe", "core/methods", "core/plan", "core/report", "core/advice")
     assert packages
     everything = [i for path in [*files, *packages] for i in imports(path)]
     none([i for i in everything if i.within("torch", "sqlalchemy", "core.ledger", "core.engine") and not i.typing])

@@ -118,7 +118,8 @@ def spreads(points: Sequence[Point]) -> tuple[Floats, int]:
 def logit(accuracy: Floats) -> Floats:
     """Log odds, kept finite."""
     kept = accuracy.clip(1e-3, 1 - 1e-3)
-    return np.log(kept / (1 - kept))
+    odds: Floats = np.log(kept / (1 - kept))
+    return odds
 
 
 def expit(odds: Floats) -> Floats:
@@ -163,4 +164,5 @@ def _continued(sizes: Floats, drawn: Floats, grid: Floats, rng: np.random.Genera
     centred = logs - logs.mean()
     slope = -(np.log(errors - floor) @ centred) / (centred @ centred)
     powers = (grid[None, :] / sizes[-1]) ** -slope.clip(0, 2)[:, None]
-    return 1 - (floor + (errors[:, -1:] - floor) * powers)
+    beyond: Floats = 1 - (floor + (errors[:, -1:] - floor) * powers)
+    return beyond

@@ -79,7 +79,7 @@ class WindowPoint(BaseModel):
 
 @final
 class Study(BaseModel):
-    """What is measured, in the order in which it is: random images, pilots, windows; and the time it may take.
+    """The measurements, in their order: random images, pilots, windows; and the time they may take.
 
     Networks are those of the recipe, trained by its evaluation; pilots distil by the whole recipe. Soft labels are
     those of a network trained on the largest size.

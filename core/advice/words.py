@@ -81,7 +81,7 @@ def _compared(told: Told) -> str:
 
 
 def basis(told: Told, windows: Sequence[tuple[Point, float]]) -> list[str]:
-    """What the numbers rest on."""
+    """The grounds of the numbers."""
     measured, study = told.measured, told.measured.study
     evaluation = study.recipe.evaluation
     sizes = [each.ipc for each in measured.of("random")]

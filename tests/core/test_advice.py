@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from core.advice.answer import Advice
 from core.advice.measured import Measured, Point
+from core.advice.model import Model
 from core.advice.order import AdviceOrder, Question, fingerprint, image_bytes, question
 from core.advice.study import SECONDS, cost, modest, study
-from core.advice.verdict import Model, answer
+from core.advice.verdict import answer
 from core.data import Catalogue
 from core.recipe import RecipeError
 

@@ -91,7 +91,7 @@ class Measuring:
         self.context.workspace.store(FILE, stored.written(content))
 
     def _work(self) -> Iterator[tuple[str, bool, Callable[[], Point]]]:
-        """What is measured, in its order: its title, whether it has been, and how."""
+        """The measurements in their order: the title of each, whether it has been made, and how."""
         asked, known = self.asked, {(each.source, each.ipc, each.skipped, each.run) for each in self.points}
         small, large = ([n for n in asked.sizes if (n <= asked.pilots[-1]) is within] for within in (True, False))
         for ipc in small:
@@ -214,7 +214,7 @@ class Measuring:
         return self._hardness
 
     def _late(self) -> bool:
-        return self.seconds >= self.asked.seconds
+        return self.seconds >= self.asked.seconds or self.context.workspace.time_left() <= 0
 
     def _progress(self, place: int, total: int, share: float) -> None:
         self.context.journal.progress(place * self.asked.networks + int(share * self.asked.networks), total)

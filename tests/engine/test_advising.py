@@ -1,0 +1,87 @@
+"""The measurements of advice: on the validation split alone, within their time, resumed where they were left."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.advice.measured import Measured
+from core.advice.order import Question
+from core.advice.study import Study, WindowPoint, study
+from core.advice.verdict import answer
+from core.data import Dataset, Images
+from core.engine.advice import measure
+from core.engine.journal import Journal
+from core.engine.workspace import Drained, InMemory
+from core.overrides import override
+
+CHEAP = {"network.width": 4, "evaluation.epochs": 20, "schedule.steps": 3, "objective.real_batch": 8}
+
+
+def asked(toy: Dataset, **changes: Any) -> Study:
+    whole = study(toy.facts, "hard")
+    small = {"recipe": override(whole.recipe, CHEAP), "sizes": (1, 4, 16), "networks": 2, "pilots": (1, 2), "runs": 1}
+    windows = {"windows": (WindowPoint(ipc=4, skipped=0.5),), "seconds": 600.0}
+    return whole.model_copy(update={**small, **windows, **changes})
+
+
+def points(measured: Measured) -> list[Any]:
+    return [each.model_dump(exclude={"seconds"}) for each in measured.points]
+
+
+@pytest.fixture(scope="module")
+def whole(toy: Dataset) -> Measured:
+    return measure(asked(toy), toy)
+
+
+def test_everything_that_was_asked_is_measured(whole: Measured, toy: Dataset) -> None:
+    kinds = [(each.source, each.ipc) for each in whole.points]
+    assert kinds == [
+        *(("random", 1), ("distilled", 1), ("distilled", 2), ("random", 4), ("random", 16), ("window", 4)),
+    ]
+    assert all(len(each.accuracies) == 2 for each in whole.points)
+    assert (whole.validation, whole.left_out) == (len(toy.validation), ())
+    assert answer(Question(ipc=2), whole).distilled is not None
+    assert Measured.model_validate_json(whole.model_dump_json()) == whole
+
+
+def test_nothing_looks_at_the_test_split(whole: Measured, toy: Dataset) -> None:
+    nothing = Images(np.zeros_like(toy.test.images), np.zeros_like(toy.test.labels))
+    assert points(measure(asked(toy), replace(toy, test=nothing))) == points(whole)
+
+
+def test_measuring_goes_on_where_it_was_stopped(whole: Measured, toy: Dataset) -> None:
+    stopped = False
+
+    def say(message: dict[str, Any]) -> None:
+        nonlocal stopped
+        stopped = message.get("done", 0) >= 4
+
+    workspace = InMemory(Journal(say), should_stop=lambda: stopped)
+    with pytest.raises(Drained):
+        measure(asked(toy), toy, workspace)
+    said: list[dict[str, Any]] = []
+    later = InMemory(Journal(said.append), checkpoints=workspace.checkpoints)
+    assert points(measure(asked(toy), toy, later)) == points(whole)
+    assert said[0]["skipped"] >= 2
+
+
+def test_time_that_is_over_leaves_the_rest_out(toy: Dataset) -> None:
+    until = time.monotonic() + 0.2
+    hurried = InMemory(time_left=lambda: max(0.0, until - time.monotonic()))
+    long = override(asked(toy).recipe, {"evaluation.epochs": 2000})
+    found = measure(asked(toy, recipe=long), toy, hurried)
+    assert found.left_out
+    assert found.seconds < 60
+    assert len(found.points) + len(found.left_out) == 6
+    assert measure(asked(toy, seconds=0.0), toy).points == ()
+
+
+def test_soft_labels_are_those_of_a_network(whole: Measured, toy: Dataset) -> None:
+    soft = measure(asked(toy, labels="soft", windows=()), toy)
+    assert [each.ipc for each in soft.points] == [1, 1, 2, 4, 16]
+    assert points(soft) != points(whole)[:5]
