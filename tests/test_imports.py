@@ -201,7 +201,8 @@ def test_what_serves_requests_starts_without_torch(module: str) -> None:
 
 def test_the_vocabulary_needs_neither_torch_nor_a_database() -> None:
     files = [ROOT / "core" / f"{name}.py" for name in ("architectures", "feasibility", "overrides", "request", "worth")]
-    packages = sources("core/recipe", "core/methods", "core/plan", "core/report", "core/advice")
+    names = ("advice", "budget", "methods", "plan", "recipe", "report")
+    packages = sources(*(f"core/{name}" for name in names))
     assert packages
     everything = [i for path in [*files, *packages] for i in imports(path)]
     none([i for i in everything if i.within("torch", "sqlalchemy", "core.ledger", "core.engine") and not i.typing])
