@@ -73,6 +73,8 @@ class JobContext:
     """The report's entry on the sweep: the windows of difficulty that were tried, and which was chosen."""
     probes: tuple[report.Probe, ...] = ()
     """The report's entries on probes: each probed field, its value and why, and the candidates with their figures."""
+    race: report.Race | None = None
+    """The report's entry on the race of candidates that chose the recipe."""
     sampled: Sampled | None = None
     """Where the recipe has a generator."""
     may_leave: bool = False

@@ -120,6 +120,7 @@ def compose(done: Distillation, hardware: str, remarks: Sequence[str] = ()) -> R
             "confusion": of_distilled.get("confusion"),
             "selection": done.selection,
             "ended": done.ended,
+            "race": context.race,
             "sweep": context.sweep,
             "stages": curriculum_of(recipe, result),
             "probes": context.probes,

@@ -29,7 +29,7 @@ from core.engine.meta_generator import Training
 from core.engine.networks import Network, build
 from core.engine.real import prepare
 from core.engine.report import Distillation
-from core.engine.steps import diffusion, ending, meta_generator, search, sweep, teacher
+from core.engine.steps import diffusion, ending, meta_generator, race, search, sweep, teacher
 from core.engine.steps.coverage import covered
 from core.engine.steps.distillation import distilled
 from core.engine.steps.evaluation import rows
@@ -42,6 +42,7 @@ from core.engine.workspace import InMemory, TimeUp, Workspace
 from core.plan import steps
 from core.plan.build import plan as build_plan
 from core.plan.cache_names import name_of
+from core.plan.race import Entrants
 from core.plan.steps import Plan, Step
 from core.recipe import Generated, Recipe
 from core.report import Coverage, Neighbours
@@ -73,11 +74,13 @@ def distil(
     run: str | None = None,
     plan: Planner = eager,
     load: Callable[[str], Dataset] = alone,
+    entrants: Entrants | None = None,
 ) -> Distillation:
     """Distil a dataset to `ipc` images a class, evaluate them, and compare them with real images.
 
     The same arguments give the same images. `run` names what the workspace's checkpoint belongs to, which by default
-    is all that the images depend on. `load` is asked for the dataset of `init.source`.
+    is all that the images depend on. `load` is asked for the dataset of `init.source`. Where `entrants` race, `recipe`
+    has what they share: the network, and how they are evaluated.
 
     Raises:
         Drained: the workspace said to stop; everything up to then is in its checkpoint.
@@ -100,14 +103,7 @@ def distil(
         workspace=workspace,
         load=load,
     )
-    made = _Made(context)
-    planned: Plan | None = build_plan(recipe, dataset.facts, ipc)
-    while planned is not None:
-        for step in planned.steps:
-            if type(step) not in ASKED_FOR:
-                with suppress(TimeUp):  # of steps that a result can be without
-                    made = RUNNERS[type(step)](made, step)
-        planned = planned.then and planned.then(made.context.recipe)
+    made = _run(_Made(context, plan=plan), build_plan(recipe, dataset.facts, ipc, entrants))
     assert made.result is not None, "every plan distils"
     return Distillation(
         context=made.context,
@@ -127,6 +123,7 @@ class _Made:
     """The results of the steps so far; `context.recipe` has the numbers that searches chose."""
 
     context: JobContext
+    plan: Planner = eager
     taught: Teacher | None = None
     state: State | None = None
     selection: str = ""
@@ -162,6 +159,39 @@ class _Made:
         return seeds * (len(own) + 2 * len(self.across))
 
 
+def _run(made: _Made, planned: Plan | None, before: type[Step] | None = None) -> _Made:
+    """Execute a plan up to the first step of a kind, or to its end."""
+    while planned is not None:
+        for step in planned.steps:
+            if type(step) is before:
+                return made
+            if type(step) not in ASKED_FOR:
+                with suppress(TimeUp):  # of steps that a result can be without
+                    made = RUNNERS[type(step)](made, step)
+        planned = planned.then and planned.then(made.context.recipe)
+    return made
+
+
+def prepared(context: JobContext) -> tuple[JobContext, Teacher | None]:
+    """Everything that comes before the first outer step of a job: its teacher, and what is searched for."""
+    planned = build_plan(context.recipe, context.dataset.facts, context.ipc)
+    made = _run(_Made(context), planned, before=steps.Distil)
+    return made.context, made.taught
+
+
+def _race(made: _Made, step: steps.Race) -> _Made:
+    first = made.context
+
+    def kernels(recipe: Recipe) -> KernelPlan:
+        return made.plan(recipe, first.dataset.facts, first.ipc, first.network, first.real.device)
+
+    won = race.raced(first, step, prepared, kernels)
+    result = distill.finish(won.context.recipe, won.state, first.real, first.ipc)
+    return replace(
+        made, context=won.context, taught=won.taught, state=won.state, selection=won.selection, result=result
+    )
+
+
 def _distil(made: _Made, step: steps.Distil) -> _Made:
     if step.stage:  # which the first one goes on to, as its checkpoint does
         return made
@@ -176,6 +206,7 @@ RUNNERS: Final[Mapping[type[Step], Callable[[_Made, Any], _Made]]] = {
     steps.SweepWindows: lambda made, _: replace(made, context=sweep.settled(made.context)),
     steps.Search: lambda made, _: replace(made, context=search.settled(made.context, made.taught)),
     steps.DrawSamples: lambda made, _: replace(made, context=diffusion.settled(made.context)),
+    steps.Race: _race,
     steps.Distil: _distil,
     steps.Relabel: lambda made, _: replace(made, result=teacher.relabelled(made.context, made.taught, made.distilled)),
     steps.Evaluate: lambda made, _: replace(made, rows=rows(made.context, made.distilled, made.taught)),

@@ -10,6 +10,7 @@ from typing import final
 from core.data import DatasetFacts
 from core.plan import steps
 from core.plan.cache_names import CacheNames
+from core.plan.race import Entrants
 from core.plan.steps import Kept, Plan, Snapshots, Step
 from core.recipe import (
     El2n,
@@ -31,12 +32,14 @@ from core.recipe import (
 )
 
 
-def plan(recipe: Recipe, facts: DatasetFacts, ipc: int) -> Plan:
+def plan(recipe: Recipe, facts: DatasetFacts, ipc: int, entrants: Entrants | None = None) -> Plan:
     """The steps of a job of `ipc` images a class. A seed changes none of them.
 
     The names of results stand for a dataset's content by its digest: of a dataset without one they mean nothing.
+    Where `entrants` race, `recipe` has what they share, and what follows is the report on the winner.
     """
-    return _Job(facts, ipc).whole(recipe)
+    job = _Job(facts, ipc)
+    return job.whole(recipe) if entrants is None else job.raced(recipe, entrants)
 
 
 def judged_by(recipe: Recipe) -> LearnedScore | Embedding | None:
@@ -64,6 +67,14 @@ class _Job:
         teacher = () if recipe.teacher is None else (steps.TrainTeacher(Kept.one(names.teacher())),)
         rest = self._swept(recipe)
         return Plan(recipe, (*teacher, *rest.steps), rest.then, rest.bound)
+
+    def raced(self, recipe: Recipe, entrants: Entrants) -> Plan:
+        """The race, and the report on whichever recipe it chose."""
+
+        def reported(winner: Recipe) -> Plan:
+            return Plan(winner, tuple(self._reporting(winner)))
+
+        return Plan(recipe, (steps.Race(entrants),), reported, recipe)
 
     def _swept(self, recipe: Recipe) -> Plan:
         if not isinstance(recipe.init, Window) or recipe.init.beta != "auto":

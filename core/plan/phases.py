@@ -10,6 +10,7 @@ Phase = Literal[
     "training_generator",
     "selecting",
     "probing",
+    "racing",
     "distilling",
     "relabelling",
     "evaluating",

@@ -14,6 +14,7 @@ from typing import ClassVar, final
 
 from core.plan.cache_names import Identity, file_name, name_of
 from core.plan.phases import Phase
+from core.plan.race import Entrants
 from core.recipe import Embedding, LearnedScore, Recipe, Trajectory, Window
 
 
@@ -187,6 +188,15 @@ class DrawSamples:
 
 @final
 @dataclass(frozen=True)
+class Race:
+    """Candidates that distil in turns until their time is over; the best set of all is the result."""
+
+    phase: ClassVar[Phase] = "racing"
+    entrants: Entrants
+
+
+@final
+@dataclass(frozen=True)
 class Distil:
     """The outer steps of a stage."""
 
@@ -264,6 +274,7 @@ Step = (
     | Search
     | TrainGenerator
     | DrawSamples
+    | Race
     | Distil
     | Relabel
     | Evaluate

@@ -6,6 +6,7 @@ from core.report.ended import Ended
 from core.report.generator import Generator
 from core.report.labels import Compression, Labels
 from core.report.neighbours import Neighbours, Pair
+from core.report.race import Race
 from core.report.report import SCHEMA_VERSION, Report
 from core.report.results import TITLES, Across, Majority, Row, Unseen
 from core.report.section import Curves, Entry, Line, Matrix, Measure, Section, Series, Table
@@ -30,6 +31,7 @@ __all__ = [
     "Neighbours",
     "Pair",
     "Probe",
+    "Race",
     "Report",
     "Row",
     "Section",

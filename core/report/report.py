@@ -13,6 +13,7 @@ from core.report.ended import Ended
 from core.report.generator import Generator
 from core.report.labels import Compression, Labels, sizes
 from core.report.neighbours import Neighbours
+from core.report.race import Race
 from core.report.results import Across, Majority, Row, results
 from core.report.section import Entry, Section
 from core.report.stages import Stages
@@ -51,6 +52,8 @@ class Report(Entry):
     selection: str = "last iterate"
     """How the state was chosen that is the result."""
     ended: Ended | None = None
+    race: Race | None = None
+    """The search for a method, where the request left it to one."""
     sweep: Sweep | None = None
     probes: tuple[Probe, ...] = ()
     stages: Stages | None = None
@@ -92,6 +95,7 @@ class Report(Entry):
             classes(list(self.per_class.items()), self.lines.get("random"), self.class_names, self.confusion),
             self.coverage and self.coverage.section(),
             self.neighbours and self.neighbours.section(),
+            self.race and self.race.section(),
             choices(self.sweep, self.probes),
             self.generator and self.generator.section(),
             self.compression and sizes(self.compression, self.labels),

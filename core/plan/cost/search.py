@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from core.plan import steps
 from core.plan.cost.matching import judging, segments
-from core.plan.cost.passes import Work, testing, training
+from core.plan.cost.passes import Algebra, Work, testing, training
 from core.plan.cost.scale import Scale
 from core.plan.cost.students import stages
 from core.plan.cost.teacher import choosing
@@ -32,3 +32,8 @@ def searched(step: steps.Search, scale: Scale, missing: int) -> Iterator[Work]:
             networks, epochs = search.NETWORKS, search.epochs(recipe)
             yield from training(step.phase, networks, epochs, own.synthetic, evaluation.batch_size, scale.stack)
             yield from testing(step.phase, networks, sizes.validation)
+
+
+def raced(step: steps.Race, scale: Scale, missing: int) -> Iterator[Algebra]:
+    """Its budget: it takes all the time that it is given, and no more."""
+    yield Algebra(step.phase, 0.0, step.entrants.seconds)

@@ -1,0 +1,234 @@
+"""The racing phase: candidates distil in turns under a budget, and the validation split decides."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, final
+
+import torch
+
+from core import worth
+from core.engine import checkpoint, distill, evaluate, stored
+from core.engine.context import JobContext, KernelPlan, follow
+from core.engine.distill import Diverged, State
+from core.engine.evaluate import Replays
+from core.engine.keys import Key
+from core.engine.lane import Lane
+from core.engine.steps import teacher
+from core.engine.steps.distillation import distilled
+from core.engine.teacher import Teacher, TeacherAtChance
+from core.engine.view_labels import Replay
+from core.engine.workspace import Drained
+from core.plan import race, steps
+from core.plan.race import Candidate, Trial, Turn
+from core.recipe import Recipe
+from core.report import Majority, Race
+
+_FILE: Final = "race.json"
+
+Prepared = tuple[JobContext, Teacher | None]
+"""A job before its first outer step: with what was searched for, its experts in the cache, and its teacher."""
+
+
+@final
+@dataclass(frozen=True)
+class Won:
+    """The winner's job, its teacher, its best state, and in words how that was chosen."""
+
+    context: JobContext
+    taught: Teacher | None
+    state: State
+    selection: str
+
+
+def raced(
+    context: JobContext,
+    step: steps.Race,
+    prepare: Callable[[JobContext], Prepared],
+    plan: Callable[[Recipe], KernelPlan],
+    clock: Callable[[], float] = time.monotonic,
+) -> Won:
+    """Race candidates, and return the set that did best on the validation split, be it of real images.
+
+    Each turn that ended is in the checkpoint, and each candidate's loop has a checkpoint of its own: an attempt that
+    follows goes on from there, to equal decisions. Once no time is left, what is best by then is the result.
+
+    Args:
+        context: the job, with a recipe that has everything that the candidates share.
+        step: the candidates and their time.
+        prepare: everything before the first outer step of the context's recipe.
+        plan: the kernels of a recipe. Compiling them takes a while, so that the leader alone has its own.
+        clock: seconds.
+
+    Raises:
+        Drained: the job was told to stop.
+    """
+    return _Race(context, step, prepare, plan, clock).won()
+
+
+@final
+class _Race:
+    def __init__(
+        self,
+        context: JobContext,
+        step: steps.Race,
+        prepare: Callable[[JobContext], Prepared],
+        plan: Callable[[Recipe], KernelPlan],
+        clock: Callable[[], float],
+    ) -> None:
+        self._context, self._workspace = context, context.workspace
+        self._entrants, self._prepare, self._plan, self._clock = step.entrants, prepare, plan, clock
+        document = stored.document(self._workspace.checkpoint(_FILE), {})
+        self._trials = [Trial.model_validate(each) for each in document.get("trials", [])]
+        self._spent = float(document.get("spent", 0.0))  # in the turn that was interrupted
+        self._ready: dict[str, Prepared] = {}
+        self._balanced = _unequal(context)
+
+    def won(self) -> Won:
+        """Take the turns that are left, and find the winner."""
+        self._context.journal.enter("racing", 100)
+        while (turn := race.next_turn(self._entrants, self._trials)) and self._has_time():
+            self._take(turn)
+        place = race.best(self._trials)
+        assert place is not None, "the first candidate is judged whatever the time"
+        trial = self._trials[place]
+        candidate = self._candidate(trial.name)
+        lane = Lane.of(self._workspace, candidate.name, lambda: False)
+        context, taught = self._prepared(candidate, lane)
+        state = checkpoint.load(self._workspace.checkpoint(_kept(place)), context.run, context.real.device)
+        assert state is not None, "the best state is kept"
+        self._context.journal.recall(stored.document(lane.checkpoint("curves.json"), []))
+        self._context.journal.progress(100, 100)
+        over = None if turn is None else self._workspace.ending()
+        entry = Race.of(self._entrants, self._trials, place, balanced=self._balanced, over=over)
+        after = f" after step {trial.step:,} of {candidate.steps:,}" if candidate.steps else ""
+        selection = f"{candidate.name}{after}, the best of {len(self._trials)} looks of a race on the validation split"
+        return Won(replace(context, workspace=self._workspace, race=entry), taught, state, selection)
+
+    def _has_time(self) -> bool:
+        return not self._trials or self._workspace.time_left() > 0
+
+    def _take(self, turn: Turn) -> None:
+        """Let a candidate distil until its turn is over, and judge its images."""
+        candidate, began, first = self._candidate(turn.name), self._clock() - self._spent, not self._trials
+        alone = turn.round == len(race.SHARES) and candidate.steps > 0
+        judging = self._trials[-1].judging if self._trials else 0.0
+        limit = math.inf if first else began + max(0.0, turn.seconds - judging)
+        lane = Lane.of(self._workspace, candidate.name, partial(self._is_over, limit, judging, first=first))
+        state, validation, fault, judged = None, tuple[float, ...](), None, 0.0
+        try:
+            state, fault = self._stretched(candidate, lane, alone=alone)
+            if state is not None:
+                started = self._clock()
+                validation = self._judge(candidate, state, first=first)
+                judged = self._clock() - started
+        except (Diverged, TeacherAtChance, MemoryError, torch.OutOfMemoryError) as error:
+            fault = str(error) or "It took more memory than there is."
+        except Drained:
+            if self._workspace.should_stop():
+                self._spent = self._clock() - began
+                self._store()
+                raise
+        trial = Trial(
+            name=turn.name,
+            round=turn.round,
+            step=state.step if state else 0,
+            seconds=self._clock() - began,
+            judging=judged,
+            validation=validation,
+            fault=fault,
+        )
+        self._record(trial, state)
+
+    def _record(self, trial: Trial, state: State | None) -> None:
+        before = race.best(self._trials)
+        self._trials.append(trial)
+        self._spent, place = 0.0, race.best(self._trials)
+        if place is not None and place != before:
+            assert state is not None, "an image that was judged is of a state"
+            self._workspace.store(_kept(place), checkpoint.packed(state, self._context.run))
+        self._store()
+        if before is not None and place != before:
+            self._workspace.drop(_kept(before))
+        steps = f" after {trial.step:,} steps" if trial.step else ""
+        told = f"{trial.mean:.1%} on the validation split{steps}" if trial.validation else trial.fault or "no time left"
+        self._context.journal.log(f"{trial.name}: {told}, in {trial.seconds:.0f} s.")
+
+    def _store(self) -> None:
+        document = {"trials": [trial.model_dump(mode="json") for trial in self._trials], "spent": self._spent}
+        self._workspace.store(_FILE, stored.written(document))
+
+    def _is_over(self, limit: float, judging: float, *, first: bool) -> bool:
+        """Whether a turn has ended, so that what is left of it is enough to judge the images."""
+        now, spent = self._clock(), sum(trial.seconds for trial in self._trials)
+        self._context.journal.progress(min(99, int(100 * spent / self._entrants.seconds)), 100)
+        return now >= limit or (not first and self._workspace.time_left() <= judging)
+
+    def _stretched(self, candidate: Candidate, lane: Lane, *, alone: bool) -> tuple[State | None, str | None]:
+        """The state at the end of a turn; none, and why, of a candidate that did not come to its first step."""
+        try:
+            context, taught = self._prepared(candidate, lane)
+            plan = self._plan(candidate.recipe) if alone else context.plan
+            return distilled(replace(context, plan=plan), taught)[0], None
+        except Drained:
+            if self._workspace.should_stop():
+                raise
+        state = checkpoint.load(lane.checkpoint("state.safetensors"), self._context.run, self._context.real.device)
+        return state, None if state else "It did not come to its first step in its time."
+
+    def _prepared(self, candidate: Candidate, lane: Lane) -> Prepared:
+        if candidate.name not in self._ready:
+            own = replace(self._context, recipe=candidate.recipe, workspace=lane)
+            self._ready[candidate.name] = self._prepare(own)
+        context, taught = self._ready[candidate.name]
+        return replace(context, workspace=lane), taught
+
+    def _judge(self, candidate: Candidate, state: State, *, first: bool) -> tuple[float, ...]:
+        """Accuracies on the validation split of networks trained on the images as 8 bits hold them.
+
+        Raises:
+            Drained: the job was told to stop, or there is no time left and others were judged.
+        """
+        whole = self._workspace
+        lane = Lane.of(whole, candidate.name, lambda: not first and whole.time_left() <= 0)
+        context, taught = self._prepared(candidate, lane)
+        evaluation = context.recipe.evaluation.model_copy(update={"epochs": self._entrants.epochs})
+        context = replace(context, recipe=context.recipe.model_copy(update={"evaluation": evaluation}))
+        real, result = context.real, distill.finish(context.recipe, state, context.real, context.ipc)
+        if taught is not None:
+            result = teacher.labelled(context, taught, result, context.key.fold("relabel"))
+        rounded = result.transform.forward(result.transform.inverse(result.images))
+        shown = rounded if result.views is None else Replays((Replay(rounded, result.views),))
+        protocol = replace(evaluate.on_result(context.recipe, result), temperature=result.temperature)
+        keys = [Key(0).fold("race", place) for place in range(self._entrants.networks)]
+        work = evaluate.train(context.judging, shown, result.supervision(real.classes), protocol, keys)
+        return tuple(self._accuracy(context, trained) for trained in follow(context, work))
+
+    def _accuracy(self, context: JobContext, trained: evaluate.Trained) -> float:
+        validation = context.real.validation
+        accuracy, per_class = evaluate.accuracy(context.network, trained, validation)
+        return (
+            worth.balanced(per_class, _counts(validation.labels, context.real.classes)) if self._balanced else accuracy
+        )
+
+    def _candidate(self, name: str) -> Candidate:
+        return next(candidate for candidate in self._entrants.candidates if candidate.name == name)
+
+
+def _kept(place: int) -> str:
+    """The file of the state of a trial."""
+    return f"race-{place}.safetensors"
+
+
+def _unequal(context: JobContext) -> bool:
+    counts = _counts(context.real.train.labels, context.real.classes)
+    return Majority.of(context.dataset.facts.class_names, counts).unequal
+
+
+def _counts(labels: torch.Tensor, classes: int) -> list[int]:
+    counts: list[int] = labels.bincount(minlength=classes).tolist()
+    return counts

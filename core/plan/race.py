@@ -1,0 +1,133 @@
+"""A race of recipes under a budget as data, and its decisions: successive halving by shares of time.
+
+Every candidate distils for its share of a round and is judged by networks that are trained on its images and tested on
+the validation split. After a round the better half goes on, each from where it was; the rest of the time is the
+leader's. Real images, which take no steps, are judged once and stay in the comparison.
+
+The next turn follows from the turns so far and from nothing else, so that a race that was interrupted goes on to equal
+decisions. Jamieson & Talwalkar 2016 (successive halving); here a round's resource is seconds.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from typing import Final, final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.recipe import Recipe
+
+SHARES: Final = (0.25, 0.2)
+"""The shares of the time that the candidates of a round have together; the rest of it is the leader's."""
+
+LOOKS: Final = 4
+"""Times that the leader is judged while it has the rest of the time to itself; each of its sets may be the result."""
+
+_SETUP: Final = 1.5
+"""Times as long as foreseen that a candidate may take before its first step."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+@final
+class Candidate(_Frozen):
+    """A recipe that takes part, under the name of its method."""
+
+    name: str
+    recipe: Recipe
+    setup: float = Field(default=0.0, description="Seconds foreseen before its first step: of experts, for instance.")
+
+    @property
+    def steps(self) -> int:
+        """Its outer steps; 0 of real images."""
+        return self.recipe.schedule.total_steps
+
+
+@final
+class LeftOut(_Frozen):
+    """A method that takes no part."""
+
+    name: str
+    reason: str
+
+
+@final
+class Entrants(_Frozen):
+    """The candidates of a race, real images first, and what it may take."""
+
+    candidates: tuple[Candidate, ...] = Field(min_length=1)
+    left_out: tuple[LeftOut, ...] = ()
+    seconds: float = Field(gt=0, description="Of the race, the leader's rest and all judging included.")
+    networks: int = Field(default=2, ge=1, description="Networks that judge a set.")
+    epochs: int = Field(ge=1, description="Passes over the set that they are trained for.")
+
+
+@final
+class Turn(_Frozen):
+    """A candidate that is to distil for so many seconds more."""
+
+    name: str
+    round: int
+    seconds: float
+
+
+@final
+class Trial(_Frozen):
+    """A turn that was taken: where the candidate stood after it, and how its images did on the validation split."""
+
+    name: str
+    round: int
+    step: int
+    seconds: float = Field(description="Of the turn, judging included.")
+    judging: float = Field(default=0.0, description="Seconds of it that judging took.")
+    validation: tuple[float, ...] = ()
+    fault: str | None = Field(default=None, description="Why it goes no further; null while it may.")
+
+    @property
+    def mean(self) -> float:
+        """Mean validation accuracy; nothing is below that of a set that was not judged."""
+        return statistics.fmean(self.validation) if self.validation else float("-inf")
+
+
+def next_turn(entrants: Entrants, trials: Sequence[Trial]) -> Turn | None:
+    """The turn after those that were taken; None where the race is over."""
+    standing = [candidate.name for candidate in entrants.candidates]
+    for round_, share in enumerate(SHARES):
+        done = [trial.name for trial in trials if trial.round == round_]
+        waiting = [name for name in standing if name not in done]
+        if waiting:
+            return Turn(name=waiting[0], round=round_, seconds=_seconds(entrants, waiting[0], round_, share, standing))
+        able = going_on(entrants, trials, standing)
+        standing = list(able[: max(1, len(able) // 2)])
+        if len(able) < 2:
+            break
+    leader = next(iter(going_on(entrants, trials, standing)), None)
+    alone = sum(trial.round == len(SHARES) for trial in trials)
+    left = entrants.seconds - sum(trial.seconds for trial in trials)
+    if leader is None or alone >= LOOKS or left <= 0:
+        return None
+    return Turn(name=leader, round=len(SHARES), seconds=left / (LOOKS - alone))
+
+
+def going_on(entrants: Entrants, trials: Sequence[Trial], names: Iterable[str]) -> tuple[str, ...]:
+    """Those of the names that have steps left and no fault, the best first; of equals the earlier in the race."""
+    last = {trial.name: trial for trial in trials}
+    steps = {candidate.name: candidate.steps for candidate in entrants.candidates}
+    able = [name for name in names if last[name].step < steps[name] and last[name].fault is None]
+    return tuple(sorted(able, key=lambda name: -last[name].mean))
+
+
+def best(trials: Sequence[Trial]) -> int | None:
+    """The place of the trial whose images did best, the first of equals; None where none was judged."""
+    judged = [place for place, trial in enumerate(trials) if trial.validation]
+    return max(judged, key=lambda place: trials[place].mean, default=None)
+
+
+def _seconds(entrants: Entrants, name: str, round_: int, share: float, standing: Sequence[str]) -> float:
+    """An equal part of the round's time, and in the first one what comes before the first step."""
+    optimised = [each for each in entrants.candidates if each.name in standing and each.steps]
+    setup = next(each.setup for each in entrants.candidates if each.name == name) if round_ == 0 else 0.0
+    return share * entrants.seconds / max(1, len(optimised)) + _SETUP * setup

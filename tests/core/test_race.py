@@ -1,0 +1,122 @@
+"""The decisions of a race: successive halving by shares of time, a function of the turns so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from core.methods import Task, method
+from core.overrides import override
+from core.plan.race import LOOKS, SHARES, Candidate, Entrants, Trial, best, next_turn
+from core.report import Race
+
+TASK = Task("digits", 1, (1, 8, 8), 10, mirror=False)
+REAL = ("random", "herding")
+MADE = ("dm", "dsa", "rat-bptt", "frepo", "mtt")
+
+
+def entrants(*names: str, steps: int = 1000, setup: Mapping[str, float] = {}) -> Entrants:  # noqa: B006 (only read)
+    def candidate(name: str) -> Candidate:
+        recipe = method(name).recipe(TASK)
+        if name not in REAL:
+            recipe = override(recipe, {"schedule.steps": steps})
+        return Candidate(name=name, recipe=recipe, setup=setup.get(name, 0.0))
+
+    return Entrants(candidates=tuple(map(candidate, names)), seconds=1000.0, epochs=10)
+
+
+def run(
+    race: Entrants, accuracy: Callable[[str, int], float | None], pace: int = 1, trials: Sequence[Trial] = ()
+) -> list[Trial]:
+    """Play a race to its end: a step a second and `pace`, no time to judge; no accuracy stands for divergence."""
+    found = list(trials)
+    steps = {candidate.name: candidate.steps for candidate in race.candidates}
+    while turn := next_turn(race, found):
+        before = max((trial.step for trial in found if trial.name == turn.name), default=0)
+        taken = min(steps[turn.name] - before, int(turn.seconds * pace))
+        value = accuracy(turn.name, turn.round)
+        found.append(
+            Trial(
+                name=turn.name,
+                round=turn.round,
+                step=before + taken,
+                seconds=taken / pace,
+                validation=() if value is None else (value, value),
+                fault="The loss was not finite." if value is None else None,
+            )
+        )
+        assert len(found) < 100, "it ends"
+    return found
+
+
+def test_the_better_half_goes_on_and_the_rest_of_the_time_is_the_leaders() -> None:
+    order = ("mtt", "dsa", "dm", "frepo", "rat-bptt")
+    race = entrants(*REAL, *MADE)
+    trials = run(race, lambda name, _: 0.5 if name in REAL else 0.9 - order.index(name) / 10)
+    rounds = [[trial.name for trial in trials if trial.round == each] for each in range(len(SHARES) + 1)]
+    assert rounds[0] == [*REAL, *MADE], "in their order"
+    assert rounds[1] == ["mtt", "dsa"], "half of five, rounded down"
+    assert rounds[2] == ["mtt"] * LOOKS
+    seconds = {name: sum(trial.seconds for trial in trials if trial.name == name) for name in MADE}
+    assert seconds["dm"] == 1000 * SHARES[0] / 5
+    assert seconds["dsa"] == seconds["dm"] + 1000 * SHARES[1] / 2
+    assert 990 <= sum(seconds.values()) <= 1000, "all of it is used"
+    assert trials[best(trials) or 0].name == "mtt"
+
+
+def test_a_race_that_was_interrupted_goes_on_to_equal_decisions() -> None:
+    race = entrants(*REAL, *MADE)
+
+    def accuracy(name: str, round_: int) -> float:
+        return len(name) / 10 + round_ / 100
+
+    whole = run(race, accuracy)
+    for cut in range(len(whole)):
+        assert run(race, accuracy, trials=whole[:cut]) == whole
+
+
+def test_what_diverges_goes_no_further() -> None:
+    race = entrants("random", "dm", "dsa", "mtt")
+
+    def accuracy(name: str, round_: int) -> float | None:
+        if name == "mtt":
+            return None
+        return {"random": 0.3, "dm": 0.7, "dsa": 0.6}[name]
+
+    trials = run(race, accuracy)
+    assert [trial.name for trial in trials if trial.round == 0] == ["random", "dm", "dsa", "mtt"]
+    assert [trial.name for trial in trials if trial.round > 0] == ["dm"] * LOOKS
+
+
+def test_a_leader_with_all_its_steps_ends_the_race_before_its_time() -> None:
+    trials = run(entrants("random", "dm", "dsa", steps=60), lambda name, _: {"dm": 0.9}.get(name, 0.5))
+    assert max(trial.step for trial in trials) == 60
+    assert sum(trial.seconds for trial in trials) < 200
+
+
+def test_what_comes_before_the_first_step_is_given_on_top_of_the_first_share() -> None:
+    race = entrants("random", "dm", "mtt", setup={"mtt": 40.0})
+    trials = run(race, lambda name, _: 0.5)
+    first = {trial.name: trial.seconds for trial in trials if trial.round == 0}
+    assert first["mtt"] == first["dm"] + 60
+
+
+def test_real_images_alone_are_judged_and_the_race_is_over() -> None:
+    trials = run(entrants(*REAL), lambda name, _: 0.5)
+    assert [(trial.name, trial.step) for trial in trials] == [("random", 0), ("herding", 0)]
+    assert best(trials) == 0, "of equals the first"
+
+
+def test_the_report_names_each_candidate_and_why_it_went_no_further() -> None:
+    race = entrants("random", "dm", "dsa", "mtt", "frepo")
+    accuracies = {"random": 0.6, "dm": 0.5, "dsa": 0.4, "mtt": None, "frepo": 0.3}
+    trials = run(race, lambda name, _: accuracies[name])
+    section = Race.of(race, trials, best(trials) or 0, balanced=False).section()
+    assert section.measures is not None
+    lines = {line.title: line.cells for line in section.measures.lines}
+    assert list(lines)[0] == "random"
+    assert lines["random"][-1] == "Won."
+    assert "real images" in " ".join(section.words)
+    assert lines["dm"][-1] == "It had the rest of the time, and did not do better."
+    assert str(lines["dsa"][-1]).startswith("Dropped after round 1")
+    assert lines["mtt"][-1] == "Dropped: The loss was not finite."
+    assert "The test split chose nothing." in " ".join(section.words)
