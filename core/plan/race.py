@@ -102,7 +102,7 @@ def next_turn(entrants: Entrants, trials: Sequence[Trial]) -> Turn | None:
             return Turn(name=waiting[0], round=round_, seconds=_seconds(entrants, waiting[0], round_, share, standing))
         able = going_on(entrants, trials, standing)
         standing = list(able[: max(1, len(able) // 2)])
-        if len(able) < 2:
+        if len(standing) < 2:
             break
     leader = next(iter(going_on(entrants, trials, standing)), None)
     alone = sum(trial.round == len(SHARES) for trial in trials)

@@ -19,7 +19,7 @@ from core.engine.objectives import build
 from core.engine.steps import ending, experts, scores
 from core.engine.steps.validation import Looks
 from core.engine.teacher import Teacher
-from core.engine.workspace import TimeUp
+from core.engine.workspace import Drained, TimeUp
 from core.recipe import Trajectory
 from core.recipe.checks.images import learns_step_size
 
@@ -93,10 +93,12 @@ def distilled(context: JobContext, taught: Teacher | None) -> tuple[State, str]:
         show(state)
         with suppress(TimeUp):
             looks.at(state)
-        if workspace.should_stop() or time.monotonic() - saved >= workspace.interval:
+        stops = workspace.should_stop()
+        if stops or time.monotonic() - saved >= workspace.interval:
             store(state)
             saved = time.monotonic()
-        context.raise_if_draining()
+        if stops:  # asked once: what stops has stored
+            raise Drained
         if workspace.time_left() <= 0:
             break
     store(state)

@@ -1,0 +1,127 @@
+"""A race of recipes on the toy, by a clock that ticks when it is read: decisions, interruptions, early ends."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import pytest
+import torch
+
+from core.data import Dataset
+from core.engine.real import Real
+from core.engine.run import distil, prepared
+from core.engine.steps.race import Won, raced
+from core.engine.workspace import Drained, InMemory
+from core.overrides import override
+from core.plan import steps
+from core.plan.race import Candidate, Entrants
+from core.recipe import Recipe
+from tests.engine import still
+from tests.engine.conftest import small
+
+NAMES = ("random", "herding", "dm", "mtt", "frepo")
+
+
+def lasting(name: str) -> Recipe:
+    recipe = small(name)
+    return override(recipe, {"schedule.steps": 100}) if recipe.schedule.steps else recipe
+
+
+def entrants(*names: str, seconds: float = 200.0) -> Entrants:
+    setup = {"herding": 40.0, "mtt": 40.0}
+    candidates = tuple(Candidate(name=name, recipe=lasting(name), setup=setup.get(name, 0.0)) for name in names)
+    return Entrants(candidates=candidates, seconds=seconds, networks=2, epochs=2)
+
+
+def race(real: Real, asked: Entrants, workspace: InMemory) -> Won:
+    """Race by a clock that a look at it moves on by a second."""
+    context = replace(still.job(asked.candidates[0].recipe, real), workspace=workspace)
+    ticks = count()
+    return raced(context, steps.Race(asked), prepared, lambda _: context.plan, lambda: float(next(ticks)))
+
+
+def trials(workspace: InMemory) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(workspace.checkpoints["race.json"])["trials"]
+    return found
+
+
+def after(calls: int) -> Callable[[], bool]:
+    """The word to stop, from so many calls on."""
+    asked = count(1)
+    return lambda: next(asked) >= calls
+
+
+def test_candidates_go_on_from_their_own_state_and_share_what_they_learn(real: Real) -> None:
+    workspace = InMemory()
+    won = race(real, entrants(*NAMES), workspace)
+    found = trials(workspace)
+    assert [trial["name"] for trial in found[:5]] == list(NAMES)
+    steps_of = [trial["step"] for trial in found if trial["name"] == found[-1]["name"]]
+    assert len(steps_of) > 2
+    assert steps_of == sorted(set(steps_of)), "each turn goes on where the last one ended"
+    assert all(len(trial["validation"]) == 2 for trial in found)
+    best = max(found, key=lambda trial: sum(trial["validation"]))
+    assert won.context.race is not None
+    assert won.context.race.winner == best["name"]
+    assert won.state.step == best["step"], "the best look, not the last"
+    assert won.context.recipe.objective == lasting(best["name"]).objective
+    kept = [name for name in workspace.checkpoints if name.startswith("race-")]
+    assert len(kept) == 1, "of the sets that were best before nothing is left"
+
+
+@pytest.mark.parametrize("stop_after", [3, 40, 100])
+def test_a_race_that_was_killed_goes_on_to_equal_decisions(stop_after: int, real: Real) -> None:
+    asked = entrants("random", "dm", "frepo")
+    whole, workspace = InMemory(), InMemory(should_stop=after(stop_after))
+    race(real, asked, whole)
+    with pytest.raises(Drained):
+        race(real, asked, workspace)
+    won = race(real, asked, replace(workspace, should_stop=lambda: False))
+    assert [trial["name"] for trial in trials(workspace)] == [trial["name"] for trial in trials(whole)]
+    assert won.context.race is not None
+    assert won.context.race.winner == trials(whole)[0]["name"] or won.state.step
+
+
+def test_once_no_time_is_left_the_best_set_so_far_is_the_result(real: Real) -> None:
+    left = iter([5.0, 5.0, 5.0])
+    workspace = InMemory(time_left=lambda: next(left, 0.0), ending=lambda: "A client asked for it.")
+    won = race(real, entrants(*NAMES), workspace)
+    assert len(trials(workspace)) < len(NAMES)
+    assert won.context.race is not None
+    assert "A client asked for it." in won.context.race.section().words
+
+
+def test_with_no_time_at_all_random_images_are_judged_and_are_the_result(real: Real) -> None:
+    workspace = InMemory(time_left=lambda: 0.0)
+    won = race(real, entrants(*NAMES), workspace)
+    assert [trial["name"] for trial in trials(workspace)] == ["random"]
+    assert won.context.race is not None
+    assert won.context.race.real
+    assert won.selection.startswith("random")
+
+
+def test_what_diverges_is_dropped_and_the_report_says_why(real: Real) -> None:
+    mad = lasting("dm")
+    schedule = mad.schedule.model_copy(update={"image_lr": math.inf})
+    broken = Candidate(name="dm", recipe=mad.model_copy(update={"schedule": schedule}))
+    asked = entrants("random", "frepo", seconds=400.0)
+    asked = asked.model_copy(update={"candidates": (*asked.candidates, broken)})
+    won = race(real, asked, InMemory())
+    assert won.context.race is not None
+    outcome = {runner.name: runner.outcome for runner in won.context.race.candidates}["dm"]
+    assert outcome.startswith("Dropped: The loss was not finite")
+
+
+def test_a_whole_job_races_and_its_report_has_the_race(toy: Dataset) -> None:
+    asked = entrants("random", "dm", "mtt", seconds=1.0)
+    done = distil(asked.candidates[0].recipe, toy, 2, 0, InMemory(), entrants=asked)
+    assert done.context.race is not None
+    assert {runner.name for runner in done.context.race.candidates} == {"random", "dm", "mtt"}
+    assert done.selection.startswith(done.context.race.winner)
+    assert {line["name"] for line in done.rows} >= {"distilled", "random", "full"}
+    assert torch.equal(done.result.images.isfinite(), torch.ones_like(done.result.images, dtype=torch.bool))
