@@ -50,7 +50,7 @@ class Lane:
         return self.whole.interval
 
     def find(self, name: str) -> Source | None:
-        """Of the cache of all."""
+        """The result in the cache of all."""
         return self.whole.find(name)
 
     def keep(self, name: str, content: bytes, beside: Collection[str] = ()) -> None:
@@ -58,15 +58,15 @@ class Lane:
         self.whole.keep(name, content, beside)
 
     def checkpoint(self, name: str) -> Source | None:
-        """Of this lane."""
+        """A file of this lane."""
         return self.whole.checkpoint(f"{self.name}-{name}")
 
     def store(self, name: str, content: bytes) -> None:
-        """Of this lane."""
+        """A file of this lane."""
         self.whole.store(f"{self.name}-{name}", content)
 
     def drop(self, name: str) -> None:
-        """Of this lane."""
+        """A file of this lane."""
         self.whole.drop(f"{self.name}-{name}")
 
     def should_stop(self) -> bool:

@@ -43,7 +43,7 @@ class Race(Entry):
 
     winner: str
     seconds: float
-    """What the whole race took, the winner's rest included."""
+    """All that the race took, the winner's rest included."""
     budget: float
     networks: int
     """Networks that judged each set."""
