@@ -14,7 +14,7 @@ REAL = ("random", "herding")
 MADE = ("dm", "dsa", "rat-bptt", "frepo", "mtt")
 
 
-def entrants(*names: str, steps: int = 1000, setup: Mapping[str, float] = {}) -> Entrants:  # noqa: B006 (only read)
+def entrants(*names: str, steps: int = 1000, setup: Mapping[str, float] = {}) -> Entrants:
     def candidate(name: str) -> Candidate:
         recipe = method(name).recipe(TASK)
         if name not in REAL:
@@ -113,7 +113,7 @@ def test_the_report_names_each_candidate_and_why_it_went_no_further() -> None:
     section = Race.of(race, trials, best(trials) or 0, balanced=False).section()
     assert section.measures is not None
     lines = {line.title: line.cells for line in section.measures.lines}
-    assert list(lines)[0] == "random"
+    assert next(iter(lines)) == "random"
     assert lines["random"][-1] == "Won."
     assert "real images" in " ".join(section.words)
     assert lines["dm"][-1] == "It had the rest of the time, and did not do better."
