@@ -122,7 +122,9 @@ def resolve(request: JobRequest, facts: DatasetFacts) -> Recipe:
         RecipeError: an override is unknown, out of range or meaningless, or the dataset is too small for the ipc.
     """
     method = methods.method(request.method)
-    task = methods.Task(request.dataset, request.ipc, facts.shape, facts.classes, facts.mirroring.allowed)
+    task = methods.Task(
+        request.dataset, request.ipc, facts.shape, facts.classes, facts.mirroring.allowed, facts.unequal
+    )
     recipe = override(method.recipe(task), request.overrides)
     recipe = override(recipe, {f"evaluation.{path}": value for path, value in request.evaluation.items()}, prefix="")
     check(recipe, request, facts)

@@ -21,9 +21,11 @@ from core.ledger import Event, Status
 from core.report import Report
 
 STEP_SIZE: Final = "step_size"
+BALANCED: Final = "validation_balanced_accuracy"
 CURVES: Final = {
     "loss": ("Loss", False),
     "validation_accuracy": ("Validation accuracy", True),
+    BALANCED: ("Balanced validation accuracy", True),
     STEP_SIZE: ("Learned step size", False),
 }
 """The curves that are drawn at once, by the name of their metric: title, and whether they are shares."""
@@ -79,11 +81,14 @@ def show_job(request: Request, services: ServicesDep, job: Known) -> HTMLRespons
 
 
 def curves(job: Job) -> dict[str, tuple[str, bool]]:
-    """Those of `CURVES` that a job can have: a method that learns no step size has none to draw."""
+    """Those of `CURVES` that a job can have: a method that learns no step size has none, and looks one measure."""
     recipe = job.recipe
     learns = recipe.get("objective", {}).get("kind") in ("trajectory", "performance")
     fixed = not learns or recipe.get("step_size", {}).get("lr") == 0
-    return {name: each for name, each in CURVES.items() if name != STEP_SIZE or not fixed}
+    left_out = {JUDGED if recipe.get("evaluation", {}).get("measure") == "balanced" else BALANCED}
+    if fixed:
+        left_out.add(STEP_SIZE)
+    return {name: each for name, each in CURVES.items() if name not in left_out}
 
 
 def plots(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import Final, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,10 @@ Source = Literal["embedded", "torchvision", "bundle", "upload"]
 
 Judge = Literal["known", "uploader", "probe", "undecided"]
 """Whose word it is: ours on a famous dataset, the uploader's, a probe's of the images, or nobody's."""
+
+
+UNEQUAL: Final = 1.25
+"""Times the images of the rarest class; of MNIST's it is 1.1."""
 
 
 @final
@@ -98,6 +102,12 @@ class DatasetFacts:
     """None when the dataset is not on disk."""
     brightest: tuple[int, int] | None = None
     """Largest value of a pixel of the training and of the test images; None when the dataset is not on disk."""
+
+    @property
+    def unequal(self) -> bool:
+        """Whether the rarest class is so rare that the mean of all has more than `UNEQUAL` times its images."""
+        rarest = self.smallest_class + max(1, round(self.smallest_class / 9))  # a tenth of a class is held out
+        return self.train_count > UNEQUAL * self.classes * rarest
 
     @property
     def label(self) -> str:

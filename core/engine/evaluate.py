@@ -23,6 +23,7 @@ from core.engine.train import Curriculum, Protocol, TrainState, drawn, learn, sg
 from core.engine.view_labels import Replay, lesson
 from core.plan import limits
 from core.recipe import Augment, Evaluation, FullTraining, Recipe
+from core.recipe.balance import Measure
 from core.worth import balanced
 
 CONFUSED = 256
@@ -180,7 +181,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Look:
-    """Validation accuracy of a network, and what it was at each rung (on some of the images).
+    """Validation accuracy of a network, or balanced accuracy, and what it was at each rung (on some of the images).
 
     A look that was `given_up` ended at the last rung it lists.
     """
@@ -217,6 +218,14 @@ def train(
 def accuracy(network: Network, trained: Trained, data: Labelled) -> tuple[float, tuple[float, ...]]:
     """Overall accuracy, and accuracy per class."""
     return graded(_guesses(network, trained, data), data.labels, network.classes)
+
+
+def measured(measure: Measure, network: Network, trained: Trained, data: Labelled) -> float:
+    """Accuracy, or the mean of each class's, of the classes that there are images of."""
+    overall, per_class = accuracy(network, trained, data)
+    if measure == "accuracy":
+        return overall
+    return balanced(per_class, torch.bincount(data.labels, minlength=network.classes).tolist())
 
 
 def score(guesses: Tensor, labels: Tensor, classes: int, validation: float, seconds: float) -> Score:
@@ -258,10 +267,11 @@ def tune(
     protocol: Protocol,
     rates: Sequence[float],
     key: Key,
+    measure: Measure = "accuracy",
 ) -> Generator[float, None, list[float]]:
-    """Validation accuracy of the same fresh network trained at each of the learning rates."""
+    """The validation split's `measure` of the same fresh network trained at each of the learning rates."""
     found = yield from train(kernels, images, labels, protocol, [key] * len(rates), rates)
-    return [accuracy(kernels.network, trained, real.validation)[0] for trained in found]
+    return [measured(measure, kernels.network, trained, real.validation) for trained in found]
 
 
 def look(
@@ -273,6 +283,7 @@ def look(
     key: Key,
     rungs: Sequence[float] = (),
     best: Look | None = None,
+    measure: Measure = "accuracy",
 ) -> Generator[float, None, Look]:
     """How one fresh network does on the validation split, at the end and after the shares `rungs` of its epochs.
 
@@ -282,17 +293,26 @@ def look(
     was given up is its last rung's. Rungs before epoch 20 are left out: they foretell nothing.
     """
     network, sample = kernels.network, real.validation.sample(limits.RUNG_IMAGES)
-    margin = _LAG + _ERRORS * math.sqrt(2 * 0.25 / len(sample))
+    margin = _LAG + _ERRORS * math.sqrt(2 * 0.25 / _counting(sample, measure))
     places = {epoch for share in rungs if (epoch := int(share * protocol.total_epochs)) >= limits.EARLIEST_RUNG}
     found: list[float] = []
     for moment in sgd(kernels, shared(images), labels, protocol, [key]):
         now = Trained(moment.theta[0], moment.moments(0), 0.0)
         if moment.step == 0 and moment.epoch in places:
-            found.append(accuracy(network, now, sample)[0])
+            found.append(measured(measure, network, now, sample))
             if best and len(best.rungs) >= len(found) and found[-1] < best.rungs[len(found) - 1] - margin:
                 return Look(found[-1], tuple(found), given_up=True)
         yield moment.epochs / protocol.total_epochs
-    return Look(accuracy(network, now, real.validation)[0], tuple(found))
+    return Look(measured(measure, network, now, real.validation), tuple(found))
+
+
+def _counting(data: Labelled, measure: Measure) -> float:
+    """How many images of which all count alike would tell as much."""
+    if measure == "accuracy":
+        return len(data)
+    counts = torch.bincount(data.labels)
+    counts = counts[counts > 0]
+    return len(counts) ** 2 / float((1 / counts).sum())
 
 
 def _score(network: Network, trained: Trained, real: Real) -> Score:

@@ -7,10 +7,9 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor
 
-from core.engine import evaluate
+from core.engine import balance, evaluate
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.real import Labelled
@@ -43,8 +42,10 @@ def train(
         "constant",
         augment if experts.augment else Augment(transforms=()),
         flat=experts.optimiser if isinstance(experts.optimiser, Gsam) else None,
+        members=balance.members(real.labels, classes, experts.balance),
     )
-    return sgd(kernels, real.take, F.one_hot(real.labels, classes).float(), protocol, keys, start=start)
+    labels = balance.supervision(real.labels, classes, experts.balance)
+    return sgd(kernels, real.take, labels, protocol, keys, start=start)
 
 
 def prepare(
@@ -66,7 +67,7 @@ def beginning(recipe: Recipe, before: SyntheticDataset) -> dict[str, Any]:
     content = hashlib.sha256()
     for tensor in (before.images, before.labels, before.soft_labels, before.real, before.stage):
         content.update(b"" if tensor is None else tensor.cpu().contiguous().numpy().tobytes())
-    unread = {"seeds", "epochs", "baseline_lrs", "full", "look_every", "select", "coverage"}
+    unread = {"seeds", "epochs", "baseline_lrs", "full", "look_every", "select", "coverage", "measure"}
     return {
         "synthetic": content.hexdigest(),
         "step_sizes": list(before.step_sizes),

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.engine import balance
 from core.engine.keys import Key
 from core.engine.networks import Network
 from core.engine.real import Labelled
@@ -56,11 +57,18 @@ def centred(labels: Tensor) -> Tensor:
     return labels - labels.mean(-1, keepdim=True)
 
 
-def pairs(featurize: Featurizer, real: Labelled, classes: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Features and centred one-hot labels of real images."""
-    labels = real.labels.split(limits.TESTED)
-    for images, own in zip(real.batches(limits.TESTED), labels, strict=True):
-        yield featurize(images), centred(F.one_hot(own, classes).double())
+def pairs(featurize: Featurizer, real: Labelled, classes: int, alike: bool = False) -> Iterator[tuple[Tensor, Tensor]]:
+    """Features and centred one-hot labels of real images.
+
+    Where each class counts `alike`, both are times the root of an image's weight: squares of errors then are times it.
+    """
+    labels, weights = real.labels.split(limits.TESTED), balance.weights(real.labels, classes).split(limits.TESTED)
+    for images, own, each in zip(real.batches(limits.TESTED), labels, weights, strict=True):
+        features, truth = featurize(images), centred(F.one_hot(own, classes).double())
+        if alike:
+            root = each.double().sqrt()[:, None]
+            features, truth = features * root, truth * root
+        yield features, truth
 
 
 def classifier(known: Pairs, ridge: float) -> Tensor:

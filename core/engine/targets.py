@@ -22,8 +22,9 @@ def solve(labels: Solved, network: Network, images: Tensor, classes: Tensor, rea
     if labels.features == "pixels":
         known = ridge.pairs(ridge.PIXELS, support, real.classes)
         return ridge.solve(ridge.PIXELS(images), known, labels.ridge).float()
+    alike = labels.balance == "loss"
     keys = [Key(0).fold("targets", i) for i in range(labels.networks)]
     seen = [ridge.of_networks(network, [key], real.device) for key in keys]
     usual = ridge.centred(F.one_hot(classes, real.classes).float())
-    owns, knowns = [f(images) for f in seen], [ridge.pairs(f, support, real.classes) for f in seen]
+    owns, knowns = [f(images) for f in seen], [ridge.pairs(f, support, real.classes, alike) for f in seen]
     return ridge.agree(owns, knowns, usual, labels.ridge).float()

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.engine import evaluate
+from core.engine import balance, evaluate
 from core.engine.evaluate import Trained
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
@@ -73,8 +73,9 @@ def train(
         "cosine",
         augment if training.augment else Augment(transforms=()),
         "simple",
+        members=balance.members(real.labels, kernels.network.classes, training.balance),
     )
-    labels = F.one_hot(real.labels, kernels.network.classes).float()
+    labels = balance.supervision(real.labels, kernels.network.classes, training.balance)
     (trained,) = yield from evaluate.train(kernels, real, labels, protocol, [key])
     return trained
 

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from core.engine import gsam
+from core.engine import balance, gsam
 from core.engine.augment import cutmix, views_each
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
@@ -63,6 +63,8 @@ class Protocol:
     """Divides the logits of which the loss is taken."""
     cutmix: CutMix | None = None
     """Mixes what the policy made; None leaves it."""
+    members: tuple[Tensor, ...] | None = field(default=None, compare=False)
+    """The images of each class, where an epoch has as many of one as of the other; None has every image once."""
 
     @property
     def total_epochs(self) -> int:
@@ -145,7 +147,7 @@ def sgd(
     def lesson(epoch: int, step: int) -> tuple[Tensor, Tensor]:
         nonlocal batches
         if step == 0:
-            batches = order(keys, epoch, n, device).split(protocol.batch_size, 1)
+            batches = order(keys, epoch, n, device, protocol.members).split(protocol.batch_size, 1)
         batch = batches[step]
         draws = [key.fold("augment", epoch, step) for key in keys]
         known = None if protocol.real is None else protocol.real[batch]
@@ -221,9 +223,13 @@ def _in_order(
         theta = moment.theta
 
 
-def order(keys: Sequence[Key], epoch: int, n: int, device: torch.device) -> Tensor:
-    """The order in which each network sees n images in an epoch, int64 [S, n]."""
-    return torch.stack([key.fold("order", epoch).permutation(n) for key in keys]).to(device)
+def order(
+    keys: Sequence[Key], epoch: int, n: int, device: torch.device, members: tuple[Tensor, ...] | None = None
+) -> Tensor:
+    """The order in which each network sees n images in an epoch, int64 [S, n]; of `members` each class as often."""
+    own = [key.fold("order", epoch) for key in keys]
+    each = [key.permutation(n) if members is None else balance.order(key, n, members) for key in own]
+    return torch.stack(each).to(device)
 
 
 def stack_for(network: Network, batch: int, device: torch.device) -> int:

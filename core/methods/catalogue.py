@@ -28,7 +28,7 @@ from core.methods import (
     statistics,
     trajectory,
 )
-from core.methods.task import Settings, Task
+from core.methods.task import Settings, Task, alike
 from core.overrides import nearest
 from core.recipe import Recipe
 
@@ -66,7 +66,12 @@ class Method:
     use: str
     avoid: str
     presets: tuple[tuple[str, int], ...]
-    recipe: Callable[[Task], Recipe]
+    expression: Callable[[Task], Recipe]
+
+    def recipe(self, task: Task) -> Recipe:
+        """The recipe for a task; where its classes are of unequal size, each counts alike."""
+        recipe = self.expression(task)
+        return alike(recipe) if task.unequal else recipe
 
 
 class UnknownMethod(ValueError):
@@ -131,7 +136,7 @@ def method(name: str) -> Method:
         use=text["Use"],
         avoid=text["Avoid"],
         presets=tuple(sorted(listing.settings)),
-        recipe=listing.recipe,
+        expression=listing.recipe,
     )
 
 

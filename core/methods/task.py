@@ -16,7 +16,10 @@ from core.recipe import (
     Forgetting,
     FullTraining,
     Network,
+    Performance,
     Recipe,
+    Regression,
+    Solved,
     search,
 )
 
@@ -42,6 +45,8 @@ class Task:
     classes: int
     mirror: bool
     """Whether a mirrored picture stays what it is."""
+    unequal: bool = False
+    """Whether some class has far fewer images than others (`core.data.DatasetFacts.unequal`)."""
 
 
 def tiny(task: Task) -> bool:
@@ -73,6 +78,24 @@ def evaluation(task: Task, lr: float | None) -> Evaluation:
             full=FullTraining(epochs=40, batch_size=64, lr=0.05),
         )
     return Evaluation(lr=lr, full=FullTraining(epochs=30))
+
+
+def alike(recipe: Recipe) -> Recipe:
+    """The recipe for classes of unequal size: each counts alike, in what is learned and in what is chosen by.
+
+    Without that experts of a dataset of 9 to 1 answer the larger class whatever they are shown for most of their
+    training, and so do networks trained on what matches it; see docs/DATASETS.md.
+    """
+    changes: dict[str, Any] = {"evaluation.measure": "balanced"}
+    if recipe.experts is not None:
+        changes["experts.balance"] = "batches"
+    if recipe.teacher is not None:
+        changes["teacher.balance"] = "batches"
+    if isinstance(recipe.objective, Regression | Performance):
+        changes["objective.balance"] = "loss"
+    if isinstance(recipe.labels, Solved) and not recipe.labels.for_pixels:
+        changes["labels.balance"] = "loss"
+    return override(recipe, changes)
 
 
 def forgetting(task: Task) -> Forgetting:

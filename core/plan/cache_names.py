@@ -41,8 +41,9 @@ def file_name(identity: Identity, suffix: str) -> str:
 
 
 def judging(evaluation: Evaluation) -> Identity:
-    """The part of an evaluation by which networks are trained that judge a choice."""
-    return evaluation.model_dump(mode="json", include=_JUDGING)
+    """The part of an evaluation by which networks are trained that judge a choice, and what they are judged by."""
+    identity = evaluation.model_dump(mode="json", include=_JUDGING)
+    return identity if evaluation.measure == "accuracy" else identity | {"measure": evaluation.measure}
 
 
 @final
@@ -58,7 +59,7 @@ class CacheNames:
     def expert(self) -> Identity:
         """The identity of the expert trajectories; each adds its `index`."""
         assert self.recipe.experts is not None, "a recipe that matches trajectories has experts"
-        training = self.recipe.experts.model_dump(mode="json", exclude={"count", "epochs"})
+        training = {k: v for k, v in self.recipe.experts.identity().items() if k not in ("count", "epochs")}
         return self._learned("expert trajectory", experts=training)
 
     def after_stages(self, images: Identity) -> Identity:
@@ -101,7 +102,7 @@ class CacheNames:
     def teacher(self) -> Identity:
         """The identity of the teacher, whatever network is distilled for."""
         assert self.recipe.teacher is not None, "a recipe that asks a teacher has one"
-        training = self.recipe.teacher.model_dump(mode="json")
+        training = self.recipe.teacher.identity()
         return self._learned("teacher", self.recipe.teacher.network, training=training)
 
     def reference(self) -> Identity:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from core.recipe.balance import Measure
 from core.recipe.component import Component, Later, invalid_combination
 from core.recipe.network import Architecture
 from core.recipe.selection import Embedding
@@ -96,6 +97,10 @@ class Evaluation(Component):
     select: Literal["last", "best_validation"] = Field(
         default="last",
         description="Which iterate is the result: the last, or the best look on the validation split.",
+    )
+    measure: Measure = Field(
+        default="accuracy",
+        description="What is best on the validation split: accuracy, or its mean over the classes ('balanced').",
     )
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
+from core.recipe.balance import Balance
 from core.recipe.component import Component
 from core.recipe.traits import NetworkTraits, OptimiserTraits
 
@@ -130,3 +131,6 @@ class Experts(Component):
     weight_decay: float = Field(default=0.0, ge=0, le=1, description="L2 penalty.")
     optimiser: Optimiser = Field(default=PlainSgd(), description="What a step follows.")
     augment: bool = Field(default=True, description="Whether experts see augmented images.")
+    balance: Balance = Field(
+        default="none", description="Real images as there are, as many of each class, or each class of equal weight."
+    )

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from core.recipe.balance import Balance
 from core.recipe.component import Component, invalid_combination, or_auto
 from core.recipe.diffusion import Generative
 from core.recipe.regression import Regression
@@ -168,6 +169,9 @@ class Performance(ObjectiveTraits):
     )
     momentum: float = Field(default=0.0, ge=0, lt=1, description="The student's momentum.")
     real_batch: int = Field(default=1000, ge=1, le=65_536, description="Real images the student is judged on.")
+    balance: Balance = Field(
+        default="none", description="Real images as there are, as many of each class, or each class of equal weight."
+    )
 
     @model_validator(mode="after")
     def _window_fits(self) -> Self:

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from core.recipe.balance import Balance
 from core.recipe.component import Component, Later, invalid_combination
 from core.recipe.traits import InitTraits, LabelTraits, ObjectiveTraits
 
@@ -29,6 +30,10 @@ class Regression(ObjectiveTraits):
 
     Features are those of one network of the pool, drawn anew in each outer step. Nothing is differentiated through a
     network's training. Zhou, Nezhadarya & Ba 2022 (FRePo), equations 6 and 7, after the released code.
+
+    Squared error is least where answers are the classes' probabilities. Of classes of unequal size they hold how
+    frequent each is: a class that a tenth of the images are of is never the likeliest at one image a class, and the
+    answer is the other one whatever is shown. `balance` takes that out of the targets.
     """
 
     kind: Literal["regression"] = "regression"
@@ -37,6 +42,9 @@ class Regression(ObjectiveTraits):
     real_batch: int = Field(default=1024, ge=1, le=65_536, description="Real images of a step.")
     ridge: float = Field(
         default=1e-6, gt=0, le=1e3, description="Penalty, as a share of the mean squared norm of synthetic features."
+    )
+    balance: Balance = Field(
+        default="none", description="Real images as there are, as many of each class, or each class of equal weight."
     )
     pool: Pool = Pool()
 
@@ -82,6 +90,19 @@ class Solved(LabelTraits):
     support: int | None = Field(
         default=None, ge=2, description="Real images the error is measured on; none takes the whole training split."
     )
+    balance: Annotated[Literal["none", "loss"], Later(neutral="none")] = Field(
+        default="none", description="Whether the error counts images as there are, or each class alike."
+    )
+
+    @model_validator(mode="after")
+    def _the_classifier_of_pixels_is_the_usual_one(self) -> Self:
+        if self.balance != "none" and self.for_pixels:
+            raise invalid_combination(
+                "balance",
+                "Solved for pixels, labels return the classifier of the real images as there are.",
+                "Set labels.balance to 'none', or labels.features to 'networks'.",
+            )
+        return self
 
     @property
     def for_pixels(self) -> bool:

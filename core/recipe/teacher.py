@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from core.recipe.balance import Balance
 from core.recipe.component import Component
 from core.recipe.network import Architecture, Network
 
@@ -25,3 +26,6 @@ class Teacher(Component):
     momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum.")
     weight_decay: float = Field(default=5e-4, ge=0, le=1, description="L2 penalty.")
     augment: bool = Field(default=True, description="Whether it sees cropped and mirrored images.")
+    balance: Balance = Field(
+        default="none", description="Real images as there are, as many of each class, or each class of equal weight."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -13,6 +14,7 @@ from core.methods import Task
 from core.methods.catalogue import FAMILIES, listed, method
 from core.methods.task import Presets
 from core.methods.trajectory import mtt
+from core.overrides import override
 from core.recipe import Recipe, Trajectory, Zca
 
 _TASKS = ("digits", (1, 8, 8)), ("cifar10", (3, 32, 32))
@@ -84,3 +86,30 @@ def test_unknown_methods_offer_the_nearest() -> None:
         methods.method("mttt")
     with pytest.raises(methods.UnknownMethod, match="Use one of"):
         methods.method("__all__")
+
+
+def test_classes_of_unequal_size_count_alike() -> None:
+    """In what experts, teachers and objectives learn from, and in what choices go by."""
+    task = Task("faults", 10, (3, 32, 32), 2, mirror=True)
+    for name in methods.names():
+        equal, unequal = (method(name).recipe(replace(task, unequal=each)) for each in (False, True))
+        assert unequal.evaluation.measure == "balanced"
+        for part in (unequal.experts, unequal.teacher, unequal.objective, unequal.labels):
+            kind = getattr(part, "balance", "batches")
+            assert kind != "none" or name == "linear-exact", name
+        told = str(equal.identity())
+        assert "balance" not in told, "recipes of old keep their fingerprints"
+        assert "measure" not in told, name
+        assert override(equal, {"evaluation.measure": "balanced"}).evaluation == unequal.evaluation
+
+
+@pytest.mark.parametrize(
+    ("train", "classes", "rarest", "unequal"),
+    [(1437, 10, 125, False), (60_000, 10, 4879, False), (1437, 2, 125, True), (30, 10, 2, False), (1512, 3, 65, True)],
+)
+def test_classes_are_unequal_where_one_has_far_fewer_images(
+    train: int, classes: int, rarest: int, unequal: bool
+) -> None:
+    facts = Catalogue(Path("nowhere")).facts("digits")
+    found = replace(facts, train_count=train, classes=classes, smallest_class=rarest)
+    assert found.unequal is unequal

@@ -173,12 +173,15 @@ def test_a_field_that_recipes_gained_is_no_part_of_it_until_it_changes_something
     made = request()
     told = resolve(made, FACTS).model_dump(mode="json")
     assert told["evaluation"].pop("cutmix") is None
+    assert told["evaluation"].pop("measure") == "accuracy"
+    assert told["experts"].pop("balance") == "none"
     before = {"dataset": "sha256:data", "engine": "2", "ipc": 1, "method": "mtt", "recipe": told, "seed": 0}
     assert print_of(made) == "sha256:" + hashlib.sha256(canonical_json(before).encode()).hexdigest()
     assert print_of(request(evaluation={"cutmix": {}})) != print_of(made)
     generated = request(method="mgdd", overrides={"init.given": "images"})
     told = resolve(generated, FACTS).model_dump(mode="json")
     assert (told["evaluation"].pop("cutmix"), told["init"].pop("given")) == (None, "images")
+    assert (told["evaluation"].pop("measure"), told["labels"].pop("balance")) == ("accuracy", "none")
     before |= {"method": "mgdd", "recipe": told}
     assert print_of(generated) == "sha256:" + hashlib.sha256(canonical_json(before).encode()).hexdigest()
     assert print_of(request(method="mgdd")) != print_of(generated), "it begins with means"

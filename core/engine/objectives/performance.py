@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.engine import balance
 from core.engine.augment import dsa
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
@@ -69,7 +70,7 @@ def loss(
             end = window + pick(norms[window - 1 :], bias(step, steps), draw.fold("end"))
             before = points[end - window - 1] if end > window else None
     part = cut(whole, end - window, end, before)
-    chosen = draw.fold("real").permutation(len(real.train))[: objective.real_batch].to(device)
+    chosen, weights = balance.drawn(real, objective.real_batch, objective.balance, draw.fold("real"))
     views = {first: draw.fold("real view", first) for first in range(0, len(chosen), limits.PERFORMANCE)}
 
     def terminal(path: Sequence[Tensor]) -> tuple[Tensor, Mapping[int, Tensor]]:
@@ -78,7 +79,8 @@ def loss(
         for first, view in views.items():
             some = chosen[first : first + limits.PERFORMANCE]
             images = dsa(real.train.take(some), augment, view)
-            labels = F.one_hot(real.train.labels[some], real.classes).to(synthetic.labels.dtype)
+            weight = weights[first : first + limits.PERFORMANCE, None].to(synthetic.labels.dtype)
+            labels = F.one_hot(real.train.labels[some], real.classes) * weight
             share = len(some) / len(chosen)
             with torch.no_grad():
                 total = total + share * judge(theta, images, labels)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.engine import model_pool
+from core.engine import balance, model_pool
 from core.engine.keys import Key
 from core.engine.networks import Network
 from core.engine.real import Real
@@ -28,11 +28,12 @@ def loss(
     step: int,
     networks: Tensor | None,
 ) -> tuple[Tensor, Gradients, Tensor]:
-    """1/2 mean_b || K_bs (K_ss + lam I)^-1 Y_s - Y_b ||^2 on real images b, its gradient, and the pool after the step.
+    """1/2 mean_b w_b || K_bs (K_ss + lam I)^-1 Y_s - Y_b ||^2, its gradient, and the pool after the step.
 
-    K are inner products of the features of a network of the pool, lam = ridge tr(K_ss) / n. `networks` is the pool, a
-    fresh one where there is none. Labels are centred, so that probabilities and targets are alike. Those that are
-    `learned` as targets have a margin in the loss: -min(largest - second largest, 1 / K) keeps them telling one class.
+    b are real images, each of weight w_b: 1, or what makes their classes count alike (`balance`). K are inner products
+    of the features of a network of the pool, lam = ridge tr(K_ss) / n. `networks` is the pool, a fresh one where there
+    is none. Labels are centred, so that probabilities and targets are alike. Those that are `learned` as targets have a
+    margin in the loss: -min(largest - second largest, 1 / K) keeps them telling one class.
     Images are seen as they are: augmentation is for those who train on the set.
     """
     draw, device = key.fold("regression", step), synthetic.images.device
@@ -40,7 +41,7 @@ def loss(
         networks = model_pool.fresh(objective.pool, network, draw.fold("pool"), device)
     index = draw.fold("member").integer(0, len(networks))
     theta = model_pool.theta(networks, index)
-    chosen = draw.fold("real").permutation(len(real.train))[: objective.real_batch].to(device)
+    chosen, weights = balance.drawn(real, objective.real_batch, objective.balance, draw.fold("real"))
     truth = centred(F.one_hot(real.train.labels[chosen], real.classes).double())
     with torch.no_grad():
         known = network.embed(theta, real.train.take(chosen)).double()
@@ -51,7 +52,7 @@ def loss(
         penalty = objective.ridge * kernel.diagonal().mean()
         ridged = kernel + penalty * torch.eye(len(kernel), dtype=kernel.dtype, device=device)
         answers = known @ own.T @ torch.linalg.solve(ridged, centred(labels.double()))
-        error = (answers - truth).square().sum(1).mean() / 2
+        error = ((answers - truth).square().sum(1) * weights).mean() / 2
         total = error
         if learned:
             first, second = labels.topk(2, 1).values.unbind(1)

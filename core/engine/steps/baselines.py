@@ -68,7 +68,14 @@ def random(
     tried = 0 if len(rates) == 1 else len(rates)
     if tried:
         looks = evaluate.tune(
-            kernels, first, labels if labels.ndim == 2 else labels[0], real, protocol, rates, key.fold("look")
+            kernels,
+            first,
+            labels if labels.ndim == 2 else labels[0],
+            real,
+            protocol,
+            rates,
+            key.fold("look"),
+            recipe.evaluation.measure,
         )
         found = yield from _part(looks, 0, tried / (tried + seeds))
         protocol = replace(protocol, lr=rates[found.index(max(found))])

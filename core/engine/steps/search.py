@@ -124,7 +124,10 @@ class _Search:
             work = evaluate.train(self._context.judging, result.images, labels, protocol, keys)
             network = self._context.network
             return {
-                "validation": [evaluate.accuracy(network, t, real.validation)[0] for t in follow(self._context, work)]
+                "validation": [
+                    evaluate.measured(evaluation.measure, network, trained, real.validation)
+                    for trained in follow(self._context, work)
+                ]
             }
 
         found = self._kept(recipe, {"training": judging(evaluation) | {"lr": evaluation.lr}}, measure)

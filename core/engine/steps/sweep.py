@@ -63,6 +63,8 @@ def _line(context: JobContext, window: Window, known: Learned) -> Contents:
     keys = [key.fold("seed", seed) for seed in range(SWEEP_SEEDS)]
     images = Draws(real.train, index.expand(SWEEP_SEEDS, -1))
     trained = yield from evaluate.train(context.kernels, images, labels, protocol, keys)
-    accuracies = [evaluate.accuracy(context.network, network, real.validation)[0] for network in trained]
+    accuracies = [
+        evaluate.measured(evaluation.measure, context.network, network, real.validation) for network in trained
+    ]
     line = {"beta": window.beta, "validation_mean": statistics.fmean(accuracies), "validation": accuracies}
     return [stored.written(line)]

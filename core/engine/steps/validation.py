@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import final
+from collections.abc import Mapping
+from typing import Final, final
 
 from core.engine import checkpoint, distill, evaluate, stored
 from core.engine.context import JobContext, follow
 from core.engine.distill import State
 from core.engine.evaluate import Look
 from core.plan import limits
+from core.recipe.balance import Measure
+
+METRICS: Final[Mapping[Measure, str]] = {
+    "accuracy": "validation_accuracy",
+    "balanced": "validation_balanced_accuracy",
+}
+"""The curve of the looks, by what is measured."""
 
 _STATE, _SCORE = "best.safetensors", "best.json"
 
@@ -49,6 +57,7 @@ class Looks:
                 context.key.fold("look", state.step),
                 limits.RUNGS if selects else (),
                 best,
+                recipe.evaluation.measure,
             ),
         )
         if seen.given_up and best is not None:
@@ -58,7 +67,7 @@ class Looks:
                 f"best one so far had {behind:.1%}."
             )
             return
-        context.journal.metric("validation_accuracy", state.step, seen.accuracy)
+        context.journal.metric(METRICS[recipe.evaluation.measure], state.step, seen.accuracy)
         if selects and (best is None or seen.accuracy > best.accuracy):
             context.workspace.store(_STATE, checkpoint.packed(state, context.run, int(result.real.sum())))
             score = {"accuracy": seen.accuracy, "rungs": seen.rungs, "step": state.step, "stage": state.stage}

@@ -1,0 +1,152 @@
+"""Classes of unequal size: what each learns of a rare one, and that each counts alike where a recipe says so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.data import Catalogue, Dataset, Images
+from core.engine import balance, evaluate, experts, ridge, teacher
+from core.engine.augment import dsa
+from core.engine.evaluate import Trained
+from core.engine.kernels import Eager
+from core.engine.keys import Key
+from core.engine.networks import build
+from core.engine.objectives import performance, regression
+from core.engine.real import Labelled, Real, prepare
+from core.engine.synthetic import Synthetic
+from core.engine.train import order
+from core.recipe import Augment, Experts, MeanStd, Network, Performance, Pool, Regression, Teacher
+from core.recipe.balance import Balance
+
+KEY = Key(17)
+LABELS = torch.tensor([0] * 10 + [1] * 90)
+NETWORK = build(Network(width=8, depth=2), (1, 8, 8), 2)
+
+
+def eight_or_not() -> Dataset:
+    """Digits in two classes, of 1 : 9."""
+    whole = Catalogue(Path("nowhere")).load("digits")
+
+    def two(part: Images) -> Images:
+        return Images(part.images, (part.labels != 8).astype(np.int64))
+
+    facts = replace(whole.facts, classes=2, class_names=("eight", "other"))
+    return Dataset(facts, two(whole.train), two(whole.validation), two(whole.test))
+
+
+@pytest.fixture(scope="module")
+def unequal() -> Real:
+    return prepare(eight_or_not(), MeanStd(), torch.device("cpu"))
+
+
+@pytest.fixture
+def one_picture(unequal: Real) -> Real:
+    """The same picture a hundred times, ten times in the one class and ninety times in the other."""
+    train = Labelled(unequal.train.stored[:1].expand(100, -1, -1, -1), LABELS, unequal.train.transform)
+    return replace(unequal, train=train, members=(torch.arange(10), torch.arange(10, 100)))
+
+
+def test_weights_give_each_class_the_same_sum() -> None:
+    weights = balance.weights(LABELS, 3)  # of the third class there is no image
+    assert weights.sum() == pytest.approx(100)
+    assert weights[:10].sum() == pytest.approx(50)
+    assert torch.equal(balance.supervision(LABELS, 2, "loss").sum(1), balance.weights(LABELS, 2))
+    assert torch.equal(balance.supervision(LABELS, 2, "batches").sum(1), torch.ones(100))
+
+
+def test_balanced_epochs_hold_as_many_of_each_class_and_all_of_the_rare_one() -> None:
+    members = balance.members(LABELS, 2, "batches")
+    first, again = (order([KEY], epoch, 99, LABELS.device, members)[0] for epoch in (0, 1))
+    assert torch.bincount(LABELS[first]).tolist() == [50, 49]
+    assert set(range(10)) <= set(first.tolist())
+    assert len(set(first[LABELS[first] == 1].tolist())) == 49
+    assert not torch.equal(first, again)
+    assert balance.members(LABELS, 2, "loss") is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "sums"), [("none", 100, [10, 90]), ("loss", 100, [50, 50]), ("batches", 30, [15, 15])]
+)
+def test_drawn_images_count_as_there_are_or_alike(
+    kind: Balance, count: int, sums: list[int], one_picture: Real
+) -> None:
+    chosen, weights = balance.drawn(one_picture, count, kind, KEY)
+    assert len(set(chosen.tolist())) == len(chosen)
+    assert [float(weights[LABELS[chosen] == c].sum()) for c in (0, 1)] == pytest.approx(sums, abs=3)
+
+
+@pytest.mark.parametrize(("kind", "answer"), [("none", 0.4), ("loss", 0.0), ("batches", 0.0)])
+def test_targets_of_a_regression_hold_the_prior_unless_classes_count_alike(
+    kind: Balance, answer: float, one_picture: Real
+) -> None:
+    """Where pictures tell nothing, the least squared error is at the mean of the centred truth: (0.1 - 0.9) / 2."""
+    images = one_picture.train.take(torch.tensor([0, 0]))
+    objective = Regression(real_batch=100, ridge=1e-9, pool=Pool(networks=1), balance=kind)
+    for target, at_rest in ((answer, True), (0.4 - answer, False)):
+        labels = torch.tensor([[-target, target]]).repeat(2, 1)
+        seen = Synthetic(images, labels, torch.tensor(1.0))
+        _, gradients, _ = regression.loss(objective, NETWORK, one_picture, False, seen, KEY, 0, None)
+        assert gradients.labels is not None
+        assert (float(gradients.labels.abs().max()) < 1e-4) == at_rest
+
+
+@pytest.mark.parametrize(("alike", "answer"), [(False, 0.4), (True, 0.0)])
+def test_solved_targets_hold_it_no_more_either(alike: bool, answer: float, one_picture: Real) -> None:
+    pairs = list(ridge.pairs(ridge.PIXELS, one_picture.train, 2, alike))
+    w = ridge.classifier(pairs, 1e-9)
+    answers = ridge.PIXELS(one_picture.train.take(torch.tensor([0]))) @ w
+    assert answers[0].tolist() == pytest.approx([-answer, answer], abs=1e-4)
+
+
+@pytest.mark.parametrize(("kind", "share"), [("none", 0.9), ("loss", 0.5)])
+def test_a_student_s_loss_on_real_images_counts_classes_alike(kind: Balance, share: float, one_picture: Real) -> None:
+    images = one_picture.train.take(torch.tensor([0, 0]))
+    objective = Performance(syn_steps=1, real_batch=100, balance=kind)
+    seen = Synthetic(images, torch.eye(2), torch.tensor(1e-9))
+    plain = Augment(transforms=())
+    found, _ = performance.loss(objective, Eager(NETWORK), plain, one_picture, 0, 1, seen, KEY, 0)
+    theta = NETWORK.init(KEY.fold("student", 0).fold("network"))
+    logs = NETWORK.apply(theta, dsa(images[:1], plain, KEY)).log_softmax(1)[0]
+    assert float(found) == pytest.approx(-float((1 - share) * logs[0] + share * logs[1]), abs=1e-4)
+
+
+@pytest.mark.parametrize(("kind", "knows"), [("none", False), ("batches", True), ("loss", True)])
+def test_an_expert_knows_a_rare_class_only_where_it_counts(kind: Balance, knows: bool, unequal: Real) -> None:
+    """After six epochs: as there are, it answers the larger class whatever it is shown."""
+    asked = Experts(batch_size=64, balance=kind)
+    for moment in experts.train(Eager(NETWORK), unequal.train, 2, asked, Augment(transforms=()), 6, [KEY]):
+        trained = Trained(moment.theta[0], None, 0.0)
+    found = evaluate.measured("balanced", NETWORK, trained, unequal.validation)
+    assert found > 0.7 if knows else found < 0.55
+
+
+def test_a_teacher_s_batches_are_balanced_as_well(unequal: Real) -> None:
+    network = build(Network(width=4, depth=2, norm="batch"), (1, 8, 8), 2)
+    found = []
+    for kind in ("none", "batches"):
+        work = teacher.train(
+            Teacher(epochs=1, augment=False, balance=kind), Eager(network), unequal.train, Augment(), KEY
+        )
+        try:
+            while True:
+                next(work)
+        except StopIteration as end:
+            guesses = network.apply(end.value.theta, next(unequal.validation.batches(1000)), end.value.moments)
+            found.append(float((guesses.argmax(1) == 0).float().mean()))
+    assert found[1] > found[0] + 0.1
+
+
+def test_looks_and_choices_go_by_the_measure_of_the_recipe(unequal: Real) -> None:
+    """A network that always answers the larger class is right nine times in ten, and half right."""
+    theta = NETWORK.init(KEY) * 0
+    theta[-1] = 1.0  # the bias of the second class
+    trained, data = Trained(theta, None, 0.0), unequal.validation
+    assert evaluate.measured("accuracy", NETWORK, trained, data) == pytest.approx(0.9, abs=0.02)
+    assert evaluate.measured("balanced", NETWORK, trained, data) == 0.5
+    others = replace(data, stored=data.stored[data.labels == 1], labels=data.labels[data.labels == 1])
+    assert evaluate.measured("balanced", NETWORK, trained, others) == 1  # the class that there are images of
