@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from api.dataset_schema import Dataset, DatasetPage
 from api.pagination import After, Limit, slice_of
 from api.problems import Kind, ProblemError, responses, sentence
-from api.schemas import Dataset, DatasetPage
 from api.services import ServicesDep
 from core.data import DatasetInvalid, UnknownDataset
 from core.ids import is_upload

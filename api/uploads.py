@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import anyio
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
+from api.dataset_schema import MIRROR, Dataset
 from api.problems import Kind, ProblemError, header, invalid, responses, sentence
-from api.schemas import Dataset
 from api.services import Services, ServicesDep
-from core.data.folders import SIDES
+from core.data.folders import AUTO, SIDES
 from core.ledger import UnknownUpload, Upload, UploadInUse, new_upload_id
 from core.recipe import FieldError
 
@@ -23,11 +24,12 @@ _INSPECTING_AT_ONCE = 4
 
 Name = Annotated[str, Query(min_length=1, max_length=100, description="What to call it.", examples=["flowers"])]
 Size = Annotated[
-    int | None,
-    Query(ge=SIDES[0], le=SIDES[1], description="Scale each picture so, and keep its middle square of so many pixels."),
+    Annotated[int, Field(ge=SIDES[0], le=SIDES[1])] | Literal["auto"] | None,
+    Query(
+        description="Scale each picture so, and keep its middle square of so many pixels; 'auto' chooses a side of at "
+        "most 64 where the pictures are larger or of several sizes."
+    ),
 ]
-MIRROR: Final = {"auto": None, "yes": True, "no": False}
-"""The uploader's word as a client spells it."""
 Mirror = Annotated[
     Literal["auto", "yes", "no"],
     Query(
@@ -65,7 +67,8 @@ async def create_dataset(
     In the zip lie `cat/1.png` and `dog/2.jpg`, or `train/cat/1.png` and `test/cat/2.png`; the bundle is what the data
     folder takes, too. It is inspected in a process with limits: `GET /v1/datasets/{id}` then says `ready`, with counts
     by class and how it was split, or `invalid`, with the fault and its fix. Pictures are encoded anew: nothing else of
-    the file is kept. Without `size` all pictures must have one size. Without `test/` a fifth of each class becomes the
+    the file is kept. Without `size` all pictures must have one size. Once it is inspected `sent` has the SHA-256 of the
+    file, by which a client knows that an equal one is here. Without `test/` a fifth of each class becomes the
     test set, by a fixed seed. `mirroring` then says whether networks are trained on mirrored pictures, too, and why.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -75,7 +78,7 @@ async def create_dataset(
             f"The body is declared as '{kind}'." if kind else "The body has no Content-Type.",
             hint="Send the file itself: `curl -H 'Content-Type: application/zip' --data-binary @flowers.zip`.",
         )
-    upload = await receive(services, request.stream(), name, size, MIRROR[mirror])
+    upload = await receive(services, request.stream(), name, AUTO if size == "auto" else size, MIRROR[mirror])
     response.headers["Location"] = f"/v1/datasets/{upload.id}"
     response.headers["Retry-After"] = "1"
     return Dataset.of_upload(upload)

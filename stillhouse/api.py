@@ -27,7 +27,7 @@ from stillhouse.http import Http
 from stillhouse.jobs import Event, File, Job
 from stillhouse.order import Order, body
 from stillhouse.stream import messages
-from stillhouse.upload import upload
+from stillhouse.upload import Size, equal, ready, send, title_of
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -105,28 +105,41 @@ class Client:
     def upload(
         self,
         path: Path,
-        name: str,
+        name: str | None = None,
         *,
-        size: int | None = None,
+        size: Size = None,
         mirror: Literal["auto", "yes", "no"] = "auto",
         timeout: float = 900.0,
+        told: Callable[[str], None] | None = None,
     ) -> dict[str, Any]:
         """Upload a zip of class folders, such a folder itself, or an npz bundle, and wait until it was inspected.
 
+        What was uploaded before under the same name, and is equal, is not sent again.
+
         Args:
             path: the file or folder.
-            name: what to call it.
-            size: scale the pictures to squares of so many pixels; None where they have one size.
+            name: what to call it; None: as the file or folder, or as it was called when it was uploaded before.
+            size: scale the pictures to squares of so many pixels; None where they have one size; "auto" has the service
+                choose a side of at most 64 where they are larger, or of several sizes.
             mirror: whether a mirrored picture stays what it is ("no" for digits, letters, left and right); "auto" has
                 the service find it out.
             timeout: seconds to wait for the inspection.
+            told: called with a sentence on what happens to the file, once that is known.
 
         Returns the dataset, whose `name` is what jobs call it.
 
         Raises:
             InvalidDataset: it cannot be used; the message says why, and how to mend it.
         """
-        found = upload(self._http, path, name, size, mirror)
+        name, called = name or title_of(path), name
+        with ready(path) as file:
+            if known := equal(self.datasets(), file, called, size, mirror):
+                if told:
+                    told(f"{path} was uploaded before: it is '{known['title']}' ({known['name']}).")
+                return dict(known)
+            if told:
+                told(f"Uploading {path} as '{name}' ({file.stat().st_size:,} bytes).")
+            found = send(self._http, file, name, size, mirror)
         deadline = time.monotonic() + timeout
         while found["state"] == "inspecting":
             if time.monotonic() > deadline:

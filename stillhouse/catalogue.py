@@ -1,16 +1,23 @@
-"""`stillhouse datasets` and `stillhouse upload`."""
+"""`stillhouse datasets` and `stillhouse upload`; the dataset that a word of the command line means."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from stillhouse.api import Client
+from stillhouse.errors import UsageError
 from stillhouse.output import JsonOption, data, say, table
+from stillhouse.upload import Size
 
 Mirror = Literal["auto", "yes", "no"]
+
+_FILES = (".zip", ".npz")
+"""How the names of files end that hold a dataset."""
 
 
 def datasets(as_json: JsonOption = False) -> None:
@@ -39,9 +46,10 @@ def datasets(as_json: JsonOption = False) -> None:
 
 def upload(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A zip or folder of class folders, or an npz bundle.")],
-    name: Annotated[str, typer.Option("--name", help="What to call it.")],
+    name: Annotated[str | None, typer.Option("--name", help="What to call it; else as the file or folder.")] = None,
     size: Annotated[
-        int | None, typer.Option("--size", min=4, max=512, help="Scale pictures to squares of so many pixels.")
+        str | None,
+        typer.Option("--size", metavar="PIXELS|auto", help="Scale pictures to squares of so many pixels, 4 to 512."),
     ] = None,
     mirror: Annotated[
         Mirror,
@@ -51,7 +59,44 @@ def upload(
 ) -> None:
     """Upload a dataset, wait until it was inspected, and print what jobs call it."""
     with Client() as client:
-        found = client.upload(path, name, size=size, mirror=mirror)
-    counts = f"{found['train_count']:,} training and {found['test_count']:,} test images, {found['classes']} classes"
-    say(" ".join([f"{name}: {counts}.", *found["remarks"], found["mirroring"]["remark"]]))
+        found = client.upload(path, name, size=_side(size), mirror=mirror, told=say)
+    say(_described(found))
     data(found if as_json else found["name"])
+
+
+def located(client: Client, word: str) -> str:
+    """The dataset that a word means, by the name jobs call it: a folder, zip or bundle here is uploaded first.
+
+    A dataset of the catalogue comes before a folder of the same name, unless the word is more than a name: `./digits`.
+
+    Raises:
+        UsageError: the word can only be a path, and nothing is there.
+    """
+    path = Path(word)
+    if path.name != word or path.suffix in _FILES:
+        if path.exists():
+            return _sent(client, path)
+        if word not in (each.get("title") for each in client.datasets()):
+            raise UsageError(f"There is no folder or file {word}: see 'stillhouse datasets' for what the service has.")
+    elif path.is_dir() and word not in (each["name"] for each in client.datasets()):
+        return _sent(client, path)
+    return word
+
+
+def _sent(client: Client, path: Path) -> str:
+    found = client.upload(path, size="auto" if path.suffix != ".npz" else None, told=say)
+    say(_described(found))
+    return str(found["name"])
+
+
+def _described(found: Mapping[str, Any]) -> str:
+    counts = f"{found['train_count']:,} training and {found['test_count']:,} test images, {found['classes']} classes"
+    return " ".join([f"{found['title']}: {counts}.", *found["remarks"], found["mirroring"]["remark"]])
+
+
+def _side(text: str | None) -> Size:
+    if text is None or text == "auto":
+        return "auto" if text else None
+    if not re.fullmatch("[0-9]{1,3}", text) or not 4 <= int(text) <= 512:
+        raise UsageError(f"--size {text}: say a number of pixels from 4 to 512, or auto")
+    return int(text)

@@ -163,23 +163,30 @@ def submit(asked: Asked, as_json: JsonOption = False) -> None:
 @ordering
 def distill(
     asked: Asked,
-    out: Out,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", file_okay=False, help="Folder for the artifact; else named after what was distilled."),
+    ] = None,
     timeout: Timeout = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for the result (always so; for scripts to say it).")
     ] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Submit, wait, download, verify. Succeeds only with a verified artifact in --out, and prints that folder."""
+    """Submit, wait, download, verify. Succeeds only with a verified artifact in --out, and prints that folder.
+
+    DATASET may be a folder of class folders, or its zip, here: it is uploaded first, unless an equal one was before.
+    """
     with Client(patience=_PATIENCE, limit=_seconds(timeout)) as client:
         try:
-            submitted = _submit(client, asked)
+            submitted = _submit(client, asked | {"dataset": catalogue.located(client, asked["dataset"])})
         except Unreachable as error:
-            if published(out):
+            if out and published(out):
                 left = f"The artifact in {out} is left as it was; its recipe.json says what was asked for."
                 raise Unreachable(f"{error}\n  {left}") from None
             raise
         job = _wait(client, submitted.id)
+        out = out or Path(re.sub(r"[^\w.]+", "-", f"{job.dataset_title}-{job.method}-{job.ipc}").strip("-."))
         _download(client, job.id, out)
     data({"folder": str(out), "cached": submitted.cached, "job": job.raw} if as_json else str(out))
 

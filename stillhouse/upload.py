@@ -7,12 +7,16 @@ import shutil
 import stat
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from stillhouse.checksums import sha256
 from stillhouse.errors import UsageError
 from stillhouse.http import Http
+
+Size = int | Literal["auto"] | None
 
 _PIECE = 1 << 20
 _MARK = stat.S_IFREG | 0o644
@@ -20,8 +24,9 @@ _MARK = stat.S_IFREG | 0o644
 _HIDDEN = (".png", ".jpg", ".jpeg", ".webp")
 
 
-def upload(http: Http, path: Path, name: str, size: int | None, mirror: str = "auto") -> dict[str, Any]:
-    """Send a zip, an npz bundle or a folder of class folders; what the service calls it and says of it.
+@contextmanager
+def ready(path: Path) -> Iterator[Path]:
+    """The file to send: the zip or bundle itself, or the zip that a folder of class folders becomes, for a while.
 
     Raises:
         UsageError: there is no such file, or something in the folder cannot be sent; it is named.
@@ -30,9 +35,31 @@ def upload(http: Http, path: Path, name: str, size: int | None, mirror: str = "a
         with tempfile.TemporaryDirectory() as folder:
             packed = Path(folder, "upload.zip")
             pack(path, packed)
-            return upload(http, packed, name, size, mirror)
-    if not path.is_file():
+            yield packed
+    elif path.is_file():
+        yield path
+    else:
         raise UsageError(f"There is no file {path}: name a zip of class folders, such a folder, or an npz bundle.")
+
+
+def equal(
+    datasets: Iterable[Mapping[str, Any]], file: Path, name: str | None, size: Size, mirror: str
+) -> Mapping[str, Any] | None:
+    """The dataset that an upload of the file would be once more, if it can be used; of several the latest.
+
+    Args:
+        name: what it has to be called; None: anything.
+    """
+    try:
+        wanted = {"sha256": sha256(file), "size": size, "mirror": mirror}
+    except PermissionError:
+        return None  # sending it says so
+    same = [each for each in datasets if each.get("sent") == wanted and each.get("state") == "ready"]
+    return next((each for each in reversed(same) if name in (None, each.get("title"))), None)
+
+
+def send(http: Http, path: Path, name: str, size: Size, mirror: str) -> dict[str, Any]:
+    """Send a zip or an npz bundle; what the service calls it and says of it. Raises UsageError: it cannot be read."""
     try:
         with path.open("rb") as file:
             pieces: Iterator[bytes] = iter(lambda: file.read(_PIECE), b"")
@@ -41,6 +68,13 @@ def upload(http: Http, path: Path, name: str, size: int | None, mirror: str = "a
             return dict(http.json("POST", "/v1/datasets", content=pieces, params=params, headers=headers))
     except PermissionError as fault:
         raise UsageError(f"{_named(path)} cannot be read ({fault.strerror}).") from None
+
+
+def title_of(path: Path) -> str:
+    """The name of a file or folder as the title of a dataset: printable, and of at most 100 characters."""
+    whole = path.absolute()
+    word = _named(Path(whole.name if whole.is_dir() else whole.stem))
+    return "".join(each if each.isprintable() else "_" for each in word).strip()[:100] or "pictures"
 
 
 def pack(folder: Path, target: Path) -> None:

@@ -12,10 +12,10 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from api.dashboard.rendering import page
+from api.dataset_schema import MIRROR, Dataset
 from api.problems import ProblemError
-from api.schemas import Dataset
 from api.services import Services, ServicesDep
-from api.uploads import MIRROR, delete_dataset, receive
+from api.uploads import delete_dataset, receive
 from core.data.folders import LAYOUT, SIDES
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)

@@ -30,7 +30,7 @@ from core.data.bundle import Bundle, read_bundle, write_bundle
 from core.data.digest import measure
 from core.data.doubts import doubts, single_pictures
 from core.data.facts import Copies, DatasetFacts, DatasetInvalid
-from core.data.folders import read_folders
+from core.data.folders import AUTO, read_folders
 from core.data.formats import check_zip
 from core.data.mirroring import mirroring_of
 from core.data.rules import ARRAYS, MIRROR, check_class_names, check_counts, check_pictures
@@ -60,7 +60,8 @@ def inspect(
 ) -> dict[str, Any] | None:
     """The findings on the upload at `source`; its bundle is then `folder/bundle.npz`. None if it was stopped before.
 
-    `mirror` is the uploader's word, if there is one, on whether a mirrored picture stays what it is.
+    `size` is the side to scale pictures to, and AUTO has it chosen, if need be. `mirror` is the uploader's word, if
+    there is one, on whether a mirrored picture stays what it is.
 
     Raises DatasetInvalid, which says what is wrong with it and how to mend it.
     """
@@ -119,7 +120,7 @@ def facts_of(dataset_id: str, title: str, found: dict[str, Any]) -> DatasetFacts
 def examine(source: Path, target: Path, size: int | None, mirror: bool | None = None) -> dict[str, Any]:
     """Read an upload and write its bundle to `target`. Raises DatasetInvalid."""
     if _is_bundle(check_zip(source)):
-        if size is not None:
+        if size not in (None, AUTO):
             raise DatasetInvalid("`size` is for archives of pictures; a bundle's images have one size: leave it out")
         given = read_bundle(source)
         mirror = given.mirror if mirror is None else mirror

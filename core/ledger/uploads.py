@@ -30,7 +30,7 @@ class Upload:
     state: UploadState
     bytes: int
     size: int | None
-    """Pixels of a side that the images are scaled to; None: as they are."""
+    """Pixels of a side that the images are scaled to; None: as they are; 0: a side that the inspection chooses."""
     mirror: bool | None
     """The uploader's word on whether a mirrored picture stays what it is; None: it is to be found out."""
     problem: str | None

@@ -8,10 +8,12 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from sklearn.datasets import load_sample_image
 
 
 def picture(seed: int = 0, size: tuple[int, int] = (8, 8), mode: str = "L", form: str = "PNG") -> bytes:
@@ -27,6 +29,30 @@ def classes(per_class: int = 5, **options: object) -> dict[str, bytes]:
     """Members of a sound archive of two classes."""
     names = [f"{label}/{number}.png" for label in ("cat", "dog") for number in range(per_class)]
     return {name: picture(seed, **options) for seed, name in enumerate(names)}  # type: ignore[arg-type]
+
+
+def photographs(per_class: int) -> dict[str, bytes]:
+    """Members of a sound archive: parts of two real photographs, of many sizes, as JPEG."""
+    draw, members = np.random.default_rng(0), {}
+    for label in ("china", "flower"):
+        whole = Image.fromarray(load_sample_image(f"{label}.jpg"))
+        for number in range(per_class):
+            (width, height), file = draw.integers(64, 129, 2).tolist(), io.BytesIO()
+            left, top = (
+                int(draw.integers(side - part)) for side, part in zip(whole.size, (width, height), strict=True)
+            )
+            whole.crop((left, top, left + width, top + height)).save(file, "JPEG", quality=95)
+            members[f"{label}/{number}.jpg"] = file.getvalue()
+    return members
+
+
+def spread(members: Mapping[str, bytes], folder: Path) -> Path:
+    """The members as files in a folder."""
+    for name, data in members.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder
 
 
 def packed(

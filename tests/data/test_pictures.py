@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from core.data import DatasetInvalid
-from core.data.folders import Folders, read_folders
+from core.data.folders import AUTO, Folders, read_folders
 from tests.data.archives import classes, deep, packed, picture
 from tests.data.neighbours import encoded
 
@@ -27,6 +27,27 @@ def read(tmp_path: Path, members: Mapping[str, bytes], size: int | None = None) 
 def everything(found: Folders) -> np.ndarray:
     """All pictures of both splits."""
     return np.concatenate([found.arrays["x_train"], found.arrays["x_test"]])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "kept"),
+    [
+        ([(20, 30)], (30, 20)),
+        ([(65, 40)], (32, 32)),
+        ([(100, 70), (70, 64), (64, 300)], (64, 64)),
+        ([(100, 70), (50, 64), (60, 300)], (32, 32)),
+        ([(3, 9), (9, 3)], (4, 4)),
+    ],
+)
+def test_a_side_is_chosen_where_the_pictures_ask_for_one(
+    tmp_path: Path, sizes: list[tuple[int, int]], kept: tuple[int, int]
+) -> None:
+    members = {
+        f"{label}/{number}.png": picture(number, size) for label in "ab" for number, size in enumerate(sizes * 6)
+    }
+    found = read(tmp_path, members, AUTO)
+    assert everything(found).shape[1:3] == kept
+    assert any("say a size to have another side" in remark for remark in found.remarks) == (len(set(kept)) == 1)
 
 
 def icon(ink: tuple[int, int, int], shown: int = 5) -> bytes:

@@ -7,15 +7,14 @@ from pathlib import Path
 import pytest
 
 from stillhouse import InvalidDataset, UsageError
-from tests.data.archives import classes, packed
+from stillhouse.catalogue import located
+from tests.data.archives import classes, packed, photographs, spread
+from tests.stillhouse.conftest import EVALUATION
 from tests.stillhouse.running import CHEAP, Running
 
 
 def test_an_uploaded_folder_is_distilled(running: Running, tmp_path: Path) -> None:
-    for name, data in classes(12).items():
-        path = tmp_path / "pets" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+    spread(classes(12), tmp_path / "pets")
     answer = running.command("upload", tmp_path / "pets", "--name", "my pets")
     assert answer.code == 0, answer.err
     assert "20 training and 4 test images, 2 classes" in answer.err
@@ -39,6 +38,47 @@ def test_an_uploaded_folder_is_distilled(running: Running, tmp_path: Path) -> No
         assert "my pets" in running.command("datasets").out
         client.delete_dataset(dataset)
         assert dataset not in [each["name"] for each in client.datasets()]
+
+
+def test_one_command_takes_a_folder_to_a_verified_artifact_and_sends_it_once(
+    running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    spread(photographs(5), tmp_path / "views")
+    words = ("--ipc", 1, "--method", "random", *EVALUATION)
+    with running.client() as client:
+        before = len(client.datasets())
+        first = running.command("distill", "views/", *words)
+        assert first.code == 0, first.err
+        assert "views: 8 training and 2 test images, 2 classes." in first.err
+        assert "its middle 64 x 64 kept; say a size to have another side" in first.err
+        assert first.out.strip() == "views-random-1"
+        assert running.command("verify", "views-random-1").code == 0
+        again = running.command("distill", "views", *words, "--out", "again", "--json")
+        assert again.code == 0, again.err
+        assert "views was uploaded before: it is 'views' (ds_" in again.err
+        assert again.json["cached"]
+        assert len(client.datasets()) == before + 1
+        spread(photographs(6), tmp_path / "views")
+        assert running.command("upload", "views", "--size", "auto").code == 0, "another content is another dataset"
+        made = [each["name"] for each in client.datasets() if each["title"] == "views"]
+        assert len(made) == 2
+        for name in made:
+            client.delete_dataset(name)
+
+
+def test_a_word_is_a_dataset_before_it_is_a_folder_and_a_path_is_a_path(
+    running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").mkdir()
+    with running.client() as client:
+        assert located(client, "digits") == "digits"
+        assert located(client, "digts") == "digts", "the service has a word to say"
+        with pytest.raises(UsageError, match="digits is empty"):
+            located(client, "./digits")
+        with pytest.raises(UsageError, match=r"There is no folder or file flowers/"):
+            located(client, "flowers/")
 
 
 def test_the_uploader_says_whether_pictures_may_be_mirrored(running: Running, tmp_path: Path) -> None:

@@ -5,6 +5,6 @@ how large it is. Whatever is refused is refused with the way to mend it.
 """
 
 from core.data.folders.arrays import SPLIT_SEED, Folders, read_folders
-from core.data.folders.limits import LAYOUT, SIDES
+from core.data.folders.limits import AUTO, LAYOUT, SIDES
 
-__all__ = ["LAYOUT", "SIDES", "SPLIT_SEED", "Folders", "read_folders"]
+__all__ = ["AUTO", "LAYOUT", "SIDES", "SPLIT_SEED", "Folders", "read_folders"]

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from core.data.facts import DatasetInvalid
 from core.data.folders.arrangement import Picture, arrangement_of
 from core.data.folders.faults import listed
-from core.data.folders.limits import LAYOUT
+from core.data.folders.limits import AUTO, LAYOUT
 from core.data.folders.members import members_of
-from core.data.folders.pictures import images_of
+from core.data.folders.pictures import images_of, side_of
 from core.data.rules import check_share, check_splittable
 from core.data.split import pictures_of, split_test
 
@@ -42,7 +42,7 @@ def read_folders(path: Path, size: int | None = None) -> Folders:
     Args:
         path: the archive.
         size: each picture is scaled until its shorter side has so many pixels, and the middle square of it is kept;
-            None: all pictures have to have one size already.
+            None: all pictures have to have one size already; AUTO: a side is chosen by the pictures, if need be.
 
     Raises DatasetInvalid, which names the members at fault and how to mend them.
     """
@@ -50,6 +50,8 @@ def read_folders(path: Path, size: int | None = None) -> Folders:
         with zipfile.ZipFile(path) as archive:
             members = members_of(archive)
             arrangement = arrangement_of(members.files)
+            if chosen := size == AUTO:
+                size = side_of(archive, arrangement.pictures)
             found = images_of(archive, arrangement.pictures, size)
     except (
         zipfile.BadZipFile,
@@ -66,7 +68,8 @@ def read_folders(path: Path, size: int | None = None) -> Folders:
     remarks = [split, *found.remarks, *arrangement.remarks, *members.remarks, *_of_names(names)]
     if size is not None:
         remarks.append(
-            f"Each was scaled until its shorter side had {size} pixels, and its middle {size} x {size} kept."
+            f"Each was scaled until its shorter side had {size} pixels, and its middle {size} x {size} kept"
+            + ("; say a size to have another side." if chosen else ".")
         )
     return Folders(arrays, tuple(remarks))
 

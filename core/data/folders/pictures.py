@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import final
 
@@ -14,8 +15,8 @@ from numpy.typing import NDArray
 from core.data.facts import DatasetInvalid
 from core.data.folders.arrangement import Picture
 from core.data.folders.faults import Fault, listed, refusal
-from core.data.folders.limits import MOST_BYTES, SIDES
-from core.data.folders.pixels import DEEPEST, Look, Pixels, UnreadableError, pixels_of
+from core.data.folders.limits import CHOSEN, MOST_BYTES, SIDES
+from core.data.folders.pixels import DEEPEST, Look, Pixels, UnreadableError, pixels_of, size_of
 
 _GROUNDS = {255: "white", 0: "black"}
 
@@ -37,6 +38,25 @@ def images_of(archive: zipfile.ZipFile, pictures: Sequence[Picture], size: int |
         seen.clear()  # of many pictures there is no room for two looks
         seen = _read(archive, pictures, size, better)
     return Images([each.kept for each in seen], tuple(_remarks(pictures, seen, better)))
+
+
+def side_of(archive: zipfile.ZipFile, pictures: Sequence[Picture]) -> int | None:
+    """The side that pictures are scaled to where nobody says one; None where they can stay as they are.
+
+    Pictures of one size stay unless a side exceeds the largest of CHOSEN. Else it is the largest of CHOSEN that at
+    least half of the pictures have. What cannot be read is passed over: reading the pixels says so.
+    """
+    sizes = [size for each in pictures if (size := _size(archive, each)) is not None]
+    if not sizes or (len(set(sizes)) == 1 and max(sizes[0]) <= CHOSEN[-1]):
+        return None
+    shorter = int(np.median([min(size) for size in sizes]))
+    return max((side for side in CHOSEN if side <= shorter), default=CHOSEN[0])
+
+
+def _size(archive: zipfile.ZipFile, picture: Picture) -> tuple[int, int] | None:
+    with suppress(UnreadableError):
+        return size_of(_unpacked(archive, picture))
+    return None
 
 
 def _read(archive: zipfile.ZipFile, pictures: Sequence[Picture], size: int | None, look: Look) -> list[Pixels]:

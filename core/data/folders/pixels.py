@@ -28,6 +28,12 @@ _TURNS: dict[int, Image.Transpose] = {
     8: Image.Transpose.ROTATE_90,
 }
 """The turn that each value of EXIF's orientation asks for (Exif 2.32, 4.6.4)."""
+_LYING = (
+    Image.Transpose.TRANSPOSE,
+    Image.Transpose.ROTATE_270,
+    Image.Transpose.TRANSVERSE,
+    Image.Transpose.ROTATE_90,
+)
 _BLANK = 16
 """A picture whose pixels differ by less, of 255, shows nothing."""
 
@@ -68,6 +74,22 @@ class Pixels:
     animated: bool
     exif_lost: bool
     """Whether its EXIF could not be read, so that it was not turned."""
+
+
+def size_of(data: bytes) -> tuple[int, int]:
+    """Width and height of the picture in `data` as its header has them, upright. Raises UnreadableError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+                turn, _ = _turn(picture)
+                return picture.size if turn not in _LYING else (picture.height, picture.width)
+    except MemoryError:
+        raise
+    except Exception as fault:  # as in `pixels_of`
+        raise UnreadableError(
+            f"has no header ({_reason(fault, data)})", "save it anew as PNG, or leave it out"
+        ) from None
 
 
 def pixels_of(data: bytes, size: int | None, look: Look) -> Pixels:

@@ -1,0 +1,135 @@
+"""The JSON of a dataset that clients read. Absent values are null, never missing."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Final, Literal, Self
+
+from pydantic import Field
+
+from api.pagination import Page
+from api.schemas import Shown
+from core import data, ledger
+from core.data import DatasetFacts
+from core.data.facts import Source
+from core.data.folders import AUTO
+from core.data.mirroring import mirroring_of
+from core.ledger import UploadState
+
+
+class Copies(Shown):
+    """Images of a dataset that are others to the last pixel."""
+
+    train: int = Field(description="Training images that may go without a picture being lost.")
+    test: int = Field(description="Test images that may.")
+    across: int = Field(description="Test images that are training images.")
+    classes: int = Field(description="Pictures that are in more than one class, in either split.")
+
+
+class Mirroring(Shown):
+    """Whether networks are trained on mirrored pictures of a dataset, too, unless augment.transforms says otherwise."""
+
+    allowed: bool = Field(description="Whether a mirrored picture stays what it is.")
+    by: Literal["known", "uploader", "probe", "undecided"] = Field(
+        description="Whose word it is: ours on a famous dataset, the uploader's, or that of a probe of the training "
+        "images; undecided where there were too few of them to tell."
+    )
+    reason: str = Field(description="What speaks for it.")
+    remark: str = Field(description="What is done, why, and how to have it otherwise.")
+
+    @classmethod
+    def of(cls, known: data.Mirroring) -> Self:
+        """The verdict as the facts of a dataset have it."""
+        return cls.model_validate(asdict(known) | {"remark": known.remark})
+
+
+MIRROR: Final = {"auto": None, "yes": True, "no": False}
+"""The uploader's word on mirrored pictures as a client spells it."""
+
+
+class Sent(Shown):
+    """An upload as it was sent: what is equal in all of it is the same dataset."""
+
+    sha256: str = Field(description="Hexadecimal, of the file.")
+    size: int | Literal["auto"] | None = Field(description="The side that was asked for; null: as they are.")
+    mirror: Literal["auto", "yes", "no"] = Field(description="The uploader's word on mirrored pictures.")
+
+    @classmethod
+    def of(cls, upload: ledger.Upload) -> Self | None:
+        """None where it is not known (any more): while it is inspected, and of uploads of old."""
+        if not upload.found or "sent" not in upload.found:
+            return None
+        mirror = next(word for word, meant in MIRROR.items() if meant is upload.mirror)
+        return cls.model_validate(
+            {"sha256": upload.found["sent"], "size": "auto" if upload.size == AUTO else upload.size, "mirror": mirror}
+        )
+
+
+class Dataset(Shown):
+    """A dataset; what it holds is null while an upload is inspected, and for one that cannot be used."""
+
+    name: str = Field(description="What a job calls it; of an upload its id.", examples=["digits"])
+    title: str
+    state: UploadState = Field(
+        default="ready", description="Only what is ready can be distilled; only uploads are ever anything else."
+    )
+    problem: str | None = Field(default=None, description="Why an upload is invalid, and how to mend it.")
+    owner: str = Field(default="", description="Whose upload it is; empty for what is everybody's.")
+    shape: list[int] | None = Field(min_length=3, max_length=3, description="Channels, height, width.")
+    classes: int | None
+    class_names: list[str] | None
+    train_count: int | None = Field(description="Training images, the validation split included.")
+    test_count: int | None
+    train_counts: list[int] | None = Field(default=None, description="Of an upload: training images by class.")
+    test_counts: list[int] | None = Field(default=None, description="Of an upload: test images by class.")
+    remarks: list[str] = Field(default=[], description="Of an upload: how it was split, scaled and read.")
+    smallest_class: int | None = Field(
+        description="Images of the rarest class that distillation may use; bounds `ipc`."
+    )
+    digest: str | None = Field(description="Hash of all pixels and labels; null when not on disk.")
+    copies: Copies | None = Field(default=None, description="Images that are others to the last pixel.")
+    mirroring: Mirroring | None
+    licence: str
+    citation: str
+    on_disk: bool
+    source: Source
+    where: str = Field(description="Where it is, or which file to put where.")
+    created_at: datetime | None = Field(default=None, description="When an upload arrived.")
+    sent: Sent | None = Field(default=None, description="Of an upload that was inspected: the file, by its content.")
+
+    @classmethod
+    def of(cls, facts: DatasetFacts) -> Self:
+        """A dataset of the catalogue."""
+        return cls.model_validate(asdict(facts) | {"mirroring": Mirroring.of(facts.mirroring)})
+
+    @classmethod
+    def of_upload(cls, upload: ledger.Upload) -> Self:
+        """A dataset that was uploaded, in whatever state."""
+        fields = ("shape", "class_names", "train_count", "test_count", "smallest_class", "digest", "copies")
+        found = upload.found or {}
+        known = {name: found.get(name) for name in (*fields, "train_counts", "test_counts")}
+        return cls.model_validate(
+            {
+                **known,
+                "name": upload.id,
+                "title": upload.name,
+                "state": upload.state,
+                "problem": upload.problem,
+                "owner": upload.owner,
+                "classes": len(found["class_names"]) if found else None,
+                "mirroring": Mirroring.of(mirroring_of(found.get("mirroring"), found["shape"])) if found else None,
+                "remarks": found.get("remarks", []),
+                "licence": "unknown",
+                "citation": "",
+                "on_disk": upload.state == "ready",
+                "source": "upload",
+                "where": "uploaded; in the artifact store",
+                "created_at": upload.created_at,
+                "sent": Sent.of(upload),
+            }
+        )
+
+
+class DatasetPage(Page[Dataset]):
+    """Datasets, by name."""
