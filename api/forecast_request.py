@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -11,8 +13,11 @@ from pydantic import ValidationError
 from api.problems import invalid
 from api.services import Services
 from api.submission import Prepared
-from core.forecast import Calibration, Forecast, beyond, forecast_job
-from core.request import ENGINE_VERSION
+from core.budget import TooShort
+from core.durations import written
+from core.forecast import LONG, Calibration, Forecast, beyond, fitted_job, forecast_job, offered
+from core.recipe import FieldError
+from core.request import ENGINE_VERSION, JobRequest
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -21,15 +26,53 @@ def forecast_request(services: Services, ready: Prepared) -> Forecast:
     """The forecast of a request's cost on the hardware most workers have.
 
     Raises:
-        ProblemError: INVALID_REQUEST, it is beyond the memory of every one of them.
+        ProblemError: as of `fitted_request`.
     """
-    ipc, method, known = ready.request["ipc"], ready.request["method"], _calibrations(services)
-    if errors := beyond(ready.recipe, ready.facts, ipc, known):
+    return fitted_request(services, ready)[1]
+
+
+def fitted_request(services: Services, ready: Prepared) -> tuple[Prepared, Forecast]:
+    """The request with the recipe that ends in the time it asks for, if it does, on the hardware most workers have.
+
+    Raises:
+        ProblemError: INVALID_REQUEST, it is beyond the memory of every one of them, or nothing ends in that time.
+    """
+    request, known = JobRequest.model_validate(ready.request), _calibrations(services)
+    job, facts = (ready.facts, request.ipc, request.method), services.catalogue.facts
+    quietest = _of_most(known)
+    if not request.within:
+        _check_room(ready, known)
+        forecast = forecast_job(services.ledger, ready.recipe, *job, quietest, facts)
+        if quietest is not None and forecast.seconds is not None and forecast.seconds.expected > LONG:
+            cheaper = offered(ready.recipe, *job, quietest, request.fixed)
+            if cheaper.seconds < forecast.seconds.expected:
+                forecast = forecast.model_copy(update={"cheaper": cheaper})
+        return ready, forecast
+    if request.within > services.settings.job_timeout:
+        told = f"No attempt at a job may run longer than {services.settings.job_timeout:g} seconds here."
+        most = written(int(services.settings.job_timeout))
+        raise invalid([FieldError("within", told, f"Set within to at most '{most}'.")])
+    try:
+        recipe, forecast = fitted_job(
+            services.ledger, ready.recipe, *job, quietest, facts, request.within, request.fixed
+        )
+    except TooShort as error:
+        raise invalid(error.errors) from None
+    fitted = replace(ready, recipe=recipe)
+    _check_room(fitted, known)
+    return fitted, forecast
+
+
+def _check_room(ready: Prepared, known: Sequence[Calibration]) -> None:
+    if errors := beyond(ready.recipe, ready.facts, ready.request["ipc"], known):
         raise invalid(errors)
+
+
+def _of_most(known: Sequence[Calibration]) -> Calibration | None:
+    """The quietest measurement of the hardware that most workers have."""
     common = Counter(found.key for found in known).most_common(1)
     alike = [found for found in known if found.key == common[0][0]] if common else []
-    quietest = min(alike, key=lambda found: found.others or 0.0, default=None)
-    return forecast_job(services.ledger, ready.recipe, ready.facts, ipc, method, quietest, services.catalogue.facts)
+    return min(alike, key=lambda found: found.others or 0.0, default=None)
 
 
 def _calibrations(services: Services) -> list[Calibration]:

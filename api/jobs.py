@@ -9,7 +9,7 @@ import structlog
 from fastapi import APIRouter, BackgroundTasks, Body, Depends, Header, Path, Query, Request, Response
 
 from api import streaming
-from api.forecast_request import forecast_request
+from api.forecast_request import fitted_request
 from api.pagination import After, Limit, cursor, position_of
 from api.problems import Kind, ProblemError, header, responses, sentence
 from api.schemas import Job, JobPage
@@ -31,6 +31,10 @@ EXAMPLES: dict[str, Any] = {
     "ratio": {
         "summary": "A tenth of the dataset",
         "value": {"dataset": "digits", "ratio": 0.1, "method": "random"},
+    },
+    "within": {
+        "summary": "The best that twenty minutes allow",
+        "value": {"dataset": "fashion-mnist", "ipc": 10, "method": "mtt", "within": "20m"},
     },
     "overridden": {
         "summary": "Another schedule, and ten networks to judge it",
@@ -118,13 +122,15 @@ def create_job(
     """Queues a job, or finds the one that already answers the question.
 
     How small is said by `ipc`, images per class, or by `ratio`, its share of what the smallest class holds for
-    distillation; the job shows the ipc. Equal requests on equal data share a fingerprint. If such a job of the same
-    owner has succeeded and its files are still what they were, it is the answer (200, `cached`); if one is queued
-    or running, it is the answer too (202). What other owners have asked for plays no part. Everything in the
-    request is checked now, so that an accepted job fails only for reasons that lie outside it. `overrides` changes
-    any field of the method's recipe by its path; `GET /v1/methods/{name}` holds the schema.
+    distillation; the job shows the ipc. With `within` the method's recipe is made smaller until it ends in that time,
+    restarts included; the job shows the recipe, and its forecast what was given up. Equal requests on equal data share
+    a fingerprint. If such a job of the same owner has succeeded and its files are still what they were, it is the
+    answer (200, `cached`); if one is queued or running, it is the answer too (202). What other owners have asked for
+    plays no part. Everything in the request is checked now, so that an accepted job fails only for reasons that lie
+    outside it. `overrides` changes any field of the method's recipe by its path; `GET /v1/methods/{name}` holds the
+    schema.
     """
-    ready = prepare(order, services.catalogue)
+    ready, forecast = fitted_request(services, prepare(order, services.catalogue))
     unfit = _unfit(services, ready.fingerprint)
     try:
         submission = services.ledger.submit(
@@ -138,7 +144,7 @@ def create_job(
             max_attempts=services.settings.max_attempts,
             idempotency_key=idempotency_key,
             body_hash=ready.body_hash,
-            forecast=forecast_request(services, ready).model_dump(mode="json"),
+            forecast=forecast.model_dump(mode="json"),
             max_open=services.settings.max_open_jobs,
             unfit=unfit,
             dataset_title=None if ready.facts.label == ready.facts.name else ready.facts.label,

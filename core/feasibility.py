@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from core.architectures import least_side, reads
 from core.recipe import (
     Architecture,
+    Crops,
     FieldError,
     Generated,
     Network,
@@ -115,3 +116,58 @@ def sourced(recipe: Recipe, origin: DatasetFacts, facts: DatasetFacts) -> Recipe
         raise RecipeError([FieldError("overrides.init.digest", told, fix)])
     named = recipe.init.model_copy(update={"source": origin.name, "digest": origin.digest})
     return recipe.model_copy(update={"init": named})
+
+
+def of_one_class(facts: DatasetFacts) -> list[FieldError]:
+    """Why images of a single class teach nothing."""
+    if facts.classes > 1:
+        return []
+    return [
+        FieldError(
+            "dataset",
+            "Its images are of one class: networks have nothing to tell apart, and any set trains them to 100 %.",
+            "Take a dataset of two classes or more.",
+        )
+    ]
+
+
+def untileable(recipe: Recipe, facts: DatasetFacts) -> list[FieldError]:
+    """Why images cannot be cut into the recipe's tiles."""
+    tiles, (height, width) = recipe.parameterize, facts.shape[1:]
+    if height % tiles.factor == 0 and width % tiles.factor == 0:
+        return []
+    fit = [str(factor) for factor in range(2, 9) if height % factor == 0 and width % factor == 0]
+    return [
+        FieldError(
+            "overrides.parameterize.factor",
+            f"Images of {height} x {width} pixels cannot be cut into {tiles.factor} x {tiles.factor} equal tiles.",
+            f"Set parameterize.factor to {' or '.join(fit)}." if fit else "Set parameterize.kind to 'pixels'.",
+        )
+    ]
+
+
+def uncuttable(recipe: Recipe, ipc: int, facts: DatasetFacts) -> list[FieldError]:
+    """Why images cannot be put together of parts of others."""
+    if not isinstance(recipe.init, Crops):
+        return []
+    factor, (height, width) = recipe.init.factor, facts.shape[1:]
+    if height % factor or width % factor:
+        fit = [str(n) for n in range(1, 9) if height % n == 0 and width % n == 0]
+        return [
+            FieldError(
+                "overrides.init.factor",
+                f"Images of {height} x {width} pixels do not hold {factor} x {factor} equal parts.",
+                f"Set init.factor to {' or '.join(fit)}.",
+            )
+        ]
+    wanted = ipc * factor**2
+    if wanted <= facts.smallest_class:
+        return []
+    return [
+        FieldError(
+            "overrides.init.factor",
+            f"{ipc} x {factor} x {factor} parts take as many images, and the smallest class of "
+            f"'{facts.label}' has {facts.smallest_class}.",
+            f"Set ipc to at most {facts.smallest_class // factor**2}, or init.factor to 1.",
+        )
+    ]

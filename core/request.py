@@ -8,15 +8,24 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Self, final
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from core import methods
-from core.feasibility import illegible, unsolvable
+from core.durations import seconds_of
+from core.feasibility import illegible, of_one_class, uncuttable, unsolvable, untileable
 from core.overrides import override
 from core.recipe import (
-    Crops,
     CScore,
     FieldError,
+    Generated,
     LabelledViews,
     Ranked,
     Recipe,
@@ -39,6 +48,9 @@ MAX_SYNTHETIC_IMAGES = 200_000
 
 MAX_LOGITS = 500_000_000
 """Most logits of labelled views: a gigabyte in half precision."""
+
+MAX_WITHIN = 30 * 86_400
+"""Longest time that may be asked for, in seconds."""
 
 
 Ipc = Annotated[int, Field(ge=1, le=100_000, strict=True, description="Images per class in the synthetic set.")]
@@ -75,9 +87,23 @@ class _Asked(BaseModel):
 
 @final
 class JobRequest(_Asked):
-    """A distillation job: which dataset, how small, by which method. Equal jobs are equal requests."""
+    """A distillation job: which dataset, how small, by which method, within which time. Equal jobs are equal requests.
+
+    A field that requests gained later is left out of the JSON where it says nothing, as it is of older requests.
+    """
 
     ipc: Ipc
+    within: int = Field(default=0, ge=0, le=MAX_WITHIN, description="Seconds that it may take; 0: any number.")
+
+    @property
+    def fixed(self) -> frozenset[str]:
+        """The paths of a recipe that the client has set, and nothing else changes."""
+        return frozenset({*self.overrides, *(f"evaluation.{path}" for path in self.evaluation)})
+
+    @model_serializer(mode="wrap")
+    def _without_later(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = dump(self)
+        return {name: value for name, value in found.items() if name != "within" or value}
 
 
 @final
@@ -89,6 +115,25 @@ class JobOrder(_Asked):
     # 0 stands for what was left out: nobody can ask for it. Null would be a third spelling of the same order.
     ipc: Ipc = Field(default_factory=int)
     ratio: Ratio = Field(default_factory=float)
+    within: str = Field(
+        default_factory=str,
+        max_length=20,
+        description="Time that the job may take on the worker that runs it, evaluation included: '90s', '20m', '1h'. "
+        "The method's recipe is made smaller until it fits.",
+        examples=["20m"],
+    )
+
+    @model_validator(mode="after")
+    def _time_is_said(self) -> Self:
+        if "within" in self.model_fields_set:
+            try:
+                seconds = seconds_of(self.within)
+            except ValueError as error:
+                raise invalid_combination("within", str(error), "Write '20m' for twenty minutes.") from None
+            if not 1 <= seconds <= MAX_WITHIN:
+                told = f"{self.within} is no time that a job may take."
+                raise invalid_combination("within", told, "Use a time of at least '1s' and at most '720h'.")
+        return self
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:
@@ -111,7 +156,8 @@ def settle(order: JobOrder, facts: DatasetFacts) -> JobRequest:
     known but not on disk is counted as published.
     """
     ipc = order.ipc or max(1, round(order.ratio * facts.smallest_class))
-    return JobRequest.model_validate(order.model_dump(exclude={"ratio"}) | {"ipc": ipc})
+    within = seconds_of(order.within) if order.within else 0
+    return JobRequest.model_validate(order.model_dump(exclude={"ratio"}) | {"ipc": ipc, "within": within})
 
 
 def resolve(request: JobRequest, facts: DatasetFacts) -> Recipe:
@@ -158,6 +204,16 @@ def scored(recipe: Recipe, digest: str) -> Recipe:
     return recipe.model_copy(update={"init": recipe.init.model_copy(update={"score": score})})
 
 
+def with_digests_of(recipe: Recipe, other: Recipe) -> Recipe:
+    """Another recipe of the same request, with the digests that were filled in when it was submitted."""
+    init = other.init
+    if isinstance(recipe.init, Generated) and isinstance(init, Generated):
+        init = init.model_copy(update={"digest": recipe.init.digest})
+    elif needs_c_scores(recipe) and isinstance(recipe.init, Ranked | Window):
+        init = init.model_copy(update={"score": recipe.init.score})
+    return other.model_copy(update={"init": init})
+
+
 def check(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
     """Refuse what only the dataset can tell to be impossible.
 
@@ -166,14 +222,14 @@ def check(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
     """
     errors = [
         *(_too_many_images(recipe, request, facts) or _beyond_the_class(recipe, request, facts)),
-        *_untileable(recipe, facts),
+        *untileable(recipe, facts),
         *illegible(recipe, facts),
         *(
             _too_few_for_stages(recipe, request)
             or [*_batch_too_large(recipe, request, facts), *_nothing_to_update(recipe, request)]
         ),
-        *_one_class(facts),
-        *_uncuttable(recipe, request, facts),
+        *of_one_class(facts),
+        *uncuttable(recipe, request.ipc, facts),
         *_too_many_labels(recipe, request, facts),
         *unsolvable(recipe, request.ipc, facts),
     ]
@@ -189,8 +245,11 @@ def canonical_json(value: Any) -> str:
 def fingerprint(request: JobRequest, recipe: Recipe, digest: str) -> str:
     """Identity of a result: the same request on the same data with the same engine has the same fingerprint.
 
-    Hardware is not part of it: the last bits of a float differ between devices.
+    Hardware is not part of it: the last bits of a float differ between devices. Of a request within a time it is the
+    recipe before it was fitted, with the time: what fits is decided anew wherever a job runs, and who asks the same
+    again is answered by the job that there is.
     """
+    within = {"within": request.within} if request.within else {}
     identity: Mapping[str, Any] = {
         "dataset": digest,
         "engine": ENGINE_VERSION,
@@ -198,6 +257,7 @@ def fingerprint(request: JobRequest, recipe: Recipe, digest: str) -> str:
         "method": request.method,
         "recipe": recipe.identity(),
         "seed": request.seed,
+        **within,
     }
     return "sha256:" + hashlib.sha256(canonical_json(identity).encode()).hexdigest()
 
@@ -226,20 +286,6 @@ def _too_many_images(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -
             )
         ]
     return []
-
-
-def _untileable(recipe: Recipe, facts: DatasetFacts) -> list[FieldError]:
-    tiles, (height, width) = recipe.parameterize, facts.shape[1:]
-    if height % tiles.factor == 0 and width % tiles.factor == 0:
-        return []
-    fit = [str(factor) for factor in range(2, 9) if height % factor == 0 and width % factor == 0]
-    return [
-        FieldError(
-            "overrides.parameterize.factor",
-            f"Images of {height} x {width} pixels cannot be cut into {tiles.factor} x {tiles.factor} equal tiles.",
-            f"Set parameterize.factor to {' or '.join(fit)}." if fit else "Set parameterize.kind to 'pixels'.",
-        )
-    ]
 
 
 def _beyond_the_class(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
@@ -302,45 +348,6 @@ def _nothing_to_update(recipe: Recipe, request: JobRequest) -> list[FieldError]:
             "overrides.parameterize.update",
             f"{parameterize.update:g} of {of}{fewest} images per class are none, and no step size is learned either.",
             f"Set parameterize.update to at least {math.ceil(1000 / fewest) / 1000:g}, or raise ipc.",
-        )
-    ]
-
-
-def _one_class(facts: DatasetFacts) -> list[FieldError]:
-    if facts.classes > 1:
-        return []
-    return [
-        FieldError(
-            "dataset",
-            "Its images are of one class: networks have nothing to tell apart, and any set trains them to 100 %.",
-            "Take a dataset of two classes or more.",
-        )
-    ]
-
-
-def _uncuttable(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
-    """Parts of images that share one."""
-    if not isinstance(recipe.init, Crops):
-        return []
-    factor, (height, width) = recipe.init.factor, facts.shape[1:]
-    if height % factor or width % factor:
-        fit = [str(n) for n in range(1, 9) if height % n == 0 and width % n == 0]
-        return [
-            FieldError(
-                "overrides.init.factor",
-                f"Images of {height} x {width} pixels do not hold {factor} x {factor} equal parts.",
-                f"Set init.factor to {' or '.join(fit)}.",
-            )
-        ]
-    wanted = request.ipc * factor**2
-    if wanted <= facts.smallest_class:
-        return []
-    return [
-        FieldError(
-            "overrides.init.factor",
-            f"{request.ipc} x {factor} x {factor} parts take as many images, and the smallest class of "
-            f"'{facts.label}' has {facts.smallest_class}.",
-            f"Set ipc to at most {facts.smallest_class // factor**2}, or init.factor to 1.",
         )
     ]
 

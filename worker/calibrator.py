@@ -13,16 +13,29 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, Literal, final
 
 import structlog
 
+from core.budget import TooShort
 from core.data import Catalogue, DatasetFacts
 from core.data.inspection import facts_of
-from core.forecast import ENOUGH, QUIET, Calibration, forecast_job, off, remembered, still_holds
+from core.forecast import (
+    ENOUGH,
+    QUIET,
+    Calibration,
+    Forecast,
+    fitted_job,
+    forecast_job,
+    off,
+    remembered,
+    still_holds,
+)
 from core.ids import is_upload
-from core.ledger import Claim, Ledger
+from core.ledger import Claim, Job, Ledger
 from core.recipe import Recipe
+from core.request import JobRequest, resolve, with_digests_of
 from core.settings import Settings
 from worker import processors
 from worker.child import Child, Message
@@ -166,24 +179,40 @@ class Calibrator:
         taken = processors.others(before[1], self._watched[1])
         return taken is None or taken <= QUIET
 
-    def record_forecast(self, claim: Claim) -> None:
-        """Tells the ledger what a job will cost here. Never raises: no job fails for want of a forecast.
+    def record_forecast(self, claim: Claim) -> Claim:
+        """Tells the ledger what a job will cost here, and the recipe that fits here into the time that it may take.
 
-        Only before the first attempt, because a later one begins somewhere on the way; and not where the forecast that
-        the job was submitted with is this one.
+        Never raises: no job fails for want of a forecast. Only before the first attempt, because a later one begins
+        somewhere on the way; and not where the forecast that the job was submitted with is this one.
+
+        Returns the claim with the job as it is then.
         """
         self._worked = True
         if self.known is None or claim.attempt > 1:
-            return
-        job = claim.job
+            return claim
         try:
-            if still_holds(self._ledger, job, self.known):
-                return
-            facts, recipe = self._facts(job.dataset), Recipe.model_validate(job.recipe)
-            forecast = forecast_job(self._ledger, recipe, facts, job.ipc, job.method, self.known, self._facts)
-            self._ledger.record_forecast(claim, forecast.model_dump(mode="json"))
+            if still_holds(self._ledger, claim.job, self.known):
+                return claim
+            recipe, forecast = self._foreseen(claim.job, self.known)
+            by, cost = recipe.model_dump(mode="json"), forecast.model_dump(mode="json")
+            if self._ledger.record_forecast(claim, cost, by):
+                return replace(claim, job=replace(claim.job, recipe=by, forecast=cost))
         except Exception:
             log.exception("no forecast")
+        return claim
+
+    def _foreseen(self, job: Job, calibration: Calibration) -> tuple[Recipe, Forecast]:
+        """The recipe that the job is to run by here, and its forecast."""
+        facts, recipe = self._facts(job.dataset), Recipe.model_validate(job.recipe)
+        of = facts, job.ipc, job.method, calibration, self._facts
+        if "within" in job.request:
+            request = JobRequest.model_validate(job.request)
+            whole = with_digests_of(recipe, resolve(request, facts))
+            try:
+                return fitted_job(self._ledger, whole, *of, request.within, request.fixed)
+            except TooShort as error:  # it was accepted for a faster machine: the least it can do here
+                return fitted_job(self._ledger, whole, *of, error.enough, request.fixed)
+        return recipe, forecast_job(self._ledger, recipe, *of)
 
     def _facts(self, name: str) -> DatasetFacts:
         if not is_upload(name):

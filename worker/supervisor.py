@@ -77,14 +77,14 @@ class Supervisor:
         worker_id: str,
         drain: Drain,
         engine: str = ENGINE,
-        record_forecast: Callable[[Claim], None] = lambda claim: None,
+        record_forecast: Callable[[Claim], Claim] = lambda claim: claim,
     ) -> None:
         """
         Args:
             worker_id: unique to this start of this process.
             drain: when set, the running engine is told to checkpoint and its job goes back to the queue.
             engine: module that is run as the child process.
-            record_forecast: called with every job that is about to start; must not raise.
+            record_forecast: called with every job that is about to start, which it may change; must not raise.
         """
         self.worked_at = time.monotonic()
         """When there was last something to do."""
@@ -143,7 +143,7 @@ class Supervisor:
         self.worked_at = time.monotonic()
         with structlog.contextvars.bound_contextvars(job=claim.job.id, attempt=claim.attempt):
             log.info("attempt started", dataset=claim.job.dataset, method=claim.job.method)
-            self._record_forecast(claim)
+            claim = self._record_forecast(claim)
             try:
                 outcome = self._attempt(claim, claimed_at)
             except AWAY:

@@ -67,14 +67,14 @@ def fit(
         fixed: paths of fields that the client has set, which stay.
 
     Raises:
-        RecipeError: no version of the recipe ends in that time; its fix names the time in which one does.
+        TooShort: no version of the recipe ends in that time; its fix names the time in which one does.
     """
     own = any(_FULL.startswith(path) or path.startswith(_FULL) for path in fixed)
     bare = recipe if own else _with(recipe, {_FULL: None})
     scaling = _Scaling(bare, facts, ipc, LADDERS[recipe.objective.kind], frozenset(fixed))
     low, high = 0, len(scaling.ladder.rungs) - 1
     if price(scaling.shortest(high)) > seconds:
-        raise _too_short(seconds, price(scaling.shortest(high)))
+        raise TooShort(seconds, price(scaling.shortest(high)))
     while low < high:  # a lower rung costs no more
         middle = (low + high) // 2
         low, high = (low, middle) if price(scaling.shortest(middle)) <= seconds else (middle + 1, high)
@@ -206,21 +206,29 @@ def _reference(recipe: Recipe, shortest: Recipe, seconds: float, share: float, p
     return None
 
 
-def _too_short(seconds: float, least: float) -> RecipeError:
-    """The least time, rounded up to what people say, and a little more: the next forecast may differ."""
-    padded = 1.05 * least
-    unit = next(unit for unit in (1, 5, 10, 30, 60, 300, 600, 3600) if unit >= padded / 20 or unit == 3600)
-    enough = written(math.ceil(padded / unit) * unit)
-    return RecipeError(
-        [
-            FieldError(
-                "within",
-                f"The smallest job of this kind takes about {written(math.ceil(least))} on the workers' hardware, "
-                f"its evaluation included: more than {written(math.floor(seconds))}.",
-                f"Set within to at least '{enough}', or lower ipc.",
-            )
-        ]
-    )
+@final
+class TooShort(RecipeError):
+    """No version of a recipe ends in the time; `enough` is one in which the smallest does, in seconds."""
+
+    def __init__(self, seconds: float, least: float) -> None:
+        self.enough = rounded_up(1.05 * least)  # the next forecast may differ a little
+        enough = written(self.enough)
+        super().__init__(
+            [
+                FieldError(
+                    "within",
+                    f"The smallest job of this kind takes about {written(math.ceil(least))} on the workers' hardware, "
+                    f"its evaluation included: more than {written(math.floor(seconds))}.",
+                    f"Set within to at least '{enough}', or lower ipc.",
+                )
+            ]
+        )
+
+
+def rounded_up(seconds: float) -> int:
+    """A time that people would say, at least so many seconds."""
+    unit = next(unit for unit in (1, 5, 10, 30, 60, 300, 600, 3600) if unit >= seconds / 20 or unit == 3600)
+    return math.ceil(seconds / unit) * unit
 
 
 def _words(before: Recipe, after: Recipe) -> Iterator[str]:

@@ -12,7 +12,7 @@ from core.forecast import history
 from core.forecast.calibration import Calibration
 from core.forecast.history import Past
 from core.forecast.identity import ResultNames
-from core.forecast.predict import Forecast, predict
+from core.forecast.predict import Estimate, Forecast, predict
 from core.recipe import Recipe
 from core.request import canonical_json
 
@@ -40,7 +40,28 @@ def forecast_job(
     Past jobs correct it whichever measurement priced them: each is priced anew by this one.
     """
     past = remembered(ledger.jobs_under(calibration.key), calibration, known) if calibration else ()
-    return predict(recipe, facts, ipc, method, calibration, past)
+    return with_reference(predict(recipe, facts, ipc, method, calibration, past), recipe, facts, ipc, calibration, past)
+
+
+def with_reference(
+    forecast: Forecast,
+    recipe: Recipe,
+    facts: DatasetFacts,
+    ipc: int,
+    calibration: Calibration | None,
+    past: Sequence[Past],
+) -> Forecast:
+    """The forecast of a recipe with the part of it that is the reference's on the full training set."""
+    if calibration is None or recipe.evaluation.full is None:
+        return forecast
+    bare = recipe.model_copy(update={"evaluation": recipe.evaluation.model_copy(update={"full": None})})
+    model = predict(bare, facts, ipc, "", calibration, past).phases["evaluating"].model
+    whole = forecast.phases["evaluating"]
+    share = (whole.model - model) / whole.model
+    if share <= 0:
+        return forecast
+    bounds = {name: round(share * getattr(whole, name), 3) for name in ("expected", "low", "high")}
+    return forecast.model_copy(update={"reference": Estimate(**bounds)})
 
 
 def still_holds(ledger: Ledger, job: Job, calibration: Calibration) -> bool:

@@ -93,6 +93,24 @@ class Bytes(Shown):
     artifact: int = Field(description="All files of the artifact, roughly.")
 
 
+class Within(Shown):
+    """The time a job was fitted into, and what its recipe gave up for that."""
+
+    seconds: int = Field(description="The time that was asked for.")
+    given_up: tuple[str, ...] = Field(description="A phrase each, by the path of the recipe's field.")
+    phases: dict[str, float] = Field(
+        description="Seconds by phase that the fit rests on, without the reference on the full training set."
+    )
+
+
+class Cheaper(Shown):
+    """The same request within a time: what it would take, and what its recipe would give up."""
+
+    within: str = Field(description="The `within` to ask for.")
+    seconds: float = Field(description="Seconds of the whole job, rather too many than too few.")
+    given_up: tuple[str, ...] = Field(description="A phrase each, by the path of the recipe's field.")
+
+
 class Forecast(Shown):
     """The cost of a job before it runs."""
 
@@ -110,6 +128,16 @@ class Forecast(Shown):
     bytes: Bytes
     work: dict[str, dict[str, int]] = Field(description="Kernel calls by phase and kernel, a network at a time.")
     leaves: ResultNames = Field(description="Names of what it leaves in the cache for later jobs.")
+    reference: Estimate | None = Field(
+        default=None,
+        description="Those of `seconds` that are the reference's on the full training set, which is trained once a "
+        "dataset and network; null where it is left out, or an earlier job has left it.",
+    )
+    within: Within | None = Field(default=None, description="Of a request within a time: how it was fitted.")
+    cheaper: Cheaper | None = Field(
+        default=None,
+        description="Of a job that takes more than an hour: a time to ask for, and what would be given up.",
+    )
 
 
 def predict(

@@ -79,12 +79,13 @@ def record(
     return True
 
 
-def record_forecast(session: Session, claim: Claim, forecast: Document) -> bool:
-    """Keep what the job is expected to cost where it runs."""
+def record_forecast(session: Session, claim: Claim, forecast: Document, recipe: Document | None) -> bool:
+    """Keep what the job is expected to cost where it runs, and the recipe if it is fitted to that place."""
     row = held(session, claim)
     if row is None:
         return False
     row.forecast = forecast
+    row.recipe = recipe or row.recipe
     return True
 
 

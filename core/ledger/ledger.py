@@ -263,10 +263,14 @@ class Ledger:
         with self.database.write() as session:
             return claims.record(session, claim, phase, progress, metrics, events)
 
-    def record_forecast(self, claim: Claim, forecast: Document) -> bool:
-        """Keep what the job is expected to cost where it runs; False when the job is not held any more."""
+    def record_forecast(self, claim: Claim, forecast: Document, recipe: Document | None = None) -> bool:
+        """Keep what the job is expected to cost where it runs; False when the job is not held any more.
+
+        Args:
+            recipe: the one that is fitted to that place, if it is not the one the job was submitted with.
+        """
         with self.database.write() as session:
-            return claims.record_forecast(session, claim, forecast)
+            return claims.record_forecast(session, claim, forecast, recipe)
 
     def succeed(self, claim: Claim, files: Sequence[File], metrics: Document | None = None) -> bool:
         """Publish the result; False when the job is not held any more or was cancelled, and the result is dropped.

@@ -78,6 +78,67 @@ def test_what_no_worker_has_the_memory_for_is_refused(client: TestClient, worksh
     assert client.post("/v1/jobs", json=wide).status_code == 202
 
 
+HOURS = machine(slower=0.35).model_dump(mode="json")
+FASHION = {"dataset": "fashion-mnist", "ipc": 10, "method": "mtt"}
+
+
+def test_a_job_within_a_time_is_fitted_into_it(client: TestClient, workshop: Workshop) -> None:
+    workshop.ledger.register_worker("w", "cpu", "here", HOURS)
+    whole, found = ask(client, **FASHION), ask(client, **FASHION, within="20m")
+    assert whole["within"] is None
+    assert whole["seconds"]["expected"] > 86_400
+    assert found["seconds"]["expected"] < 1200 < 2 * found["seconds"]["expected"]
+    assert (found["within"]["seconds"], found["cheaper"]) == (1200, None)
+    assert "network.width 128 -> 32" in found["within"]["given_up"]
+    bare = sum(found["within"]["phases"].values()) + (found["reference"] or {"expected": 0})["expected"]
+    assert bare == pytest.approx(found["seconds"]["expected"], rel=0.01)
+
+    job = client.post("/v1/jobs", json=FASHION | {"within": "20m", "overrides": {"experts.count": 5}}).json()
+    assert (job["recipe"]["network"]["width"], job["recipe"]["experts"]["count"]) == (32, 5)
+    assert job["request"]["within"] == 1200
+    assert job["forecast"]["within"]["seconds"] == 1200
+
+
+def test_a_time_that_is_too_short_is_refused_with_one_that_will_do(client: TestClient, workshop: Workshop) -> None:
+    workshop.ledger.register_worker("w", "cpu", "here", HOURS)
+    for path in ("/v1/forecasts", "/v1/jobs"):
+        refused = client.post(path, json=FASHION | {"within": "9s"})
+        assert refused.status_code == 422
+        (error,) = refused.json()["errors"]
+        assert error["field"] == "within"
+        enough = error["fix"].split("'")[1]
+        assert client.post(path, json=FASHION | {"within": enough}).status_code in (200, 202)
+    (error,) = client.post("/v1/jobs", json=FASHION | {"within": "25h"}).json()["errors"]
+    assert error["fix"] == "Set within to at most '24h'."
+    (error,) = client.post("/v1/jobs", json=FASHION | {"within": "soon"}).json()["errors"]
+    assert (error["field"], error["fix"]) == ("within", "Write '20m' for twenty minutes.")
+
+
+def test_before_a_worker_has_measured_a_job_is_fitted_to_an_assumed_machine(client: TestClient) -> None:
+    found = ask(client, **FASHION, within="20m")
+    assert (found["seconds"], found["hardware"]) == (None, None)
+    assert "network.width 128 -> 32" in found["within"]["given_up"]
+
+
+def test_what_takes_hours_is_offered_in_minutes(client: TestClient, workshop: Workshop) -> None:
+    workshop.ledger.register_worker("w", "cpu", "here", HOURS)
+    cheaper = ask(client, **FASHION)["cheaper"]
+    assert cheaper["within"] == "20m"
+    assert cheaper["seconds"] <= 1200
+    assert tuple(cheaper["given_up"]) == tuple(ask(client, **FASHION, within="20m")["within"]["given_up"])
+    assert ask(client)["cheaper"] is None, "this one takes seconds"
+
+
+def test_the_reference_is_a_cost_of_its_own(client: TestClient, workshop: Workshop) -> None:
+    workshop.ledger.register_worker("w", "cpu", "here", HOURS)
+    found = ask(client)
+    without = ask(client, evaluation={"full": None})
+    assert without["reference"] is None
+    assert found["seconds"]["expected"] - found["reference"]["expected"] == pytest.approx(
+        without["seconds"]["expected"], rel=0.01
+    )
+
+
 def test_a_body_that_is_not_json_is_refused(client: TestClient) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     assert client.post("/v1/forecasts", content=b"a=b", headers=form).status_code == 415

@@ -15,10 +15,11 @@ from pydantic import ValidationError
 from core import methods
 from core.data import Catalogue, DatasetFacts
 from core.feasibility import sourced
-from core.recipe import Generated, RecipeError
-from core.request import JobOrder, JobRequest, canonical_json, fingerprint, resolve, settle
+from core.recipe import Generated, Recipe, RecipeError
+from core.request import JobOrder, JobRequest, canonical_json, fingerprint, resolve, settle, with_digests_of
 
 FACTS = Catalogue(Path("nowhere")).facts("digits")
+PLAIN = {"dataset": "digits", "ipc": 1, "method": "mtt"}
 
 
 def request(**fields: Any) -> JobRequest:
@@ -198,3 +199,38 @@ JSON = st.recursive(
 def test_canonical_json_does_not_depend_on_order(value: dict[str, Any]) -> None:
     backwards = dict(reversed(list(value.items())))
     assert canonical_json(value) == canonical_json(backwards)
+
+
+def test_a_time_is_part_of_what_is_asked_and_its_absence_of_nothing() -> None:
+    plain, soon = (settle(JobOrder.model_validate(PLAIN | time), FACTS) for time in ({}, {"within": "20m"}))
+    assert plain.model_dump(mode="json") == request().model_dump(mode="json")
+    assert "within" not in plain.model_dump(mode="json")
+    assert soon.model_dump(mode="json") == plain.model_dump(mode="json") | {"within": 1200}
+    assert soon == settle(JobOrder.model_validate(PLAIN | {"within": "1200 S"}), FACTS)
+    assert len({print_of(plain), print_of(soon), print_of(soon.model_copy(update={"within": 1201}))}) == 3
+
+
+@pytest.mark.parametrize("time", ["", "20", "m", "1.5h", "-3m", "0s", "721h", "twenty minutes", 1200, None])
+def test_a_time_has_a_number_and_a_unit(time: object) -> None:
+    with pytest.raises(ValidationError):
+        JobOrder.model_validate(PLAIN | {"within": time})
+
+
+def test_fields_that_are_asked_for_are_fixed() -> None:
+    made = request(overrides={"experts.count": 3, "network": {"width": 16}}, evaluation={"seeds": 2})
+    assert made.fixed == {"experts.count", "network", "evaluation.seeds"}
+
+
+def test_digests_that_were_filled_in_go_with_the_recipe_as_it_was_asked_for() -> None:
+    for overrides, path in (
+        ({"init.kind": "window", "init.score.kind": "c_score"}, ("score", "digest")),
+        ({"init.kind": "generated", "init.source": "mnist"}, ("digest",)),
+    ):
+        asked = resolve(request(method="random", overrides=overrides), FACTS)
+        document = asked.model_dump(mode="json")
+        node = document["init"]
+        for name in path[:-1]:
+            node = node[name]
+        node[path[-1]] = "sha256:there"
+        filled = Recipe.model_validate(document)
+        assert with_digests_of(filled, asked) == filled != asked

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from core.forecast import QUIET, Calibration, forecast_job, off, predict, rememb
 from core.ledger import Job, Ledger, Status
 from core.plan.cost.geometry import geometry
 from core.recipe import Network
+from core.request import JobRequest, resolve
 from core.settings import Settings
 from tests.forecast.machines import facts, machine, recipe
 from tests.ledger.orders import FILES, LONG, queued, running
@@ -283,6 +285,30 @@ def test_a_job_is_priced_again_only_if_what_its_price_rests_on_has_changed(setti
     assert found is not None
     assert found["reuse"]["experts"] == 10, "the first one has trained them since"
     assert is_new(), "it may have ended between a forecast and its submission"
+
+
+def test_a_job_within_a_time_is_fitted_to_where_it_starts(settings: Settings, ledger: Ledger) -> None:
+    asked = {"dataset": "digits", "ipc": 10, "method": "mtt", "overrides": {"schedule.image_lr": 30.0}, "within": 60}
+    whole = resolve(JobRequest.model_validate(asked), facts())
+    calibrator = Calibrator(settings, ledger)
+    calibrator.known = machine(slower=2.0)
+    slow = predict(whole, facts(), 10, "mtt", calibrator.known).seconds
+    assert slow is not None
+    assert slow.expected > 60
+    claim = running(ledger, request=asked, recipe=whole.model_dump(mode="json"), ipc=10)
+    fitted = calibrator.record_forecast(claim)
+    assert fitted.job.recipe["evaluation"]["seeds"] == 3
+    assert fitted.job.recipe["schedule"]["image_lr"] == 30.0
+    assert fitted.job.forecast is not None
+    assert fitted.job.forecast["seconds"]["expected"] < 60
+    stored = ledger.job(claim.job.id)
+    assert (stored.recipe, stored.forecast) == (fitted.job.recipe, fitted.job.forecast)
+    assert stored.fingerprint == claim.job.fingerprint
+
+    assert calibrator.record_forecast(replace(claim, job=stored)).job == stored, "it still holds"
+    calibrator.known = machine("another, hopelessly slow", slower=500.0)
+    least = calibrator.record_forecast(claim).job
+    assert least.recipe["network"]["width"] == 16, "an accepted job is done as well as can be"
 
 
 def test_no_job_fails_for_want_of_a_forecast(settings: Settings, ledger: Ledger) -> None:

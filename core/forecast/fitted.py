@@ -1,0 +1,99 @@
+"""A job fitted into a time, by what it costs on a worker's hardware: one decision for submission and claim."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Final
+
+from core.budget import Fitted, TooShort, fit
+from core.data import DatasetFacts
+from core.durations import written
+from core.forecast.assumed import assumed
+from core.forecast.calibration import Calibration
+from core.forecast.forecast_job import Known, remembered, with_reference
+from core.forecast.history import Past
+from core.forecast.predict import Cheaper, Estimate, Forecast, Within, predict
+from core.recipe import Recipe
+from core.request import ENGINE_VERSION
+
+if TYPE_CHECKING:
+    from core.ledger import Ledger
+
+LONG: Final = 3600.0
+"""Seconds beyond which a forecast offers something cheaper."""
+
+_OFFERED: Final = 20 * 60
+"""Seconds that it offers, where that is enough."""
+
+
+def fitted_job(
+    ledger: Ledger,
+    recipe: Recipe,
+    facts: DatasetFacts,
+    ipc: int,
+    method: str,
+    calibration: Calibration | None,
+    known: Known,
+    within: int,
+    fixed: Collection[str] = (),
+) -> tuple[Recipe, Forecast]:
+    """The recipe that ends within so many seconds on the hardware of a calibration, and its forecast there.
+
+    Where nobody has measured yet the recipe is fitted to an assumed machine, and the forecast knows no seconds.
+
+    Args:
+        recipe: of the request as if it had all time.
+        fixed: paths of fields that the client has set.
+
+    Raises:
+        TooShort: nothing ends in that time.
+    """
+    past = remembered(ledger.jobs_under(calibration.key), calibration, known) if calibration else []
+    job = _Job(facts, ipc, method, calibration or assumed(ENGINE_VERSION), past)
+    found = fit(recipe, facts, ipc, within, job.price, fixed)
+    forecast = predict(found.recipe, facts, ipc, method, calibration, past)
+    forecast = with_reference(forecast, found.recipe, facts, ipc, calibration, past)
+    return found.recipe, forecast.model_copy(update={"within": job.within(found, within)})
+
+
+def offered(
+    recipe: Recipe, facts: DatasetFacts, ipc: int, method: str, calibration: Calibration, fixed: Collection[str] = ()
+) -> Cheaper:
+    """The same job in twenty minutes, or in as few more as it takes."""
+    job, seconds = _Job(facts, ipc, method, calibration, ()), _OFFERED
+    try:
+        found = fit(recipe, facts, ipc, seconds, job.price, fixed)
+    except TooShort as error:
+        seconds = error.enough
+        found = fit(recipe, facts, ipc, seconds, job.price, fixed)
+    return Cheaper(within=written(seconds), seconds=round(found.seconds, 3), given_up=found.given_up)
+
+
+class _Job:
+    """The prices of a job's recipes."""
+
+    def __init__(
+        self, facts: DatasetFacts, ipc: int, method: str, calibration: Calibration, past: Sequence[Past]
+    ) -> None:
+        self._of = facts, ipc, method, calibration, past
+
+    def price(self, recipe: Recipe) -> float:
+        """Seconds that are enough for more than three jobs of four: halfway, as a factor, to the forecast's bound.
+
+        Results in the cache are taken to stay there.
+        """
+        found = self._expected(recipe)
+        return found.expected * math.sqrt(found.expected / found.low)
+
+    def within(self, found: Fitted, seconds: int) -> Within:
+        """The forecast's entry on a fit."""
+        evaluation = found.recipe.evaluation.model_copy(update={"full": None})
+        bare = predict(found.recipe.model_copy(update={"evaluation": evaluation}), *self._of)
+        phases = {name: phase.expected for name, phase in bare.phases.items()}
+        return Within(seconds=seconds, given_up=found.given_up, phases=phases)
+
+    def _expected(self, recipe: Recipe) -> Estimate:
+        seconds = predict(recipe, *self._of).seconds
+        assert seconds is not None, "it was priced by a calibration"
+        return seconds
