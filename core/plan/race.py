@@ -19,10 +19,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.recipe import Recipe
 
 SHARES: Final = (0.25, 0.2)
-"""The shares of the time that the candidates of a round have together; the rest of it is the leader's."""
+"""The shares that the candidates of a round have together, of the time to distil; the rest of it is the leader's."""
 
 LOOKS: Final = 4
 """Times that the leader is judged while it has the rest of the time to itself; each of its sets may be the result."""
+
+_LEFT: Final = 0.25
+"""Share of the time that is taken to be there to distil, whatever comes before the first steps."""
 
 _SETUP: Final = 1.5
 """Times as long as foreseen that a candidate may take before its first step."""
@@ -130,4 +133,5 @@ def _seconds(entrants: Entrants, name: str, round_: int, share: float, standing:
     """An equal part of the round's time, and in the first one what comes before the first step."""
     optimised = [each for each in entrants.candidates if each.name in standing and each.steps]
     setup = next(each.setup for each in entrants.candidates if each.name == name) if round_ == 0 else 0.0
-    return share * entrants.seconds / max(1, len(optimised)) + _SETUP * setup
+    time = max(_LEFT * entrants.seconds, entrants.seconds - sum(each.setup for each in entrants.candidates))
+    return share * time / max(1, len(optimised)) + _SETUP * setup

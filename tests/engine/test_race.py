@@ -29,7 +29,7 @@ NAMES = ("random", "herding", "dm", "mtt", "frepo")
 
 def lasting(name: str) -> Recipe:
     recipe = small(name)
-    return override(recipe, {"schedule.steps": 100}) if recipe.schedule.steps else recipe
+    return override(recipe, {"schedule.steps": 1000}) if recipe.schedule.steps else recipe
 
 
 def entrants(*names: str, seconds: float = 200.0) -> Entrants:
@@ -58,7 +58,7 @@ def after(calls: int) -> Callable[[], bool]:
 
 def test_candidates_go_on_from_their_own_state_and_share_what_they_learn(real: Real) -> None:
     workspace = InMemory()
-    won = race(real, entrants(*NAMES), workspace)
+    won = race(real, entrants(*NAMES, seconds=400.0), workspace)
     found = trials(workspace)
     assert [trial["name"] for trial in found[:5]] == list(NAMES)
     steps_of = [trial["step"] for trial in found if trial["name"] == found[-1]["name"]]

@@ -11,7 +11,6 @@ from typing import Final, final
 
 import torch
 
-from core import worth
 from core.engine import checkpoint, distill, evaluate, stored
 from core.engine.context import JobContext, KernelPlan, follow
 from core.engine.distill import Diverged, State
@@ -26,7 +25,7 @@ from core.engine.workspace import Drained
 from core.plan import race, steps
 from core.plan.race import Candidate, Trial, Turn
 from core.recipe import Recipe
-from core.report import Majority, Race
+from core.report import Race
 
 _FILE: Final = "race.json"
 
@@ -86,7 +85,6 @@ class _Race:
         self._trials = [Trial.model_validate(each) for each in document.get("trials", [])]
         self._spent = float(document.get("spent", 0.0))  # in the turn that was interrupted
         self._ready: dict[str, Prepared] = {}
-        self._balanced = _unequal(context)
 
     def won(self) -> Won:
         """Take the turns that are left, and find the winner."""
@@ -104,7 +102,8 @@ class _Race:
         self._context.journal.recall(stored.document(lane.checkpoint("curves.json"), []))
         self._context.journal.progress(100, 100)
         over = None if turn is None else self._workspace.ending()
-        entry = Race.of(self._entrants, self._trials, place, balanced=self._balanced, over=over)
+        balanced = context.recipe.evaluation.measure == "balanced"
+        entry = Race.of(self._entrants, self._trials, place, balanced=balanced, over=over)
         after = f" after step {trial.step:,} of {candidate.steps:,}" if candidate.steps else ""
         selection = f"{candidate.name}{after}, the best of {len(self._trials)} looks of a race on the validation split"
         return Won(replace(context, workspace=self._workspace, race=entry), taught, state, selection)
@@ -206,14 +205,8 @@ class _Race:
         protocol = replace(evaluate.on_result(context.recipe, result), temperature=result.temperature)
         keys = [Key(0).fold("race", place) for place in range(self._entrants.networks)]
         work = evaluate.train(context.judging, shown, result.supervision(real.classes), protocol, keys)
-        return tuple(self._accuracy(context, trained) for trained in follow(context, work))
-
-    def _accuracy(self, context: JobContext, trained: evaluate.Trained) -> float:
-        validation = context.real.validation
-        accuracy, per_class = evaluate.accuracy(context.network, trained, validation)
-        return (
-            worth.balanced(per_class, _counts(validation.labels, context.real.classes)) if self._balanced else accuracy
-        )
+        measure, network = context.recipe.evaluation.measure, context.network
+        return tuple(evaluate.measured(measure, network, trained, real.validation) for trained in follow(context, work))
 
     def _candidate(self, name: str) -> Candidate:
         return next(candidate for candidate in self._entrants.candidates if candidate.name == name)
@@ -222,13 +215,3 @@ class _Race:
 def _kept(place: int) -> str:
     """The file of the state of a trial."""
     return f"race-{place}.safetensors"
-
-
-def _unequal(context: JobContext) -> bool:
-    counts = _counts(context.real.train.labels, context.real.classes)
-    return Majority.of(context.dataset.facts.class_names, counts).unequal
-
-
-def _counts(labels: torch.Tensor, classes: int) -> list[int]:
-    counts: list[int] = labels.bincount(minlength=classes).tolist()
-    return counts

@@ -1,0 +1,264 @@
+"""The candidates of a race: methods of the catalogue, each cut so that the forecast says that it can finish in time.
+
+All have one student, that is one network, preprocessing, augmentation and evaluation, so that their accuracies on the
+validation split compare and that what one of them trains on the real images serves the others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+from pydantic import ValidationError
+
+from core import methods
+from core.budget.fit import Price, fit
+from core.data import DatasetFacts
+from core.plan import steps
+from core.plan.build import plan
+from core.plan.race import LOOKS, SHARES, Candidate, Entrants, LeftOut
+from core.recipe import Recipe, RecipeError
+from core.request import JobRequest, check
+
+RANDOM: Final = "random"
+"""The first candidate: it needs nothing but the images, and is judged whatever the time."""
+
+REAL: Final = ("k-means", "herding", "window")
+"""Other methods that choose real images; what is distilled has to beat them."""
+
+DISTILLED: Final = ("dm", "dsa", "mtt", "rat-bptt")
+"""Methods whose images have a class each: of every family that has one, the one that does best."""
+
+LABELLED: Final = ("frepo",)
+"""Methods whose labels say more than a class: only where such labels are allowed."""
+
+SHARED: Final = ("network", "preprocess", "augment", "precision", "relabel", "teacher", "evaluation")
+"""The parts of a recipe that all candidates have of the race's own, and the only ones that a client can set."""
+
+_STUDENT: Final = 0.3
+"""Share of the time for reading the data and for evaluating the result, its reference included."""
+_MARGIN: Final = 0.03
+"""Share of the time for packing, and for a turn that takes longer than its seconds."""
+_DEAREST: Final = ("mtt", "dm")
+"""Methods whose network, cut to the time, is that of all: the first one that can finish."""
+_CUTS: Final = (0.6, 0.42, 0.3, 0.2)
+"""Shares of the race's time to which a candidate is cut: what a winner has, and less where too much comes first."""
+_CUTS_REAL: Final = (0.1, 0.07, 0.05)
+"""The same of real images, which are chosen by networks, and judged once."""
+_SETUP: Final = 0.25
+"""Share of the race's time that may pass before a candidate's first step."""
+_SETUPS: Final = 0.35
+"""The same for all candidates together."""
+_DISPENSABLE: Final = ("window", "herding", "k-means", "mtt")
+"""The order in which candidates are left out that need too much of it, all together."""
+_FEWEST: Final = 5
+"""Outer steps that a candidate takes in its first turn, at least: fewer say nothing."""
+_LONGER: Final = 4
+"""Times as many steps as its preset has that a candidate may take: its best look is chosen, not its last."""
+_JUDGING: Final = 0.2
+"""Share of the race's time that judging may take."""
+_NETWORKS: Final = (3, 2)
+_ENOUGH: Final = 250
+"""Steps of a network's training after which it says which images are better, or all that the evaluation has."""
+
+
+@final
+@dataclass(frozen=True)
+class Student:
+    """The recipe with what all candidates share, what was given up for it, and the seconds that are left to race."""
+
+    recipe: Recipe
+    given_up: tuple[str, ...]
+    seconds: float
+
+
+def student(
+    recipe: Recipe, facts: DatasetFacts, ipc: int, seconds: float, price: Price, fixed: Collection[str] = ()
+) -> Student:
+    """The recipe that all candidates of a job share, which is to end within so many seconds.
+
+    Args:
+        recipe: as method `auto` has it: random real images.
+        facts, ipc: the job.
+        seconds: from the attempt's start to the published result.
+        price: seconds of a whole job.
+        fixed: paths of fields that the client has set.
+
+    Raises:
+        RecipeError: not even random real images can be evaluated in that time; its fix names one in which they can.
+    """
+    recipe = _narrowed(recipe, facts, ipc, seconds, price, fixed)
+    try:
+        found = fit(recipe, facts, ipc, _STUDENT * seconds, price, fixed)
+    except RecipeError:
+        found = fit(recipe, facts, ipc, seconds, price, fixed)
+    return Student(found.recipe, found.given_up, max(1.0, (1 - _MARGIN) * seconds - found.seconds))
+
+
+def entrants(
+    shared: Student, facts: DatasetFacts, ipc: int, price: Price, fixed: Collection[str] = (), *, soft: bool = False
+) -> Entrants:
+    """The candidates that can finish, and why the others cannot; `soft` says that labels may say more than a class."""
+    return _Field(shared.recipe, facts, ipc, shared.seconds, price, frozenset(fixed)).entrants(soft=soft)
+
+
+def _narrowed(
+    recipe: Recipe, facts: DatasetFacts, ipc: int, seconds: float, price: Price, fixed: Collection[str]
+) -> Recipe:
+    """The recipe with the network that one of the dearest candidates would have.
+
+    An evaluation alone affords a wider one, with which no candidate would come far.
+    """
+    for name in _DEAREST:
+        try:
+            asked = _shared(name, recipe, facts, ipc, fixed)
+            fitted = fit(asked, facts, ipc, _CUTS[0] * seconds, price, fixed).recipe
+        except (ValidationError, RecipeError):
+            continue
+        return recipe.model_copy(update={"network": fitted.network})
+    return recipe
+
+
+def _shared(name: str, shared: Recipe, facts: DatasetFacts, ipc: int, fixed: Collection[str]) -> Recipe:
+    """A method's recipe with what all share; the rate of evaluation is the method's own, if the client sets none.
+
+    A step size that a method learns is part of its result.
+    """
+    task = methods.Task(facts.name, ipc, facts.shape, facts.classes, facts.mirroring.allowed, facts.unequal)
+    recipe = methods.method(name).recipe(task)
+    tree, own = recipe.model_dump(mode="json"), shared.model_dump(mode="json")
+    tree |= {part: own[part] for part in SHARED}
+    if "evaluation.lr" not in fixed:
+        tree["evaluation"] = own["evaluation"] | {"lr": recipe.evaluation.lr}
+    tree["evaluation"] |= {"look_every": None, "select": "last"}  # the race itself looks
+    return Recipe.model_validate(tree)
+
+
+@final
+@dataclass(frozen=True)
+class _Field:
+    shared: Recipe
+    facts: DatasetFacts
+    ipc: int
+    seconds: float
+    price: Price
+    fixed: frozenset[str]
+
+    def entrants(self, *, soft: bool) -> Entrants:
+        """All of them."""
+        first = Candidate(name=RANDOM, recipe=_shared(RANDOM, self.shared, self.facts, self.ipc, self.fixed))
+        found, left_out = [first], list[LeftOut]()
+        for name in (*REAL, *DISTILLED, *LABELLED):
+            if name in LABELLED and not soft:
+                left_out.append(LeftOut(name=name, reason="its labels say more than a class."))
+                continue
+            match self._candidate(name):
+                case Candidate() as candidate:
+                    found.append(candidate)
+                case str() as reason:
+                    left_out.append(LeftOut(name=name, reason=reason))
+        found, late = self._affordable(found)
+        networks, epochs = self._judging(found)
+        return Entrants(
+            candidates=tuple(found),
+            left_out=(*left_out, *late),
+            seconds=round(self.seconds, 1),
+            networks=networks,
+            epochs=epochs,
+        )
+
+    def _candidate(self, name: str) -> Candidate | str:
+        """A candidate cut to the time that it may have; why there is none, if it cannot be cut so far."""
+        try:
+            recipe = _shared(name, self.shared, self.facts, self.ipc, self.fixed)
+            check(recipe, JobRequest(dataset=self.facts.name, method=name, ipc=self.ipc), self.facts)
+        except (ValidationError, RecipeError) as error:
+            return _first(error)
+        base, refused = self.price(_bare(self.shared)), ""
+        for share in _CUTS_REAL if name in REAL else _CUTS:
+            time = share * self.seconds
+            try:
+                fixed = (*SHARED, *self.fixed)
+                fitted = fit(_bare(recipe), self.facts, self.ipc, base + time, self.price, fixed).recipe
+            except RecipeError:
+                return refused or f"it cannot finish in the {time:,.0f} seconds that it would have."
+            setup, step = self._costs(fitted, base)
+            if setup > _SETUP * self.seconds:
+                refused = _too_late(setup)
+                continue
+            turn = SHARES[0] * self.seconds / len(DISTILLED)
+            if step * _FEWEST > turn:
+                return f"a step is foreseen to take {step:.1f} seconds, and its first turn {turn:,.0f}."
+            lasting = self._longer(fitted, recipe, time - setup, step)
+            return Candidate(name=name, recipe=lasting, setup=round(setup, 1))
+        return refused
+
+    def _longer(self, fitted: Recipe, preset: Recipe, seconds: float, step: float) -> Recipe:
+        """The fitted recipe for as many steps as there is time for, with what all share."""
+        found, count = fitted.model_copy(update={"evaluation": preset.evaluation}), fitted.schedule.steps
+        if count < preset.schedule.steps or not count or not step or "schedule.steps" in self.fixed:
+            return found
+        longer = max(count, min(_LONGER * count, int(seconds / step) // found.schedule.stages.count))
+        return found.model_copy(update={"schedule": found.schedule.model_copy(update={"steps": longer})})
+
+    def _costs(self, recipe: Recipe, base: float) -> tuple[float, float]:
+        """Seconds before the first outer step, and of one, beyond those of a job that only evaluates."""
+        count, whole = recipe.schedule.steps, self.price(recipe) - base
+        if count < 2:
+            return max(0.0, whole), 0.0
+        shorter = recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"steps": count // 2})})
+        step = max(0.0, whole - (self.price(shorter) - base)) / (count - count // 2)
+        return max(0.0, whole - count * step), step
+
+    def _affordable(self, found: Sequence[Candidate]) -> tuple[list[Candidate], list[LeftOut]]:
+        """Those that, all together, leave enough time to distil once they can begin to."""
+        kept, late = list(found), list[LeftOut]()
+        for name in _DISPENSABLE:
+            costly = [candidate for candidate in kept if candidate.name == name and candidate.setup]
+            if costly and self._setups(kept) > _SETUPS * self.seconds:
+                kept.remove(costly[0])
+                late.append(LeftOut(name=name, reason=_too_late(costly[0].setup)))
+        return kept, late
+
+    def _setups(self, candidates: Sequence[Candidate]) -> float:
+        """Seconds before the first steps of all; what two of them need alike is made once."""
+        once = {self._needed(candidate): candidate.setup for candidate in candidates}
+        return sum(once.values())
+
+    def _needed(self, candidate: Candidate) -> object:
+        """The results that a candidate needs and jobs share, or itself."""
+        parts = plan(candidate.recipe, self.facts, self.ipc).parts()
+        keys = [key for part in parts for step in part.steps if step.phase != "evaluating" for key in steps.keys(step)]
+        return frozenset(keys) or candidate.name
+
+    def _judging(self, found: Sequence[Candidate]) -> tuple[int, int]:
+        """The networks that judge a set, and their epochs: fewer than the evaluation's, where those tell sets apart."""
+        evaluation, images = self.shared.evaluation, self.ipc * self.facts.classes
+        enough = math.ceil(_ENOUGH / math.ceil(images / evaluation.batch_size))
+        epochs = min(evaluation.epochs, max(evaluation.epochs // 4, enough))
+        short = self.shared.model_copy(update={"evaluation": evaluation.model_copy(update={"epochs": 1})})
+        rates = len(evaluation.baseline_lrs)
+        trained = 3 * evaluation.seeds + (rates if rates > 1 else 0)
+        each = (self.price(self.shared) - self.price(short)) / max(1, evaluation.epochs - 1) / trained
+        looks = len(found) + len(DISTILLED) // 2 + LOOKS
+        fits = (count for count in _NETWORKS if looks * count * epochs * each <= _JUDGING * self.seconds)
+        return next(fits, _NETWORKS[-1]), epochs
+
+
+def _bare(recipe: Recipe) -> Recipe:
+    """The recipe without the reference on the full set, which is no part of the race."""
+    return recipe.model_copy(update={"evaluation": recipe.evaluation.model_copy(update={"full": None})})
+
+
+def _too_late(setup: float) -> str:
+    return f"{setup:,.0f} seconds are foreseen before its first step, more than this time has for that."
+
+
+def _first(error: ValidationError | RecipeError) -> str:
+    """The first thing wrong with a recipe."""
+    if isinstance(error, RecipeError):
+        return error.errors[0].message
+    details: Any = error.errors(include_url=False)[0]
+    return str(details.get("ctx", {}).get("message") or details["msg"])

@@ -1,0 +1,92 @@
+"""The candidates of a race, priced by a machine that obeys the cost model: who takes part, with what in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+import pytest
+
+from core import methods
+from core.budget.candidates import DISTILLED, LABELLED, RANDOM, REAL, SHARED, Student, entrants, student
+from core.overrides import override
+from core.plan.race import Entrants
+from core.recipe import Recipe, RecipeError
+from core.request import JobRequest, check
+from tests.budget.test_fit import DATASETS, prices
+
+CASES = [("digits", 1, 60), ("digits", 10, 180), ("fashion-mnist", 10, 1200), ("cifar10", 10, 600), ("lungs", 1, 1200)]
+
+
+def base(dataset: str, ipc: int, changes: Mapping[str, object] = {}) -> Recipe:
+    of = DATASETS[dataset]
+    task = methods.Task(dataset, ipc, of.shape, of.classes, of.mirroring.allowed)
+    return override(methods.method("random").recipe(task), changes)
+
+
+@cache
+def raced(dataset: str, ipc: int, seconds: int, *, soft: bool = False) -> tuple[Student, Entrants]:
+    of, price = DATASETS[dataset], prices(DATASETS[dataset], ipc, "auto")
+    shared = student(base(dataset, ipc), of, ipc, seconds, price)
+    return shared, entrants(shared, of, ipc, price, soft=soft)
+
+
+@pytest.mark.parametrize(("dataset", "ipc", "seconds"), CASES)
+def test_all_candidates_have_one_student_and_can_finish(dataset: str, ipc: int, seconds: int) -> None:
+    shared, race = raced(dataset, ipc, seconds)
+    price, names = prices(DATASETS[dataset], ipc, "auto"), [candidate.name for candidate in race.candidates]
+    assert names[0] == RANDOM
+    assert {*names} | {each.name for each in race.left_out} == {RANDOM, *REAL, *DISTILLED, *LABELLED}
+    assert len({*DISTILLED} & {*names}) >= 3
+    whole = price(shared.recipe)
+    assert whole + race.seconds <= seconds
+    for candidate in race.candidates:
+        recipe = candidate.recipe
+        for part in SHARED:
+            own, common = getattr(recipe, part), getattr(shared.recipe, part)
+            if part == "evaluation":
+                own = own.model_copy(update={"lr": common.lr})
+            assert own == common, f"{candidate.name}: {part}"
+        check(recipe, JobRequest(dataset=DATASETS[dataset].name, method=candidate.name, ipc=ipc), DATASETS[dataset])
+        assert price(recipe) - whole <= 0.7 * race.seconds
+        assert candidate.setup <= 0.25 * race.seconds
+
+
+def test_candidates_of_digits_have_more_steps_than_their_presets_where_there_is_time() -> None:
+    _, race = raced("digits", 1, 60)
+    steps = {candidate.name: candidate.steps for candidate in race.candidates}
+    preset = methods.method("dm").recipe(methods.Task("digits", 1, (1, 8, 8), 10, mirror=False)).schedule.steps
+    assert preset < steps["dm"] <= 4 * preset
+
+
+def test_labels_that_say_more_than_a_class_are_asked_for() -> None:
+    hard, soft = raced("digits", 1, 60)[1], raced("digits", 1, 60, soft=True)[1]
+    assert {candidate.name for candidate in soft.candidates} - {candidate.name for candidate in hard.candidates} == {
+        "frepo"
+    }
+    assert [each.name for each in hard.left_out] == ["frepo"]
+
+
+def test_a_short_time_leaves_out_what_cannot_finish_and_says_why() -> None:
+    _, race = raced("cifar10", 10, 40)
+    assert race.candidates[0].name == RANDOM
+    assert {"window", "herding"} <= {each.name for each in race.left_out}
+    assert all(each.reason.endswith(".") for each in race.left_out)
+
+
+def test_what_the_client_sets_holds_for_all() -> None:
+    of, price = DATASETS["fashion-mnist"], prices(DATASETS["fashion-mnist"], 1, "auto")
+    changes = {"network.width": 48, "evaluation.epochs": 200, "evaluation.lr": 0.02}
+    shared = student(base("fashion-mnist", 1, changes), of, 1, 900, price, tuple(changes))
+    race = entrants(shared, of, 1, price, tuple(changes))
+    assert len(race.candidates) > 3
+    for candidate in race.candidates:
+        assert candidate.recipe.network.model_dump()["width"] == 48
+        assert (candidate.recipe.evaluation.epochs, candidate.recipe.evaluation.lr) == (200, 0.02)
+
+
+def test_a_time_in_which_nothing_can_be_evaluated_is_refused_with_one_that_is_enough() -> None:
+    of, price = DATASETS["cifar10"], prices(DATASETS["cifar10"], 10, "auto")
+    with pytest.raises(RecipeError) as refused:
+        student(base("cifar10", 10), of, 10, 3, price)
+    assert refused.value.errors[0].field == "within"
