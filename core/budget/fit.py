@@ -14,7 +14,7 @@ from core.budget.changes import Change, Tree, changed, get, held, number, put
 from core.budget.ladders import LADDERS, MEASURED, NARROW, Ladder
 from core.data import DatasetFacts
 from core.durations import written
-from core.recipe import FieldError, Recipe, RecipeError, Window
+from core.recipe import FieldError, Recipe, RecipeError, search
 
 Price = Callable[[Recipe], float]
 """Seconds that a job by a recipe takes, all of it, rather too many than too few."""
@@ -168,10 +168,8 @@ class _Scaling:
 
 def _beta(recipe: Recipe, facts: DatasetFacts, ipc: int) -> float | None:
     """Half of a class is skipped where that leaves enough, as by a window that is asked for by its method's name."""
-    if not isinstance(recipe.init, Window) or recipe.init.beta != "auto":
-        return None
-    shares = [window.beta for window in recipe.init.swept(ipc, facts.smallest_class)]
-    return max((share for share in shares if share != "auto" and share <= 0.5), default=None)
+    tried = search.windows(recipe, ipc, facts.smallest_class)
+    return max((share for share in tried.values if share <= 0.5), default=None) if tried else None
 
 
 def _measured(recipe: Recipe, facts: DatasetFacts, ipc: int) -> dict[str, float]:

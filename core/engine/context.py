@@ -18,7 +18,7 @@ from core.engine.networks import Network, SquaredError
 from core.engine.real import Real
 from core.engine.workspace import Drained, TimeUp, Workspace
 from core.plan.cache_names import CacheNames
-from core.recipe import Recipe
+from core.recipe import Recipe, search
 
 T = TypeVar("T")
 
@@ -69,10 +69,8 @@ class JobContext:
     workspace: Workspace
     load: Callable[[str], Dataset]
     """Another dataset by its name: the one a generator is meta-trained on."""
-    sweep: report.Sweep | None = None
-    """The report's entry on the sweep: the windows of difficulty that were tried, and which was chosen."""
-    probes: tuple[report.Probe, ...] = ()
-    """The report's entries on probes: each probed field, its value and why, and the candidates with their figures."""
+    choices: tuple[report.Probe, ...] = ()
+    """The report's entries on searches: each field, its value and why, and the candidates with their figures."""
     race: report.Race | None = None
     """The report's entry on the race of candidates that chose the recipe."""
     sampled: Sampled | None = None
@@ -89,6 +87,16 @@ class JobContext:
     def names(self) -> CacheNames:
         """The names of the files that this job keeps for later ones."""
         return CacheNames(self.recipe, self.dataset.facts.digest, self.real.shape)
+
+    @property
+    def sweep(self) -> report.Sweep | None:
+        """The report's entry on the choice of a window of difficulty."""
+        return next((report.Sweep.of(each) for each in self.choices if each.field == search.WINDOW), None)
+
+    @property
+    def probes(self) -> tuple[report.Probe, ...]:
+        """The report's entries on what short distillations chose."""
+        return tuple(each for each in self.choices if each.field != search.WINDOW)
 
     @property
     def journal(self) -> Journal:

@@ -29,7 +29,7 @@ from core.engine.meta_generator import Training
 from core.engine.networks import Network, build
 from core.engine.real import prepare
 from core.engine.report import Distillation
-from core.engine.steps import diffusion, ending, meta_generator, race, search, sweep, teacher
+from core.engine.steps import diffusion, ending, meta_generator, race, search, teacher
 from core.engine.steps.coverage import covered
 from core.engine.steps.distillation import distilled
 from core.engine.steps.evaluation import rows
@@ -203,8 +203,7 @@ def _distil(made: _Made, step: steps.Distil) -> _Made:
 
 RUNNERS: Final[Mapping[type[Step], Callable[[_Made, Any], _Made]]] = {
     steps.TrainTeacher: lambda made, _: replace(made, taught=teacher.gather(made.context)),
-    steps.SweepWindows: lambda made, _: replace(made, context=sweep.settled(made.context)),
-    steps.Search: lambda made, _: replace(made, context=search.settled(made.context, made.taught)),
+    steps.Search: lambda made, step: replace(made, context=search.settled(made.context, step, made.taught)),
     steps.DrawSamples: lambda made, _: replace(made, context=diffusion.settled(made.context)),
     steps.Race: _race,
     steps.Distil: _distil,

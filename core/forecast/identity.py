@@ -51,11 +51,10 @@ class ResultNames(BaseModel):
 ONE: Final = ("reference", "witness", "teacher", "generator", "search", "meta", "adapted")
 """Fields that name a single result."""
 
-FIELDS: Final[Mapping[type[Step], str]] = {
+_FIELDS: Final[Mapping[type[Step], str]] = {
     steps.TrainExperts: "experts",
     steps.ScoreImages: "judges",
     steps.TrainEmbedder: "judges",
-    steps.SweepWindows: "windows",
     steps.FullReference: "reference",
     steps.TrainWitness: "witness",
     steps.TrainTeacher: "teacher",
@@ -64,15 +63,25 @@ FIELDS: Final[Mapping[type[Step], str]] = {
     steps.MetaTrain: "meta",
     steps.AdaptGenerator: "adapted",
 }
-"""The names that a forecast's fields give to the results of a step."""
+_WINDOWS: Final = "windows"
+
+FIELDS: Final = (*dict.fromkeys(_FIELDS.values()), _WINDOWS)
+"""The names that a forecast's fields give to the results of steps."""
+
+
+def field(step: Step) -> str | None:
+    """The one among them of a step's results; None where no forecast speaks of them."""
+    if isinstance(step, steps.Search) and step.kept.files:  # of each window there is one, known beforehand
+        return _WINDOWS
+    return _FIELDS.get(type(step))
 
 
 def leaves(plan: Plan, facts: DatasetFacts) -> ResultNames:
     """The names of what a job leaves; none while the dataset is not on disk."""
     found: dict[str, Any] = {}
     for step in every_step(plan) if facts.digest is not None else ():
-        kept, field = kept_of(step), FIELDS.get(type(step))
-        if kept is None or field is None:
+        kept, name = kept_of(step), field(step)
+        if kept is None or name is None:
             continue
         match step:
             case steps.TrainExperts(snapshots=snapshots):
@@ -82,10 +91,10 @@ def leaves(plan: Plan, facts: DatasetFacts) -> ResultNames:
                     found |= {"last": snapshots.last, "final": snapshots.final or 0}
             case steps.ScoreImages() | steps.TrainEmbedder():
                 found |= {"judged": kept.name, "judges": len(kept.keys)}
-            case steps.SweepWindows():
-                found[field] = kept.keys
+            case steps.Search() if name == _WINDOWS:
+                found[name] = kept.keys
             case _:
-                found[field] = kept.name
+                found[name] = kept.name
     return ResultNames(**found)
 
 

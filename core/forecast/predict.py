@@ -11,7 +11,7 @@ from core.data import DatasetFacts
 from core.forecast import history, memory
 from core.forecast.calibration import Calibration
 from core.forecast.history import ENOUGH, LEVEL, Interval, Past
-from core.forecast.identity import FIELDS, ResultNames, every_step, leaves
+from core.forecast.identity import FIELDS, ResultNames, every_step, field, leaves
 from core.plan import packing
 from core.plan.build import plan
 from core.plan.cost import Item, cost, stack_on, work
@@ -239,10 +239,10 @@ def _price(
 
 def _reused(planned: Plan, there: Collection[str]) -> dict[str, int]:
     """How many results of each kind are there, by the names of `Reuse`'s fields."""
-    counts = dict.fromkeys(FIELDS.values(), 0)
+    counts = dict.fromkeys(FIELDS, 0)
     for step in every_step(planned):
-        if (field := FIELDS.get(type(step))) is not None:
-            counts[field] = max(counts[field], sum(key in there for key in keys(step)))
+        if (name := field(step)) is not None:
+            counts[name] = max(counts[name], sum(key in there for key in keys(step)))
     return counts
 
 

@@ -77,13 +77,13 @@ class _Job:
         return Plan(recipe, (steps.Race(entrants),), reported, recipe)
 
     def _swept(self, recipe: Recipe) -> Plan:
-        if not isinstance(recipe.init, Window) or recipe.init.beta != "auto":
+        tried, init = search.windows(recipe, self.ipc, self.facts.smallest_class), recipe.init
+        if tried is None or not isinstance(init, Window):
             return self._searched(recipe)
-        tried = tuple(recipe.init.swept(self.ipc, self.facts.smallest_class))
-        kept = Kept.each([self._names(recipe).window(window, self.ipc) for window in tried])
-        bound = recipe.model_copy(update={"init": tried[0]})
-        swept = (*self._selecting(recipe), steps.SweepWindows(tried, kept))
-        return Plan(recipe, swept, partial(self._searched, asked=recipe), bound)
+        names = self._names(recipe)
+        kept = Kept.each([names.window(init.at(beta), self.ipc) for beta in tried.values])
+        then, bound = steps.Search("selecting", (tried,), kept), search.taken(recipe, tried.field, tried.values[0])
+        return Plan(recipe, (*self._selecting(recipe), then), partial(self._searched, asked=recipe), bound)
 
     def _searched(self, recipe: Recipe, asked: Recipe | None = None) -> Plan:
         """The search, if there is one, and the rest; `asked` is the recipe before a window was chosen."""
@@ -92,7 +92,8 @@ class _Job:
         # by the recipe that was asked for: beforehand nobody knows which window it begins with
         names, bound = self._names(asked or recipe), search.largest(recipe)
         before = *self._experts(bound, 0, some=True), *self._selecting(bound)
-        then = steps.Search(replace(Kept.one(names.search(self.ipc)), files=()))  # each candidate has its own
+        tried = tuple(each for each in search.probes(recipe) if each.open)
+        then = steps.Search("probing", tried, replace(Kept.one(names.search(self.ipc)), files=()))
         return Plan(recipe, (*before, then), self._searched, bound)
 
     def _distilling(self, recipe: Recipe) -> Iterator[Step]:

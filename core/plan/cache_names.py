@@ -11,8 +11,18 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 from core.architectures import Shape, network_name
-from core.recipe import Architecture, Coverage, Embedding, Evaluation, Generated, Generative, LearnedScore, Recipe
-from core.recipe.selection import Window, sweep_epochs
+from core.recipe import (
+    Architecture,
+    Coverage,
+    Embedding,
+    Evaluation,
+    Generated,
+    Generative,
+    LearnedScore,
+    Recipe,
+    Window,
+    search,
+)
 from core.request import ENGINE_VERSION, canonical_json
 
 Identity = dict[str, Any]
@@ -77,7 +87,7 @@ class CacheNames:
 
     def window(self, window: Window, ipc: int) -> Identity:
         """The identity of a difficulty window's validation accuracy; its networks do not depend on the job's seed."""
-        evaluation = self.recipe.evaluation.model_copy(update={"epochs": sweep_epochs(self.recipe.evaluation.epochs)})
+        evaluation = self.recipe.evaluation.model_copy(update={"epochs": search.epochs(self.recipe)})
         rate = evaluation.lr or evaluation.baseline_lrs[0]
         return self._learned(
             "window of difficulty",

@@ -15,7 +15,8 @@ from typing import ClassVar, final
 from core.plan.cache_names import Identity, file_name, name_of
 from core.plan.phases import Phase
 from core.plan.race import Entrants
-from core.recipe import Embedding, LearnedScore, Recipe, Trajectory, Window
+from core.recipe import Embedding, LearnedScore, Recipe, Trajectory
+from core.recipe.search import Candidates
 
 
 @final
@@ -152,20 +153,14 @@ class AdaptGenerator:
 
 @final
 @dataclass(frozen=True)
-class SweepWindows:
-    """Windows of difficulty, each judged on the validation split; the best one is the recipe's."""
-
-    phase: ClassVar[Phase] = "selecting"
-    windows: tuple[Window, ...]
-    kept: Kept
-
-
-@final
-@dataclass(frozen=True)
 class Search:
-    """Short distillations that choose a learning rate of the images and T+; each has a name of its own."""
+    """Values of fields that the recipe leaves "auto", field by field; the best are the recipe's.
 
-    phase: ClassVar[Phase] = "probing"
+    What short distillations did has names that say which machine they ran on, and no files that are known here.
+    """
+
+    phase: Phase
+    candidates: tuple[Candidates, ...]
     kept: Kept
 
 
@@ -270,7 +265,6 @@ Step = (
     | TrainEmbedder
     | MetaTrain
     | AdaptGenerator
-    | SweepWindows
     | Search
     | TrainGenerator
     | DrawSamples
@@ -288,7 +282,6 @@ Step = (
 
 SERVES: dict[type[Step], frozenset[type[Step]]] = {
     AdaptGenerator: frozenset({MetaTrain}),
-    SweepWindows: frozenset({ScoreImages}),
     Search: frozenset({TrainExperts, ScoreImages, TrainEmbedder, MetaTrain, AdaptGenerator}),
 }
 """Kinds of the steps before it, in its part of the plan, that nothing but a step of the kind needs."""

@@ -1,26 +1,31 @@
-"""The choices of a job before it distils, where its recipe says "auto": T+ and the learning rate of the images.
+"""The search for what a recipe leaves "auto": the candidates of each such field, and the choice among those tried.
 
-No paper says how to find these for a dataset nobody published; Cazenavette et al. advise to search rates by powers of
-ten and to raise T+ from 1 until the loss gets unstable. Two probes of short distillations do as much, in this order:
+1. `init.beta`: windows of difficulty, as the scripts of Lee & Chung 2024 try them (section 4). Networks learn from each
+   window of real images, for a quarter of the evaluation's epochs; unlike there the validation split judges them.
 
-1. `schedule.image_lr`: every rate of `IMAGE_LRS`, from low to high, distils the same first images on the same segments
+No paper says how to find the others for a dataset nobody published; Cazenavette et al. advise to search rates by powers
+of ten and to raise T+ from 1 until the loss gets unstable. Probes, which are short distillations, do as much:
+
+2. `schedule.image_lr`: every rate of `IMAGE_LRS`, from low to high, distils the same first images on the same segments
    for a few outer steps. Each segment is new to the images when its loss is taken, so that the mean loss of the later
    steps says how far a rate got. The search ends early at a rate that diverges or does worse than not moving.
-2. `objective.max_start_epoch`: every T+ of `START_EPOCHS` that the experts reach distils at that rate, for longer, and
+3. `objective.max_start_epoch`: every T+ of `START_EPOCHS` that the experts reach distils at that rate, for longer, and
    networks trained on what comes out are judged on the validation split.
 
-Of stages, both distil the first alone, and what they choose holds for all; a T+ that stages say themselves is not
+Of stages, probes distil the first alone, and what they choose holds for all; a T+ that stages say themselves is not
 looked for.
 """
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
-from typing import Final, NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple, TypeVar, final
 
 from core.recipe.choices import Choices
 from core.recipe.objective import Trajectory
+from core.recipe.selection import Window
 
 Chosen = TypeVar("Chosen", bound=Choices)
 
@@ -31,32 +36,84 @@ START_EPOCHS: Final = (2, 5, 10, 20, 40)
 """Values of T+ that are tried, counted from T-."""
 
 PROBED: Final = "auto"
+WINDOW: Final = "init.beta"
 RATE: Final = "schedule.image_lr"
 END: Final = "objective.max_start_epoch"
 
 NETWORKS: Final = 2
-"""Networks that judge a T+, trained for `epochs`."""
+"""Networks that judge a candidate on the validation split, trained for `epochs`."""
 
 HOPELESS: Final = 1.5
-"""The loss of a rate over that of images that hardly move, from which on no higher rate is tried."""
+"""The loss of a candidate over that of the first, which hardly moves the images, from which on no further is tried."""
 
 _STEPS, _LEAST = 20, 5  # outer steps
 _EXPERTS = 2  # are trained as far as the largest T+ asks, the others when it is known
 _ENOUGH = 0.9  # of the best rate's fall of the loss: a lower rate that gets as far is steadier in the long run
 
 
-class Rate(NamedTuple):
-    """How far a rate of the images got: the mean matching loss of the later steps; none if it diverged."""
+class Tried(NamedTuple):
+    """How far a value got."""
 
-    image_lr: float
-    loss: float | None
+    value: float
+    loss: float | None = None
+    """The mean matching loss of the later steps; none if it diverged, or if networks judge."""
+    validation: tuple[float, ...] = ()
+    """Accuracies on the validation split of networks trained on the images."""
 
 
-class End(NamedTuple):
-    """How far a T+ got: accuracies on the validation split of networks trained on the images."""
+@final
+@dataclass(frozen=True)
+class Candidates:
+    """The values that are tried for a field, rising, and how they are judged."""
 
-    max_start_epoch: int
-    validation: tuple[float, ...]
+    field: str
+    values: tuple[float, ...]
+    steps: int
+    """Outer steps that each distils from the same images; 0 where the images are judged as they begin."""
+    judged: Literal["loss", "validation"]
+    """By the matching loss, or by `NETWORKS` networks on the validation split."""
+
+    @property
+    def open(self) -> bool:
+        """Whether there is a choice."""
+        return len(self.values) > 1
+
+    @property
+    def units(self) -> int:
+        """How much of the search's progress each stands for: outer steps, or networks where there are none."""
+        return self.steps or NETWORKS
+
+    def over(self, tried: Sequence[Tried]) -> bool:
+        """Whether no further one is tried: of rates, those above one that is of no use are of none either."""
+        if not tried or len(tried) == len(self.values) or self.judged == "validation":
+            return len(tried) == len(self.values)
+        start, loss = tried[0].loss, tried[-1].loss
+        return loss is None or (start is not None and loss > HOPELESS * start)
+
+    def best(self, tried: Sequence[Tried]) -> tuple[float, str]:
+        """The value that is taken, and why.
+
+        By the loss it is the lowest that comes near the best one; on the validation split the best, or the lowest of
+        equals.
+
+        Raises:
+            ValueError: even the first one diverged.
+        """
+        return _best_by_loss(tried) if self.judged == "loss" else _best_on_validation(tried)
+
+
+def windows(recipe: Choices, ipc: int, members: int) -> Candidates | None:
+    """The windows of difficulty that fit in a class of so many images; None of a recipe that says which one it is."""
+    if not isinstance(recipe.init, Window) or recipe.init.beta != PROBED:
+        return None
+    return Candidates(WINDOW, recipe.init.swept(ipc, members), 0, "validation")
+
+
+def probes(recipe: Choices) -> tuple[Candidates, ...]:
+    """The candidates of the fields that are left to probes, in the order in which they are decided."""
+    rates = Candidates(RATE, image_lrs(recipe), _shortened(recipe, 1), "loss") if RATE in left(recipe) else None
+    ends = Candidates(END, start_epochs(recipe), _shortened(recipe, 3), "validation") if END in left(recipe) else None
+    return tuple(each for each in (rates, ends) if each is not None)
 
 
 def left(recipe: Choices) -> tuple[str, ...]:
@@ -91,18 +148,8 @@ def image_lrs(recipe: Choices) -> tuple[float, ...]:
     return IMAGE_LRS if rate == PROBED else (rate,)
 
 
-def rate_steps(recipe: Choices) -> int:
-    """Outer steps that each rate distils; 0 where there is no choice."""
-    return _shortened(recipe, 1) if len(image_lrs(recipe)) > 1 else 0
-
-
-def end_steps(recipe: Choices) -> int:
-    """Outer steps that each T+ distils; 0 where there is no choice."""
-    return _shortened(recipe, 3) if len(start_epochs(recipe)) > 1 else 0
-
-
 def epochs(recipe: Choices) -> int:
-    """How long the networks are trained that judge a T+: a quarter of the evaluation."""
+    """How long the networks are trained that judge candidates: a quarter of the evaluation."""
     return -(-recipe.evaluation.epochs // 4)
 
 
@@ -111,22 +158,31 @@ def experts(count: int, together: int) -> int:
     return min(count, together * -(-_EXPERTS // together))
 
 
-def chosen(recipe: Chosen, max_start_epoch: int, image_lr: float) -> Chosen:
-    """The recipe with numbers in the place of "auto"."""
-    objective, schedule, asked = recipe.objective, recipe.schedule, left(recipe)
-    if END in asked:
-        objective = objective.model_copy(update={"max_start_epoch": max_start_epoch})
-    if RATE in asked:
-        schedule = schedule.model_copy(update={"image_lr": image_lr})
+def taken(recipe: Chosen, field: str, value: float) -> Chosen:
+    """The recipe with a number in the place of a field's "auto"."""
+    component, name = field.split(".")
+    return recipe.model_copy(update={component: getattr(recipe, component).model_copy(update={name: value})})
+
+
+def settled(recipe: Chosen, values: Mapping[str, float]) -> Chosen:
+    """The recipe with the values that were chosen, and with the only candidate of a field that leaves no choice."""
+    for field, value in values.items():
+        recipe = taken(recipe, field, value)
+    for single in probes(recipe):
+        recipe = recipe if single.open else taken(recipe, single.field, single.values[0])
+    return recipe
+
+
+def short(recipe: Chosen, steps: int) -> Chosen:
+    """A short distillation of a recipe: its window does not grow, and its result is its last images.
+
+    What is decided later is in the middle of its candidates.
+    """
+    for open_ in probes(recipe):
+        recipe = taken(recipe, open_.field, open_.values[(len(open_.values) - 1) // 2])
+    objective = recipe.objective.model_copy(update={"growth": None})
+    schedule = recipe.schedule.model_copy(update={"steps": steps, "ema": None})
     return recipe.model_copy(update={"objective": objective, "schedule": schedule})
-
-
-def short(recipe: Chosen, max_start_epoch: int, image_lr: float, steps: int) -> Chosen:
-    """A short distillation of a recipe: its window does not grow, and its result is its last images."""
-    found = chosen(recipe, max_start_epoch, image_lr)
-    objective = found.objective.model_copy(update={"growth": None})
-    schedule = found.schedule.model_copy(update={"steps": steps, "ema": None})
-    return found.model_copy(update={"objective": objective, "schedule": schedule})
 
 
 def largest(recipe: Chosen) -> Chosen:
@@ -134,46 +190,35 @@ def largest(recipe: Chosen) -> Chosen:
 
     What a job costs and how much memory it takes is counted for this one.
     """
-    return chosen(recipe, start_epochs(recipe)[-1], image_lrs(recipe)[-1]) if asks(recipe) else recipe
+    for open_ in probes(recipe):
+        recipe = taken(recipe, open_.field, open_.values[-1])
+    return recipe
 
 
-def middle(recipe: Choices) -> int:
-    """The T+ at which rates are tried."""
-    ends = start_epochs(recipe)
-    return ends[(len(ends) - 1) // 2]
-
-
-def best_rate(tried: Sequence[Rate]) -> tuple[float, str]:
-    """The lowest rate that comes near the best one, and why; the rates rise from one that hardly moves the images.
-
-    Raises:
-        ValueError: even that one diverged.
-    """
+def _best_by_loss(tried: Sequence[Tried]) -> tuple[float, str]:
     start = tried[0].loss
     if start is None:
-        raise ValueError(f"Even {tried[0].image_lr:g} diverged.")
-    falls = {rate.image_lr: start - rate.loss for rate in tried if rate.loss is not None}
-    best = max(falls, key=lambda rate: falls[rate])
-    taken = next(rate for rate, fall in falls.items() if fall >= _ENOUGH * falls[best])
-    if taken == tried[0].image_lr:
-        return taken, f"No rate of the images lowered the matching loss below {start:.3f}."
+        raise ValueError(f"Even {tried[0].value:g} diverged.")
+    falls = {each.value: start - each.loss for each in tried if each.loss is not None}
+    best = max(falls, key=lambda value: falls[value])
+    lowest = next(value for value, fall in falls.items() if fall >= _ENOUGH * falls[best])
+    if lowest == tried[0].value:
+        return lowest, f"No rate of the images lowered the matching loss below {start:.3f}."
     why = (
-        f"With it the matching loss falls to {start - falls[taken]:.3f}, where images that hardly move have {start:.3f}"
+        f"With it the matching loss falls to {start - falls[lowest]:.3f}, where images that hardly move have "
+        f"{start:.3f}"
     )
-    if taken < best:
-        return taken, f"{why}; {best:g} is little better, at {start - falls[best]:.3f}."
-    return taken, f"{why}; no other of {len(tried)} rates does better."
+    if lowest < best:
+        return lowest, f"{why}; {best:g} is little better, at {start - falls[best]:.3f}."
+    return lowest, f"{why}; no other of {len(tried)} rates does better."
 
 
-def best_end(tried: Sequence[End]) -> tuple[int, str]:
-    """The T+ whose images do best, the lowest of equals, and why."""
-    means = {end.max_start_epoch: statistics.fmean(end.validation) for end in tried}
-    taken = max(means, key=lambda end: means[end])
-    others = [f"{mean:.1%} with {end}" for end, mean in means.items() if end != taken]
-    return (
-        taken,
-        f"Networks trained on its images reach {means[taken]:.1%} on the validation split ({', '.join(others)}).",
-    )
+def _best_on_validation(tried: Sequence[Tried]) -> tuple[float, str]:
+    means = {each.value: statistics.fmean(each.validation) for each in tried}
+    best = max(means, key=lambda value: means[value])
+    others = ", ".join(f"{mean:.1%} with {value:g}" for value, mean in means.items() if value != best)
+    why = f"Networks trained on its images reach {means[best]:.1%} on the validation split"
+    return best, f"{why} ({others})." if others else f"{why}."
 
 
 def _shortened(recipe: Choices, times: int) -> int:

@@ -56,15 +56,6 @@ class CScore(Component):
     )
 
 
-SWEEP_SEEDS = 2
-"""Networks that judge each window of a sweep."""
-
-
-def sweep_epochs(epochs: int) -> int:
-    """How long they are trained, where the evaluation trains for so many epochs: a quarter."""
-    return -(-epochs // 4)
-
-
 LearnedScore = Forgetting | El2n
 """The scores of difficulty for which networks are trained."""
 
@@ -151,10 +142,14 @@ class Window(InitTraits):
             )
         return self
 
-    def swept(self, ipc: int, members: int) -> tuple[Window, ...]:
-        """The windows among which "auto" chooses in a class of so many images."""
-        tried = (self.model_copy(update={"beta": tenths / 10}) for tenths in range(10))
-        return tuple(window for window in tried if window.first_rank(ipc, members) + ipc <= members)
+    def at(self, beta: float) -> Window:
+        """The window that skips this share."""
+        return self.model_copy(update={"beta": beta})
+
+    def swept(self, ipc: int, members: int) -> tuple[float, ...]:
+        """The shares among which "auto" chooses in a class of so many images."""
+        tried = (tenths / 10 for tenths in range(10))
+        return tuple(beta for beta in tried if self.at(beta).first_rank(ipc, members) + ipc <= members)
 
     def first_rank(self, ipc: int, members: int) -> int:
         """Where in a class of so many images, ranked from hard to easy, the window begins.

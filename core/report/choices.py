@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 from core.report.section import Entry, Line, Measure, Section, Table
@@ -11,13 +11,13 @@ from core.report.section import Entry, Line, Measure, Section, Table
 
 @final
 class Probe(Entry):
-    """A field that short distillations chose: its value and why, and what the candidates did."""
+    """A field whose value a search chose: which, why, and what the candidates did."""
 
     field: str
     chosen: int | float
     why: str
     steps: int = 0
-    """Outer steps of each short distillation."""
+    """Outer steps that each candidate distilled."""
     candidates: tuple[dict[str, Any], ...] = ()
     """Each has its value, under the field's last name, and a `loss`, or accuracies on the `validation` split."""
 
@@ -30,6 +30,12 @@ class Window(Entry):
     validation_mean: float
     validation: tuple[float, ...] = ()
 
+    @classmethod
+    def of(cls, tried: Mapping[str, Any]) -> Window:
+        """The entry on a candidate."""
+        accuracies = tuple(tried["validation"])
+        return cls(beta=tried["beta"], validation_mean=statistics.fmean(accuracies), validation=accuracies)
+
 
 @final
 class Sweep(Entry):
@@ -37,6 +43,11 @@ class Sweep(Entry):
 
     chosen: float
     windows: tuple[Window, ...]
+
+    @classmethod
+    def of(cls, chosen: Probe) -> Sweep:
+        """The entry on the choice of a window."""
+        return cls(chosen=chosen.chosen, windows=tuple(map(Window.of, chosen.candidates)))
 
 
 def choices(sweep: Sweep | None, probes: Sequence[Probe]) -> Section | None:

@@ -24,7 +24,7 @@ def agree(folder: Path) -> dict[str, Section]:
     view = rendering._templates.get_template("report.html").make_module(
         {"report": report, "sections": drawn, "neighbours": None}
     )
-    page = re.sub("<[^>]*>", " ", f"{view.verdict()} {view.details()}")  # type: ignore[attr-defined]
+    page = re.sub("<[^>]*>", " ", f"{view.worth()} {view.details()}")  # type: ignore[attr-defined]
     with redirect_stdout(io.StringIO()) as terminal, redirect_stderr(terminal):
         tell([section.model_dump(mode="json") for section in sections])
     card = re.sub(r"[|]|^- ", " ", (folder / "README.md").read_text("utf-8"), flags=re.MULTILINE)

@@ -11,7 +11,7 @@ from core.data import Catalogue
 from core.methods import Task
 from core.overrides import override
 from core.recipe import Recipe, Trajectory, search
-from core.recipe.search import End, Rate
+from core.recipe.search import Candidates, Tried
 
 NEW = Task("mushrooms", 10, (3, 64, 64), 7, mirror=True)
 FAMILY = ("att", "datm", "ftd", "mtt", "tesla")
@@ -76,11 +76,32 @@ def test_candidates_are_those_that_experts_reach() -> None:
 
 def test_probes_are_a_small_part_of_a_long_job() -> None:
     asked = recipe()
-    steps = len(search.image_lrs(asked)) * search.rate_steps(asked)
-    steps += len(search.start_epochs(asked)) * search.end_steps(asked)
+    steps = sum(len(tried.values) * tried.steps for tried in search.probes(asked))
     assert 0 < steps < asked.schedule.steps / 10
-    told = recipe(objective__max_start_epoch=7, schedule__image_lr=3)
-    assert (search.rate_steps(told), search.end_steps(told)) == (0, 0)
+    assert search.probes(recipe(objective__max_start_epoch=7, schedule__image_lr=3)) == ()
+
+
+def test_what_is_decided_later_is_in_the_middle_until_then() -> None:
+    rates, ends = search.probes(recipe())
+    short = search.short(search.taken(recipe(), rates.field, 30.0), rates.steps)
+    assert (short.schedule.image_lr, short.schedule.steps) == (30.0, rates.steps)
+    assert isinstance(short.objective, Trajectory)
+    assert short.objective.max_start_epoch == 10, "of 2, 5, 10, 20 and 40"
+    single = recipe(experts__epochs=4, objective__expert_epochs=2)
+    assert search.probes(single)[1].values == (2,)
+    settled = search.settled(single, {rates.field: 30.0})
+    assert search.probes(settled) == (), "where there is one candidate, it is taken"
+    assert search.settled(recipe(), {rates.field: 30.0}) == search.taken(recipe(), rates.field, 30.0)
+    assert ends.field == search.END
+
+
+def test_windows_are_tried_as_far_as_they_stay_within_the_smallest_class() -> None:
+    found = methods.method("window").recipe(NEW)
+    assert search.windows(found, 10, 100) is None, "the recipe says which"
+    swept = search.windows(override(found, {"init.beta": "auto"}), 25, 100)
+    assert swept is not None
+    assert (swept.field, swept.values[0], swept.values[-1]) == ("init.beta", 0.0, 0.7)
+    assert search.taken(found, swept.field, 0.3).init == override(found, {"init.beta": 0.3}).init
 
 
 @pytest.mark.parametrize(
@@ -94,20 +115,26 @@ def test_probes_are_a_small_part_of_a_long_job() -> None:
     ],
 )
 def test_the_lowest_rate_that_comes_near_the_best_is_taken(losses: tuple[float | None, ...], best: float) -> None:
-    rates = (3.0, 10.0, 30.0, 100.0, 30_000.0)
-    taken, why = search.best_rate([Rate(*pair) for pair in zip(rates, losses, strict=False)])
+    rates = Candidates(search.RATE, (3.0, 10.0, 30.0, 100.0, 30_000.0), 5, "loss")
+    tried = [Tried(*pair) for pair in zip(rates.values, losses, strict=False)]
+    taken, why = rates.best(tried)
     assert taken == best
     assert "1.000" in why
+    assert rates.over(tried) == (len(losses) == 5 or losses[-1] is None)
+    assert not rates.over(tried[:1])
+    assert rates.over([tried[0], Tried(10.0, 1.6)]), "worse than hardly moving"
 
 
 def test_a_rate_that_always_diverges_is_an_error() -> None:
     with pytest.raises(ValueError, match="Even 3 diverged"):
-        search.best_rate([Rate(3.0, None)])
+        Candidates(search.RATE, (3.0,), 5, "loss").best([Tried(3.0)])
 
 
 def test_the_best_on_the_validation_split_is_taken() -> None:
-    taken, why = search.best_end(
-        [End(2, (0.5, 0.5)), End(5, (0.5, 0.75)), End(10, (0.625, 0.625)), End(20, (0.1, 0.9))]
-    )
+    seen = {2: (0.5, 0.5), 5: (0.5, 0.75), 10: (0.625, 0.625), 20: (0.1, 0.9)}
+    tried = [Tried(end, validation=accuracies) for end, accuracies in seen.items()]
+    ends = Candidates(search.END, tuple(seen), 15, "validation")
+    taken, why = ends.best(tried)
     assert taken == 5, "the lowest of equals"
     assert "62.5%" in why
+    assert [ends.over(tried[:count]) for count in range(5)] == [False, False, False, False, True]

@@ -119,7 +119,7 @@ def test_a_search_after_a_sweep_is_of_no_use_to_one_from_a_window_that_was_said(
     swept = forecast("selmatch", **auto).leaves
     assert forecast("selmatch", **auto).leaves.search == swept.search is not None
     for beta in recipe("selmatch", init__beta="auto").init.swept(1, facts().smallest_class):  # type: ignore[union-attr]
-        assert forecast("selmatch", **auto | {"init__beta": beta.beta}).leaves.search != swept.search
+        assert forecast("selmatch", **auto | {"init__beta": beta}).leaves.search != swept.search
 
 
 @pytest.mark.parametrize(

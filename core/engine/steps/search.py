@@ -1,155 +1,159 @@
-"""The search for what a recipe leaves to probes: short distillations before the job's own, without the test split."""
+"""The search for what a recipe leaves "auto": candidates are tried one after the other, without the test split."""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, final
 
-from core.engine import distill, evaluate, kept, stored
+import torch
+import torch.nn.functional as F
+
+from core.engine import distill, evaluate, init, kept, stored
 from core.engine.context import JobContext, follow
 from core.engine.distill import Diverged, State
-from core.engine.kept import Making
+from core.engine.evaluate import Draws
+from core.engine.kept import Contents, Making
 from core.engine.keys import Key
 from core.engine.objectives import build
 from core.engine.steps import experts, scores
 from core.engine.teacher import Teacher
 from core.engine.trajectories import Trajectories
+from core.plan import steps
 from core.plan.cache_names import judging
 from core.plan.steps import Kept
-from core.recipe import Recipe, Trajectory, search
-from core.recipe.search import End, Rate
+from core.recipe import Recipe, Trajectory, Window, search
+from core.recipe.search import Candidates, Tried
 from core.report import Probe
 
 Document = dict[str, Any]
 
-_FILE = "probes.json"
+_FILE = "choices.json"
 
 
-def settled(context: JobContext, taught: Teacher | None) -> JobContext:
-    """The context with a number for every "auto" that `core.recipe.search` knows; as it was where there is none.
+def settled(context: JobContext, step: steps.Search, taught: Teacher | None) -> JobContext:
+    """The context with a number for every "auto" that a search decides.
 
-    `taught` is the teacher of a recipe that has one. Neither the probes nor what they choose depend on the job's seed.
-    What a candidate did is kept in the cache, so that an attempt that follows goes on after the last one, and jobs that
-    differ in their seed alone share them all.
+    `taught` is the teacher of a recipe that has one. Neither the candidates nor what is chosen depend on the job's
+    seed. What a candidate did is kept in the cache, so that an attempt that follows goes on after the last one, and
+    jobs that differ in their seed alone share them all.
 
     Raises:
         Diverged: even the lowest learning rate of the images did.
         Drained: the attempt was told to stop.
     """
-    recipe = context.recipe
-    if not search.asks(recipe):
-        return context
-    documents = stored.document(context.workspace.checkpoint(_FILE), [])
-    found = [Probe.model_validate(each) for each in documents] or _Search(context, taught).choices()
-    if not documents:
-        context.workspace.store(_FILE, stored.written([choice.document() for choice in found]))
+    documents: dict[str, Document] = stored.document(context.workspace.checkpoint(_FILE), {})
+    fields = [tried.field for tried in step.candidates]
+    if not fields or not documents.keys() >= set(fields):
+        made = _Search(context, step, taught).choices()
+        documents |= {choice.field: choice.document() for choice in made}
+        context.workspace.store(_FILE, stored.written(documents))
+    found = tuple(Probe.model_validate(documents[field]) for field in fields)
     for choice in found:
-        context.journal.log(f"A probe chose {choice.field} = {choice.chosen:g}. {choice.why}")
-    chosen = {choice.field: choice.chosen for choice in found}
-    end = int(chosen.get(search.END, search.start_epochs(recipe)[0]))
-    rate = chosen.get(search.RATE, search.image_lrs(recipe)[0])
-    return replace(context, recipe=search.chosen(recipe, end, rate), probes=tuple(found))
+        context.journal.log(f"A search chose {choice.field} = {choice.chosen:g}. {choice.why}")
+    recipe = search.settled(context.recipe, {choice.field: choice.chosen for choice in found})
+    return replace(context, recipe=recipe, choices=(*context.choices, *found))
 
 
 @final
 class _Search:
-    """The short distillations of a job, all from the same images and along the same segments."""
+    """The candidates of a step. All that distil do so from the same images and along the same segments."""
 
-    def __init__(self, context: JobContext, taught: Teacher | None) -> None:
-        self._context, self._recipe, self._taught = context, context.recipe, taught
-        self._rates, self._ends = search.image_lrs(self._recipe), search.start_epochs(self._recipe)
-        self._total = len(self._rates) * search.rate_steps(self._recipe)
-        self._total += len(self._ends) * search.end_steps(self._recipe)
-        self._done = 0
+    def __init__(self, context: JobContext, step: steps.Search, taught: Teacher | None) -> None:
+        self._context, self._step, self._taught = context, step, taught
+        self._total = sum(len(tried.values) * tried.units for tried in step.candidates)
+        self._done, self._entered = 0, False
         self._key = Key(0).fold("probe")
-        asked = self._recipe.experts
-        assert asked is not None, "trajectories are those of experts"
-        self._experts = search.experts(asked.count, experts.together(context, asked.batch_size))
 
     def choices(self) -> list[Probe]:
         """The choices, field by field."""
-        found = []
-        rate = self._rates[0]
-        if steps := search.rate_steps(self._recipe):
-            rates = self._try_rates(steps)
+        recipe, found, end = self._context.recipe, list[Probe](), 0
+        for candidates in self._step.candidates:
+            begin, tried = end, list[Tried]()
+            while not candidates.over(tried):
+                self._done = begin + len(tried) * candidates.units
+                tried.append(self._tried(recipe, candidates, len(tried)))
+            end = self._done = begin + len(candidates.values) * candidates.units
             try:
-                rate, why = search.best_rate(rates)
+                value, why = candidates.best(tried)
             except ValueError as error:
-                raise Diverged(f"{error} Lower step_size.initial, or set {search.RATE} to a number.") from None
-            found.append(_choice(search.RATE, rate, why, steps, rates))
-        if steps := search.end_steps(self._recipe):
-            ends = [self._end(end, rate, steps) for end in self._ends]
-            end, why = search.best_end(ends)
-            found.append(_choice(search.END, end, why, steps, ends))
-        if "_begun" not in self.__dict__:
-            self._context.journal.enter("probing", self._total, skipped=self._total)
+                raise Diverged(f"{error} Lower step_size.initial, or set {candidates.field} to a number.") from None
+            found.append(_entry(candidates, tried, value, why))
+            recipe = search.taken(recipe, candidates.field, value)
+        self._enter()
         self._context.journal.progress(self._total, self._total)
         return found
 
-    def _try_rates(self, steps: int) -> list[Rate]:
-        """From low to high, up to the first that is of no use: higher ones are of none either."""
-        tried: list[Rate] = []
-        for image_lr in self._rates:
-            tried.append(self._rate(image_lr, steps))
-            start, loss = tried[0].loss, tried[-1].loss
-            if loss is None or (start is not None and loss > search.HOPELESS * start):
-                break
-        self._done = len(self._rates) * steps
-        return tried
+    def _enter(self) -> None:
+        """Begin the phase, as soon as something is made: what an earlier attempt or job made is skipped."""
+        if not self._entered:
+            self._context.journal.enter(self._step.phase, self._total, skipped=self._done)
+            self._entered = True
 
-    def _rate(self, image_lr: float, steps: int) -> Rate:
-        recipe = search.short(self._recipe, search.middle(self._recipe), image_lr, steps)
+    def _tried(self, recipe: Recipe, candidates: Candidates, place: int) -> Tried:
+        """How far a candidate got, now or in an earlier attempt or job."""
+        context, value, done = self._context, candidates.values[place], self._done
+        with_value = search.taken(recipe, candidates.field, value)
+        if candidates.steps:
+            with_value = search.short(with_value, candidates.steps)
+            name, make = self._name(with_value, candidates), partial(self._probed, with_value, candidates)
+        else:
+            name, make = self._step.kept.files[place], partial(self._window, with_value)
 
-        def measure() -> Document:
-            losses = self._distil(recipe)[1]
-            mean = statistics.fmean(losses[len(losses) // 2 :])
-            return {"loss": mean if math.isfinite(mean) else None}
+        def say(share: float) -> None:
+            context.journal.progress(done + int(share * candidates.units), self._total)
 
-        return Rate(image_lr, self._kept(recipe, {}, measure)["loss"])
+        making: Making[Document] = Making(lambda _: make(), lambda source: stored.document(source, None))
+        (found,) = kept.gather(context, [name], making, say=None if candidates.steps else say)
+        return Tried(value, found.get("loss"), tuple(found.get("validation", ())))
 
-    def _end(self, end: int, image_lr: float, steps: int) -> End:
-        recipe, real = search.short(self._recipe, end, image_lr, steps), self._context.real
+    def _window(self, recipe: Recipe) -> Contents:
+        """The accuracies, on the validation split, of networks trained on the real images of a window."""
+        context, window = self._context, recipe.init
+        assert isinstance(window, Window), "a window is judged as it is"
+        learned, real, ipc = self._learned, context.real, context.ipc
+        assert learned is not None, "a window is chosen by what was learned of its images"
+        self._enter()
         evaluation = recipe.evaluation.model_copy(update={"epochs": search.epochs(recipe)})
-        judged = recipe.model_copy(update={"evaluation": evaluation})
+        rate = evaluation.lr or evaluation.baseline_lrs[0]
+        key = Key(0).fold("window")
+        index = init.selected(window, real, ipc, key, learned)
+        labels = F.one_hot(init.classes(real, ipc), real.classes).float()
+        marks = torch.ones(len(index), dtype=torch.bool, device=real.device)
+        protocol = evaluate.on_synthetic(evaluation, recipe.augment, rate, marks)
+        keys = [key.fold("seed", seed) for seed in range(search.NETWORKS)]
+        images = Draws(real.train, index.expand(search.NETWORKS, -1))
+        trained = yield from evaluate.train(context.kernels, images, labels, protocol, keys)
+        accuracies = [evaluate.measured(evaluation.measure, context.network, one, real.validation) for one in trained]
+        line = {"beta": window.beta, "validation_mean": statistics.fmean(accuracies), "validation": accuracies}
+        return [stored.written(line)]
+
+    def _probed(self, recipe: Recipe, candidates: Candidates) -> Contents:
+        """The loss or the accuracies that a short distillation ends with; it says for itself how far it is."""
 
         def measure() -> Document:
-            state = self._distil(recipe)[0]
-            result = distill.finish(recipe, state, real, self._context.ipc)
-            keys = [self._key.fold("judge", place) for place in range(search.NETWORKS)]
-            labels, protocol = result.supervision(real.classes), evaluate.on_result(judged, result)
-            work = evaluate.train(self._context.judging, result.images, labels, protocol, keys)
-            network = self._context.network
-            return {
-                "validation": [
-                    evaluate.measured(evaluation.measure, network, trained, real.validation)
-                    for trained in follow(self._context, work)
-                ]
-            }
+            state, losses = self._distil(recipe)
+            if candidates.judged == "loss":
+                mean = statistics.fmean(losses[len(losses) // 2 :])
+                return {"loss": mean if math.isfinite(mean) else None}
+            return {"validation": self._judged(recipe, state)}
 
-        found = self._kept(recipe, {"training": judging(evaluation) | {"lr": evaluation.lr}}, measure)
-        return End(end, tuple(found["validation"]))
+        return kept.at_once(lambda: stored.written(measure()))
 
-    def _kept(self, recipe: Recipe, more: Document, measure: Callable[[], Document]) -> Document:
-        """The measurements of a short distillation, made now or by an earlier attempt or job."""
-        context, before = self._context, self._done
-        content = recipe.model_dump(mode="json", exclude={"evaluation"})
+    def _name(self, recipe: Recipe, candidates: Candidates) -> str:
+        """The name of what a short distillation did, with everything it depends on."""
+        context = self._context
+        training = {"training": judging(_shorter(recipe).evaluation) | {"lr": recipe.evaluation.lr}}
         identity = context.names.probe(
-            recipe=content,
+            recipe=recipe.model_dump(mode="json", exclude={"evaluation"}),
             ipc=context.ipc,
             experts=self._experts,
             device=context.real.device.type,
-            **more,
+            **(training if candidates.judged == "validation" else {}),
         )
-        making: Making[Document] = Making(
-            lambda _: kept.at_once(lambda: stored.written(measure())), lambda source: stored.document(source, None)
-        )
-        (found,) = kept.gather(context, Kept.one(identity, ".json").files, making)
-        self._done = before + recipe.schedule.steps
-        return found
+        return Kept.one(identity, ".json").files[0]
 
     def _distil(self, recipe: Recipe) -> tuple[State, list[float]]:
         """The last state and the losses of a short distillation, which ends where a loss is no number."""
@@ -168,13 +172,34 @@ class _Search:
             context.raise_if_draining()
         return state, losses
 
+    def _judged(self, recipe: Recipe, state: State) -> list[float]:
+        """Accuracies, on the validation split, of networks trained on the images of a state."""
+        context, real = self._context, self._context.real
+        result = distill.finish(recipe, state, real, context.ipc)
+        keys = [self._key.fold("judge", place) for place in range(search.NETWORKS)]
+        labels, protocol = result.supervision(real.classes), evaluate.on_result(_shorter(recipe), result)
+        work = evaluate.train(context.judging, result.images, labels, protocol, keys)
+        judge = partial(evaluate.measured, recipe.evaluation.measure, context.network)
+        return [judge(one, real.validation) for one in follow(context, work)]
+
+    @cached_property
+    def _experts(self) -> int:
+        """How many of the job's experts probes begin with."""
+        asked = self._context.recipe.experts
+        assert asked is not None, "trajectories are those of experts"
+        return search.experts(asked.count, experts.together(self._context, asked.batch_size))
+
+    @cached_property
+    def _learned(self) -> init.Learned | None:
+        return scores.learned(self._context)
+
     @cached_property
     def _begun(self) -> tuple[Trajectories, State]:
         """The experts there are so far, trained as far as any choice may ask, and the images probes begin with."""
-        context, recipe = self._context, search.largest(self._recipe)
+        context, recipe = self._context, search.largest(self._context.recipe)
         known = experts.gather(context, self._asked(recipe), most=self._experts)
-        learned = scores.learned(context)
-        context.journal.enter("probing", self._total, skipped=self._done)
+        learned = self._learned
+        self._enter()
         say, ipc = partial(context.journal.log, level="warning"), context.ipc
         judges = build.judges(recipe, context.network, known, say)
         return known, distill.begin(recipe, context.real, ipc, self._key, learned, judges, self._taught)
@@ -186,6 +211,14 @@ class _Search:
         return asked
 
 
-def _choice(field: str, chosen: float, why: str, steps: int, candidates: Sequence[Rate | End]) -> Probe:
-    tried = tuple(candidate._asdict() for candidate in candidates)
-    return Probe(field=field, chosen=chosen, why=why, steps=steps, candidates=tried)
+def _shorter(recipe: Recipe) -> Recipe:
+    """The recipe with the evaluation by which candidates are judged."""
+    evaluation = recipe.evaluation.model_copy(update={"epochs": search.epochs(recipe)})
+    return recipe.model_copy(update={"evaluation": evaluation})
+
+
+def _entry(candidates: Candidates, tried: list[Tried], value: float, why: str) -> Probe:
+    """The report's entry."""
+    name, judged = candidates.field.rpartition(".")[2], candidates.judged
+    lines = tuple({name: each.value, judged: getattr(each, judged)} for each in tried)
+    return Probe(field=candidates.field, chosen=value, why=why, steps=candidates.steps, candidates=lines)

@@ -27,7 +27,6 @@ COSTS: Final[Mapping[type[Step], Callable[[Any, Scale, int], Iterator[Item]]]] =
     steps.TrainEmbedder: selecting.embedded,
     steps.MetaTrain: regression.meta_trained,
     steps.AdaptGenerator: regression.adapted,
-    steps.SweepWindows: selecting.swept,
     steps.Search: search.searched,
     steps.TrainGenerator: diffusion.trained,
     steps.DrawSamples: diffusion.drawn,

@@ -1,4 +1,4 @@
-"""The cost of a search: short distillations of the first stage, and networks that judge what some end with."""
+"""The cost of a search: short distillations of the first stage, and networks that judge images."""
 
 from __future__ import annotations
 
@@ -14,24 +14,31 @@ from core.recipe import Trajectory, search
 
 
 def searched(step: steps.Search, scale: Scale, missing: int) -> Iterator[Work]:
-    """As if every candidate were tried; none is where an earlier job tried them."""
+    """As if every candidate were tried; of those that distil, none is where an earlier job tried them."""
     if not missing:
         return
+    if step.kept.files:  # real images are judged as they are
+        yield from _judged(step, scale, missing, scale.sizes.synthetic)
+        return
     recipe, sizes = scale.recipe, scale.sizes
-    evaluation, experts, (objective, own) = recipe.evaluation, recipe.experts, stages(search.largest(recipe), sizes)[0]
+    experts, (objective, own) = recipe.experts, stages(search.largest(recipe), sizes)[0]
     assert isinstance(objective, Trajectory), "only trajectories are searched for"
     assert experts is not None, "trajectories are those of experts"
-    rates, ends = search.image_lrs(recipe), search.start_epochs(recipe)
     together = scale.stack(min(experts.batch_size, sizes.train))
     yield from choosing(recipe, sizes)
     yield from judging(step.phase, recipe, sizes, search.experts(experts.count, together))
-    yield from segments(step.phase, objective, len(rates) * search.rate_steps(recipe), own)
-    if each := search.end_steps(recipe):
-        yield from segments(step.phase, objective, len(ends) * each, own)
-        for _ in ends:
-            networks, epochs = search.NETWORKS, search.epochs(recipe)
-            yield from training(step.phase, networks, epochs, own.synthetic, evaluation.batch_size, scale.stack)
-            yield from testing(step.phase, networks, sizes.validation)
+    for tried in step.candidates:
+        yield from segments(step.phase, objective, len(tried.values) * tried.steps, own)
+        if tried.judged == "validation":
+            yield from _judged(step, scale, len(tried.values), own.synthetic)
+
+
+def _judged(step: steps.Search, scale: Scale, candidates: int, images: int) -> Iterator[Work]:
+    """Networks on so many images of each candidate."""
+    evaluation, epochs = scale.recipe.evaluation, search.epochs(scale.recipe)
+    for _ in range(candidates):
+        yield from training(step.phase, search.NETWORKS, epochs, images, evaluation.batch_size, scale.stack)
+        yield from testing(step.phase, search.NETWORKS, scale.sizes.validation)
 
 
 def raced(step: steps.Race, scale: Scale, missing: int) -> Iterator[Algebra]:

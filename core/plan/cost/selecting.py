@@ -1,4 +1,4 @@
-"""The cost of choosing the first images: networks that score or embed them, windows that are judged."""
+"""The cost of choosing the first images: networks that score or embed them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from core.plan.cost.geometry import Geometry
 from core.plan.cost.passes import Algebra, Sizes, Work, batches, testing, training
 from core.plan.cost.scale import Scale
-from core.plan.steps import ScoreImages, SweepWindows, TrainEmbedder
+from core.plan.steps import ScoreImages, TrainEmbedder
 from core.recipe import Forgetting, KMeans, Recipe
-from core.recipe.selection import SWEEP_SEEDS, sweep_epochs
 
 # How much longer than in a forward pass an operation takes that multiplies features by one vector, or by few.
 VECTOR, _THIN = 30, 4
@@ -36,15 +35,6 @@ def embedded(step: TrainEmbedder, scale: Scale, missing: int) -> Iterator[Work |
     if not scale.recipe.objective.draws_images:
         yield from testing(step.phase, sizes.classes, sizes.members)
         yield Algebra(step.phase, _comparing(scale.recipe, scale.network, sizes))
-
-
-def swept(step: SweepWindows, scale: Scale, missing: int) -> Iterator[Work]:
-    """Networks on the real images of each window."""
-    sizes, evaluation = scale.sizes, scale.recipe.evaluation
-    for _ in range(missing):
-        epochs, batch = sweep_epochs(evaluation.epochs), evaluation.batch_size
-        yield from training(step.phase, SWEEP_SEEDS, epochs, sizes.synthetic, batch, scale.stack)
-        yield from testing(step.phase, SWEEP_SEEDS, sizes.validation)
 
 
 def _comparing(recipe: Recipe, network: Geometry, sizes: Sizes) -> float:
