@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.browser.browsing import Watched, keep
+from tests.browser.browsing import Service, Watched, keep
 from tests.data.archives import classes, packed
 
 
@@ -18,3 +18,27 @@ def test_a_bad_zip_is_told_of_beside_the_form(watched: Watched) -> None:
     expect(page.locator("#told h2")).to_have_text("pets cannot be used")
     expect(page.locator("#told p")).to_contain_text("no picture that is read")
     keep(page, "uploads")
+
+
+def test_deleting_asks_first(watched: Watched, service: Service) -> None:
+    """Without a script, too: the button is in a fold."""
+    client, page = service.client, watched.page
+    sent = client.post(
+        "/v1/datasets",
+        content=packed(classes(6)),
+        params={"name": "short-lived"},
+        headers={"Content-Type": "application/zip"},
+    ).json()
+    page.goto("/uploads")
+    card = page.locator(f"#{sent['name']}")
+    expect(card.get_by_text("Largest ipc")).to_be_visible()
+    sure = card.get_by_role("button", name="Delete short-lived for good")
+    expect(sure).to_be_hidden()
+    card.locator("summary", has_text="Delete").click()
+    expect(card).to_contain_text("What was distilled from it stays")
+    expect(sure).to_be_visible()
+    keep(page, "delete")
+    assert client.get(f"/v1/datasets/{sent['name']}").status_code == 200
+    sure.click()
+    expect(card).to_have_count(0)
+    assert client.get(f"/v1/datasets/{sent['name']}").status_code == 404
