@@ -17,6 +17,7 @@ POINTS: Final = 240
 """Most points of a series that are drawn; of more, every so many."""
 
 _INTERVALS: Final = 4
+_NEAR: Final = 3.0  # of 100
 _FINEST: Final = 1e-12
 _LEAST: Final = 1e-300
 
@@ -24,10 +25,12 @@ _LEAST: Final = 1e-300
 @final
 @dataclass(frozen=True)
 class Series:
-    """A named line: points (x, y) by x."""
+    """A named line: points (x, y) by x; a single dot may have a short label and reach over an interval of y."""
 
     name: str
     points: tuple[Point, ...]
+    label: str = ""
+    reach: tuple[float, float] | None = None
 
     @classmethod
     def of(cls, name: str, points: Sequence[Point]) -> Series:
@@ -95,8 +98,14 @@ class Plot:
         xs = [x for each in self.series for x, _ in each.points] or [0.0, 1.0]
         ys = [y for each in self.series for _, y in each.points] or [0.0, 1.0]
         ys += [each.value for each in self.levels]
+        ys += [end for each in self.series for end in each.reach or ()]
         object.__setattr__(self, "x", Axis(ticks(0.0 if min(xs) >= 0 else min(xs), max(xs))))
         object.__setattr__(self, "y", Axis(ticks(min(ys), max(ys))))
+
+    @property
+    def drawn(self) -> list[Series]:
+        """The series that have points; where none has, all."""
+        return [each for each in self.series if each.points] or list(self.series)
 
     def path(self, series: Series) -> str:
         """The line of a series as the `d` of an SVG path in a square of 100; a short one for a single point."""
@@ -105,6 +114,11 @@ class Plot:
             return f"M{self.x.place(x) - 1:g} {100 - self.y.place(y):g}h2"
         places = [f"{self.x.place(x):g} {100 - self.y.place(y):g}" for x, y in series.points]
         return ("M" + "L".join(places)) if places else ""
+
+    def crowd(self, series: Series) -> int:
+        """How many dots before this one stand at nearly the same x, and are to be drawn beside each other."""
+        before = self.series[: self.series.index(series)]
+        return sum(abs(self.x.place(each.points[0][0]) - self.x.place(series.points[0][0])) < _NEAR for each in before)
 
     def written(self, y: float) -> str:
         """A y value as the axis writes it."""
@@ -123,7 +137,7 @@ class Plot:
 
     def rows(self) -> list[tuple[float, list[float | None]]]:
         """The points as a table: x, and y of every series where it has one."""
-        columns = [dict(each.points) for each in self.series]
+        columns = [dict(each.points) for each in self.drawn]
         return [(x, [column.get(x) for column in columns]) for x in sorted({x for column in columns for x in column})]
 
 

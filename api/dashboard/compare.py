@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from api.dashboard import job_view, report_view
 from api.dashboard.charts import Level, Plot, Series
 from api.dashboard.job import CURVES, JUDGED, MOST_EVENTS, Picture, curves, pictures, points
+from api.dashboard.recipe_diff import difference
 from api.dashboard.rendering import page
 from api.schemas import Job
 from api.services import Services, ServicesDep
@@ -45,6 +46,11 @@ class Rival:
         found = self.lines.get("distilled")
         return found.accuracy_mean if found else None
 
+    @property
+    def loss(self) -> str:
+        """The kind of its loss: what is compared with what."""
+        return str(self.job.recipe.get("objective", {}).get("kind", ""))
+
 
 @router.get("/compare")
 def compare(
@@ -62,11 +68,7 @@ def compare(
         except UnknownJob:
             missing.append(job_id)
     rivals = [_rival(services, place, Job.of(each)) for place, each in enumerate(found, 1)]
-    scatter = [
-        Series(each.name, ((each.bytes / 1000, each.accuracy),))
-        for each in rivals
-        if each.bytes is not None and each.accuracy is not None
-    ]
+    scatter = [series for each in rivals if (series := _point(each))]
     return page(
         request,
         "compare.html",
@@ -76,15 +78,17 @@ def compare(
         left_out=max(0, len(asked) - MOST),
         few=len(rivals) < LEAST,
         sort=sort,
-        plots=[plot for name in CURVES if (plot := _plot(name, rivals))] if len(rivals) >= LEAST else [],
-        scatter=Plot("scatter", "Accuracy against bytes", "kilobytes", "Test accuracy", tuple(scatter), True, True)
+        plots=_plots(rivals) if len(rivals) >= LEAST else [],
+        scatter=Plot("scatter", "Accuracy against size", "Size, kB", "Test accuracy", tuple(scatter), True, True)
         if len(scatter) >= LEAST
         else None,
+        difference=difference([{"seed": each.job.seed, **each.job.recipe} for each in rivals]),
         suggestions=[Job.of(each) for each in services.ledger.jobs(status="succeeded", limit=12)],
     )
 
 
 _ORDERS: Final[dict[str, Any]] = {
+    "job": lambda rival: job_view.title(rival.job).lower(),
     "dataset": lambda rival: (rival.job.dataset_title, rival.job.ipc),
     "method": lambda rival: rival.job.method,
     "ipc": lambda rival: rival.job.ipc,
@@ -99,7 +103,7 @@ def _rival(services: Services, place: int, job: Job) -> Rival:
     found = report_view.report_of(services, file)
     report = found if isinstance(found, Report) else None
     events = services.ledger.events(job.id, 0, MOST_EVENTS, ("metric", "preview"))
-    name = f"{place}. {job.dataset_title} {job.method} ipc {job.ipc}"
+    name = f"{place}. {job.metadata.get('name') or f'{job.dataset_title} {job.method} ipc {job.ipc}'}"
     reached = job_view.reached(job)
     return Rival(
         name=name,
@@ -114,13 +118,33 @@ def _rival(services: Services, place: int, job: Job) -> Rival:
     )
 
 
-def _plot(metric: str, rivals: list[Rival]) -> Plot | None:
-    title, percent = CURVES[metric]
-    series = tuple(each.curves.get(metric, Series(each.name, ())) for each in rivals)
-    if not any(each.points for each in series):
+def _point(rival: Rival) -> Series | None:
+    """Where a job stands in accuracy against size, with its place as the label and the interval of its mean."""
+    line = rival.lines.get("distilled")
+    if line is None or rival.bytes is None:
         return None
-    levels = _levels(rivals) if metric == JUDGED else ()
-    return Plot(f"curve-{metric}", title, "outer step", title, series, percent, levels=levels)
+    interval = line.interval
+    reach = (interval.low, interval.high) if interval and interval.low is not None else None
+    return Series(rival.name, ((rival.bytes / 1000, line.accuracy_mean),), rival.name.partition(".")[0], reach)
+
+
+def _plots(rivals: list[Rival]) -> list[Plot]:
+    """A plot for each metric; losses of another kind are other numbers, and have an axis of their own."""
+    found = []
+    for metric, (title, percent) in CURVES.items():
+        drawn = [each for each in rivals if metric in each.curves and each.curves[metric].points]
+        kinds = dict.fromkeys(each.loss if metric == "loss" else "" for each in drawn)
+        for kind in kinds:
+            its = [each if each in drawn and kind in ("", each.loss) else None for each in rivals]
+            series = tuple(
+                each.curves[metric] if each else Series(rival.name, ()) for each, rival in zip(its, rivals, strict=True)
+            )
+            several = len(kinds) > 1
+            name = f"{title} of {kind} matching" if several and kind else title
+            key = f"curve-{metric}-{kind}" if several else f"curve-{metric}"
+            levels = _levels(rivals) if metric == JUDGED else ()
+            found.append(Plot(key, name, "outer step", name, series, percent, levels=levels))
+    return found
 
 
 def _levels(rivals: list[Rival]) -> tuple[Level, ...]:
