@@ -6,6 +6,12 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.browsing import Watched, keep
 
+SIDEWAYS = """[...document.querySelectorAll("main *, nav")]
+    .filter(each => ["auto", "scroll"].includes(getComputedStyle(each).overflowX))
+    .filter(each => !each.closest("details:not([open]), pre") && each.scrollWidth > each.clientWidth + 1)
+    .map(each => each.outerHTML.slice(0, 80))"""
+"""What of a page scrolls sideways by itself; commands may, and what is folded is not looked at."""
+
 
 def test_every_page_is_accessible_fits_a_telephone_and_keeps_its_policy(
     watched: Watched, finished: str, stopped: str
@@ -27,6 +33,9 @@ def test_every_page_is_accessible_fits_a_telephone_and_keeps_its_policy(
         ]
         if name not in ("job", "jobs", "compare"):  # which other tests keep, with something to see
             keep(page, name)
+        page.set_viewport_size({"width": 390, "height": 844})
+        if sideways := page.evaluate(SIDEWAYS):
+            found[name].append(f"scrolls sideways in {sideways}")
         page.set_viewport_size({"width": 320, "height": 700})
         width = page.evaluate("document.documentElement.scrollWidth")
         if width > 320:

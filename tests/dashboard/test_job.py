@@ -96,7 +96,7 @@ def test_a_finished_job_tells_what_it_is_worth_and_how_to_use_it(
     assert f'd="M{100 * (0.64 - reach):.2f} 5H{100 * (0.64 + reach):.2f}"' in page, "the 95 % interval of the mean"
     sums = dict(line.split("  ")[::-1] for line in (artifact / "SHA256SUMS").read_text().splitlines())
     for name in ("dataset.npz", "load.py", "report.json", "student.py"):
-        assert f'{name}</th><td class="number">' in page
+        assert re.search(rf'{re.escape(name)}</th><td role="cell" [^>]*>[\d,]+</td>', page)
         assert sums[name] in page
         assert f'href="/v1/jobs/{job_id}/files/{name}" download' in page
     assert "trained = train(network(data), data)" in page
@@ -144,7 +144,7 @@ def test_unequal_classes_have_their_balance_beside_them(workshop: Workshop, clie
     job_id = judged(workshop, tmp_path, {"results": lines, "majority": majority})
     page = client.get(f"/jobs/{job_id}").text
     assert "5 fresh networks; balanced 60.8 %; always answering &lt;cat&gt; gives 90.3 %" in page
-    assert '<th scope="col" class="number">Balanced</th>' in page
+    assert 'class="number">Balanced</th>' in page
     page = client.get(f"/compare?job={job_id}&job={workshop.job(Status.SUCCEEDED)}").text
     assert page.count("balanced 60.8 %") == 2
     assert "always &lt;cat&gt;: 90.3 %" in page
@@ -187,8 +187,8 @@ def test_a_finished_job_shows_what_is_taken_for_what_and_the_nearest_real_images
     assert (found.status_code, found.headers["Content-Type"]) == (200, "image/png")
     assert found.content == picture.read_bytes()
     assert "They are near." in page
-    pair = "".join(f'<td class="number">{cell}</td>' for cell in ("number 1,041 (1)", "0.25", "0.5"))
-    assert f'<th scope="row">image 7 (7)</th>{pair}' in page
+    pair = "".join(rf"<td [^>]*>{re.escape(cell)}</td>" for cell in ("number 1,041 (1)", "0.25", "0.5"))
+    assert re.search(rf"<th [^>]*>image 7 \(7\)</th>{pair}", page)
 
 
 def test_a_failed_job_says_why_and_what_to_do(workshop: Workshop, client: TestClient) -> None:
