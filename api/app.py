@@ -19,6 +19,7 @@ from api import (
     health,
     jobs,
     keys,
+    listing,
     methods,
     openapi,
     uploads,
@@ -43,7 +44,7 @@ def create_app(configuration: Settings | None = None) -> FastAPI:
     app.state.services = services
     app.add_middleware(AuthMiddleware, services=services)
     app.add_middleware(RequestMiddleware, metrics=services.metrics, settings=services.settings)
-    for module in (jobs, forecasts, events, artifacts, datasets, uploads, methods, keys, health, *PAGES):
+    for module in (jobs, listing, forecasts, events, artifacts, datasets, uploads, methods, keys, health, *PAGES):
         app.include_router(module.router)
     app.mount("/static", static)
     exception_handlers.install(app)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import structlog
@@ -10,13 +9,11 @@ from fastapi import APIRouter, BackgroundTasks, Body, Depends, Header, Path, Que
 
 from api import streaming
 from api.forecast_request import fitted_request
-from api.pagination import After, Limit, cursor, position_of
 from api.problems import Kind, ProblemError, header, responses, sentence
-from api.schemas import Job, JobPage
+from api.schemas import Job
 from api.services import Services, ServicesDep
 from api.submission import prepare
 from core import doorbell, ledger
-from core.ids import is_id
 from core.request import JobOrder
 
 log = structlog.stdlib.get_logger(__name__)
@@ -45,6 +42,15 @@ EXAMPLES: dict[str, Any] = {
             "overrides": {"schedule.steps": 2000, "objective.syn_steps": 20},
             "evaluation": {"seeds": 10},
             "seed": 7,
+        },
+    },
+    "named": {
+        "summary": "With words to find the job by",
+        "value": {
+            "dataset": "digits",
+            "ipc": 1,
+            "method": "mtt",
+            "metadata": {"name": "baseline", "commit": "3f2c1a9"},
         },
     },
 }
@@ -148,6 +154,7 @@ def create_job(
             max_open=services.settings.max_open_jobs,
             unfit=unfit,
             dataset_title=None if ready.facts.label == ready.facts.name else ready.facts.label,
+            metadata=ready.metadata,
         )
     except ledger.QuotaExceeded as error:
         raise _over_quota(error) from None
@@ -168,33 +175,6 @@ def create_job(
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     _advise(response, job)
     return Job.of(job, cached=submission.outcome == "cached")
-
-
-@router.get("", operation_id="list_jobs", summary="List jobs, newest first", responses=responses(Kind.INVALID_CURSOR))
-def list_jobs(
-    services: ServicesDep,
-    status: Annotated[ledger.Status | None, Query(description="Only jobs in this status.")] = None,
-    dataset: Annotated[
-        str | None, Query(max_length=200, description="Only jobs on this dataset, by name or title.")
-    ] = None,
-    method: Annotated[str | None, Query(max_length=200, description="Only jobs of this method.")] = None,
-    q: Annotated[
-        str | None, Query(max_length=200, description="Only jobs whose id, dataset or method contains this.")
-    ] = None,
-    limit: Limit = 50,
-    after: After = None,
-) -> JobPage:
-    """Jobs in the order of their submission, newest first; a new submission never shifts a page."""
-    listing = f"jobs?{status=}&{dataset=}&{method=}&{q=}"
-    position = None
-    if after is not None:
-        position = position_of(listing, after, _position)
-    jobs = services.ledger.jobs(status=status, dataset=dataset, method=method, q=q, limit=limit + 1, after=position)
-    more, last = len(jobs) > limit, jobs[:limit][-1] if jobs else None
-    return JobPage(
-        items=[Job.of(job) for job in jobs[:limit]],
-        next=cursor(listing, [last.created_at.isoformat(), last.id]) if more and last else None,
-    )
 
 
 @router.get(
@@ -306,10 +286,3 @@ def _advise(response: Response, job: ledger.Job) -> None:
         whole = ledger.remaining(job.phase, job.progress, job.forecast)
         eta = whole or ledger.phase_remaining(job.phase, job.progress) or 0
         response.headers["Retry-After"] = str(int(min(max(eta / 20, 2), 30)))
-
-
-def _position(created_at: str, job_id: str) -> tuple[datetime, str]:
-    at = datetime.fromisoformat(created_at)
-    if at.tzinfo is None or not is_id("job", job_id):
-        raise ValueError("no job's place in the list")
-    return at.astimezone(UTC), job_id

@@ -33,7 +33,7 @@ class Page(BaseModel, Generic[Item]):
     next: str | None = Field(description="Send it as `after` to get the next page; null on the last one.")
 
 
-def cursor(listing: str, position: Sequence[str]) -> str:
+def cursor(listing: str, position: Sequence[str | float]) -> str:
     """The cursor that continues `listing` (the list and its filters) after `position`."""
     text = json.dumps(list(position), separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(_digest(listing, text) + text).decode().rstrip("=")

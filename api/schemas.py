@@ -105,6 +105,10 @@ class Job(Shown):
     seed: int
     cached: bool = Field(description="Whether this answer to a submission is the finished job of an equal request.")
     queue_position: int | None = Field(description="While queued: 1 is next.")
+    queue_seconds: float | None = Field(
+        description="While queued: seconds until a worker is expected to take it, by the forecasts of the jobs before "
+        "it; null where nobody can tell."
+    )
     progress: Progress | None
     metrics: dict[str, Any] | None = Field(description="What the result is worth, once it is known.")
     forecast: Forecast | None = Field(description="What it was expected to cost, hardware and error bars included.")
@@ -116,6 +120,7 @@ class Job(Shown):
     request: dict[str, Any] = Field(description="What was asked for.")
     recipe: dict[str, Any] = Field(description="What that means, completely.")
     fingerprint: str | None = Field(description="Equal requests on equal data have equal fingerprints.")
+    metadata: dict[str, str] = Field(description="Words to find it by, as they came with the first such request.")
     owner: str = Field(description="Whose it is; empty where nobody shows a key.")
     created_at: datetime
     started_at: datetime | None

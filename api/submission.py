@@ -26,6 +26,8 @@ class Prepared:
     fingerprint: str | None
     """None while the dataset is not on disk: then nobody knows yet what would be distilled."""
     body_hash: str
+    metadata: dict[str, str]
+    """Words that change nothing about the job, and are no part of the request."""
 
 
 def prepare(order: JobOrder, catalogue: VisibleDatasets) -> Prepared:
@@ -41,7 +43,8 @@ def prepare(order: JobOrder, catalogue: VisibleDatasets) -> Prepared:
         recipe,
         facts,
         fingerprint(request, recipe, facts.digest) if facts.digest else None,
-        hashlib.sha256(_canonical(asked)).hexdigest(),
+        hashlib.sha256(_canonical(asked | ({"metadata": order.metadata} if order.metadata else {}))).hexdigest(),
+        order.metadata,
     )
 
 

@@ -67,6 +67,23 @@ Ratio = Annotated[
 ]
 
 
+MOST_METADATA = 16
+"""Most words of a job's metadata."""
+
+Metadata = Annotated[
+    dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")],
+        Annotated[str, Field(max_length=512, pattern=r"^[^\x00-\x1f\x7f]*$")],
+    ],
+    Field(
+        max_length=MOST_METADATA,
+        description="Words of your own to find the job by, which change nothing about it: "
+        '{"commit": "abc", "name": "baseline"}. `name` is shown as the job\'s. '
+        "An equal job that is there already is the answer, and keeps its own.",
+    ),
+]
+
+
 class _Asked(BaseModel):
     """The fields that every request has: all but the one that says how small the set is to be."""
 
@@ -122,6 +139,7 @@ class JobOrder(_Asked):
         "The method's recipe is made smaller until it fits.",
         examples=["20m"],
     )
+    metadata: Metadata = {}
 
     @model_validator(mode="after")
     def _time_is_said(self) -> Self:
@@ -157,7 +175,7 @@ def settle(order: JobOrder, facts: DatasetFacts) -> JobRequest:
     """
     ipc = order.ipc or max(1, round(order.ratio * facts.smallest_class))
     within = seconds_of(order.within) if order.within else 0
-    return JobRequest.model_validate(order.model_dump(exclude={"ratio"}) | {"ipc": ipc, "within": within})
+    return JobRequest.model_validate(order.model_dump(exclude={"ratio", "metadata"}) | {"ipc": ipc, "within": within})
 
 
 def resolve(request: JobRequest, facts: DatasetFacts) -> Recipe:

@@ -25,7 +25,7 @@ from stillhouse.errors import ClientError, HashMismatch, InvalidDataset, JobCanc
 from stillhouse.forecast import Forecast
 from stillhouse.http import Http
 from stillhouse.jobs import Event, File, Job
-from stillhouse.order import Order, body
+from stillhouse.order import Order, Sort, body
 from stillhouse.stream import messages
 from stillhouse.upload import Size, equal, ready, send, title_of
 
@@ -188,8 +188,8 @@ class Client:
     ) -> Job:
         """Ask for `ipc` images per class of `dataset`, or for a `ratio` of its smallest class's training images.
 
-        One of the two; `seed`, `overrides` and `evaluation` may be left out. An equal request that is running or
-        finished is that job.
+        One of the two; `seed`, `overrides`, `evaluation` and `metadata` (words to find the job by) may be left out. An
+        equal request that is running or finished is that job, with the metadata it has.
 
         The call carries an Idempotency-Key (a fresh one unless given), so that repeating it after a lost answer makes
         no second job.
@@ -227,10 +227,18 @@ class Client:
         return Job.from_json(self._http.json("GET", f"/v1/jobs/{job_id}", params={"wait": wait}))
 
     def jobs(
-        self, *, status: str | None = None, dataset: str | None = None, method: str | None = None, limit: int = 50
+        self,
+        *,
+        status: str | None = None,
+        dataset: str | None = None,
+        method: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        sort: Sort = "newest",
+        limit: int = 50,
     ) -> list[Job]:
-        """The newest `limit` jobs, newest first."""
-        filters = {"status": status, "dataset": dataset, "method": method}
+        """The first `limit` of the jobs with all of these, newest first unless `sort` says otherwise."""
+        filters = {"status": status, "dataset": dataset, "method": method, "sort": sort}
+        filters |= {f"metadata.{key}": value for key, value in (metadata or {}).items()}
         return [Job.from_json(raw) for raw in self._pages("/v1/jobs", filters, most=limit)]
 
     def cancel(self, job_id: str) -> Job:

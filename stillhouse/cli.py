@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,8 @@ from stillhouse.errors import ClientError, HashMismatch, Unreachable, UsageError
 from stillhouse.home import Home, home_folder
 from stillhouse.interrupt import interruptible
 from stillhouse.jobs import File, Job
-from stillhouse.options import ordering
+from stillhouse.options import Words, metadata, ordering
+from stillhouse.order import Sort
 from stillhouse.output import Commands, JsonOption, data, say, stderr, table
 from stillhouse.progress import display
 from stillhouse.report import report
@@ -229,17 +231,23 @@ def list_jobs(
     status: Annotated[str | None, typer.Option("--status", help="Only jobs in this status.")] = None,
     dataset: Annotated[str | None, typer.Option("--dataset", help="Only jobs on this dataset.")] = None,
     method: Annotated[str | None, typer.Option("--method", help="Only jobs by this method.")] = None,
+    words: Words = None,
+    sort: Annotated[Sort, typer.Option("--sort", help="Their order; by accuracy the best come first.")] = "newest",
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
     """List jobs, newest first."""
     with Client() as client:
-        jobs = client.jobs(status=status, dataset=dataset, method=method, limit=limit)
+        wanted = metadata(words)
+        jobs = client.jobs(status=status, dataset=dataset, method=method, metadata=wanted, sort=sort, limit=limit)
     if as_json:
         data([job.raw for job in jobs])
     else:
-        rows = [(j.id, j.status, j.dataset_title, j.method, j.ipc, (j.created_at or "")[:16]) for j in jobs]
-        table(("JOB", "STATUS", "DATASET", "METHOD", "IPC", "CREATED"), rows)
+        rows = [
+            (j.id, j.status, j.dataset_title, j.method, j.ipc, (j.created_at or "")[:16], _words(j.metadata))
+            for j in jobs
+        ]
+        table(("JOB", "STATUS", "DATASET", "METHOD", "IPC", "CREATED", "METADATA"), rows)
 
 
 @app.command()
@@ -287,6 +295,10 @@ def verify(
 
 
 # --- inside
+
+
+def _words(metadata: Mapping[str, str]) -> str:
+    return " ".join(f"{key}={value}" for key, value in metadata.items())
 
 
 def _submit(client: Client, asked: Asked) -> Job:

@@ -33,12 +33,16 @@ class Job:
     phase_eta_seconds: float | None
     """Seconds until its phase is over."""
     queue_position: int | None
+    queue_seconds: float | None
+    """Seconds until a worker is expected to take a queued job."""
     dataset: str
     dataset_title: str
     """How people call it: of an upload its title, else its name."""
     method: str
     ipc: int | None
     cached: bool
+    metadata: Mapping[str, str]
+    """Words to find it by."""
     created_at: str | None
     error: Mapping[str, Any] | None
     forecast: Forecast | None
@@ -67,11 +71,13 @@ class Job:
             eta_seconds=progress.get("eta_seconds"),
             phase_eta_seconds=progress.get("phase_eta_seconds"),
             queue_position=raw.get("queue_position"),
+            queue_seconds=raw.get("queue_seconds"),
             dataset=str(raw.get("dataset") or request.get("dataset") or ""),
             dataset_title=str(raw.get("dataset_title") or raw.get("dataset") or ""),
             method=str(raw.get("method") or request.get("method") or ""),
             ipc=raw.get("ipc") or request.get("ipc"),
             cached=bool(raw.get("cached")),
+            metadata=raw.get("metadata") or {},
             created_at=raw.get("created_at"),
             error=raw.get("error"),
             forecast=Forecast.from_json(raw["forecast"]) if raw.get("forecast") else None,

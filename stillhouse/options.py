@@ -25,6 +25,11 @@ _CHANGES: Final = Annotated[
     typer.Option("--set", metavar="PATH=VALUE", help="Change a field of the recipe, e.g. objective.syn_steps=20."),
 ]
 
+Words = Annotated[
+    list[str] | None,
+    typer.Option("--metadata", metavar="KEY=VALUE", help="A word to find jobs by, e.g. commit=3f2c1a9 or name=base."),
+]
+
 
 def ordering(command: Callable[..., None]) -> Callable[..., None]:
     """The command with an order's options, which it gets as one argument: `asked`, those of `Client.submit`."""
@@ -39,7 +44,7 @@ def ordering(command: Callable[..., None]) -> Callable[..., None]:
         *(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=hint) for name, hint in _OF_ALL.items()),
         *(
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint)
-            for name, hint in {**options, "changes": _CHANGES}.items()
+            for name, hint in {**options, "changes": _CHANGES, "words": Words}.items()
         ),
         *(each.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[each.name]) for each in own),
     ]
@@ -48,11 +53,27 @@ def ordering(command: Callable[..., None]) -> Callable[..., None]:
     def run(**given: Any) -> None:
         asked = {name: given.pop(name) for name in (*_OF_ALL, *options)}
         asked["overrides"] = dict(_change(text) for text in given.pop("changes") or ())
+        asked["metadata"] = metadata(given.pop("words"))
         command(asked=asked, **given)
 
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return run
+
+
+def metadata(words: list[str] | None) -> dict[str, str] | None:
+    """The words of `--metadata`, by key; None where there are none.
+
+    Raises:
+        UsageError: one is not KEY=VALUE.
+    """
+    pairs = [word.partition("=") for word in words or ()]
+    for key, equals, value in pairs:
+        if not key or not equals:
+            raise UsageError(
+                f"--metadata {key}{equals}{value}: write KEY=VALUE, for instance --metadata commit=3f2c1a9"
+            )
+    return {key: value for key, _, value in pairs} or None
 
 
 def _help(hint: Any) -> str | None:

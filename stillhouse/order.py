@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
+
+Sort = Literal["newest", "oldest", "accuracy", "ipc"]
+"""The order of a list of jobs: by submission, either way; the most accurate first; the fewest images first."""
 
 
 class Order(TypedDict, total=False):
@@ -15,6 +18,7 @@ class Order(TypedDict, total=False):
     seed: Annotated[int | None, "Seed of every random choice; 0 if left out."]
     overrides: Mapping[str, Any] | None
     evaluation: Mapping[str, Any] | None
+    metadata: Mapping[str, str] | None
 
 
 def body(dataset: str, method: str, order: Order) -> dict[str, Any]:

@@ -127,4 +127,7 @@ def _roughly(seconds: float) -> str:
 
 
 def _place(job: Job) -> str:
-    return "" if not job.queue_position else f"place {job.queue_position} in the queue"
+    if not job.queue_position:
+        return ""
+    start = "" if job.queue_seconds is None else f", starts in about {_roughly(job.queue_seconds)}"
+    return f"place {job.queue_position} in the queue{start}"

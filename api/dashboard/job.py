@@ -63,7 +63,7 @@ def show_job(request: Request, services: ServicesDep, job: Known) -> HTMLRespons
         job=shown,
         remaining=shown.progress and shown.progress.eta_seconds,
         timeline=job_view.timeline(shown),
-        phase=job_view.phase,
+        job_view=job_view,
         plots=plots(curves(shown), events, report_view.levels(report) if report else ()),
         pictures=pictures(job.id, events),
         neighbours=f"/v1/jobs/{job.id}/pictures/{near[-1].seq}" if near else None,

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from api.dashboard.recipe_form import Part, parts
 from api.dashboard.schema_fields import Leaf, leaf, spelled
+from api.dashboard.schema_fields import words as pairs
 from api.forecast_request import forecast_request
 from api.problems import ProblemError, invalid
 from api.services import Services
@@ -144,7 +145,8 @@ class JobForm:
         words = ["stillhouse", "distill", dataset]
         for name, value in {**sizes, **({"method": method} if method else {}), **given}.items():
             option = f"--{name.replace('_', '-')}"
-            words += [option] if value is True else [option, spelled(value)]
+            texts = pairs(value) if isinstance(value, Mapping) else [] if value is True else [spelled(value)]
+            words += [word for text in texts for word in (option, text)] if texts else [option]
         for path, value in self.changes.items():
             words += ["--set", f"{path}={spelled(value)}"]
         named = [spelled(each) for each in (dataset, method, *sizes.values()) if each]
@@ -156,7 +158,7 @@ def _of_job(job: Job) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
     entries, kept = dict(_BLANK), dict[str, Any]()
     for name, value in job.request.items():
         if name in LEAVES:
-            entries[name] = "" if value is None else spelled(value)
+            entries[name] = "" if value is None else LEAVES[name].spell(value)
         elif name not in _CHANGES:
             kept[name] = value
     evaluation = {f"evaluation.{path}": value for path, value in job.request.get("evaluation", {}).items()}

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final
 
+from api.dashboard.figures import duration
 from api.schemas import Job
 from core.plan.phases import PHASES as IN_ORDER
 from core.report import Row
 
 PHASES: Final = {name: name.replace("_", " ").capitalize() for name in IN_ORDER}
 """The phases in their order, as a person reads them."""
+
+
+def title(job: Job) -> str:
+    """The job's name if its client gave it one, else its dataset's."""
+    return job.metadata.get("name") or job.dataset_title
+
+
+def tags(job: Job) -> dict[str, str]:
+    """The words of its metadata beside its name."""
+    return {key: value for key, value in job.metadata.items() if key != "name"}
+
+
+def folder(job: Job) -> str:
+    """A name for a folder with its result, whatever characters the dataset's title has."""
+    return re.sub(r"[^\w.]+", "-", f"{job.dataset_title}-{job.method}-{job.ipc}").strip("-.")
+
+
+def start(job: Job) -> str:
+    """When a queued job is expected to start, after a comma; nothing where nobody can tell."""
+    if job.queue_seconds is None:
+        return ""
+    return f", starts in about {duration(job.queue_seconds)}" if job.queue_seconds >= 1 else ", starts now"
 
 
 def reached(job: Job) -> Row | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
@@ -11,12 +12,22 @@ from fastapi.responses import HTMLResponse
 from api.dashboard import job_view
 from api.dashboard.forms import back
 from api.dashboard.rendering import page
-from api.jobs import Known, cancel_job, list_jobs, retry_job
+from api.jobs import Known, cancel_job, retry_job
+from api.listing import listed
 from api.services import ServicesDep
 from core import methods
-from core.ledger import Status
+from core.ledger import Filters, Sort, Status
+from core.request import MOST_METADATA
 
 SHOWN: Final = 40
+
+SORTS: Final[Mapping[Sort, str]] = {
+    "newest": "Newest first",
+    "oldest": "Oldest first",
+    "accuracy": "Most accurate first",
+    "ipc": "Fewest images first",
+}
+"""The orders of the list, as a person reads them."""
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -31,16 +42,24 @@ def show_jobs(
     dataset: Filter = "",
     method: Filter = "",
     q: Filter = "",
+    tag: Annotated[list[str] | None, Query(max_length=MOST_METADATA)] = None,
+    sort: Filter = "",
     after: Annotated[str, Query(max_length=2000)] = "",
 ) -> HTMLResponse:
-    """A page of the list."""
+    """A page of the list; a `tag` is KEY=VALUE, a word of the metadata that the jobs have."""
     known = next((each for each in Status if each == status), None)
-    found = list_jobs(services, known, dataset or None, method or None, q.strip() or None, SHOWN, after or None)
-    chosen = {"status": known or "", "dataset": dataset, "method": method, "q": q.strip()}
+    order: Sort = next((each for each in SORTS if each == sort), "newest")
+    tags = {key: value for key, equals, value in (each.partition("=") for each in tag or ()) if equals}
+    filters = Filters(known, dataset or None, method or None, q.strip() or None, tags)
+    found = listed(services, filters, order, SHOWN, after or None)
+    chosen = {"status": known or "", "dataset": dataset, "method": method, "q": q.strip(), "tag": tags}
+    sorting = "" if order == "newest" else order
 
-    def address(**changes: str) -> str:
-        query = {name: value for name, value in (chosen | changes).items() if value}
-        return f"/?{urlencode(query)}" if query else "/"
+    def address(**changes: Any) -> str:
+        query = chosen | {"sort": sorting} | changes
+        query["tag"] = [f"{key}={value}" for key, value in query["tag"].items()]
+        given = {name: value for name, value in query.items() if value}
+        return f"/?{urlencode(given, doseq=True)}" if given else "/"
 
     counts = services.ledger.counts()
     return page(
@@ -49,6 +68,8 @@ def show_jobs(
         jobs=found.items,
         counts=counts,
         chosen=chosen,
+        sorts=SORTS,
+        sort=order,
         address=address,
         older=address(after=found.next) if found.next else None,
         paged=bool(after),

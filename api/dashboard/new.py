@@ -48,7 +48,7 @@ def submit(request: Request, services: ServicesDep, posted: Posted, after: Backg
         job = create_job(services, Response(), after, form.order())
     except ProblemError as problem:
         return _shown(request, services, form, form.faults(problem))
-    return RedirectResponse(f"/jobs/{job.id}", 303)
+    return RedirectResponse(f"/jobs/{job.id}{'?answered=before' if job.cached else ''}", 303)
 
 
 def _shown(

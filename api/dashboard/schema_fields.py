@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, final
@@ -26,6 +27,8 @@ class Leaf:
     whole: bool = False
     wording: bool = False
     """Whether every value is text, so that none is read as JSON."""
+    pairs: bool = False
+    """Whether it is texts by name, entered as a shell's words: `NAME=TEXT "NAME=a longer text"`."""
 
     @property
     def name(self) -> str:
@@ -40,7 +43,11 @@ class Leaf:
     @property
     def text(self) -> str:
         """Its value as the form shows it."""
-        return spelled(self.value)
+        return self.spell(self.value)
+
+    def spell(self, value: Any) -> str:
+        """A value as text, from which `parse` makes it again."""
+        return shlex.join(words(value)) if self.pairs and isinstance(value, Mapping) else spelled(value)
 
     def parse(self, text: str) -> Any:
         """The value that typed text stands for in JSON; text that is no JSON stays text, and the recipe refuses it."""
@@ -49,9 +56,16 @@ class Leaf:
         if self.wording:
             return text.strip()
         try:
+            if self.pairs and all("=" in word for word in shlex.split(text)):
+                return {name: value for name, _, value in (word.partition("=") for word in shlex.split(text))}
             return json.loads(text) if text.strip() else None
         except (ValueError, RecursionError):
             return text.strip()
+
+
+def words(texts: Mapping[str, Any]) -> list[str]:
+    """Texts by name, each as a word NAME=TEXT."""
+    return [f"{name}={text}" for name, text in texts.items()]
 
 
 def spelled(value: Any) -> str:
@@ -82,6 +96,8 @@ def leaf(path: str, node: Schema, value: Any, root: Schema) -> Leaf:
         return Leaf(path, value, "choice", about, ("true", "false"))
     if "enum" in node:
         return Leaf(path, value, "choice", about, tuple(spelled(each) for each in node["enum"]))
+    if "patternProperties" in node:
+        return Leaf(path, value, "text", f"{about} Here as NAME=VALUE, with spaces between several.", pairs=True)
     options = node.get("anyOf", [node])
     number = next((each for each in options if each.get("type") in ("integer", "number")), None)
     if number is None:

@@ -3,6 +3,7 @@
 from core.ids import new_upload_id
 from core.ledger.keys import SCOPES, ApiKey, UnknownKey
 from core.ledger.ledger import Ledger
+from core.ledger.listing import Filters, Position
 from core.ledger.remaining import phase_remaining, remaining
 from core.ledger.types import (
     ENDED,
@@ -18,6 +19,7 @@ from core.ledger.types import (
     Outcome,
     QuotaExceeded,
     Reach,
+    Sort,
     Status,
     Submission,
     Swept,
@@ -37,13 +39,16 @@ __all__ = [
     "Document",
     "Event",
     "File",
+    "Filters",
     "IdempotencyConflict",
     "IllegalTransition",
     "Job",
     "Ledger",
     "Outcome",
+    "Position",
     "QuotaExceeded",
     "Reach",
+    "Sort",
     "Status",
     "Submission",
     "Swept",

@@ -1,13 +1,22 @@
-"""Two column types that behave alike on SQLite and PostgreSQL."""
+"""Two column types that behave alike on SQLite and PostgreSQL, and the texts that both can hold."""
 
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
 from typing import Any, final
 
 from sqlalchemy import JSON, DateTime, Dialect
 from sqlalchemy.types import TypeDecorator
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+"""Characters that no text column holds: neither database takes half a surrogate pair, PostgreSQL takes no NUL."""
+
+
+def storable(word: str | None) -> bool:
+    """Whether a text column could hold it: what none can hold is found nowhere."""
+    return word is None or _UNSTORABLE.search(word) is None
 
 
 @final

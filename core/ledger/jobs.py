@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Select, func, or_, select, tuple_
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, aliased
 
 from core.ids import is_id
-from core.ledger import clock, transitions
-from core.ledger.models import ApiKeyRow, FileRow, JobRow, stands
+from core.ledger import clock, transitions, waiting
+from core.ledger.columns import storable
+from core.ledger.models import ApiKeyRow, FileRow, JobRow, MetadataRow, stands
 from core.ledger.transitions import Move
 from core.ledger.types import File, IllegalTransition, Job, QuotaExceeded, Reach, Status, UnknownJob
 
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-"""Characters that no text column holds: neither database takes half a surrogate pair, PostgreSQL takes no NUL."""
-
 
 def views(session: Session, rows: Iterable[JobRow]) -> list[Job]:
-    """The rows as values, with the places of the queued ones; at most one statement."""
+    """The rows as values, with their metadata, and the places of the queued ones; a few statements, however many."""
     rows = list(rows)
-    places = _places(session, [row.id for row in rows if row.status is Status.QUEUED])
-    return [_view(row, places.get(row.id)) for row in rows]
+    metadata = _metadata(session, [row.id for row in rows])
+    places = waiting.places(session, [row.id for row in rows if row.status is Status.QUEUED])
+    return [_view(row, metadata[row.id], places.get(row.id)) for row in rows]
 
 
 def view(session: Session, row: JobRow) -> Job:
@@ -47,39 +44,6 @@ def lock(session: Session, job_id: str, reach: Reach) -> JobRow:
     return row
 
 
-def page(
-    session: Session,
-    status: str | None,
-    dataset: str | None,
-    method: str | None,
-    q: str | None,
-    limit: int,
-    after: tuple[datetime, str] | None,
-    reach: Reach,
-) -> list[Job]:
-    """Jobs within reach, newest first, that match every filter given and come after the one created at `after`."""
-    if not all(_storable(word) for word in (status, dataset, method, q)):
-        return []
-    statement = select(JobRow).order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit)
-    if not reach.everything:
-        statement = statement.where(JobRow.owner == reach.owner)
-    if status is not None:
-        if status not in set(Status):
-            return []
-        statement = statement.where(stands(Status(status)))
-    if dataset is not None:
-        statement = statement.where(or_(JobRow.dataset == dataset, JobRow.dataset_title == dataset))
-    if method is not None:
-        statement = statement.where(JobRow.method == method)
-    if q:
-        searched = (JobRow.id, JobRow.dataset, JobRow.dataset_title, JobRow.method)
-        words = (column.icontains(q, autoescape=True) for column in searched)
-        statement = statement.where(or_(*words))
-    if after is not None:
-        statement = statement.where(tuple_(JobRow.created_at, JobRow.id) < after)
-    return views(session, session.scalars(statement))
-
-
 def counts(session: Session, reach: Reach) -> dict[str, int]:
     """How many jobs within reach stand where; every status is named."""
     found = {status.value: 0 for status in Status}
@@ -99,7 +63,7 @@ def files(session: Session, job_id: str) -> list[File]:
 
 def file(session: Session, job_id: str, name: str, reach: Reach) -> File | None:
     """The artifact's file of this name, if it has one."""
-    job = session.get(JobRow, job_id) if is_id("job", job_id) and _storable(name) else None
+    job = session.get(JobRow, job_id) if is_id("job", job_id) and storable(name) else None
     row = session.get(FileRow, (job_id, name)) if job is not None and reach.sees(job.owner) else None
     return None if row is None else _file(row)
 
@@ -179,24 +143,20 @@ def queue(max_running: int | None) -> Select[JobRow]:
     return waiting.where(JobRow.owner.not_in(busy.having(func.count() >= max_running)))
 
 
-def _places(session: Session, job_ids: list[str]) -> dict[str, int]:
-    if not job_ids:
-        return {}
-    order = func.row_number().over(order_by=(JobRow.created_at, JobRow.id))
-    ranked = select(JobRow.id, order.label("place")).where(stands(Status.QUEUED)).subquery()
-    rows = session.execute(select(ranked.c.id, ranked.c.place).where(ranked.c.id.in_(job_ids)))
-    return {row.id: row.place for row in rows}
-
-
-def _storable(word: str | None) -> bool:
-    return word is None or _UNSTORABLE.search(word) is None
+def _metadata(session: Session, job_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The words that clients have put on these jobs, by job and by key."""
+    found: dict[str, dict[str, str]] = {job_id: {} for job_id in job_ids}
+    statement = select(MetadataRow).where(MetadataRow.job_id.in_(job_ids)).order_by(MetadataRow.key)
+    for row in session.scalars(statement) if found else ():
+        found[row.job_id][row.key] = row.value
+    return found
 
 
 def _file(row: FileRow) -> File:
     return File(row.name, row.bytes, row.sha256, row.media_type)
 
 
-def _view(row: JobRow, place: int | None) -> Job:
+def _view(row: JobRow, metadata: Mapping[str, str], place: waiting.Place | None) -> Job:
     return Job(
         id=row.id,
         status=row.status,
@@ -217,11 +177,13 @@ def _view(row: JobRow, place: int | None) -> Job:
         forecast=row.forecast,
         error=row.error,
         owner=row.owner,
-        queue_position=place,
+        queue_position=place and place.number,
+        queue_seconds=place and place.seconds,
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
         cancel_requested_at=row.cancel_requested_at,
         updated_at=row.updated_at,
         dataset_title=row.dataset_title or row.dataset,
+        metadata=metadata,
     )

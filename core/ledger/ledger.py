@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from datetime import datetime
 from typing import Any, TypeVar, final
 
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from core.ledger import claims, jobs, schema, submissions, sweep, workers
+from core.ledger import claims, jobs, listing, schema, submissions, sweep, workers
 from core.ledger import events as log
 from core.ledger.database import LOCK_WAIT, Database
 from core.ledger.keys import Keys
-from core.ledger.types import Beat, Claim, Document, Event, File, Job, Reach, Submission, Swept, Worker
+from core.ledger.types import Beat, Claim, Document, Event, File, Job, Reach, Sort, Submission, Swept, Worker
 from core.ledger.uploads import Uploads
 
 Result = TypeVar("Result")
@@ -93,6 +92,7 @@ class Ledger:
         max_open: int | None = None,
         unfit: str | None = None,
         dataset_title: str | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> Submission:
         """Accept a job, unless an equal one is open ("twin") or done ("cached") or the key was used ("replayed").
 
@@ -108,6 +108,7 @@ class Ledger:
             max_open: how many jobs of a named owner may be queued or running.
             unfit: a finished job (see `answer`) that is no answer, since its files are not what they were.
             dataset_title: how people call the dataset, where that is not its name.
+            metadata: words to find a new job by; one that is there already keeps those it has.
 
         Equal jobs, and idempotency keys, are those of the same owner: nobody learns what others have asked for.
 
@@ -130,6 +131,7 @@ class Ledger:
             max_open,
             unfit,
             dataset_title,
+            metadata or {},
         )
         key = None
         if idempotency_key is not None:
@@ -155,18 +157,26 @@ class Ledger:
         method: str | None = None,
         q: str | None = None,
         limit: int = 50,
-        after: tuple[datetime, str] | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> list[Job]:
-        """Jobs, newest first.
+        """The newest jobs that `listing.Filters` with these fields leave, newest first; at most `limit`."""
+        return self.page(listing.Filters(status, dataset, method, q, metadata), limit=limit)[0]
+
+    def page(
+        self,
+        filters: listing.Filters,
+        sort: Sort = "newest",
+        limit: int = 50,
+        after: listing.Position | None = None,
+    ) -> tuple[list[Job], listing.Position | None]:
+        """A page of the jobs that the filters leave, in an order; and where the next one begins, if there is one.
 
         Args:
-            status, dataset, method: only jobs with exactly this; the dataset by its name or its title.
-            q: only jobs whose id, dataset (by name or title) or method contains this, in any case.
             limit: at most so many.
-            after: `(created_at, id)` of the last job of the page before.
+            after: where the page before this one ended.
         """
         with self.database.read() as session:
-            return jobs.page(session, status, dataset, method, q, limit, after, self._reach)
+            return listing.page(session, filters, sort, limit, after, self._reach)
 
     def jobs_under(self, conditions: str, limit: int = 100) -> list[Job]:
         """The newest jobs that succeeded at once and whose forecast names these conditions, newest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, final, get_args
@@ -19,16 +20,27 @@ from sqlalchemy import (
     or_,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
 
 from core.ledger.columns import Instant, JsonDocument
-from core.ledger.types import ENDED, HELD, Status, UploadState
+from core.ledger.types import ENDED, HELD, Document, Status, UploadState
+
+UNMEASURED = -1.0
+"""The accuracy of a job that has none yet: in an order by accuracy such jobs come last."""
 
 
 def _among(column: str, values: Iterable[str]) -> str:
     """The SQL by which a column has one of these values."""
     listed = ", ".join(f"'{value}'" for value in values)
     return f"{column} IN ({listed})"
+
+
+def _accuracy(metrics: Document | None) -> float:
+    """The mean test accuracy of the distilled images, as the engine's metrics tell it."""
+    found: Any = metrics
+    for name in ("results", "distilled", "accuracy_mean"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return float(found) if isinstance(found, int | float) and math.isfinite(found) else UNMEASURED
 
 
 _HELD = _among("status", sorted(HELD, key=[*Status].index))
@@ -93,6 +105,13 @@ class JobRow(Base):
     """Whose it is; empty for a job that was submitted without a key."""
     dataset_title: Mapped[str | None]
     """How people call the dataset, where that is not its name."""
+    accuracy: Mapped[float] = mapped_column(default=UNMEASURED, server_default=text("-1"))
+    """The mean test accuracy in `metrics`, for lists in its order; `UNMEASURED` where there is none."""
+
+    @validates("metrics")
+    def _measure(self, _: str, metrics: Document | None) -> Document | None:
+        self.accuracy = _accuracy(metrics)
+        return metrics
 
     __table_args__ = (
         CheckConstraint(_among("status", Status), name="status_known"),
@@ -126,7 +145,23 @@ class JobRow(Base):
         Index("ix_jobs_fingerprint", "fingerprint", "finished_at"),
         Index("ix_jobs_created", "created_at", "id"),
         Index("ix_jobs_owner", "owner", "created_at", "id"),
+        Index("ix_jobs_accuracy", "accuracy", "created_at", "id"),
+        Index("ix_jobs_ipc", "ipc", "created_at", "id"),
     )
+
+
+@final
+class MetadataRow(Base):
+    """A word that a client has put on its job; `created_at` is the job's, so that an index holds them in list order."""
+
+    __tablename__ = "job_metadata"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (Index("ix_job_metadata_search", "key", "value", "created_at", "job_id"),)
 
 
 @final

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import final
 
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from core.ids import new_id
 from core.ledger import clock, events, jobs
-from core.ledger.models import JobRow, KeyRow, stands
+from core.ledger.models import JobRow, KeyRow, MetadataRow, stands
 from core.ledger.types import Document, IdempotencyConflict, Outcome, Status, Submission
 
 KEY_LIFETIME = timedelta(hours=24)
@@ -41,6 +42,7 @@ class Order:
     max_open: int | None = None
     unfit: str | None = None
     dataset_title: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @final
@@ -135,6 +137,7 @@ def _create(session: Session, order: Order, now: datetime) -> JobRow:
     )
     session.add(row)
     session.flush()  # before the event: its foreign key is checked at once
+    session.add_all(MetadataRow(job_id=row.id, key=k, value=v, created_at=now) for k, v in order.metadata.items())
     told = {"dataset": order.dataset, "method": order.method, "ipc": order.ipc, "seed": order.seed}
     events.append(session, row, "job.created", now, {"status": row.status.value, "attempt": 0, **told})
     return row

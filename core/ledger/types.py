@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,6 +12,9 @@ Document = dict[str, Any]
 """A JSON object. Stored documents hold no NaN and no infinity: those become null."""
 
 UploadState = Literal["inspecting", "ready", "invalid"]
+
+Sort = Literal["newest", "oldest", "accuracy", "ipc"]
+"""The order of a list of jobs: by submission, either way; the most accurate first; the fewest images first."""
 
 Outcome = Literal["created", "twin", "cached", "replayed"]
 """The outcome of a submission: a new job, an equal one in progress, an equal one done, an answer given before."""
@@ -58,8 +62,9 @@ class Job:
 
     `attempt` counts how often a worker has started the job, `losses` how often one was lost while holding it.
     `owner` is empty where nobody showed a key. `dataset_title` is how people call the dataset: of an upload the title
-    it was given, else its name.
-    `queue_position` is 1 for the job that is started next and null for a job that is not queued.
+    it was given, else its name. `metadata` is what its client wrote on it, by key.
+    `queue_position` is 1 for the job that is started next and null for a job that is not queued; in `queue_seconds` it
+    is expected to start, by the forecasts of those before it, where these are known.
     `forecast` is what it was expected to cost, where that was known. `error` is
     `{code, type, message, phase, hint}`, and only a failed job has one.
     """
@@ -84,12 +89,14 @@ class Job:
     error: Document | None
     owner: str
     queue_position: int | None
+    queue_seconds: float | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
     cancel_requested_at: datetime | None
     updated_at: datetime
     dataset_title: str
+    metadata: Mapping[str, str]
 
 
 @final

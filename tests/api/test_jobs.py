@@ -9,19 +9,17 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from api.pagination import cursor, position_of
 from api.services import Services
 from core.data.digits import digits
-from core.ids import new_id
 from core.ledger import Status
 from tests.api.workshop import ERROR, METRICS, Workshop, request
 from tests.data.bundles import place
 
 SHAPE = {
     *("object", "id", "status", "phase", "dataset", "dataset_title", "method", "ipc", "seed", "cached"),
-    *("queue_position", "progress"),
+    *("queue_position", "queue_seconds", "progress"),
     *("metrics", "forecast", "error", "attempt", "losses", "max_attempts", "worker"),
-    *("request", "recipe", "fingerprint", "owner"),
+    *("request", "recipe", "fingerprint", "metadata", "owner"),
     *("created_at", "started_at", "finished_at", "cancel_requested_at", "updated_at", "links"),
 }
 
@@ -133,6 +131,66 @@ def test_spelling_out_a_default_is_the_same_request(client: TestClient) -> None:
     assert client.post("/v1/jobs", json=asked).json()["id"] == client.post("/v1/jobs", json=spelt).json()["id"]
 
 
+def test_words_on_a_job_are_no_part_of_the_request(workshop: Workshop) -> None:
+    client, asked, words = workshop.client, request(), {"name": "Größe <1>", "commit": "abc"}
+    job = client.post("/v1/jobs", json=asked | {"metadata": words}).json()
+    assert (job["metadata"], "metadata" in job["request"]) == (words, False)
+    workshop.succeed(job["id"])
+    again = client.post("/v1/jobs", json=asked | {"metadata": {"commit": "def"}}).json()
+    assert (again["id"], again["cached"], again["metadata"]) == (job["id"], True, words), "it keeps what it has"
+    bare = client.post("/v1/jobs", json=asked).json()
+    assert (bare["id"], bare["fingerprint"]) == (job["id"], job["fingerprint"])
+    forecasts = [client.post("/v1/forecasts", json=asked | {"metadata": each}).json() for each in (words, {})]
+    assert forecasts[0] == forecasts[1]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "field"),
+    [
+        ({"a b": "x"}, "metadata.a b"),
+        ({"": "x"}, "metadata."),
+        ({"k" * 65: "x"}, "metadata." + "k" * 65),
+        ({"commit": 7}, "metadata.commit"),
+        ({"commit": None}, "metadata.commit"),
+        ({"commit": {"sha": "x"}}, "metadata.commit"),
+        ({"commit": "x" * 513}, "metadata.commit"),
+        ({"commit": "a\0b"}, "metadata.commit"),
+        ({"commit": "a\nb"}, "metadata.commit"),
+        ({f"k{n}": "x" for n in range(17)}, "metadata"),
+        (["commit"], "metadata"),
+    ],
+)
+def test_metadata_are_flat_short_texts(client: TestClient, metadata: Any, field: str) -> None:
+    refused = client.post("/v1/jobs", json=request(metadata=metadata))
+    assert refused.status_code == 422
+    (error,) = refused.json()["errors"]
+    assert error["field"].startswith(field)
+    assert error["fix"]
+
+
+def test_half_a_character_is_no_word(client: TestClient) -> None:
+    body = '{"dataset": "digits", "ipc": 1, "method": "random", "metadata": {"commit": "\\ud800"}}'
+    refused = client.post("/v1/jobs", content=body, headers={"Content-Type": "application/json"})
+    assert refused.status_code == 422
+
+
+def test_an_idempotency_key_is_for_the_words_too(client: TestClient) -> None:
+    asked, headers = request(metadata={"commit": "abc"}), {"Idempotency-Key": "tuesday"}
+    assert client.post("/v1/jobs", json=asked, headers=headers).status_code == 202
+    assert client.post("/v1/jobs", json=asked, headers=headers).headers["Idempotent-Replayed"] == "true"
+    other = client.post("/v1/jobs", json=asked | {"metadata": {"commit": "def"}}, headers=headers)
+    assert other.json()["type"] == "/problems#idempotency-conflict"
+
+
+def test_a_waiting_job_says_when_it_will_start(workshop: Workshop) -> None:
+    running, waiting = workshop.job(Status.RUNNING), workshop.submit()
+    assert workshop.client.get(f"/v1/jobs/{waiting}").json()["queue_seconds"] is None, "nobody has forecast the first"
+    claim = workshop.claims[running]
+    workshop.ledger.record(claim, progress={"phase": "publishing", "done": 0, "total": 1, "eta_seconds": 90.0})
+    job = workshop.client.get(f"/v1/jobs/{waiting}").json()
+    assert (job["queue_position"], job["queue_seconds"]) == (1, 90)
+
+
 def test_a_ratio_is_another_spelling_of_the_ipc(workshop: Workshop) -> None:
     client, by_ipc = workshop.client, request(ipc=25, method="mtt")
     by_ratio = {name: value for name, value in by_ipc.items() if name != "ipc"} | {"ratio": 0.2}
@@ -201,50 +259,6 @@ def test_a_job_at_its_end_shows_its_error_or_its_links(workshop: Workshop) -> No
     assert working == {"self", "html", "events", "files", "archive", "preview", "report"}
     for name in working:
         assert workshop.client.get(done.json()["links"][name]).status_code == 200
-
-
-def test_lists_are_filtered_and_paged_newest_first(workshop: Workshop) -> None:
-    ids = [workshop.submit() for _ in range(5)]
-    other = workshop.submit(dataset="cifar10", method="dm", ipc=3)
-    workshop.fail(ids[0])
-
-    def listed(**query: Any) -> list[str]:
-        return [job["id"] for job in workshop.client.get("/v1/jobs", params=query).json()["items"]]
-
-    assert listed() == [other, *reversed(ids)]
-    assert listed(status="failed") == [ids[0]]
-    assert listed(dataset="cifar10") == listed(method="dm") == listed(q="IFAR") == listed(q=other) == [other]
-    assert listed(q="100%") == listed(dataset="\0") == []
-
-    pages, after = [], None
-    while True:
-        query: dict[str, Any] = {"limit": 2, "dataset": "digits"} | ({"after": after} if after else {})
-        page = workshop.client.get("/v1/jobs", params=query).json()
-        pages.append([job["id"] for job in page["items"]])
-        after = page["next"]
-        workshop.submit()  # a newcomer does not shift the pages
-        if after is None:
-            break
-    assert pages == [[ids[4], ids[3]], [ids[2], ids[1]], [ids[0]]]
-
-
-def test_a_cursor_is_taken_back_unchanged_or_not_at_all(workshop: Workshop) -> None:
-    for _ in range(3):
-        workshop.submit()
-    after = workshop.client.get("/v1/jobs", params={"limit": 1, "dataset": "digits"}).json()["next"]
-    query = {"limit": 1, "dataset": "digits", "after": after}
-    assert workshop.client.get("/v1/jobs", params=query).status_code == 200
-    turned = after[:-1] + ("A" if after[-1] != "A" else "B")
-    listing = "jobs?status=None&dataset='digits'&method=None&q=None"
-    assert cursor(listing, position_of(listing, after, lambda *position: position)) == after
-    moment = "2026-11-21T09:00:00+00:00"
-    positions: tuple[Any, ...] = ([], ["2026-11-21"], ["2026-11-21", new_id("job")], [moment, "\0"], [moment, 1])
-    positions += (["0001-01-01T00:00:00+01:00", new_id("job")],)
-    forged = [query | {"after": cursor(listing, position)} for position in positions]
-    for changed in (*forged, query | {"after": turned}, query | {"dataset": "cifar10"}, query | {"after": "é" * 9}):
-        response = workshop.client.get("/v1/jobs", params=changed)
-        assert (response.status_code, response.json()["type"]) == (400, "/problems#invalid-cursor")
-    assert workshop.client.get("/v1/datasets", params={"after": after}).status_code == 400
 
 
 def test_a_queued_job_is_cancelled_at_once_and_a_running_one_by_its_worker(workshop: Workshop) -> None:

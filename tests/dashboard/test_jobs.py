@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import time
 
@@ -41,6 +42,57 @@ def test_filters_are_in_the_address_and_survive_turning_pages(workshop: Workshop
     forged = client.get("/?method=herding&after=" + older[1].rpartition("after=")[2], headers=HTML)
     assert forged.status_code == 400
     assert "Start again without" in forged.text
+
+
+def test_names_and_words_are_shown_and_lead_to_their_jobs(workshop: Workshop, client: TestClient) -> None:
+    named = workshop.submit(metadata={"name": "My <run>", "commit": "a&b=c d"})
+    other = workshop.submit(metadata={"commit": "a&b=c d", "team": "x"})
+    plain = workshop.submit()
+    page = client.get("/").text
+    assert listed(page) == [plain, other, named]
+    assert f'<a href="/jobs/{named}">My &lt;run&gt;</a>' in page
+    (address,) = {html.unescape(link) for link in re.findall(r'<a class="tag" href="([^"]+)"[^>]*>commit', page)}
+    both = client.get(address).text
+    assert listed(both) == [other, named]
+    (narrower,) = {html.unescape(link) for link in re.findall(r'<a class="tag" href="([^"]+)"[^>]*>team', both)}
+    narrow = client.get(narrower).text
+    assert listed(narrow) == [other]
+    assert 'name="tag" value="commit=a&amp;b=c d"' in narrow, "the form keeps them"
+    wider = re.findall(r'<a class="tag chosen" href="([^"]+)" aria-label="Stop asking for team x"', narrow)
+    assert listed(client.get(html.unescape(wider[0])).text) == [other, named]
+    assert listed(client.get("/?q=my+%3Crun").text) == [named]
+    assert "No job matches" in client.get("/?tag=commit=other").text
+    assert listed(client.get("/?tag=odd&sort=odd").text) == [plain, other, named], "an address by hand is no error"
+    own = client.get(f"/jobs/{named}").text
+    assert "<h1>My &lt;run&gt;</h1>" in own
+    (address,) = {html.unescape(link) for link in re.findall(r'<a class="tag" href="([^"]+)"[^>]*>commit', own)}
+    assert listed(client.get(address).text) == [other, named]
+
+
+def test_jobs_are_sorted_and_the_order_survives_turning_pages(workshop: Workshop, client: TestClient) -> None:
+    jobs = [workshop.submit(ipc=ipc) for ipc in (2, 1, 3)]
+    for job_id, accuracy in zip(jobs[:2], (0.5, 0.75), strict=True):
+        metrics = {"results": {"distilled": {"accuracy_mean": accuracy}}}
+        assert workshop.ledger.succeed(workshop.start(job_id), [], metrics)
+    assert listed(client.get("/?sort=accuracy").text) == [jobs[1], jobs[0], jobs[2]]
+    assert listed(client.get("/?sort=oldest").text) == jobs
+    page = client.get("/?sort=ipc&status=succeeded").text
+    assert listed(page) == [jobs[1], jobs[0]]
+    assert '<option value="ipc" selected>' in page
+    waiting = [workshop.submit(ipc=4) for _ in range(SHOWN)]
+    first = client.get("/?sort=ipc").text
+    older = re.search(r'rel="next" href="([^"]+)"', first)
+    assert older
+    assert listed(first) + listed(client.get(html.unescape(older[1])).text) == [jobs[1], jobs[0], jobs[2], *waiting]
+
+
+def test_a_waiting_job_says_when_it_starts(workshop: Workshop, client: TestClient) -> None:
+    running, waiting = workshop.job(Status.RUNNING), workshop.submit()
+    assert "Place 1</span>" in client.get("/").text
+    progress = {"phase": "publishing", "done": 0, "total": 1, "eta_seconds": 90.0}
+    assert workshop.ledger.record(workshop.claims[running], progress=progress)
+    assert "Place 1, starts in about 1 min 30 s</span>" in client.get("/").text
+    assert "Place 1 in the queue, starts in about 1 min 30 s." in client.get(f"/jobs/{waiting}").text
 
 
 def test_every_state_is_a_word_with_a_sign_and_its_own_actions(workshop: Workshop, client: TestClient) -> None:

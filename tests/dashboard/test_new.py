@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from api.dashboard.job_form import JobForm
 from api.services import Services
+from core.ledger import Status
 from core.request import JobOrder
 from tests.api.workshop import ON_SQLITE, Workshop
 
@@ -117,8 +118,9 @@ def test_every_field_of_a_request_is_in_the_form_in_the_commands_and_in_what_is_
 ) -> None:
     """Whatever it means: what makes no sense is refused when it is submitted, and not lost before."""
     schema = JobOrder.model_json_schema()["properties"][name]
-    value: Any = {"integer": 7, "number": 0.5, "string": "rare"}.get(schema.get("type"), {"rare": 1})
-    text = value if isinstance(value, str) else json.dumps(value)
+    examples = {"integer": 7, "number": 0.5, "string": "rare"}
+    value: Any = {"rare": "1"} if "patternProperties" in schema else examples.get(schema.get("type"), {"rare": 1})
+    text = value if isinstance(value, str) else "rare=1" if value == {"rare": "1"} else json.dumps(value)
     page = client.get("/new", params={name: text}).text
     assert filled(page).get(name) == text or name in ("dataset", "method"), "a choice among what there is"
     assert asked(page)[name] == value
@@ -146,6 +148,24 @@ def test_what_requests_no_longer_know_is_kept_and_refused_beside_its_field(
     assert filled(refused.text).items() >= fields.items()
     job_id = submitted(client, filled(refused.text) | dict.fromkeys(fields, ""))["id"]
     assert "rare" not in services.ledger.job(job_id).request
+
+
+def test_words_on_a_job_are_entered_as_in_a_shell(client: TestClient) -> None:
+    page = client.get("/new", params=CHOICE | {"metadata": "commit=abc 'name=my run'"}).text
+    assert asked(page)["metadata"] == {"commit": "abc", "name": "my run"}
+    words = command(page)
+    assert words[words.index("--metadata") :][:4] == ["--metadata", "commit=abc", "--metadata", "name=my run"]
+    assert submitted(client, filled(page))["metadata"] == {"commit": "abc", "name": "my run"}
+    for wrong in ("abc", "commit='abc", "a b=c", "=c"):
+        assert re.search(r'id="fault-metadata"[^>]*>[^<]+', client.post("/new", data=CHOICE | {"metadata": wrong}).text)
+
+
+def test_an_answer_from_before_is_said_to_be_one(client: TestClient, workshop: Workshop) -> None:
+    job_id = workshop.job(Status.SUCCEEDED, method="random", ipc=1, seed=77)
+    page = client.post("/new", data={"dataset": "digits", "method": "random", "ipc": "1", "seed": "77"})
+    assert page.url.path == f"/jobs/{job_id}"
+    assert "The same was asked for before" in page.text
+    assert "The same was asked for before" not in client.get(f"/jobs/{job_id}").text
 
 
 def test_a_share_is_asked_for_in_the_place_of_a_number(client: TestClient) -> None:

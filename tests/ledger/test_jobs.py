@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+import math
 
 import pytest
-from sqlalchemy import event
 
-from core.ledger import IllegalTransition, Ledger, Status, UnknownJob
-from tests.ledger.orders import LONG, order, queued, standing
+from core.ledger import IllegalTransition, Ledger, Status, UnknownJob, waiting
+from tests.ledger.orders import LONG, order, queued, running, standing
 
 STRANGE = [
     "",
@@ -33,43 +30,6 @@ def test_an_id_nobody_gave_is_unknown_everywhere(ledger: Ledger, job_id: str) ->
     assert ledger.file(job_id, "README.md") is None
 
 
-def test_pages_meet_without_gap_or_overlap(ledger: Ledger) -> None:
-    ids = [queued(ledger).id for _ in range(7)]
-    found: list[str] = []
-    after = None
-    while page := ledger.jobs(limit=3, after=after):
-        found += [job.id for job in page]
-        after = (page[-1].created_at, page[-1].id)
-        queued(ledger)  # newer jobs do not disturb a reader on the way to older ones
-    assert found == ids[::-1]
-
-
-def test_filters_narrow_the_list(ledger: Ledger) -> None:
-    standing(ledger, Status.SUCCEEDED, dataset="cifar10", method="mtt")
-    standing(ledger, Status.FAILED, dataset="cifar10", method="dm")
-    standing(ledger, Status.QUEUED, dataset="svhn%_", method="dm")
-
-    def found(**filters: Any) -> list[str]:
-        return [f"{job.dataset} {job.method}" for job in ledger.jobs(**filters)]
-
-    assert found() == ["svhn%_ dm", "cifar10 dm", "cifar10 mtt"]
-    assert found(status="succeeded") == ["cifar10 mtt"]
-    assert found(status=Status.QUEUED) == ["svhn%_ dm"]
-    assert found(dataset="cifar10", method="dm") == ["cifar10 dm"]
-    assert found(q="CIFAR") == ["cifar10 dm", "cifar10 mtt"]
-    assert found(q="%_") == ["svhn%_ dm"]
-    assert found(q=ledger.jobs()[0].id.lower()) == ["svhn%_ dm"]
-    assert found(status="succeeded", method="dm") == []
-
-
-@pytest.mark.parametrize("word", ["\0", "\ud800", "sleeping", "nothing like it"])
-@pytest.mark.parametrize("field", ["status", "dataset", "method", "q"])
-def test_a_filter_nothing_matches_finds_nothing(ledger: Ledger, field: str, word: str) -> None:
-    queued(ledger)
-    filters: dict[str, Any] = {field: word}
-    assert ledger.jobs(**filters) == []
-
-
 def test_places_in_the_queue(ledger: Ledger) -> None:
     standing(ledger, Status.RUNNING)
     waiting = [queued(ledger) for _ in range(4)]
@@ -81,22 +41,60 @@ def test_places_in_the_queue(ledger: Ledger) -> None:
     assert ledger.job(waiting[3].id).queue_position == 2
 
 
+@pytest.mark.parametrize(
+    ("free", "costs", "expected"),
+    [
+        ([], [10.0], [None]),
+        ([0.0], [10.0, 20.0, 5.0], [0, 10, 30]),
+        ([30.0, 0.0], [10.0, 50.0, 5.0, 1.0], [0, 10, 30, 35]),
+        ([5.0], [None, 1.0], [5, None]),
+        ([math.inf, 5.0], [10.0, 10.0], [5, 15]),
+        ([math.inf], [10.0], [None]),
+    ],
+)
+def test_a_queue_is_worked_off_in_order(
+    free: list[float], costs: list[float | None], expected: list[float | None]
+) -> None:
+    assert waiting.starts(free, costs) == expected
+
+
+def test_a_start_is_expected_when_those_before_are_done(ledger: Ledger) -> None:
+    """By the rest of the running job, the forecasts of the waiting ones, and the workers that are there."""
+    forecast = {
+        "seconds": {"expected": 100.0, "low": 50.0, "high": 200.0},
+        "phases": {"evaluating": {"expected": 30.0}},
+    }
+    claim = running(ledger, worker_id="one", forecast=forecast)
+    first, second, third = (queued(ledger, forecast=each) for each in (forecast, None, forecast))
+
+    def starts() -> list[float | None]:
+        return [ledger.job(job.id).queue_seconds for job in (first, second, third)]
+
+    assert starts() == [100, 200, None], "nobody has forecast the second one"
+    ledger.record(claim, progress={"phase": "distilling", "done": 1, "total": 2, "eta_seconds": 12.0})
+    assert starts() == [42, 142, None], "the rest of its phase, and the one that follows"
+    ledger.register_worker("one", "cpu", "here")
+    assert starts() == [42, 142, None], "who works is no second worker"
+    ledger.register_worker("two", "cpu", "here")
+    assert starts() == [0, 42, 100]
+    assert [job.queue_seconds for job in ledger.jobs()] == [100, 42, 0, None]
+    ledger.request_cancel(claim.job.id)
+    assert starts() == [0, 0, 100]
+
+
+def test_far_behind_in_the_queue_there_is_a_place(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "FORESEEN", 2)
+    ledger.register_worker("one", "cpu", "here")
+    jobs = [queued(ledger, forecast={"seconds": {"expected": 10.0}}) for _ in range(3)]
+    found = [ledger.job(job.id) for job in jobs]
+    assert [(job.queue_position, job.queue_seconds) for job in found] == [(1, 0), (2, 10), (3, None)]
+
+
 def test_counts_name_every_status(ledger: Ledger) -> None:
     assert ledger.counts() == dict.fromkeys(map(str, Status), 0)
     for status in reversed(Status):
         standing(ledger, status)
     assert ledger.counts() == dict.fromkeys(map(str, Status), 1)
-
-
-def test_a_list_takes_the_same_few_statements_however_long(ledger: Ledger) -> None:
-    numbers = []
-    for _ in range(2):
-        for _ in range(5):
-            queued(ledger)
-        with _statements(ledger) as seen:
-            ledger.jobs(limit=200)
-        numbers.append(len(seen))
-    assert numbers[0] == numbers[1] <= 3
 
 
 def test_a_retry_starts_afresh_but_counts_on(ledger: Ledger) -> None:
@@ -135,16 +133,3 @@ def test_a_cancel_says_when_it_was_asked_and_when_done(ledger: Ledger) -> None:
     done = ledger.job(job.id)
     assert done.cancel_requested_at == job.cancel_requested_at
     assert done.finished_at is not None
-
-
-@contextmanager
-def _statements(ledger: Ledger) -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        if not statement.startswith("BEGIN"):
-            seen.append(statement)
-
-    event.listen(ledger.database.engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(ledger.database.engine, "before_cursor_execute", note)

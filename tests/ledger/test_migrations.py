@@ -16,9 +16,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
-from core.ledger import Ledger, new_upload_id, schema
+from core.ledger import Filters, Ledger, new_upload_id, schema
 from core.ledger.models import Base
-from tests.ledger.orders import queued
+from tests.ledger.orders import queued, running
 
 SCRIPTS = ScriptDirectory.from_config(schema.configuration())
 REVISIONS = [script.revision for script in SCRIPTS.walk_revisions()]
@@ -106,7 +106,7 @@ def test_rows_from_before_the_forecasts_still_load(bare: Ledger) -> None:
     schema.downgrade(bare.database, "0001_jobs")
     assert "forecast" not in {column["name"] for column in inspect(bare.database.engine).get_columns("jobs")}
     bare.migrate()
-    assert bare.job(job.id) == replace(job, forecast=None)
+    assert bare.job(job.id) == replace(job, forecast=None, queue_seconds=0.0), "there is a worker now"
     assert [(worker.worker_id, worker.calibration) for worker in bare.workers()] == [("worker", None)]
 
 
@@ -130,6 +130,19 @@ def test_jobs_from_before_they_knew_titles_get_those_of_their_uploads(bare: Ledg
     bare.migrate()
     assert [bare.job(job.id) for job in (of_upload, of_catalogue)] == [of_upload, of_catalogue]
     assert of_catalogue.dataset_title == "digits"
+
+
+def test_results_from_before_are_ordered_by_their_accuracies(bare: Ledger) -> None:
+    bare.migrate()
+    jobs = []
+    for accuracy in (0.5, 0.75, None):
+        claim = running(bare)
+        metrics = {"results": {"distilled": {"accuracy_mean": accuracy}}, "note": "a\0b"}
+        assert bare.succeed(claim, [], metrics)
+        jobs.append(claim.job.id)
+    schema.downgrade(bare.database, "0007_job_titles")
+    bare.migrate()
+    assert [job.id for job in bare.page(Filters(), "accuracy")[0]] == [jobs[1], jobs[0], jobs[2]]
 
 
 def test_the_command_line_of_alembic_works_from_anywhere(tmp_path: Path) -> None:

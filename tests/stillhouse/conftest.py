@@ -13,7 +13,8 @@ from stillhouse import Job
 from tests.stillhouse.running import CHEAP, Answer, Running, serving, until
 
 EVALUATION = [word for name, value in CHEAP.items() for word in ("--set", f"evaluation.{name}={json.dumps(value)}")]
-SECOND = ("distill", "digits", "--ipc", 2, "--method", "random", "--seed", 7, "--wait", *EVALUATION)
+WORDS = ("--metadata", "set=second", "--metadata", "name=my run")
+SECOND = ("distill", "digits", "--ipc", 2, "--method", "random", "--seed", 7, "--wait", *EVALUATION, *WORDS)
 """The command of a job that is another one than `finished`; where to put its artifact aside."""
 
 

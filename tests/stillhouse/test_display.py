@@ -24,6 +24,7 @@ def job(status: str, phase: str | None = None, **progress: object) -> Job:
         "phase": phase,
         "progress": {"phase": phase, **progress},
         "queue_position": 2,
+        "queue_seconds": 250.0,
     }
     return Job.from_json(raw)
 
@@ -79,7 +80,7 @@ def test_a_terminal_shows_a_bar_a_phase() -> None:
 
 def test_a_file_gets_a_line_a_phase() -> None:
     assert tell(terminal=False).splitlines() == [
-        "queued             place 2 in the queue",
+        "queued             place 2 in the queue, starts in about 4.2 min",
         "training experts    30 %  about 4 s left",
         "distilling          25 %  about 8 s left",
         "succeeded",
@@ -93,7 +94,7 @@ def test_what_is_left_is_said_of_the_whole_job_or_of_the_phase_and_only_while_it
         watch(job("running", "training_experts", eta_seconds=3600, phase_eta_seconds=4))
         watch(job("running", "distilling", phase_eta_seconds=4))
     assert text.getvalue().splitlines() == [
-        "queued             place 2 in the queue",
+        "queued             place 2 in the queue, starts in about 4.2 min",
         "training experts   about 60 min left",
         "distilling         about 4 s left of this phase",
     ]

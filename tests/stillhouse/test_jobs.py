@@ -18,7 +18,7 @@ from stillhouse import Job
 from stillhouse.errors import Problem
 from tests.data.bundles import place, sound
 from tests.services import free_port
-from tests.stillhouse.conftest import EVALUATION, SECOND
+from tests.stillhouse.conftest import EVALUATION, SECOND, WORDS
 from tests.stillhouse.running import ENDLESS, Answer, Running, command, spawn, until
 
 ENDLESSLY = [word for path, value in ENDLESS.items() for word in ("--set", f"{path}={value}")]
@@ -70,6 +70,21 @@ def test_what_is_known_of_a_job(running: Running, finished: Job) -> None:
     assert len(followed) == len(events) - 2
 
 
+def test_jobs_are_found_by_their_words_and_sorted(running: Running, finished: Job, second: object) -> None:
+    (job,) = running.command("list", *WORDS, "--json").json
+    assert job["metadata"] == {"set": "second", "name": "my run"}
+    assert "name=my run set=second" in running.command("list", "--metadata", "set=second").out
+    assert running.command("list", "--metadata", "set=first", "--json").json == []
+    with running.client() as client:
+        assert [found.id for found in client.jobs(metadata={"set": "second"})] == [job["id"]]
+        assert [found.metadata["name"] for found in client.jobs(metadata={"set": "second"}, sort="ipc")] == ["my run"]
+        best = client.jobs(status="succeeded", sort="accuracy")
+    assert {job["id"], finished.id} <= {found.id for found in best}
+    accuracies = [found.raw["metrics"]["results"]["distilled"]["accuracy_mean"] for found in best]
+    assert accuracies == sorted(accuracies, reverse=True)
+    assert running.command("list", "--sort", "ipc", "--json").json[0]["ipc"] == 1
+
+
 def test_a_pipe_gets_no_colours(running: Running, finished: Job) -> None:
     for words in (("list",), ("show", finished.id), ("show", "job_0"), ("--help",)):
         answer = running.command(*words)
@@ -117,6 +132,8 @@ def test_the_ends_a_wait_can_have(running: Running, tmp_path: Path) -> None:
         (("--ipc", 1, "--method", "mmt"), ["Did you mean 'mtt'?"]),
         (("--ipc", 1, "--method", "mtt", "--set", "objective.syn_step=3"), ["Did you mean 'syn_steps'?"]),
         (("--ipc", 1, "--method", "mtt", "--set", "objective.syn_steps"), ["write PATH=VALUE"]),
+        (("--ipc", 1, "--method", "mtt", "--metadata", "commit"), ["write KEY=VALUE"]),
+        (("--ipc", 1, "--method", "mtt", "--metadata", "a b=c"), ["metadata"]),
         (("--ipc", 1, "--ratio", 0.1, "--method", "mtt"), ["Leave one of them out"]),
         (("--method", "mtt"), ["Add 'ipc'", "'ratio'"]),
         (("--ratio", 2, "--method", "mtt"), ["ratio", "at most 1"]),

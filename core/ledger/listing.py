@@ -1,0 +1,89 @@
+"""Lists of jobs: filtered, in an order, page by page; every order, and the search by metadata, has its index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, final
+
+from sqlalchemy import ColumnElement, or_, select, tuple_
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import QueryableAttribute
+
+from core.ledger import jobs
+from core.ledger.columns import storable
+from core.ledger.models import JobRow, MetadataRow, stands
+from core.ledger.types import Job, Reach, Sort, Status
+
+Position = tuple[float | datetime | str, ...]
+"""A job's place in an order: the columns that the order goes by, the id last."""
+
+_ORDERS: Final[Mapping[Sort, tuple[tuple[str, ...], bool]]] = {
+    "newest": (("created_at", "id"), True),
+    "oldest": (("created_at", "id"), False),
+    "accuracy": (("accuracy", "created_at", "id"), True),
+    "ipc": (("ipc", "created_at", "id"), False),
+}
+"""The columns that each order goes by, and whether it goes down."""
+
+
+@final
+@dataclass(frozen=True)
+class Filters:
+    """The jobs that a list is of, those that all of it holds for; None, and no metadata, is true of every job.
+
+    `dataset` is a name or a title, `q` a part, in any case, of id, dataset, method or a value of the metadata.
+    """
+
+    status: str | None = None
+    dataset: str | None = None
+    method: str | None = None
+    q: str | None = None
+    metadata: Mapping[str, str] | None = None
+
+
+def page(
+    session: Session, filters: Filters, sort: Sort, limit: int, after: Position | None, reach: Reach
+) -> tuple[list[Job], Position | None]:
+    """The jobs within reach that the filters leave, after a position, and the last one's position if there are more."""
+    labelled = list((filters.metadata or {}).items())
+    words = (filters.status, filters.dataset, filters.method, filters.q, *(word for pair in labelled for word in pair))
+    if not all(storable(word) for word in words) or filters.status not in {None, *Status}:
+        return [], None
+    names, down = _ORDERS[sort]
+    columns = _columns(names, searched=bool(labelled))
+    statement = select(JobRow).where(*_conditions(filters, reach))
+    for place, (key, value) in enumerate(labelled):
+        same = MetadataRow.key == key, MetadataRow.value == value
+        if place == 0:  # its index has the jobs in the order of their submission
+            statement = statement.join(MetadataRow, MetadataRow.job_id == JobRow.id).where(*same)
+        else:
+            statement = statement.where(JobRow.id.in_(select(MetadataRow.job_id).where(*same)))
+    if after is not None:
+        statement = statement.where(tuple_(*columns) < after if down else tuple_(*columns) > after)
+    ordered = statement.order_by(*(each.desc() if down else each.asc() for each in columns))
+    rows = list(session.scalars(ordered.limit(limit + 1)))
+    last = rows[limit - 1] if len(rows) > limit else None
+    return jobs.views(session, rows[:limit]), last and tuple(getattr(last, name) for name in names)
+
+
+def _columns(names: Sequence[str], searched: bool) -> list[QueryableAttribute[Any]]:
+    """The columns of an order; of a search by metadata those of its own index, which say the same."""
+    twins = {"created_at": MetadataRow.created_at, "id": MetadataRow.job_id} if searched else {}
+    return [twins.get(name) or getattr(JobRow, name) for name in names]
+
+
+def _conditions(filters: Filters, reach: Reach) -> Iterable[ColumnElement[bool]]:
+    if not reach.everything:
+        yield JobRow.owner == reach.owner
+    if filters.status is not None:
+        yield stands(Status(filters.status))
+    if filters.dataset is not None:
+        yield or_(JobRow.dataset == filters.dataset, JobRow.dataset_title == filters.dataset)
+    if filters.method is not None:
+        yield JobRow.method == filters.method
+    if filters.q:
+        searched = (JobRow.id, JobRow.dataset, JobRow.dataset_title, JobRow.method)
+        written = select(MetadataRow.job_id).where(MetadataRow.value.icontains(filters.q, autoescape=True))
+        yield or_(*(column.icontains(filters.q, autoescape=True) for column in searched), JobRow.id.in_(written))

@@ -1,0 +1,88 @@
+"""The queue as those who wait in it see it: a job's place, and when a worker is expected to take it."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.ledger import clock
+from core.ledger.models import JobRow, WorkerRow, stands
+from core.ledger.remaining import remaining
+from core.ledger.types import Document, Status
+
+FORESEEN: Final = 500
+"""So many jobs of the queue have an expected start; those behind them have a place only."""
+
+_IDLE: Final = timedelta(minutes=1)
+"""A worker without a job says this often, and more, that it is there."""
+
+
+@final
+@dataclass(frozen=True)
+class Place:
+    """A queued job's place, 1 for the next, and seconds until its expected start; None where nobody can tell."""
+
+    number: int
+    seconds: float | None
+
+
+def places(session: Session, job_ids: Sequence[str]) -> dict[str, Place]:
+    """The places of queued jobs, by id."""
+    if not job_ids:
+        return {}
+    order = (JobRow.created_at, JobRow.id)
+    expected = JobRow.forecast["seconds"]["expected"].as_float()
+    first = select(JobRow.id, expected).where(stands(Status.QUEUED)).order_by(*order).limit(FORESEEN)
+    rows = session.execute(first).all()
+    begin = starts(_free(session), [row[1] for row in rows])
+    found = {row.id: Place(place, begin[place - 1]) for place, row in enumerate(rows, 1)}
+    behind = [job_id for job_id in job_ids if job_id not in found]
+    if behind:
+        number = func.row_number().over(order_by=order)
+        ranked = select(JobRow.id, number.label("number")).where(stands(Status.QUEUED)).subquery()
+        far = session.execute(select(ranked.c.id, ranked.c.number).where(ranked.c.id.in_(behind)))
+        found |= {row.id: Place(row.number, None) for row in far}
+    return found
+
+
+def starts(free: Iterable[float], costs: Iterable[float | None]) -> list[float | None]:
+    """When each job of a queue starts, if workers take them in order; None where that hangs on what nobody knows.
+
+    Args:
+        free: of each worker, seconds until it is free; infinite where nobody knows.
+        costs: of each job, the seconds it is expected to take.
+    """
+    workers, begun = list(free), list[float | None]()
+    heapq.heapify(workers)
+    for cost in costs:
+        at = workers[0] if workers else math.inf
+        begun.append(at if math.isfinite(at) else None)
+        if workers:
+            heapq.heapreplace(workers, at + (math.inf if cost is None else cost))
+    return begun
+
+
+def _free(session: Session) -> Iterator[float]:
+    """Seconds until each worker is free: those that hold a job, and those that lately said they have none."""
+    held = select(JobRow.worker_id, JobRow.status, JobRow.phase, JobRow.progress, JobRow.forecast)
+    busy = set()
+    for row in session.execute(held.where(JobRow.lease_expires_at.is_not(None))):
+        busy.add(row.worker_id)
+        yield 0.0 if row.status is Status.CANCELLING else _left(row.phase, row.progress, row.forecast)
+    there = select(WorkerRow.worker_id).where(WorkerRow.last_seen > clock.now(session) - _IDLE)
+    yield from (0.0 for worker_id in session.scalars(there) if worker_id not in busy)
+
+
+def _left(phase: str | None, progress: Document | None, forecast: Document | None) -> float:
+    """Seconds until a running job is over; of one that has not said anything yet, its whole forecast."""
+    left = remaining(phase, progress, forecast)
+    if left is None and progress is None:
+        left = ((forecast or {}).get("seconds") or {}).get("expected")
+    return math.inf if left is None else float(left)

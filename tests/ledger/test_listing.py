@@ -1,0 +1,195 @@
+"""Lists of jobs: filters, orders, pages, and what they cost when there are very many."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, get_args
+
+import pytest
+from sqlalchemy import delete, event, insert, select, text
+
+from core.ledger import Filters, Job, Ledger, Sort, Status
+from core.ledger.models import JobRow, MetadataRow
+from tests.ledger.orders import order, queued, running, standing
+
+MANY = 10_000
+"""Jobs from which on a database plans as it does for a hundred thousand."""
+
+
+def test_filters_narrow_the_list(ledger: Ledger) -> None:
+    standing(ledger, Status.SUCCEEDED, dataset="cifar10", method="mtt")
+    standing(ledger, Status.FAILED, dataset="cifar10", method="dm")
+    standing(ledger, Status.QUEUED, dataset="svhn%_", method="dm")
+
+    def found(**filters: Any) -> list[str]:
+        return [f"{job.dataset} {job.method}" for job in ledger.jobs(**filters)]
+
+    assert found() == ["svhn%_ dm", "cifar10 dm", "cifar10 mtt"]
+    assert found(status="succeeded") == ["cifar10 mtt"]
+    assert found(status=Status.QUEUED) == ["svhn%_ dm"]
+    assert found(dataset="cifar10", method="dm") == ["cifar10 dm"]
+    assert found(q="CIFAR") == ["cifar10 dm", "cifar10 mtt"]
+    assert found(q="%_") == ["svhn%_ dm"]
+    assert found(q=ledger.jobs()[0].id.lower()) == ["svhn%_ dm"]
+    assert found(status="succeeded", method="dm") == []
+
+
+def test_words_on_jobs_find_them(ledger: Ledger) -> None:
+    """All that are asked for, exactly, and whatever characters they have; a search finds their parts."""
+    plain = queued(ledger)
+    first = queued(ledger, metadata={"commit": "abc", "name": "Größe 100%"})
+    second = queued(ledger, metadata={"commit": "abc", "team": "a.b"})
+    assert (plain.metadata, first.metadata) == ({}, {"commit": "abc", "name": "Größe 100%"})
+
+    def found(**filters: Any) -> list[str]:
+        return [job.id for job in ledger.jobs(**filters)]
+
+    assert found(metadata={"commit": "abc"}) == [second.id, first.id]
+    assert found(metadata={"commit": "abc", "team": "a.b"}) == found(metadata={"team": "a.b"}) == [second.id]
+    assert found(metadata={"commit": "ABC"}) == found(metadata={"name": "abc"}) == found(metadata={"": ""}) == []
+    assert found(metadata={"commit": "\0"}) == found(metadata={"\ud800": "abc"}) == []
+    assert found(metadata={"commit": "abc"}, dataset="digits", q="0%") == found(q="größe 1") == [first.id]
+    assert ledger.job(first.id).metadata == first.metadata
+
+
+def test_an_equal_job_keeps_the_words_it_has(ledger: Ledger) -> None:
+    first = order(ledger, fingerprint="sha256:same", metadata={"commit": "abc"})
+    again = order(ledger, fingerprint="sha256:same", metadata={"commit": "def", "team": "b"})
+    assert (again.job.id, again.outcome, again.job.metadata) == (first.job.id, "twin", {"commit": "abc"})
+    assert ledger.jobs(metadata={"commit": "def"}) == []
+
+
+def test_words_go_with_their_job(ledger: Ledger) -> None:
+    job = queued(ledger, metadata={"commit": "abc"})
+    with ledger.database.write() as session:
+        session.execute(delete(JobRow).where(JobRow.id == job.id))
+    with ledger.database.read() as session:
+        assert session.scalars(select(MetadataRow)).all() == []
+
+
+def _ended(ledger: Ledger, accuracy: float | None, **changes: Any) -> Job:
+    """A finished job whose images have this accuracy."""
+    claim = running(ledger, metadata={"set": "this"}, **changes)
+    metrics = {"results": {"distilled": {"accuracy_mean": accuracy}}} if accuracy is not None else {"seconds": 1.0}
+    assert ledger.succeed(claim, [], metrics)
+    return ledger.job(claim.job.id)
+
+
+ORDERS: dict[Sort, Callable[[Any], Any]] = {
+    "newest": lambda job: job.id,
+    "oldest": lambda job: job.id,
+    "accuracy": lambda job: job.metrics.get("results", {}).get("distilled", {}).get("accuracy_mean") or -1,
+    "ipc": lambda job: job.ipc,
+}
+
+
+@pytest.mark.parametrize("sort", get_args(Sort))
+@pytest.mark.parametrize("filters", [Filters(), Filters(metadata={"set": "this"}), Filters(dataset="digits")])
+def test_pages_of_every_order_meet_without_gap_or_overlap(ledger: Ledger, sort: Sort, filters: Filters) -> None:
+    jobs = [_ended(ledger, accuracy, ipc=ipc) for ipc, accuracy in enumerate((0.5, None, 0.9, 0.5, math.nan, 0.7), 1)]
+    jobs += [_ended(ledger, 0.1, ipc=3), _ended(ledger, 0.95, ipc=1)]
+    found: list[Job] = []
+    after = None
+    while True:
+        page, after = ledger.page(filters, sort, 3, after)
+        found += page
+        if after is None:
+            break
+        if sort == "newest":
+            queued(ledger, metadata={"set": "this"})  # newer jobs do not disturb a reader on the way to older ones
+    assert {job.id for job in found} == {job.id for job in jobs}
+    assert len(found) == len(jobs)
+    keys = [ORDERS[sort](job) for job in found]
+    assert keys == sorted(keys, reverse=sort in ("newest", "accuracy"))
+
+
+@pytest.mark.parametrize(
+    ("sort", "filters", "index"),
+    [
+        ("newest", Filters(metadata={"commit": "7"}), "ix_job_metadata_search"),
+        ("newest", Filters(metadata={"team": "all"}), "ix_job_metadata_search"),
+        ("newest", Filters(metadata={"team": "all", "commit": "7"}), "ix_job_metadata_search"),
+        ("oldest", Filters(), "ix_jobs_created"),
+        ("accuracy", Filters(), "ix_jobs_accuracy"),
+        ("ipc", Filters(), "ix_jobs_ipc"),
+    ],
+)
+def test_a_page_of_very_many_jobs_is_read_off_an_index(
+    crowded: Ledger, sort: Sort, filters: Filters, index: str
+) -> None:
+    """Neither the whole table is read nor anything sorted, for words that one job has and for words that all have."""
+    with _statements(crowded) as seen:
+        jobs, _ = crowded.page(filters, sort, 40)
+    assert len(jobs) == (1 if "commit" in (filters.metadata or {}) else 40)
+    assert jobs[0].metadata["team"] == "all"
+    sqlite = crowded.database.url.get_backend_name() == "sqlite"
+    with crowded.database.read() as session:
+        statement, parameters = seen[0]
+        explained = f"{'EXPLAIN QUERY PLAN' if sqlite else 'EXPLAIN'} {statement}"
+        rows = session.connection().exec_driver_sql(explained, parameters).all()
+    plan = "\n".join(str(row[-1]) for row in rows)
+    assert index in plan
+    assert "SCAN jobs\n" not in f"{plan}\n"
+    assert "Seq Scan on jobs" not in plan
+    if len(filters.metadata or {}) < 2:
+        assert "TEMP B-TREE" not in plan
+        assert "Sort" not in plan
+
+
+@pytest.fixture
+def crowded(ledger: Ledger) -> Ledger:
+    """A ledger with very many jobs: each with a word of its own, and one that all have."""
+    job = queued(ledger)
+    with ledger.database.write() as session:
+        row = session.get_one(JobRow, job.id)
+        same = {column.name: getattr(row, column.name) for column in JobRow.__table__.columns}
+        same |= {"status": Status.CANCELLED, "finished_at": job.created_at, "fingerprint": None}
+        rows = [
+            same | {"id": f"{job.id[:-6]}{n:06}", "created_at": job.created_at + timedelta(seconds=n)}
+            for n in range(MANY)
+        ]
+        session.execute(insert(JobRow), rows)
+        words = [
+            {"job_id": row["id"], "created_at": row["created_at"], "key": key, "value": value}
+            for n, row in enumerate(rows)
+            for key, value in (("commit", str(n)), ("team", "all"))
+        ]
+        session.execute(insert(MetadataRow), words)
+    with ledger.database.write() as session:
+        session.execute(text("ANALYZE"))
+    return ledger
+
+
+@pytest.mark.parametrize("word", ["\0", "\ud800", "sleeping", "nothing like it"])
+@pytest.mark.parametrize("field", ["status", "dataset", "method", "q"])
+def test_a_filter_nothing_matches_finds_nothing(ledger: Ledger, field: str, word: str) -> None:
+    queued(ledger)
+    filters: dict[str, Any] = {field: word}
+    assert ledger.jobs(**filters) == []
+
+
+def test_a_list_takes_the_same_few_statements_however_long(ledger: Ledger) -> None:
+    numbers = []
+    for _ in range(2):
+        for _ in range(5):
+            queued(ledger)
+        with _statements(ledger) as seen:
+            ledger.jobs(limit=200)
+        numbers.append(len(seen))
+    assert numbers[0] == numbers[1] <= 6
+
+
+@contextmanager
+def _statements(ledger: Ledger) -> Iterator[list[tuple[str, Any]]]:
+    seen: list[tuple[str, Any]] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            seen.append((statement, parameters))
+
+    event.listen(ledger.database.engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(ledger.database.engine, "before_cursor_execute", note)
