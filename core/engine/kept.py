@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar, final
 
+from core.engine import stored
 from core.engine.context import JobContext, follow
+from core.engine.evaluate import Trained
 from core.engine.stored import Source
+from core.engine.train import stack_for
 from core.plan.phases import Phase
+from core.plan.steps import Kept
 
 T = TypeVar("T")
 
@@ -78,6 +82,47 @@ def gather(
     if phase is not None:
         journal.progress(total, total)
     return [found[index] for index in wanted]
+
+
+def network(
+    context: JobContext, names: Kept, work: Generator[float, None, Trained], phase: Phase, steps: int, name: str
+) -> Trained:
+    """The network of a name: the workspace's, or what the work returns, which is kept there.
+
+    `name` is what the log calls it, `steps` how many there are to its training.
+    """
+
+    def make(_: list[int]) -> Contents:
+        return [stored.packed(stored.of((yield from work)))]
+
+    making = Making(
+        make,
+        lambda source: stored.read(source, context.real.device),
+        steps,
+        lambda found: f"{name} was in the cache." if found else None,
+    )
+    (known,) = gather(context, names.files, making, phase)
+    return stored.trained(known)
+
+
+def together(context: JobContext, batch_size: int) -> int:
+    """How many networks are trained at once."""
+    return stack_for(context.network, min(batch_size, len(context.real.train)), context.real.device)
+
+
+def stacks(context: JobContext, count: int, batch_size: int) -> Callable[[Sequence[int]], Iterator[list[int]]]:
+    """The numbers, among those missing, that are trained together: `Making.together` of so many networks.
+
+    The numbers alone decide, so that a job done again has the same.
+    """
+
+    def divided(missing: Sequence[int]) -> Iterator[list[int]]:
+        size = together(context, batch_size)
+        for first in range(0, count, size):
+            if indices := [index for index in missing if first <= index < first + size]:
+                yield indices
+
+    return divided
 
 
 def at_once(measure: Callable[[], bytes]) -> Contents:

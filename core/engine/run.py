@@ -20,8 +20,9 @@ from typing import Any, Final, final
 import torch
 
 from core.data import Dataset, DatasetFacts, UnknownDataset
-from core.engine import distill
+from core.engine import distill, ending
 from core.engine.context import JobContext, KernelPlan
+from core.engine.coverage import Witness
 from core.engine.distill import State
 from core.engine.kernels import Eager
 from core.engine.keys import Key
@@ -29,10 +30,8 @@ from core.engine.meta_generator import Training
 from core.engine.networks import Network, build
 from core.engine.real import prepare
 from core.engine.report import Distillation
-from core.engine.steps import diffusion, ending, meta_generator, race, search, teacher
-from core.engine.steps.coverage import covered
+from core.engine.steps import coverage, diffusion, evaluation, meta_generator, race, search, teacher
 from core.engine.steps.distillation import distilled
-from core.engine.steps.evaluation import rows
 from core.engine.steps.meta_generator import Place
 from core.engine.steps.neighbours import nearest
 from core.engine.steps.transfer import across
@@ -130,6 +129,7 @@ class _Made:
     result: SyntheticDataset | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
     across: list[dict[str, Any]] = field(default_factory=list)
+    witness: Witness | None = None
     coverage: Coverage | None = None
     neighbours: Neighbours | None = None
 
@@ -155,14 +155,14 @@ class _Made:
     def trained(self) -> int:
         """Networks of the table and of other architectures that have been trained."""
         seeds = self.context.recipe.evaluation.seeds
-        own = [line for line in self.rows if line["name"] != "teacher"]
+        own = [line for line in self.rows if line["name"] != evaluation.TEACHER]
         return seeds * (len(own) + 2 * len(self.across))
 
 
 def _run(made: _Made, planned: Plan | None, before: type[Step] | None = None) -> _Made:
     """Execute a plan up to the first step of a kind, or to its end."""
     while planned is not None:
-        for step in planned.steps:
+        for step in planned.needed(lambda step: _is_found(made.context, step)):  # noqa: B023 (asked at each step)
             if type(step) is before:
                 return made
             if type(step) not in ASKED_FOR:
@@ -170,6 +170,11 @@ def _run(made: _Made, planned: Plan | None, before: type[Step] | None = None) ->
                     made = RUNNERS[type(step)](made, step)
         planned = planned.then and planned.then(made.context.recipe)
     return made
+
+
+def _is_found(context: JobContext, step: Step) -> bool:
+    """Whether the checkpoint holds the result of a step that others only serve."""
+    return isinstance(step, steps.Cover) and coverage.is_known(context)
 
 
 def prepared(context: JobContext) -> tuple[JobContext, Teacher | None]:
@@ -202,17 +207,21 @@ def _distil(made: _Made, step: steps.Distil) -> _Made:
 
 
 RUNNERS: Final[Mapping[type[Step], Callable[[_Made, Any], _Made]]] = {
-    steps.TrainTeacher: lambda made, _: replace(made, taught=teacher.gather(made.context)),
+    steps.TrainTeacher: lambda made, step: replace(made, taught=teacher.gather(made.context, step)),
     steps.Search: lambda made, step: replace(made, context=search.settled(made.context, step, made.taught)),
     steps.DrawSamples: lambda made, _: replace(made, context=diffusion.settled(made.context)),
     steps.Race: _race,
     steps.Distil: _distil,
     steps.Relabel: lambda made, _: replace(made, result=teacher.relabelled(made.context, made.taught, made.distilled)),
-    steps.Evaluate: lambda made, _: replace(made, rows=rows(made.context, made.distilled, made.taught)),
+    steps.Evaluate: lambda made, _: replace(made, rows=evaluation.rows(made.context, made.distilled, made.taught)),
+    steps.FullReference: lambda made, step: replace(made, rows=evaluation.full(made.context.hurried, step, made.rows)),
     steps.Transfer: lambda made, _: replace(
         made, across=across(made.context.hurried, made.distilled, made.trained, made.taught)
     ),
-    steps.Cover: lambda made, _: replace(made, coverage=covered(made.context.hurried, made.distilled, made.trained)),
+    steps.TrainWitness: lambda made, step: replace(made, witness=coverage.witness(made.context.hurried, step)),
+    steps.Cover: lambda made, _: replace(
+        made, coverage=coverage.covered(made.context.hurried, made.distilled, made.trained, made.witness)
+    ),
     steps.FindNeighbours: lambda made, _: replace(made, neighbours=nearest(made.context.hurried, made.distilled)),
 }
 """The runner of each kind of step that is not asked for."""
@@ -226,8 +235,6 @@ ASKED_FOR: Final[frozenset[type[Step]]] = frozenset(
         steps.MetaTrain,
         steps.AdaptGenerator,
         steps.TrainGenerator,
-        steps.FullReference,
-        steps.TrainWitness,
     }
 )
 """The kinds of steps that make what other jobs share: the runner of the step that needs it asks for it, so that what a

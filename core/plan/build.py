@@ -141,7 +141,7 @@ class _Job:
             yield steps.Relabel()
         yield steps.Evaluate()
         if evaluation.full is not None:
-            yield steps.FullReference(Kept.one(names.reference(), ".json"))
+            yield steps.FullReference(evaluation.seeds, Kept.one(names.reference(), ".json"))
         if evaluation.across:
             yield steps.Transfer()
         if evaluation.coverage is not None:

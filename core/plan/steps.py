@@ -221,6 +221,7 @@ class FullReference:
     """Networks on the full training set: the report's line to compare with."""
 
     phase: ClassVar[Phase] = "evaluating"
+    seeds: int
     kept: Kept
 
 
@@ -282,6 +283,7 @@ Step = (
 
 SERVES: dict[type[Step], frozenset[type[Step]]] = {
     AdaptGenerator: frozenset({MetaTrain}),
+    Cover: frozenset({TrainWitness}),
     Search: frozenset({TrainExperts, ScoreImages, TrainEmbedder, MetaTrain, AdaptGenerator}),
 }
 """Kinds of the steps before it, in its part of the plan, that nothing but a step of the kind needs."""

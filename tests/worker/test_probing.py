@@ -34,7 +34,7 @@ AUTO: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def _two_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that one of three experts is trained after the probes, only as far as they found it is needed."""
-    monkeypatch.setattr("core.engine.steps.experts.stack_for", lambda *_: 2)
+    monkeypatch.setattr("core.engine.kept.stack_for", lambda *_: 2)
 
 
 def told(said: list[dict[str, Any]]) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def cached(said: list[dict[str, Any]]) -> list[str]:
 
 def test_scores_outlive_a_stop_and_are_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two networks at a time of five; a step of them is a place to stop, and each epoch has 21."""
-    monkeypatch.setattr("core.engine.steps.experts.stack_for", lambda *_: 2)
+    monkeypatch.setattr("core.engine.kept.stack_for", lambda *_: 2)
     score = {"init.score.networks": 5, "init.score.epochs": 2}
     window = {"method": "window", "overrides": SMALL | score, "ipc": 3}
     first = attempt(tmp_path / "first", stop_after=60, **window)

@@ -91,7 +91,7 @@ def test_of_each_stage_the_best_state_is_gone_on_from(tmp_path: Path, monkeypatc
 
 def test_networks_of_earlier_stages_outlive_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One at a time: after the first one of two."""
-    monkeypatch.setattr("core.engine.steps.experts.stack_for", lambda *_: 1)
+    monkeypatch.setattr("core.engine.kept.stack_for", lambda *_: 1)
     asked: dict[str, Any] = {"method": "seqmatch-idc", "ipc": 2, "overrides": GRADIENTS}
     attempt(tmp_path / "whole" / "job", **asked)
     said = attempt(tmp_path / "job", stop_after=8, **asked)

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from core import recipe
-from core.engine import coverage, kept, stored
+from core.engine import coverage, kept, lines, stored
 from core.engine.context import JobContext, follow
 from core.engine.coverage import Witness
 from core.engine.kept import Contents, Making
 from core.engine.keys import Key
-from core.engine.steps import baselines
 from core.engine.synthetic import SyntheticDataset
-from core.plan.steps import Kept
+from core.plan.steps import TrainWitness
 from core.report import Coverage
 
 _FILE = "coverage.json"
 
 
-def covered(context: JobContext, result: SyntheticDataset, behind: int) -> Coverage | None:
-    """The coverage of the report, after `behind` networks of the table; None where the recipe leaves it out.
+def is_known(context: JobContext) -> bool:
+    """Whether the checkpoint holds the coverage."""
+    return stored.document(context.workspace.checkpoint(_FILE), None) is not None
 
-    Kept in the checkpoint; what the network learned is kept in the cache, since it does not depend on the job. Random
-    images are those of the report's line `random`.
+
+def covered(context: JobContext, result: SyntheticDataset, behind: int, seen: Witness | None) -> Coverage | None:
+    """The coverage of the report, after `behind` networks of the table; None where there was no time for its network.
+
+    Kept in the checkpoint. Random images are those of the report's line `random`.
     """
     asked = context.recipe.evaluation.coverage
-    if asked is None:
-        return None
+    assert asked is not None, "a plan with this step"
     document = stored.document(context.workspace.checkpoint(_FILE), None)
     known = None if document is None else Coverage.model_validate(document)
     if known is None:
-        seen = witness(context, asked)
-        draws = baselines.draws(context, len(result.images))
+        if seen is None:
+            return None
+        draws = lines.draws(context, len(result.images))
         found = follow(context, coverage.distances(context.network, seen, context.real, result.images, draws))
         known = coverage.table(found, seen, asked, context.network.name, len(result.images), len(context.real.train))
         context.workspace.store(_FILE, stored.written(known.document()))
@@ -37,8 +39,13 @@ def covered(context: JobContext, result: SyntheticDataset, behind: int) -> Cover
     return known
 
 
-def witness(context: JobContext, asked: recipe.Coverage) -> Witness:
-    """The network whose features are compared, and what it made of the test images: of the cache, or trained now."""
+def witness(context: JobContext, step: TrainWitness) -> Witness:
+    """The network whose features are compared, and what it made of the test images.
+
+    It is kept in the cache, since it does not depend on the job.
+    """
+    asked = context.recipe.evaluation.coverage
+    assert asked is not None, "a plan with this step"
 
     def make(_: list[int]) -> Contents:
         found = yield from coverage.learn(asked, context.kernels, context.real, Key(0).fold("embedding"))
@@ -49,5 +56,5 @@ def witness(context: JobContext, asked: recipe.Coverage) -> Witness:
         lambda source: stored.read(source, context.real.device),
         said=lambda found: "The network whose features tell what is covered was in the cache." if found else None,
     )
-    (known,) = kept.gather(context, Kept.one(context.names.witness(asked)).files, making)
+    (known,) = kept.gather(context, step.kept.files, making)
     return Witness(stored.trained(known), known["difficulty"])

@@ -10,15 +10,15 @@ from functools import partial
 
 from torch import Tensor
 
-from core.engine import checkpoint, distill, init, stored
+from core.engine import checkpoint, distill, ending, init, stored
 from core.engine.context import JobContext
 from core.engine.distill import Objective, State
 from core.engine.expert_predictions import Judges
 from core.engine.keys import Key
 from core.engine.objectives import build
-from core.engine.steps import ending, experts, scores
-from core.engine.steps.validation import Looks
+from core.engine.steps import experts, scores
 from core.engine.teacher import Teacher
+from core.engine.validation import Looks
 from core.engine.workspace import Drained, TimeUp
 from core.recipe import Trajectory
 from core.recipe.checks.images import learns_step_size

@@ -5,9 +5,6 @@ Of stages also the networks that later ones begin with, and experts that go on f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import partial
-
 import torch
 from torch import Tensor
 
@@ -17,7 +14,6 @@ from core.engine.kept import Contents, Making
 from core.engine.keys import Key
 from core.engine.stored import Source
 from core.engine.synthetic import SyntheticDataset
-from core.engine.train import stack_for
 from core.engine.trajectories import Expert, Trajectories
 from core.plan.steps import Kept, Snapshots
 from core.recipe import Trajectory
@@ -69,14 +65,9 @@ def gather(
         read,
         units=needed.end * -(-len(real.train) // asked.batch_size),
         said=lambda found: f"{found} of {wanted} expert trajectories were in the cache.",
-        together=partial(stacks, context, asked.count, asked.batch_size),
+        together=kept.stacks(context, asked.count, asked.batch_size),
     )
     return Trajectories(kept.gather(context, files, making, "training_experts", most=most))
-
-
-def together(context: JobContext, batch_size: int) -> int:
-    """How many networks are trained at once."""
-    return stack_for(context.network, min(batch_size, len(context.real.train)), context.real.device)
 
 
 def prepared(context: JobContext, before: SyntheticDataset, count: int) -> Tensor:
@@ -96,15 +87,7 @@ def prepared(context: JobContext, before: SyntheticDataset, count: int) -> Tenso
         make,
         lambda source: stored.read(source, device),
         said=lambda found: f"{found} of {count} networks of earlier stages were in the cache.",
-        together=partial(stacks, context, count, batch),
+        together=kept.stacks(context, count, batch),
     )
     files = Kept.several(context.names.after_stages(experts.beginning(recipe, before)), count).files
     return torch.stack([known["theta"] for known in kept.gather(context, files, making, "training_experts")])
-
-
-def stacks(context: JobContext, count: int, batch_size: int, missing: Sequence[int]) -> Iterator[list[int]]:
-    """The numbers of experts that are trained together: they alone decide, so that a job done again has the same."""
-    size = together(context, batch_size)
-    for first in range(0, count, size):
-        if indices := [index for index in missing if first <= index < first + size]:
-            yield indices

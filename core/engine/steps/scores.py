@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 from torch import Tensor
 
@@ -14,8 +12,6 @@ from core.engine.init import Learned
 from core.engine.kept import Contents, Making
 from core.engine.keys import Key
 from core.engine.steps import meta_generator
-from core.engine.steps.experts import stacks
-from core.engine.steps.trained import network
 from core.plan.steps import Kept
 from core.recipe import (
     CScore,
@@ -79,7 +75,7 @@ def difficulty(context: JobContext, score: LearnedScore) -> Tensor:
         lambda source: stored.read(source, context.real.device),
         units=score.epochs * -(-len(real) // score.batch_size),
         said=lambda found: f"The scores of {found} of {score.networks} networks were in the cache.",
-        together=partial(stacks, context, score.networks, score.batch_size),
+        together=kept.stacks(context, score.networks, score.batch_size),
     )
     files = Kept.several(context.names.difficulty(score), score.networks).files
     return torch.stack([known["score"] for known in kept.gather(context, files, making, "selecting")]).mean(0)
@@ -90,5 +86,5 @@ def embedder(context: JobContext, embedding: Embedding) -> Trained:
     real = context.real.train
     work = features.train(embedding, context.kernels, real, Key(0).fold("embedding"))
     steps = embedding.epochs * -(-len(real) // embedding.batch_size)
-    identity = context.names.embedder(embedding)
-    return network(context, identity, work, "selecting", steps, "The network that embeds the images")
+    names = Kept.one(context.names.embedder(embedding))
+    return kept.network(context, names, work, "selecting", steps, "The network that embeds the images")

@@ -187,7 +187,7 @@ class _Search:
         """How many of the job's experts probes begin with."""
         asked = self._context.recipe.experts
         assert asked is not None, "trajectories are those of experts"
-        return search.experts(asked.count, experts.together(self._context, asked.batch_size))
+        return search.experts(asked.count, kept.together(self._context, asked.batch_size))
 
     @cached_property
     def _learned(self) -> init.Learned | None:

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.engine import relabel, teacher
+from core.engine import kept, relabel, teacher
 from core.engine.context import JobContext, follow
 from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build
-from core.engine.steps.trained import network
 from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
+from core.plan.steps import TrainTeacher
 from core.recipe import KeepLabels, LabelledViews, SoftLabels
 
 
-def gather(context: JobContext) -> Teacher | None:
+def gather(context: JobContext, step: TrainTeacher) -> Teacher:
     """The teacher the recipe asks, of the cache or trained now; it does not depend on the job's seed.
 
     Raises:
         TeacherAtChance: it does not know the classes.
     """
     training, real = context.recipe.teacher, context.real
-    if training is None:
-        return None
+    assert training is not None, "a plan with this step"
     own = build(training.network, real.shape, real.classes)
     kernels = context.kernels if own == context.network else Eager(own)
     work = teacher.train(training, kernels, real.train, context.recipe.augment, Key(0).fold("teacher"))
     steps = training.epochs * -(-len(real.train) // training.batch_size)
-    trained = network(context, context.names.teacher(), work, "training_experts", steps, "The teacher")
+    trained = kept.network(context, step.kept, work, "training_experts", steps, "The teacher")
     found = Teacher(own, trained.theta, trained.moments)
     context.journal.log(f"The teacher is right about {teacher.examine(found, real):.1%} of the validation split.")
     return found

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.engine import stored
+from core.engine import lines, stored
 from core.engine.context import JobContext, follow
 from core.engine.kernels import Eager
 from core.engine.networks import SquaredError, build
 from core.engine.report import row
-from core.engine.steps import baselines
-from core.engine.steps.evaluation import trained_on
 from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
 
@@ -32,23 +30,23 @@ def across(
     for architecture in evaluation.across:
         network = build(architecture, real.shape, real.classes)
         kernels = Eager(network, SquaredError) if context.recipe.regresses else Eager(network)
-        lines = known.setdefault(network.name, {"network": network.name})
+        own = known.setdefault(network.name, {"network": network.name})
         for name in ("distilled", "random"):
-            if name not in lines:
-                chosen = baselines.draws(context, len(result.images))
+            if name not in own:
+                chosen = lines.draws(context, len(result.images))
                 work = (
-                    trained_on(context, result, name, result.images, kernels)
+                    lines.trained_on(context, result, name, result.images, kernels)
                     if name == "distilled"
-                    else baselines.random(name, context, chosen, key.fold("random"), taught, kernels, result.stages)
+                    else lines.random(name, context, chosen, key.fold("random"), taught, kernels, result.stages)
                 )
                 start = behind
 
                 def say(share: float, start: int = start) -> None:
                     context.journal.progress(start + int(share * evaluation.seeds), total)
 
-                lines[name] = row(follow(context, work, say))
+                own[name] = row(follow(context, work, say))
                 context.workspace.store(_FILE, stored.written(known))
             behind += evaluation.seeds
             context.journal.progress(behind, total)
-        found.append(lines)
+        found.append(own)
     return found

@@ -1,4 +1,4 @@
-"""The baselines every result is compared with: random real images, trained on and labelled in the same way."""
+"""Lines of the report as work: networks on a result, and on the random real images that it is compared with."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from core.engine.context import JobContext, follow
 from core.engine.evaluate import Draws, Images, Replays, Result
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
+from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
 from core.engine.view_labels import Replay
 from core.recipe import LabelledViews, SoftLabels
@@ -29,6 +30,21 @@ def draws(context: JobContext, n: int) -> Tensor:
     real, key = context.real, context.key.fold("evaluate").fold("random")
     seeds = range(context.recipe.evaluation.seeds)
     return torch.stack([init.chosen(real, n // real.classes, key.fold("draw", seed)) for seed in seeds])
+
+
+def keys(key: Key, seeds: int) -> list[Key]:
+    """The keys of a line's networks."""
+    return [key.fold("seed", seed) for seed in range(seeds)]
+
+
+def trained_on(context: JobContext, result: SyntheticDataset, name: str, images: Tensor, kernels: Kernels) -> Work:
+    """Fresh networks on a result, of which `images` may be another version, under the recipe's protocol."""
+    recipe = context.recipe
+    shown = images if result.views is None else Replays((Replay(images, result.views),))
+    labels = result.supervision(context.real.classes)
+    protocol = replace(evaluate.on_result(recipe, result), temperature=result.temperature)
+    own = keys(context.key.fold("evaluate"), recipe.evaluation.seeds)
+    return evaluate.evaluate(name, kernels, shown, labels, context.real, protocol, own)
 
 
 def random(
@@ -79,8 +95,8 @@ def random(
         )
         found = yield from _part(looks, 0, tried / (tried + seeds))
         protocol = replace(protocol, lr=rates[found.index(max(found))])
-    keys = [key.fold("seed", seed).fold("seed", 0) for seed in range(seeds)]
-    arm = evaluate.evaluate(name, kernels, images, labels, real, protocol, keys)
+    own = [each.fold("seed", 0) for each in keys(key, seeds)]
+    arm = evaluate.evaluate(name, kernels, images, labels, real, protocol, own)
     return (yield from _part(arm, tried / (tried + seeds), 1))
 
 

@@ -13,9 +13,9 @@ from core.engine import init, ridge
 from core.engine.context import JobContext
 from core.engine.evaluate import Result, Score, score
 from core.engine.keys import Key
+from core.engine.lines import Work
 from core.engine.real import Labelled
 from core.engine.ridge import Featurizer
-from core.engine.steps.baselines import Work
 from core.engine.synthetic import SyntheticDataset
 from core.plan import limits
 from core.recipe import Solved
