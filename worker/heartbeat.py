@@ -13,7 +13,7 @@ from typing import Final, Self, final
 
 import structlog
 
-from core.ledger import HELD, Claim, Document, Ledger, Status
+from core.ledger import HELD, Beat, Claim, Document, Ledger, Status
 from core.settings import Settings
 from worker.child import Message
 from worker.database_retry import AWAY
@@ -41,6 +41,12 @@ class Heartbeat:
         """Set when the attempt is no longer ours: write nothing, stop everything."""
         self.cancel_requested = threading.Event()
         """Set when a user wants the job to end."""
+        self.pause_requested = threading.Event()
+        """Set while a user wants the job to wait."""
+        self.finish_requested = threading.Event()
+        """Set when a user wants the result that there is."""
+        if claim.job.finish_requested_at is not None:
+            self.finish_requested.set()
         self._ledger = ledger
         self._claim = claim
         self._ttl = settings.lease_ttl
@@ -146,13 +152,23 @@ class Heartbeat:
             self.lost.set()
             return
         self._last_beat = now
-        if beat.cancel_requested:
-            self.cancel_requested.set()
+        self._obey(beat)
 
     def _look(self) -> None:
         """Between heartbeats a read is enough to learn of a cancel or a lost lease, and cheaper than a write."""
         job = self._ledger.job(self._claim.job.id)
         if job.attempt != self._claim.attempt or job.status not in HELD:
             self.lost.set()
-        elif job.status is Status.CANCELLING:
+            return
+        asked = job.status is Status.CANCELLING, job.status is Status.PAUSING, job.finish_requested_at is not None
+        self._obey(Beat(True, *asked))
+
+    def _obey(self, beat: Beat) -> None:
+        if beat.cancel_requested:
             self.cancel_requested.set()
+        if beat.finish_requested:
+            self.finish_requested.set()
+        if beat.pause_requested:
+            self.pause_requested.set()
+        else:  # somebody has resumed it
+            self.pause_requested.clear()

@@ -59,6 +59,11 @@ class JobFolder:
         return self.root / "checkpoint"
 
     @property
+    def finish(self) -> Path:
+        """A file that is there once the attempt is to end with the best that it has, written by the supervisor."""
+        return self.root / f"finish-{self.attempt}"
+
+    @property
     def staging(self) -> Path:
         """Folder of the artifact in the making."""
         return staging_of(self.root) / str(self.attempt)

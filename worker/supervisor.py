@@ -49,6 +49,7 @@ class Stop(enum.Enum):
     LOST = "the attempt lost its lease"
     FENCED = "no heartbeat was possible for too long"
     CANCELLED = "a user cancelled the job"
+    PAUSED = "a user paused the job"
     DRAINED = "the worker was told to stop"
     TIMED_OUT = "the attempt ran too long"
 
@@ -60,7 +61,7 @@ class Outcome(enum.StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
-    RELEASED = "released"
+    RELEASED = "released"  # to the queue, or paused
     CRASHED = "crashed"
     LOST = "lost"
 
@@ -172,7 +173,7 @@ class Supervisor:
                 return self._disturbed(claim, heartbeat)
             previews = PreviewUploader(self._store, folder, heartbeat.hear)
             with previews, Child.spawn(self._engine, folder.root, previews.hear) as child:
-                status, stop = self._watch(child, heartbeat)
+                status, stop = self._watch(child, heartbeat, folder)
             return self._conclude(claim, folder, heartbeat, child, status, stop)
 
     def _prepare(self, folder: JobFolder, claim: Claim) -> bool:
@@ -181,6 +182,8 @@ class Supervisor:
         shutil.rmtree(folder.staging, ignore_errors=True)
         folder.staging.mkdir(parents=True, exist_ok=True)
         folder.checkpoint.mkdir(exist_ok=True)
+        if job.finish_requested_at is not None:  # told before there is an engine: nothing is begun for nothing
+            folder.finish.touch()
         order = {
             "job_id": job.id,
             "attempt": claim.attempt,
@@ -198,12 +201,14 @@ class Supervisor:
         write_atomic(folder.job, json.dumps(order, indent=2).encode())
         return True
 
-    def _watch(self, child: Child, heartbeat: Heartbeat) -> tuple[int, Stop | None]:
+    def _watch(self, child: Child, heartbeat: Heartbeat, folder: JobFolder) -> tuple[int, Stop | None]:
         """Waits for the engine's end, and brings it about when there is a reason to."""
         started = time.monotonic()
         stop: Stop | None = None
         deadline = float("inf")
         while (status := child.wait(_TICK)) is None:
+            if heartbeat.finish_requested.is_set():
+                folder.finish.touch()
             if stop is not Stop.LOST and heartbeat.lost.is_set():
                 stop, deadline = Stop.LOST, 0.0  # a successor may run already: no grace
             elif stop is None and (stop := self._reason(heartbeat, started)) is not None:
@@ -219,6 +224,8 @@ class Supervisor:
             return Stop.FENCED
         if heartbeat.cancel_requested.is_set():
             return Stop.CANCELLED
+        if heartbeat.pause_requested.is_set():
+            return Stop.PAUSED
         if self._drain.is_set():
             return Stop.DRAINED
         if time.monotonic() - started > self._settings.job_timeout:
@@ -289,7 +296,8 @@ class Supervisor:
         waiting = False
 
         def disturbed() -> bool:
-            return heartbeat.lost.is_set() or heartbeat.cancel_requested.is_set() or self._drain.is_set()
+            asked = heartbeat.cancel_requested.is_set() or heartbeat.pause_requested.is_set()
+            return asked or heartbeat.lost.is_set() or self._drain.is_set()
 
         def tell(error: Exception) -> None:
             nonlocal waiting
@@ -309,7 +317,8 @@ class Supervisor:
         until_answered(heartbeat.flush, self._drain)
         if heartbeat.cancel_requested.is_set():
             return self._settle(claim, Outcome.CANCELLED, lambda: self._ledger.cancelled(claim))
-        return self._settle(claim, Outcome.RELEASED, lambda: self._ledger.release(claim, Stop.DRAINED.value))
+        reason = Stop.PAUSED if heartbeat.pause_requested.is_set() else Stop.DRAINED
+        return self._settle(claim, Outcome.RELEASED, lambda: self._ledger.release(claim, reason.value))
 
     def _holds(self, claim: Claim) -> bool:
         """Whether the attempt has its lease still, which it renews."""

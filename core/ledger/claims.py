@@ -46,11 +46,16 @@ def heartbeat(session: Session, claim: Claim, ttl: float) -> Beat:
     """Renew the lease, which may have expired as long as nobody swept it."""
     row = held(session, claim)
     if row is None:
-        return Beat(held=False, cancel_requested=False)
+        return Beat(held=False)
     now = clock.now(session)
     row.lease_expires_at = now + timedelta(seconds=ttl)
     session.execute(update(WorkerRow).where(WorkerRow.worker_id == row.worker_id).values(last_seen=now))
-    return Beat(held=True, cancel_requested=row.status is Status.CANCELLING)
+    return Beat(
+        held=True,
+        cancel_requested=row.status is Status.CANCELLING,
+        pause_requested=row.status is Status.PAUSING,
+        finish_requested=row.finish_requested_at is not None,
+    )
 
 
 def record(
@@ -94,8 +99,10 @@ def succeed(session: Session, claim: Claim, files: Sequence[File], metrics: Docu
     row = held(session, claim)
     if row is None:
         return _was_mine(session, claim)
-    if row.status is Status.RUNNING:
+    if row.status is not Status.CANCELLING:
         row.metrics = metrics
+        if (metrics or {}).get("ended", ...) is None:
+            row.finish_requested_at = None  # asked for too late: the result is whole
         session.add_all(FileRow(job_id=row.id, **_columns(file)) for file in files)
     told = {"files": len(files), "bytes": sum(file.bytes for file in files)}
     return _end(session, row, Move.SUCCEED, Status.SUCCEEDED, **told)
@@ -106,7 +113,7 @@ def fail(session: Session, claim: Claim, error: Document) -> bool:
     row = held(session, claim)
     if row is None:
         return False
-    if row.status is not Status.RUNNING:
+    if row.status is Status.CANCELLING:
         return _end(session, row, Move.FAIL, Status.FAILED)
     row.error = {field: error.get(field) for field in _ERROR_FIELDS}
     row.error["phase"] = row.error["phase"] or row.phase
@@ -120,9 +127,9 @@ def stop(session: Session, claim: Claim) -> bool:
 
 
 def release(session: Session, claim: Claim, reason: str) -> bool:
-    """Give the job back unharmed."""
+    """Give the job back unharmed: to the queue, or to wait until it is resumed."""
     row = held(session, claim)
-    return row is not None and _end(session, row, Move.RELEASE, Status.QUEUED, reason=reason)
+    return row is not None and _end(session, row, Move.RELEASE, Status.QUEUED, Status.PAUSED, reason=reason)
 
 
 def lose(session: Session, claim: Claim, reason: str) -> bool:
@@ -138,7 +145,7 @@ def give_up(session: Session, row: JobRow, reason: str) -> Status:
     """Count a loss of a held job and say where the job stands now."""
     phase = row.phase
     told: dict[str, Any] = {"reason": reason, "worker_id": row.worker_id}
-    if row.status is Status.RUNNING:
+    if row.status is not Status.CANCELLING:
         row.losses += 1
         told["losses"] = row.losses
     transition = transitions.destination(row, Move.LOSE)
@@ -155,11 +162,12 @@ def give_up(session: Session, row: JobRow, reason: str) -> Status:
     return row.status
 
 
-def _end(session: Session, row: JobRow, move: Move, wanted: Status, **told: Any) -> bool:
+def _end(session: Session, row: JobRow, move: Move, *wanted: Status, **told: Any) -> bool:
     """Make the move; False when a cancel request came first and the job ends cancelled instead."""
     transition = transitions.destination(row, move)
-    transitions.apply(session, row, transition, clock.now(session), **(told if transition.target is wanted else {}))
-    return transition.target is wanted
+    as_wanted = transition.target in wanted
+    transitions.apply(session, row, transition, clock.now(session), **(told if as_wanted else {}))
+    return as_wanted
 
 
 def _was_mine(session: Session, claim: Claim) -> bool:

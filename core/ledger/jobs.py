@@ -1,4 +1,4 @@
-"""Reading jobs and their files; a client's cancel and retry."""
+"""Reading jobs and their files; the queue."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, aliased
 
 from core.ids import is_id
-from core.ledger import clock, transitions, waiting
+from core.ledger import waiting
 from core.ledger.columns import storable
 from core.ledger.models import ApiKeyRow, FileRow, JobRow, MetadataRow, stands
-from core.ledger.transitions import Move
-from core.ledger.types import File, IllegalTransition, Job, QuotaExceeded, Reach, Status, UnknownJob
+from core.ledger.types import File, Job, QuotaExceeded, Reach, Status, UnknownJob
 
 
 def views(session: Session, rows: Iterable[JobRow]) -> list[Job]:
@@ -68,42 +67,12 @@ def file(session: Session, job_id: str, name: str, reach: Reach) -> File | None:
     return None if row is None else _file(row)
 
 
-def request_cancel(session: Session, job_id: str, reach: Reach) -> Job:
-    """Cancel a queued job; ask the worker of a running one to stop. Asking twice is asking once."""
-    row = lock(session, job_id, reach)
-    if row.status not in (Status.CANCELLING, Status.CANCELLED):
-        transition = transitions.destination(row, Move.CANCEL)
-        now = clock.now(session)
-        row.cancel_requested_at = now
-        transitions.apply(session, row, transition, now)
-        session.flush()
-    return view(session, row)
-
-
-def retry(session: Session, job_id: str, reach: Reach, max_open: int | None) -> Job:
-    """Queue a failed or cancelled job again, keeping its attempt number and checkpoint."""
-    row = lock(session, job_id, reach)
-    transition = transitions.destination(row, Move.RETRY)
-    twin = open_twin(session, row.fingerprint, row.owner)
-    if twin is not None:
-        raise IllegalTransition(
-            f"Job {row.id} cannot retry: job {twin.id} asks for the same and is {twin.status.value}; wait for that one."
-        )
-    check_quota(session, row.owner, max_open)
-    row.losses = 0
-    row.progress = row.metrics = row.error = None
-    row.started_at = row.finished_at = row.cancel_requested_at = row.progressed_at = None
-    transitions.apply(session, row, transition, clock.now(session), reason="A client asked for another attempt.")
-    session.flush()
-    return view(session, row)
-
-
 def open_twin(session: Session, fingerprint: str | None, owner: str) -> JobRow | None:
-    """The owner's queued or running job of this fingerprint; there is at most one."""
+    """The owner's queued or running job of this fingerprint that is to run to its end; there is at most one."""
     if fingerprint is None:
         return None
-    is_open = stands(Status.QUEUED, Status.RUNNING)
-    same = select(JobRow).where(JobRow.fingerprint == fingerprint, JobRow.owner == owner, is_open)
+    is_open = (stands(Status.QUEUED, Status.RUNNING), JobRow.finish_requested_at.is_(None))
+    same = select(JobRow).where(JobRow.fingerprint == fingerprint, JobRow.owner == owner, *is_open)
     return session.scalars(same).one_or_none()
 
 
@@ -124,12 +93,13 @@ def check_quota(session: Session, owner: str, max_open: int | None) -> None:
 
 
 def under(session: Session, conditions: str, limit: int) -> list[Job]:
-    """The newest jobs that succeeded at their first attempt under these conditions, as their forecasts name them.
+    """The newest jobs that succeeded whole at their first attempt under these conditions, as their forecasts name them.
 
     In the order of an index: reading ends with the last of them instead of looking into every job's forecast.
     """
     same = JobRow.forecast["conditions"].as_string() == conditions
-    statement = select(JobRow).where(stands(Status.SUCCEEDED), JobRow.attempt == 1, same)
+    at_once = (JobRow.attempt == 1, JobRow.finish_requested_at.is_(None))
+    statement = select(JobRow).where(stands(Status.SUCCEEDED), *at_once, same)
     return views(session, session.scalars(statement.order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit)))
 
 
@@ -183,6 +153,7 @@ def _view(row: JobRow, metadata: Mapping[str, str], place: waiting.Place | None)
         started_at=row.started_at,
         finished_at=row.finished_at,
         cancel_requested_at=row.cancel_requested_at,
+        finish_requested_at=row.finish_requested_at,
         updated_at=row.updated_at,
         dataset_title=row.dataset_title or row.dataset,
         metadata=metadata,

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, final
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from core.ledger import claims, jobs, listing, schema, submissions, sweep, workers
+from core.ledger import claims, jobs, listing, requests, schema, submissions, sweep, workers
 from core.ledger import events as log
 from core.ledger.database import LOCK_WAIT, Database
 from core.ledger.keys import Keys
@@ -206,14 +206,45 @@ class Ledger:
             return jobs.file(session, job_id, name, self._reach)
 
     def request_cancel(self, job_id: str) -> Job:
-        """Cancel a queued job at once; ask a running one's worker to stop ("cancelling"). Idempotent.
+        """Cancel a job that waits at once; ask a running one's worker to stop ("cancelling"). Idempotent.
 
         Raises:
             UnknownJob: no such job.
             IllegalTransition: the job has succeeded or failed.
         """
         with self.database.write() as session:
-            return jobs.request_cancel(session, job_id, self._reach)
+            return requests.cancel(session, job_id, self._reach)
+
+    def request_pause(self, job_id: str) -> Job:
+        """Pause a queued job at once; ask a running one's worker to save it ("pausing"). Idempotent.
+
+        Raises:
+            UnknownJob: no such job.
+            IllegalTransition: the job is over, or is being cancelled.
+        """
+        with self.database.write() as session:
+            return requests.pause(session, job_id, self._reach)
+
+    def resume(self, job_id: str, max_open: int | None = None) -> Job:
+        """Queue a paused job again; it continues from its checkpoint. One that is queued or running stays so.
+
+        Raises:
+            UnknownJob: no such job.
+            IllegalTransition: the job is over, or is being cancelled, or an equal one is open.
+            QuotaExceeded: its owner has `max_open` open jobs already.
+        """
+        return self._insert(lambda session: requests.resume(session, job_id, self._reach, max_open))
+
+    def request_finish(self, job_id: str, max_open: int | None = None) -> Job:
+        """Have a job end with the best that it has, as soon as a worker has it; a paused one is queued. Idempotent.
+
+        Raises:
+            UnknownJob: no such job.
+            IllegalTransition: the job is over, or is being cancelled.
+            QuotaExceeded: it is paused, and its owner has `max_open` open jobs already.
+        """
+        with self.database.write() as session:
+            return requests.finish(session, job_id, self._reach, max_open)
 
     def retry(self, job_id: str, max_open: int | None = None) -> Job:
         """Queue a failed or cancelled job again; it continues from its last checkpoint.
@@ -223,7 +254,7 @@ class Ledger:
             IllegalTransition: the job has not failed nor been cancelled, or an equal one is open.
             QuotaExceeded: its owner has `max_open` open jobs already.
         """
-        return self._insert(lambda session: jobs.retry(session, job_id, self._reach, max_open))
+        return self._insert(lambda session: requests.retry(session, job_id, self._reach, max_open))
 
     # What workers do
 
@@ -305,7 +336,10 @@ class Ledger:
             return claims.stop(session, claim)
 
     def release(self, claim: Claim, reason: str) -> bool:
-        """Give the job back to the queue without counting a loss; False when not held, or cancelled instead."""
+        """Give the job back without counting a loss: to the queue, or to wait where it is to pause.
+
+        False when not held, or cancelled instead.
+        """
         with self.database.write() as session:
             return claims.release(session, claim, reason)
 

@@ -45,7 +45,7 @@ def _accuracy(metrics: Document | None) -> float:
 
 _HELD = _among("status", sorted(HELD, key=[*Status].index))
 _ENDED = _among("status", sorted(ENDED, key=[*Status].index))
-_OPEN = _among("status", (Status.QUEUED, Status.RUNNING))
+_OPEN = f"{_among('status', (Status.QUEUED, Status.RUNNING))} AND finish_requested_at IS NULL"
 
 
 class Base(DeclarativeBase):
@@ -113,6 +113,9 @@ class JobRow(Base):
         self.accuracy = _accuracy(metrics)
         return metrics
 
+    finish_requested_at: Mapped[datetime | None]
+    """When somebody asked it to end with the best that there is; gone if the result was whole by then."""
+
     __table_args__ = (
         CheckConstraint(_among("status", Status), name="status_known"),
         CheckConstraint(f"({_HELD}) = (lease_expires_at IS NOT NULL)", name="lease_while_held"),
@@ -121,6 +124,7 @@ class JobRow(Base):
         CheckConstraint("attempt >= 0 AND losses >= 0 AND losses <= attempt", name="losses_are_attempts"),
         CheckConstraint("max_attempts >= 1 AND losses <= max_attempts", name="losses_bounded"),
         # One open job a fingerprint and owner. `cancelling` is left out: after a cancel an equal request is a new job.
+        # So it is after a pause, which may last, and where a job is to end early, which is no answer.
         Index(
             "uq_jobs_open_fingerprint",
             "fingerprint",

@@ -105,11 +105,12 @@ def _answer(session: Session, order: Order, now: datetime) -> tuple[JobRow, Outc
 
 
 def done_twin(session: Session, fingerprint: str | None, owner: str) -> JobRow | None:
-    """The owner's newest finished job of this fingerprint."""
+    """The owner's newest finished job of this fingerprint, but for those that were ended early."""
     # Within one owner: an answer that came too soon would tell what another one has asked for.
     if fingerprint is None:
         return None
-    done = select(JobRow).where(JobRow.fingerprint == fingerprint, JobRow.owner == owner, stands(Status.SUCCEEDED))
+    whole = (stands(Status.SUCCEEDED), JobRow.finish_requested_at.is_(None))
+    done = select(JobRow).where(JobRow.fingerprint == fingerprint, JobRow.owner == owner, *whole)
     return session.scalars(done.order_by(JobRow.finished_at.desc()).limit(1)).first()
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from core.ledger import claims, clock, uploads
 from core.ledger.models import JobRow, KeyRow, SessionRow, WorkerRow, stands
-from core.ledger.types import Status, Swept
+from core.ledger.types import HELD, Status, Swept
 
 BATCH = 100
 """Jobs handled in one transaction."""
@@ -23,12 +23,12 @@ def expire(session: Session) -> Swept:
     now = clock.now(session)
     expired = (
         select(JobRow)
-        .where(stands(Status.RUNNING, Status.CANCELLING), JobRow.lease_expires_at <= now)
+        .where(stands(*HELD), JobRow.lease_expires_at <= now)
         .order_by(JobRow.lease_expires_at)
         .limit(BATCH)
         .with_for_update(skip_locked=True)  # a locked row is being renewed or swept already
     )
-    became: dict[Status, list[str]] = {Status.QUEUED: [], Status.FAILED: [], Status.CANCELLED: []}
+    became = {status: list[str]() for status in (Status.QUEUED, Status.FAILED, Status.CANCELLED, Status.PAUSED)}
     for row in session.scalars(expired).all():
         status = claims.give_up(session, row, f"Worker {row.worker_id} stopped answering.")
         became[status].append(row.id)

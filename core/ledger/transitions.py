@@ -23,11 +23,14 @@ class Move(StrEnum):
     """A change of status that a client, a worker or the sweeper asks for."""
 
     CLAIM = "start"
-    SUCCEED = "finish"
+    SUCCEED = "succeed"
     FAIL = "fail"
     RELEASE = "release"  # by a worker that is told to stop
     LOSE = "lose"  # the engine crashed, or the lease expired
     CANCEL = "cancel"  # by the client
+    PAUSE = "pause"  # by the client
+    RESUME = "resume"  # by the client
+    FINISH = "finish"  # by the client: to end with the best that there is
     STOP = "stop"  # by the worker, having been asked to
     RETRY = "retry"  # by the client
 
@@ -59,8 +62,24 @@ TABLE = (
     Transition(Move.RELEASE, Status.RUNNING, Status.QUEUED, "job.requeued"),
     Transition(Move.LOSE, Status.RUNNING, Status.QUEUED, "job.requeued", guard=_patience_left),
     Transition(Move.LOSE, Status.RUNNING, Status.FAILED, "job.failed"),
+    Transition(Move.PAUSE, Status.QUEUED, Status.PAUSED, "job.paused"),
+    Transition(Move.PAUSE, Status.RUNNING, Status.PAUSING, "job.pause_requested"),
+    # A worker that is asked to wait goes on for a moment: what it brings to an end by then counts.
+    Transition(Move.RELEASE, Status.PAUSING, Status.PAUSED, "job.paused"),
+    Transition(Move.SUCCEED, Status.PAUSING, Status.SUCCEEDED, "job.succeeded"),
+    Transition(Move.FAIL, Status.PAUSING, Status.FAILED, "job.failed"),
+    Transition(Move.LOSE, Status.PAUSING, Status.PAUSED, "job.paused", guard=_patience_left),
+    Transition(Move.LOSE, Status.PAUSING, Status.FAILED, "job.failed"),
+    Transition(Move.RESUME, Status.PAUSED, Status.QUEUED, "job.requeued"),
+    Transition(Move.RESUME, Status.PAUSING, Status.RUNNING, "job.resumed"),
+    Transition(Move.FINISH, Status.QUEUED, Status.QUEUED, "job.finish_requested"),
+    Transition(Move.FINISH, Status.RUNNING, Status.RUNNING, "job.finish_requested"),
+    Transition(Move.FINISH, Status.PAUSED, Status.QUEUED, "job.finish_requested"),
+    Transition(Move.FINISH, Status.PAUSING, Status.RUNNING, "job.finish_requested"),
     Transition(Move.CANCEL, Status.QUEUED, Status.CANCELLED, "job.cancelled"),
+    Transition(Move.CANCEL, Status.PAUSED, Status.CANCELLED, "job.cancelled"),
     Transition(Move.CANCEL, Status.RUNNING, Status.CANCELLING, "job.cancel_requested"),
+    Transition(Move.CANCEL, Status.PAUSING, Status.CANCELLING, "job.cancel_requested"),
     # However the worker ends after a cancel request, the job is cancelled: a late result is dropped.
     Transition(Move.STOP, Status.CANCELLING, Status.CANCELLED, "job.cancelled"),
     Transition(Move.SUCCEED, Status.CANCELLING, Status.CANCELLED, "job.cancelled"),
@@ -95,7 +114,7 @@ def apply(session: Session, row: JobRow, transition: Transition, now: datetime, 
     if row.status not in HELD:
         row.lease_expires_at = None
         row.phase = None
-    if row.status is Status.QUEUED:
+    if row.status in (Status.QUEUED, Status.PAUSED):
         row.worker_id = None
     if row.status in ENDED:
         row.finished_at = now

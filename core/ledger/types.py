@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, final
@@ -22,17 +22,23 @@ Outcome = Literal["created", "twin", "cached", "replayed"]
 
 @final
 class Status(StrEnum):
-    """Where a job stands. `cancelling` is a running job that has been asked to stop."""
+    """Where a job stands.
+
+    `cancelling` is a running job that has been asked to stop, `pausing` one that has been asked to wait. A `paused` job
+    is no worker's until somebody resumes it.
+    """
 
     QUEUED = "queued"
     RUNNING = "running"
+    PAUSING = "pausing"
+    PAUSED = "paused"
     CANCELLING = "cancelling"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
 
 
-HELD = frozenset({Status.RUNNING, Status.CANCELLING})
+HELD = frozenset({Status.RUNNING, Status.PAUSING, Status.CANCELLING})
 """A worker holds a lease on such a job."""
 
 ENDED = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
@@ -66,7 +72,8 @@ class Job:
     `queue_position` is 1 for the job that is started next and null for a job that is not queued; in `queue_seconds` it
     is expected to start, by the forecasts of those before it, where these are known.
     `forecast` is what it was expected to cost, where that was known. `error` is
-    `{code, type, message, phase, hint}`, and only a failed job has one.
+    `{code, type, message, phase, hint}`, and only a failed job has one. A job with `finish_requested_at` ends as soon
+    as it has a result, which is no answer to an equal request.
     """
 
     id: str
@@ -94,6 +101,7 @@ class Job:
     started_at: datetime | None
     finished_at: datetime | None
     cancel_requested_at: datetime | None
+    finish_requested_at: datetime | None
     updated_at: datetime
     dataset_title: str
     metadata: Mapping[str, str]
@@ -142,10 +150,12 @@ class Claim:
 @final
 @dataclass(frozen=True)
 class Beat:
-    """The answer to a heartbeat: does the worker still hold the job, and has somebody asked to cancel it?"""
+    """The answer to a heartbeat: does the worker still hold the job, and what has somebody asked of it?"""
 
     held: bool
-    cancel_requested: bool
+    cancel_requested: bool = False
+    pause_requested: bool = False
+    finish_requested: bool = False
 
 
 @final
@@ -156,12 +166,13 @@ class Swept:
     requeued: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     cancelled: tuple[str, ...] = ()
+    paused: tuple[str, ...] = ()
 
     def __add__(self, other: Swept) -> Swept:
-        return Swept(self.requeued + other.requeued, self.failed + other.failed, self.cancelled + other.cancelled)
+        return Swept(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
     def __len__(self) -> int:
-        return len(self.requeued) + len(self.failed) + len(self.cancelled)
+        return sum(map(len, astuple(self)))
 
 
 @final

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, cast, final
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.ids import is_upload
 from core.ledger import clock
 from core.ledger.database import Database
 from core.ledger.models import FileRow, JobRow, UploadRow, stands
-from core.ledger.types import Document, Reach, Status, UploadState
+from core.ledger.types import ENDED, Document, Reach, UploadState
 
 FORGOTTEN: Final = timedelta(days=1)
 """An inspection that has not ended by then never will: the process that had the file is gone."""
@@ -128,7 +128,7 @@ class Uploads:
         with self._database.write() as session:
             row = self._row(session, upload_id)
             source = JobRow.recipe["init"]["source"].as_string()
-            is_open = stands(Status.QUEUED, Status.RUNNING, Status.CANCELLING)
+            is_open = not_(stands(*ENDED))
             needs = select(func.count()).select_from(JobRow)
             needs = needs.where(is_open, or_(JobRow.dataset == row.id, source == row.id))
             if jobs := session.scalars(needs).one():

@@ -57,9 +57,12 @@ def running(ledger: Ledger, worker_id: str = "worker", ttl: float = LONG, **chan
 
 def standing(ledger: Ledger, status: Status, **changes: Any) -> tuple[Job, Claim | None]:
     """A new job of this status, and its worker's claim if it ever had one. Nothing else may be waiting."""
-    if status is Status.QUEUED:
-        return queued(ledger, **changes), None
+    if status in (Status.QUEUED, Status.PAUSED):
+        job = queued(ledger, **changes)
+        return (job if status is Status.QUEUED else ledger.request_pause(job.id)), None
     claim = running(ledger, **changes)
+    if status is Status.PAUSING:
+        ledger.request_pause(claim.job.id)
     if status in (Status.CANCELLING, Status.CANCELLED):
         ledger.request_cancel(claim.job.id)
     if status is Status.CANCELLED:

@@ -19,7 +19,7 @@ from tests import services
 from tests.ledger.orders import ERROR, FILES, order, types
 
 OPEN = (Status.QUEUED, Status.RUNNING)
-HELD = (Status.RUNNING, Status.CANCELLING)
+HELD = (Status.RUNNING, Status.PAUSING, Status.CANCELLING)
 TTL = st.sampled_from([0.0, 3600.0])
 """Leases that have expired when they are given, or never will."""
 
@@ -37,6 +37,7 @@ class Model:
     expired: bool = False
     phase: str | None = None
     files: bool = False
+    finish: bool = False
     told: list[str] = field(default_factory=lambda: ["job.created"])
 
     def move(self, status: Status, event: str) -> None:
@@ -51,12 +52,17 @@ class Model:
         elif how == "succeed":
             self.move(Status.SUCCEEDED, "job.succeeded")
             self.files = True
-        elif how == "release":
-            self.move(Status.QUEUED, "job.requeued")
         else:
             self.losses += how == "lose"
-            again = how == "lose" and self.losses < self.max_attempts
-            self.move(*((Status.QUEUED, "job.requeued") if again else (Status.FAILED, "job.failed")))
+            over = how == "fail" or (how == "lose" and self.losses == self.max_attempts)
+            pausing = self.status is Status.PAUSING
+            again = (Status.PAUSED, "job.paused") if pausing else (Status.QUEUED, "job.requeued")
+            self.move(*((Status.FAILED, "job.failed") if over else again))
+
+    @property
+    def answers(self) -> bool:
+        """Whether it is an answer to an equal request."""
+        return not self.finish and self.status in (*OPEN, Status.SUCCEEDED)
 
 
 @final
@@ -74,8 +80,8 @@ class Machine(RuleBasedStateMachine):
     @rule(target=ids, fingerprint=st.sampled_from([None, "a", "b"]), max_attempts=st.integers(1, 3))
     def submit(self, fingerprint: str | None, max_attempts: int) -> Any:
         equal = {job_id: job for job_id, job in self.jobs.items() if fingerprint and job.fingerprint == fingerprint}
-        done = [job_id for job_id, job in equal.items() if job.status is Status.SUCCEEDED]
-        twins = [job_id for job_id, job in equal.items() if job.status in OPEN]
+        done = [job_id for job_id, job in equal.items() if job.answers and job.status is Status.SUCCEEDED]
+        twins = [job_id for job_id, job in equal.items() if job.answers and job.status in OPEN]
         submission = order(self.ledger, fingerprint=fingerprint, max_attempts=max_attempts)
         if done:
             assert submission.outcome == "cached"
@@ -106,9 +112,12 @@ class Machine(RuleBasedStateMachine):
     @rule(claim=claims, ttl=TTL)
     def heartbeat(self, claim: Claim, ttl: float) -> None:
         job = self._held(claim)
-        expected = Beat(job is not None, job is not None and job.status is Status.CANCELLING)
-        assert self.ledger.heartbeat(claim, ttl) == expected
-        if job is not None:
+        beat = self.ledger.heartbeat(claim, ttl)
+        if job is None:
+            assert beat == Beat(held=False)
+        else:
+            asked = job.status is Status.CANCELLING, job.status is Status.PAUSING, job.finish
+            assert beat == Beat(True, *asked)
             job.expired = ttl == 0
 
     @rule(claim=claims, phase=st.sampled_from(["preparing", "distilling"]))
@@ -122,7 +131,7 @@ class Machine(RuleBasedStateMachine):
     @rule(claim=claims, end=st.sampled_from(["succeed", "fail", "release", "lose", "cancelled"]))
     def end(self, claim: Claim, end: str) -> None:
         job = self._held(claim)
-        running = job is not None and job.status is Status.RUNNING
+        running = job is not None and job.status in (Status.RUNNING, Status.PAUSING)
         if end == "succeed":
             assert self.ledger.succeed(claim, FILES, {}) is (running or self._has_succeeded(claim))
         elif end == "fail":
@@ -147,16 +156,54 @@ class Machine(RuleBasedStateMachine):
                 self.ledger.request_cancel(job_id)
             return
         self.ledger.request_cancel(job_id)
-        if job.status is Status.QUEUED:
+        if job.status in (Status.QUEUED, Status.PAUSED):
             job.move(Status.CANCELLED, "job.cancelled")
-        elif job.status is Status.RUNNING:
+        elif job.status in (Status.RUNNING, Status.PAUSING):
             job.move(Status.CANCELLING, "job.cancel_requested")
+
+    @rule(job_id=ids)
+    def request_pause(self, job_id: str) -> None:
+        job = self.jobs[job_id]
+        if job.status not in (*OPEN, Status.PAUSING, Status.PAUSED):
+            with pytest.raises(IllegalTransition):
+                self.ledger.request_pause(job_id)
+            return
+        self.ledger.request_pause(job_id)
+        if job.status is Status.QUEUED:
+            job.move(Status.PAUSED, "job.paused")
+        elif job.status is Status.RUNNING:
+            job.move(Status.PAUSING, "job.pause_requested")
+
+    @rule(job_id=ids)
+    def resume(self, job_id: str) -> None:
+        job = self.jobs[job_id]
+        waits = job.status in (Status.PAUSING, Status.PAUSED)
+        if not (waits or job.status in OPEN) or (waits and self._has_rival(job)):
+            with pytest.raises(IllegalTransition):
+                self.ledger.resume(job_id)
+            return
+        self.ledger.resume(job_id)
+        if waits:
+            paused = job.status is Status.PAUSED
+            job.move(*((Status.QUEUED, "job.requeued") if paused else (Status.RUNNING, "job.resumed")))
+
+    @rule(job_id=ids)
+    def request_finish(self, job_id: str) -> None:
+        job = self.jobs[job_id]
+        if job.status not in (*OPEN, Status.PAUSING, Status.PAUSED):
+            with pytest.raises(IllegalTransition):
+                self.ledger.request_finish(job_id)
+            return
+        self.ledger.request_finish(job_id)
+        if not job.finish or job.status not in OPEN:
+            to = {Status.PAUSED: Status.QUEUED, Status.PAUSING: Status.RUNNING}.get(job.status, job.status)
+            job.finish = True
+            job.move(to, "job.finish_requested")
 
     @rule(job_id=ids)
     def retry(self, job_id: str) -> None:
         job = self.jobs[job_id]
-        rivals = [each for each in self.jobs.values() if each.fingerprint == job.fingerprint and each.status in OPEN]
-        if job.status not in (Status.FAILED, Status.CANCELLED) or (job.fingerprint and rivals):
+        if job.status not in (Status.FAILED, Status.CANCELLED) or self._has_rival(job):
             with pytest.raises(IllegalTransition):
                 self.ledger.retry(job_id)
             return
@@ -171,6 +218,7 @@ class Machine(RuleBasedStateMachine):
         for job in expired.values():
             job.end("lose")
         became = {Status.QUEUED: swept.requeued, Status.FAILED: swept.failed, Status.CANCELLED: swept.cancelled}
+        became[Status.PAUSED] = swept.paused
         assert {job_id: status for status, ids in became.items() for job_id in ids} == {
             job_id: job.status for job_id, job in expired.items()
         }
@@ -184,6 +232,7 @@ class Machine(RuleBasedStateMachine):
             place += job.status is Status.QUEUED
             seen = found[job_id]
             assert (seen.status, seen.attempt, seen.losses) == (job.status, job.attempt, job.losses)
+            assert (seen.finish_requested_at is not None) is job.finish
             assert seen.queue_position == (place if job.status is Status.QUEUED else None)
             assert seen.phase == job.phase
             assert (seen.error is not None) is (job.status is Status.FAILED)
@@ -200,6 +249,12 @@ class Machine(RuleBasedStateMachine):
             assert bool(self.ledger.files(job_id)) is job.files is (job.status is Status.SUCCEEDED)
         counts = self.ledger.counts()
         assert counts == {status.value: sum(job.status is status for job in self.jobs.values()) for status in Status}
+
+    def _has_rival(self, job: Model) -> bool:
+        if job.fingerprint is None or job.finish:
+            return False
+        equal = (each for each in self.jobs.values() if each.fingerprint == job.fingerprint)
+        return any(each.answers and each.status in OPEN for each in equal)
 
     def _held(self, claim: Claim) -> Model | None:
         job = self.jobs[claim.job.id]

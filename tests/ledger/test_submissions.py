@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import StatementError
 
-from core.ledger import IdempotencyConflict, Ledger, Status
+from core.ledger import IdempotencyConflict, IllegalTransition, Ledger, QuotaExceeded, Reach, Status
 from core.ledger.models import KeyRow
-from tests.ledger.orders import ERROR, order, queued, running, standing, types
+from tests.ledger.orders import ERROR, FILES, LONG, order, queued, running, standing, types
 
 
 def test_a_new_job_is_what_was_ordered(ledger: Ledger) -> None:
@@ -131,3 +131,41 @@ def _age_keys(ledger: Ledger, by: timedelta) -> None:
     with ledger.database.write() as session:
         for row in session.query(KeyRow).all():
             session.execute(update(KeyRow).where(KeyRow.key == row.key).values(expires_at=row.expires_at - by))
+
+
+def test_a_job_that_is_to_end_early_answers_no_equal_request(ledger: Ledger) -> None:
+    early = running(ledger, fingerprint="same")
+    ledger.request_finish(early.job.id)
+    whole = order(ledger, fingerprint="same")
+    assert whole.outcome == "created"
+    assert ledger.succeed(early, FILES, {"ended": {"step": 5}})
+    assert order(ledger, fingerprint="same").job.id == whole.job.id
+    claim = ledger.claim("worker", LONG)
+    assert claim is not None
+    ledger.request_finish(claim.job.id)
+    assert ledger.answer("same") is None
+    assert ledger.succeed(claim, FILES, {"ended": None}), "asked for too late: it is whole"
+    answer = order(ledger, fingerprint="same")
+    assert (answer.outcome, answer.job.id) == ("cached", claim.job.id)
+    assert answer.job.finish_requested_at is None
+
+
+def test_after_a_pause_an_equal_request_is_a_new_job_beside_which_the_old_one_waits(ledger: Ledger) -> None:
+    paused = queued(ledger, fingerprint="same")
+    ledger.request_pause(paused.id)
+    other = queued(ledger, fingerprint="same")
+    with pytest.raises(IllegalTransition, match=f"cannot resume: job {other.id} asks for the same"):
+        ledger.resume(paused.id)
+    ledger.request_cancel(other.id)
+    assert ledger.resume(paused.id).status == "queued"
+
+
+def test_a_paused_job_takes_no_place_of_the_quota_until_it_is_resumed(ledger: Ledger) -> None:
+    alice = ledger.within(Reach("alice", everything=False))
+    paused = order(alice, max_open=1).job
+    alice.request_pause(paused.id)
+    order(alice, max_open=1)
+    for ask in (alice.resume, alice.request_finish):
+        with pytest.raises(QuotaExceeded):
+            ask(paused.id, 1)
+    assert alice.job(paused.id).status == "paused"

@@ -15,7 +15,7 @@ from core.ledger.models import JobRow
 from core.ledger.transitions import TABLE, Move, apply, destination
 from tests.ledger.orders import standing, types
 
-Q, R, C, S, F, X = Status  # queued, running, cancelling, succeeded, failed, cancelled
+Q, R, G, P, C, S, F, X = Status  # queued, running, pausing, paused, cancelling, succeeded, failed, cancelled
 
 
 def test_the_table_is_the_one_that_was_designed() -> None:
@@ -28,7 +28,22 @@ def test_the_table_is_the_one_that_was_designed() -> None:
         (Move.LOSE, R, Q),
         (Move.LOSE, R, F),
         (Move.CANCEL, Q, X),
+        (Move.CANCEL, P, X),
         (Move.CANCEL, R, C),
+        (Move.CANCEL, G, C),
+        (Move.PAUSE, Q, P),
+        (Move.PAUSE, R, G),
+        (Move.RELEASE, G, P),
+        (Move.SUCCEED, G, S),
+        (Move.FAIL, G, F),
+        (Move.LOSE, G, P),
+        (Move.LOSE, G, F),
+        (Move.RESUME, P, Q),
+        (Move.RESUME, G, R),
+        (Move.FINISH, Q, Q),
+        (Move.FINISH, R, R),
+        (Move.FINISH, P, Q),
+        (Move.FINISH, G, R),
         *((move, C, X) for move in (Move.STOP, Move.SUCCEED, Move.FAIL, Move.RELEASE, Move.LOSE)),
         (Move.RETRY, F, Q),
         (Move.RETRY, X, Q),
@@ -46,9 +61,11 @@ def test_a_cancel_request_can_only_end_cancelled() -> None:
 
 def test_every_held_job_can_be_lost_and_every_row_names_its_event() -> None:
     assert {row.source for row in TABLE if row.move is Move.LOSE} == HELD
-    by_target = {Q: "job.requeued", R: "job.started", C: "job.cancel_requested"}
+    by_target = {Q: "job.requeued", R: "job.started", G: "job.pause_requested", C: "job.cancel_requested"}
+    by_move = {(Move.RESUME, R): "job.resumed", **{(Move.FINISH, to): "job.finish_requested" for to in (Q, R)}}
     for row in TABLE:
-        assert row.event == by_target.get(row.target, f"job.{row.target.value}")
+        expected = by_target.get(row.target, f"job.{row.target.value}")
+        assert row.event == by_move.get((row.move, row.target), expected)
 
 
 @pytest.mark.parametrize("status", Status)
@@ -62,10 +79,11 @@ def test_a_move_the_table_does_not_have_is_refused(status: Status, move: Move) -
             destination(row, move)
 
 
-@pytest.mark.parametrize(("losses", "target"), [(1, Q), (2, Q), (3, F)])
-def test_the_last_loss_fails_the_job(losses: int, target: Status) -> None:
-    row = JobRow(status=R, losses=losses, max_attempts=3)
-    assert destination(row, Move.LOSE).target is target
+@pytest.mark.parametrize(("losses", "fails"), [(1, False), (2, False), (3, True)])
+@pytest.mark.parametrize(("status", "else_to"), [(R, Q), (G, P)])
+def test_the_last_loss_fails_the_job(losses: int, fails: bool, status: Status, else_to: Status) -> None:
+    row = JobRow(status=status, losses=losses, max_attempts=3)
+    assert destination(row, Move.LOSE).target is (F if fails else else_to)
 
 
 def test_a_transition_applies_only_where_it_starts() -> None:
@@ -75,8 +93,11 @@ def test_a_transition_applies_only_where_it_starts() -> None:
 
 
 CLIENT_MOVES: dict[str, tuple[Callable[[Ledger, str], Job], dict[Status, Status]]] = {
-    "cancel": (Ledger.request_cancel, {Q: X, R: C, C: C, X: X}),
+    "cancel": (Ledger.request_cancel, {Q: X, R: C, G: C, P: X, C: C, X: X}),
     "retry": (Ledger.retry, {F: Q, X: Q}),
+    "pause": (Ledger.request_pause, {Q: P, R: G, G: G, P: P}),
+    "resume": (Ledger.resume, {P: Q, G: R, Q: Q, R: R}),
+    "finish": (Ledger.request_finish, {Q: Q, R: R, G: R, P: Q}),
 }
 
 
@@ -93,7 +114,11 @@ def test_what_a_client_may_do_where(ledger: Ledger, status: Status, move: str) -
         after = act(ledger, job.id)
         assert after.status is allowed[status]
         assert after == ledger.job(job.id)
-    if allowed.get(status, status) is status:
+    if move == "finish" and status in allowed:
+        assert ledger.job(job.id).finish_requested_at is not None
+        before = ledger.job(job.id), types(ledger, job.id)
+        act(ledger, job.id)
+    if allowed.get(status, status) is status or move == "finish":
         assert (ledger.job(job.id), types(ledger, job.id)) == before
 
 

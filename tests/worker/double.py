@@ -86,6 +86,8 @@ class Double:
                 return self._fail()
             if self._step == self._script.crash_at and self._folder.attempt <= self._script.crashes:
                 self._crash()
+            if self._folder.finish.exists():
+                break
             self._advance()
         self._stage()
         return Exit.DONE
@@ -108,7 +110,8 @@ class Double:
 
     def _hold(self) -> None:
         if self._step == self._script.hold_at:
-            while not Path(self._script.gate).exists() and not self._told_to_stop.is_set():
+            gates = Path(self._script.gate), self._folder.finish
+            while not any(gate.exists() for gate in gates) and not self._told_to_stop.is_set():
                 time.sleep(0.01)
 
     def _say(self, **message: Any) -> None:
@@ -155,7 +158,11 @@ class Double:
             listing.append({"name": name, "bytes": len(text), "sha256": digest, "media_type": MEDIA_TYPE})
         (staging / "manifest.json").write_text(json.dumps({"schema_version": 1, "files": listing}))
         self._spoil(staging / "data/state.txt")
-        self._folder.result.write_text(json.dumps({"metrics": {"steps": self._step}}))
+        self._folder.result.write_text(json.dumps({"metrics": {"steps": self._step, "ended": self._ended}}))
+
+    @property
+    def _ended(self) -> dict[str, int] | None:
+        return {"step": self._step} if self._step < self._script.steps else None
 
     def _spoil(self, path: Path) -> None:
         match self._script.spoil:

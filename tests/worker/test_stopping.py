@@ -111,3 +111,54 @@ def test_an_attempt_that_takes_too_long_fails(new_service: Callable[..., Service
     assert job.error is not None
     assert (job.error["code"], job.error["phase"]) == ("timeout", "distilling")
     assert "STILLHOUSE_JOB_TIMEOUT" in job.error["hint"]
+
+
+@over(BOTH, "running")
+def test_a_paused_job_frees_the_worker_and_goes_on_when_it_is_resumed(running: Service) -> None:
+    play = running.submit(steps=12, checkpoint_every=100, hold_at=7)
+    engine = play.wait_for_step(1, 6)
+    assert running.ledger.request_pause(play.job_id).status is Status.PAUSING
+    play.wait_for(Status.PAUSED)
+    assert not is_alive(engine)
+    running.submit(steps=1).wait_for_end()  # which needs the only slot
+    running.ledger.sweep()
+    assert (play.job.status, play.job.attempt, play.job.losses) == (Status.PAUSED, 1, 0)
+    play.open_gate()
+    assert running.ledger.resume(play.job_id).status is Status.QUEUED
+    running.submit(steps=1)  # rings for both
+    assert play.wait_for_end().status is Status.SUCCEEDED
+    assert play.steps(attempt=2) == list(range(7, 12))
+    assert play.history() == ["created", "started", "pause_requested", "paused", "requeued", "started", "succeeded"]
+
+
+@over(BOTH, "running")
+def test_a_job_that_is_asked_to_finish_publishes_what_it_has(running: Service) -> None:
+    play = running.submit(steps=12, hold_at=7)
+    play.wait_for_step(1, 6)
+    assert running.ledger.request_finish(play.job_id).status is Status.RUNNING
+    job = play.wait_for_end()
+    assert job.metrics == {"steps": 7, "ended": {"step": 7}}
+    assert play.history() == ["created", "started", "finish_requested", "succeeded"]
+    assert [file.name for file in running.ledger.files(play.job_id)]
+
+
+@over(BOTH)
+def test_a_job_that_was_asked_to_finish_ends_as_soon_as_a_worker_has_it(service: Service) -> None:
+    play = service.submit(steps=12)
+    service.ledger.request_finish(play.job_id)
+    service.start_worker()
+    job = play.wait_for_end()
+    assert job.metrics == {"steps": 0, "ended": {"step": 0}}
+    assert play.steps(attempt=1) == []
+
+
+@over(BOTH[:1], "running")
+def test_a_job_that_is_cancelled_while_it_pauses_is_cancelled(running: Service) -> None:
+    play = running.submit(steps=12, hold_at=7, deaf=True)
+    play.wait_for_step(1, 6)
+    running.ledger.request_pause(play.job_id)
+    running.ledger.request_finish(play.job_id)
+    running.ledger.request_pause(play.job_id)
+    running.ledger.request_cancel(play.job_id)
+    play.wait_for(Status.CANCELLED)
+    assert running.ledger.files(play.job_id) == []

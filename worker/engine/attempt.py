@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -68,6 +69,8 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
                 interval=job.checkpoint_interval,
                 should_stop=stopped,
                 pictures=Pictures(folder, journal),
+                time_left=lambda: 0.0 if folder.finish.exists() else math.inf,
+                ending=lambda: "It was asked for what there was by then.",
             ),
             device=device(job.device),
             run=job.fingerprint or job.job_id,
@@ -81,7 +84,7 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
         report = artifact.report
         means = report.across.mean if report.across else {}
         return {
-            **report.model_dump(mode="json", by_alias=True, include={"gap_closed", "gap_reason", "majority"}),
+            **report.model_dump(mode="json", by_alias=True, include={"gap_closed", "gap_reason", "majority", "ended"}),
             "seconds": round(sum(journal.seconds.values()), 3),
             "results": {row.name: row.model_dump(include=_TOLD | {"balanced_accuracy_mean"}) for row in report.results},
             "across": {name: row.model_dump(include=_TOLD | {"networks"}) for name, row in means.items()},

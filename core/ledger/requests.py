@@ -1,0 +1,80 @@
+"""Requests of clients about a job that is there: cancel, pause, resume, finish, retry. Asking twice is asking once."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from core.ledger import clock, jobs, transitions
+from core.ledger.models import JobRow
+from core.ledger.transitions import Move
+from core.ledger.types import IllegalTransition, Job, Reach, Status
+
+
+def cancel(session: Session, job_id: str, reach: Reach) -> Job:
+    """Cancel a job that waits; ask the worker of a running one to stop."""
+    row = jobs.lock(session, job_id, reach)
+    if row.status not in (Status.CANCELLING, Status.CANCELLED):
+        transition = transitions.destination(row, Move.CANCEL)
+        now = clock.now(session)
+        row.cancel_requested_at = now
+        transitions.apply(session, row, transition, now)
+        session.flush()
+    return jobs.view(session, row)
+
+
+def pause(session: Session, job_id: str, reach: Reach) -> Job:
+    """Take a queued job out of the queue; ask the worker of a running one to leave it in its checkpoint."""
+    row = jobs.lock(session, job_id, reach)
+    if row.status not in (Status.PAUSING, Status.PAUSED):
+        _move(session, row, Move.PAUSE)
+    return jobs.view(session, row)
+
+
+def resume(session: Session, job_id: str, reach: Reach, max_open: int | None) -> Job:
+    """Queue a paused job again, at the place of its age; one whose worker still saves it is running again."""
+    row = jobs.lock(session, job_id, reach)
+    if row.status not in (Status.QUEUED, Status.RUNNING):
+        transitions.destination(row, Move.RESUME)
+        _reopen(session, row, "resume", max_open)
+        _move(session, row, Move.RESUME, reason="A client resumed it.")
+    return jobs.view(session, row)
+
+
+def finish(session: Session, job_id: str, reach: Reach, max_open: int | None) -> Job:
+    """Have a job end with the best that it has; one that waits does so as soon as a worker has it."""
+    row = jobs.lock(session, job_id, reach)
+    if row.finish_requested_at is None or row.status not in (Status.QUEUED, Status.RUNNING):
+        transitions.destination(row, Move.FINISH)
+        if row.status in (Status.PAUSED, Status.PAUSING):
+            jobs.check_quota(session, row.owner, max_open)
+        row.finish_requested_at = row.finish_requested_at or clock.now(session)
+        _move(session, row, Move.FINISH)
+    return jobs.view(session, row)
+
+
+def retry(session: Session, job_id: str, reach: Reach, max_open: int | None) -> Job:
+    """Queue a failed or cancelled job again, keeping its attempt number and checkpoint, and whether it is to finish."""
+    row = jobs.lock(session, job_id, reach)
+    transitions.destination(row, Move.RETRY)
+    _reopen(session, row, "retry", max_open)
+    row.losses = 0
+    row.progress = row.metrics = row.error = None
+    row.started_at = row.finished_at = row.cancel_requested_at = row.progressed_at = None
+    _move(session, row, Move.RETRY, reason="A client asked for another attempt.")
+    return jobs.view(session, row)
+
+
+def _reopen(session: Session, row: JobRow, what: str, max_open: int | None) -> None:
+    """Refuse to open a job again beside an equal one, or beyond its owner's quota."""
+    twin = None if row.finish_requested_at else jobs.open_twin(session, row.fingerprint, row.owner)
+    if twin is not None:
+        raise IllegalTransition(
+            f"Job {row.id} cannot {what}: job {twin.id} asks for the same and is {twin.status.value}; "
+            "wait for that one."
+        )
+    jobs.check_quota(session, row.owner, max_open)
+
+
+def _move(session: Session, row: JobRow, move: Move, **told: str) -> None:
+    transitions.apply(session, row, transitions.destination(row, move), clock.now(session), **told)
+    session.flush()
