@@ -17,6 +17,7 @@ from api import (
     exception_handlers,
     forecasts,
     health,
+    job_requests,
     jobs,
     keys,
     listing,
@@ -44,7 +45,20 @@ def create_app(configuration: Settings | None = None) -> FastAPI:
     app.state.services = services
     app.add_middleware(AuthMiddleware, services=services)
     app.add_middleware(RequestMiddleware, metrics=services.metrics, settings=services.settings)
-    for module in (jobs, listing, forecasts, events, artifacts, datasets, uploads, methods, keys, health, *PAGES):
+    for module in (
+        jobs,
+        listing,
+        job_requests,
+        forecasts,
+        events,
+        artifacts,
+        datasets,
+        uploads,
+        methods,
+        keys,
+        health,
+        *PAGES,
+    ):
         app.include_router(module.router)
     app.mount("/static", static)
     exception_handlers.install(app)

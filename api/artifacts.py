@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.downloads import content_disposition, look_for, matches, report, send
-from api.jobs import Known
+from api.known_job import Known
 from api.pagination import After, Limit, slice_of
 from api.problems import Kind, ProblemError, header, responses
 from api.schemas import File, FilePage, Sections

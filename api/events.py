@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
-from api.jobs import Known
+from api.known_job import Known
 from api.pagination import Limit
 from api.problems import Kind, responses
 from api.schemas import Event, EventPage

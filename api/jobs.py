@@ -1,15 +1,16 @@
-"""`/v1/jobs`: submit, look, wait, cancel, retry."""
+"""`/v1/jobs`: submit, look, wait."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
 import structlog
-from fastapi import APIRouter, BackgroundTasks, Body, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Body, Depends, Header, Query, Request, Response
 
 from api import streaming
 from api.forecast_request import fitted_request
-from api.problems import Kind, ProblemError, header, responses, sentence
+from api.known_job import LOCATION, RETRY_AFTER, Known, advise, over_quota
+from api.problems import Kind, ProblemError, header, responses
 from api.schemas import Job
 from api.services import Services, ServicesDep
 from api.submission import prepare
@@ -55,21 +56,7 @@ EXAMPLES: dict[str, Any] = {
     },
 }
 
-_LOCATION = header("Location", "The job's path.")
-_RETRY_AFTER = header("Retry-After", "While the job is queued or running: seconds until looking again makes sense.")
 _REPLAYED = header("Idempotent-Replayed", "`true` when the Idempotency-Key has been answered before.")
-
-
-def _known(job_id: Annotated[str, Path(alias="id", description="The job's id.")], services: ServicesDep) -> ledger.Job:
-    try:
-        return services.ledger.job(job_id)
-    except ledger.UnknownJob:
-        hint = "GET /v1/jobs lists the jobs there are."
-        raise ProblemError(Kind.UNKNOWN_JOB, "No job has the id in the path.", hint=hint) from None
-
-
-Known = Annotated[ledger.Job, Depends(_known)]
-"""Parameter of an operation: the job whose id is in the path; 404 when there is none."""
 
 
 def json_only(content_type: Annotated[str, Header(include_in_schema=False)] = "") -> None:
@@ -93,11 +80,11 @@ def json_only(content_type: Annotated[str, Header(include_in_schema=False)] = ""
         200: {
             "model": Job,
             "description": "An equal request of yours has been answered before; this is its job.",
-            "headers": _LOCATION | _REPLAYED,
+            "headers": LOCATION | _REPLAYED,
         },
         202: {
             "description": "The job is queued, or an equal one is under way; `Location` says where.",
-            "headers": _LOCATION | _REPLAYED | _RETRY_AFTER,
+            "headers": LOCATION | _REPLAYED | RETRY_AFTER,
         },
         **responses(
             Kind.MALFORMED_BODY,
@@ -157,7 +144,7 @@ def create_job(
             metadata=ready.metadata,
         )
     except ledger.QuotaExceeded as error:
-        raise _over_quota(error) from None
+        raise over_quota(error) from None
     except ledger.IdempotencyConflict:
         raise ProblemError(
             Kind.IDEMPOTENCY_CONFLICT,
@@ -173,7 +160,7 @@ def create_job(
     if job.status == "succeeded":
         response.status_code = 200
     response.headers["Location"] = f"/v1/jobs/{job.id}"
-    _advise(response, job)
+    advise(response, job)
     return Job.of(job, cached=submission.outcome == "cached")
 
 
@@ -181,7 +168,7 @@ def create_job(
     "/{id}",
     operation_id="get_job",
     summary="Look at a job, or wait for it",
-    responses={200: {"headers": _RETRY_AFTER}, **responses(Kind.UNKNOWN_JOB)},
+    responses={200: {"headers": RETRY_AFTER}, **responses(Kind.UNKNOWN_JOB)},
 )
 async def get_job(
     services: ServicesDep,
@@ -197,57 +184,7 @@ async def get_job(
     if wait:
         with services.metrics.waits.track_inprogress():
             job = await streaming.changed(services, job, wait, request)
-    _advise(response, job)
-    return Job.of(job)
-
-
-@router.post(
-    "/{id}/cancel",
-    operation_id="cancel_job",
-    summary="Cancel a job",
-    status_code=202,
-    responses=responses(Kind.UNKNOWN_JOB, Kind.ALREADY_FINISHED),
-)
-def cancel_job(services: ServicesDep, job: Known, response: Response) -> Job:
-    """A queued job is cancelled at once; a running one is `cancelling` until its worker has stopped, within seconds.
-
-    Asking twice is asking once. What the job has computed so far is dropped.
-    """
-    try:
-        job = services.ledger.request_cancel(job.id)
-    except ledger.IllegalTransition as error:
-        raise ProblemError(
-            Kind.ALREADY_FINISHED,
-            sentence(error),
-            hint=f"GET /v1/jobs/{job.id} tells how it ended.",
-        ) from None
-    _advise(response, job)
-    return Job.of(job)
-
-
-@router.post(
-    "/{id}/retry",
-    operation_id="retry_job",
-    summary="Queue a failed or cancelled job again",
-    status_code=202,
-    responses={
-        202: {"headers": _LOCATION | _RETRY_AFTER},
-        **responses(Kind.UNKNOWN_JOB, Kind.NOT_RETRYABLE, Kind.QUOTA_EXCEEDED, Kind.TOO_MANY_REQUESTS),
-    },
-)
-def retry_job(services: ServicesDep, job: Known, response: Response, after: BackgroundTasks) -> Job:
-    """A new attempt of the same job, which keeps its id, its events and whatever checkpoint is left."""
-    try:
-        job = services.ledger.retry(job.id, services.settings.max_open_jobs)
-    except ledger.QuotaExceeded as error:
-        raise _over_quota(error) from None
-    except ledger.IllegalTransition as error:
-        raise ProblemError(
-            Kind.NOT_RETRYABLE, sentence(error), hint="A succeeded job has its result; an active one will have it."
-        ) from None
-    after.add_task(doorbell.ring, services.settings)
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
-    _advise(response, job)
+    advise(response, job)
     return Job.of(job)
 
 
@@ -265,24 +202,3 @@ def _unfit(services: Services, fingerprint: str | None) -> str | None:
         return None
     log.error("a finished job's files are damaged or gone; an equal request is done anew", job=job_id, files=damaged)
     return job_id
-
-
-def _over_quota(error: ledger.QuotaExceeded) -> ProblemError:
-    return ProblemError(
-        Kind.QUOTA_EXCEEDED,
-        sentence(error),
-        hint="Wait until one has ended, or cancel one: GET /v1/jobs?status=queued.",
-        headers={"Retry-After": "30"},
-        allowed=error.allowed,
-        current=error.current,
-    )
-
-
-def _advise(response: Response, job: ledger.Job) -> None:
-    """Tell pollers when to look again."""
-    if job.status == "queued":
-        response.headers["Retry-After"] = "5"
-    elif job.status not in ledger.ENDED:
-        whole = ledger.remaining(job.phase, job.progress, job.forecast)
-        eta = whole or ledger.phase_remaining(job.phase, job.progress) or 0
-        response.headers["Retry-After"] = str(int(min(max(eta / 20, 2), 30)))

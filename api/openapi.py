@@ -21,7 +21,8 @@ Stillhouse turns a dataset into a few synthetic images that train a model nearly
 
 Ask for a job (`POST /v1/jobs`), wait for it (`GET /v1/jobs/{id}?wait=30`, or its event stream), take its files
 (`GET /v1/jobs/{id}/files`). A job is `queued`, `running`, then `succeeded`, `failed` or `cancelled`; `cancelling` lies
-between running and cancelled. Times are RFC 3339 in UTC, ids are opaque, absent values are null.
+between running and cancelled. A `paused` job waits until it is resumed; while it is `pausing`, its worker saves it.
+Times are RFC 3339 in UTC, ids are opaque, absent values are null.
 
 Every error is an RFC 9457 problem document (`application/problem+json`); the page `/problems` explains each kind.
 Every response carries `X-Request-Id`. Lists are pages: send `next` as `after` until it is null. More phases and error

@@ -63,9 +63,18 @@ class Kind(Enum):
         "The report cannot be read",
         "The result is there, but its report.json is none that this version understands; `detail` says where it ends.",
     )
-    ALREADY_FINISHED = 409, "The job is over", "A job that has succeeded or failed cannot be cancelled."
+    ALREADY_FINISHED = (
+        409,
+        "The job is over",
+        "A job that is over stays as it is, and one that is being cancelled will be over in a moment.",
+    )
     DATASET_IN_USE = 409, "Jobs need the dataset", "An upload stays as long as jobs that are not over need it."
     KEYS_OFF = 409, "There are no keys here", "The service runs with STILLHOUSE_AUTH=off and asks nobody for a key."
+    NOT_RESUMABLE = (
+        409,
+        "The job cannot be resumed",
+        "An equal job has been submitted since it was paused, and is queued or running.",
+    )
     NOT_RETRYABLE = 409, "The job cannot be retried", "Only a failed or cancelled job can be queued again."
     BODY_TOO_LARGE = (
         413,

@@ -67,6 +67,9 @@ class Links(Shown):
     html: str
     events: str
     cancel: str | None
+    pause: str | None
+    resume: str | None
+    finish: str | None
     retry: str | None
     files: str | None
     archive: str | None
@@ -82,7 +85,10 @@ class Links(Shown):
             self=base,
             html=f"/jobs/{job.id}",
             events=f"{base}/events",
-            cancel=f"{base}/cancel" if job.status in ("queued", "running", "cancelling") else None,
+            cancel=f"{base}/cancel" if job.status not in ledger.ENDED else None,
+            pause=f"{base}/pause" if job.status in ("queued", "running") else None,
+            resume=f"{base}/resume" if job.status in ("pausing", "paused") else None,
+            finish=f"{base}/finish" if _can_finish(job) else None,
             retry=f"{base}/retry" if job.status in ("failed", "cancelled") else None,
             files=f"{base}/files" if done else None,
             archive=f"{base}/archive.zip" if done else None,
@@ -126,6 +132,10 @@ class Job(Shown):
     started_at: datetime | None
     finished_at: datetime | None
     cancel_requested_at: datetime | None
+    finish_requested_at: datetime | None = Field(
+        description="When it was asked to end with what there is. Such a result is no answer to an equal request; null "
+        "again where the job was whole by then."
+    )
     updated_at: datetime
     links: Links
 
@@ -141,6 +151,10 @@ class Job(Shown):
                 "links": Links.of(job),
             }
         )
+
+
+def _can_finish(job: ledger.Job) -> bool:
+    return job.finish_requested_at is None and job.status in ("queued", "running", "pausing", "paused")
 
 
 def _progress(job: ledger.Job) -> dict[str, Any] | None:

@@ -242,8 +242,20 @@ class Client:
         return [Job.from_json(raw) for raw in self._pages("/v1/jobs", filters, most=limit)]
 
     def cancel(self, job_id: str) -> Job:
-        """Ask for the end of a queued or running job; asking twice is asking once."""
+        """Ask for the end of a job that is not over; asking twice is asking once."""
         return Job.from_json(self._http.json("POST", f"/v1/jobs/{job_id}/cancel"))
+
+    def pause(self, job_id: str) -> Job:
+        """Give a job's worker back; the job waits in its checkpoint until `resume`."""
+        return Job.from_json(self._http.json("POST", f"/v1/jobs/{job_id}/pause"))
+
+    def resume(self, job_id: str) -> Job:
+        """Queue a paused job again; it gives the result that it would have given anyway."""
+        return Job.from_json(self._http.json("POST", f"/v1/jobs/{job_id}/resume"))
+
+    def finish(self, job_id: str) -> Job:
+        """Have a job end with the best that it has, as a whole artifact; `wait` for it as ever."""
+        return Job.from_json(self._http.json("POST", f"/v1/jobs/{job_id}/finish"))
 
     def retry(self, job_id: str) -> Job:
         """Queue a failed or cancelled job again."""

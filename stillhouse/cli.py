@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -264,20 +264,40 @@ def events(
             data(line if as_json else f"{event.seq:>5}  {event.at}  {event.type:<20} {json.dumps(event.data)}")
 
 
+def _ask(what: Callable[[Client], Callable[[str], Job]], job_id: str, as_json: bool) -> None:
+    with Client() as client:
+        job = what(client)(job_id)
+    data(job.raw if as_json else job.status)
+
+
 @app.command()
 def cancel(job_id: JobId, as_json: JsonOption = False) -> None:
-    """End a job that is queued or running."""
-    with Client() as client:
-        job = client.cancel(job_id)
-    data(job.raw if as_json else job.status)
+    """End a job that is not over, without a result."""
+    _ask(lambda client: client.cancel, job_id, as_json)
+
+
+@app.command()
+def finish(job_id: JobId, as_json: JsonOption = False) -> None:
+    """End a job early, with the best that it has as a whole artifact; wait for it and get it as ever."""
+    _ask(lambda client: client.finish, job_id, as_json)
+
+
+@app.command()
+def pause(job_id: JobId, as_json: JsonOption = False) -> None:
+    """Give a job's worker back; the job waits until it is resumed."""
+    _ask(lambda client: client.pause, job_id, as_json)
+
+
+@app.command()
+def resume(job_id: JobId, as_json: JsonOption = False) -> None:
+    """Queue a paused job again; it goes on where it was."""
+    _ask(lambda client: client.resume, job_id, as_json)
 
 
 @app.command()
 def retry(job_id: JobId, as_json: JsonOption = False) -> None:
     """Queue a failed or cancelled job again."""
-    with Client() as client:
-        job = client.retry(job_id)
-    data(job.raw if as_json else job.status)
+    _ask(lambda client: client.retry, job_id, as_json)
 
 
 @app.command()

@@ -127,6 +127,8 @@ def _roughly(seconds: float) -> str:
 
 
 def _place(job: Job) -> str:
+    if job.status == "paused":
+        return f"paused; stillhouse resume {job.id}"
     if not job.queue_position:
         return ""
     start = "" if job.queue_seconds is None else f", starts in about {_roughly(job.queue_seconds)}"

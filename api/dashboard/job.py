@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from api.dashboard import job_view, report_view
 from api.dashboard.charts import Level, Plot, Series
 from api.dashboard.rendering import page
-from api.jobs import Known
+from api.known_job import Known
 from api.schemas import File, Job
 from api.services import Services, ServicesDep
 from core import ledger
@@ -35,7 +35,10 @@ JUDGED: Final = "validation_accuracy"
 
 MOST_EVENTS: Final = 10_000
 _TOLD: Final = 60
-_MOVES: Final = ("created", "started", "requeued", "cancel_requested", "cancelled", "succeeded", "failed")
+_MOVES: Final = (
+    *("created", "started", "requeued", "pause_requested", "paused", "resumed", "finish_requested"),
+    *("cancel_requested", "cancelled", "succeeded", "failed"),
+)
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 

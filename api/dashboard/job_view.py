@@ -75,7 +75,7 @@ def timeline(job: Job) -> list[Stretch]:
     begun = job.progress.phases if job.progress else {}
     foreseen: Mapping[str, Any] = job.forecast.phases if job.forecast else {}
     now = job.progress.phase if job.progress else None
-    running = job.status in ("running", "cancelling")
+    running = job.status in ("running", "pausing", "cancelling")
     stretches = []
     for name in PHASES:
         if name not in begun and (name not in foreseen or job.status == "succeeded"):

@@ -12,7 +12,8 @@ from fastapi.responses import HTMLResponse
 from api.dashboard import job_view
 from api.dashboard.forms import back
 from api.dashboard.rendering import page
-from api.jobs import Known, cancel_job, retry_job
+from api.job_requests import cancel_job, finish_job, pause_job, resume_job, retry_job
+from api.known_job import Known
 from api.listing import listed
 from api.services import ServicesDep
 from core import methods
@@ -76,7 +77,7 @@ def show_jobs(
         filtered=any(chosen.values()),
         datasets=services.catalogue.list(),
         methods=methods.names(),
-        active=counts["queued"] + counts["running"] + counts["cancelling"],
+        active=counts["queued"] + counts["running"] + counts["pausing"] + counts["cancelling"],
         job_view=job_view,
     )
 
@@ -85,6 +86,27 @@ def show_jobs(
 def cancel(request: Request, services: ServicesDep, job: Known) -> Response:
     """Cancel the job, and back to where the button was."""
     cancel_job(services, job, Response())
+    return back(request, f"/jobs/{job.id}")
+
+
+@router.post("/jobs/{id}/pause")
+def pause(request: Request, services: ServicesDep, job: Known) -> Response:
+    """Pause the job, and back to where the button was."""
+    pause_job(services, job, Response())
+    return back(request, f"/jobs/{job.id}")
+
+
+@router.post("/jobs/{id}/resume")
+def resume(request: Request, services: ServicesDep, job: Known, after: BackgroundTasks) -> Response:
+    """Queue the paused job again, and back to where the button was."""
+    resume_job(services, job, Response(), after)
+    return back(request, f"/jobs/{job.id}")
+
+
+@router.post("/jobs/{id}/finish")
+def finish(request: Request, services: ServicesDep, job: Known, after: BackgroundTasks) -> Response:
+    """Have the job end with what it has, and back to where the button was."""
+    finish_job(services, job, Response(), after)
     return back(request, f"/jobs/{job.id}")
 
 

@@ -75,7 +75,7 @@ def _free(session: Session) -> Iterator[float]:
     busy = set()
     for row in session.execute(held.where(JobRow.lease_expires_at.is_not(None))):
         busy.add(row.worker_id)
-        yield 0.0 if row.status is Status.CANCELLING else _left(row.phase, row.progress, row.forecast)
+        yield 0.0 if row.status in (Status.PAUSING, Status.CANCELLING) else _left(row.phase, row.progress, row.forecast)
     there = select(WorkerRow.worker_id).where(WorkerRow.last_seen > clock.now(session) - _IDLE)
     yield from (0.0 for worker_id in session.scalars(there) if worker_id not in busy)
 

@@ -20,7 +20,8 @@ SHAPE = {
     *("queue_position", "queue_seconds", "progress"),
     *("metrics", "forecast", "error", "attempt", "losses", "max_attempts", "worker"),
     *("request", "recipe", "fingerprint", "metadata", "owner"),
-    *("created_at", "started_at", "finished_at", "cancel_requested_at", "updated_at", "links"),
+    *("created_at", "started_at", "finished_at", "cancel_requested_at", "finish_requested_at", "updated_at"),
+    "links",
 }
 
 
@@ -272,6 +273,33 @@ def test_a_queued_job_is_cancelled_at_once_and_a_running_one_by_its_worker(works
         assert (response.status_code, response.json()["status"]) == (202, "cancelling")
     assert workshop.ledger.cancelled(workshop.claims[running])
     assert workshop.client.get(f"/v1/jobs/{running}").json()["status"] == "cancelled"
+
+
+def test_a_job_is_paused_and_resumed(workshop: Workshop) -> None:
+    job_id = workshop.job(Status.RUNNING)
+    for _ in range(2):
+        response = workshop.client.post(f"/v1/jobs/{job_id}/pause")
+        assert (response.status_code, response.json()["status"]) == (202, "pausing")
+    assert workshop.ledger.release(workshop.claims[job_id], "paused")
+    paused = workshop.client.get(f"/v1/jobs/{job_id}")
+    assert (paused.json()["status"], paused.headers["Retry-After"]) == ("paused", "30")
+    links = paused.json()["links"]
+    assert [links[name] is None for name in ("pause", "resume", "finish", "cancel")] == [True, False, False, False]
+    for _ in range(2):
+        response = workshop.client.post(links["resume"])
+        assert (response.status_code, response.json()["status"]) == (202, "queued")
+    assert response.headers["Location"] == f"/v1/jobs/{job_id}"
+
+
+def test_a_job_that_is_asked_to_finish_is_no_answer_to_an_equal_request(workshop: Workshop) -> None:
+    asked = request()
+    job_id = workshop.client.post("/v1/jobs", json=asked).json()["id"]
+    for _ in range(2):
+        response = workshop.client.post(f"/v1/jobs/{job_id}/finish")
+        assert (response.status_code, response.json()["status"]) == (202, "queued")
+    assert response.json()["finish_requested_at"] is not None
+    assert response.json()["links"]["finish"] is None
+    assert workshop.client.post("/v1/jobs", json=asked).json()["id"] != job_id
 
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED])

@@ -97,6 +97,14 @@ def reused_key(shop: Workshop, services: Services) -> Any:
     return shop.client.post("/v1/jobs", json=request(), headers=headers)
 
 
+def resumed_beside_an_equal_one(shop: Workshop, services: Services) -> Any:
+    asked = request()
+    first = shop.client.post("/v1/jobs", json=asked).json()["id"]
+    shop.client.post(f"/v1/jobs/{first}/pause")
+    shop.client.post("/v1/jobs", json=asked)
+    return shop.client.post(f"/v1/jobs/{first}/resume")
+
+
 def needed_dataset(shop: Workshop, services: Services) -> Any:
     services.ledger.uploads.add(upload_id := new_upload_id(), "pets", None, 1)
     services.ledger.submit({}, {}, dataset=upload_id, method="random", ipc=1, seed=0)
@@ -159,6 +167,11 @@ PATHS: list[tuple[str, Kind, Break]] = [
     ("a method at too much ipc", Kind.INVALID_REQUEST, get("/v1/methods/mtt?ipc=1000")),
     ("cancel after success", Kind.ALREADY_FINISHED, act("cancel", Status.SUCCEEDED)),
     ("cancel after failure", Kind.ALREADY_FINISHED, act("cancel", Status.FAILED)),
+    ("pause after success", Kind.ALREADY_FINISHED, act("pause", Status.SUCCEEDED)),
+    ("resume after a cancel", Kind.ALREADY_FINISHED, act("resume", Status.CANCELLED)),
+    ("finish after success", Kind.ALREADY_FINISHED, act("finish", Status.SUCCEEDED)),
+    ("finish of a job at its end", Kind.ALREADY_FINISHED, act("finish", Status.CANCELLING)),
+    ("resume beside an equal job", Kind.NOT_RESUMABLE, resumed_beside_an_equal_one),
     ("retry of a queued job", Kind.NOT_RETRYABLE, act("retry", Status.QUEUED)),
     ("retry of a running job", Kind.NOT_RETRYABLE, act("retry", Status.RUNNING)),
     ("retry of a success", Kind.NOT_RETRYABLE, act("retry", Status.SUCCEEDED)),

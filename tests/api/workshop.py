@@ -131,8 +131,10 @@ class Workshop:
         job_id = self.submit(**changes)
         if status is Status.CANCELLED:
             self.client.post(f"/v1/jobs/{job_id}/cancel")
-        if status in (Status.RUNNING, Status.CANCELLING):
+        if status in (Status.RUNNING, Status.PAUSING, Status.CANCELLING):
             self.start(job_id)
+        if status in (Status.PAUSING, Status.PAUSED):
+            self.client.post(f"/v1/jobs/{job_id}/pause")
         if status is Status.CANCELLING:
             self.client.post(f"/v1/jobs/{job_id}/cancel")
         if status is Status.SUCCEEDED:

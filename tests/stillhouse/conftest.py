@@ -32,7 +32,8 @@ def _nothing_goes_on(request: pytest.FixtureRequest) -> Iterator[None]:
     if "running" not in request.fixturenames:
         return
     client = request.getfixturevalue("running").kept
-    open_jobs = [job.id for status in ("queued", "running", "cancelling") for job in client.jobs(status=status)]
+    unfinished = ("queued", "running", "pausing", "paused", "cancelling")
+    open_jobs = [job.id for status in unfinished for job in client.jobs(status=status)]
     for job_id in open_jobs:
         client.cancel(job_id)
     until(lambda: all(client.job(job_id).ended for job_id in open_jobs), "the jobs of this test have ended")

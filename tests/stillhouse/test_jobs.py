@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from stillhouse import Job
+from stillhouse import Client, Job
 from stillhouse.errors import Problem
 from tests.data.bundles import place, sound
 from tests.services import free_port
@@ -22,6 +22,7 @@ from tests.stillhouse.conftest import EVALUATION, SECOND, WORDS
 from tests.stillhouse.running import ENDLESS, Answer, Running, command, spawn, until
 
 ENDLESSLY = [word for path, value in ENDLESS.items() for word in ("--set", f"{path}={value}")]
+SMALL = ("submit", "digits", "--ipc", 1, "--method", "dm", "--set", "network.width=4", *EVALUATION)
 ORDER = ("digits", "--ipc", 1, "--method", "random")
 
 
@@ -124,6 +125,49 @@ def test_the_ends_a_wait_can_have(running: Running, tmp_path: Path) -> None:
     assert running.command("get", doomed, "--out", tmp_path).code == 2, "it has no result"
 
 
+def begun(client: Client, job_id: str) -> None:
+    """Wait until a job has distilled."""
+    until(lambda: any(event.type == "metric" for event in client.events(job_id)), "outer steps are done")
+
+
+def test_a_job_that_was_paused_gives_what_it_would_have_given_anyway(running: Running, tmp_path: Path) -> None:
+    words = (*SMALL, "--set", "schedule.steps=600")
+    paused = running.command(*words).out.strip()
+    begun(running.kept, paused)
+    assert running.command("pause", paused).out in ("pausing\n", "paused\n")
+    until(lambda: running.kept.job(paused).status == "paused", "the worker has saved it")
+    whole = running.command(*words).out.strip()
+    assert whole != paused, "nobody waits for a job that waits"
+    assert running.command("wait", whole).code == 0, "the worker is free"
+    assert running.command("resume", paused).out == "queued\n"
+    assert running.command("wait", paused).code == 0
+    for job in (paused, whole):
+        running.kept.download(job, tmp_path / job)
+    names = ("dataset.safetensors", "dataset.npz", "preview.png")
+    assert all((tmp_path / paused / name).read_bytes() == (tmp_path / whole / name).read_bytes() for name in names)
+    assert running.kept.job(paused).raw["attempt"] == 2
+
+
+def test_a_job_is_ended_early_with_a_whole_artifact(running: Running, tmp_path: Path) -> None:
+    words = (*SMALL, "--set", "schedule.steps=100000", "--set", 'evaluation.coverage={"epochs": 1}')
+    words += ("--set", "evaluation.look_every=100", "--set", "evaluation.select=best_validation")
+    job = running.command(*words).out.strip()
+    begun(running.kept, job)
+    assert running.command("finish", job).out == "running\n"
+    assert running.command("wait", job).code == 0
+    assert running.command("get", job, "--out", tmp_path / "early").code == 0, "every byte is verified"
+    report = json.loads((tmp_path / "early" / "report.json").read_text())
+    ended = report["ended"]
+    assert 0 < ended["step"] < ended["steps"] == 100_000
+    assert report["selection"].startswith("best of the looks on the validation split: step ")
+    assert ended["left_out"] == ["the coverage of the test images", "the nearest real images"]
+    told = running.command("report", job)
+    assert "Ended early" in told.out + told.err
+    assert running.command("finish", job).code == 2, "it is over"
+    again = running.command(*words).out.strip()
+    assert again != job, "a result that was cut short answers nobody who asks for the whole"
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -155,7 +199,8 @@ def test_a_time_that_is_none_is_a_usage_error(running: Running, finished: Job) -
 
 
 def test_an_unknown_job_is_not_found(running: Running, tmp_path: Path) -> None:
-    for words in (("show",), ("wait",), ("cancel",), ("retry",), ("events",), ("get", "--out", tmp_path)):
+    names = ("show", "wait", "cancel", "finish", "pause", "resume", "retry", "events")
+    for words in (*((name,) for name in names), ("get", "--out", tmp_path)):
         assert running.command(*words, "job_01AAAAAAAAAAAAAAAAAAAAAAAA").code == 7, words
 
 

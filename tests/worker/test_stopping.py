@@ -157,8 +157,6 @@ def test_a_job_that_is_cancelled_while_it_pauses_is_cancelled(running: Service) 
     play = running.submit(steps=12, hold_at=7, deaf=True)
     play.wait_for_step(1, 6)
     running.ledger.request_pause(play.job_id)
-    running.ledger.request_finish(play.job_id)
-    running.ledger.request_pause(play.job_id)
     running.ledger.request_cancel(play.job_id)
     play.wait_for(Status.CANCELLED)
     assert running.ledger.files(play.job_id) == []

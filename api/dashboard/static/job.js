@@ -48,7 +48,7 @@ const heard = {
   },
   log: () => again(1000),
 };
-const moves = ["created", "started", "requeued", "cancel_requested", "cancelled", "succeeded", "failed"].map((move) => `job.${move}`);
+const moves = ["created", "started", "requeued", "pause_requested", "paused", "resumed", "finish_requested", "cancel_requested", "cancelled", "succeeded", "failed"].map((move) => `job.${move}`);
 
 let wait = 1000;
 const listen = () => {

@@ -1,0 +1,123 @@
+"""`/v1/jobs/{id}/...`: cancel, pause, resume, finish and retry a job that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, BackgroundTasks, Response
+
+from api.known_job import LOCATION, RETRY_AFTER, Known, advise, over_quota
+from api.problems import Kind, ProblemError, responses, sentence
+from api.schemas import Job
+from api.services import Services, ServicesDep
+from core import doorbell, ledger
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=responses(Kind.INVALID_REQUEST))
+
+_OVER = responses(Kind.UNKNOWN_JOB, Kind.ALREADY_FINISHED)
+_QUEUED: dict[int | str, dict[str, Any]] = {202: {"headers": LOCATION | RETRY_AFTER}}
+_QUOTA = (Kind.QUOTA_EXCEEDED, Kind.TOO_MANY_REQUESTS)
+
+
+@router.post("/{id}/cancel", operation_id="cancel_job", summary="Cancel a job", status_code=202, responses=_OVER)
+def cancel_job(services: ServicesDep, job: Known, response: Response) -> Job:
+    """A job that waits is cancelled at once; a running one is `cancelling` until its worker has stopped, in seconds.
+
+    Asking twice is asking once. Its checkpoint is kept for a retry; to have what it has made, ask it to finish.
+    """
+    return _asked(services.ledger.request_cancel, job, response)
+
+
+@router.post("/{id}/pause", operation_id="pause_job", summary="Pause a job", status_code=202, responses=_OVER)
+def pause_job(services: ServicesDep, job: Known, response: Response) -> Job:
+    """Gives its worker back: a queued job is `paused` at once; a running one is `pausing` until it is saved.
+
+    It waits in its checkpoint, whatever is restarted meanwhile, until somebody resumes it, and then gives the result
+    that it would have given anyway. It takes no place of its owner's quota, and an equal request is a new job. Asking
+    twice is asking once. A job whose last step is done before it is saved succeeds instead.
+    """
+    return _asked(services.ledger.request_pause, job, response)
+
+
+@router.post(
+    "/{id}/resume",
+    operation_id="resume_job",
+    summary="Resume a paused job",
+    status_code=202,
+    responses={**_QUEUED, **responses(Kind.UNKNOWN_JOB, Kind.ALREADY_FINISHED, Kind.NOT_RESUMABLE, *_QUOTA)},
+)
+def resume_job(services: ServicesDep, job: Known, response: Response, after: BackgroundTasks) -> Job:
+    """The job is queued again, at the place of its age. One that is queued or running stays so."""
+    refused = Kind.NOT_RESUMABLE if job.status in ("paused", "pausing") else Kind.ALREADY_FINISHED
+    return _opened(services, services.ledger.resume, job, response, after, refused)
+
+
+@router.post(
+    "/{id}/finish",
+    operation_id="finish_job",
+    summary="End a job early, with a result",
+    status_code=202,
+    responses={**_QUEUED, **responses(Kind.UNKNOWN_JOB, Kind.ALREADY_FINISHED, *_QUOTA)},
+)
+def finish_job(services: ServicesDep, job: Known, response: Response, after: BackgroundTasks) -> Job:
+    """Distilling ends where it is, and the best validated images so far become a whole artifact, evaluated as ever.
+
+    Its report says at which step it was ended, and leaves out what an evaluation can be without: a reference on the
+    full data that is not there yet, unseen architectures, coverage, neighbours. A job that has distilled nothing yet
+    ends with the images it begins with, as soon as there are some; so does one that is queued, once a worker has it. A
+    paused one is queued. Asking twice is asking once. The result is no answer to an equal request.
+    """
+    return _opened(services, services.ledger.request_finish, job, response, after, Kind.ALREADY_FINISHED)
+
+
+@router.post(
+    "/{id}/retry",
+    operation_id="retry_job",
+    summary="Queue a failed or cancelled job again",
+    status_code=202,
+    responses={**_QUEUED, **responses(Kind.UNKNOWN_JOB, Kind.NOT_RETRYABLE, *_QUOTA)},
+)
+def retry_job(services: ServicesDep, job: Known, response: Response, after: BackgroundTasks) -> Job:
+    """A new attempt of the same job, which keeps its id, its events and whatever checkpoint is left.
+
+    One that was asked to finish still is.
+    """
+    return _opened(services, services.ledger.retry, job, response, after, Kind.NOT_RETRYABLE)
+
+
+def _opened(
+    services: Services,
+    ask: Callable[[str, int | None], ledger.Job],
+    job: ledger.Job,
+    response: Response,
+    after: BackgroundTasks,
+    refused: Kind,
+) -> Job:
+    """The job after a request that may put it into the queue."""
+    try:
+        shown = _asked(lambda job_id: ask(job_id, services.settings.max_open_jobs), job, response, refused)
+    except ledger.QuotaExceeded as error:
+        raise over_quota(error) from None
+    if shown.status == "queued":
+        after.add_task(doorbell.ring, services.settings)
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return shown
+
+
+_HINTS = {
+    Kind.NOT_RETRYABLE: "A succeeded job has its result; an active one will have it.",
+    Kind.NOT_RESUMABLE: "Wait for the other job, which gives the same result, or cancel it first.",
+}
+
+
+def _asked(
+    ask: Callable[[str], ledger.Job], job: ledger.Job, response: Response, refused: Kind = Kind.ALREADY_FINISHED
+) -> Job:
+    try:
+        job = ask(job.id)
+    except ledger.IllegalTransition as error:
+        hint = _HINTS.get(refused, f"GET /v1/jobs/{job.id} tells how it ended.")
+        raise ProblemError(refused, sentence(error), hint=hint) from None
+    advise(response, job)
+    return Job.of(job)

@@ -1,0 +1,50 @@
+"""The job that an operation is about, and what the operations on jobs say alike."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Response
+
+from api.problems import Kind, ProblemError, header, sentence
+from api.services import ServicesDep
+from core import ledger
+
+LOCATION = header("Location", "The job's path.")
+RETRY_AFTER = header("Retry-After", "While the job is queued or running: seconds until looking again makes sense.")
+
+
+def _known(job_id: Annotated[str, Path(alias="id", description="The job's id.")], services: ServicesDep) -> ledger.Job:
+    try:
+        return services.ledger.job(job_id)
+    except ledger.UnknownJob:
+        hint = "GET /v1/jobs lists the jobs there are."
+        raise ProblemError(Kind.UNKNOWN_JOB, "No job has the id in the path.", hint=hint) from None
+
+
+Known = Annotated[ledger.Job, Depends(_known)]
+"""Parameter of an operation: the job whose id is in the path; 404 when there is none."""
+
+
+def over_quota(error: ledger.QuotaExceeded) -> ProblemError:
+    """The 429 of an owner who has as many open jobs as they may."""
+    return ProblemError(
+        Kind.QUOTA_EXCEEDED,
+        sentence(error),
+        hint="Wait until one has ended, or pause or cancel one: GET /v1/jobs?status=queued.",
+        headers={"Retry-After": "30"},
+        allowed=error.allowed,
+        current=error.current,
+    )
+
+
+def advise(response: Response, job: ledger.Job) -> None:
+    """Tell pollers when to look again."""
+    if job.status == "queued":
+        response.headers["Retry-After"] = "5"
+    elif job.status == "paused":
+        response.headers["Retry-After"] = "30"
+    elif job.status not in ledger.ENDED:
+        whole = ledger.remaining(job.phase, job.progress, job.forecast)
+        eta = whole or ledger.phase_remaining(job.phase, job.progress) or 0
+        response.headers["Retry-After"] = str(int(min(max(eta / 20, 2), 30)))
