@@ -178,7 +178,7 @@ def _definitions(ledger: Ledger) -> dict[str, str]:
 
 def _spelt(sql: str) -> str:
     """A definition with one space for every gap; what a table's parentheses hold in any order, a line each."""
-    words = re.sub(r"\s+", " ", sql).strip()
+    words = re.sub(r"DEFAULT \((\S+)\)", r"DEFAULT \1", re.sub(r"\s+", " ", sql).strip())
     if not words.startswith("CREATE TABLE"):
         return words
     head, _, body = words.removesuffix(")").partition("(")
@@ -189,5 +189,5 @@ def _spelt(sql: str) -> str:
             parts.append("")
         else:
             parts[-1] += letter
-    # a table that was rebuilt was renamed, which puts its name in quotes
+    # a table that was rebuilt was renamed, which puts its name in quotes, and defaults in parentheses
     return "\n".join([head.replace('"', ""), *sorted(part.strip() for part in parts)])
