@@ -163,7 +163,7 @@ class Supervisor:
         folder = JobFolder(self._settings.jobs.resolve() / claim.job.id, claim.attempt)
         with Heartbeat(self._ledger, claim, self._settings, claimed_at) as heartbeat:
             try:
-                ready = self._stored(lambda: self._prepare(folder, claim), heartbeat)
+                ready = self._stored(lambda: self._prepare(folder, claim, claimed_at), heartbeat)
             except uploads.LostUpload as error:
                 lost = failure_reports.lost_upload(error)
                 return self._settle(claim, Outcome.FAILED, lambda: self._ledger.fail(claim, lost))
@@ -176,7 +176,7 @@ class Supervisor:
                 status, stop = self._watch(child, heartbeat, folder)
             return self._conclude(claim, folder, heartbeat, child, status, stop)
 
-    def _prepare(self, folder: JobFolder, claim: Claim) -> bool:
+    def _prepare(self, folder: JobFolder, claim: Claim, claimed_at: float) -> bool:
         settings, job = self._settings, claim.job
         uploads.fetch(job, self._ledger, self._store, settings.datasets.resolve())
         shutil.rmtree(folder.staging, ignore_errors=True)
@@ -197,6 +197,8 @@ class Supervisor:
             "device": settings.device,
             "compile": settings.compile,
             "checkpoint_interval": settings.checkpoint_interval,
+            "within": (job.forecast or {}).get("within"),
+            "began": claimed_at,
         }
         write_atomic(folder.job, json.dumps(order, indent=2).encode())
         return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from core.engine import stored
 from core.engine.context import JobContext
 from core.report import Ended
@@ -19,6 +21,17 @@ def note(context: JobContext, step: int, steps: int) -> None:
 def early(context: JobContext) -> bool:
     """Whether the loop ended before its last step, in this attempt or in an earlier one."""
     return context.workspace.checkpoint(_FILE) is not None
+
+
+def judged(context: JobContext) -> JobContext:
+    """The job with as many networks to judge its result as there is time for."""
+    evaluation = context.recipe.evaluation
+    seeds = context.workspace.networks(evaluation.seeds)
+    if seeds >= evaluation.seeds:
+        return context
+    context.journal.log(f"There is time for {seeds} networks a line, not {evaluation.seeds}.", level="warning")
+    fewer = evaluation.model_copy(update={"seeds": seeds})
+    return replace(context, recipe=context.recipe.model_copy(update={"evaluation": fewer}))
 
 
 def entry(context: JobContext, left_out: tuple[str, ...]) -> Ended | None:

@@ -20,6 +20,8 @@ class Journal:
         self.say = say
         self.phase = "preparing"
         self.seconds: dict[str, float] = {}
+        self.share = 0.0
+        """The share of the phase that is done."""
         self._curves: list[dict[str, Any]] = []
         self._entered = self._spoke = self._first = time.monotonic()
         self._first_done: int | None = None
@@ -29,7 +31,7 @@ class Journal:
         self.leave()
         self.phase = phase
         self._entered = time.monotonic()
-        self._first_done = None
+        self._first_done, self.share = None, 0.0
         self._say_progress(0, total, None, skipped=skipped)
 
     def leave(self) -> None:
@@ -40,7 +42,7 @@ class Journal:
 
     def progress(self, done: int, total: int) -> None:
         """How much of the phase is done. The estimate counts from the first call: resuming does not mislead it."""
-        now = time.monotonic()
+        now, self.share = time.monotonic(), done / max(1, total)
         if self._first_done is None:
             self._first, self._first_done = now, done
         if now - self._spoke < _INTERVAL and done < total:
@@ -49,9 +51,14 @@ class Journal:
         eta = (now - self._first) / fresh * (total - done) if fresh else None
         self._say_progress(done, total, eta)
 
+    def taken(self) -> dict[str, float]:
+        """Seconds by phase, those of the current one so far included."""
+        current = self.seconds.get(self.phase, 0.0) + time.monotonic() - self._entered
+        return {**self.seconds, self.phase: current}
+
     def metric(self, name: str, step: int, value: float) -> None:
         """One point of a curve, sent and kept for the artifact."""
-        seconds = round(self.seconds.get(self.phase, 0.0) + time.monotonic() - self._entered, 3)
+        seconds = round(self.taken()[self.phase], 3)
         self._curves.append({"step": step, "seconds": seconds, "name": name, "value": value})
         self.say({"type": "metric", "name": name, "step": step, "value": value})
 

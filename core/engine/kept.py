@@ -11,6 +11,7 @@ from core.engine.context import JobContext, follow
 from core.engine.evaluate import Trained
 from core.engine.stored import Source
 from core.engine.train import stack_for
+from core.engine.workspace import TimeUp
 from core.plan.phases import Phase
 from core.plan.steps import Kept
 
@@ -45,6 +46,7 @@ def gather(
     *,
     say: Callable[[float], None] | None = None,
     most: int | None = None,
+    enough: int | None = None,
 ) -> list[T]:
     """The results of these names, in their order: those of the workspace, and the others once they are made.
 
@@ -56,6 +58,11 @@ def gather(
         phase: one that begins with them; None where they are part of another.
         say: told the share of what is made at a time, in the place of the phase's progress.
         most: only so many of them.
+        enough: so many will do, whichever they are, once no time is left.
+
+    Raises:
+        Drained: the job was told to stop.
+        TimeUp: no time is left, and the context is `hurried`.
     """
     workspace, journal = context.workspace, context.journal
     wanted = range(len(files) if most is None else min(most, len(files)))
@@ -68,6 +75,9 @@ def gather(
     if line := making.said(len(found)):
         journal.log(line)
     for indices in making.together([index for index in wanted if index not in found]):
+        will_do = enough is not None and len(found) >= enough
+        if will_do and workspace.time_left() <= 0:
+            break
         own = len(indices) * making.units
 
         def tell(share: float, behind: int = done, own: int = own) -> None:
@@ -76,12 +86,18 @@ def gather(
             elif phase is not None:
                 journal.progress(behind + int(share * own), total)
 
-        for index, content in zip(indices, follow(context, making.make(indices), tell), strict=True):
+        try:
+            contents = follow(context.hurried if will_do else context, making.make(indices), tell)
+        except TimeUp:
+            if will_do:
+                break
+            raise
+        for index, content in zip(indices, contents, strict=True):
             found[index] = _kept(context, files, index, content, making)
         done += own
     if phase is not None:
         journal.progress(total, total)
-    return [found[index] for index in wanted]
+    return [found[index] for index in wanted if index in found]
 
 
 def network(

@@ -77,6 +77,10 @@ class Lane:
         """A turn that is over is gone on with later: nothing ends for want of time."""
         return math.inf
 
+    def networks(self, asked: int) -> int:
+        """Never asked for."""
+        return asked
+
     def ending(self) -> str:
         """Never asked for."""
         return self.whole.ending()

@@ -28,6 +28,7 @@ from core.report import (
     Stage,
     Stages,
     Unseen,
+    Within,
     doubts,
 )
 
@@ -75,7 +76,7 @@ def row(result: Result) -> dict[str, Any]:
     }
 
 
-def compose(done: Distillation, hardware: str, remarks: Sequence[str] = ()) -> Report:
+def compose(done: Distillation, hardware: str, remarks: Sequence[str] = (), within: Within | None = None) -> Report:
     """The report of a result that `hardware` computed; `remarks` are said among its warnings."""
     context, result, recipe = done.context, done.result, done.context.recipe
     facts, relabel, views = context.dataset.facts, recipe.relabel, result.views
@@ -86,6 +87,7 @@ def compose(done: Distillation, hardware: str, remarks: Sequence[str] = ()) -> R
     across, clipped = across_of(done.across), result.transform.clipped(result.images)
     teacher = None if done.teacher is None else done.teacher.nbytes
     of_distilled = next(line for line in done.rows if line["name"] == "distilled")
+    missing = "the job was ended early" if recipe.evaluation.full else within and within.without_reference
     return Report.model_validate(
         {
             "schema_version": SCHEMA_VERSION,
@@ -120,6 +122,7 @@ def compose(done: Distillation, hardware: str, remarks: Sequence[str] = ()) -> R
             "confusion": of_distilled.get("confusion"),
             "selection": done.selection,
             "ended": done.ended,
+            "within": within,
             "race": context.race,
             "sweep": context.sweep,
             "stages": curriculum_of(recipe, result),
@@ -134,7 +137,7 @@ def compose(done: Distillation, hardware: str, remarks: Sequence[str] = ()) -> R
             "warnings": [
                 *doubts.of_classes(lines, majority),
                 *remarks,
-                *doubts.of_baselines(lines, *(("the job was ended early",) if recipe.evaluation.full else ())),
+                *doubts.of_baselines(lines, *([missing] if missing else [])),
                 *doubts.of_pixels(lines, clipped),
                 *doubts.elsewhere(across.each if across else ()),
                 *doubts.of_labels(lines, result.bytes_labels, teacher),

@@ -206,6 +206,11 @@ def _distil(made: _Made, step: steps.Distil) -> _Made:
     return replace(made, state=state, selection=selection, result=result)
 
 
+def _evaluate(made: _Made, step: steps.Evaluate) -> _Made:
+    context = ending.judged(made.context)
+    return replace(made, context=context, rows=evaluation.rows(context, made.distilled, made.taught))
+
+
 RUNNERS: Final[Mapping[type[Step], Callable[[_Made, Any], _Made]]] = {
     steps.TrainTeacher: lambda made, step: replace(made, taught=teacher.gather(made.context, step)),
     steps.Search: lambda made, step: replace(made, context=search.settled(made.context, step, made.taught)),
@@ -213,7 +218,7 @@ RUNNERS: Final[Mapping[type[Step], Callable[[_Made, Any], _Made]]] = {
     steps.Race: _race,
     steps.Distil: _distil,
     steps.Relabel: lambda made, _: replace(made, result=teacher.relabelled(made.context, made.taught, made.distilled)),
-    steps.Evaluate: lambda made, _: replace(made, rows=evaluation.rows(made.context, made.distilled, made.taught)),
+    steps.Evaluate: _evaluate,
     steps.FullReference: lambda made, step: replace(made, rows=evaluation.full(made.context.hurried, step, made.rows)),
     steps.Transfer: lambda made, _: replace(
         made, across=across(made.context.hurried, made.distilled, made.trained, made.taught)

@@ -63,6 +63,9 @@ class Workspace(Protocol):
         Then only what a result cannot be without is still done: its labels, and the lines of its evaluation.
         """
 
+    def networks(self, asked: int) -> int:
+        """How many networks of each line of the evaluation there is time for, of so many; at least two."""
+
     def ending(self) -> str:
         """Why there is no time left: a sentence for the report."""
 
@@ -85,6 +88,7 @@ class InMemory:
     should_stop: Callable[[], bool] = lambda: False
     time_left: Callable[[], float] = lambda: math.inf
     ending: Callable[[], str] = lambda: "Its time was up."
+    networks: Callable[[int], int] = lambda asked: asked
 
     def find(self, name: str) -> Source | None:
         """The method of `Workspace`, like all that follow."""

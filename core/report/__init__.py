@@ -11,6 +11,7 @@ from core.report.report import SCHEMA_VERSION, Report
 from core.report.results import TITLES, Across, Majority, Row, Unseen
 from core.report.section import Curves, Entry, Line, Matrix, Measure, Section, Series, Table
 from core.report.stages import Stage, Stages
+from core.report.within import Within
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -42,4 +43,5 @@ __all__ = [
     "Table",
     "Unseen",
     "Window",
+    "Within",
 ]

@@ -17,6 +17,7 @@ from core.report.race import Race
 from core.report.results import Across, Majority, Row, results
 from core.report.section import Entry, Section
 from core.report.stages import Stages
+from core.report.within import Within
 from core.worth import Gap, gap
 
 SCHEMA_VERSION: Final = 1
@@ -52,6 +53,7 @@ class Report(Entry):
     selection: str = "last iterate"
     """How the state was chosen that is the result."""
     ended: Ended | None = None
+    within: Within | None = None
     race: Race | None = None
     """The search for a method, where the request left it to one."""
     sweep: Sweep | None = None
@@ -89,6 +91,7 @@ class Report(Entry):
         each = (
             warned if self.warnings else None,
             self.ended and self.ended.section(),
+            self.within and self.within.section(),
             self.stages and self.stages.section(),
             results(self.results, self.gap, self.largest, self.selection),
             self.across and self.across.section(),

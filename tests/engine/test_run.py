@@ -164,6 +164,31 @@ def test_a_job_that_ended_early_does_not_go_on_when_its_attempt_is_repeated(toy:
     assert (again.ended.step, again.ended.left_out) == (first.ended.step, ())
 
 
+def test_experts_that_there_was_time_for_are_matched(toy: Dataset) -> None:
+    messages: list[dict[str, Any]] = []
+    workspace, recipe = InMemory(Journal(messages.append)), small("mtt", experts__count=3)
+    others = InMemory()
+    distil(recipe, toy, 2, 0, others)
+
+    def left() -> float:  # none while experts are trained, as soon as there is one
+        return 0.0 if workspace.journal.phase == "training_experts" and workspace.results else math.inf
+
+    one = next(name for name in others.results if name.endswith(".safetensors"))
+    workspace.results[one] = others.results[one]
+    done = distil(recipe, toy, 2, 0, replace(workspace, time_left=left))
+    assert done.ended is None
+    assert {name for name in workspace.results if name.endswith(".safetensors")} == {one}
+    told = [message["message"] for message in messages if message["type"] == "log" and message["level"] == "warning"]
+    assert "There was time for 1 of 3 expert trajectories." in told
+
+
+def test_a_result_is_judged_by_as_many_networks_as_there_is_time_for(toy: Dataset) -> None:
+    recipe = small("random", evaluation__seeds=4)
+    done = distil(recipe, toy, 2, 0, InMemory(networks=lambda asked: asked - 2))
+    assert {line["name"]: line["n_seeds"] for line in done.rows}.items() >= {"distilled": 2, "random": 2}.items()
+    assert compose(done, "cpu").n_seeds == 2
+
+
 def test_the_reference_that_another_job_kept_is_no_matter_of_time(toy: Dataset) -> None:
     workspace = InMemory()
     distil(small("random"), toy, 2, 0, workspace)

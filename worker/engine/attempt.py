@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -25,6 +24,7 @@ from core.feasibility import sourced
 from core.files import write_atomic
 from core.recipe import Recipe
 from core.request import check, needs_c_scores, scored
+from worker.engine.deadline import Deadline
 from worker.engine.disk_workspace import DiskWorkspace
 from worker.engine.job import Job, device, use_threads
 from worker.engine.package import artifact_of
@@ -32,6 +32,7 @@ from worker.engine.pictures import Pictures
 from worker.protocol import JobFolder
 
 _PROGRAM_BYTES = 1 << 28  # of compiled kernels: about a megabyte each, and three more that the compiler keeps of it
+_ASKED = "It was asked for what there was by then."
 _TOLD = {"accuracy_mean", "accuracy_std", "n_seeds"}  # of a line of the report, in the metrics of the job
 
 
@@ -44,6 +45,7 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
     folder.checkpoint.mkdir(parents=True, exist_ok=True)
     timings = folder.checkpoint / "seconds.json"
     journal.seconds = document(timings, {})
+    deadline = Deadline.of(job, journal)
     try:
         journal.enter("preparing", 2)
         job, dataset = _loaded(job)
@@ -69,8 +71,9 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
                 interval=job.checkpoint_interval,
                 should_stop=stopped,
                 pictures=Pictures(folder, journal),
-                time_left=lambda: 0.0 if folder.finish.exists() else math.inf,
-                ending=lambda: "It was asked for what there was by then.",
+                time_left=lambda: 0.0 if folder.finish.exists() else deadline.time_left(),
+                ending=lambda: _ASKED if folder.finish.exists() else deadline.ending(),
+                networks=deadline.networks,
             ),
             device=device(job.device),
             run=job.fingerprint or job.job_id,

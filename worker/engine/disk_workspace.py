@@ -33,6 +33,7 @@ class DiskWorkspace:
     pictures: Pictures | None = None
     time_left: Callable[[], float] = lambda: math.inf
     ending: Callable[[], str] = lambda: "Its time was up."
+    networks: Callable[[int], int] = lambda asked: asked
 
     def find(self, name: str) -> Path | None:
         """The file in the cache, which counts as used."""

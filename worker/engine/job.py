@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,6 +31,12 @@ class Job:
     checkpoint_interval: float
     fingerprint: str | None
     dataset_title: str
+    given_up: tuple[str, ...] = ()
+    """The fields that its recipe gave up for its time, a phrase each."""
+    foreseen: Mapping[str, float] = field(default_factory=dict)
+    """Seconds by phase, of a job that has a time to end in."""
+    began: float | None = None
+    """When the attempt did, by the system's monotonic clock."""
 
     @classmethod
     def read(cls, job_dir: Path) -> Self:
@@ -48,6 +55,9 @@ class Job:
             checkpoint_interval=content["checkpoint_interval"],
             fingerprint=content.get("fingerprint"),
             dataset_title=content.get("dataset_title") or content["request"]["dataset"],
+            given_up=tuple((content.get("within") or {}).get("given_up", ())),
+            foreseen=(content.get("within") or {}).get("phases", {}),
+            began=content.get("began"),
         )
 
 

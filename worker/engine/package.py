@@ -20,6 +20,7 @@ from core.engine.report import Distillation, compose
 from core.engine.synthetic import SyntheticDataset
 from core.methods import cuts_tiles
 from core.recipe import Generated, Generative, Recipe
+from core.report import Within
 from core.request import ENGINE_VERSION, JobRequest
 from worker.engine.job import Job, hardware
 
@@ -42,7 +43,8 @@ def artifact_of(job: Job, done: Distillation) -> Distilled:
         *_remarks(job.request, context, result),
         *(context.sampled.doubts if context.sampled else ()),
     ]
-    report = compose(done, hardware(context.real.device), remarks)
+    within = Within(seconds=job.request.within, given_up=job.given_up) if job.request.within else None
+    report = compose(done, hardware(context.real.device), remarks, within)
     return Distilled(
         images=images,
         labels=result.labels.cpu().numpy().astype(np.int64),

@@ -25,7 +25,8 @@ def gather(
     """Train the experts the cache does not hold, several at once where that pays; `most` of them, if given.
 
     They do not depend on the job's seed, so that jobs can share them; those of a later stage go on from what the stages
-    `before` made. Each is mapped as soon as it is there: from then on nobody can take it away.
+    `before` made. Each is mapped as soon as it is there: from then on nobody can take it away. Once no time is left for
+    more, those that are there are all there are.
     """
     recipe, real = context.recipe, context.real
     asked = recipe.experts
@@ -67,7 +68,11 @@ def gather(
         said=lambda found: f"{found} of {wanted} expert trajectories were in the cache.",
         together=kept.stacks(context, asked.count, asked.batch_size),
     )
-    return Trajectories(kept.gather(context, files, making, "training_experts", most=most))
+    known = kept.gather(context, files, making, "training_experts", most=most, enough=1)
+    if len(known) < wanted:
+        said = f"There was time for {len(known)} of {wanted} expert trajectories."
+        context.journal.log(said, level="warning")
+    return Trajectories(known)
 
 
 def prepared(context: JobContext, before: SyntheticDataset, count: int) -> Tensor:

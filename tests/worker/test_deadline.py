@@ -1,0 +1,121 @@
+"""The time that is left of a job, on a clock of the test's own: what is kept free for later phases, and corrected."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from core.artifacts import verify
+from core.engine.journal import Journal
+from tests.worker.test_engine import SMALL, run
+from worker.engine.deadline import Deadline
+from worker.protocol import Exit
+
+FORESEEN = {
+    "preparing": 10.0,
+    "training_experts": 100.0,
+    "distilling": 200.0,
+    "evaluating": 80.0,
+    "publishing": 2.0,
+}
+LEAVING = 5.0
+"""Seconds for publishing and for the end of the process."""
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def deadline(journal: Journal, clock: Clock, seconds: float = 500.0) -> Deadline:
+    return Deadline(seconds, FORESEEN, journal, clock.now, clock)
+
+
+def at(journal: Journal, phase: str, share: float = 0.0, **took: float) -> None:
+    """The journal as it is in a phase, of which so much is done, after others took so long."""
+    journal.phase, journal.share = phase, share
+    journal.seconds = dict(took)
+
+
+def test_what_has_to_follow_is_kept_free() -> None:
+    journal, clock = Journal(), Clock()
+    found = deadline(journal, clock)
+    clock.now += 110
+    at(journal, "distilling", preparing=10, training_experts=100)
+    assert found.time_left() == pytest.approx(390 - LEAVING - 1.1 * 80)
+    at(journal, "evaluating", preparing=10, training_experts=100, distilling=200, evaluating=80)
+    clock.now += 280
+    assert found.time_left() == pytest.approx(110 - LEAVING, abs=0.5), "its lines are done: all is for the reference"
+
+
+def test_experts_leave_half_of_the_distilling() -> None:
+    journal, clock = Journal(), Clock()
+    found = deadline(journal, clock)
+    at(journal, "training_experts", 0.5, preparing=10, training_experts=50)
+    clock.now += 60
+    assert found.time_left() == pytest.approx(440 - LEAVING - 1.1 * (100 + 80), abs=0.5)
+
+
+@pytest.mark.parametrize(("took", "times"), [(100.0, 1.0), (200.0, 2.0), (5.0, 0.7), (10_000.0, 5.0)])
+def test_a_slow_machine_is_foreseen_to_stay_slow(took: float, times: float) -> None:
+    journal, clock = Journal(), Clock()
+    found = deadline(journal, clock, 20_000.0)
+    at(journal, "distilling", preparing=10, training_experts=took)
+    assert found.time_left() == pytest.approx(20_000 - LEAVING - 1.1 * times * 80, rel=1e-3)
+
+
+def test_it_is_over_and_never_less_than_over() -> None:
+    journal, clock = Journal(), Clock()
+    found = deadline(journal, clock)
+    at(journal, "distilling", preparing=10, training_experts=100)
+    clock.now += 600
+    assert found.time_left() == 0
+    assert found.ending() == "It was to end within 500s."
+
+
+def test_what_an_earlier_attempt_took_counts_with_its_checkpoint() -> None:
+    journal, clock = Journal(), Clock()
+    journal.seconds = {"preparing": 10.0, "training_experts": 100.0}
+    assert deadline(journal, clock).time_left() + 110 == pytest.approx(deadline(Journal(), clock).time_left(), abs=0.5)
+
+
+@pytest.mark.parametrize(("left", "networks"), [(400.0, 5), (94.0, 5), (60.0, 3), (40.0, 2), (1.0, 2), (-50.0, 2)])
+def test_fewer_networks_judge_where_there_is_no_time_for_more(left: float, networks: int) -> None:
+    journal, clock = Journal(), Clock()
+    found = deadline(journal, clock)
+    at(journal, "distilling", preparing=10, training_experts=100)
+    clock.now += 500 - left
+    assert found.networks(5) == networks
+    assert found.networks(1) == 1
+
+
+def test_a_job_without_a_time_has_all_there_is() -> None:
+    found = Deadline(float("inf"), {}, Journal(), 0.0)
+    assert (found.time_left(), found.networks(7)) == (float("inf"), 7)
+
+
+def test_a_run_ends_within_its_time_and_says_what_that_cost(tmp_path: Path) -> None:
+    given_up = ["network.width 128 -> 4", "evaluation.full left out"]
+    phases = {"training_experts": 1.0, "distilling": 2.0, "evaluating": 1.0, "publishing": 1.0}
+    overrides = SMALL | {"schedule.steps": 100_000, "evaluation.full": None}
+    del overrides["evaluation.full.epochs"]
+    done = run(tmp_path / "job", overrides=overrides, within=112)
+    within = {"seconds": 112, "given_up": given_up, "phases": phases}
+    job = json.loads(done.folder.job.read_text())
+    told = {"within": within, "began": time.monotonic() - 100, "compile": "never"}  # of the time a hundred are over
+    done.folder.job.write_text(json.dumps(job | told))
+    done.folder.staging.mkdir(parents=True)
+    assert done.finish() == Exit.DONE
+    report = json.loads((done.folder.staging / "report.json").read_text())
+    assert verify(done.folder.staging) == []
+    assert report["within"] == {"seconds": 112, "given_up": given_up}
+    assert report["ended"]["step"] < 100_000
+    assert report["ended"]["why"] == "It was to end within 112s."
+    assert any('evaluation.full, for instance to {"epochs": 5}' in text for text in report["warnings"])
+    assert json.loads((done.folder.staging / "recipe.json").read_text())["request"]["within"] == 112

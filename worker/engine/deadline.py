@@ -1,0 +1,98 @@
+"""The end of the time that a job may take: how much of it is left for distilling, by the forecast and by the clock."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, Self, final
+
+from core.durations import written
+from core.engine.journal import Journal
+from core.plan.phases import PHASES
+from worker.engine.job import Job
+
+_LEAST, _MOST = 0.7, 5.0  # times as long as foreseen that phases are taken to last, whatever was seen
+_TELLING: Final = 5.0  # foreseen seconds before which what was seen says nothing
+_MARGIN: Final = 1.1
+_LEAVING: Final = 3.0  # seconds for the end of the process, and for its files to be stored
+_FEWEST: Final = 2  # networks of which a spread can be told
+
+_UNTOLD: Final = ("preparing", "evaluating", "publishing")
+"""Phases of which it is not told how far they are by what they still cost."""
+
+_AFTER: Final[Mapping[str, float]] = {"probing": 0.5, "distilling": 0.5, "relabelling": 1.0, "evaluating": 1.0}
+"""The share of what is foreseen for a later phase that is kept free for it. Distilling is cut short more gladly than
+never begun."""
+
+
+@final
+class Deadline:
+    """The time left of an attempt.
+
+    What earlier attempts left in the checkpoint counts with the seconds that it took them; an attempt that finds no
+    checkpoint has all the time anew. What is foreseen for the phases to come is corrected by what the phases so far
+    took.
+    """
+
+    def __init__(
+        self,
+        seconds: float,
+        foreseen: Mapping[str, float],
+        journal: Journal,
+        began: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """
+        Args:
+            seconds: the time that the job may take.
+            foreseen: seconds by phase.
+            journal: of the attempt; its seconds so far are those of earlier attempts.
+            began: when the attempt did, by the clock.
+        """
+        self._seconds, self._foreseen, self._journal, self._clock = seconds, foreseen, journal, clock
+        self._began = began - sum(journal.seconds.values())
+
+    @classmethod
+    def of(cls, job: Job, journal: Journal) -> Self:
+        """The deadline of a job's attempt; a job without a time has all there is."""
+        seconds = job.request.within or math.inf
+        return cls(seconds, job.foreseen, journal, time.monotonic() if job.began is None else job.began)
+
+    def time_left(self) -> float:
+        """Seconds that the current phase may still take so that all that has to follow fits; never less than 0."""
+        return max(0.0, self._left() - _MARGIN * self._pace() * self._to_come())
+
+    def networks(self, asked: int) -> int:
+        """How many networks of a line can be judged in time, of so many."""
+        need = _MARGIN * self._pace() * self._foreseen.get("evaluating", 0.0)
+        share = self._left() / need if need else 1.0
+        return asked if share >= 1 else max(min(asked, _FEWEST), math.floor(asked * share))
+
+    def ending(self) -> str:
+        """The sentence of the report."""
+        return f"It was to end within {written(round(self._seconds))}."
+
+    def _left(self) -> float:
+        publishing = self._foreseen.get("publishing", 0.0)
+        return self._seconds - (self._clock() - self._began) - publishing - _LEAVING
+
+    def _to_come(self) -> float:
+        """Foreseen seconds of what has to follow, of the current phase what is left of its lines."""
+        now = self._journal.phase
+        place = PHASES.index(now) if now in PHASES else 0
+        after = sum(
+            share * self._foreseen.get(phase, 0.0) for phase, share in _AFTER.items() if phase in PHASES[place + 1 :]
+        )
+        if now in ("relabelling", "evaluating"):
+            after += max(0.0, self._foreseen.get(now, 0.0) - self._journal.taken()[now] / self._pace())
+        return after
+
+    def _pace(self) -> float:
+        """How many times as long as foreseen the phases so far took, but for those that are not about computing."""
+        taken, now = self._journal.taken(), self._journal.phase
+        seen = [phase for phase in self._foreseen if phase in taken and phase not in _UNTOLD]
+        foreseen = sum(self._foreseen[phase] * (self._journal.share if phase == now else 1.0) for phase in seen)
+        if foreseen < _TELLING:
+            return 1.0
+        return min(_MOST, max(_LEAST, sum(taken[phase] for phase in seen) / foreseen))
