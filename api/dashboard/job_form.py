@@ -19,6 +19,7 @@ from api.forecast_request import forecast_request
 from api.problems import ProblemError, invalid
 from api.services import Services
 from api.submission import prepare, resolved
+from core.durations import written
 from core.forecast import Forecast
 from core.ledger import Job
 from core.overrides import explain
@@ -45,7 +46,7 @@ SIZES: Final = tuple(each["required"][0] for each in _SCHEMA["oneOf"])
 """The fields of which a request has one: how small."""
 
 _BLANK: Final = {name: "" if each.value is None else each.text for name, each in LEAVES.items()}
-_FIRST: Final = _BLANK | {"dataset": "digits", "ipc": "1", "method": _BLANK["method"] or "mtt"}
+FIRST: Final = _BLANK | {"dataset": "digits", "ipc": "10", "method": _BLANK["method"] or "mtt", "within": "20m"}
 """The entries of the first example."""
 
 
@@ -67,7 +68,7 @@ class JobForm:
     @classmethod
     def of(cls, fields: Mapping[str, str], services: Services, earlier: Job | None = None) -> Self:
         """The form as its fields have it; what is missing is as an `earlier` job has it, or the first example."""
-        entries, kept, changes = _of_job(earlier) if earlier else (dict(_FIRST), {}, {})
+        entries, kept, changes = _of_job(earlier) if earlier else (_before(fields), {}, {})
         if any(name in fields for name in SIZES):
             entries |= dict.fromkeys(SIZES, "")
         entries |= {name: fields[name].strip() for name in LEAVES if name in fields}
@@ -103,6 +104,16 @@ class JobForm:
     def body(self) -> dict[str, Any]:
         """The body of POST /v1/jobs that asks for it."""
         return {**self.given, **({"overrides": dict(self.changes)} if self.changes else {}), **self.kept}
+
+    def address(self, **changes: str) -> str:
+        """The page's address with these entries, and with others in the place of some; the method only if chosen."""
+        entries = {**self.entries, **changes}
+        before = _before(entries if entries["method"] != FIRST["method"] else {})
+        said = {name: text for name, text in entries.items() if text != before[name] or name in ("dataset", *SIZES)}
+        said = {name: text for name, text in said.items() if text or name not in SIZES}
+        recipe = {f"{PREFIX}{path}": spelled(value) for path, value in self.changes.items()}
+        kept = {f"{ALSO}{name}": spelled(value) for name, value in self.kept.items()}
+        return f"/new?{urlencode({**said, **recipe, **kept})}"
 
     def order(self) -> JobOrder:
         """The order it makes.
@@ -153,12 +164,18 @@ class JobForm:
         return shlex.join([*words, "--out", re.sub(r"[^\w.]+", "-", "-".join(named)).strip("-.") or "distilled"])
 
 
+def _before(fields: Mapping[str, str]) -> dict[str, str]:
+    """The entries of a form that nobody has filled in: whoever names a method asks for it as it is, in any time."""
+    return dict(FIRST) | ({"within": ""} if "method" in fields else {})
+
+
 def _of_job(job: Job) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
     """The entries, the fields unknown here and the changes that ask for what a job asked for."""
     entries, kept = dict(_BLANK), dict[str, Any]()
-    for name, value in job.request.items():
+    for name, value in {**job.request, **({"metadata": job.metadata} if job.metadata else {})}.items():
         if name in LEAVES:
-            entries[name] = "" if value is None else LEAVES[name].spell(value)
+            timed = name == "within" and isinstance(value, int)
+            entries[name] = "" if value is None else written(value) if timed else LEAVES[name].spell(value)
         elif name not in _CHANGES:
             kept[name] = value
     evaluation = {f"evaluation.{path}": value for path, value in job.request.get("evaluation", {}).items()}

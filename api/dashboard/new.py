@@ -11,9 +11,10 @@ from fastapi import APIRouter, BackgroundTasks, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from api.dashboard.forms import Posted
-from api.dashboard.job_form import ALSO, LEAVES, PREFIX, JobForm
+from api.dashboard.job_form import ALSO, FIRST, LEAVES, PREFIX, JobForm
 from api.dashboard.rendering import page
 from api.dashboard.schema_fields import Leaf, spelled
+from api.dashboard.time_view import TIMES, bought
 from api.jobs import create_job
 from api.problems import ProblemError
 from api.services import Services, ServicesDep
@@ -23,7 +24,7 @@ from core.methods import Method
 from core.recipe import FieldError
 
 _ORDER: Final = ("selection", "distribution", "gradient", "trajectory", "performance", "statistics", "regression")
-_PLACED: Final = ("dataset", "ipc", "method")
+_PLACED: Final = ("dataset", "ipc", "method", "within")
 """The fields of a request that the page has a place of their own for; the others follow from the schema."""
 _GONE: Final = "An earlier job asked for this, and requests have no such field any more: empty it to leave it out."
 
@@ -37,7 +38,8 @@ def show_form(request: Request, services: ServicesDep) -> HTMLResponse:
     earlier: Job | None = None
     with suppress(UnknownJob):
         earlier = services.ledger.job(fields["from"]) if "from" in fields else None
-    return _shown(request, services, JobForm.of(fields, services, earlier))
+    named = "method" in fields and "basis" not in fields  # the form itself always has a method
+    return _shown(request, services, JobForm.of(fields, services, earlier), named=named)
 
 
 @router.post("/new")
@@ -52,16 +54,25 @@ def submit(request: Request, services: ServicesDep, posted: Posted, after: Backg
 
 
 def _shown(
-    request: Request, services: Services, form: JobForm, refused: Mapping[str, FieldError] | None = None
+    request: Request,
+    services: Services,
+    form: JobForm,
+    refused: Mapping[str, FieldError] | None = None,
+    *,
+    named: bool = False,
 ) -> HTMLResponse:
+    """The page; the method is in sight if it was `named`, or anything behind it is not as it always is."""
     forecast, faults = (None, refused) if refused else form.forecast(services)
-    datasets = services.catalogue.list()
+    datasets = sorted(services.catalogue.list(), key=lambda facts: not facts.on_disk)
     entries = form.entries
     chosen = next((facts for facts in datasets if facts.name == entries["dataset"]), None)
     others = [(each.path, each, entries[each.path]) for each in LEAVES.values() if each.path not in _PLACED]
     others += [(f"{ALSO}{name}", Leaf(name, None, "text", _GONE), spelled(value)) for name, value in form.kept.items()]
     placed = {*_PLACED, *(name for name, _, _ in others)}
     placed |= {f"{PREFIX}{leaf.path}" for part in form.parts for leaf in part.leaves}
+    behind = bool(form.changes or form.kept) or entries["method"] != FIRST["method"]
+    behind |= any(name in faults or (text and text != FIRST.get(name)) for name, _, text in others)
+    behind |= "method" in faults or any(field.startswith(PREFIX) for field in faults)
     return page(
         request,
         "new.html",
@@ -76,6 +87,10 @@ def _shown(
         chosen=chosen,
         images=int(entries["ipc"]) * chosen.classes if chosen and re.fullmatch("[0-9]{1,6}", entries["ipc"]) else None,
         families=families(),
+        opened=named or behind,
+        times=TIMES,
+        time_about=LEAVES["within"].about,
+        bought=bought(form, services) if form.parts else [],
         touched={*form.changes, *(field.removeprefix(PREFIX) for field in faults)},
         base=str(request.base_url).rstrip("/"),
     )

@@ -10,8 +10,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-from collections.abc import Sequence
-from typing import Annotated, Literal, NamedTuple, final
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple, Self, final
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -108,6 +108,18 @@ class Calibration(BaseModel):
         priced = self.model_dump_json(include={"hardware", "engine", "torch", "startup", "points", "compiled"})
         return hashlib.sha256(priced.encode()).hexdigest()[:16]
 
+    @functools.cached_property
+    def costs(self) -> Mapping[tuple[Kernel, bool], tuple[float, ...]]:
+        """Seconds a call, a network, an operation and a float, for each kernel and kind of image."""
+        return _fit(self.points)  # looked up by all its points, which takes longer than a price
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other values; what follows from them is not copied."""
+        copy = super().model_copy(update=update, deep=deep)
+        for derived in ("name", "costs"):
+            copy.__dict__.pop(derived, None)
+        return copy
+
     def better_of(self, new: Calibration) -> Calibration:
         """The new measurement, with the best of both where the other one was faster: others only make it slower."""
         before = {point.model_copy(update={"seconds": 1.0}): point.seconds for point in self.points}
@@ -135,7 +147,7 @@ class Calibration(BaseModel):
         """Seconds of one call of a kernel. What a compiled one gains is taken to be the same for every shape."""
         if compiled and self.compiled and (kernel == "gradient" or kernel == "adjoint"):
             return self.compiled[kernel] * self.price(kernel, network, batch, networks)
-        costs = _fit(self.points)[kernel, _small(network.shape)]
+        costs = self.costs[kernel, _small(network.shape)]
         return sum(cost * amount for cost, amount in zip(costs, load(kernel, network, batch, networks), strict=True))
 
 

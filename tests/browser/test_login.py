@@ -31,7 +31,7 @@ def test_people_log_in_see_nobody_elses_job_and_log_out(chromium: Browser, servi
             page.get_by_label("Key", exact=True).fill(secret)
             page.keyboard.press("Enter")
             expect(page).to_have_url(re.compile("/new.*herding"))
-            page.get_by_role("button", name="Submit the job").click()
+            page.get_by_role("button", name="Distil").click()
             expect(page).to_have_url(re.compile("/jobs/job_"))
             page.get_by_role("button", name="Cancel").click()
             expect(page.locator("#now .status")).to_have_text("cancelled")  # by an event, which the cookie lets through

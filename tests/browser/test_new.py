@@ -9,6 +9,37 @@ from playwright.sync_api import expect
 from tests.browser.browsing import Watched
 
 
+def test_an_outcome_is_asked_for_by_its_sliders(watched: Watched) -> None:
+    page = watched.page
+    page.goto("/new")
+    expect(page.locator("#choose")).not_to_have_attribute("open", "")
+    size, time = page.locator("#slide"), page.locator("#time")
+    expect(time).to_have_attribute("aria-valuetext", "20m")
+    size.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#size")).to_contain_text("110 images in place of 1,438: 7.0 KB of pixels")
+    page.keyboard.press("Tab")
+    expect(page.locator("#within")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(time).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#command")).to_contain_text("--within 10m")
+    expect(page.locator("#within")).to_have_value("10m")
+    page.locator("#buys").get_by_role("link", name="2m", exact=True).click()
+    expect(page.locator("#within")).to_be_focused()
+    expect(page.locator("#command")).to_contain_text("--within 2m")
+    expect(page).to_have_url(re.compile("/new.dataset=digits&ipc=11&within=2m$"))
+    page.keyboard.press("Control+A")
+    page.keyboard.type("soon")
+    expect(page.locator("#fault-within")).to_contain_text("Write '20m' for twenty minutes")
+    expect(page.locator("#choose")).not_to_have_attribute("open", "")
+    page.locator("#choose > summary").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator('[id="fault-recipe.schedule.steps"]')).to_be_attached()
+    page.locator("#seed").fill("-1")
+    expect(page.locator("#fault-seed")).to_contain_text("at least 0")
+
+
 def test_faults_appear_beside_their_fields_while_typing(watched: Watched) -> None:
     page = watched.page
     page.goto("/new?dataset=digits&method=mtt&ipc=1")

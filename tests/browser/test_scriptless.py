@@ -28,7 +28,7 @@ def test_without_scripts_jobs_are_read_submitted_and_cancelled(
         page.get_by_role("button", name="Check and price").click()
         expect(page.locator("#fault-ipc")).to_contain_text("125")
         page.locator("#ipc").fill("3")
-        page.get_by_role("button", name="Submit the job").click()
+        page.get_by_role("button", name="Distil").click()
         expect(page).to_have_url(re.compile("/jobs/job_"))
         page.get_by_role("button", name="Cancel").click()
         assert service.ended(page.url.rpartition("/")[2]) == "cancelled"

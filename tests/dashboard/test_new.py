@@ -17,9 +17,11 @@ from api.services import Services
 from core.ledger import Status
 from core.request import JobOrder
 from tests.api.workshop import ON_SQLITE, Workshop
+from tests.forecast.machines import machine
 
 pytestmark = ON_SQLITE
 
+MEASURED = machine().model_dump(mode="json")
 CHOICE = {"dataset": "digits", "method": "mtt", "ipc": "1", "seed": "0"}
 
 
@@ -181,6 +183,67 @@ def test_the_price_is_told_before_submitting(client: TestClient, workshop: Works
     assert "No worker has calibrated yet" in page
     assert "10 images in place of 1,438" in page
     assert workshop.ledger.jobs() == []
+
+
+def opened(page: str) -> bool:
+    """Whether the method and its recipe are in sight."""
+    (attributes,) = re.findall(r'<details class="panel" id="choose"([^>]*)>', page)
+    return "open" in attributes
+
+
+def test_it_begins_with_the_outcome_and_opens_for_those_who_know_the_method(client: TestClient) -> None:
+    page = client.get("/new").text
+    assert not opened(page)
+    assert asked(page) | {"method": ""} == {"dataset": "digits", "ipc": 10, "within": "20m", "method": ""}
+    assert [page.index(f"<h2>{title}</h2>") for title in ("Dataset", "Images per class", "Time", "Method")] == sorted(
+        page.index(f"<h2>{title}</h2>") for title in ("Dataset", "Images per class", "Time", "Method")
+    )
+    assert page.index('id="submit"') < page.index('id="choose"')
+    assert not opened(client.get("/new?dataset=digits&ipc=3&within=5m").text)
+    for known in ("method=dm", "method=mtt", "recipe.network.width=8", "seed=3", "ratio=0.1", "ipc=1&recipe.x=1"):
+        assert opened(client.get(f"/new?{known}").text), known
+    assert "within" not in asked(client.get("/new?method=mtt").text), "who names a method gets it as it is"
+    assert not opened(client.get("/new", params=filled(page)).text), "pressing the button is no choice"
+
+
+def test_the_address_of_the_page_is_the_page(client: TestClient) -> None:
+    for given in (
+        {"ipc": "3"},
+        {"method": "dm", "within": "90s", "recipe.network.width": "8"},
+        {"method": "random", "ratio": "0.1", "seed": "4"},
+        {"within": "", "also.rare": "[1]"},
+    ):
+        page = client.get("/new", params=given).text
+        (address,) = re.findall(r'data-address="([^"]*)"', page)
+        assert asked(client.get(html.unescape(address)).text) == asked(page)
+
+
+def test_time_is_offered_with_what_it_buys(client: TestClient, workshop: Workshop) -> None:
+    workshop.ledger.register_worker("w", "cpu", "here", MEASURED)
+    page = client.get("/new?dataset=cifar10&method=mtt&ipc=10&within=10m").text
+    rows = re.findall(
+        r"<tr( class=\"chosen\")?>\s*<th scope=\"row\">(.*?)</th>.*?<td class=\"small\">(.*?)</td>", page, re.DOTALL
+    )
+    assert [bool(chosen) for chosen, _, _ in rows] == ['data-within="10m"' in time for _, time, _ in rows]
+    assert "network.width 128 →" in html.unescape(rows[0][2])
+    (longer,) = re.findall(r'href="([^"]*)" data-within="1h"', page)
+    assert asked(client.get(html.unescape(longer)).text) == asked(page) | {"within": "1h"}
+    assert "Given up for the time" in page
+    refused = client.post("/new", data=filled(page) | {"within": "1s"})
+    assert re.search(r'id="fault-within"[^>]*>The smallest job', refused.text)
+    enough = re.findall(r"nothing, nor with more time", client.get("/new?dataset=digits&method=random&ipc=1").text)
+    assert len(enough) == 1, "what buys nothing more is not offered"
+
+
+def test_what_takes_hours_is_offered_cheaper(client: TestClient, workshop: Workshop) -> None:
+    workshop.ledger.register_worker("w", "cpu", "here", MEASURED)
+    page = client.get("/new?dataset=cifar10&method=mtt&ipc=10").text
+    (cheaper,) = re.findall(r'<div class="notice" id="cheaper">.*?href="([^"]*)"', page, re.DOTALL)
+    again = client.get(html.unescape(cheaper)).text
+    assert asked(again) == asked(page) | {"within": "20m"}
+    assert 'id="cheaper"' not in again
+    job_id = submitted(client, filled(again))["id"]
+    assert asked(client.get(f"/new?from={job_id}").text)["within"] == "20m"
 
 
 def test_only_forms_are_taken(client: TestClient) -> None:

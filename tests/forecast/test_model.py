@@ -65,6 +65,15 @@ def test_the_price_of_a_machine_that_obeys_the_model_is_exact(shape: tuple[int, 
         assert found.price(kernel, network, batch, networks) == pytest.approx(expected)
 
 
+def test_a_copy_with_other_points_has_prices_and_a_name_of_its_own() -> None:
+    exact, network = machine(), geometry(Network(width=16), (3, 32, 32), 10)
+    price, name = exact.price("gradient", network, 100), exact.name
+    points = tuple(point.model_copy(update={"seconds": 2 * point.seconds}) for point in exact.points)
+    slower = exact.model_copy(update={"points": points})
+    assert slower.price("gradient", network, 100) == pytest.approx(2 * price)
+    assert slower.name != name
+
+
 def test_no_noise_makes_a_price_negative() -> None:
     exact = machine()
     points = [p.model_copy(update={"seconds": p.seconds * (3 if i % 2 else 0.3)}) for i, p in enumerate(exact.points)]

@@ -3,6 +3,9 @@
 const form = document.getElementById("job-form");
 const slide = document.getElementById("slide");
 const ipc = document.getElementById("ipc");
+const within = document.getElementById("within");
+const time = document.getElementById("time");
+const times = time.dataset.times.split(" ");
 let timer = 0;
 let asking = null;
 
@@ -19,22 +22,22 @@ const query = () => {
 const follow = async () => {
   asking?.abort();
   const mine = (asking = new AbortController());
-  const fields = query();
   try {
-    const response = await fetch(`/new?${fields}`, { headers: { Accept: "text/html" }, signal: mine.signal });
+    const response = await fetch(`/new?${query()}`, { headers: { Accept: "text/html" }, signal: mine.signal });
     if (!response.ok) return;
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     take(page);
-    fields.delete("basis");
-    history.replaceState(null, "", `/new?${fields}`);
+    // not `dataset.address`: a form's field called dataset hides the property
+    history.replaceState(null, "", page.getElementById("job-form").getAttribute("data-address"));
   } catch (error) {
     if (error.name !== "AbortError") console.info("The service does not answer; the form is kept as it is.");
   }
 };
 
 const take = (page) => {
-  for (const id of ["forecast", "size", "commands-panel"]) {
-    document.getElementById(id).replaceWith(document.importNode(page.getElementById(id), true));
+  for (const id of ["forecast", "size", "buys", "commands-panel"]) {
+    const fresh = page.getElementById(id);
+    if (fresh) document.getElementById(id).replaceWith(document.importNode(fresh, true));
   }
   for (const copy of document.querySelectorAll("button[data-copy]")) copy.hidden = false;
   const old = document.getElementById("recipe");
@@ -52,7 +55,9 @@ const take = (page) => {
     if (fault.textContent !== said) fault.textContent = said;
     const field = document.getElementById(fault.dataset.fault);
     if (field) said ? field.setAttribute("aria-invalid", "true") : field.removeAttribute("aria-invalid");
-    if (said) fault.closest("details")?.setAttribute("open", "");
+    for (let around = said && fault.closest("details"); around; around = around.parentElement.closest("details")) {
+      around.open = true;
+    }
   }
   for (const field of form.querySelectorAll("[data-own]")) {
     field.closest(".field").classList.toggle("changed", field.value !== field.dataset.own);
@@ -61,8 +66,36 @@ const take = (page) => {
   if (most) slide.max = most;
 };
 
+const seconds = (text) => {
+  const parts = /^\s*(\d+) ?([smhd])\s*$/i.exec(text);
+  return parts ? parts[1] * { s: 1, m: 60, h: 3600, d: 86400 }[parts[2].toLowerCase()] : Infinity;
+};
+
+// The slider stands at the last of its times that is not beyond what is written; behind them is any time.
+const stand = () => {
+  const asked = seconds(within.value);
+  time.value = asked === Infinity ? times.length : Math.max(0, times.filter((each) => seconds(each) <= asked).length - 1);
+  time.setAttribute("aria-valuetext", within.value || "any time");
+};
+
 slide.hidden = false;
 slide.addEventListener("input", () => { ipc.value = slide.value; });
 ipc.addEventListener("input", () => { slide.value = ipc.value; });
+time.hidden = false;
+time.addEventListener("input", () => {
+  within.value = times[time.value] ?? "";
+  time.setAttribute("aria-valuetext", within.value || "any time");
+});
+within.addEventListener("input", stand);
+form.addEventListener("click", (event) => {
+  const chosen = event.target.closest("[data-within]");
+  if (!chosen || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  within.value = chosen.dataset.within;
+  stand();
+  within.focus();
+  follow();
+});
+stand();
 form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(follow, 350); });
 document.getElementById("check").hidden = true;
