@@ -13,6 +13,9 @@ def test_an_outcome_is_asked_for_by_its_sliders(watched: Watched) -> None:
     page = watched.page
     page.goto("/new")
     expect(page.locator("#choose")).not_to_have_attribute("open", "")
+    widths = "all => all.map(each => each.getBoundingClientRect().width)"
+    form, beside, choose = page.locator(".columns.main > *").evaluate_all(widths)
+    assert form == choose > beside > 300, "what it costs stands beside what is asked for"
     size, time = page.locator("#slide"), page.locator("#time")
     expect(time).to_have_attribute("aria-valuetext", "20m")
     size.focus()
