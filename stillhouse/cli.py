@@ -147,6 +147,8 @@ def forecast(
         data(f"On {found.hardware}. {found.basis}")
     else:
         data(found.basis)
+    for remark in cost.remarks(found):
+        data(remark)
     known = {"experts": found.expert_bytes, "labels": found.label_bytes, "artifact": found.artifact_bytes}
     sizes = [f"{name} {size:,} bytes" for name, size in known.items() if size]
     data("; ".join([*([f"peak memory {found.peak_mib:,.0f} MiB"] if found.peak_mib else []), *sizes]))
@@ -327,6 +329,8 @@ def _submit(client: Client, asked: Asked) -> Job:
         f"job {job.id}  {job.dataset_title}, {job.ipc} per class, {job.method}"
         + ("  (finished before)" if job.cached else "")
     )
+    for remark in cost.remarks(job.forecast) if job.forecast and not job.ended else ():
+        say(remark)
     return job
 
 

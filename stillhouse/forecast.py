@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,6 +28,19 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Cheaper:
+    """The same job within a time: what to ask for, the seconds it takes, and what its recipe gives up."""
+
+    within: str
+    seconds: float
+    given_up: Sequence[str]
+
+    def __str__(self) -> str:
+        lost = f"; it gives up {', '.join(self.given_up)}" if self.given_up else ""
+        return f"Make it cheaper: --within {self.within} takes about {duration(self.seconds)}{lost}."
+
+
+@dataclass(frozen=True)
 class Forecast:
     """A job's expected cost. `seconds` is None until a worker has measured its hardware."""
 
@@ -39,6 +52,12 @@ class Forecast:
     label_bytes: int | None
     artifact_bytes: int | None
     basis: str
+    reference: Estimate | None
+    """The part of `seconds` that is the reference's on the full training set; None where nothing is to be trained."""
+    given_up: tuple[str, ...]
+    """The fields of its recipe that a job within a time gives up, a phrase each."""
+    cheaper: Cheaper | None
+    """An offer, where the job takes more than an hour."""
     raw: Mapping[str, Any]
 
     @classmethod
@@ -53,9 +72,26 @@ class Forecast:
             expert_bytes=stored.get("experts"),
             label_bytes=stored.get("labels"),
             artifact_bytes=stored.get("artifact"),
+            reference=Estimate.from_json(raw["reference"]) if raw.get("reference") else None,
+            given_up=tuple((raw.get("within") or {}).get("given_up", ())),
+            cheaper=Cheaper(**raw["cheaper"]) if raw.get("cheaper") else None,
             basis=str((raw.get("basis") or {}).get("detail") or ""),
             raw=raw,
         )
+
+
+def remarks(forecast: Forecast) -> list[str]:
+    """Sentences beside the table: the reference's part, what was given up for the time, and an offer."""
+    said = []
+    if forecast.reference:
+        part = duration(forecast.reference.expected)
+        said.append(
+            f"{part} of it are the reference on the full training set: once a dataset and network, or never with "
+            "--set evaluation.full=null."
+        )
+    if forecast.given_up:
+        said.append(f"Given up for the time: {', '.join(forecast.given_up)}.")
+    return [*said, *([str(forecast.cheaper)] if forecast.cheaper else [])]
 
 
 COLUMNS = ("PHASE", "EXPECTED", "LOW", "HIGH")

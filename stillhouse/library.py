@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -22,6 +24,7 @@ def distil(
 ) -> Distillation:
     """Distil without a service: the arguments of `Client.submit`, computed here and now, with nothing written.
 
+    What `within` has room for is decided for a machine of two cores; one that is slower ends in time with fewer steps.
     `data_dir` is the folder of datasets, by default that of the service on this machine; `device` is PyTorch's.
     Returns the images (`result.images`, as networks see them) and the lines of the report (`rows`).
 
@@ -34,6 +37,9 @@ def distil(
 
     from core.data import Catalogue
     from core.engine import run
+    from core.engine.deadline import Deadline
+    from core.engine.workspace import InMemory
+    from core.forecast import fitted_anywhere
     from core.request import JobOrder, needs_c_scores, resolve, scored, settle
     from core.settings import Settings
 
@@ -46,4 +52,12 @@ def distil(
         found = catalogue.load(asked.dataset, scored=True)
         assert found.c_scores_digest is not None, "it was loaded with its scores"
         recipe = scored(recipe, found.c_scores_digest)
-    return run.distil(recipe, found, request.ipc, request.seed, device=torch.device(device), load=catalogue.load)
+    workspace = InMemory()
+    if request.within:
+        began, shape = time.monotonic(), (found.facts, request.ipc, request.method)
+        recipe, fit = fitted_anywhere(recipe, *shape, request.within, request.fixed)
+        deadline = Deadline(request.within, fit.phases, workspace.journal, began)
+        workspace = replace(workspace, time_left=deadline.time_left, ending=deadline.ending, networks=deadline.networks)
+    return run.distil(
+        recipe, found, request.ipc, request.seed, workspace, device=torch.device(device), load=catalogue.load
+    )

@@ -3,7 +3,7 @@
 `fit` takes a recipe, and gives up what its family's ladder says is missed least until its price is within the time.
 """
 
-from core.budget.fit import Fitted, TooShort, fit, rounded_up
+from core.budget.fit import Fitted, TooShort, fit
 from core.budget.ladders import FEWEST_SEEDS
 
-__all__ = ["FEWEST_SEEDS", "Fitted", "TooShort", "fit", "rounded_up"]
+__all__ = ["FEWEST_SEEDS", "Fitted", "TooShort", "fit"]

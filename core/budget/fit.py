@@ -209,7 +209,7 @@ class TooShort(RecipeError):
     """No version of a recipe ends in the time; `enough` is one in which the smallest does, in seconds."""
 
     def __init__(self, seconds: float, least: float) -> None:
-        self.enough = rounded_up(1.05 * least)  # the next forecast may differ a little
+        self.enough = _rounded_up(1.05 * least)  # the next forecast may differ a little
         enough = written(self.enough)
         super().__init__(
             [
@@ -223,7 +223,7 @@ class TooShort(RecipeError):
         )
 
 
-def rounded_up(seconds: float) -> int:
+def _rounded_up(seconds: float) -> int:
     """A time that people would say, at least so many seconds."""
     unit = next(unit for unit in (1, 5, 10, 30, 60, 300, 600, 3600) if unit >= seconds / 20 or unit == 3600)
     return math.ceil(seconds / unit) * unit

@@ -57,6 +57,19 @@ def fitted_job(
     return found.recipe, forecast.model_copy(update={"within": job.within(found, within)})
 
 
+def fitted_anywhere(
+    recipe: Recipe, facts: DatasetFacts, ipc: int, method: str, within: int, fixed: Collection[str] = ()
+) -> tuple[Recipe, Within]:
+    """The recipe that ends within so many seconds on an assumed machine, where no service knows a real one.
+
+    Raises:
+        TooShort: nothing ends in that time.
+    """
+    job = _Job(facts, ipc, method, assumed(ENGINE_VERSION), ())
+    found = fit(recipe, facts, ipc, within, job.price, fixed)
+    return found.recipe, job.within(found, within)
+
+
 def offered(
     recipe: Recipe, facts: DatasetFacts, ipc: int, method: str, calibration: Calibration, fixed: Collection[str] = ()
 ) -> Cheaper:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stillhouse import Forecast, Job
-from stillhouse.forecast import beside, duration
+from stillhouse.forecast import beside, duration, remarks
 from stillhouse.jobs import Phase
 from tests.services import free_port
 from tests.stillhouse.running import PATIENCE, Running, command, until
@@ -127,3 +127,18 @@ def test_without_a_measurement_the_rest_is_told() -> None:
 def test_durations_are_said_as_people_say_them() -> None:
     said = [duration(seconds) for seconds in (0.42, 7.31, 53, 119, 130, 1500, 8000, 90_000, 604_800)]
     assert said == ["0.4 s", "7.3 s", "53 s", "119 s", "2.2 min", "25 min", "2.2 h", "25 h", "7.0 d"]
+
+
+def test_what_a_time_costs_and_what_it_would_buy_is_said() -> None:
+    raw: dict[str, Any] = {
+        "reference": {"expected": 7200, "low": 3600, "high": 14_400},
+        "within": {"seconds": 1200, "given_up": ["network.width 128 -> 32", "evaluation.seeds 5 -> 3"], "phases": {}},
+        "cheaper": {"within": "20m", "seconds": 1130.2, "given_up": ["network.width 128 -> 32"]},
+    }
+    assert remarks(Forecast.from_json(raw)) == [
+        "2.0 h of it are the reference on the full training set: once a dataset and network, or never with "
+        "--set evaluation.full=null.",
+        "Given up for the time: network.width 128 -> 32, evaluation.seeds 5 -> 3.",
+        "Make it cheaper: --within 20m takes about 19 min; it gives up network.width 128 -> 32.",
+    ]
+    assert remarks(Forecast.from_json({})) == []

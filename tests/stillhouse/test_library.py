@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,13 @@ def test_every_field_of_a_request_can_be_given_in_python_and_on_the_command_line
     fields = set(JobOrder.model_fields)
     assert fields == {"dataset", "method", *Order.__annotations__}
     assert fields - {"overrides", "evaluation"} <= set(inspect.signature(cli.distill).parameters)
+
+
+def test_a_time_is_kept_without_a_service(tmp_path: Path) -> None:
+    began = time.monotonic()
+    done = distil("digits", method="dm", ipc=1, within="20s", evaluation=TINY, data_dir=tmp_path)
+    assert time.monotonic() - began < 2 * 20
+    assert done.context.recipe.evaluation.epochs == 2, "what was asked for is left as it is"
+    assert done.ended is None or done.ended.why == "It was to end within 20s."
+    with pytest.raises(ValueError, match="Set within to at least"):
+        distil("digits", method="dm", ipc=1, within="1s", data_dir=tmp_path)

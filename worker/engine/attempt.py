@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -13,6 +15,7 @@ from core.artifacts import build
 from core.data import Catalogue, Dataset, DatasetFacts
 from core.engine.cache import Cache
 from core.engine.context import KernelPlan
+from core.engine.deadline import Deadline
 from core.engine.journal import Journal
 from core.engine.kernel_plan import plan
 from core.engine.kernels import Compiled, compile_ahead, trim_programs
@@ -24,7 +27,6 @@ from core.feasibility import sourced
 from core.files import write_atomic
 from core.recipe import Recipe
 from core.request import check, needs_c_scores, scored
-from worker.engine.deadline import Deadline
 from worker.engine.disk_workspace import DiskWorkspace
 from worker.engine.job import Job, device, use_threads
 from worker.engine.package import artifact_of
@@ -45,7 +47,8 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
     folder.checkpoint.mkdir(parents=True, exist_ok=True)
     timings = folder.checkpoint / "seconds.json"
     journal.seconds = document(timings, {})
-    deadline = Deadline.of(job, journal)
+    began = time.monotonic() if job.began is None else job.began
+    deadline = Deadline(job.request.within or math.inf, job.foreseen, journal, began)
     try:
         journal.enter("preparing", 2)
         job, dataset = _loaded(job)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from typing import Final, Self, final
+from typing import Final, final
 
 from core.durations import written
 from core.engine.journal import Journal
 from core.plan.phases import PHASES
-from worker.engine.job import Job
 
 _LEAST, _MOST = 0.7, 5.0  # times as long as foreseen that phases are taken to last, whatever was seen
 _TELLING: Final = 5.0  # foreseen seconds before which what was seen says nothing
@@ -52,12 +51,6 @@ class Deadline:
         """
         self._seconds, self._foreseen, self._journal, self._clock = seconds, foreseen, journal, clock
         self._began = began - sum(journal.seconds.values())
-
-    @classmethod
-    def of(cls, job: Job, journal: Journal) -> Self:
-        """The deadline of a job's attempt; a job without a time has all there is."""
-        seconds = job.request.within or math.inf
-        return cls(seconds, job.foreseen, journal, time.monotonic() if job.began is None else job.began)
 
     def time_left(self) -> float:
         """Seconds that the current phase may still take so that all that has to follow fits; never less than 0."""
