@@ -1,4 +1,4 @@
-"""`/v1/jobs/{id}/...`: cancel, pause, resume, finish and retry a job that is there."""
+"""`/v1/jobs/{id}/...`: cancel, pause, resume, finish, retry and delete a job that is there."""
 
 from __future__ import annotations
 
@@ -84,6 +84,26 @@ def retry_job(services: ServicesDep, job: Known, response: Response, after: Back
     One that was asked to finish still is.
     """
     return _opened(services, services.ledger.retry, job, response, after, Kind.NOT_RETRYABLE)
+
+
+@router.delete(
+    "/{id}",
+    operation_id="delete_job",
+    summary="Delete a job that is over",
+    status_code=204,
+    responses=responses(Kind.UNKNOWN_JOB, Kind.JOB_ACTIVE),
+)
+def delete_job(services: ServicesDep, job: Known) -> None:
+    """The job with its events, its files, its pictures and its checkpoint, for good.
+
+    Of its objects in the store those stay that another job's files or pictures are, too. A worker deletes the
+    checkpoint the next time it tidies up. Refused with 409 while the job is not over: cancel it first.
+    """
+    try:
+        services.ledger.delete(job.id, services.store.delete)
+    except ledger.IllegalTransition as error:
+        hint = f"Cancel it first, POST /v1/jobs/{job.id}/cancel, and wait until it is cancelled."
+        raise ProblemError(Kind.JOB_ACTIVE, sentence(error), hint=hint) from None
 
 
 def _opened(

@@ -71,6 +71,7 @@ class Links(Shown):
     resume: str | None
     finish: str | None
     retry: str | None
+    delete: str | None
     files: str | None
     archive: str | None
     preview: str | None
@@ -90,6 +91,7 @@ class Links(Shown):
             resume=f"{base}/resume" if job.status in ("pausing", "paused") else None,
             finish=f"{base}/finish" if _can_finish(job) else None,
             retry=f"{base}/retry" if job.status in ("failed", "cancelled") else None,
+            delete=base if job.status in ledger.ENDED else None,
             files=f"{base}/files" if done else None,
             archive=f"{base}/archive.zip" if done else None,
             preview=f"{base}/preview.png" if done else None,

@@ -257,6 +257,10 @@ class Client:
         """Have a job end with the best that it has, as a whole artifact; `wait` for it as ever."""
         return Job.from_json(self._http.json("POST", f"/v1/jobs/{job_id}/finish"))
 
+    def delete(self, job_id: str) -> None:
+        """Delete a job that is over, with its files, pictures and checkpoint, for good."""
+        self._http.json("DELETE", f"/v1/jobs/{job_id}")
+
     def retry(self, job_id: str) -> Job:
         """Queue a failed or cancelled job again."""
         return Job.from_json(self._http.json("POST", f"/v1/jobs/{job_id}/retry"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -300,6 +301,19 @@ def resume(job_id: JobId, as_json: JsonOption = False) -> None:
 def retry(job_id: JobId, as_json: JsonOption = False) -> None:
     """Queue a failed or cancelled job again."""
     _ask(lambda client: client.retry, job_id, as_json)
+
+
+@app.command()
+def delete(
+    job_id: JobId, yes: Annotated[bool, typer.Option("--yes", help="Do not ask, as on a terminal it does.")] = False
+) -> None:
+    """Delete a job that is over, with its files, pictures and checkpoint, for good."""
+    with Client() as client:
+        job = client.job(job_id)
+        if not yes and sys.stdin.isatty():
+            typer.confirm(f"Delete {job.id}, {job.dataset_title} by {job.method}, for good?", abort=True, err=True)
+        client.delete(job.id)
+    say(f"{job.id} is deleted.")
 
 
 @app.command()

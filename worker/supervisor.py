@@ -12,14 +12,14 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar, final
 
 import structlog
 
 from core.artifacts.store import Store
 from core.files import write_atomic
-from core.ledger import Claim, Ledger, Status
+from core.ledger import Claim, File, Ledger, Status
 from core.masks import masked
 from core.settings import Settings
 from worker import failure_reports, uploads
@@ -289,8 +289,17 @@ class Supervisor:
         until_answered(heartbeat.flush, self._drain)
         outcome = self._settle(claim, Outcome.SUCCEEDED, lambda: self._ledger.succeed(claim, files, metrics))
         if outcome is Outcome.SUCCEEDED:
+            self._restore(folder, files)
             shutil.rmtree(folder.root, ignore_errors=True)
         return outcome
+
+    def _restore(self, folder: JobFolder, files: Sequence[File]) -> None:
+        """Store again what a job that was deleted meanwhile had alone until now; from now on nobody takes it away."""
+        try:
+            if not all(self._store.exists(file.sha256) for file in files):
+                collect(folder.staging, self._store, lambda done, total: None)
+        except OSError as error:
+            log.warning("could not look at what was published", reason=masked(str(error)))
 
     def _stored(self, work: Callable[[], T], heartbeat: Heartbeat) -> T | None:
         """Does something with the store or the disk, however long that is away; None when the attempt is to end."""

@@ -54,9 +54,12 @@ class Sweeper:
         uploads.tidy(self._ledger, self._settings.datasets)
 
     def _tidy(self) -> None:
-        """Deletes staging folders of attempts that are over, and all of a job that succeeded."""
+        """Deletes staging folders of attempts that are over, and all of a job that succeeded or was deleted."""
         with suppress(FileNotFoundError):
-            for root in self._settings.jobs.iterdir():
+            roots = list(self._settings.jobs.iterdir())
+            for name in self._ledger.deleted([root.name for root in roots]):
+                shutil.rmtree(self._settings.jobs / name, ignore_errors=True)
+            for root in roots:
                 attempts = _attempts(root)
                 if not attempts:
                     continue

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
 from api.dashboard import job_view
 from api.dashboard.forms import back
 from api.dashboard.rendering import page
-from api.job_requests import cancel_job, finish_job, pause_job, resume_job, retry_job
+from api.job_requests import cancel_job, delete_job, finish_job, pause_job, resume_job, retry_job
 from api.known_job import Known
 from api.listing import listed
 from api.services import ServicesDep
@@ -108,6 +108,13 @@ def finish(request: Request, services: ServicesDep, job: Known, after: Backgroun
     """Have the job end with what it has, and back to where the button was."""
     finish_job(services, job, Response(), after)
     return back(request, f"/jobs/{job.id}")
+
+
+@router.post("/jobs/{id}/delete")
+def delete(services: ServicesDep, job: Known) -> Response:
+    """Delete the job, and on to those that are left."""
+    delete_job(services, job)
+    return RedirectResponse("/", 303)
 
 
 @router.post("/jobs/{id}/retry")

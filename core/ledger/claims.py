@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from core.ledger import clock, events, jobs, transitions
+from core.ledger import clock, deletion, events, jobs, transitions
 from core.ledger.models import FileRow, JobRow, WorkerRow
 from core.ledger.transitions import Move
 from core.ledger.types import HELD, Beat, Claim, Document, File, Status
@@ -96,6 +96,7 @@ def record_forecast(session: Session, claim: Claim, forecast: Document, recipe: 
 
 def succeed(session: Session, claim: Claim, files: Sequence[File], metrics: Document | None) -> bool:
     """Publish: the files' rows and the job's end in one transaction."""
+    deletion.lock(session, shared=True)
     row = held(session, claim)
     if row is None:
         return _was_mine(session, claim)

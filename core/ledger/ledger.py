@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from typing import Any, TypeVar, final
 
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from core.ledger import claims, jobs, listing, requests, schema, submissions, sweep, workers
+from core.ledger import claims, deletion, jobs, listing, requests, schema, submissions, sweep, workers
 from core.ledger import events as log
 from core.ledger.database import LOCK_WAIT, Database
 from core.ledger.keys import Keys
@@ -255,6 +255,23 @@ class Ledger:
             QuotaExceeded: its owner has `max_open` open jobs already.
         """
         return self._insert(lambda session: requests.retry(session, job_id, self._reach, max_open))
+
+    def delete(self, job_id: str, remove: Callable[[str], None]) -> None:
+        """Forget a job that is over; `remove` takes out of the store what nothing else needs, by its SHA-256.
+
+        Raises:
+            UnknownJob: no such job.
+            IllegalTransition: it is not over.
+        """
+        with self.database.write() as session:
+            addresses = deletion.delete(session, job_id, self._reach)
+        with self.database.write() as session:  # the job is gone by now, whatever becomes of its objects
+            deletion.drop(session, job_id, addresses, remove)
+
+    def deleted(self, job_ids: Collection[str]) -> set[str]:
+        """Those of the ids whose jobs were deleted."""
+        with self.database.read() as session:
+            return deletion.deleted(session, job_ids)
 
     # What workers do
 

@@ -195,6 +195,17 @@ class FileRow(Base):
 
 
 @final
+class DeletedRow(Base):
+    """A job that was deleted: so workers tell its folder from that of another database's job."""
+
+    __tablename__ = "deleted_jobs"
+
+    job_id: Mapped[str] = mapped_column(primary_key=True)
+    dataset: Mapped[str]
+    deleted_at: Mapped[datetime]
+
+
+@final
 class KeyRow(Base):
     """An idempotency key, by its digest: so any length and any character will do, and no client's secret is kept."""
 

@@ -10,9 +10,9 @@ from sqlalchemy import func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.ids import is_upload
-from core.ledger import clock
+from core.ledger import clock, deletion
 from core.ledger.database import Database
-from core.ledger.models import FileRow, JobRow, UploadRow, stands
+from core.ledger.models import JobRow, UploadRow, stands
 from core.ledger.types import ENDED, Document, Reach, UploadState
 
 FORGOTTEN: Final = timedelta(days=1)
@@ -136,7 +136,7 @@ class Uploads:
             address = row.sha256
             session.delete(row)
             session.flush()
-            if address is None or _needed(session, address):
+            if address is None or deletion.needed(session, address):
                 return None
             return address
 
@@ -152,13 +152,6 @@ def give_up(session: Session, now: datetime) -> None:
     problem = "The inspection was interrupted; upload it again."
     lost = update(UploadRow).where(UploadRow.state == "inspecting", UploadRow.created_at <= now - FORGOTTEN)
     session.execute(lost.values(state="invalid", problem=problem, bytes=0))
-
-
-def _needed(session: Session, sha256: str) -> bool:
-    for column in (UploadRow.sha256, FileRow.sha256):
-        if session.scalars(select(column).where(column == sha256).limit(1)).first() is not None:
-            return True
-    return False
 
 
 def _view(row: UploadRow) -> Upload:

@@ -42,6 +42,10 @@ def act(verb: str, status: Status | None) -> Break:
     return lambda shop, services: shop.client.post(f"/v1/jobs/{shop.job(status) if status else NOBODY}/{verb}")
 
 
+def delete(status: Status) -> Break:
+    return lambda shop, services: shop.client.delete(f"/v1/jobs/{shop.job(status)}")
+
+
 def broken_bundle(shop: Workshop, services: Services) -> Any:
     services.settings.datasets.mkdir(parents=True)
     (services.settings.datasets / "broken.npz").write_bytes(b"not a zip")
@@ -170,6 +174,8 @@ PATHS: list[tuple[str, Kind, Break]] = [
     ("finish after success", Kind.ALREADY_FINISHED, act("finish", Status.SUCCEEDED)),
     ("finish of a job at its end", Kind.ALREADY_FINISHED, act("finish", Status.CANCELLING)),
     ("resume beside an equal job", Kind.NOT_RESUMABLE, resumed_beside_an_equal_one),
+    ("delete while it waits", Kind.JOB_ACTIVE, delete(Status.QUEUED)),
+    ("delete while it runs", Kind.JOB_ACTIVE, delete(Status.RUNNING)),
     ("retry of a queued job", Kind.NOT_RETRYABLE, act("retry", Status.QUEUED)),
     ("retry of a running job", Kind.NOT_RETRYABLE, act("retry", Status.RUNNING)),
     ("retry of a success", Kind.NOT_RETRYABLE, act("retry", Status.SUCCEEDED)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -257,7 +258,7 @@ def test_a_job_at_its_end_shows_its_error_or_its_links(workshop: Workshop) -> No
     assert "Retry-After" not in done.headers
     assert done.json()["metrics"] == METRICS
     working = {name for name, link in done.json()["links"].items() if link is not None}
-    assert working == {"self", "html", "events", "files", "archive", "preview", "report"}
+    assert working == {"self", "html", "events", "delete", "files", "archive", "preview", "report"}
     for name in working:
         assert workshop.client.get(done.json()["links"][name]).status_code == 200
 
@@ -321,3 +322,29 @@ def test_a_retry_gives_way_to_an_equal_job_that_is_open(workshop: Workshop) -> N
     response = workshop.client.post(f"/v1/jobs/{first}/retry")
     assert response.status_code == 409
     assert second in response.json()["detail"]
+
+
+def test_a_job_is_deleted_with_what_nothing_else_needs(workshop: Workshop, tmp_path: Path) -> None:
+    same, other = workshop.job(Status.SUCCEEDED), workshop.job(Status.SUCCEEDED)
+    claim = workshop.start(workshop.submit())
+    addresses = []
+    for name in ("alone", "shared"):
+        (tmp_path / name).write_text(name)
+        addresses.append(workshop.store.put(tmp_path / name)[0])
+    told = [("preview", {"step": 1, "sha256": sha256}) for sha256 in addresses]
+    assert workshop.ledger.record(claim, events=told)
+    assert workshop.ledger.fail(claim, ERROR)
+    running = workshop.start(workshop.submit())
+    assert workshop.ledger.record(running, events=told[1:])
+
+    files = workshop.ledger.files(same)
+    assert workshop.client.delete(f"/v1/jobs/{same}").status_code == 204
+    assert workshop.client.get(f"/v1/jobs/{same}").status_code == 404
+    assert workshop.client.delete(f"/v1/jobs/{same}").status_code == 404
+    assert all(workshop.store.exists(file.sha256) for file in files), "the other job has the same files"
+    assert workshop.client.delete(f"/v1/jobs/{other}").status_code == 204
+    assert not any(workshop.store.exists(file.sha256) for file in files)
+
+    assert workshop.client.delete(f"/v1/jobs/{claim.job.id}").status_code == 204
+    assert [workshop.store.exists(each) for each in addresses] == [False, True]
+    assert workshop.ledger.deleted([same, other, running.job.id]) == {same, other}

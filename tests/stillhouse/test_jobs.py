@@ -166,6 +166,9 @@ def test_a_job_is_ended_early_with_a_whole_artifact(running: Running, tmp_path: 
     assert running.command("finish", job).code == 2, "it is over"
     again = running.command(*words).out.strip()
     assert again != job, "a result that was cut short answers nobody who asks for the whole"
+    assert running.command("delete", again).code == 2, "it is not over"
+    assert running.command("delete", job).code == 0
+    assert running.command("show", job).code == 7
 
 
 @pytest.mark.parametrize(
@@ -199,7 +202,7 @@ def test_a_time_that_is_none_is_a_usage_error(running: Running, finished: Job) -
 
 
 def test_an_unknown_job_is_not_found(running: Running, tmp_path: Path) -> None:
-    names = ("show", "wait", "cancel", "finish", "pause", "resume", "retry", "events")
+    names = ("show", "wait", "cancel", "finish", "pause", "resume", "delete", "retry", "events")
     for words in (*((name,) for name in names), ("get", "--out", tmp_path)):
         assert running.command(*words, "job_01AAAAAAAAAAAAAAAAAAAAAAAA").code == 7, words
 

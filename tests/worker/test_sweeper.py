@@ -105,3 +105,16 @@ def test_a_folder_of_an_unknown_job_is_left_alone(settings: Settings, ledger: Le
     (settings.jobs / "notes.txt").write_text("not even a folder")
     Sweeper(settings, ledger).sweep()
     assert other.exists()
+
+
+def test_the_checkpoint_of_a_job_that_was_deleted_goes_too(settings: Settings, ledger: Ledger) -> None:
+    kept, claim = staged(settings, start(ledger)), start(ledger)
+    root = staged(settings, claim)
+    ledger.request_cancel(claim.job.id)
+    ledger.cancelled(claim)
+    Sweeper(settings, ledger).sweep()
+    assert (root / "checkpoint").exists(), "it may be retried"
+    ledger.delete(claim.job.id, lambda address: None)
+    Sweeper(settings, ledger).sweep()
+    assert not root.exists()
+    assert kept.exists()

@@ -1,0 +1,67 @@
+"""Deleting a job that is over, and the objects of the store that nothing else needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from core.ledger import clock, jobs
+from core.ledger.models import DeletedRow, EventRow, FileRow, JobRow, UploadRow
+from core.ledger.types import ENDED, IllegalTransition, Reach
+
+_PICTURES = ("preview", "neighbours")
+_LOCK = 0x5717_1141  # of publishing, which shares it, and of taking objects out of the store, which does not
+
+
+def delete(session: Session, job_id: str, reach: Reach) -> list[str]:
+    """Forget a job with its events, files and metadata; the addresses of what it had in the store."""
+    row = jobs.lock(session, job_id, reach)
+    if row.status not in ENDED:
+        raise IllegalTransition(f"Job {row.id} is {row.status.value}; only a job that is over can be deleted.")
+    files = select(FileRow.sha256).where(FileRow.job_id == row.id)
+    addresses = {*session.scalars(files), *_pictures(session, [row.id])}
+    session.add(DeletedRow(job_id=row.id, dataset=row.dataset, deleted_at=clock.now(session)))
+    session.delete(row)
+    session.flush()
+    return sorted(addresses)
+
+
+def deleted(session: Session, job_ids: Collection[str]) -> set[str]:
+    """Those of the ids whose jobs were deleted."""
+    return set(session.scalars(select(DeletedRow.job_id).where(DeletedRow.job_id.in_(job_ids))))
+
+
+def drop(session: Session, job_id: str, addresses: Iterable[str], remove: Callable[[str], None]) -> None:
+    """Have the objects of a deleted job removed that nothing else needs, while nobody publishes."""
+    lock(session, shared=False)
+    row = session.get_one(DeletedRow, job_id)
+    # an equal picture is of the same dataset
+    others = session.scalars(select(JobRow.id).where(JobRow.dataset == row.dataset)).all()
+    shown = set(_pictures(session, others))
+    for address in addresses:
+        if address not in shown and not needed(session, address):
+            remove(address)
+
+
+def needed(session: Session, address: str) -> bool:
+    """Whether an upload or an artifact has this object."""
+    for column in (UploadRow.sha256, FileRow.sha256):
+        if session.scalars(select(column).where(column == address).limit(1)).first() is not None:
+            return True
+    return False
+
+
+def lock(session: Session, *, shared: bool) -> None:
+    """Hold off those who remove objects, or with `shared` false those who publish; on SQLite one writer is alone."""
+    if session.get_bind().dialect.name == "postgresql":
+        how = "_shared" if shared else ""
+        session.execute(text(f"SELECT pg_advisory_xact_lock{how}(:lock)"), {"lock": _LOCK})
+
+
+def _pictures(session: Session, job_ids: Collection[str]) -> Iterator[str]:
+    """The addresses of the pictures that jobs have shown."""
+    for job_id in job_ids:
+        told = select(EventRow.data).where(EventRow.job_id == job_id, EventRow.type.in_(_PICTURES))
+        yield from (str(data["sha256"]) for data in session.scalars(told) if "sha256" in data)
