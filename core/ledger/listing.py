@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, final
 
-from sqlalchemy import ColumnElement, or_, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, exists, or_, select, tuple_
+from sqlalchemy.orm import Session, aliased
 from sqlalchemy.orm.attributes import QueryableAttribute
 
 from core.ledger import jobs
@@ -52,14 +52,16 @@ def page(
     if not all(storable(word) for word in words) or filters.status not in {None, *Status}:
         return [], None
     names, down = _ORDERS[sort]
-    columns = _columns(names, searched=bool(labelled))
-    statement = select(JobRow).where(*_conditions(filters, reach))
+    led = bool(labelled) and names[0] == "created_at"  # by the metadata's index, which has this order
+    columns = _columns(names, led)
+    statement, job_id = select(JobRow).where(*_conditions(filters, reach)), columns[-1]
     for place, (key, value) in enumerate(labelled):
-        same = MetadataRow.key == key, MetadataRow.value == value
-        if place == 0:  # its index has the jobs in the order of their submission
-            statement = statement.join(MetadataRow, MetadataRow.job_id == JobRow.id).where(*same)
+        word = MetadataRow if led and place == 0 else aliased(MetadataRow)
+        same = word.key == key, word.value == value
+        if word is MetadataRow:
+            statement = statement.join(word, word.job_id == JobRow.id).where(*same)
         else:
-            statement = statement.where(JobRow.id.in_(select(MetadataRow.job_id).where(*same)))
+            statement = statement.where(exists(word.job_id).where(word.job_id == job_id, *same).correlate_except(word))
     if after is not None:
         statement = statement.where(tuple_(*columns) < after if down else tuple_(*columns) > after)
     ordered = statement.order_by(*(each.desc() if down else each.asc() for each in columns))
@@ -68,9 +70,9 @@ def page(
     return jobs.views(session, rows[:limit]), last and tuple(getattr(last, name) for name in names)
 
 
-def _columns(names: Sequence[str], searched: bool) -> list[QueryableAttribute[Any]]:
-    """The columns of an order; of a search by metadata those of its own index, which say the same."""
-    twins = {"created_at": MetadataRow.created_at, "id": MetadataRow.job_id} if searched else {}
+def _columns(names: Sequence[str], led: bool) -> list[QueryableAttribute[Any]]:
+    """The columns of an order; where the metadata's index leads, its own, which say the same."""
+    twins = {"created_at": MetadataRow.created_at, "id": MetadataRow.job_id} if led else {}
     return [twins.get(name) or getattr(JobRow, name) for name in names]
 
 

@@ -42,7 +42,25 @@ def test_people_log_in_see_nobody_elses_job_and_log_out(chromium: Browser, servi
             assert listed == [mine[name]]
         bob.page.goto(f"/jobs/{mine['alice']}")
         expect(bob.page.locator("main")).to_contain_text("404")
-        alice.page.get_by_role("button", name="Log out").click()
+        page = alice.page
+        page.goto("/keys")
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert page.evaluate(
+            "[...document.querySelectorAll('main *')].every(e => e.scrollWidth <= e.clientWidth + 1 || "
+            "getComputedStyle(e).overflowX !== 'auto')"
+        ), "no table scrolls by itself"
+        page.locator("#name").fill("to be revoked")
+        page.get_by_role("button", name="Make the key").click()
+        page.goto("/keys")
+        sure = page.get_by_role("button", name="Revoke to be revoked for good")
+        expect(sure).to_be_hidden()  # one click only asks
+        page.locator("tr", has_text="to be revoked").locator("summary").click()
+        keep(page, "revoke-390")
+        sure.click()
+        expect(page.locator("tr", has=page.get_by_role("rowheader", name="to be revoked"))).to_contain_text("revoked 2")
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.get_by_role("button", name="Log out").click()
         expect(alice.page).to_have_url(re.compile("/login"))
         alice.page.goto(f"/jobs/{mine['alice']}")
         expect(alice.page).to_have_url(re.compile("/login"))

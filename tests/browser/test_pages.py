@@ -10,7 +10,7 @@ SIDEWAYS = """[...document.querySelectorAll("main *, nav")]
     .filter(each => ["auto", "scroll"].includes(getComputedStyle(each).overflowX))
     .filter(each => !each.closest("details:not([open]), pre") && each.scrollWidth > each.clientWidth + 1)
     .map(each => each.outerHTML.slice(0, 80))"""
-"""What of a page scrolls sideways by itself; commands may, and what is folded is not looked at."""
+"""The elements of a page that scroll sideways by themselves; commands may, and folded ones are not looked at."""
 
 
 def test_every_page_is_accessible_fits_a_telephone_and_keeps_its_policy(
