@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final
 
+from pydantic import ValidationError
+
 from api.dashboard.figures import duration
 from api.schemas import Job
 from core.plan.phases import PHASES as IN_ORDER
@@ -35,17 +37,21 @@ def start(job: Job) -> str:
     """When a queued job is expected to start, after a comma; nothing where nobody can tell."""
     if job.queue_seconds is None:
         return ""
-    return f", starts in about {duration(job.queue_seconds)}" if job.queue_seconds >= 1 else ", starts now"
+    return f", starts in about {duration(job.queue_seconds)}" if job.queue_seconds >= 1 else ", starts soon"
 
 
 def reached(job: Job) -> Row | None:
-    """The line of the images by the job's metrics, balanced where it matters; None while they do not have it."""
+    """The line of the images by the job's metrics, balanced where it matters; None where they tell of none."""
     metrics = job.metrics or {}
-    found = (metrics.get("results") or {}).get("distilled") or {}
-    if not isinstance(found.get("accuracy_mean"), int | float):
+    match metrics.get("results"):
+        case {"distilled": {"accuracy_mean": int() | float()} as found}:
+            unequal = (metrics.get("majority") or {}).get("unequal")
+        case _:
+            return None
+    try:
+        return Row.model_validate(found if unequal else {**found, "balanced_accuracy_mean": None})
+    except ValidationError:  # of an engine of another time: its numbers are in the job's JSON all the same
         return None
-    unequal = (metrics.get("majority") or {}).get("unequal")
-    return Row.model_validate(found if unequal else {**found, "balanced_accuracy_mean": None})
 
 
 def phase(name: str | None) -> str:

@@ -101,6 +101,7 @@ def test_a_finished_job_tells_what_it_is_worth_and_how_to_use_it(
         assert f'href="/v1/jobs/{job_id}/files/{name}" download' in page
     assert "trained = train(network(data), data)" in page
     assert f"/v1/jobs/{job_id}/archive.zip" in page
+    assert "-d digits-random-1 &amp;&amp; cd digits-random-1 &amp;&amp;" in page
 
 
 WARNING = "Always answering 'cat' would be right for 90.3% of them."

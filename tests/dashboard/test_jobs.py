@@ -86,6 +86,14 @@ def test_jobs_are_sorted_and_the_order_survives_turning_pages(workshop: Workshop
     assert listed(first) + listed(client.get(html.unescape(older[1])).text) == [jobs[1], jobs[0], jobs[2], *waiting]
 
 
+@pytest.mark.parametrize("line", [{"accuracy_mean": 0.5, "n_seeds": "many"}, {"accuracy_mean": "high"}, "gone", None])
+def test_metrics_that_nobody_can_read_break_no_page(workshop: Workshop, client: TestClient, line: object) -> None:
+    job_id = workshop.submit()
+    assert workshop.ledger.succeed(workshop.start(job_id), [], {"results": {"distilled": line}})
+    for path in ("/", "/?sort=accuracy", f"/compare?job={job_id}&job={workshop.submit()}"):
+        assert client.get(path).status_code == 200
+
+
 def test_a_waiting_job_says_when_it_starts(workshop: Workshop, client: TestClient) -> None:
     running, waiting = workshop.job(Status.RUNNING), workshop.submit()
     assert "Place 1</span>" in client.get("/").text
