@@ -97,12 +97,13 @@ def delete_job(services: ServicesDep, job: Known) -> None:
     """The job with its events, its files, its pictures and its checkpoint, for good.
 
     Of its objects in the store those stay that another job's files or pictures are, too. A worker deletes the
-    checkpoint the next time it tidies up. Refused with 409 while the job is not over: cancel it first.
+    checkpoint the next time it tidies up. Refused with 409 while the job is not over, or one that
+    goes on from it is not: cancel that first.
     """
     try:
         services.ledger.delete(job.id, services.store.delete)
     except ledger.IllegalTransition as error:
-        hint = f"Cancel it first, POST /v1/jobs/{job.id}/cancel, and wait until it is cancelled."
+        hint = "Cancel that job first, POST /v1/jobs/{id}/cancel, and wait until it is over."
         raise ProblemError(Kind.JOB_ACTIVE, sentence(error), hint=hint) from None
 
 

@@ -8,6 +8,7 @@ import structlog
 from fastapi import APIRouter, BackgroundTasks, Body, Depends, Header, Query, Request, Response
 
 from api import streaming
+from api.continuation import Earlier
 from api.forecast_request import fitted_request
 from api.known_job import LOCATION, RETRY_AFTER, Known, advise, over_quota
 from api.problems import Kind, ProblemError, header, responses
@@ -123,7 +124,9 @@ def create_job(
     outside it. `overrides` changes any field of the method's recipe by its path; `GET /v1/methods/{name}` holds the
     schema.
     """
-    ready, forecast = fitted_request(services, prepare(order, services.catalogue))
+    ready, forecast = fitted_request(
+        services, prepare(order, services.catalogue, Earlier(services.ledger, services.store))
+    )
     unfit = _unfit(services, ready.fingerprint)
     try:
         submission = services.ledger.submit(

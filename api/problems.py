@@ -70,7 +70,11 @@ class Kind(Enum):
     )
     DATASET_IN_USE = 409, "Jobs need the dataset", "An upload stays as long as jobs that are not over need it."
     KEYS_OFF = 409, "There are no keys here", "The service runs with STILLHOUSE_AUTH=off and asks nobody for a key."
-    JOB_ACTIVE = 409, "The job is not over", "Only a job that is over can be deleted."
+    JOB_ACTIVE = (
+        409,
+        "The job is not over",
+        "Only a job that is over can be deleted, and only once none needs it that goes on from it.",
+    )
     NOT_RESUMABLE = (
         409,
         "The job cannot be resumed",

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, final
 
+from api.continuation import Earlier
 from api.problems import invalid, sentence
 from api.visible_datasets import VisibleDatasets
 from core import methods
@@ -30,13 +31,15 @@ class Prepared:
     """Words that change nothing about the job, and are no part of the request."""
 
 
-def prepare(order: JobOrder, catalogue: VisibleDatasets) -> Prepared:
-    """Everything the ledger is to know about what was asked for.
+def prepare(order: JobOrder, catalogue: VisibleDatasets, earlier: Earlier | None = None) -> Prepared:
+    """Everything the ledger is to know about what was asked for; a price needs no look at `earlier` jobs.
 
     Raises:
         ProblemError: INVALID_REQUEST, naming every field at fault and its fix.
     """
     request, recipe, facts = resolved(order, catalogue)
+    if request.continue_from and earlier is not None:
+        request = earlier.request(request, recipe)
     asked = request.model_dump(mode="json")
     return Prepared(
         asked,

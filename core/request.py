@@ -84,6 +84,9 @@ Metadata = Annotated[
 ]
 
 
+_LATER = frozenset({"within", "continue_from", "continues"})
+
+
 class _Asked(BaseModel):
     """The fields that every request has: all but the one that says how small the set is to be."""
 
@@ -111,6 +114,8 @@ class JobRequest(_Asked):
 
     ipc: Ipc
     within: int = Field(default=0, ge=0, le=MAX_WITHIN, description="Seconds that it may take; 0: any number.")
+    continue_from: str = Field(default="", description="The job whose result it goes on from; empty: none.")
+    continues: str = Field(default="", description="SHA-256 of that result's images, as they were submitted.")
 
     @property
     def fixed(self) -> frozenset[str]:
@@ -120,7 +125,7 @@ class JobRequest(_Asked):
     @model_serializer(mode="wrap")
     def _without_later(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         found: dict[str, Any] = dump(self)
-        return {name: value for name, value in found.items() if name != "within" or value}
+        return {name: value for name, value in found.items() if name not in _LATER or value}
 
 
 @final
@@ -140,6 +145,12 @@ class JobOrder(_Asked):
         examples=["20m"],
     )
     metadata: Metadata = {}
+    continue_from: str = Field(
+        default_factory=str,
+        max_length=100,
+        description="A finished job of yours on the same dataset, by its id: this one begins with its images, with the "
+        "labels and the step size that were learned with them, and with more images of its own init for a larger ipc.",
+    )
 
     @model_validator(mode="after")
     def _time_is_said(self) -> Self:
@@ -265,9 +276,9 @@ def fingerprint(request: JobRequest, recipe: Recipe, digest: str) -> str:
 
     Hardware is not part of it: the last bits of a float differ between devices. Of a request within a time it is the
     recipe before it was fitted, with the time: what fits is decided anew wherever a job runs, and who asks the same
-    again is answered by the job that there is.
+    again is answered by the job that there is. A job that goes on from another is known by what it goes on from.
     """
-    within = {"within": request.within} if request.within else {}
+    later = {name: value for name in ("within", "continues") if (value := getattr(request, name))}
     identity: Mapping[str, Any] = {
         "dataset": digest,
         "engine": ENGINE_VERSION,
@@ -275,7 +286,7 @@ def fingerprint(request: JobRequest, recipe: Recipe, digest: str) -> str:
         "method": request.method,
         "recipe": recipe.identity(),
         "seed": request.seed,
-        **within,
+        **later,
     }
     return "sha256:" + hashlib.sha256(canonical_json(identity).encode()).hexdigest()
 

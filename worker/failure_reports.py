@@ -68,13 +68,13 @@ def storage(problem: Exception) -> Error:
 
 
 def lost_upload(problem: Exception) -> Error:
-    """The error of a job whose dataset the store has lost."""
+    """The error of a job whose dataset, or the result that it goes on from, the store has lost."""
     return {
         "code": "dataset_unavailable",
         "type": type(problem).__name__,
         "message": str(problem),
         "phase": "preparing",
-        "hint": "Upload the dataset again and submit a job for the new upload.",
+        "hint": "Upload or distil anew what is lost, and submit a job for that.",
     }
 
 

@@ -59,6 +59,11 @@ class JobFolder:
         return self.root / "checkpoint"
 
     @property
+    def continues(self) -> Path:
+        """The images of the earlier result that the job goes on from, if it does."""
+        return self.root / "continues.safetensors"
+
+    @property
     def finish(self) -> Path:
         """A file that is there once the attempt is to end with the best that it has, written by the supervisor."""
         return self.root / f"finish-{self.attempt}"

@@ -17,7 +17,7 @@ from typing import Final, TypeVar, final
 
 import structlog
 
-from core.artifacts.store import Store
+from core.artifacts.store import MissingObject, Store
 from core.files import write_atomic
 from core.ledger import Claim, File, Ledger, Status
 from core.masks import masked
@@ -179,6 +179,11 @@ class Supervisor:
     def _prepare(self, folder: JobFolder, claim: Claim, claimed_at: float) -> bool:
         settings, job = self._settings, claim.job
         uploads.fetch(job, self._ledger, self._store, settings.datasets.resolve())
+        if (address := job.request.get("continues")) and not folder.continues.exists():
+            try:
+                self._store.fetch(address, folder.continues)
+            except MissingObject as fault:
+                raise uploads.LostUpload(f"The result of {job.request['continue_from']} is lost: {fault}.") from None
         shutil.rmtree(folder.staging, ignore_errors=True)
         folder.staging.mkdir(parents=True, exist_ok=True)
         folder.checkpoint.mkdir(exist_ok=True)

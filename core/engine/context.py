@@ -10,6 +10,7 @@ from torch import Tensor
 
 from core import report
 from core.data import Dataset
+from core.engine.continued import Continued
 from core.engine.diffusion.generator import Generator as Sampler
 from core.engine.journal import Journal
 from core.engine.kernels import Eager, Kernels, Program
@@ -75,6 +76,8 @@ class JobContext:
     """The report's entry on the race of candidates that chose the recipe."""
     sampled: Sampled | None = None
     """Where the recipe has a generator."""
+    continues: Continued | None = None
+    """The earlier result that it goes on from."""
     may_leave: bool = False
     """Whether the work at hand is left as soon as no time is left, since a result can be without it."""
 

@@ -22,6 +22,7 @@ import torch
 from core.data import Dataset, DatasetFacts, UnknownDataset
 from core.engine import distill, ending
 from core.engine.context import JobContext, KernelPlan
+from core.engine.continued import Continued
 from core.engine.coverage import Witness
 from core.engine.distill import State
 from core.engine.kernels import Eager
@@ -74,12 +75,14 @@ def distil(
     plan: Planner = eager,
     load: Callable[[str], Dataset] = alone,
     entrants: Entrants | None = None,
+    continues: Continued | None = None,
 ) -> Distillation:
     """Distil a dataset to `ipc` images a class, evaluate them, and compare them with real images.
 
     The same arguments give the same images. `run` names what the workspace's checkpoint belongs to, which by default
     is all that the images depend on. `load` is asked for the dataset of `init.source`. Where `entrants` race, `recipe`
-    has what they share: the network, and how they are evaluated.
+    has what they share: the network, and how they are evaluated. `continues` is an earlier result whose images it
+    begins with; then `run` has to be said.
 
     Raises:
         Drained: the workspace said to stop; everything up to then is in its checkpoint.
@@ -101,6 +104,7 @@ def distil(
         plan=plan(recipe, dataset.facts, ipc, network, device),
         workspace=workspace,
         load=load,
+        continues=continues,
     )
     made = _run(_Made(context, plan=plan), build_plan(recipe, dataset.facts, ipc, entrants))
     assert made.result is not None, "every plan distils"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from sqlalchemy import select, text
+from sqlalchemy import not_, select, text
 from sqlalchemy.orm import Session
 
 from core.ledger import clock, jobs
-from core.ledger.models import DeletedRow, EventRow, FileRow, JobRow, UploadRow
+from core.ledger.models import DeletedRow, EventRow, FileRow, JobRow, UploadRow, stands
 from core.ledger.types import ENDED, IllegalTransition, Reach
 
 _PICTURES = ("preview", "neighbours")
@@ -20,6 +20,10 @@ def delete(session: Session, job_id: str, reach: Reach) -> list[str]:
     row = jobs.lock(session, job_id, reach)
     if row.status not in ENDED:
         raise IllegalTransition(f"Job {row.id} is {row.status.value}; only a job that is over can be deleted.")
+    goes_on = JobRow.request["continue_from"].as_string() == row.id
+    needs = session.scalars(select(JobRow.id).where(not_(stands(*ENDED)), goes_on).limit(1)).first()
+    if needs is not None:
+        raise IllegalTransition(f"Job {needs} goes on from job {row.id} and is not over.")
     files = select(FileRow.sha256).where(FileRow.job_id == row.id)
     addresses = {*session.scalars(files), *_pictures(session, [row.id])}
     session.add(DeletedRow(job_id=row.id, dataset=row.dataset, deleted_at=clock.now(session)))

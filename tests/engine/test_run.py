@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,18 +11,20 @@ from typing import Any, get_args
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from core.data import Catalogue, Dataset
+from core.data import Catalogue, Dataset, DatasetFacts
+from core.engine.continued import Continued, read
 from core.engine.journal import Journal
 from core.engine.meta_generator import Training
-from core.engine.report import compose
+from core.engine.report import Distillation, compose
 from core.engine.run import ASKED_FOR, RUNNERS, distil, meta_train
 from core.engine.workspace import Drained, InMemory
 from core.methods import Task, method
 from core.overrides import override
 from core.plan.cost import COSTS
 from core.plan.steps import Step
-from core.recipe import Generated
+from core.recipe import Generated, RecipeError
 from tests.engine.conftest import small
 
 
@@ -195,3 +198,39 @@ def test_the_reference_that_another_job_kept_is_no_matter_of_time(toy: Dataset) 
     done = distil(small("random"), toy, 2, 1, replace(workspace, checkpoints={}, time_left=lambda: 0))
     assert "full" in [line["name"] for line in done.rows]
     assert done.ended is None, "it has all that it was to have"
+
+
+def kept_of(done: Distillation, facts: DatasetFacts, path: Path) -> Continued:
+    """What a later job reads of the file that an artifact has of a result."""
+    result = done.result
+    tensors = {"images": result.images, "step_size": torch.tensor(result.step_size, dtype=torch.float64)}
+    if result.soft_labels is not None:
+        tensors["soft_labels"] = result.soft_labels
+    save_file(tensors, path, {"stillhouse": json.dumps({"dataset_digest": facts.digest})})
+    return read(path, facts, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("ipc", [2, 3])
+def test_a_job_goes_on_from_the_images_of_another(ipc: int, toy: Dataset, tmp_path: Path) -> None:
+    first = distil(small("datm"), toy, 2, 0)
+    given = kept_of(first, toy.facts, tmp_path / "dataset.safetensors")
+    begun = distil(small("datm"), toy, ipc, 1, InMemory(time_left=lambda: 0), run="goes on", continues=given).result
+    images = begun.images.unflatten(0, (2, ipc))
+    assert torch.equal(images[:, :2].flatten(0, 1), first.result.images)
+    assert begun.soft_labels is not None
+    assert first.result.soft_labels is not None
+    labels = begun.soft_labels.unflatten(0, (2, ipc))[:, :2].flatten(0, 1)
+    torch.testing.assert_close(labels, first.result.soft_labels)
+    assert begun.step_size == pytest.approx(first.result.step_size)
+    if ipc > 2:
+        own = distil(small("datm"), toy, ipc, 1, InMemory(time_left=lambda: 0)).result.images.unflatten(0, (2, ipc))
+        assert torch.equal(images[:, 2:], own[:, 2:]), "the further ones are those of its own init"
+    further = distil(small("datm"), toy, ipc, 1, InMemory(), run="goes on", continues=given)
+    assert not torch.equal(further.result.images, begun.images)
+
+
+def test_no_job_goes_on_from_images_of_other_data(toy: Dataset, tmp_path: Path) -> None:
+    done, path = distil(small("mtt"), toy, 2, 0), tmp_path / "dataset.safetensors"
+    kept_of(done, toy.facts, path)
+    with pytest.raises(RecipeError, match="images of other data"):
+        read(path, replace(toy.facts, digest="sha256:another"), torch.device("cpu"))

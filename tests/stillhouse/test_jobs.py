@@ -171,6 +171,30 @@ def test_a_job_is_ended_early_with_a_whole_artifact(running: Running, tmp_path: 
     assert running.command("show", job).code == 7
 
 
+def test_a_job_goes_on_from_the_images_of_a_finished_one(running: Running, finished: Job, tmp_path: Path) -> None:
+    words = ("submit", "digits", "--method", "dm", "--set", "network.width=4", "--set", "schedule.steps=2", *EVALUATION)
+    further = ("--ipc", 2, "--continue-from", finished.id)
+    job = running.command(*words, *further).out.strip()
+    assert running.command("submit", "digits", "--method", "dm", *further).out.strip() != job
+    assert running.command(*words, *further).out.strip() == job, "the same again is the same job"
+    assert running.command("delete", finished.id).code == 2, "it is needed"
+    assert running.command("wait", job).code == 0
+    running.kept.download(job, tmp_path / "further")
+    report = json.loads((tmp_path / "further" / "report.json").read_text())
+    assert f"The images go on from those of {finished.id}." in report["warnings"]
+    request = json.loads((tmp_path / "further" / "recipe.json").read_text())["request"]
+    (digest,) = (file.sha256 for file in running.kept.files(finished.id) if file.name == "dataset.safetensors")
+    assert (request["continue_from"], request["continues"]) == (finished.id, digest)
+    for refused, told in (
+        (("--ipc", 1, "--continue-from", job), "Set ipc to at least 2"),
+        (("--ipc", 2, "--continue-from", "job_0"), "No job of yours has this id"),
+        (("--ipc", 2, "--continue-from", job, "--set", "preprocess.kind=zca"), "Set preprocess.kind to"),
+    ):
+        answer = running.command(*words, *refused)
+        assert answer.code == 2
+        assert told in answer.err
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

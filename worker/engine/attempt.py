@@ -15,6 +15,7 @@ from core.artifacts import build
 from core.data import Catalogue, Dataset, DatasetFacts
 from core.engine.cache import Cache
 from core.engine.context import KernelPlan
+from core.engine.continued import read
 from core.engine.deadline import Deadline
 from core.engine.journal import Journal
 from core.engine.kernel_plan import plan
@@ -82,6 +83,7 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
             run=job.fingerprint or job.job_id,
             plan=_planner(job, journal, stopped),
             load=source,
+            continues=read(folder.continues, dataset.facts, device(job.device)) if job.request.continues else None,
         )
         journal.enter("publishing", 1)
         artifact = artifact_of(job, done)

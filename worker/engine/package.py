@@ -79,7 +79,8 @@ def artifact_of(job: Job, done: Distillation) -> Distilled:
 def _remarks(request: JobRequest, context: JobContext, result: SyntheticDataset) -> list[str]:
     """Remarks on the result that a reader of the report would not guess."""
     recipe, labels, facts = context.recipe, context.recipe.labels, context.dataset.facts
-    made = [*_collapsed(recipe, result), *mirrored(request, recipe, facts.mirroring)]
+    continued = [f"The images go on from those of {request.continue_from}."] if request.continue_from else []
+    made = [*continued, *_collapsed(recipe, result), *mirrored(request, recipe, facts.mirroring)]
     if recipe.parameterize.formation == 1 and cuts_tiles(request.method, facts):
         height, width = facts.shape[1:]
         why = f"the sides are odd ({height} x {width})" if height % 2 or width % 2 else "the request says so"

@@ -10,7 +10,7 @@ from functools import partial
 
 from torch import Tensor
 
-from core.engine import checkpoint, distill, ending, init, stored
+from core.engine import checkpoint, continued, distill, ending, init, stored
 from core.engine.context import JobContext
 from core.engine.distill import Objective, State
 from core.engine.expert_predictions import Judges
@@ -42,13 +42,22 @@ def distilled(context: JobContext, taught: Teacher | None) -> tuple[State, str]:
             objective, judges = objective_of(context if needs_objective else context.hurried, state, taught)
         except TimeUp:
             over = True
-    learned = scores.learned(context) if state is None else None
+    given, classes = context.continues, context.real.classes
+    all_given = given is not None and given.fills(context.ipc, classes)
+    learned = scores.learned(context) if state is None and not all_given else None
     total = recipe.schedule.total_steps
     if objective is not None or recipe.regresses:
         context.journal.enter("distilling", max(1, total))
     if state is None:
         drawn = context.sampled.images if context.sampled else None
+        if given is not None:
+            begun, place = key.fold("init"), recipe.parameterize
+            further = partial(
+                init.images, recipe.init, context.real, context.ipc, begun, learned, judges, place, taught
+            )
+            drawn = continued.images(given, context.ipc, classes, further)
         state = distill.begin(recipe, context.real, context.ipc, key, learned, judges, taught, drawn)
+        state = state if given is None else continued.onto(given, recipe, state, classes)
     if objective is None and not over:
         return state, context.sampled.selection if context.sampled else "initialisation"
     if state.step:
