@@ -1,4 +1,4 @@
-"""What time buys: the same job within one time after the other, as its forecasts have it."""
+"""The use of more time: the same job within one time after the other, as its forecasts have it."""
 
 from __future__ import annotations
 
