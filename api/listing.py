@@ -14,7 +14,7 @@ from api.schemas import Job, JobPage
 from api.services import Services, ServicesDep
 from core import ledger
 from core.ids import is_id
-from core.request import MOST_METADATA
+from core.metadata import MOST_METADATA
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=responses(Kind.INVALID_REQUEST))
 

@@ -21,6 +21,7 @@ from pydantic import (
 from core import methods
 from core.durations import seconds_of
 from core.feasibility import illegible, of_one_class, uncuttable, unsolvable, untileable
+from core.metadata import Metadata
 from core.overrides import override
 from core.recipe import (
     CScore,
@@ -63,23 +64,6 @@ Ratio = Annotated[
         strict=True,
         allow_inf_nan=False,
         description="Instead of `ipc`: its share of the images of the smallest class that distillation may use.",
-    ),
-]
-
-
-MOST_METADATA = 16
-"""Most words of a job's metadata."""
-
-Metadata = Annotated[
-    dict[
-        Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")],
-        Annotated[str, Field(max_length=512, pattern=r"^[^\x00-\x1f\x7f]*$")],
-    ],
-    Field(
-        max_length=MOST_METADATA,
-        description="Words of your own to find the job by, which change nothing about it: "
-        '{"commit": "abc", "name": "baseline"}. `name` is shown as the job\'s. '
-        "An equal job that is there already is the answer, and keeps its own.",
     ),
 ]
 

@@ -18,7 +18,7 @@ from api.listing import listed
 from api.services import ServicesDep
 from core import methods
 from core.ledger import Filters, Sort, Status
-from core.request import MOST_METADATA
+from core.metadata import MOST_METADATA
 
 SHOWN: Final = 40
 
