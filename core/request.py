@@ -22,6 +22,7 @@ from core import methods
 from core.durations import seconds_of
 from core.feasibility import illegible, of_one_class, uncuttable, unsolvable, untileable
 from core.metadata import Metadata
+from core.methods.automatic import WITHIN, candidates_own
 from core.overrides import override
 from core.recipe import (
     CScore,
@@ -77,7 +78,12 @@ class _Asked(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: str = Field(min_length=1, max_length=200, description="Name of a dataset in GET /v1/datasets.")
-    method: str = Field(min_length=1, max_length=100, description="Name of a method in GET /v1/methods.")
+    method: str = Field(
+        default=methods.AUTO,
+        min_length=1,
+        max_length=100,
+        description="Name of a method in GET /v1/methods; by default a search for the best one in the time there is.",
+    )
     overrides: dict[str, JsonValue] = Field(
         default={},
         max_length=200,
@@ -169,7 +175,7 @@ def settle(order: JobOrder, facts: DatasetFacts) -> JobRequest:
     known but not on disk is counted as published.
     """
     ipc = order.ipc or max(1, round(order.ratio * facts.smallest_class))
-    within = seconds_of(order.within) if order.within else 0
+    within = seconds_of(order.within) if order.within else WITHIN if order.method == methods.AUTO else 0
     return JobRequest.model_validate(order.model_dump(exclude={"ratio", "metadata"}) | {"ipc": ipc, "within": within})
 
 
@@ -181,6 +187,8 @@ def resolve(request: JobRequest, facts: DatasetFacts) -> Recipe:
         RecipeError: an override is unknown, out of range or meaningless, or the dataset is too small for the ipc.
     """
     method = methods.method(request.method)
+    if request.method == methods.AUTO and (own := candidates_own(request.overrides)):
+        raise RecipeError(own)
     task = methods.Task(
         request.dataset, request.ipc, facts.shape, facts.classes, facts.mirroring.allowed, facts.unequal
     )

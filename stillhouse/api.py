@@ -25,7 +25,7 @@ from stillhouse.errors import ClientError, HashMismatch, InvalidDataset, JobCanc
 from stillhouse.forecast import Forecast
 from stillhouse.http import Http
 from stillhouse.jobs import Event, File, Job
-from stillhouse.order import Order, Sort, body
+from stillhouse.order import AUTO, Order, Sort, body
 from stillhouse.stream import messages
 from stillhouse.upload import Size, equal, ready, send, title_of
 
@@ -182,14 +182,15 @@ class Client:
         self,
         dataset: str,
         *,
-        method: str,
+        method: str = AUTO,
         idempotency_key: str | None = None,
         **order: Unpack[Order],
     ) -> Job:
         """Ask for `ipc` images per class of `dataset`, or for a `ratio` of its smallest class's training images.
 
-        One of the two; `seed`, `overrides`, `evaluation` and `metadata` (words to find the job by) may be left out. An
-        equal request that is running or finished is that job, with the metadata it has.
+        One of the two; the method is by default a search for the best one in the time there is (`within`). `seed`,
+        `overrides`, `evaluation` and `metadata` (words to find the job by) may be left out. An equal request that is
+        running or finished is that job, with the metadata it has.
 
         The call carries an Idempotency-Key (a fresh one unless given), so that repeating it after a lost answer makes
         no second job.
@@ -201,7 +202,7 @@ class Client:
         self,
         dataset: str,
         *,
-        method: str,
+        method: str = AUTO,
         wait: float = 0.0,
         **order: Unpack[Order],
     ) -> Forecast:

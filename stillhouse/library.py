@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from stillhouse import server
-from stillhouse.order import Order, body
+from stillhouse.order import AUTO, Order, body
 
 if TYPE_CHECKING:
     from core.engine.report import Distillation
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def distil(
     dataset: str,
     *,
-    method: str,
+    method: str = AUTO,
     data_dir: Path | None = None,
     device: str = "cpu",
     **order: Unpack[Order],
@@ -39,7 +39,7 @@ def distil(
     from core.engine import run
     from core.engine.deadline import Deadline
     from core.engine.workspace import InMemory
-    from core.forecast import fitted_anywhere
+    from core.forecast import fitted_anywhere, raced_job
     from core.request import JobOrder, needs_c_scores, resolve, scored, settle
     from core.settings import Settings
 
@@ -52,12 +52,21 @@ def distil(
         found = catalogue.load(asked.dataset, scored=True)
         assert found.c_scores_digest is not None, "it was loaded with its scores"
         recipe = scored(recipe, found.c_scores_digest)
-    workspace = InMemory()
+    workspace, entrants = InMemory(), None
     if request.within:
-        began, shape = time.monotonic(), (found.facts, request.ipc, request.method)
-        recipe, fit = fitted_anywhere(recipe, *shape, request.within, request.fixed)
+        began, whole, shape = time.monotonic(), recipe, (found.facts, request.ipc)
+        recipe, fit = fitted_anywhere(whole, *shape, request.method, request.within, request.fixed)
+        if request.method == AUTO:
+            recipe, entrants = raced_job(whole, *shape, None, (), request.within, request.fixed)
         deadline = Deadline(request.within, fit.phases, workspace.journal, began)
         workspace = replace(workspace, time_left=deadline.time_left, ending=deadline.ending, networks=deadline.networks)
     return run.distil(
-        recipe, found, request.ipc, request.seed, workspace, device=torch.device(device), load=catalogue.load
+        recipe,
+        found,
+        request.ipc,
+        request.seed,
+        workspace,
+        device=torch.device(device),
+        load=catalogue.load,
+        entrants=entrants,
     )

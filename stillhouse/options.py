@@ -11,15 +11,18 @@ from typing import Annotated, Any, Final, get_type_hints
 import typer
 
 from stillhouse.errors import UsageError
-from stillhouse.order import Order
+from stillhouse.order import AUTO, Order
 
 _OF_ALL: Final[dict[str, Any]] = {
     "dataset": Annotated[
         str,
         typer.Argument(metavar="DATASET", help="Name of a dataset, or an upload's title; see 'stillhouse datasets'."),
     ],
-    "method": Annotated[str, typer.Option("--method", help="Name of a method; see 'stillhouse methods'.")],
+    "method": Annotated[
+        str, typer.Option("--method", help="Name of a method (see 'stillhouse methods'), or a search for one in time.")
+    ],
 }
+_DEFAULTS: Final = {"method": AUTO}
 _CHANGES: Final = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Change a field of the recipe, e.g. objective.syn_steps=20."),
@@ -41,7 +44,15 @@ def ordering(command: Callable[..., None]) -> Callable[..., None]:
     hints = get_type_hints(command, include_extras=True)
     own = [parameter for name, parameter in inspect.signature(command).parameters.items() if name != "asked"]
     parameters = [
-        *(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=hint) for name, hint in _OF_ALL.items()),
+        *(
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                annotation=hint,
+                default=_DEFAULTS.get(name, inspect.Parameter.empty),
+            )
+            for name, hint in _OF_ALL.items()
+        ),
         *(
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint)
             for name, hint in {**options, "changes": _CHANGES, "words": Words}.items()

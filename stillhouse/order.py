@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Final, Literal, TypedDict
+
+AUTO: Final = "auto"
+"""The method that searches for one."""
 
 Sort = Literal["newest", "oldest", "accuracy", "ipc"]
 """The order of a list of jobs: by submission, either way; the most accurate first; the fewest images first."""

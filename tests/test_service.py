@@ -126,6 +126,30 @@ def test_a_request_becomes_a_verified_artifact_once(client: httpx.Client, folder
 
 
 @pytest.mark.slow
+def test_without_a_method_candidates_race_and_the_winners_recipe_is_the_artifacts(client: httpx.Client) -> None:
+    asked = {"dataset": "digits", "ipc": 1, "within": "15s", "overrides": {"network.width": 4}}
+    accepted = client.post("/v1/jobs", json=asked | {"evaluation": {"seeds": 2, "epochs": 5, "full": None}})
+    assert accepted.status_code == 202, accepted.text
+    assert accepted.json()["method"] == "auto"
+    assert accepted.json()["request"]["within"] == 15
+    follow(client, accepted.json())
+    job = client.get(accepted.headers["Location"]).json()
+    assert job["status"] == "succeeded", job["error"]
+    assert "racing" in job["progress"]["phases"]
+    race = client.get(job["links"]["report"]).json()["race"]
+    candidates = {each["name"]: each for each in race["candidates"]}
+    assert {"random", "k-means", "herding", "dm", "dsa", "mtt", "rat-bptt", "frepo"} <= candidates.keys()
+    assert all(each["outcome"] for each in candidates.values())
+    assert race["winner"] == job["metrics"]["winner"]
+    (recipe,) = (each for each in client.get(job["links"]["files"]).json()["items"] if each["name"] == "recipe.json")
+    made = client.get(recipe["url"]).json()["recipe"]
+    assert made["network"]["width"] == 4, "what the client set holds for whichever won"
+    assert made["schedule"]["steps"] == candidates[race["winner"]]["total_steps"]
+    again = client.post("/v1/jobs", json=asked | {"evaluation": {"seeds": 2, "epochs": 5, "full": None}})
+    assert (again.status_code, again.json()["id"]) == (200, job["id"]), "the same question has the same answer"
+
+
+@pytest.mark.slow
 def test_a_running_job_is_cancelled_and_a_hopeless_one_fails_at_once(client: httpx.Client) -> None:
     endless = client.post("/v1/jobs", json=ENDLESS).json()
     deadline = time.monotonic() + PATIENCE

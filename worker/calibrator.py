@@ -26,14 +26,17 @@ from core.forecast import (
     QUIET,
     Calibration,
     Forecast,
+    Past,
     fitted_job,
     forecast_job,
     off,
+    raced_job,
     remembered,
     still_holds,
 )
 from core.ids import is_upload
-from core.ledger import Claim, Job, Ledger
+from core.ledger import Claim, Document, Job, Ledger
+from core.methods.automatic import WITHIN
 from core.recipe import Recipe
 from core.request import JobRequest, resolve, with_digests_of
 from core.settings import Settings
@@ -213,6 +216,17 @@ class Calibrator:
             except TooShort as error:  # it was accepted for a faster machine: the least it can do here
                 return fitted_job(self._ledger, whole, *of, error.enough, request.fixed)
         return recipe, forecast_job(self._ledger, recipe, *of)
+
+    def race(self, job: Job) -> Document:
+        """The candidates of a job that searches for a method, as they can finish here, and what they share."""
+        facts, request = self._facts(job.dataset), JobRequest.model_validate(job.request)
+        past: list[Past] = []
+        if self.known is not None:
+            past = remembered(self._ledger.jobs_under(self.known.key), self.known, self._facts)
+        shared, entrants = raced_job(
+            resolve(request, facts), facts, job.ipc, self.known, past, request.within or WITHIN, request.fixed
+        )
+        return {"recipe": shared.model_dump(mode="json"), "entrants": entrants.model_dump(mode="json")}
 
     def _facts(self, name: str) -> DatasetFacts:
         if not is_upload(name):

@@ -51,7 +51,14 @@ class Poller:
         ledger, store = Ledger(settings.ledger_url), Store(settings.artifacts_url)
         self._calibrator = Calibrator(settings, ledger)
         self.supervisor = Supervisor(
-            settings, ledger, store, self.worker_id, self.drain, engine, self._calibrator.record_forecast
+            settings,
+            ledger,
+            store,
+            self.worker_id,
+            self.drain,
+            engine,
+            self._calibrator.record_forecast,
+            self._calibrator.race,
         )
         self._announced = float("-inf")
         self._told: Calibration | None = None

@@ -19,8 +19,9 @@ import structlog
 
 from core.artifacts.store import MissingObject, Store
 from core.files import write_atomic
-from core.ledger import Claim, File, Ledger, Status
+from core.ledger import Claim, Document, File, Job, Ledger, Status
 from core.masks import masked
+from core.methods import AUTO
 from core.settings import Settings
 from worker import failure_reports, uploads
 from worker.child import Child
@@ -79,6 +80,7 @@ class Supervisor:
         drain: Drain,
         engine: str = ENGINE,
         record_forecast: Callable[[Claim], Claim] = lambda claim: claim,
+        race: Callable[[Job], Document] = lambda job: {},
     ) -> None:
         """
         Args:
@@ -86,6 +88,7 @@ class Supervisor:
             drain: when set, the running engine is told to checkpoint and its job goes back to the queue.
             engine: module that is run as the child process.
             record_forecast: called with every job that is about to start, which it may change; must not raise.
+            race: what the engine is told beside a job, or in the place of its recipe, where candidates are to race.
         """
         self.worked_at = time.monotonic()
         """When there was last something to do."""
@@ -96,6 +99,7 @@ class Supervisor:
         self._drain = drain
         self._engine = engine
         self._record_forecast = record_forecast
+        self._race = race
         self._slot = threading.Lock()
         self._rung = threading.Event()
 
@@ -161,9 +165,10 @@ class Supervisor:
 
     def _attempt(self, claim: Claim, claimed_at: float) -> Outcome:
         folder = JobFolder(self._settings.jobs.resolve() / claim.job.id, claim.attempt)
+        race = self._race(claim.job) if claim.job.method == AUTO else {}
         with Heartbeat(self._ledger, claim, self._settings, claimed_at) as heartbeat:
             try:
-                ready = self._stored(lambda: self._prepare(folder, claim, claimed_at), heartbeat)
+                ready = self._stored(lambda: self._prepare(folder, claim, claimed_at, race), heartbeat)
             except uploads.LostUpload as error:
                 lost = failure_reports.lost_upload(error)
                 return self._settle(claim, Outcome.FAILED, lambda: self._ledger.fail(claim, lost))
@@ -176,7 +181,7 @@ class Supervisor:
                 status, stop = self._watch(child, heartbeat, folder)
             return self._conclude(claim, folder, heartbeat, child, status, stop)
 
-    def _prepare(self, folder: JobFolder, claim: Claim, claimed_at: float) -> bool:
+    def _prepare(self, folder: JobFolder, claim: Claim, claimed_at: float, race: Document) -> bool:
         settings, job = self._settings, claim.job
         uploads.fetch(job, self._ledger, self._store, settings.datasets.resolve())
         if (address := job.request.get("continues")) and not folder.continues.exists():
@@ -204,6 +209,7 @@ class Supervisor:
             "checkpoint_interval": settings.checkpoint_interval,
             "within": (job.forecast or {}).get("within"),
             "began": claimed_at,
+            **race,
         }
         write_atomic(folder.job, json.dumps(order, indent=2).encode())
         return True

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from core import methods
 from core.budget.fit import Price, fit
 from core.data import DatasetFacts
+from core.methods.automatic import SHARED
 from core.plan import steps
 from core.plan.build import plan
 from core.plan.race import LOOKS, SHARES, Candidate, Entrants, LeftOut
@@ -33,9 +34,6 @@ DISTILLED: Final = ("dm", "dsa", "mtt", "rat-bptt")
 
 LABELLED: Final = ("frepo",)
 """Methods whose labels say more than a class: only where such labels are allowed."""
-
-SHARED: Final = ("network", "preprocess", "augment", "precision", "relabel", "teacher", "evaluation")
-"""The parts of a recipe that all candidates have of the race's own, and the only ones that a client can set."""
 
 _STUDENT: Final = 0.3
 """Share of the time for reading the data and for evaluating the result, its reference included."""
@@ -95,6 +93,12 @@ def student(
     except RecipeError:
         found = fit(recipe, facts, ipc, seconds, price, fixed)
     return Student(found.recipe, found.given_up, max(1.0, (1 - _MARGIN) * seconds - found.seconds))
+
+
+def unnamed(shared: Student) -> Entrants:
+    """A race of random real images alone, which takes the time of any: what a forecast needs to know of it."""
+    first = Candidate(name=RANDOM, recipe=shared.recipe)
+    return Entrants(candidates=(first,), seconds=round(shared.seconds, 1), epochs=shared.recipe.evaluation.epochs)
 
 
 def entrants(

@@ -1,7 +1,7 @@
 """The cost of a job before it runs: seconds, memory, bytes; from a recipe and a calibration, without torch."""
 
 from core.forecast.calibration import QUIET, Calibration, Point
-from core.forecast.fitted import LONG, fitted_anywhere, fitted_job, offered
+from core.forecast.fitted import LONG, fitted_anywhere, fitted_job, offered, raced_job
 from core.forecast.forecast_job import forecast_job, remembered, still_holds
 from core.forecast.history import ENOUGH, Past, off
 from core.forecast.predict import Estimate, Forecast, predict
@@ -23,6 +23,7 @@ __all__ = [
     "off",
     "offered",
     "predict",
+    "raced_job",
     "remembered",
     "still_holds",
 ]

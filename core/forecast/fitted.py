@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Final
 
 from core.budget import Fitted, TooShort, fit
+from core.budget.candidates import entrants, student, unnamed
 from core.data import DatasetFacts
 from core.durations import written
 from core.forecast.assumed import assumed
@@ -14,6 +15,8 @@ from core.forecast.calibration import Calibration
 from core.forecast.forecast_job import Known, remembered, with_reference
 from core.forecast.history import Past
 from core.forecast.predict import Cheaper, Estimate, Forecast, Within, predict
+from core.methods import AUTO
+from core.plan.race import Entrants
 from core.recipe import Recipe
 from core.request import ENGINE_VERSION
 
@@ -51,10 +54,32 @@ def fitted_job(
     """
     past = remembered(ledger.jobs_under(calibration.key), calibration, known) if calibration else []
     job = _Job(facts, ipc, method, calibration or assumed(ENGINE_VERSION), past)
-    found = fit(recipe, facts, ipc, within, job.price, fixed)
-    forecast = predict(found.recipe, facts, ipc, method, calibration, past)
+    found, racing = job.fitted(recipe, within, fixed)
+    forecast = predict(found.recipe, facts, ipc, method, calibration, past, racing)
     forecast = with_reference(forecast, found.recipe, facts, ipc, calibration, past)
-    return found.recipe, forecast.model_copy(update={"within": job.within(found, within)})
+    return found.recipe, forecast.model_copy(update={"within": job.within(found, within, racing)})
+
+
+def raced_job(
+    recipe: Recipe,
+    facts: DatasetFacts,
+    ipc: int,
+    calibration: Calibration | None,
+    past: Sequence[Past],
+    within: int,
+    fixed: Collection[str] = (),
+) -> tuple[Recipe, Entrants]:
+    """The recipe that all candidates of a race share, and the candidates, on the hardware of a calibration.
+
+    The arguments are those of `fitted_job`. The recipe is the one that it returns, and in no time too short it is the
+    least that can be done.
+    """
+    job = _Job(facts, ipc, AUTO, calibration or assumed(ENGINE_VERSION), past)
+    try:
+        shared = student(recipe, facts, ipc, within, job.price, fixed)
+    except TooShort as error:
+        shared = student(recipe, facts, ipc, error.enough, job.price, fixed)
+    return shared.recipe, entrants(shared, facts, ipc, job.price, fixed)
 
 
 def fitted_anywhere(
@@ -66,8 +91,8 @@ def fitted_anywhere(
         TooShort: nothing ends in that time.
     """
     job = _Job(facts, ipc, method, assumed(ENGINE_VERSION), ())
-    found = fit(recipe, facts, ipc, within, job.price, fixed)
-    return found.recipe, job.within(found, within)
+    found, racing = job.fitted(recipe, within, fixed)
+    return found.recipe, job.within(found, within, racing)
 
 
 def offered(
@@ -99,10 +124,18 @@ class _Job:
         found = self._expected(recipe)
         return found.expected * math.sqrt(found.expected / found.low)
 
-    def within(self, found: Fitted, seconds: int) -> Within:
+    def fitted(self, recipe: Recipe, within: int, fixed: Collection[str]) -> tuple[Fitted, Entrants | None]:
+        """The recipe that ends within so many seconds; where it is what candidates share, also the race they have."""
+        facts, ipc, method = self._of[:3]
+        if method != AUTO:
+            return fit(recipe, facts, ipc, within, self.price, fixed), None
+        shared = student(recipe, facts, ipc, within, self.price, fixed)
+        return Fitted(shared.recipe, shared.given_up, within), unnamed(shared)
+
+    def within(self, found: Fitted, seconds: int, racing: Entrants | None = None) -> Within:
         """The forecast's entry on a fit."""
         evaluation = found.recipe.evaluation.model_copy(update={"full": None})
-        bare = predict(found.recipe.model_copy(update={"evaluation": evaluation}), *self._of)
+        bare = predict(found.recipe.model_copy(update={"evaluation": evaluation}), *self._of, racing)
         phases = {name: phase.expected for name, phase in bare.phases.items()}
         return Within(seconds=seconds, given_up=found.given_up, phases=phases)
 

@@ -20,6 +20,7 @@ from core.plan.cost.passes import Algebra, Sizes, Work
 from core.plan.cost.programs import use, worth_compiling
 from core.plan.packing import Batch
 from core.plan.phases import PHASES
+from core.plan.race import Entrants
 from core.plan.steps import Plan, keys
 from core.recipe import Network, Recipe, search
 
@@ -147,6 +148,7 @@ def predict(
     method: str,
     calibration: Calibration | None,
     past: Sequence[Past] = (),
+    entrants: Entrants | None = None,
 ) -> Forecast:
     """The forecast of a job.
 
@@ -154,8 +156,9 @@ def predict(
         recipe, facts, ipc, method: the job.
         calibration: of the hardware it will run on; None when nobody has measured yet.
         past: jobs that succeeded under the calibration's conditions.
+        entrants: those that race, where the recipe is what they share.
     """
-    network, planned = geometry(recipe.network, facts.shape, facts.classes), plan(recipe, facts, ipc)
+    network, planned = geometry(recipe.network, facts.shape, facts.classes), plan(recipe, facts, ipc, entrants)
     sizes = Sizes.of(facts, ipc * recipe.parameterize.formation)
     named = leaves(planned, facts)
     found, makers = history.there(past, planned, named)

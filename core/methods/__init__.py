@@ -5,7 +5,8 @@ of the others, and list it in `__all__`. It is then served by the API, checked b
 every client, as the function's name with a dash for every underscore.
 """
 
+from core.methods.automatic import AUTO
 from core.methods.catalogue import Method, UnknownMethod, cuts_tiles, method, names, override_schema
 from core.methods.task import Task
 
-__all__ = ["Method", "Task", "UnknownMethod", "cuts_tiles", "method", "names", "override_schema"]
+__all__ = ["AUTO", "Method", "Task", "UnknownMethod", "cuts_tiles", "method", "names", "override_schema"]

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from core.methods import (
+    automatic,
     distribution,
     flat_experts,
     generative,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from core.data import DatasetFacts
 
 FAMILIES: Final = (
+    automatic,
     selection,
     distribution,
     gradient,

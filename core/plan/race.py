@@ -27,6 +27,9 @@ LOOKS: Final = 4
 _LEFT: Final = 0.25
 """Share of the time that is taken to be there to distil, whatever comes before the first steps."""
 
+_LATE: Final = 0.35
+"""Share of the time that is the leader's even where others wait for their turn: on a machine slower than foreseen."""
+
 _SETUP: Final = 1.5
 """Times as long as foreseen that a candidate may take before its first step."""
 
@@ -98,19 +101,24 @@ class Trial(_Frozen):
 def next_turn(entrants: Entrants, trials: Sequence[Trial]) -> Turn | None:
     """The turn after those that were taken; None where the race is over."""
     standing = [candidate.name for candidate in entrants.candidates]
+    left = entrants.seconds - sum(trial.seconds for trial in trials)
+    if trials and left <= 0:
+        return None
     for round_, share in enumerate(SHARES):
-        done = [trial.name for trial in trials if trial.round == round_]
+        by_now = [trial for trial in trials if trial.round <= round_]  # what came later has not changed who went on
+        done = [trial.name for trial in by_now if trial.round == round_]
         waiting = [name for name in standing if name not in done]
-        if waiting:
+        taken = [name for name in standing if name in done or round_]
+        able = going_on(entrants, by_now, taken)
+        late = left < _LATE * entrants.seconds and bool(able)
+        if waiting and not late:
             return Turn(name=waiting[0], round=round_, seconds=_seconds(entrants, waiting[0], round_, share, standing))
-        able = going_on(entrants, trials, standing)
         standing = list(able[: max(1, len(able) // 2)])
         if len(standing) < 2:
             break
     leader = next(iter(going_on(entrants, trials, standing)), None)
     alone = sum(trial.round == len(SHARES) for trial in trials)
-    left = entrants.seconds - sum(trial.seconds for trial in trials)
-    if leader is None or alone >= LOOKS or left <= 0:
+    if leader is None or alone >= LOOKS:
         return None
     return Turn(name=leader, round=len(SHARES), seconds=left / (LOOKS - alone))
 

@@ -97,8 +97,8 @@ class Race(Entry):
             f"the result. The search took {self.seconds:,.0f} of its {self.budget:,.0f} seconds."
         )
         chosen = (
-            "The test split chose nothing. The accuracies below are the largest of several looks, and so a little too "
-            "high; those of the test split are not."
+            "The test split chose nothing. Accuracies on the validation split are the largest of several, and so a "
+            "little too high; those on the test split are not."
         )
         real = (
             "No distilled set did better than real images in this time: the result is real images, chosen and left as "

@@ -8,7 +8,8 @@ from functools import cache
 import pytest
 
 from core import methods
-from core.budget.candidates import DISTILLED, LABELLED, RANDOM, REAL, SHARED, Student, entrants, student
+from core.budget.candidates import DISTILLED, LABELLED, RANDOM, REAL, Student, entrants, student
+from core.methods.automatic import SHARED
 from core.overrides import override
 from core.plan.race import Entrants
 from core.recipe import Recipe, RecipeError
@@ -21,7 +22,7 @@ CASES = [("digits", 1, 60), ("digits", 10, 180), ("fashion-mnist", 10, 1200), ("
 def base(dataset: str, ipc: int, changes: Mapping[str, object] = {}) -> Recipe:
     of = DATASETS[dataset]
     task = methods.Task(dataset, ipc, of.shape, of.classes, of.mirroring.allowed)
-    return override(methods.method("random").recipe(task), changes)
+    return override(methods.method("auto").recipe(task), changes)
 
 
 @cache

@@ -74,6 +74,22 @@ def test_a_race_that_was_interrupted_goes_on_to_equal_decisions() -> None:
         assert run(race, accuracy, trials=whole[:cut]) == whole
 
 
+def test_who_went_on_is_not_undone_by_what_came_later() -> None:
+    first = {"dm": 0.9, "dsa": 0.8, "mtt": 0.7, "frepo": 0.6}
+    second = {"dm": 0.1, "dsa": 0.85}
+    trials = run(entrants("random", *first), lambda name, round_: (second if round_ else first).get(name, 0.5))
+    assert [trial.name for trial in trials if trial.round == 1] == ["dm", "dsa"]
+    assert {trial.name for trial in trials if trial.round == 2} == {"dsa"}
+
+
+def test_on_a_slow_machine_the_leader_has_the_last_third_though_others_wait() -> None:
+    race = entrants("random", "dm", "dsa", "mtt", "frepo")
+    trials = [Trial(name="random", round=0, step=0, seconds=400, validation=(0.5, 0.5))]
+    trials = run(race, lambda _, round_: 0.6, trials=[*trials, Trial(name="dm", round=0, step=5, seconds=300)])
+    assert {trial.name for trial in trials} == {"random", "dm"}
+    assert sum(trial.round == 2 for trial in trials) == LOOKS
+
+
 def test_what_diverges_goes_no_further() -> None:
     race = entrants("random", "dm", "dsa", "mtt")
 

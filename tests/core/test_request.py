@@ -234,3 +234,16 @@ def test_digests_that_were_filled_in_go_with_the_recipe_as_it_was_asked_for() ->
         node[path[-1]] = "sha256:there"
         filled = Recipe.model_validate(document)
         assert with_digests_of(filled, asked) == filled != asked
+
+
+def test_a_search_takes_twenty_minutes_unless_it_is_told_and_only_what_candidates_share() -> None:
+    facts = Catalogue(Path("nowhere")).facts("digits")
+    assert settle(JobOrder(dataset="digits", ipc=1), facts).within == 20 * 60
+    assert settle(JobOrder(dataset="digits", ipc=1, within="90s"), facts).within == 90
+    assert settle(JobOrder(dataset="digits", ipc=1, method="mtt"), facts).within == 0
+    shared = resolve(JobRequest(dataset="digits", ipc=1, overrides={"network.width": 8}), facts)
+    assert shared.network.model_dump()["width"] == 8
+    with pytest.raises(RecipeError) as refused:
+        resolve(JobRequest(dataset="digits", ipc=1, overrides={"schedule.steps": 8, "network.width": 8}), facts)
+    assert [error.field for error in refused.value.errors] == ["overrides.schedule.steps"]
+    assert "name a method" in refused.value.errors[0].fix

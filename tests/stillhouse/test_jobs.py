@@ -208,7 +208,7 @@ def test_a_job_goes_on_from_the_images_of_a_finished_one(running: Running, finis
         (("--ipc", 1, "--ratio", 0.1, "--method", "mtt"), ["Leave one of them out"]),
         (("--method", "mtt"), ["Add 'ipc'", "'ratio'"]),
         (("--ratio", 2, "--method", "mtt"), ["ratio", "at most 1"]),
-        (("--ipc", 1), ["--method"]),
+        (("--ipc", 1, "--set", "schedule.steps=3"), ["name a method"]),
         (("--ipc", "one", "--method", "mtt"), ["--ipc", "integer"]),
     ],
     ids=str,

@@ -84,6 +84,7 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
             plan=_planner(job, journal, stopped),
             load=source,
             continues=read(folder.continues, dataset.facts, device(job.device)) if job.request.continues else None,
+            entrants=job.entrants,
         )
         journal.enter("publishing", 1)
         artifact = artifact_of(job, done)
@@ -93,6 +94,7 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
         means = report.across.mean if report.across else {}
         return {
             **report.model_dump(mode="json", by_alias=True, include={"gap_closed", "gap_reason", "majority", "ended"}),
+            **({"winner": report.race.winner} if report.race else {}),
             "seconds": round(sum(journal.seconds.values()), 3),
             "results": {row.name: row.model_dump(include=_TOLD | {"balanced_accuracy_mean"}) for row in report.results},
             "across": {name: row.model_dump(include=_TOLD | {"networks"}) for name, row in means.items()},

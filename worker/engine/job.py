@@ -11,6 +11,7 @@ from typing import Any, Self
 import torch
 
 from core.hardware import described
+from core.plan.race import Entrants
 from core.recipe import Recipe
 from core.request import JobRequest
 
@@ -37,6 +38,8 @@ class Job:
     """Seconds by phase, of a job that has a time to end in."""
     began: float | None = None
     """When the attempt did, by the system's monotonic clock."""
+    entrants: Entrants | None = None
+    """Those that race, where the recipe is what they share."""
 
     @classmethod
     def read(cls, job_dir: Path) -> Self:
@@ -58,6 +61,7 @@ class Job:
             given_up=tuple((content.get("within") or {}).get("given_up", ())),
             foreseen=(content.get("within") or {}).get("phases", {}),
             began=content.get("began"),
+            entrants=Entrants.model_validate(content["entrants"]) if content.get("entrants") else None,
         )
 
 

@@ -23,7 +23,7 @@ from core.engine.teacher import Teacher, TeacherAtChance
 from core.engine.view_labels import Replay
 from core.engine.workspace import Drained
 from core.plan import race, steps
-from core.plan.race import Candidate, Trial, Turn
+from core.plan.race import Candidate, Entrants, Trial, Turn
 from core.recipe import Recipe
 from core.report import Race
 
@@ -80,8 +80,10 @@ class _Race:
         clock: Callable[[], float],
     ) -> None:
         self._context, self._workspace = context, context.workspace
-        self._entrants, self._prepare, self._plan, self._clock = step.entrants, prepare, plan, clock
+        self._prepare, self._plan, self._clock = prepare, plan, clock
         document = stored.document(self._workspace.checkpoint(_FILE), {})
+        # an earlier attempt's, since the machine may be thought faster or slower by now
+        self._entrants = Entrants.model_validate(document["entrants"]) if document else step.entrants
         self._trials = [Trial.model_validate(each) for each in document.get("trials", [])]
         self._spent = float(document.get("spent", 0.0))  # in the turn that was interrupted
         self._ready: dict[str, Prepared] = {}
@@ -116,8 +118,8 @@ class _Race:
         candidate, began, first = self._candidate(turn.name), self._clock() - self._spent, not self._trials
         alone = turn.round == len(race.SHARES) and candidate.steps > 0
         judging = self._trials[-1].judging if self._trials else 0.0
-        limit = math.inf if first else began + max(0.0, turn.seconds - judging)
-        lane = Lane.of(self._workspace, candidate.name, partial(self._is_over, limit, judging, first=first))
+        limit = math.inf if first else began + max(0.0, turn.seconds - (judging if alone else 0.0))
+        lane = Lane.of(self._workspace, candidate.name, partial(self._is_over, began, limit, judging, first=first))
         state, validation, fault, judged = None, tuple[float, ...](), None, 0.0
         try:
             state, fault = self._stretched(candidate, lane, alone=alone)
@@ -158,12 +160,14 @@ class _Race:
         self._context.journal.log(f"{trial.name}: {told}, in {trial.seconds:.0f} s.")
 
     def _store(self) -> None:
-        document = {"trials": [trial.model_dump(mode="json") for trial in self._trials], "spent": self._spent}
+        trials = [trial.model_dump(mode="json") for trial in self._trials]
+        document = {"entrants": self._entrants.model_dump(mode="json"), "trials": trials, "spent": self._spent}
         self._workspace.store(_FILE, stored.written(document))
 
-    def _is_over(self, limit: float, judging: float, *, first: bool) -> bool:
+    def _is_over(self, began: float, limit: float, judging: float, *, first: bool) -> bool:
         """Whether a turn has ended, so that what is left of it is enough to judge the images."""
-        now, spent = self._clock(), sum(trial.seconds for trial in self._trials)
+        now = self._clock()
+        spent = sum(trial.seconds for trial in self._trials) + now - began
         self._context.journal.progress(min(99, int(100 * spent / self._entrants.seconds)), 100)
         return now >= limit or (not first and self._workspace.time_left() <= judging)
 
