@@ -31,6 +31,7 @@ from core.report import (
     Within,
     doubts,
 )
+from core.report.results import intervals
 
 
 @final
@@ -83,7 +84,8 @@ def compose(done: Distillation, hardware: str, remarks: Sequence[str] = (), with
     counts = torch.from_numpy(context.dataset.test.labels).bincount(minlength=facts.classes).tolist()
     rows = [Row.model_validate(_balanced(line, counts)) for line in done.rows]
     lines = {row.name: row for row in rows}
-    gap, majority = worth.gap({row.name: row.interval for row in rows}), Majority.of(facts.class_names, counts)
+    majority = Majority.of(facts.class_names, counts)
+    gap = worth.gap(intervals(rows, unequal=majority.unequal)[0])
     across, clipped = across_of(done.across), result.transform.clipped(result.images)
     teacher = None if done.teacher is None else done.teacher.nbytes
     of_distilled = next(line for line in done.rows if line["name"] == "distilled")
@@ -137,7 +139,7 @@ def compose(done: Distillation, hardware: str, remarks: Sequence[str] = (), with
             "warnings": [
                 *doubts.of_classes(lines, majority),
                 *remarks,
-                *doubts.of_baselines(lines, *([missing] if missing else [])),
+                *doubts.of_baselines(lines, *([missing] if missing else []), unequal=majority.unequal),
                 *doubts.of_pixels(lines, clipped),
                 *doubts.elsewhere(across.each if across else ()),
                 *doubts.of_labels(lines, result.bytes_labels, teacher),

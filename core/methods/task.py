@@ -84,7 +84,8 @@ def alike(recipe: Recipe) -> Recipe:
     """The recipe for classes of unequal size: each counts alike, in what is learned and in what is chosen by.
 
     Without that experts of a dataset of 9 to 1 answer the larger class whatever they are shown for most of their
-    training, and so do networks trained on what matches it; see docs/DATASETS.md.
+    training, and targets of a regression hold the classes' frequencies: networks trained on what matches them answer it
+    as well.
     """
     changes: dict[str, Any] = {"evaluation.measure": "balanced"}
     if recipe.experts is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from core.report.results import TITLES, Majority, Row, Unseen
+from core.report.results import TITLES, Majority, Row, Unseen, intervals
 
 Rows = Mapping[str, Row]
 """The lines of the report by name."""
@@ -39,20 +39,20 @@ def of_classes(by_name: Rows, majority: Majority) -> list[str]:
     return said
 
 
-def of_baselines(by_name: Rows, full: str = "evaluation.full was left out") -> list[str]:
+def of_baselines(by_name: Rows, full: str = "evaluation.full was left out", *, unequal: bool = False) -> list[str]:
     """How far the line of the distilled images can be trusted beside those of random ones and of everything.
 
     `full` says why there is no line of everything, where there is none.
     """
     doubts: list[str] = []
-    distilled = by_name["distilled"]
+    distilled, means = by_name["distilled"], intervals(list(by_name.values()), unequal=unequal)[0]
     if distilled.n < _TRUSTED:
         doubts.append(f"Only {distilled.n} evaluation seeds: the spread is not to be trusted below five.")
-    if "random" in by_name and distilled.accuracy_mean <= by_name["random"].accuracy_mean:
+    if "random" in by_name and means["distilled"].mean <= means["random"].mean:
         doubts.append("The distilled images train no better than random real images of the same number.")
     if "full" not in by_name:
         doubts.append(f"No reference on the full training set was trained ({full}).")
-    elif "random" in by_name and by_name["full"].accuracy_mean <= by_name["random"].accuracy_mean:
+    elif "random" in by_name and means["full"].mean <= means["random"].mean:
         doubts.append("The reference on the full set is no better than random images: its training is too short.")
     return doubts
 

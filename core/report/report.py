@@ -14,7 +14,7 @@ from core.report.generator import Generator
 from core.report.labels import Compression, Labels, sizes
 from core.report.neighbours import Neighbours
 from core.report.race import Race
-from core.report.results import Across, Majority, Row, results
+from core.report.results import Across, Majority, Row, intervals, results
 from core.report.section import Entry, Section
 from core.report.stages import Stages
 from core.report.within import Within
@@ -83,7 +83,7 @@ class Report(Entry):
     @property
     def gap(self) -> Gap:
         """The share of the gap that is closed, by the lines: old reports claimed shares that nothing had measured."""
-        return gap({row.name: row.interval for row in self.results})
+        return gap(intervals(self.results, unequal=self.largest is not None)[0])
 
     def sections(self) -> list[Section]:
         """The report as people read it, warnings first: the one list that card, page and command line show."""

@@ -78,6 +78,12 @@ class Row(Entry):
         """The 95 % interval of the mean accuracy."""
         return Interval.over(self.accuracy_mean, self.accuracy_std, self.n)
 
+    @property
+    def balanced_interval(self) -> Interval | None:
+        """The 95 % interval of the mean balanced accuracy; None in lines that do not tell its spread."""
+        mean, std = self.balanced_accuracy_mean, self.balanced_accuracy_std
+        return None if mean is None or (std is None and self.n > 1) else Interval.over(mean, std, self.n)
+
     def _measure(self, mean: float, std: float | None) -> Measure:
         return Measure(value=mean, deviation=std if self.n > 1 else None, n=self.n)
 
@@ -96,6 +102,17 @@ class Majority(Entry):
         largest = max(range(len(counts)), key=lambda label: counts[label])
         unequal = max(counts) > UNEQUAL * min(counts)
         return cls(name=class_names[largest], share=counts[largest] / sum(counts), unequal=unequal)
+
+
+def intervals(rows: Sequence[Row], *, unequal: bool) -> tuple[dict[str, Interval], bool]:
+    """The 95 % intervals that lines are compared by, and whether they are of balanced accuracy.
+
+    They are where the classes are of unequal size and every line tells its own: one that always answers the larger
+    class would be next to the best by accuracy. A reference kept from before it was told has none.
+    """
+    alike = {row.name: interval for row in rows if (interval := row.balanced_interval)}
+    balanced = unequal and len(alike) == len(rows)
+    return (alike if balanced else {row.name: row.interval for row in rows}), balanced
 
 
 def in_order(rows: Sequence[Row]) -> list[Row]:
@@ -137,14 +154,15 @@ def results(rows: Sequence[Row], gap: Gap, largest: Majority | None, selection: 
         name="results",
         title=title,
         measures=table,
-        words=(_gap(gap), _protocol(rows, selection), *_balance(largest)),
+        words=(_gap(gap, intervals(rows, unequal=unequal)[1]), _protocol(rows, selection), *_balance(largest)),
     )
 
 
-def _gap(gap: Gap) -> str:
+def _gap(gap: Gap, balanced: bool) -> str:
+    by = ", by balanced accuracy" if balanced else ""
     if gap.share is None:
-        return f"No share of the gap between random images and full data is claimed. {gap.reason}"
-    return f"These images close {100 * gap.share:.0f} % of the gap between random images and full data."
+        return f"No share of the gap between random images and full data is claimed{by}. {gap.reason}"
+    return f"These images close {100 * gap.share:.0f} % of the gap between random images and full data{by}."
 
 
 def _protocol(rows: Sequence[Row], selection: str) -> str:

@@ -80,6 +80,22 @@ def test_unequal_classes_are_told_and_what_is_below_the_largest_is_doubted(done:
     assert not composed(done, below, line("random", 0.42), counts=(48, 52))["majority"]["unequal"]
 
 
+def test_lines_are_compared_by_balanced_accuracy_where_classes_are_unequal(done: Distillation) -> None:
+    """By accuracy a network that answers the larger class closes most of a gap, and one that knows both none."""
+
+    def both(name: str, accuracy: float, balanced: float) -> dict[str, Any]:
+        balance = {"balanced_accuracy_mean": balanced, "balanced_accuracy_std": 0.01}
+        return line(name, accuracy, std=0.01) | balance
+
+    lines = both("distilled", 0.7, 0.8), both("random", 0.8, 0.6), both("full", 0.99, 1.0)
+    told = composed(done, *lines, counts=(10, 90))
+    assert told["gap_closed"] == pytest.approx(0.5)
+    assert not any("no better than random" in warning for warning in told["warnings"])
+    told = composed(done, *lines, counts=(50, 50))
+    assert told["gap_closed"] is None
+    assert any("no better than random" in warning for warning in told["warnings"])
+
+
 def test_a_class_without_test_images_is_in_no_balance(done: Distillation) -> None:
     told = composed(done, line("distilled", 0.8) | {"per_class_mean": [0.8, 0.0]}, counts=(5, 0))
     assert told["results"][0]["balanced_accuracy_mean"] == 0.8
