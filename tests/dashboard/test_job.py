@@ -198,6 +198,8 @@ def test_a_failed_job_says_why_and_what_to_do(workshop: Workshop, client: TestCl
     assert "The loss became NaN at step 12." in page
     assert "<strong>What to do:</strong> Lower schedule.image_lr." in page
     assert f'action="/jobs/{job_id}/retry"' in page
+    assert '<button id="retry">' in page, "it would fail again: not what is offered first"
+    assert '<button class="primary" id="retry">' in client.get(f"/jobs/{workshop.job(Status.CANCELLED)}").text
 
 
 def test_a_report_that_the_store_has_lost_is_no_broken_page(workshop: Workshop, client: TestClient) -> None:
