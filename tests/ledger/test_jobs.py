@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import threading
 
 import pytest
 
 from core.ledger import IllegalTransition, Ledger, Status, UnknownJob, waiting
-from tests.ledger.orders import LONG, order, queued, running, standing
+from tests.ledger.orders import FILES, LONG, order, queued, running, standing
 
 STRANGE = [
     "",
@@ -133,3 +134,36 @@ def test_a_cancel_says_when_it_was_asked_and_when_done(ledger: Ledger) -> None:
     done = ledger.job(job.id)
     assert done.cancel_requested_at == job.cancel_requested_at
     assert done.finished_at is not None
+
+
+def test_nobody_publishes_while_objects_of_a_deleted_job_are_removed(ledger: Ledger) -> None:
+    """So whoever looks after publishing sees what is gone, and can store it again."""
+    old, _ = standing(ledger, Status.SUCCEEDED)
+    claim = running(ledger)
+    published: list[bool] = []
+    worker = threading.Thread(target=lambda: published.append(ledger.succeed(claim, FILES)))
+    removed = []
+
+    def remove(address: str) -> None:
+        if not removed:
+            worker.start()
+        removed.append(address)
+        worker.join(0.1)
+        assert not published
+
+    ledger.delete(old.id, remove)
+    worker.join()
+    assert published == [True]
+    assert removed == sorted(file.sha256 for file in FILES)
+    assert ledger.deleted([old.id, claim.job.id]) == {old.id}
+
+
+def test_what_another_job_goes_on_from_is_not_deleted(ledger: Ledger) -> None:
+    old, _ = standing(ledger, Status.SUCCEEDED)
+    further = queued(ledger, request={"continue_from": old.id})
+    with pytest.raises(IllegalTransition, match=f"{further.id} goes on from job {old.id}"):
+        ledger.delete(old.id, lambda address: None)
+    ledger.request_cancel(further.id)
+    ledger.delete(old.id, lambda address: None)
+    with pytest.raises(UnknownJob):
+        ledger.job(old.id)
