@@ -154,6 +154,18 @@ def test_a_job_without_time_ends_with_what_it_has_and_says_so(method: str, momen
     assert done.ended.step >= (1 if recipe.init.is_noise else 0)
 
 
+@pytest.mark.parametrize("moments", [0, 20])
+def test_a_search_without_time_takes_of_what_it_has_tried(moments: int, toy: Dataset) -> None:
+    recipe = small("mtt", schedule__image_lr="auto")
+    done = distil(recipe, toy, 2, 0, InMemory(time_left=after(moments)))
+    assert done.ended is not None
+    (choice,) = done.context.choices
+    assert done.context.recipe.schedule.image_lr == choice.chosen
+    assert ("no time to try any" in choice.why) is (moments == 0)
+    assert bool(choice.candidates) is (moments > 0)
+    assert compose(done, "cpu").sections()
+
+
 def test_a_job_that_ended_early_does_not_go_on_when_its_attempt_is_repeated(toy: Dataset) -> None:
     recipe = small("dm", evaluation__look_every=1, evaluation__select="best_validation")
     workspace = InMemory(time_left=after(9))

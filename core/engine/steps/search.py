@@ -21,6 +21,7 @@ from core.engine.objectives import build
 from core.engine.steps import experts, scores
 from core.engine.teacher import Teacher
 from core.engine.trajectories import Trajectories
+from core.engine.workspace import TimeUp
 from core.plan import steps
 from core.plan.cache_names import judging
 from core.plan.steps import Kept
@@ -31,10 +32,11 @@ from core.report import Probe
 Document = dict[str, Any]
 
 _FILE = "choices.json"
+_UNTRIED = "It is the first of the candidates: there was no time to try any."
 
 
 def settled(context: JobContext, step: steps.Search, taught: Teacher | None) -> JobContext:
-    """The context with a number for every "auto" that a search decides.
+    """The context with a number for every "auto" that a search decides, among those it has time to try.
 
     `taught` is the teacher of a recipe that has one. Neither the candidates nor what is chosen depend on the job's
     seed. What a candidate did is kept in the cache, so that an attempt that follows goes on after the last one, and
@@ -47,7 +49,7 @@ def settled(context: JobContext, step: steps.Search, taught: Teacher | None) -> 
     documents: dict[str, Document] = stored.document(context.workspace.checkpoint(_FILE), {})
     fields = [tried.field for tried in step.candidates]
     if not fields or not documents.keys() >= set(fields):
-        made = _Search(context, step, taught).choices()
+        made = _Search(context.hurried, step, taught).choices()
         documents |= {choice.field: choice.document() for choice in made}
         context.workspace.store(_FILE, stored.written(documents))
     found = tuple(Probe.model_validate(documents[field]) for field in fields)
@@ -74,10 +76,13 @@ class _Search:
             begin, tried = end, list[Tried]()
             while not candidates.over(tried):
                 self._done = begin + len(tried) * candidates.units
-                tried.append(self._tried(recipe, candidates, len(tried)))
+                try:
+                    tried.append(self._tried(recipe, candidates, len(tried)))
+                except TimeUp:
+                    break
             end = self._done = begin + len(candidates.values) * candidates.units
             try:
-                value, why = candidates.best(tried)
+                value, why = candidates.best(tried) if tried else (candidates.values[0], _UNTRIED)
             except ValueError as error:
                 raise Diverged(f"{error} Lower step_size.initial, or set {candidates.field} to a number.") from None
             found.append(_entry(candidates, tried, value, why))
