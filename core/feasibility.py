@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from core.recipe import (
     Crops,
     FieldError,
     Generated,
+    LabelledViews,
     Network,
     Recipe,
     RecipeError,
@@ -19,6 +21,8 @@ from core.recipe import (
 if TYPE_CHECKING:
     from core.data import DatasetFacts
 
+MAX_LOGITS = 500_000_000
+"""Most logits of labelled views: a gigabyte in half precision."""
 MAX_IMAGES = 8192
 """Synthetic images of which every two are compared: half a gigabyte of float64."""
 MAX_PIXELS = 4096
@@ -169,5 +173,27 @@ def uncuttable(recipe: Recipe, ipc: int, facts: DatasetFacts) -> list[FieldError
             f"{ipc} x {factor} x {factor} parts take as many images, and the smallest class of "
             f"'{facts.label}' has {facts.smallest_class}.",
             f"Set ipc to at most {facts.smallest_class // factor**2}, or init.factor to 1.",
+        )
+    ]
+
+
+def too_many_labels(recipe: Recipe, ipc: int, facts: DatasetFacts) -> list[FieldError]:
+    """Why the labels of views are more than a result may hold."""
+    if not isinstance(recipe.relabel, LabelledViews):
+        return []
+    images, evaluation = ipc * facts.classes * recipe.parameterize.formation, recipe.evaluation
+    records, size = recipe.relabel.stored(images, evaluation.epochs, evaluation.batch_size)
+    logits = records * size * facts.classes
+    if logits <= MAX_LOGITS:
+        return []
+    most = math.floor(1000 * recipe.relabel.keep * MAX_LOGITS / logits) / 1000
+    return [
+        FieldError(
+            "overrides.relabel.keep",
+            f"{records * size:,} labelled views of {facts.classes} logits each exceed the {MAX_LOGITS:,} logits of one "
+            "result.",
+            f"Set relabel.keep to at most {most:g}, or relabel.kind to 'soft'."
+            if most
+            else "Set relabel.kind to 'soft'.",
         )
     ]

@@ -20,7 +20,7 @@ from pydantic import (
 
 from core import methods
 from core.durations import seconds_of
-from core.feasibility import illegible, of_one_class, uncuttable, unsolvable, untileable
+from core.feasibility import illegible, of_one_class, too_many_labels, uncuttable, unsolvable, untileable
 from core.metadata import Metadata
 from core.methods.automatic import WITHIN, candidates_own
 from core.overrides import override
@@ -28,7 +28,6 @@ from core.recipe import (
     CScore,
     FieldError,
     Generated,
-    LabelledViews,
     Ranked,
     Recipe,
     RecipeError,
@@ -36,6 +35,7 @@ from core.recipe import (
     invalid_combination,
 )
 from core.recipe.checks.images import learns_step_size
+from core.weight import bytes_of, ipc_within
 
 if TYPE_CHECKING:
     from core.data import DatasetFacts
@@ -47,9 +47,6 @@ Then `Later` marks of the recipes' fields have done their duty, and can go.
 """
 
 MAX_SYNTHETIC_IMAGES = 200_000
-
-MAX_LOGITS = 500_000_000
-"""Most logits of labelled views: a gigabyte in half precision."""
 
 MAX_WITHIN = 30 * 86_400
 """Longest time that may be asked for, in seconds."""
@@ -118,15 +115,26 @@ class JobRequest(_Asked):
         return {name: value for name, value in found.items() if name not in _LATER or value}
 
 
+SIZES = ("ipc", "ratio", "bytes")
+"""The fields of an order that say how small the set is to be."""
+
+
 @final
 class JobOrder(_Asked):
-    """A distillation job as a client asks for it: how small by `ipc` or by `ratio`, one of the two."""
+    """A distillation job as a client asks for it: how small by `ipc`, by `ratio` or by `bytes`, one of them."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["ipc"]}, {"required": ["ratio"]}]})
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [size]} for size in SIZES]})
 
     # 0 stands for what was left out: nobody can ask for it. Null would be a third spelling of the same order.
     ipc: Ipc = Field(default_factory=int)
     ratio: Ratio = Field(default_factory=float)
+    bytes: str = Field(
+        default_factory=str,
+        max_length=20,
+        description="Instead of `ipc`: the bytes that the set may take, images and labels, as a plain bundle: "
+        "'200 kB', '1.5 MB'.",
+        examples=["200 kB"],
+    )
     within: str = Field(
         default_factory=str,
         max_length=20,
@@ -156,27 +164,40 @@ class JobOrder(_Asked):
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:
-        given = self.model_fields_set & {"ipc", "ratio"}
-        if len(given) == 2:
-            raise invalid_combination("ratio", "Both 'ipc' and 'ratio' say how small.", "Leave one of them out.")
+        given = [size for size in SIZES if size in self.model_fields_set]
+        if len(given) > 1:
+            told = f"Both '{given[0]}' and '{given[1]}' say how small."
+            raise invalid_combination(given[1], told, "Leave one of them out.")
         if not given:
             raise invalid_combination(
                 "ipc",
                 "Nothing says how small the set is to be.",
-                "Add 'ipc', images per class, or 'ratio', a share of the smallest class.",
+                "Add 'ipc', images per class, 'ratio', a share of the smallest class, or 'bytes' of the set.",
             )
+        if self.bytes or "bytes" in given:
+            try:
+                bytes_of(self.bytes)
+            except ValueError as error:
+                raise invalid_combination("bytes", str(error), "Write '200 kB' for two hundred thousand.") from None
         return self
 
 
 def settle(order: JobOrder, facts: DatasetFacts) -> JobRequest:
-    """The request an order means on a dataset: `ratio` becomes the ipc it is there, rounded, and at least 1.
+    """The request an order means on a dataset: `ratio` becomes the ipc it is there, rounded, and at least 1, and
+    `bytes` the most that fits.
 
-    Both spellings are the same request from here on, with the same fingerprint and the same artifact. A dataset that is
+    All spellings are the same request from here on, with the same fingerprint and the same artifact. A dataset that is
     known but not on disk is counted as published.
+
+    Raises:
+        RecipeError: the bytes do not hold one image per class, or an override is wrong.
     """
     ipc = order.ipc or max(1, round(order.ratio * facts.smallest_class))
+    if order.bytes:
+        ipc = ipc_within(bytes_of(order.bytes), facts, lambda ipc: _recipe(order, ipc, facts))
     within = seconds_of(order.within) if order.within else WITHIN if order.method == methods.AUTO else 0
-    return JobRequest.model_validate(order.model_dump(exclude={"ratio", "metadata"}) | {"ipc": ipc, "within": within})
+    asked = order.model_dump(exclude={"ratio", "bytes", "metadata"})
+    return JobRequest.model_validate(asked | {"ipc": ipc, "within": within})
 
 
 def resolve(request: JobRequest, facts: DatasetFacts) -> Recipe:
@@ -186,16 +207,19 @@ def resolve(request: JobRequest, facts: DatasetFacts) -> Recipe:
         methods.UnknownMethod: with the closest name.
         RecipeError: an override is unknown, out of range or meaningless, or the dataset is too small for the ipc.
     """
-    method = methods.method(request.method)
     if request.method == methods.AUTO and (own := candidates_own(request.overrides)):
         raise RecipeError(own)
-    task = methods.Task(
-        request.dataset, request.ipc, facts.shape, facts.classes, facts.mirroring.allowed, facts.unequal
-    )
-    recipe = override(method.recipe(task), request.overrides)
-    recipe = override(recipe, {f"evaluation.{path}": value for path, value in request.evaluation.items()}, prefix="")
+    recipe = _recipe(request, request.ipc, facts)
     check(recipe, request, facts)
     return recipe
+
+
+def _recipe(asked: _Asked, ipc: int, facts: DatasetFacts) -> Recipe:
+    """The recipe of so many images per class, whether or not the dataset has them."""
+    method = methods.method(asked.method)
+    task = methods.Task(asked.dataset, ipc, facts.shape, facts.classes, facts.mirroring.allowed, facts.unequal)
+    recipe = override(method.recipe(task), asked.overrides)
+    return override(recipe, {f"evaluation.{path}": value for path, value in asked.evaluation.items()}, prefix="")
 
 
 def needs_c_scores(recipe: Recipe) -> bool:
@@ -251,7 +275,7 @@ def check(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
         ),
         *of_one_class(facts),
         *uncuttable(recipe, request.ipc, facts),
-        *_too_many_labels(recipe, request, facts),
+        *too_many_labels(recipe, request.ipc, facts),
         *unsolvable(recipe, request.ipc, facts),
     ]
     if errors:
@@ -369,26 +393,5 @@ def _nothing_to_update(recipe: Recipe, request: JobRequest) -> list[FieldError]:
             "overrides.parameterize.update",
             f"{parameterize.update:g} of {of}{fewest} images per class are none, and no step size is learned either.",
             f"Set parameterize.update to at least {math.ceil(1000 / fewest) / 1000:g}, or raise ipc.",
-        )
-    ]
-
-
-def _too_many_labels(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
-    if not isinstance(recipe.relabel, LabelledViews):
-        return []
-    images, evaluation = request.ipc * facts.classes * recipe.parameterize.formation, recipe.evaluation
-    records, size = recipe.relabel.stored(images, evaluation.epochs, evaluation.batch_size)
-    logits = records * size * facts.classes
-    if logits <= MAX_LOGITS:
-        return []
-    most = math.floor(1000 * recipe.relabel.keep * MAX_LOGITS / logits) / 1000
-    return [
-        FieldError(
-            "overrides.relabel.keep",
-            f"{records * size:,} labelled views of {facts.classes} logits each exceed the {MAX_LOGITS:,} logits of one "
-            "result.",
-            f"Set relabel.keep to at most {most:g}, or relabel.kind to 'soft'."
-            if most
-            else "Set relabel.kind to 'soft'.",
         )
     ]

@@ -55,5 +55,13 @@ class LabelledViews(RelabelTraits):
         size = min(batch_size, images)
         return max(1, round(self.keep * (epochs * images // size))), size
 
+    def size(self, images: int, epochs: int, batch_size: int, classes: int) -> int:
+        """Bytes of all that is stored, as it is published."""
+        records, size = self.stored(images, epochs, batch_size)
+        logits = -(-classes // 2) if self.bits == 4 else classes * self.bits // 8
+        index = 2 if images <= 2**16 else 4
+        view = index + 2 + 1 + logits + (0 if self.bits == 16 else 4)  # image, shift, mirror, logits, their range
+        return records * (size * view + 4 + 8)  # share and box of a batch
+
 
 Relabel = Annotated[KeepLabels | SoftLabels | LabelledViews, Field(discriminator="kind")]

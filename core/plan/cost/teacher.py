@@ -95,11 +95,7 @@ def label_bytes(recipe: Recipe, sizes: Sizes) -> int:
             return 4 * sizes.synthetic * sizes.classes
         case LabelledViews() as choice:
             evaluation = recipe.evaluation
-            records, size = choice.stored(sizes.synthetic, evaluation.epochs, evaluation.batch_size)
-            logits = -(-sizes.classes // 2) if choice.bits == 4 else sizes.classes * choice.bits // 8
-            index = 2 if sizes.synthetic <= 2**16 else 4
-            view = index + 2 + 1 + logits + (0 if choice.bits == 16 else 4)  # image, shift, mirror, logits, their range
-            return records * (size * view + 4 + 8)  # share and box of a batch
+            return choice.size(sizes.synthetic, evaluation.epochs, evaluation.batch_size, sizes.classes)
 
 
 def _labels(phase: Phase, recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
