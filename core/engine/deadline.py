@@ -11,8 +11,9 @@ from core.durations import written
 from core.engine.journal import Journal
 from core.plan.phases import PHASES
 
-_LEAST, _MOST = 0.7, 5.0  # times as long as foreseen that phases are taken to last, whatever was seen
+_LEAST, _MOST = 0.7, 3.0  # times as long as foreseen that phases are taken to last, whatever was seen
 _TELLING: Final = 5.0  # foreseen seconds before which what was seen says nothing
+_SEEN: Final = 0.25  # share of a phase before which it says nothing: its first steps are its slowest
 _MARGIN: Final = 1.1
 _LEAVING: Final = 3.0  # seconds for the end of the process, and for its files to be stored
 _FEWEST: Final = 2  # networks of which a spread can be told
@@ -84,7 +85,8 @@ class Deadline:
     def _pace(self) -> float:
         """How many times as long as foreseen the phases so far took, but for those that are not about computing."""
         taken, now = self._journal.taken(), self._journal.phase
-        seen = [phase for phase in self._foreseen if phase in taken and phase not in _UNTOLD]
+        early = now if self._journal.share < _SEEN else None
+        seen = [phase for phase in self._foreseen if phase in taken and phase not in (*_UNTOLD, early)]
         foreseen = sum(self._foreseen[phase] * (self._journal.share if phase == now else 1.0) for phase in seen)
         if foreseen < _TELLING:
             return 1.0

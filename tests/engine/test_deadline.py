@@ -55,12 +55,22 @@ def test_experts_leave_half_of_the_distilling() -> None:
     assert found.time_left() == pytest.approx(440 - LEAVING - 1.1 * (100 + 80), abs=0.5)
 
 
-@pytest.mark.parametrize(("took", "times"), [(100.0, 1.0), (200.0, 2.0), (5.0, 0.7), (10_000.0, 5.0)])
+@pytest.mark.parametrize(("took", "times"), [(100.0, 1.0), (200.0, 2.0), (5.0, 0.7), (10_000.0, 3.0)])
 def test_a_slow_machine_is_foreseen_to_stay_slow(took: float, times: float) -> None:
     journal, clock = Journal(), Clock()
     found = deadline(journal, clock, 20_000.0)
     at(journal, "distilling", preparing=10, training_experts=took)
     assert found.time_left() == pytest.approx(20_000 - LEAVING - 1.1 * times * 80, rel=1e-3)
+
+
+def test_the_slow_beginning_of_a_phase_says_nothing() -> None:
+    journal, clock = Journal(), Clock()
+    found = deadline(journal, clock)
+    at(journal, "training_experts", 0.2, preparing=10, training_experts=80)
+    clock.now += 90
+    assert found.time_left() == pytest.approx(410 - LEAVING - 1.1 * (100 + 80), abs=0.5)
+    at(journal, "training_experts", 0.4, preparing=10, training_experts=80)
+    assert found.time_left() == pytest.approx(410 - LEAVING - 1.1 * 2 * (100 + 80), abs=1)
 
 
 def test_it_is_over_and_never_less_than_over() -> None:

@@ -46,7 +46,7 @@ def distilled(context: JobContext, taught: Teacher | None) -> tuple[State, str]:
     all_given = given is not None and given.fills(context.ipc, classes)
     learned = scores.learned(context) if state is None and not all_given else None
     total = recipe.schedule.total_steps
-    if objective is not None or recipe.regresses:
+    if objective is not None or recipe.regresses or over:
         context.journal.enter("distilling", max(1, total))
     if state is None:
         drawn = context.sampled.images if context.sampled else None
