@@ -68,6 +68,11 @@ def _check_room(ready: Prepared, known: Sequence[Calibration]) -> None:
         raise invalid(errors)
 
 
+def hardware(services: Services) -> Calibration | None:
+    """The quietest measurement of the hardware that most workers have; None before one has calibrated."""
+    return _of_most(_calibrations(services))
+
+
 def _of_most(known: Sequence[Calibration]) -> Calibration | None:
     """The quietest measurement of the hardware that most workers have."""
     common = Counter(found.key for found in known).most_common(1)

@@ -46,7 +46,7 @@ SIZES: Final = tuple(each["required"][0] for each in _SCHEMA["oneOf"])
 """The fields of which a request has one: how small."""
 
 _BLANK: Final = {name: "" if each.value is None else each.text for name, each in LEAVES.items()}
-FIRST: Final = _BLANK | {"dataset": "digits", "ipc": "10", "method": _BLANK["method"] or "mtt", "within": "20m"}
+FIRST: Final = _BLANK | {"dataset": "digits", "ipc": "10", "within": "20m"}
 """The entries of the first example."""
 
 

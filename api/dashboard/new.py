@@ -20,10 +20,19 @@ from api.problems import ProblemError
 from api.services import Services, ServicesDep
 from core import methods
 from core.ledger import Job, UnknownJob
-from core.methods import Method
+from core.methods import AUTO, Method
 from core.recipe import FieldError
 
-_ORDER: Final = ("selection", "distribution", "gradient", "trajectory", "performance", "statistics", "regression")
+_ORDER: Final = (
+    "search",
+    "selection",
+    "distribution",
+    "gradient",
+    "trajectory",
+    "performance",
+    "statistics",
+    "regression",
+)
 _PLACED: Final = ("dataset", "ipc", "method", "within")
 """The fields of a request that the page has a place of their own for; the others follow from the schema."""
 _GONE: Final = "An earlier job asked for this, and requests have no such field any more: empty it to leave it out."
@@ -88,6 +97,7 @@ def _shown(
         images=int(entries["ipc"]) * chosen.classes if chosen and re.fullmatch("[0-9]{1,6}", entries["ipc"]) else None,
         families=families(),
         opened=named or behind,
+        searching=entries["method"] == AUTO,
         times=TIMES,
         time_about=LEAVES["within"].about,
         bought=bought(form, services) if form.parts else [],

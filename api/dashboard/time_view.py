@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Final, final
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Final, Self, final
 
 from api.dashboard.job_form import JobForm
-from api.forecast_request import forecast_request
+from api.forecast_request import forecast_request, hardware
 from api.problems import ProblemError
 from api.services import Services
 from api.submission import Prepared, prepare
+from core.data import DatasetFacts
 from core.durations import seconds_of
-from core.forecast import Forecast
+from core.forecast import Calibration, Forecast, raced_job
+from core.methods import AUTO
+from core.recipe import Recipe
+from core.request import JobRequest
 
 TIMES: Final = ("2m", "5m", "10m", "20m", "1h", "3h", "10h")
 """The times that are offered, each as it is written."""
@@ -34,6 +39,8 @@ class Bought:
     """The same in percent of the whole job."""
     fault: str | None
     """Why the job does not end in that time."""
+    tried: tuple[str, ...] = ()
+    """The methods that a search tries, if it is one."""
     chosen: bool = False
     """Whether it is what the time of the form buys, at least."""
 
@@ -54,6 +61,7 @@ def bought(form: JobForm, services: Services) -> list[Bought]:
 
 
 def _each(ready: Prepared, services: Services) -> Iterator[Bought]:
+    searching = ready.request["method"] == AUTO
     for within in TIMES:
         request = {**ready.request, "within": seconds_of(within)}
         try:
@@ -64,6 +72,35 @@ def _each(ready: Prepared, services: Services) -> Iterator[Bought]:
         assert found.within is not None, "it was asked for"
         phases = found.within.phases
         making = sum(seconds for name, seconds in phases.items() if name not in _BESIDE)
-        yield Bought(within, found.within.given_up, making, round(100 * making / sum(phases.values()), 1), None)
-        if not found.within.given_up:
-            return
+        share = round(100 * making / sum(phases.values()), 1)
+        tried = _tried(_Race.of(ready, hardware(services), request["within"])) if searching else ()
+        yield Bought(within, found.within.given_up, making, share, None, tried)
+        if not found.within.given_up and not searching:
+            return  # a search goes on as long as there is time
+
+
+@final
+@dataclass(frozen=True)
+class _Race:
+    """A search within a time; equal ones have equal keys."""
+
+    key: tuple[str, ...]
+    recipe: Recipe = field(compare=False)
+    facts: DatasetFacts = field(compare=False)
+    request: JobRequest = field(compare=False)
+    calibration: Calibration | None = field(compare=False)
+
+    @classmethod
+    def of(cls, ready: Prepared, calibration: Calibration | None, within: int) -> Self:
+        request = JobRequest.model_validate({**ready.request, "within": within})
+        place = calibration.name if calibration else ""
+        key = (request.model_dump_json(), ready.facts.digest or "", place)
+        return cls(key, ready.recipe, ready.facts, request, calibration)
+
+
+@lru_cache(maxsize=256)
+def _tried(race: _Race) -> tuple[str, ...]:
+    """Names of the methods that can finish; the page asks for them again with every key that is pressed."""
+    asked = race.request
+    _, found = raced_job(race.recipe, race.facts, asked.ipc, race.calibration, (), asked.within, asked.fixed)
+    return tuple(candidate.name for candidate in found.candidates)

@@ -231,6 +231,10 @@ def test_time_is_offered_with_what_it_buys(client: TestClient, workshop: Worksho
     assert "Given up for the time" in page
     refused = client.post("/new", data=filled(page) | {"within": "1s"})
     assert re.search(r'id="fault-within"[^>]*>The smallest job', refused.text)
+    search = client.get("/new?dataset=cifar10&ipc=10").text
+    tried = re.findall(r'<td class="small">random, ([^;<]*)', search)
+    assert [len(names.split(", ")) for names in tried] == sorted(len(names.split(", ")) for names in tried)
+    assert "mtt" in tried[-1]
     enough = re.findall(r"nothing, nor with more time", client.get("/new?dataset=digits&method=random&ipc=1").text)
     assert len(enough) == 1, "what buys nothing more is not offered"
 

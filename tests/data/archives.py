@@ -31,13 +31,13 @@ def classes(per_class: int = 5, **options: object) -> dict[str, bytes]:
     return {name: picture(seed, **options) for seed, name in enumerate(names)}  # type: ignore[arg-type]
 
 
-def photographs(per_class: int) -> dict[str, bytes]:
+def photographs(per_class: int, sides: tuple[int, int] = (64, 128)) -> dict[str, bytes]:
     """Members of a sound archive: parts of two real photographs, of many sizes, as JPEG."""
     draw, members = np.random.default_rng(0), {}
     for label in ("china", "flower"):
         whole = Image.fromarray(load_sample_image(f"{label}.jpg"))
         for number in range(per_class):
-            (width, height), file = draw.integers(64, 129, 2).tolist(), io.BytesIO()
+            (width, height), file = draw.integers(sides[0], sides[1] + 1, 2).tolist(), io.BytesIO()
             left, top = (
                 int(draw.integers(side - part)) for side, part in zip(whole.size, (width, height), strict=True)
             )
