@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from itertools import combinations as pairs
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from core import methods
 from core.artifacts import verify
 from core.artifacts.load import load
 from core.data import Catalogue
+from core.forecast import Past, predict
 from core.overrides import override
 from core.recipe import (
     Component,
@@ -26,12 +28,14 @@ from core.recipe import (
     Recipe,
     RecipeError,
     SoftLabels,
+    Statistics,
     Trajectory,
 )
 from core.request import JobRequest, check
 from tests.data.bundles import place, sound
 from tests.engine import vocabulary
 from tests.engine.conftest import small
+from tests.engine.kernel_calls import counting, sums
 from tests.engine.vocabulary import DRAWN, SLOTS, Choice, Combination, pairwise, parts_in, variants_of
 from worker.engine.attempt import run as run_job
 from worker.engine.channel import open_channel
@@ -164,14 +168,19 @@ def exists(path: str) -> bool:
 
 
 def test_any_two_choices_that_may_meet_do_run_together(
-    runnable: dict[Combination, Recipe], data: Path, tmp_path: Path
+    runnable: dict[Combination, Recipe], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = pairwise(list(runnable))
-    failed = {}
+    """They make the calls that were forecast, too, with what the runs before them left."""
+    chosen, failed, past = pairwise(list(runnable)), {}, list[Past]()
+    calls, facts = counting(monkeypatch), Catalogue(data).facts("two")
     for place_, combination in enumerate(chosen):
         recipe, folder = runnable[combination], JobFolder(tmp_path / str(place_), 1)
         try:
+            forecast = predict(recipe, facts, IPC, "mtt", None, past)
+            calls.clear()
             run(recipe, data, folder)
+            past.append(Past(f"job_{place_}", "mtt", {}, {}, forecast.leaves))
+            assert decided(recipe, sums(calls)) == decided(recipe, forecast.work)
             assert verify(folder.staging) == []
             result = load(folder.staging)
             n = 2 * IPC * getattr(recipe.parameterize, "formation", 1)
@@ -191,6 +200,27 @@ def test_any_two_choices_that_may_meet_do_run_together(
     assert not failed
     met = set().union(*(meetings(combination) for combination in chosen))
     assert met == set().union(*(meetings(combination) for combination in runnable))
+
+
+def decided(recipe: Recipe, work: dict[str, dict[str, int]]) -> dict[tuple[str, str], int]:
+    """The calls of kernels that can be compared, without a line between choosing images and distilling.
+
+    The data decide the number of some; images are recovered from a teacher's statistics by passes of other names.
+    """
+    objective, undecided = recipe.objective, set[tuple[str, str]]()
+    if isinstance(objective, Statistics):
+        undecided |= {("distilling", "gradient"), ("distilling", "forward"), ("training_experts", "forward")}
+    if getattr(objective, "select", None) == "closest":
+        undecided |= {("distilling", "adjoint")}
+    if getattr(objective, "end", None) in ("random", "adaptive") or getattr(objective, "adjust", None):
+        undecided |= {("distilling", "gradient"), ("distilling", "adjoint")}
+    if recipe.init.needs_experts:
+        undecided |= {("distilling", "forward")}
+    counts = Counter[tuple[str, str]]()
+    for phase, kernels in work.items():
+        for kernel, number in kernels.items():
+            counts["distilling" if phase == "selecting" else phase, kernel] += number
+    return {call: number for call, number in counts.items() if call not in undecided}
 
 
 def test_the_result_knows_nothing_of_the_test_split(data: Path, tmp_path: Path) -> None:

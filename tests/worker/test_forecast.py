@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,8 @@ import safetensors.numpy
 import torch
 
 from core.data import Catalogue
-from core.engine.journal import Journal
 from core.engine.kernel_plan import plan
-from core.engine.kernels import Compiled, Eager, missing_compiler
-from core.engine.networks import Network as Built
+from core.engine.kernels import Compiled, missing_compiler
 from core.engine.networks import build
 from core.engine.train import stack_for
 from core.forecast import Forecast, Past, predict
@@ -26,14 +23,12 @@ from core.plan.cost.geometry import geometry
 from core.plan.cost.programs import worth_compiling
 from core.plan.steps import PrepareNetworks, Search, kept_of
 from core.recipe import Network
+from tests.engine.kernel_calls import Calls, counting, sums
 from tests.forecast.machines import facts, recipe
 from tests.worker.test_engine import run
 from worker.engine.attempt import run as run_job
 from worker.engine.channel import open_channel
 from worker.engine.job import Job
-
-Calls = Counter[tuple[str, str, int]]
-"""How often a kernel was called in a phase for one network on so many images."""
 
 CHEAP: dict[str, Any] = {
     "network.width": 4,
@@ -122,44 +117,7 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
-    """Counts the calls of every kernel by phase; the forward pass inside a gradient is a part of it."""
-    counted: Calls = Counter()
-    inside: list[str] = []
-    at = ["preparing"]
-
-    def count(owner: type, name: str, kernel: str) -> None:
-        real: Callable[..., Any] = getattr(owner, name)
-
-        def wrapped(self: Any, theta: torch.Tensor, seen: Any, *rest: Any, **more: Any) -> Any:
-            if not inside:
-                # residuals remember the images
-                images = seen if isinstance(seen, torch.Tensor) else seen.leaves[1]
-                networks = len(theta) if theta.ndim == 2 else 1
-                # distribution matching differentiates an embedding: a gradient in all but name
-                kind = "gradient" if name == "embed" and images.requires_grad else kernel
-                counted[at[0], kind, images.shape[-4]] += networks
-            inside.append(name)
-            try:
-                return real(self, theta, seen, *rest, **more)
-            finally:
-                inside.pop()
-
-        monkeypatch.setattr(owner, name, wrapped)
-
-    for name in ("gradient", "gradient_and_batch_stats", "gradient_with_residuals"):
-        count(Eager, name, "gradient")
-    for name in ("adjoint", "adjoint_from_residuals"):
-        count(Eager, name, "adjoint")
-    for name in ("apply", "embed"):
-        count(Built, name, "forward")
-    entered = Journal.enter
-
-    def enter(self: Journal, phase: str, *rest: Any, **more: Any) -> None:
-        at[0] = phase
-        entered(self, phase, *rest, **more)
-
-    monkeypatch.setattr(Journal, "enter", enter)
-    return counted
+    return counting(monkeypatch)
 
 
 def distil(
@@ -172,14 +130,6 @@ def distil(
     made.folder.staging.mkdir(parents=True)
     run_job(job, made.folder, open_channel(os.open(os.devnull, os.O_WRONLY)), lambda: False)
     return job, forecast
-
-
-def sums(calls: Calls) -> dict[str, dict[str, int]]:
-    made: dict[str, dict[str, int]] = {}
-    for (phase, kernel, _), number in calls.items():
-        made.setdefault(phase, {}).setdefault(kernel, 0)
-        made[phase][kernel] += number
-    return made
 
 
 @pytest.mark.parametrize("name", JOBS)

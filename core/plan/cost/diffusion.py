@@ -76,6 +76,10 @@ def drawn(step: DrawSamples, scale: Scale, missing: int) -> Iterator[Work | Alge
     found, samples = made(wanted, scale.network), scale.sizes.synthetic * wanted.candidates
     for calls, images in batches(samples if wanted.judge else 0, limits.SAMPLED):
         yield Work(step.phase, "forward", calls, images)
+    if wanted.candidates > 1:  # features of those, in each class, that the judge takes for it: half of them at most
+        ipc, classes = scale.sizes.synthetic // scale.sizes.classes, scale.sizes.classes
+        for calls, images in batches(max(ipc, -(-ipc * wanted.candidates // 2)), limits.SAMPLED):
+            yield Work(step.phase, "forward", classes * calls, images)
     asked = wanted.sampler_steps * (2 if wanted.guidance else 1)
     calls = wanted.sampler_steps * -(-samples // limits.SAMPLED)
     operations = _SLOWER * samples * (asked * found.denoising + found.decoding)
