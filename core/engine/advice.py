@@ -13,10 +13,12 @@ from core.advice.measured import VERSION, Measured
 from core.advice.study import Study
 from core.data import Dataset
 from core.engine.context import JobContext, KernelPlan
+from core.engine.distill import State
 from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.real import prepare
+from core.engine.steps import distillation
 from core.engine.steps.advising import Measuring, judged_on
 from core.engine.workspace import InMemory, Workspace
 
@@ -54,7 +56,7 @@ def measure(
         workspace=InMemory() if workspace is None else workspace,
         load=alone,
     )
-    measuring = Measuring(context, asked)
+    measuring = Measuring(context, asked, _piloted)
     measuring.run()
     facts = dataset.facts
     assert facts.digest is not None, "a dataset that was loaded is on disk"
@@ -73,3 +75,10 @@ def measure(
         seconds=round(measuring.seconds, 1),
         left_out=tuple(measuring.left_out),
     )
+
+
+def _piloted(context: JobContext) -> State:
+    """The last state of a pilot, whose recipe begins with random images and asks no other network."""
+    state = distillation.begun(context, None, None, None, None)
+    objective = distillation.objective_of(context, state, None, None, None)
+    return distillation.distilled(context, state, objective, None).chosen

@@ -9,13 +9,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.engine.context import JobContext, follow
 from core.engine.keys import Key
+from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
 from core.engine.view_labels import ViewLabels, packed
 from core.plan import limits
-from core.recipe import Augment, Evaluation, LabelledViews, SoftLabels
+from core.recipe import Augment, Evaluation, KeepLabels, LabelledViews, SoftLabels
 
 _REACH = 0.125  # of the side, in whole pixels, as augmentation's own crop has it
+
+
+def labelled(context: JobContext, known: Teacher, result: SyntheticDataset, key: Key) -> SyntheticDataset:
+    """The same images with a teacher's labels."""
+    recipe = context.recipe
+    match recipe.relabel:
+        case SoftLabels() as choice:
+            labels = soft(choice, known, result.images)
+            return replace(result, soft_labels=labels, temperature=choice.temperature)
+        case LabelledViews() as choice:
+            work = views(choice, known, result.images, recipe.evaluation, recipe.augment, key)
+            return replace(result, views=follow(context, work), temperature=choice.temperature)
+        case KeepLabels():
+            return result
 
 
 def soft(relabel: SoftLabels, teacher: Teacher, images: Tensor) -> Tensor:

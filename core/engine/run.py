@@ -12,32 +12,48 @@ the report in the checkpoint), so a run that follows a crash goes on where the l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, final
 
 import torch
+from torch import Tensor
 
 from core.data import Dataset, DatasetFacts, UnknownDataset
 from core.engine import distill, ending
 from core.engine.context import JobContext, KernelPlan
 from core.engine.continued import Continued
 from core.engine.coverage import Witness
+from core.engine.diffusion.generator import Generator
 from core.engine.distill import State
+from core.engine.evaluate import Trained
+from core.engine.init import Learned
 from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.meta_generator import Training
 from core.engine.networks import Network, build
 from core.engine.real import prepare
 from core.engine.report import Distillation
-from core.engine.steps import coverage, diffusion, evaluation, meta_generator, race, search, teacher
-from core.engine.steps.distillation import distilled
+from core.engine.steps import (
+    coverage,
+    diffusion,
+    distillation,
+    evaluation,
+    experts,
+    meta_generator,
+    race,
+    scores,
+    search,
+    teacher,
+)
+from core.engine.steps.distillation import Distilled
 from core.engine.steps.meta_generator import Place
 from core.engine.steps.neighbours import nearest
 from core.engine.steps.transfer import across
 from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
+from core.engine.trajectories import Trajectories
 from core.engine.workspace import InMemory, TimeUp, Workspace
 from core.plan import steps
 from core.plan.build import plan as build_plan
@@ -45,7 +61,7 @@ from core.plan.cache_names import name_of
 from core.plan.race import Entrants
 from core.plan.steps import Plan, Step
 from core.recipe import Generated, Recipe
-from core.report import Coverage, Neighbours
+from core.report import Coverage, Neighbours, Probe
 
 Planner = Callable[[Recipe, DatasetFacts, int, Network, torch.device], KernelPlan]
 """Decides which kernels compute a job of so many images a class."""
@@ -106,7 +122,7 @@ def distil(
         load=load,
         continues=continues,
     )
-    made = _run(_Made(context, plan=plan), build_plan(recipe, dataset.facts, ipc, entrants))
+    made = walk(Made.of(context, plan), build_plan(recipe, dataset.facts, ipc, entrants))
     assert made.result is not None, "every plan distils"
     return Distillation(
         context=made.context,
@@ -122,13 +138,29 @@ def distil(
 
 @final
 @dataclass(frozen=True)
-class _Made:
+class Made:
     """The results of the steps so far; `context.recipe` has the numbers that searches chose."""
 
     context: JobContext
     plan: Planner = eager
+    resumed: State | None = None
+    """The state that the checkpoint held when the walk began."""
     taught: Teacher | None = None
+    networks: Tensor | None = None
+    """Those that a later stage begins with, [S, P]."""
+    experts: Trajectories | None = None
+    embedder: Trained | None = None
+    meta_trained: Tensor | None = None
+    """The parameters of the generator that initial images pass through, before it is adapted."""
+    learned: Learned | None = None
+    """The function that initial images are chosen, or made, by."""
+    generator: Generator | None = None
+    """The one that draws the images."""
+    found: tuple[Probe, ...] | None = None
+    """The choices of the search at the end of this part of the plan, where nothing has to be tried for them."""
     state: State | None = None
+    """The one that the loop goes on from."""
+    distilled: Distilled | None = None
     selection: str = ""
     result: SyntheticDataset | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -137,16 +169,29 @@ class _Made:
     coverage: Coverage | None = None
     neighbours: Neighbours | None = None
 
+    @classmethod
+    def of(cls, context: JobContext, plan: Planner = eager, taught: Teacher | None = None) -> Made:
+        """Nothing yet, but for what the checkpoint holds."""
+        return cls(context, plan, distillation.resumed(context), taught)
+
     @property
-    def distilled(self) -> SyntheticDataset:
+    def whole(self) -> SyntheticDataset:
         """The result, once there is one."""
         assert self.result is not None, "a plan distils before it reports"
         return self.result
 
     @property
+    def before(self) -> SyntheticDataset | None:
+        """The images of the stages before the present one, if there are any."""
+        state, context = self.state or self.resumed, self.context
+        if state is None or not state.stage:
+            return None
+        return distill.finish(context.recipe, state, context.real, context.ipc).before(state.stage)
+
+    @property
     def left_out(self) -> tuple[str, ...]:
         """The analyses of the recipe that there was no time for."""
-        asked, made = self.context.recipe.evaluation, self.distilled
+        asked, made = self.context.recipe.evaluation, self.whole
         missing = {
             "the reference on the full training set": asked.full and "full" not in [line["name"] for line in self.rows],
             "unseen architectures": asked.across and not self.across,
@@ -163,91 +208,176 @@ class _Made:
         return seeds * (len(own) + 2 * len(self.across))
 
 
-def _run(made: _Made, planned: Plan | None, before: type[Step] | None = None) -> _Made:
-    """Execute a plan up to the first step of a kind, or to its end."""
+def walk(made: Made, planned: Plan | None, before: Collection[type[Step]] = ()) -> Made:
+    """Execute a plan up to the first step of some kinds, or to its end. What serves nothing any more is left out."""
     while planned is not None:
-        for step in planned.needed(lambda step: _is_found(made.context, step)):  # noqa: B023 (asked at each step)
-            if type(step) is before:
+        searches = (step for step in planned.steps if isinstance(step, steps.Search))
+        made = replace(made, found=next((search.known(made.context, step) for step in searches), None))
+        for step in planned.needed(lambda step: _is_found(made, step)):  # noqa: B023 (asked at each step)
+            if type(step) in before:
                 return made
-            if type(step) not in ASKED_FOR:
-                with suppress(TimeUp):  # of steps that a result can be without
-                    made = RUNNERS[type(step)](made, step)
+            with suppress(TimeUp):  # of steps that a result can be without
+                made = RUNNERS[type(step)](made, step)
         planned = planned.then and planned.then(made.context.recipe)
     return made
 
 
-def _is_found(context: JobContext, step: Step) -> bool:
-    """Whether the checkpoint holds the result of a step that others only serve."""
-    return isinstance(step, steps.Cover) and coverage.is_known(context)
+def _is_found(made: Made, step: Step) -> bool:
+    """Whether nothing has to be made for a step that others serve."""
+    context = made.context
+    match step:
+        case steps.Search():
+            return made.found is not None
+        case steps.AdaptGenerator():
+            return meta_generator.is_there(context, step)
+        case steps.TrainExperts(stage=stage) if stage and made.state is not None and made.state.stage == stage:
+            return made.before is not None and experts.are_there(context, step, made.before)
+        case steps.Begin():
+            if context.recipe.objective.draws_images:  # they are drawn in any case
+                return False
+            return made.resumed is not None or distillation.is_given(context)
+        case steps.Distil(stage=stage):
+            return distillation.is_over(context, made.resumed, stage)
+        case steps.Cover():
+            return coverage.is_known(context)
+        case _:
+            return False
 
 
 def prepared(context: JobContext) -> tuple[JobContext, Teacher | None]:
-    """Everything that comes before the first outer step of a job: its teacher, and what is searched for."""
-    planned = build_plan(context.recipe, context.dataset.facts, context.ipc)
-    made = _run(_Made(context), planned, before=steps.Distil)
+    """A job before what serves outer steps alone: with what was searched for, its teacher, and what was drawn."""
+    made, planned = Made.of(context), build_plan(context.recipe, context.dataset.facts, context.ipc)
+    while planned.then is not None:
+        made = walk(made, replace(planned, then=None))
+        planned = planned.then(made.context.recipe)
+    made = walk(made, replace(planned, steps=_parted(planned)[0]))
     return made.context, made.taught
 
 
-def _race(made: _Made, step: steps.Race) -> _Made:
+def stretched(context: JobContext, taught: Teacher | None) -> State:
+    """The best state of a job that was prepared, distilled from where its checkpoint ends."""
+    planned = build_plan(context.recipe, context.dataset.facts, context.ipc)
+    made = walk(Made.of(context, taught=taught), replace(planned, steps=_parted(planned)[1]), _REPORTING)
+    assert made.distilled is not None, "every plan distils"
+    return made.distilled.chosen
+
+
+def _parted(planned: Plan) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+    """The steps that a job is prepared by, and those that follow."""
+    kinds: tuple[type[Step], ...] = (steps.TrainTeacher, steps.TrainGenerator, steps.DrawSamples)
+    if planned.recipe.objective.draws_images:
+        kinds = (*kinds, steps.TrainEmbedder)
+    ahead = tuple(step for step in planned.steps if isinstance(step, kinds))
+    return ahead, tuple(step for step in planned.steps if step not in ahead)
+
+
+_REPORTING: Final = (steps.Relabel, steps.Evaluate)
+
+
+def _race(made: Made, step: steps.Race) -> Made:
     first = made.context
 
     def kernels(recipe: Recipe) -> KernelPlan:
         return made.plan(recipe, first.dataset.facts, first.ipc, first.network, first.real.device)
 
-    won = race.raced(first, step, prepared, kernels)
+    won = race.raced(first, step, prepared, stretched, kernels)
     result = distill.finish(won.context.recipe, won.state, first.real, first.ipc)
+    return replace(made, context=won.context, taught=won.taught, selection=won.selection, result=result)
+
+
+def _train_experts(made: Made, step: steps.TrainExperts) -> Made:
+    if step.stage and (made.state is None or made.state.stage != step.stage):  # it ended before this stage
+        return made
+    recipe = made.context.recipe
+    begins = made.resumed is None and (recipe.init.is_noise or recipe.judging_epoch is not None)
+    is_needed = begins and not step.stage and not step.some  # without them there are no images
+    context = made.context if is_needed else made.context.hurried
+    before = made.before if step.stage else None
+    return replace(made, experts=experts.gather(context, step, before, made.networks))
+
+
+def _prepare_networks(made: Made, step: steps.PrepareNetworks) -> Made:
+    if made.state is None or made.state.stage != step.stage or made.before is None:  # it ended before this stage
+        return made
+    return replace(made, networks=experts.prepared(made.context.hurried, step, made.before))
+
+
+def _train_embedder(made: Made, step: steps.TrainEmbedder) -> Made:
+    trained = scores.embedder(made.context, step)
+    return replace(made, embedder=trained, learned=scores.embedding(made.context, trained))
+
+
+def _search(made: Made, step: steps.Search) -> Made:
+    given = search.Given(made.experts, made.learned or scores.given(made.context), made.taught)
+    return replace(made, context=search.settled(made.context, step, given, made.found))
+
+
+def _draw_samples(made: Made, step: steps.DrawSamples) -> Made:
+    assert made.generator is not None, "a generator is trained before it draws"
+    return replace(made, context=diffusion.drawn(made.context, made.generator, made.embedder))
+
+
+def _begin(made: Made, step: steps.Begin) -> Made:
+    learned = made.learned or (None if made.resumed else scores.given(made.context))
+    return replace(made, state=distillation.begun(made.context, made.resumed, made.experts, learned, made.taught))
+
+
+def _distil(made: Made, step: steps.Distil) -> Made:
+    state, context, before = made.state, made.context, made.distilled
+    assert state is not None, "there is something to begin with"
+    if state.stage != step.stage:  # the checkpoint is beyond it, or the job ended before it
+        return made
+    is_over = distillation.is_over(context, made.resumed, step.stage)
+    objective = None
+    if not is_over:
+        objective = distillation.objective_of(context, state, made.experts, made.networks, made.taught)
+    found = distillation.distilled(context, state, objective, before.last if before else None)
+    result = distill.finish(context.recipe, found.chosen, context.real, context.ipc)
     return replace(
-        made, context=won.context, taught=won.taught, state=won.state, selection=won.selection, result=result
+        made,
+        experts=None,
+        networks=None,
+        state=found.following or found.last,
+        distilled=found,
+        selection=found.selection,
+        result=result,
     )
 
 
-def _distil(made: _Made, step: steps.Distil) -> _Made:
-    if step.stage:  # which the first one goes on to, as its checkpoint does
-        return made
-    state, selection = distilled(made.context, made.taught)
-    context = made.context
-    result = distill.finish(context.recipe, state, context.real, context.ipc)
-    return replace(made, state=state, selection=selection, result=result)
-
-
-def _evaluate(made: _Made, step: steps.Evaluate) -> _Made:
+def _evaluate(made: Made, step: steps.Evaluate) -> Made:
     context = ending.judged(made.context)
-    return replace(made, context=context, rows=evaluation.rows(context, made.distilled, made.taught))
+    return replace(made, context=context, rows=evaluation.rows(context, made.whole, made.taught))
 
 
-RUNNERS: Final[Mapping[type[Step], Callable[[_Made, Any], _Made]]] = {
+RUNNERS: Final[Mapping[type[Step], Callable[[Made, Any], Made]]] = {
     steps.TrainTeacher: lambda made, step: replace(made, taught=teacher.gather(made.context, step)),
-    steps.Search: lambda made, step: replace(made, context=search.settled(made.context, step, made.taught)),
-    steps.DrawSamples: lambda made, _: replace(made, context=diffusion.settled(made.context)),
+    steps.PrepareNetworks: _prepare_networks,
+    steps.TrainExperts: _train_experts,
+    steps.ScoreImages: lambda made, step: replace(made, learned=scores.difficulty(made.context, step)),
+    steps.TrainEmbedder: _train_embedder,
+    steps.MetaTrain: lambda made, _: replace(made, meta_trained=meta_generator.meta_trained_of(made.context)),
+    steps.AdaptGenerator: lambda made, step: replace(
+        made, learned=meta_generator.adapted(made.context, step, made.meta_trained)
+    ),
+    steps.Search: _search,
+    steps.TrainGenerator: lambda made, step: replace(made, generator=diffusion.trained(made.context, step)),
+    steps.DrawSamples: _draw_samples,
     steps.Race: _race,
+    steps.Begin: _begin,
     steps.Distil: _distil,
-    steps.Relabel: lambda made, _: replace(made, result=teacher.relabelled(made.context, made.taught, made.distilled)),
+    steps.Relabel: lambda made, _: replace(made, result=teacher.relabelled(made.context, made.taught, made.whole)),
     steps.Evaluate: _evaluate,
     steps.FullReference: lambda made, step: replace(made, rows=evaluation.full(made.context.hurried, step, made.rows)),
     steps.Transfer: lambda made, _: replace(
-        made, across=across(made.context.hurried, made.distilled, made.trained, made.taught)
+        made, across=across(made.context.hurried, made.whole, made.trained, made.taught)
     ),
     steps.TrainWitness: lambda made, step: replace(made, witness=coverage.witness(made.context.hurried, step)),
     steps.Cover: lambda made, _: replace(
-        made, coverage=coverage.covered(made.context.hurried, made.distilled, made.trained, made.witness)
+        made, coverage=coverage.covered(made.context.hurried, made.whole, made.trained, made.witness)
     ),
-    steps.FindNeighbours: lambda made, _: replace(made, neighbours=nearest(made.context.hurried, made.distilled)),
+    steps.FindNeighbours: lambda made, _: replace(made, neighbours=nearest(made.context.hurried, made.whole)),
 }
-"""The runner of each kind of step that is not asked for."""
-
-ASKED_FOR: Final[frozenset[type[Step]]] = frozenset(
-    {
-        steps.PrepareNetworks,
-        steps.TrainExperts,
-        steps.ScoreImages,
-        steps.TrainEmbedder,
-        steps.MetaTrain,
-        steps.AdaptGenerator,
-        steps.TrainGenerator,
-    }
-)
-"""The kinds of steps that make what other jobs share: the runner of the step that needs it asks for it, so that what a
-checkpoint holds costs nothing."""
+"""The runner of each kind of step."""
 
 
 def meta_train(

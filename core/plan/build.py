@@ -109,6 +109,8 @@ class _Job:
             yield from self._experts(recipe, stage)
             if not stage and not recipe.objective.draws_images:
                 yield from self._selecting(recipe)
+            if not stage:
+                yield steps.Begin()
             yield steps.Distil(stage)
 
     def _experts(self, recipe: Recipe, stage: int, *, some: bool = False) -> Iterator[Step]:

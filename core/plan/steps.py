@@ -1,9 +1,8 @@
 """The steps of a job as data: what each makes, in which phase, and under which names its results are kept.
 
 `core.plan.build` orders them, the engine executes them, a forecast prices them. Each kind has one cost
-(`core.plan.cost`) and, in `core.engine.run`, one runner or a place among those that another step asks for. Results with
-a name are shared by all jobs that would make the same; a step whose results are all there costs nothing, and one that
-only serves such a step is left out.
+(`core.plan.cost`) and one runner (`core.engine.run`). Results with a name are shared by all jobs that would make the
+same; a step whose results are all there costs nothing, and one that only serves such a step is left out.
 """
 
 from __future__ import annotations
@@ -192,6 +191,14 @@ class Race:
 
 @final
 @dataclass(frozen=True)
+class Begin:
+    """The images and labels that outer steps begin with; without any, the result."""
+
+    phase: ClassVar[Phase] = "distilling"
+
+
+@final
+@dataclass(frozen=True)
 class Distil:
     """The outer steps of a stage."""
 
@@ -270,6 +277,7 @@ Step = (
     | TrainGenerator
     | DrawSamples
     | Race
+    | Begin
     | Distil
     | Relabel
     | Evaluate
@@ -283,6 +291,9 @@ Step = (
 
 SERVES: dict[type[Step], frozenset[type[Step]]] = {
     AdaptGenerator: frozenset({MetaTrain}),
+    TrainExperts: frozenset({PrepareNetworks}),
+    Begin: frozenset({ScoreImages, TrainEmbedder, MetaTrain, AdaptGenerator}),
+    Distil: frozenset({PrepareNetworks, TrainExperts}),
     Cover: frozenset({TrainWitness}),
     Search: frozenset({TrainExperts, ScoreImages, TrainEmbedder, MetaTrain, AdaptGenerator}),
 }

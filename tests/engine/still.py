@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from typing import TypeVar
 
 from core.engine import distill
@@ -16,13 +16,15 @@ from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.objectives.build import judges as judges_of
 from core.engine.real import Real
-from core.engine.run import alone, eager
-from core.engine.steps import diffusion, experts, scores, teacher
-from core.engine.steps.distillation import objective_of, outer_steps
+from core.engine.run import RUNNERS, Made, alone, eager, walk
+from core.engine.steps.distillation import objective_of
 from core.engine.teacher import Teacher
 from core.engine.trajectories import Trajectories
 from core.engine.workspace import InMemory
-from core.recipe import Recipe, Trajectory
+from core.plan import steps
+from core.plan.build import plan as build_plan
+from core.plan.steps import Plan
+from core.recipe import Recipe
 from tests.engine.conftest import two_digits
 
 T = TypeVar("T")
@@ -63,10 +65,15 @@ def job(recipe: Recipe, real: Real, seed: int = 0) -> JobContext:
     )
 
 
+def ahead(recipe: Recipe, real: Real, seed: int = 0, start: State | None = None) -> Made:
+    """Everything that was made before the loop begins, or goes on from a state."""
+    made = Made(job(recipe, real, seed), resumed=start, taught=taught(recipe, real))
+    return walk(made, _plan(recipe, made.context), [steps.Begin])
+
+
 def known(recipe: Recipe, real: Real) -> Trajectories | None:
     """The experts a recipe matches in its first stage."""
-    asked = recipe.objective_at(0, 2, real.classes)
-    return experts.gather(job(recipe, real), asked) if isinstance(asked, Trajectory) else None
+    return ahead(recipe, real).experts
 
 
 def judges(recipe: Recipe, real: Real, experts: Trajectories | None) -> Judges | None:
@@ -78,7 +85,9 @@ def judges(recipe: Recipe, real: Real, experts: Trajectories | None) -> Judges |
 def taught(recipe: Recipe, real: Real) -> Teacher | None:
     """The teacher a recipe asks."""
     asking = job(recipe, real)
-    found = teacher.gather(asking)
+    planned = _plan(recipe, asking)
+    teachers = tuple(step for step in planned.steps if isinstance(step, steps.TrainTeacher))
+    found = walk(Made(asking), replace(planned, steps=teachers)).taught
     assert isinstance(asking.workspace, InMemory)
     _TAUGHT.update(asking.workspace.results)
     return found
@@ -86,20 +95,30 @@ def taught(recipe: Recipe, real: Real) -> Teacher | None:
 
 def learned(recipe: Recipe, real: Real) -> Learned | None:
     """The learned function by which a recipe chooses or makes its initial images; None without one."""
-    return scores.learned(job(recipe, real))
+    return ahead(recipe, real).learned
 
 
 def states(recipe: Recipe, real: Real, seed: int = 0, start: State | None = None) -> list[State]:
     """Every state from the start (or a given one) to the end; of a method without steps, the first alone."""
-    own, teaching = job(recipe, real, seed), taught(recipe, real)
-    key = own.key.fold("distill")
-    objective, judging = objective_of(own, start, teaching)
-    state = start
-    if state is None:
-        drawn = diffusion.settled(own).sampled
-        images = drawn.images if drawn else None
-        state = distill.begin(recipe, real, 2, key, scores.learned(own), judging, teaching, images)
-    if objective is None:
-        return [state]
-    following = partial(distill.next_stage, recipe)
-    return [state, *outer_steps(own, objective, state, key, following, teaching)]
+    made, found = ahead(recipe, real, seed, start), list[State]()
+    context, planned = made.context, _plan(recipe, made.context)
+    later = planned.steps[planned.steps.index(steps.Begin()) :]
+    for step in later:
+        if isinstance(step, steps.Relabel | steps.Evaluate):
+            break
+        if not isinstance(step, steps.Distil):
+            made = RUNNERS[type(step)](made, step)
+            if isinstance(step, steps.Begin):
+                assert made.state is not None
+                found = [made.state]
+        elif made.state is not None and made.state.stage == step.stage:
+            state = made.state
+            objective = objective_of(context, state, made.experts, made.networks, made.taught)
+            if objective is not None:
+                found += distill.distill(recipe, objective, state, context.key.fold("distill"), real.transform)
+            made = replace(made, experts=None, networks=None, state=distill.next_stage(recipe, found[-1]) or found[-1])
+    return found
+
+
+def _plan(recipe: Recipe, context: JobContext) -> Plan:
+    return build_plan(recipe, context.dataset.facts, context.ipc)

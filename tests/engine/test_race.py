@@ -14,7 +14,7 @@ import torch
 
 from core.data import Dataset
 from core.engine.real import Real
-from core.engine.run import distil, prepared
+from core.engine.run import distil, prepared, stretched
 from core.engine.steps.race import Won, raced
 from core.engine.workspace import Drained, InMemory
 from core.overrides import override
@@ -42,7 +42,7 @@ def race(real: Real, asked: Entrants, workspace: InMemory) -> Won:
     """Race by a clock that a look at it moves on by a second."""
     context = replace(still.job(asked.candidates[0].recipe, real), workspace=workspace)
     ticks = count()
-    return raced(context, steps.Race(asked), prepared, lambda _: context.plan, lambda: float(next(ticks)))
+    return raced(context, steps.Race(asked), prepared, stretched, lambda _: context.plan, lambda: float(next(ticks)))
 
 
 def trials(workspace: InMemory) -> list[dict[str, Any]]:

@@ -19,11 +19,11 @@ from core.advice.measured import Point
 from core.advice.study import VALIDATION, Study, WindowPoint
 from core.engine import distill, evaluate, init, selection, stored
 from core.engine.context import JobContext, follow
+from core.engine.distill import State
 from core.engine.evaluate import Draws, Images, Trained
 from core.engine.journal import Journal
 from core.engine.keys import Key
 from core.engine.real import Labelled
-from core.engine.steps.distillation import distilled
 from core.engine.workspace import Drained, InMemory
 from core.plan import limits
 
@@ -45,6 +45,8 @@ class Measuring:
 
     context: JobContext
     asked: Study
+    distil: Callable[[JobContext], State]
+    """The last state of a pilot."""
     points: list[Point] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     spent: float = 0.0
@@ -126,7 +128,7 @@ class Measuring:
         inner = InMemory(Journal(), should_stop=lambda: outer.should_stop() or self._late())
         alone = replace(context, ipc=ipc, key=key, workspace=inner, run=f"pilot {ipc} {run}")
         try:
-            state, _ = distilled(alone, None)
+            state = self.distil(alone)
         except Drained:
             if outer.should_stop():
                 raise

@@ -12,10 +12,10 @@ from core.engine.context import JobContext, Sampled, follow
 from core.engine.diffusion import stored, training
 from core.engine.diffusion.drawing import Drawn, Judge, copies, draw
 from core.engine.diffusion.generator import Generator
+from core.engine.evaluate import Trained
 from core.engine.kept import Contents, Making
 from core.engine.keys import Key
-from core.engine.steps import scores
-from core.plan.steps import Kept
+from core.plan.steps import TrainGenerator
 from core.recipe import Generative, Noise
 
 _STATE, _CURVES = "generator.safetensors", "generator_curves.json"
@@ -23,15 +23,11 @@ _CURVE_POINTS = 200  # of each loss, at most
 _AGREES, _COPIED = 0.7, 0.05  # shares of samples: those that suffice, those that are too many
 
 
-def settled(context: JobContext) -> JobContext:
-    """The context with a generator and its images, if the recipe wants one; as it was if not."""
+def drawn(context: JobContext, generator: Generator, judging: Trained | None) -> JobContext:
+    """The context with the images that a generator drew, of which a network chooses where the recipe asks one."""
     wanted, real = context.recipe.objective, context.real
-    if not isinstance(wanted, Generative):
-        return context
-    generator = trained(context, wanted)
-    judge = None
-    if wanted.judge is not None:
-        judge = Judge(context.network, scores.embedder(context, wanted.judge))
+    assert isinstance(wanted, Generative), "a plan with this step"
+    judge = None if judging is None else Judge(context.network, judging)
     total = real.classes * context.ipc * wanted.candidates
     context.journal.enter("distilling", total)
     start = context.recipe.init
@@ -45,15 +41,17 @@ def settled(context: JobContext) -> JobContext:
         judge,
         wanted.candidates,
     )
-    drawn = follow(context, work, lambda share: context.journal.progress(int(share * total), total))
-    copied = copies(drawn.images, real.train)
-    facts = _facts(wanted, generator, drawn, copied)
+    found = follow(context, work, lambda share: context.journal.progress(int(share * total), total))
+    copied = copies(found.images, real.train)
+    facts = _facts(wanted, generator, found, copied)
     said = "samples of the generator" if wanted.candidates == 1 else "samples that the judge chose"
-    return replace(context, sampled=Sampled(generator, drawn.images, said, facts, _doubts(drawn, copied)))
+    return replace(context, sampled=Sampled(generator, found.images, said, facts, _doubts(found, copied)))
 
 
-def trained(context: JobContext, wanted: Generative) -> Generator:
+def trained(context: JobContext, step: TrainGenerator) -> Generator:
     """The cache's, or trained now from where the checkpoint ends; it does not depend on the job's seed."""
+    wanted = context.recipe.objective
+    assert isinstance(wanted, Generative), "a plan with this step"
     total, device = training.steps(wanted), context.real.device
     making: Making[Generator] = Making(
         lambda _: _train(context, wanted, total),
@@ -61,8 +59,7 @@ def trained(context: JobContext, wanted: Generative) -> Generator:
         total,
         lambda found: "The generator was in the cache." if found else None,
     )
-    files = Kept.one(context.names.generator(wanted)).files
-    (known,) = kept.gather(context, files, making, "training_generator")
+    (known,) = kept.gather(context, step.kept.files, making, "training_generator")
     return replace(known, guidance=wanted.guidance, steps=wanted.sampler_steps)
 
 

@@ -4,66 +4,105 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
+from typing import final
 
 from torch import Tensor
 
 from core.engine import checkpoint, continued, distill, ending, init, stored
 from core.engine.context import JobContext
 from core.engine.distill import Objective, State
-from core.engine.expert_predictions import Judges
 from core.engine.keys import Key
 from core.engine.objectives import build
-from core.engine.steps import experts, scores
 from core.engine.teacher import Teacher
+from core.engine.trajectories import Trajectories
 from core.engine.validation import Looks
 from core.engine.workspace import Drained, TimeUp
-from core.recipe import Trajectory
 from core.recipe.checks.images import learns_step_size
 
 _STATE, _CURVES = "state.safetensors", "curves.json"
 _CURVE_POINTS = 500  # of the loss, at most
 
 
-def distilled(context: JobContext, taught: Teacher | None) -> tuple[State, str]:
-    """The state that is the result, and in words how it was chosen.
+@final
+@dataclass(frozen=True)
+class Distilled:
+    """A stage at its end: the state that is the result, in words how it was chosen, and what the loop goes on from."""
 
-    Once no time is left, the loop ends where it is. Before its first step that is with the images it would begin with,
-    unless they are noise: then it takes one step.
-    """
-    recipe, workspace, key = context.recipe, context.workspace, context.key.fold("distill")
-    state = checkpoint.load(workspace.checkpoint(_STATE), context.run, context.real.device)
-    needs_objective = state is None and (recipe.init.is_noise or recipe.judging_epoch is not None)
-    over, objective, judges = state is not None and ending.early(context), None, None
-    if not over:
-        try:
-            objective, judges = objective_of(context if needs_objective else context.hurried, state, taught)
-        except TimeUp:
-            over = True
-    given, classes = context.continues, context.real.classes
-    all_given = given is not None and given.fills(context.ipc, classes)
-    learned = scores.learned(context) if state is None and not all_given else None
-    total = recipe.schedule.total_steps
-    if objective is not None or recipe.regresses or over:
-        context.journal.enter("distilling", max(1, total))
+    chosen: State
+    selection: str
+    last: State
+    """The state after its last outer step."""
+    following: State | None
+    """The first state of the next stage; None after the last stage, and where the job ends early."""
+
+
+def resumed(context: JobContext) -> State | None:
+    """The state of the checkpoint, if there is one."""
+    return checkpoint.load(context.workspace.checkpoint(_STATE), context.run, context.real.device)
+
+
+def is_over(context: JobContext, state: State | None, stage: int) -> bool:
+    """Whether nothing of a stage is left to do."""
     if state is None:
-        drawn = context.sampled.images if context.sampled else None
-        if given is not None:
-            begun, place = key.fold("init"), recipe.parameterize
-            further = partial(
-                init.images, recipe.init, context.real, context.ipc, begun, learned, judges, place, taught
-            )
-            drawn = continued.images(given, context.ipc, classes, further)
-        state = distill.begin(recipe, context.real, context.ipc, key, learned, judges, taught, drawn)
-        state = state if given is None else continued.onto(given, recipe, state, classes)
-    if objective is None and not over:
-        return state, context.sampled.selection if context.sampled else "initialisation"
-    if state.step:
-        context.journal.log(f"Resumed from the checkpoint of outer step {state.step}.")
-        points = stored.document(workspace.checkpoint(_CURVES), [])
-        context.journal.recall([p for p in points if p["step"] <= state.step])
+        return False
+    return ending.early(context) or state.step >= (stage + 1) * context.recipe.schedule.steps
+
+
+def begun(
+    context: JobContext,
+    found: State | None,
+    known: Trajectories | None,
+    learned: init.Learned | None,
+    taught: Teacher | None,
+) -> State:
+    """The state that the loop goes on from: that of the checkpoint, or one before the first step.
+
+    `known` are the experts of a recipe that matches trajectories, `learned` is what the init chooses images by.
+    """
+    recipe = context.recipe
+    if found is not None:
+        if found.step:
+            context.journal.log(f"Resumed from the checkpoint of outer step {found.step}.")
+            points = stored.document(context.workspace.checkpoint(_CURVES), [])
+            context.journal.recall([p for p in points if p["step"] <= found.step])
+        return found
+    if recipe.objective.optimises_images or recipe.regresses:
+        context.journal.enter("distilling", max(1, recipe.schedule.total_steps))
+    say = partial(context.journal.log, level="warning")
+    judges = None if known is None else build.judges(recipe, context.network, known, say)
+    given, classes, key = context.continues, context.real.classes, context.key.fold("distill")
+    drawn = context.sampled.images if context.sampled else None
+    if given is not None:
+        start, place = key.fold("init"), recipe.parameterize
+        further = partial(init.images, recipe.init, context.real, context.ipc, start, learned, judges, place, taught)
+        drawn = continued.images(given, context.ipc, classes, further)
+    state = distill.begin(recipe, context.real, context.ipc, key, learned, judges, taught, drawn)
+    return state if given is None else continued.onto(given, recipe, state, classes)
+
+
+def is_given(context: JobContext) -> bool:
+    """Whether the images are those of an earlier job, so that nothing chooses or makes any."""
+    return context.continues is not None and context.continues.fills(context.ipc, context.real.classes)
+
+
+def distilled(context: JobContext, state: State, objective: Objective | None, before: State | None) -> Distilled:
+    """The stage that a state is in, to its end or until no time is left.
+
+    Before the first step of all that is with the images it would begin with, unless they are noise: then it takes one
+    step. No objective stands for a recipe without outer steps, and for one whose experts there was no time for.
+    `before` is the last state of the stage before, if that ended in this attempt: where nothing of a stage is done, it
+    is gone back to.
+    """
+    recipe, workspace = context.recipe, context.workspace
+    if not recipe.objective.optimises_images:
+        selection = context.sampled.selection if context.sampled else "initialisation"
+        return Distilled(state, selection, state, None)
+    total, until = recipe.schedule.total_steps, (state.stage + 1) * recipe.schedule.steps
+    looks, selects = Looks(context.hurried), recipe.evaluation.select == "best_validation"
 
     def store(state: State) -> None:
         # The curves first: a crash between the two leaves points beyond the state, which resuming drops.
@@ -74,24 +113,23 @@ def distilled(context: JobContext, taught: Teacher | None) -> tuple[State, str]:
     def show(state: State) -> None:
         workspace.preview(state.step, total, lambda: distill.finish(recipe, state, context.real, context.ipc))
 
-    looks, selects = Looks(context.hurried), recipe.evaluation.select == "best_validation"
+    def choose(state: State) -> tuple[State, str]:
+        if state.step == 0:
+            return state, "initialisation"
+        return looks.best(state) if selects else (state, "last iterate")
 
-    def turn(state: State) -> State | None:
-        following = distill.next_stage(recipe, looks.best(state)[0] if selects else state)
-        if following is not None:
-            store(following)  # what it begins with takes long, and the best state gives way to its own
-        return following
-
-    saved = time.monotonic()
+    if context.journal.phase != "distilling":
+        context.journal.enter("distilling", max(1, total))
     context.journal.progress(state.step, total)
     if state.step == 0:
         show(state)
-    if objective is None or (workspace.time_left() <= 0 and (state.step or not recipe.init.is_noise)):
-        steps: Iterator[State] = iter(())
-    else:
-        steps = outer_steps(context.hurried, objective, state, key, turn, taught)
-    while (following := _next(steps)) is not None:
-        state = following
+    saved = time.monotonic()
+    no_time = workspace.time_left() <= 0 and (state.step > 0 or not recipe.init.is_noise)
+    is_left = state.step < until and (objective is None or no_time)
+    if is_left and before is not None:
+        state = before
+    steps = iter(()) if is_left or objective is None else _steps(context, objective, state)
+    for state in steps:
         context.journal.progress(state.step, total)
         if state.step % max(1, total // _CURVE_POINTS) == 0 and not math.isnan(state.loss):
             points = {"loss": state.loss, **state.curves}
@@ -110,66 +148,40 @@ def distilled(context: JobContext, taught: Teacher | None) -> tuple[State, str]:
             raise Drained
         if workspace.time_left() <= 0:
             break
-    store(state)
-    if state.step < total and not ending.early(context):
+    chosen, selection = choose(state)
+    is_whole = state.step == until and not is_left and workspace.time_left() > 0
+    following = distill.next_stage(recipe, chosen) if is_whole else None
+    # what a stage begins with takes long, and the best state of this one gives way to its own
+    store(state if following is None else following)
+    if following is not None:
+        context.journal.log(f"Stage {following.stage + 1} of {recipe.schedule.stages.count} begins.")
+    elif state.step < total and not ending.early(context):
         ending.note(context, state.step, total)
-    if state.step == 0:
-        return state, "initialisation"
-    return looks.best(state) if selects else (state, "last iterate")
-
-
-def _next(steps: Iterator[State]) -> State | None:
-    """The next state; None at the end, and where no time is left for what a later stage begins with."""
-    with suppress(TimeUp):
-        return next(steps, None)
-    return None
+    return Distilled(chosen, selection, state, following)
 
 
 def objective_of(
-    context: JobContext, state: State | None, taught: Teacher | None = None
-) -> tuple[Objective | None, Judges | None]:
-    """The objective of the stage that a state is in, its experts trained, and the judges of the first stage's images.
+    context: JobContext, state: State, known: Trajectories | None, networks: Tensor | None, taught: Teacher | None
+) -> Objective | None:
+    """The objective of the stage that a state is in; None without one, and where what it begins with is missing.
 
-    No state stands for the beginning; `taught` is the teacher of a recipe that has one.
+    `known` are the stage's experts, `networks` [S, P] those that a later stage begins with, `taught` is the teacher of
+    a recipe that has one.
     """
-    recipe, ipc, stage = context.recipe, context.ipc, state.stage if state else 0
-    before = distill.finish(recipe, state, context.real, ipc).before(stage) if state and stage else None
-    asked = recipe.objective_at(stage, ipc, context.real.classes)
-    if isinstance(asked, Trajectory):
-        known, say = experts.gather(context, asked, before), partial(context.journal.log, level="warning")
-        matched = build.objective(recipe, asked, context.kernels, context.real, context.plan.residual_bytes, known)
-        return matched, None if stage else build.judges(recipe, context.network, known, say)
+    recipe = context.recipe
+    asked = recipe.objective_at(state.stage, context.ipc, context.real.classes)
+    if known is None if asked.reads_experts else state.stage and networks is None:
+        return None
     begin = None
-    if before is not None:
-        networks = experts.prepared(context, before, recipe.schedule.stages.networks)
+    if networks is not None:
 
         def begin(key: Key) -> Tensor:
             return networks[key.integer(0, len(networks))]
 
     kernels, real, residual_bytes = context.kernels, context.real, context.plan.residual_bytes
-    return build.objective(recipe, asked, kernels, real, residual_bytes, begin=begin, taught=taught), None
+    return build.objective(recipe, asked, kernels, real, residual_bytes, known, begin, taught)
 
 
-def outer_steps(
-    context: JobContext,
-    objective: Objective,
-    state: State,
-    key: Key,
-    turn: Callable[[State], State | None],
-    taught: Teacher | None,
-) -> Iterator[State]:
-    """The state after each outer step of every stage. `turn` makes of a stage's last one the next one's first."""
-    recipe = context.recipe
-    while True:
-        for state in distill.distill(recipe, objective, state, key, context.real.transform):  # noqa: B020 (the loop goes on from the state)
-            yield state
-        following = turn(state)
-        if following is None:
-            return
-        state = following
-        context.journal.log(f"Stage {state.stage + 1} of {recipe.schedule.stages.count} begins.")
-        further, _ = objective_of(context, state, taught)
-        assert further is not None, "only objectives have stages"
-        objective = further
-        context.journal.enter("distilling", recipe.schedule.total_steps)
-        context.journal.progress(state.step, recipe.schedule.total_steps)
+def _steps(context: JobContext, objective: Objective, state: State) -> Iterator[State]:
+    key = context.key.fold("distill")
+    return distill.distill(context.recipe, objective, state, key, context.real.transform)

@@ -5,6 +5,8 @@ Of stages also the networks that later ones begin with, and experts that go on f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -12,42 +14,32 @@ from core.engine import experts, kept, stored, trajectories
 from core.engine.context import JobContext
 from core.engine.kept import Contents, Making
 from core.engine.keys import Key
-from core.engine.stored import Source
 from core.engine.synthetic import SyntheticDataset
-from core.engine.trajectories import Expert, Trajectories
-from core.plan.steps import Kept, Snapshots
-from core.recipe import Trajectory
+from core.engine.trajectories import Trajectories
+from core.plan.steps import Kept, PrepareNetworks, TrainExperts
+from core.recipe import search
 
 
 def gather(
-    context: JobContext, objective: Trajectory, before: SyntheticDataset | None = None, most: int | None = None
+    context: JobContext, step: TrainExperts, before: SyntheticDataset | None = None, start: Tensor | None = None
 ) -> Trajectories:
-    """Train the experts the cache does not hold, several at once where that pays; `most` of them, if given.
+    """Train the experts the cache does not hold, several at once where that pays; a search needs only `some` of them.
 
-    They do not depend on the job's seed, so that jobs can share them; those of a later stage go on from what the stages
-    `before` made. Each is mapped as soon as it is there: from then on nobody can take it away. Once no time is left for
-    more, those that are there are all there are.
+    They do not depend on the job's seed, so that jobs can share them; those of a later stage go on from networks that
+    were prepared on what the stages `before` made: `start` [count, P], if they were needed when this began. Each is
+    mapped as soon as it is there: from then on nobody can take it away. Once no time is left for more, those that are
+    there are all there are.
     """
-    recipe, real = context.recipe, context.real
+    recipe, real, needed = context.recipe, context.real, step.snapshots
     asked = recipe.experts
     assert asked is not None, "a recipe that matches trajectories has experts"
-    identity = context.names.expert() | ({} if before is None else experts.beginning(recipe, before))
-    needed = Snapshots.of(objective, None if before else recipe.judging_epoch)  # the first stage's judge images
-    wanted = asked.count if most is None else min(most, asked.count)
-
-    files = Kept.several(identity, asked.count).files
-
-    def read(source: Source) -> Expert | None:
-        return trajectories.read(source, needed, real.device)
-
-    start = None
-    if before is not None and not all((found := context.workspace.find(name)) and read(found) for name in files):
-        start = prepared(context, before, asked.count)
+    wanted = search.experts(asked.count, kept.together(context, asked.batch_size)) if step.some else asked.count
+    files = _files(context, step, before)
 
     def make(indices: list[int]) -> Contents:
         nonlocal start
         if before is not None and start is None:  # all were there, and another engine has made room since
-            start = prepared(context, before, asked.count)
+            start = prepared(context, PrepareNetworks(step.stage, asked.count), before)
         snapshots = []
         keys = [Key(0).fold("expert", index) for index in indices]
         begin = None if start is None else start[indices]
@@ -63,24 +55,39 @@ def gather(
 
     making = Making(
         make,
-        read,
+        lambda source: trajectories.read(source, needed, real.device),
         units=needed.end * -(-len(real.train) // asked.batch_size),
         said=lambda found: f"{found} of {wanted} expert trajectories were in the cache.",
         together=kept.stacks(context, asked.count, asked.batch_size),
     )
-    known = kept.gather(context, files, making, "training_experts", most=most, enough=1)
+    known = kept.gather(context, files, making, "training_experts", most=wanted, enough=1)
     if len(known) < wanted:
         said = f"There was time for {len(known)} of {wanted} expert trajectories."
         context.journal.log(said, level="warning")
     return Trajectories(known)
 
 
-def prepared(context: JobContext, before: SyntheticDataset, count: int) -> Tensor:
+def are_there(context: JobContext, step: TrainExperts, before: SyntheticDataset) -> bool:
+    """Whether the cache holds all experts of a later stage, so that what they go on from is not needed."""
+    sources = map(context.workspace.find, _files(context, step, before))
+    return all(trajectories.read(source, step.snapshots, context.real.device) is not None for source in sources)
+
+
+def _files(context: JobContext, step: TrainExperts, before: SyntheticDataset | None) -> Sequence[str]:
+    """The names of the experts; those of a later stage depend on what the stages before made."""
+    if step.kept is not None:
+        return step.kept.files
+    assert before is not None, "only experts of later stages have no names beforehand"
+    identity = context.names.expert() | experts.beginning(context.recipe, before)
+    return Kept.several(identity, step.count).files
+
+
+def prepared(context: JobContext, step: PrepareNetworks, before: SyntheticDataset) -> Tensor:
     """So many networks [count, P] trained on what the stages `before` made: those of the cache, and the missing ones.
 
     They depend on the job's seed by those images alone.
     """
-    recipe, device = context.recipe, context.real.device
+    recipe, device, count = context.recipe, context.real.device, step.count
     batch = min(recipe.evaluation.batch_size, len(before.labels))
 
     def make(indices: list[int]) -> Contents:

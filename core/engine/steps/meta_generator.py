@@ -21,6 +21,7 @@ from core.engine.real import Real, prepare
 from core.engine.stored import Source
 from core.engine.workspace import Workspace
 from core.plan.cache_names import CacheNames, file_name
+from core.plan.steps import AdaptGenerator
 from core.recipe import Generated, Recipe
 
 
@@ -33,34 +34,43 @@ class Place:
     """After each step; it raises `Drained` where the attempt was told to stop."""
 
 
-def learned(context: JobContext, choice: Generated) -> Learned:
-    """The generator adapted to this job's data, as a function of images [n, C, H, W]."""
-    real = context.real
-    generator = Generator(real.shape[0], choice.width)
-    ahead = choice.total - choice.steps
+def meta_trained_of(context: JobContext) -> Tensor:
+    """The parameters of a meta-trained generator, for this job: of the cache, or trained now on the recipe's source."""
+    choice = _choice(context)
+    place = _place(context, choice, 0)
+    if choice.source is None:
+        return meta_trained(place, context.recipe, choice, context.dataset.facts, context.real)
+    dataset = context.load(choice.source)
+    real = prepare(dataset, context.recipe.preprocess, context.real.device)
+    return meta_trained(place, context.recipe, choice, dataset.facts, real)
 
-    def tell(done: int) -> Callable[[Training], None]:
-        def told(state: Training) -> None:
-            context.journal.progress(done + state.step, max(1, choice.total))
-            if state.step % 10 == 0:
-                context.journal.metric("generator_loss", done + state.step, state.loss)
 
-        return told
+def is_there(context: JobContext, step: AdaptGenerator) -> bool:
+    """Whether the cache holds the adapted generator, so that what it is adapted from is not needed."""
+    return _found(context, step) is not None
 
-    context.journal.enter("distilling", max(1, choice.total))
-    name = file_name(context.names.adapted(choice), _FILE)
-    theta = _kept(context.workspace.find(name), generator, real.device)
+
+def adapted(context: JobContext, step: AdaptGenerator, start: Tensor | None) -> Learned:
+    """The generator adapted to this job's data, as a function of images [n, C, H, W].
+
+    It goes on from `start`, the parameters of a meta-trained one, if they were needed when this began.
+    """
+    choice, real = _choice(context), context.real
+    generator, total = Generator(real.shape[0], choice.width), max(1, choice.total)
+    theta = _found(context, step)
+    _enter(context, choice)
     if theta is None:
-        start = _start(context, choice, generator, _place(context, tell(0)))
-        place, key = _place(context, tell(ahead)), Key(0).fold("adapt")
+        if start is None:
+            start = _fresh(generator, real.device) if choice.meta is None else meta_trained_of(context)
+        place, key = _place(context, choice, choice.total - choice.steps), Key(0).fold("adapt")
 
         def steps(state: Training) -> Iterator[Training]:
             return meta_generator.adapt(choice, generator, context.network, real, state, key)
 
-        theta = _trained(place, name, start, steps, context.raise_if_draining)
+        theta = _trained(place, step.kept.files[0], start, steps, context.raise_if_draining)
     else:
         context.journal.log("The generator, adapted to this dataset, was in the cache.")
-    context.journal.progress(max(1, choice.total), max(1, choice.total))
+    context.journal.progress(total, total)
     found = theta
     return lambda images: meta_generator.generate(generator, found, images)
 
@@ -91,24 +101,35 @@ _FILE = ".safetensors"
 _PARTS = ("theta", "start", "velocity", "squares", "networks")
 
 
-def _start(context: JobContext, choice: Generated, generator: Generator, place: Place) -> Tensor:
-    """The parameters that are adapted: those of the identity, or of a meta-trained generator."""
-    if choice.meta is None:
-        return _fresh(generator, context.real.device)
-    if choice.source is None:
-        return meta_trained(place, context.recipe, choice, context.dataset.facts, context.real)
-    dataset = context.load(choice.source)
-    real = prepare(dataset, context.recipe.preprocess, context.real.device)
-    return meta_trained(place, context.recipe, choice, dataset.facts, real)
-
-
 def _fresh(generator: Generator, device: torch.device) -> Tensor:
     return generator.init(Key(0).fold("generator")).to(device)
 
 
-def _place(context: JobContext, told: Callable[[Training], None]) -> Place:
+def _choice(context: JobContext) -> Generated:
+    choice = context.recipe.init
+    assert isinstance(choice, Generated), "a plan with this step"
+    return choice
+
+
+def _found(context: JobContext, step: AdaptGenerator) -> Tensor | None:
+    generator = Generator(context.real.shape[0], _choice(context).width)
+    return _kept(context.workspace.find(step.kept.files[0]), generator, context.real.device)
+
+
+def _enter(context: JobContext, choice: Generated) -> None:
+    """Begin the phase, unless the generator was meta-trained in it just now."""
+    if context.journal.phase != "distilling":
+        context.journal.enter("distilling", max(1, choice.total))
+
+
+def _place(context: JobContext, choice: Generated, done: int) -> Place:
+    """The job's workspace, told how far a training is that begins after so many steps."""
+    _enter(context, choice)
+
     def tell(state: Training) -> None:
-        told(state)
+        context.journal.progress(done + state.step, max(1, choice.total))
+        if state.step % 10 == 0:
+            context.journal.metric("generator_loss", done + state.step, state.loss)
         context.raise_if_draining()
 
     return Place(context.workspace, tell)

@@ -11,14 +11,12 @@ from typing import Final, final
 
 import torch
 
-from core.engine import checkpoint, distill, evaluate, stored
+from core.engine import checkpoint, distill, evaluate, relabel, stored
 from core.engine.context import JobContext, KernelPlan, follow
 from core.engine.distill import Diverged, State
 from core.engine.evaluate import Replays
 from core.engine.keys import Key
 from core.engine.lane import Lane
-from core.engine.steps import teacher
-from core.engine.steps.distillation import distilled
 from core.engine.teacher import Teacher, TeacherAtChance
 from core.engine.view_labels import Replay
 from core.engine.workspace import Drained
@@ -48,6 +46,7 @@ def raced(
     context: JobContext,
     step: steps.Race,
     prepare: Callable[[JobContext], Prepared],
+    distil: Callable[[JobContext, Teacher | None], State],
     plan: Callable[[Recipe], KernelPlan],
     clock: Callable[[], float] = time.monotonic,
 ) -> Won:
@@ -59,14 +58,15 @@ def raced(
     Args:
         context: the job, with a recipe that has everything that the candidates share.
         step: the candidates and their time.
-        prepare: everything before the first outer step of the context's recipe.
+        prepare: everything that the context's recipe has done before it distils.
+        distil: the best state of a job that was prepared, from where its checkpoint ends.
         plan: the kernels of a recipe. Compiling them takes a while, so that the leader alone has its own.
         clock: seconds.
 
     Raises:
         Drained: the job was told to stop.
     """
-    return _Race(context, step, prepare, plan, clock).won()
+    return _Race(context, step, prepare, distil, plan, clock).won()
 
 
 @final
@@ -76,11 +76,12 @@ class _Race:
         context: JobContext,
         step: steps.Race,
         prepare: Callable[[JobContext], Prepared],
+        distil: Callable[[JobContext, Teacher | None], State],
         plan: Callable[[Recipe], KernelPlan],
         clock: Callable[[], float],
     ) -> None:
         self._context, self._workspace = context, context.workspace
-        self._prepare, self._plan, self._clock = prepare, plan, clock
+        self._prepare, self._distil, self._plan, self._clock = prepare, distil, plan, clock
         document = stored.document(self._workspace.checkpoint(_FILE), {})
         # an earlier attempt's, since the machine may be thought faster or slower by now
         self._entrants = Entrants.model_validate(document["entrants"]) if document else step.entrants
@@ -176,7 +177,7 @@ class _Race:
         try:
             context, taught = self._prepared(candidate, lane)
             plan = self._plan(candidate.recipe) if alone else context.plan
-            return distilled(replace(context, plan=plan), taught)[0], None
+            return self._distil(replace(context, plan=plan), taught), None
         except Drained:
             if self._workspace.should_stop():
                 raise
@@ -203,7 +204,7 @@ class _Race:
         context = replace(context, recipe=context.recipe.model_copy(update={"evaluation": evaluation}))
         real, result = context.real, distill.finish(context.recipe, state, context.real, context.ipc)
         if taught is not None:
-            result = teacher.labelled(context, taught, result, context.key.fold("relabel"))
+            result = relabel.labelled(context, taught, result, context.key.fold("relabel"))
         rounded = result.transform.forward(result.transform.inverse(result.images))
         shown = rounded if result.views is None else Replays((Replay(rounded, result.views),))
         protocol = replace(evaluate.on_result(context.recipe, result), temperature=result.temperature)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, final
 
@@ -18,7 +18,6 @@ from core.engine.evaluate import Draws
 from core.engine.kept import Contents, Making
 from core.engine.keys import Key
 from core.engine.objectives import build
-from core.engine.steps import experts, scores
 from core.engine.teacher import Teacher
 from core.engine.trajectories import Trajectories
 from core.engine.workspace import TimeUp
@@ -35,41 +34,67 @@ _FILE = "choices.json"
 _UNTRIED = "It is the first of the candidates: there was no time to try any."
 
 
-def settled(context: JobContext, step: steps.Search, taught: Teacher | None) -> JobContext:
-    """The context with a number for every "auto" that a search decides, among those it has time to try.
+@final
+@dataclass(frozen=True)
+class Given:
+    """The things that candidates are made with: by the first steps of the plan, as far as its recipe asks them."""
 
-    `taught` is the teacher of a recipe that has one. Neither the candidates nor what is chosen depend on the job's
-    seed. What a candidate did is kept in the cache, so that an attempt that follows goes on after the last one, and
-    jobs that differ in their seed alone share them all.
+    experts: Trajectories | None
+    learned: init.Learned | None
+    taught: Teacher | None
+
+
+def known(context: JobContext, step: steps.Search) -> tuple[Probe, ...] | None:
+    """The choices by what earlier attempts and jobs left; None where a candidate has yet to be tried."""
+    documents: dict[str, Document] = stored.document(context.workspace.checkpoint(_FILE), {})
+    fields = [tried.field for tried in step.candidates]
+    if fields and documents.keys() >= set(fields):
+        return tuple(Probe.model_validate(documents[field]) for field in fields)
+    try:
+        return _Search(context, step, None).choices()
+    except _Untried:
+        return None
+
+
+def settled(context: JobContext, step: steps.Search, given: Given, found: tuple[Probe, ...] | None) -> JobContext:
+    """The context with a number for every "auto" that a search decides: as `found`, or by trying candidates.
+
+    Neither the candidates nor what is chosen depend on the job's seed. What a candidate did is kept in the cache, so
+    that an attempt that follows goes on after the last one, and jobs that differ in their seed alone share them all.
 
     Raises:
         Diverged: even the lowest learning rate of the images did.
         Drained: the attempt was told to stop.
     """
     documents: dict[str, Document] = stored.document(context.workspace.checkpoint(_FILE), {})
-    fields = [tried.field for tried in step.candidates]
-    if not fields or not documents.keys() >= set(fields):
-        made = _Search(context.hurried, step, taught).choices()
-        documents |= {choice.field: choice.document() for choice in made}
+    if found is None or not documents.keys() >= {choice.field for choice in found}:
+        trying = _Search(context.hurried, step, given)
+        found = trying.choices() if found is None else found
+        trying.end()
+        documents |= {choice.field: choice.document() for choice in found}
         context.workspace.store(_FILE, stored.written(documents))
-    found = tuple(Probe.model_validate(documents[field]) for field in fields)
     for choice in found:
         context.journal.log(f"A search chose {choice.field} = {choice.chosen:g}. {choice.why}")
     recipe = search.settled(context.recipe, {choice.field: choice.chosen for choice in found})
     return replace(context, recipe=recipe, choices=(*context.choices, *found))
 
 
+class _Untried(Exception):
+    """A candidate has yet to be tried."""
+
+
 @final
 class _Search:
     """The candidates of a step. All that distil do so from the same images and along the same segments."""
 
-    def __init__(self, context: JobContext, step: steps.Search, taught: Teacher | None) -> None:
-        self._context, self._step, self._taught = context, step, taught
+    def __init__(self, context: JobContext, step: steps.Search, given: Given | None) -> None:
+        """Without what is `given`, candidates are looked up and not tried."""
+        self._context, self._step, self._given = context, step, given
         self._total = sum(len(tried.values) * tried.units for tried in step.candidates)
         self._done, self._entered = 0, False
         self._key = Key(0).fold("probe")
 
-    def choices(self) -> list[Probe]:
+    def choices(self) -> tuple[Probe, ...]:
         """The choices, field by field."""
         recipe, found, end = self._context.recipe, list[Probe](), 0
         for candidates in self._step.candidates:
@@ -87,9 +112,13 @@ class _Search:
                 raise Diverged(f"{error} Lower step_size.initial, or set {candidates.field} to a number.") from None
             found.append(_entry(candidates, tried, value, why))
             recipe = search.taken(recipe, candidates.field, value)
+        return tuple(found)
+
+    def end(self) -> None:
+        """Say that all is done; if nothing was made, that all of it was there."""
+        self._done = self._total
         self._enter()
         self._context.journal.progress(self._total, self._total)
-        return found
 
     def _enter(self) -> None:
         """Begin the phase, as soon as something is made: what an earlier attempt or job made is skipped."""
@@ -98,7 +127,11 @@ class _Search:
             self._entered = True
 
     def _tried(self, recipe: Recipe, candidates: Candidates, place: int) -> Tried:
-        """How far a candidate got, now or in an earlier attempt or job."""
+        """How far a candidate got, now or in an earlier attempt or job.
+
+        Raises:
+            _Untried: it was not tried, and nothing is given to try it with.
+        """
         context, value, done = self._context, candidates.values[place], self._done
         with_value = search.taken(recipe, candidates.field, value)
         if candidates.steps:
@@ -111,14 +144,20 @@ class _Search:
             context.journal.progress(done + int(share * candidates.units), self._total)
 
         making: Making[Document] = Making(lambda _: make(), lambda source: stored.document(source, None))
-        (found,) = kept.gather(context, [name], making, say=None if candidates.steps else say)
+        if self._given is None:
+            source = context.workspace.find(name)
+            found = None if source is None else making.read(source)
+            if found is None:
+                raise _Untried
+        else:
+            (found,) = kept.gather(context, [name], making, say=None if candidates.steps else say)
         return Tried(value, found.get("loss"), tuple(found.get("validation", ())))
 
     def _window(self, recipe: Recipe) -> Contents:
         """The accuracies, on the validation split, of networks trained on the real images of a window."""
         context, window = self._context, recipe.init
         assert isinstance(window, Window), "a window is judged as it is"
-        learned, real, ipc = self._learned, context.real, context.ipc
+        learned, real, ipc = self._made_with.learned, context.real, context.ipc
         assert learned is not None, "a window is chosen by what was learned of its images"
         self._enter()
         evaluation = recipe.evaluation.model_copy(update={"epochs": search.epochs(recipe)})
@@ -194,20 +233,22 @@ class _Search:
         assert asked is not None, "trajectories are those of experts"
         return search.experts(asked.count, kept.together(self._context, asked.batch_size))
 
-    @cached_property
-    def _learned(self) -> init.Learned | None:
-        return scores.learned(self._context)
+    @property
+    def _made_with(self) -> Given:
+        assert self._given is not None, "candidates are tried with what was made before"
+        return self._given
 
     @cached_property
     def _begun(self) -> tuple[Trajectories, State]:
         """The experts there are so far, trained as far as any choice may ask, and the images probes begin with."""
-        context, recipe = self._context, search.largest(self._context.recipe)
-        known = experts.gather(context, self._asked(recipe), most=self._experts)
-        learned = self._learned
+        context, recipe, given = self._context, search.largest(self._context.recipe), self._made_with
+        if given.experts is None:  # there was no time for them
+            raise TimeUp
         self._enter()
         say, ipc = partial(context.journal.log, level="warning"), context.ipc
-        judges = build.judges(recipe, context.network, known, say)
-        return known, distill.begin(recipe, context.real, ipc, self._key, learned, judges, self._taught)
+        judges = build.judges(recipe, context.network, given.experts, say)
+        state = distill.begin(recipe, context.real, ipc, self._key, given.learned, judges, given.taught)
+        return given.experts, state
 
     def _asked(self, recipe: Recipe) -> Trajectory:
         """The objective of the first stage."""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from core.engine import kept, relabel, teacher
-from core.engine.context import JobContext, follow
+from core.engine.context import JobContext
 from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
 from core.plan.steps import TrainTeacher
-from core.recipe import KeepLabels, LabelledViews, SoftLabels
 
 
 def gather(context: JobContext, step: TrainTeacher) -> Teacher:
@@ -39,20 +36,6 @@ def relabelled(context: JobContext, known: Teacher | None, result: SyntheticData
         return result
     assert known is not None, "a recipe that relabels has a teacher"
     context.journal.enter("relabelling", 100)
-    found = labelled(context, known, result, context.key.fold("relabel"))
+    found = relabel.labelled(context, known, result, context.key.fold("relabel"))
     context.journal.progress(100, 100)
     return found
-
-
-def labelled(context: JobContext, known: Teacher, result: SyntheticDataset, key: Key) -> SyntheticDataset:
-    """The same images with a teacher's labels."""
-    recipe = context.recipe
-    match recipe.relabel:
-        case SoftLabels() as choice:
-            soft = relabel.soft(choice, known, result.images)
-            return replace(result, soft_labels=soft, temperature=choice.temperature)
-        case LabelledViews() as choice:
-            work = relabel.views(choice, known, result.images, recipe.evaluation, recipe.augment, key)
-            return replace(result, views=follow(context, work), temperature=choice.temperature)
-        case KeepLabels():
-            return result

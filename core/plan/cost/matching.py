@@ -10,7 +10,7 @@ from core.plan.cost.passes import Algebra, Sizes, Work, batches, testing
 from core.plan.cost.scale import Scale
 from core.plan.cost.students import order, stages, student_steps
 from core.plan.phases import Phase
-from core.plan.steps import Distil
+from core.plan.steps import Begin, Distil
 from core.recipe import (
     Distribution,
     Generative,
@@ -25,13 +25,18 @@ from core.recipe import (
 from core.recipe.objective import Objective
 
 
+def begun(step: Begin, scale: Scale, missing: int) -> Iterator[Work]:
+    """The choice of images by a teacher or by experts."""
+    recipe, sizes = scale.recipe, scale.sizes
+    yield from teacher.choosing(recipe, sizes)
+    if isinstance(recipe.objective, Trajectory):
+        yield from judging(step.phase, recipe, sizes, recipe.experts.count if recipe.experts else 0)
+
+
 def distilled(step: Distil, scale: Scale, missing: int) -> Iterator[Work | Algebra]:
-    """A stage: before the first one the choice of images, after all of them the labels that are solved for."""
+    """A stage, and after all of them the labels that are solved for."""
     recipe, sizes = scale.recipe, scale.sizes
     if not step.stage:
-        yield from teacher.choosing(recipe, sizes)
-        if isinstance(recipe.objective, Trajectory):
-            yield from judging(step.phase, recipe, sizes, recipe.experts.count if recipe.experts else 0)
         yield from regression.solving(recipe, sizes)
         yield Algebra(step.phase, regression.solved(recipe, scale.network, sizes))
     objective, own = stages(recipe, sizes)[step.stage]
