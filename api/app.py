@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from api import (
+    advice,
     artifacts,
     datasets,
     events,
@@ -50,6 +51,7 @@ def create_app(configuration: Settings | None = None) -> FastAPI:
         listing,
         job_requests,
         forecasts,
+        advice,
         events,
         artifacts,
         datasets,

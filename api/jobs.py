@@ -127,7 +127,7 @@ def create_job(
     ready, forecast = fitted_request(
         services, prepare(order, services.catalogue, Earlier(services.ledger, services.store))
     )
-    unfit = _unfit(services, ready.fingerprint)
+    damaged = unfit(services, ready.fingerprint)
     try:
         submission = services.ledger.submit(
             request=ready.request,
@@ -142,7 +142,7 @@ def create_job(
             body_hash=ready.body_hash,
             forecast=forecast.model_dump(mode="json"),
             max_open=services.settings.max_open_jobs,
-            unfit=unfit,
+            unfit=damaged,
             dataset_title=None if ready.facts.label == ready.facts.name else ready.facts.label,
             metadata=ready.metadata,
         )
@@ -191,7 +191,7 @@ async def get_job(
     return Job.of(job)
 
 
-def _unfit(services: Services, fingerprint: str | None) -> str | None:
+def unfit(services: Services, fingerprint: str | None) -> str | None:
     """The id of a finished job that cannot answer an equal request, since the store has lost or damaged its files."""
     found = services.ledger.answer(fingerprint) if fingerprint else None
     if found is None:

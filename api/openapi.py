@@ -31,6 +31,7 @@ codes may come, more statuses will not.
 _TAGS: Final = [
     {"name": "jobs", "description": "Ask for distilled datasets, follow them, end them."},
     {"name": "forecasts", "description": "What a job would cost, before it is asked for."},
+    {"name": "advice", "description": "Whether a job is worth it, and how many images it takes."},
     {
         "name": "artifacts",
         "description": "What a finished job has made: files with checksums, picture, report.",

@@ -81,7 +81,7 @@ class Links(Shown):
     def of(cls, job: ledger.Job) -> Self:
         """The links that work for a job in this status."""
         base = f"/v1/jobs/{job.id}"
-        done = job.status == "succeeded"
+        done, shown = job.status == "succeeded", job.status == "succeeded" and job.kind == ledger.DISTILLATION
         return cls(
             self=base,
             html=f"/jobs/{job.id}",
@@ -94,8 +94,8 @@ class Links(Shown):
             delete=base if job.status in ledger.ENDED else None,
             files=f"{base}/files" if done else None,
             archive=f"{base}/archive.zip" if done else None,
-            preview=f"{base}/preview.png" if done else None,
-            report=f"{base}/report" if done else None,
+            preview=f"{base}/preview.png" if shown else None,
+            report=f"{base}/report" if shown else None,
         )
 
 
@@ -104,6 +104,7 @@ class Job(Shown):
 
     object: Literal["job"] = "job"
     id: str = Field(description="Opaque; later jobs sort after earlier ones.")
+    kind: str = Field(description="'distillation', or 'advice': measurements that `POST /v1/advice` asked for.")
     status: Status
     phase: str | None = Field(description=f"Inside `running`: {', '.join(PHASES)}.")
     dataset: str
@@ -147,6 +148,7 @@ class Job(Shown):
         return cls.model_validate(
             {
                 **{name: value for name, value in vars(job).items() if name in cls.model_fields},
+                "kind": job.kind,
                 "worker": job.worker_id,
                 "progress": _progress(job),
                 "cached": cached,

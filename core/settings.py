@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     calibrate: Literal["auto", "never"] = Field(
         default="auto", description="Whether an idle worker measures its hardware, which forecasts are made of."
     )
+    advice_seconds: float = Field(
+        default=240, gt=0, le=3600, description="Seconds that the measurements of advice on a dataset may take."
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where the engine computes; `auto` takes CUDA if present."
     )

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from stillhouse.advice import Advice as Advice
     from stillhouse.api import Client as Client
     from stillhouse.checksums import verify as verify
     from stillhouse.errors import ClientError as ClientError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from stillhouse.library import distil as distil
 
 _EXPORTS = {
+    "advice": ("Advice",),
     "api": ("Client",),
     "checksums": ("verify",),
     "errors": (

@@ -19,6 +19,7 @@ from typing import Any, Literal, Self, Unpack, final
 
 import httpx
 
+from stillhouse.advice import Advice, Question
 from stillhouse.checksums import verify
 from stillhouse.download import Received, download
 from stillhouse.errors import ClientError, HashMismatch, InvalidDataset, JobCancelled, JobFailed, OutOfTime, WaitTimeout
@@ -222,6 +223,30 @@ class Client:
             if found.seconds is not None or deadline - time.monotonic() <= _FORECAST_PAUSE:
                 return found
             time.sleep(_FORECAST_PAUSE)
+
+    def advise(
+        self,
+        dataset: str,
+        *,
+        timeout: float | None = None,
+        watch: Watch | None = None,
+        **question: Unpack[Question],
+    ) -> Advice:
+        """Advice before a job: what `ipc` images a class, or so many `bytes`, reach, or how many a `target` takes.
+
+        One of the three. The first question on a dataset waits for measurements, minutes long, which `watch` sees as in
+        `wait`; later ones are answered at once. `within` is the time that a job may take, as in "20m".
+
+        Raises:
+            JobFailed, JobCancelled: how else measuring may end.
+            WaitTimeout: `timeout` seconds are over; the measuring goes on, and the same call finds it again.
+        """
+        given = {name: value for name, value in question.items() if value is not None}
+        while True:
+            raw = self._http.json("POST", "/v1/advice", body={"dataset": dataset, **given})
+            if raw["object"] == "advice":
+                return Advice.from_json(raw)
+            self.wait(raw["id"], timeout=timeout, watch=watch)
 
     def job(self, job_id: str, *, wait: float | None = None) -> Job:
         """The job as it is now, or as soon as its status changes within `wait` seconds (at most 30)."""

@@ -16,6 +16,7 @@ from stillhouse import catalogue, keys, server
 from stillhouse import doctor as machine
 from stillhouse import forecast as cost
 from stillhouse import serve as service
+from stillhouse.advise import advise
 from stillhouse.api import Client
 from stillhouse.checksums import published
 from stillhouse.checksums import verify as find_problems
@@ -117,6 +118,7 @@ def methods(as_json: JsonOption = False) -> None:
 
 app.command()(catalogue.datasets)
 app.command()(catalogue.upload)
+app.command()(advise)
 
 
 # --- jobs

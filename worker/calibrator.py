@@ -35,7 +35,7 @@ from core.forecast import (
     still_holds,
 )
 from core.ids import is_upload
-from core.ledger import Claim, Document, Job, Ledger
+from core.ledger import DISTILLATION, Claim, Document, Job, Ledger
 from core.methods.automatic import WITHIN
 from core.recipe import Recipe
 from core.request import JobRequest, resolve, with_digests_of
@@ -191,7 +191,7 @@ class Calibrator:
         Returns the claim with the job as it is then.
         """
         self._worked = True
-        if self.known is None or claim.attempt > 1:
+        if self.known is None or claim.attempt > 1 or claim.job.kind != DISTILLATION:
             return claim
         try:
             if still_holds(self._ledger, claim.job, self.known):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, final
+from typing import Any, Literal, final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -73,6 +73,9 @@ class Advice(_Shown):
     distilled: Estimate | None = Field(description="Test accuracy with so many distilled images a class.")
     random: Estimate | None = Field(description="Test accuracy with as many random real images a class.")
     equal: Count | None = Field(description="Random real images a class that reach the same.")
+    request: dict[str, Any] | None = Field(
+        default=None, description="The body of POST /v1/jobs that distils them as the pilots did."
+    )
     seconds: float | None = Field(default=None, description="What distilling them takes here, where that is known.")
     method: str
     network: str

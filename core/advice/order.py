@@ -43,7 +43,7 @@ class Target(BaseModel):
     def _one(self) -> Self:
         if len(self.model_fields_set) != 1:
             raise invalid_combination(
-                "accuracy", "A target is an accuracy or a share of the gap.", "Give one: 'accuracy' or 'gap'."
+                "target.accuracy", "A target is an accuracy or a share of the gap.", "Give one: 'accuracy' or 'gap'."
             )
         return self
 
@@ -64,13 +64,13 @@ class AdviceOrder(BaseModel):
     bytes: str = Field(
         default_factory=str,
         max_length=40,
-        pattern=r"^\d{1,12}(\.\d{1,3})? ?([kKmMgG]i?)?[bB]?$",
+        pattern=r"^[0-9]{1,12}(\.[0-9]{1,3})? ?([kKmMgG]i?)?[bB]?$",
         description="Room for images and labels, uncompressed: '200 kB'.",
     )
     within: str = Field(
         default_factory=str,
         max_length=20,
-        pattern=r"^\d{1,6}(\.\d{1,3})? ?[smh]$",
+        pattern=r"^[0-9]{1,6}(\.[0-9]{1,3})? ?[smh]$",
         description="Time that a job may take: '20m', '90s', '1h'; the advice itself takes five minutes at most.",
     )
     labels: LabelMode = Field(default="hard", description="One class an image, or a trained network's probabilities.")

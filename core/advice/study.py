@@ -23,7 +23,7 @@ METHOD: Final = "dm"
 PILOTS: Final = (1, 10)
 """Images a class of the pilots."""
 SECONDS: Final = 240.0
-"""Time that measuring may take where nobody says another one; reading data and writing answers come on top."""
+"""Time that measuring may take where nobody says another one; loading the data comes on top."""
 VALIDATION: Final = 2000
 """Images of the validation split, at most, that networks are judged on."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -63,12 +63,29 @@ def answer(asked: Question, measured: Measured, seconds: Seconds = lambda ipc: N
         distilled=distilled,
         random=random,
         equal=equal,
+        request=job(measured, ipc) if ipc is not None and distilled is not None else None,
         seconds=price,
         method=METHOD,
         network=measured.network,
         measured_seconds=measured.seconds,
         curves=tuple(model.lines()),
     )
+
+
+def job(measured: Measured, ipc: int) -> dict[str, Any]:
+    """The order of a job that distils so many images a class as the pilots did; it leaves out the full reference."""
+    recipe = measured.study.recipe
+    return {
+        "dataset": measured.dataset,
+        "method": METHOD,
+        "ipc": ipc,
+        "overrides": {
+            "network.width": recipe.network.width,
+            "schedule.steps": recipe.schedule.steps,
+            "objective.real_batch": getattr(recipe.objective, "real_batch", None),
+        },
+        "evaluation": {"epochs": recipe.evaluation.epochs, "full": None},
+    }
 
 
 def predicted(measured: Measured, source: Source, ipc: int, networks: int) -> Estimate | None:

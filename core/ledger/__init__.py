@@ -6,6 +6,7 @@ from core.ledger.ledger import Ledger
 from core.ledger.listing import Filters, Position
 from core.ledger.remaining import phase_remaining, remaining
 from core.ledger.types import (
+    DISTILLATION,
     ENDED,
     HELD,
     Beat,
@@ -30,6 +31,7 @@ from core.ledger.types import (
 from core.ledger.uploads import UnknownUpload, Upload, UploadInUse, Uploads
 
 __all__ = [
+    "DISTILLATION",
     "ENDED",
     "HELD",
     "SCOPES",

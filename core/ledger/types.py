@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, final
+from typing import Any, Final, Literal, final
 
 Document = dict[str, Any]
 """A JSON object. Stored documents hold no NaN and no infinity: those become null."""
+
+DISTILLATION: Final = "distillation"
+"""The kind of a job whose request names none."""
 
 UploadState = Literal["inspecting", "ready", "invalid"]
 
@@ -105,6 +108,11 @@ class Job:
     updated_at: datetime
     dataset_title: str
     metadata: Mapping[str, str]
+
+    @property
+    def kind(self) -> str:
+        """The work that it is: a distillation, or what its request says, such as the measurements of advice."""
+        return str(self.request.get("kind", DISTILLATION))
 
 
 @final

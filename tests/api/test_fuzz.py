@@ -33,7 +33,7 @@ BY_HAND = {"create_dataset"}
 """Each upload that is accepted starts a process, which takes a second: tests/api/test_uploads.py sends the bad ones."""
 
 CAN_BE_ASKED_WRONGLY = {
-    *("create_job", "create_forecast", "list_jobs", "get_job", "list_events", "list_files"),
+    *("create_job", "create_forecast", "create_advice", "list_jobs", "get_job", "list_events", "list_files"),
     *("list_datasets", "list_methods", "get_method", "list_keys", "create_key"),
 }
 """Operations with a body, a query or a header that is more than any text."""

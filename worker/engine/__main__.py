@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import json
 import logging
 import signal
 import sys
@@ -22,6 +23,7 @@ from typing import Any, Never
 import torch
 
 from core import lifeline
+from core.advice.order import KIND
 from core.data import DatasetInvalid, DatasetUnavailable, UnknownDataset
 from core.engine.checkpoint import CheckpointMismatch
 from core.engine.distill import Diverged
@@ -32,6 +34,7 @@ from core.engine.workspace import Drained
 from core.files import write_atomic
 from core.masks import masked
 from core.recipe import RecipeError
+from worker.engine.advising import advise
 from worker.engine.attempt import run
 from worker.engine.channel import Warnings, open_channel
 from worker.engine.job import Job
@@ -75,12 +78,15 @@ def main() -> Never:
 
 def attempt(job_dir: Path, journal: Journal, told_to_stop: threading.Event) -> Exit:
     """Run the job of a folder to its result, its error, or a checkpoint."""
-    job = Job.read(job_dir)
-    folder = JobFolder(job_dir, job.attempt)
+    content: dict[str, Any] = json.loads((job_dir / "job.json").read_text())
+    folder = JobFolder(job_dir, content["attempt"])
     core, warnings = logging.getLogger("core"), Warnings(journal)
     core.addHandler(warnings)
     try:
-        metrics = run(job, folder, journal, told_to_stop.is_set)
+        if content["request"].get("kind") == KIND:
+            metrics = advise(content, folder, journal, told_to_stop.is_set)
+        else:
+            metrics = run(Job.read(job_dir), folder, journal, told_to_stop.is_set)
     except Drained:
         return Exit.DRAINED
     except Exception as error:

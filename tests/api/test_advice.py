@@ -1,0 +1,97 @@
+"""Advice over HTTP: what is asked wrongly, what is queued, and answers from measurements that are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.services import Services
+from core.advice.measured import Measured
+from core.advice.order import fingerprint
+from core.artifacts import inventory
+from core.artifacts.advice import build_advice
+from core.ledger import File
+from tests.api.test_forecasts import MEASURED
+from tests.api.workshop import ON_SQLITE, Workshop
+from tests.core.test_advice import REAL, gained, measured
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({}, ""),
+    ({"ipc": 1, "target": {"accuracy": 0.5}}, "ipc"),
+    ({"ipc": 0}, "ipc"),
+    ({"ipc": 126}, "ipc"),
+    ({"target": {"accuracy": 2}}, "target.accuracy"),
+    ({"target": {"accuracy": 0.5, "gap": 0.5}}, "target.accuracy"),
+    ({"bytes": "10 B"}, "bytes"),
+    ({"bytes": "a lot"}, "bytes"),
+    ({"ipc": 1, "within": "soon"}, "within"),
+    ({"ipc": 1, "labels": "firm"}, "labels"),
+    ({"ipc": 1, "dataset": "digit"}, "dataset"),
+    ({"ipc": 1, "method": "dm"}, "method"),
+]
+
+
+def ask(client: TestClient, **asked: Any) -> Any:
+    return client.post("/v1/advice", json={"dataset": "digits"} | asked)
+
+
+def publish(workshop: Workshop, job_id: str, folder: Path, found: Measured) -> None:
+    """Do the worker's part with these measurements."""
+    build_advice(folder, found, "digits", {"kind": "advice"}, {})
+    files = []
+    for entry in inventory(folder):
+        sha256, size = workshop.store.put(folder / entry.name)
+        files.append(File(entry.name, size, sha256, entry.media_type))
+    assert workshop.ledger.succeed(workshop.start(job_id), files, {})
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(("asked", "field"), BAD, ids=str)
+def test_what_is_asked_wrongly_is_refused_with_a_fix(client: TestClient, asked: dict[str, Any], field: str) -> None:
+    refused = ask(client, **asked)
+    assert refused.status_code == 422, refused.text
+    errors = refused.json()["errors"]
+    assert all(error["fix"] for error in errors)
+    assert field in {error["field"] for error in errors} or not field
+    assert client.get("/v1/jobs").json()["items"] == []
+
+
+def test_the_first_question_queues_one_job_that_later_ones_share(client: TestClient) -> None:
+    first = ask(client, ipc=3)
+    assert first.status_code == 202
+    job = first.json()
+    assert (job["kind"], job["status"], job["forecast"]) == ("advice", "queued", None)
+    assert first.headers["location"] == f"/v1/jobs/{job['id']}"
+    assert ask(client, target={"gap": 0.5}).json()["id"] == job["id"]
+    assert ask(client, ipc=3, labels="soft").json()["id"] != job["id"]
+    assert [each["id"] for each in client.get("/v1/jobs?method=advice").json()["items"]][-1] == job["id"]
+    assert client.post(f"/v1/jobs/{job['id']}/cancel").json()["status"] == "cancelled"
+
+
+@ON_SQLITE
+def test_answers_come_from_the_store(
+    client: TestClient, workshop: Workshop, services: Services, tmp_path: Path
+) -> None:
+    workshop.ledger.register_worker("w", "cpu", "here", MEASURED)
+    job = ask(client, ipc=5).json()
+    found = measured(REAL, gained(REAL, 0.5, 0.05), smallest=125)
+    publish(workshop, job["id"], tmp_path / "advice", found)
+    answer = ask(client, ipc=5, within="40m")
+    assert answer.status_code == 200, answer.text
+    advice = answer.json()
+    assert (advice["job"], advice["dataset"], advice["verdict"]) == (job["id"], "digits", "real")
+    assert advice["seconds"] > 1
+    assert "with 5 distilled images a class in about" in advice["sentence"]
+    assert ask(client, target={"accuracy": 0.8}).json()["needed"]["low"] >= 1
+    assert client.post("/v1/jobs", json=advice["request"]).status_code == 202, "what was priced can be asked for"
+    done = client.get(f"/v1/jobs/{job['id']}").json()
+    assert done["links"]["report"] is done["links"]["preview"] is None
+    assert done["fingerprint"] == fingerprint(services.catalogue.facts("digits").digest or "", "hard")
+    (lost,) = [file for file in services.ledger.files(job["id"]) if file.name == "advice.json"]
+    services.store.delete(lost.sha256)
+    again = ask(client, ipc=5)
+    assert (again.status_code, again.json()["status"]) == (202, "queued"), "what is lost is measured anew"
+    assert again.json()["id"] != job["id"]

@@ -1,0 +1,58 @@
+"""One attempt at measuring for advice: the study of a job, measured in a workspace on disk, and its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from core.advice.study import Study
+from core.artifacts.advice import build_advice
+from core.data import Catalogue
+from core.engine.advice import measure
+from core.engine.cache import Cache
+from core.engine.journal import Journal
+from core.request import ENGINE_VERSION
+from worker.engine.disk_workspace import DiskWorkspace
+from worker.engine.job import device, hardware, use_threads
+from worker.protocol import JobFolder
+
+
+def advise(
+    job: Mapping[str, Any], folder: JobFolder, journal: Journal, stopped: Callable[[], bool], **ending: Any
+) -> dict[str, Any]:
+    """Measure the study of a job, as `job.json` has it, into the staging folder; returns the metrics of the job object.
+
+    Raises:
+        Drained: it was told to stop first; what was measured is in the checkpoint.
+    """
+    folder.checkpoint.mkdir(parents=True, exist_ok=True)
+    journal.enter("preparing", 1)
+    dataset = Catalogue(Path(job["data_dir"])).load(job["request"]["dataset"])
+    use_threads(dataset.facts.shape)
+    journal.progress(1, 1)
+    workspace = DiskWorkspace(
+        journal=journal,
+        cache=Cache(Path(job["experts_dir"]), job["expert_cache_bytes"]),
+        folder=folder.checkpoint,
+        interval=job["checkpoint_interval"],
+        should_stop=stopped,
+        **ending,
+    )
+    on = device(job["device"])
+    study = Study.model_validate(job["recipe"])
+    measured = measure(study, dataset, workspace, device=on, hardware=hardware(on))
+    journal.enter("publishing", 1)
+    provenance = {
+        "fingerprint": job.get("fingerprint"),
+        "seeds": {"advice": 0},
+        "versions": {name: version(name) for name in ("stillhouse", "torch", "numpy", "scipy")}
+        | {"engine": ENGINE_VERSION},
+        "timings": {"measuring": measured.seconds},
+    }
+    title = job.get("dataset_title") or dataset.facts.label
+    build_advice(folder.staging, measured, title, job["request"], provenance)
+    journal.progress(1, 1)
+    journal.leave()
+    return {"seconds": measured.seconds, "points": len(measured.points), "left_out": len(measured.left_out)}
