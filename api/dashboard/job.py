@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
 
 from api.dashboard import job_view, report_view
 from api.dashboard.charts import Level, Plot, Series
@@ -53,8 +54,11 @@ class Picture:
 
 
 @router.get("/jobs/{id}")
-def show_job(request: Request, services: ServicesDep, job: Known) -> HTMLResponse:
-    """How far it is, how it ended, what it has made."""
+def show_job(request: Request, services: ServicesDep, job: Known) -> Response:
+    """How far it is, how it ended, what it has made; measurements for advice have a page of their own."""
+    if job.kind != ledger.DISTILLATION:
+        asked = {"dataset": job.dataset, "labels": str(job.request.get("labels", "hard"))}
+        return RedirectResponse(f"/advice?{urlencode(asked)}", 303)
     events = services.ledger.events(job.id, 0, MOST_EVENTS, ("metric", "preview"))
     near = services.ledger.events(job.id, 0, MOST_EVENTS, ("neighbours",))
     stored = {file.name: file for file in services.ledger.files(job.id)} if job.status is Status.SUCCEEDED else {}

@@ -63,7 +63,7 @@ def page(request: Request, template: str, status_code: int = 200, **content: Any
     """The page of a template that extends `base.html`, in the common frame."""
     path = request.url.path
     current = next((to for to, _ in reversed(NAVIGATION) if path == to or (to != "/" and path.startswith(to))), None)
-    if current is None and path.startswith("/jobs/"):
-        current = "/"
+    if current is None:
+        current = "/" if path.startswith("/jobs/") else "/datasets" if path == "/advice" else None
     html = _templates.get_template(template).render(content, request=request, current=current)
     return HTMLResponse(html, status_code, {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"})

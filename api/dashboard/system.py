@@ -10,10 +10,14 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from api.dashboard.fared import fared
 from api.dashboard.rendering import page
 from api.services import ServicesDep
+from core.advice.curves import LEVEL
+from core.advice.hits import coverage
 
 _MOST_FILES: Final = 20_000
+_SHOWN: Final = 20  # results beside what was advised
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -21,7 +25,7 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 @router.get("/system")
 def show_system(request: Request, services: ServicesDep) -> HTMLResponse:
     """Workers by their last sign of life, jobs by state, folders by size."""
-    settings = services.settings
+    settings, advised = services.settings, fared(services)
     kept = {
         "Datasets": settings.datasets,
         "Artifacts and pictures": settings.home / "store",
@@ -39,6 +43,10 @@ def show_system(request: Request, services: ServicesDep) -> HTMLResponse:
         checks={"ledger": services.ledger.ready()},
         trigger="a broker's doorbell" if settings.broker_url else "polling",
         kept={name: weigh(path) for name, path in kept.items() if path.is_dir()},
+        advised=advised[:_SHOWN],
+        compared=len(advised),
+        held=coverage([each.hit for each in advised]),
+        level=LEVEL,
         cache_limit=settings.expert_cache_bytes,
         remote=settings.store_url,
     )

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from core.advice.measured import VERSION
 from core.advice.study import LabelMode
 from core.data import DatasetFacts
+from core.durations import seconds_of
 from core.recipe import FieldError, RecipeError, invalid_combination
 from core.request import ENGINE_VERSION, Ipc, canonical_json
 
@@ -19,7 +20,6 @@ KIND: Final = "advice"
 """The kind of the job that measures, and its method in lists of jobs: no method of the catalogue is called so."""
 
 _UNITS: Final = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
-_TIMES: Final = {"s": 1, "m": 60, "h": 3600}
 _SOFT = 2  # bytes of a class's share in a soft label, in half precision
 
 Share = Annotated[float, Field(gt=0, lt=1, strict=True, allow_inf_nan=False)]
@@ -70,7 +70,7 @@ class AdviceOrder(BaseModel):
     within: str = Field(
         default_factory=str,
         max_length=20,
-        pattern=r"^[0-9]{1,6}(\.[0-9]{1,3})? ?[smh]$",
+        pattern=r"^[0-9]{1,6} ?[smhd]$",
         description="Time that a job may take: '20m', '90s', '1h'; the advice itself takes five minutes at most.",
     )
     labels: LabelMode = Field(default="hard", description="One class an image, or a trained network's probabilities.")
@@ -107,7 +107,7 @@ def question(order: AdviceOrder, facts: DatasetFacts) -> Question:
     Raises:
         RecipeError: no class has so many images, or the bytes hold less than one of each.
     """
-    within = _seconds(order.within)
+    within = seconds_of(order.within) if order.within else None
     if "target" in order.model_fields_set:
         return Question(accuracy=order.target.accuracy or None, gap=order.target.gap or None, within=within)
     ipc, room = order.ipc, None
@@ -155,7 +155,3 @@ def _bytes(text: str) -> int:
     assert found, "the pattern of the field says so"
     unit = found[2].lower()
     return int(float(found[1]) * _UNITS[unit if unit.endswith("b") or not unit else f"{unit}b"])
-
-
-def _seconds(text: str) -> float | None:
-    return float(text[:-1]) * _TIMES[text[-1]] if text else None

@@ -237,7 +237,7 @@ def test_a_study_fits_into_its_time_or_measures_as_little_as_it_can() -> None:
 ASKED: list[tuple[dict[str, Any], Question]] = [
     ({"ipc": 3}, Question(ipc=3)),
     ({"target": {"accuracy": 0.8}, "within": "20m"}, Question(accuracy=0.8, within=1200)),
-    ({"target": {"gap": 0.5}, "within": "1.5h"}, Question(gap=0.5, within=5400)),
+    ({"target": {"gap": 0.5}, "within": "1h"}, Question(gap=0.5, within=3600)),
     ({"bytes": "6.5 kB"}, Question(ipc=10, room=6500)),
     ({"bytes": "10MB"}, Question(ipc=125, room=10_000_000)),
     ({"bytes": "1660 B", "labels": "soft"}, Question(ipc=1, room=1660)),

@@ -41,8 +41,8 @@ def pages(workshop: Workshop) -> list[str]:
     """A page of every sort, with a job in every status."""
     jobs = [workshop.job(status) for status in Status]
     several = "&".join(f"job={job_id}" for job_id in jobs)
-    others = ("/new", "/datasets", "/methods", "/system", "/compare", f"/compare?{several}", "/docs", "/problems")
-    return ["/", *others, *(f"/jobs/{job_id}" for job_id in jobs)]
+    others = ("/new", "/datasets", "/advice", "/methods", "/system", "/compare", f"/compare?{several}", "/docs")
+    return ["/", "/problems", *others, *(f"/jobs/{job_id}" for job_id in jobs)]
 
 
 def test_pages_are_sound_accessible_and_self_contained(client: TestClient, pages: list[str]) -> None:

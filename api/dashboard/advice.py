@@ -1,0 +1,150 @@
+"""`/advice`: how much data it takes on a dataset, whether distilling is worth it, and how advice fared so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import ValidationError
+
+from api.advice import advice, create_advice, known, understood
+from api.dashboard import job_view
+from api.dashboard.charts import Plot, Series
+from api.dashboard.forms import Posted
+from api.dashboard.rendering import page
+from api.problems import ProblemError
+from api.schemas import Job
+from api.services import Services, ServicesDep
+from core import ledger
+from core.advice.answer import Advice, Line
+from core.advice.order import KIND, AdviceOrder, fingerprint
+from core.overrides import explain
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+ASKS: Final = {
+    "ipc": "What do so many distilled images a class reach?",
+    "accuracy": "How few images reach this accuracy, in percent?",
+    "gap": "How few close this much of the gap between random images and all, in percent?",
+    "bytes": "What do as many images reach as fit into these bytes?",
+}
+"""The questions of the form."""
+
+_NAMES: Final = {"random": "random real images", "distilled": "distilled images"}
+
+Text = Annotated[str, Query(max_length=200)]
+
+
+@router.get("/advice")
+def show_advice(
+    request: Request,
+    services: ServicesDep,
+    dataset: Text = "digits",
+    ask: Text = "ipc",
+    value: Text = "10",
+    within: Text = "",
+    labels: Text = "hard",
+) -> HTMLResponse:
+    """The question, and its answer, the measurements on their way, or what measuring takes."""
+    fields = {"dataset": dataset, "ask": ask, "value": value, "within": within, "labels": labels}
+    return _advice(request, services, fields)
+
+
+@router.post("/advice")
+def measure(request: Request, services: ServicesDep, posted: Posted, after: BackgroundTasks) -> Response:
+    """Queue the measuring, and back to the question."""
+    fields = {"ask": "ipc", "value": "10", "within": "", "labels": "hard", "dataset": "digits"} | posted
+    try:
+        create_advice(services, Response(), after, _order(fields))
+    except ProblemError as problem:
+        return _advice(request, services, fields, _told(problem), problem.status_code)
+    except (ValidationError, ValueError) as error:
+        return _advice(request, services, fields, _wrong(error), 422)
+    return RedirectResponse(request.url_for("show_advice").include_query_params(**_kept(fields)), 303)
+
+
+def _advice(
+    request: Request, services: Services, fields: Mapping[str, str], fault: str | None = None, status_code: int = 200
+) -> HTMLResponse:
+    found: Advice | None = None
+    job: ledger.Job | None = None
+    if fault is None:
+        try:
+            facts, asked = understood(services, _order(fields))
+            mark = fingerprint(facts.digest, "soft" if fields["labels"] == "soft" else "hard") if facts.digest else None
+            measured = known(services, mark) if mark else None
+            if measured is not None:
+                found = advice(services, facts, asked, *measured)
+            else:
+                job = _measuring(services, facts.name, mark)
+        except ProblemError as problem:
+            fault, status_code = _told(problem), problem.status_code
+        except (ValidationError, ValueError) as error:
+            fault, status_code = _wrong(error), 422
+    shown = Job.of(job) if job else None
+    return page(
+        request,
+        "advice.html",
+        status_code,
+        fields=fields,
+        asks=ASKS,
+        datasets=services.catalogue.list(),
+        advice=found,
+        curves=_plot(found.curves) if found and found.curves else None,
+        job=shown,
+        phase=job_view.phase,
+        fault=fault,
+        minutes=max(1, round(services.settings.advice_seconds / 60)),
+    )
+
+
+def _order(fields: Mapping[str, str]) -> AdviceOrder:
+    """The question that a form asks. Raises ValidationError, or ValueError for what is no number."""
+    value, ask = fields["value"].strip(), fields["ask"]
+    body: dict[str, Any] = {"dataset": fields["dataset"], "labels": fields["labels"]}
+    if fields["within"].strip():
+        body["within"] = fields["within"].strip()
+    match ask:
+        case "accuracy" | "gap":
+            body["target"] = {ask: float(value.removesuffix("%")) / 100}
+        case "bytes":
+            body["bytes"] = value
+        case _:
+            body["ipc"] = int(value)
+    return AdviceOrder.model_validate(body)
+
+
+def _measuring(services: Services, dataset: str, mark: str | None) -> ledger.Job | None:
+    """The newest job that measures, or was to measure, this dataset."""
+    jobs = services.ledger.jobs(dataset=dataset, method=KIND, limit=20)
+    return next((job for job in jobs if mark is None or job.fingerprint == mark), None)
+
+
+def _plot(lines: tuple[Line, ...]) -> Plot:
+    series = tuple(
+        Series.of(words, [(float(point.ipc), getattr(point, name)) for point in line.points])
+        for line in lines
+        for name, words in (
+            ("expected", _NAMES[line.source]),
+            ("low", f"{_NAMES[line.source]}, low"),
+            ("high", f"{_NAMES[line.source]}, high"),
+        )
+    )
+    return Plot("curves", "Test accuracy to expect", "images a class", "Test accuracy", series, percent=True)
+
+
+def _told(problem: ProblemError) -> str:
+    return " ".join(f"{error.message} {error.fix}" for error in problem.errors) or str(problem.detail)
+
+
+def _wrong(error: ValueError) -> str:
+    if isinstance(error, ValidationError):
+        faults = [explain(each, AdviceOrder, "") for each in error.errors(include_url=False)]
+        return " ".join(f"{each.field}: {each.message} {each.fix}" for each in faults)
+    return "What is asked for must be a number: images a class, percent, or bytes such as '200 kB'."
+
+
+def _kept(fields: Mapping[str, str]) -> dict[str, str]:
+    return {name: fields[name] for name in ("dataset", "ask", "value", "within", "labels") if fields.get(name)}

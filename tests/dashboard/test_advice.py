@@ -1,0 +1,86 @@
+"""The page of advice: asked, measured, answered; and how advice fared, on the page of the system."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fastapi.testclient import TestClient
+
+from core.advice.verdict import job as order
+from core.artifacts import inventory
+from core.ledger import File, Status
+from tests.api.test_advice import publish
+from tests.api.workshop import ON_SQLITE, Workshop
+from tests.core.test_advice import REAL, gained, measured
+from tests.dashboard.test_pages import Page
+
+pytestmark = ON_SQLITE
+
+FOUND = measured(REAL, gained(REAL, 0.5, 0.05), smallest=125)
+
+
+def shown(client: TestClient, query: str = "dataset=digits", status: int = 200) -> str:
+    response = client.get(f"/advice?{query}")
+    assert response.status_code == status
+    Page(response.text)
+    return response.text
+
+
+def measure(client: TestClient, workshop: Workshop, folder: Path) -> str:
+    """The id of a job that measured digits."""
+    assert client.post("/advice", data={"dataset": "digits"}, follow_redirects=False).status_code == 303
+    job_id: str = client.get("/v1/jobs?method=advice").json()["items"][0]["id"]
+    publish(workshop, job_id, folder, FOUND)
+    return job_id
+
+
+def test_advice_is_asked_measured_and_answered(client: TestClient, workshop: Workshop, tmp_path: Path) -> None:
+    assert "Nothing was measured yet" in shown(client)
+    sent = client.post("/advice", data={"dataset": "digits", "ask": "accuracy", "value": "80"})
+    assert sent.url.params["ask"] == "accuracy"
+    assert "It is being measured" in sent.text
+    job_id = client.get("/v1/jobs?method=advice").json()["items"][0]["id"]
+    page = client.get(f"/jobs/{job_id}")
+    assert page.url.path == "/advice", "a job that measures has this page"
+    assert f"/jobs/{job_id}/cancel" in page.text
+    assert job_id in client.get("/").text
+    publish(workshop, job_id, tmp_path / "advice", FOUND)
+    for query in ("ask=ipc&value=5", "ask=accuracy&value=80", "ask=bytes&value=10 kB&within=20m"):
+        answer = shown(client, f"dataset=digits&{query}")
+        assert "Verdict:" in answer
+        assert "Learning curves" in answer
+    assert "Real images that do the same" in shown(client, "dataset=digits&ask=ipc&value=5")
+
+
+def test_what_is_asked_wrongly_is_told_on_the_page(client: TestClient) -> None:
+    assert "at most 125" in shown(client, "dataset=digits&ask=ipc&value=1000", 422)
+    assert "must be a number" in shown(client, "dataset=digits&ask=ipc&value=many", 422)
+    assert "There is no answer to that" in shown(client, "dataset=nothing", 422)
+    assert client.post("/advice", data={"dataset": "digits", "value": "0"}).status_code == 422
+
+
+def test_results_are_held_against_what_was_advised(client: TestClient, workshop: Workshop, tmp_path: Path) -> None:
+    measure(client, workshop, tmp_path / "advice")
+    assert "no job yet did what advice speaks of" in client.get("/system").text
+    reach(client, workshop, tmp_path, 5, FOUND, 0.02)
+    page = client.get("/system").text
+    assert "100.0 % of 2 results lie within what was advised; 80 % are meant to" in page
+    assert page.count("digits by dm") == 2
+    reach(client, workshop, tmp_path, 3, FOUND, 0.4)
+    assert "50.0 % of 4 results lie within" in client.get("/system").text
+    workshop.job(Status.SUCCEEDED, method="random")
+    assert "50.0 % of 4 results lie within" in client.get("/system").text, "another network is not compared"
+
+
+def reach(client: TestClient, workshop: Workshop, folder: Path, ipc: int, found: Any, off: float) -> None:
+    """Finish the job that advice asks for, with results that are so far from the truth."""
+    asked = client.post("/v1/jobs", json=order(found, ipc))
+    assert asked.status_code == 202, asked.text
+    files = []
+    for entry in inventory(workshop.artifact):
+        sha256, size = workshop.store.put(workshop.artifact / entry.name)
+        files.append(File(entry.name, size, sha256, entry.media_type))
+    lines = {"distilled": gained(REAL, 0.5, 0.05)(ipc) + off, "random": REAL(ipc) - off}
+    results = {name: {"accuracy_mean": mean, "accuracy_std": 0.01, "n_seeds": 5} for name, mean in lines.items()}
+    assert workshop.ledger.succeed(workshop.start(asked.json()["id"]), files, {"results": results})
