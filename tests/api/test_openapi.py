@@ -18,6 +18,7 @@ pytestmark = ON_SQLITE
 OPERATIONS = {
     *("create_job", "list_jobs", "get_job", "cancel_job", "retry_job", "list_events"),
     *("pause_job", "resume_job", "finish_job", "delete_job"),
+    "create_advice",
     "create_forecast",
     *("get_me", "list_keys", "create_key", "revoke_key"),
     *("list_files", "get_file", "get_archive", "get_picture", "get_preview", "get_report", "get_sections"),
