@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -19,9 +20,7 @@ from worker.engine.job import device, hardware, use_threads
 from worker.protocol import JobFolder
 
 
-def advise(
-    job: Mapping[str, Any], folder: JobFolder, journal: Journal, stopped: Callable[[], bool], **ending: Any
-) -> dict[str, Any]:
+def advise(job: Mapping[str, Any], folder: JobFolder, journal: Journal, stopped: Callable[[], bool]) -> dict[str, Any]:
     """Measure the study of a job, as `job.json` has it, into the staging folder; returns the metrics of the job object.
 
     Raises:
@@ -38,7 +37,7 @@ def advise(
         folder=folder.checkpoint,
         interval=job["checkpoint_interval"],
         should_stop=stopped,
-        **ending,
+        time_left=lambda: 0.0 if folder.finish.exists() else math.inf,
     )
     on = device(job["device"])
     study = Study.model_validate(job["recipe"])
