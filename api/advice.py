@@ -73,7 +73,7 @@ def create_advice(
     after: BackgroundTasks,
     order: Annotated[AdviceOrder, Body(openapi_examples=EXAMPLES)],
 ) -> Advice | Job:
-    """What distilled and real images reach, how many real ones do the same, and a verdict in a sentence.
+    """Says what distilled and real images reach, how many real ones do the same, and a verdict in a sentence.
 
     The first question on a dataset queues a job that measures on its training and validation split: networks on random
     real images of a ladder of sizes and on easier ones, and a few short distillations. Every later question on the same
