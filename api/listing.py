@@ -25,7 +25,7 @@ _BY_METADATA: Final[dict[str, Any]] = {
     "style": "form",
     "explode": True,
     "description": "`metadata.commit=abc`: only jobs with exactly this word under this key of their metadata.",
-    "schema": {"type": "object", "additionalProperties": {"type": "string"}},
+    "schema": {"type": "object"},
     "example": {"metadata.commit": "abc"},
 }
 _MOST: Final = 2**31 - 1

@@ -32,7 +32,7 @@ def auto(task: Task) -> Recipe:
     Equation: argmax_m acc_val(S_m), S_m after a share of the time that halves the field: successive halving by seconds
     Citation: Jamieson & Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization", AISTATS
         2016, for the halving; the candidates are the methods of this catalogue
-    Published: none; benchmarks/RESULTS.md has what was measured here
+    Published: no paper; digits, one image a class, one minute on two busy cores: 88.8 ± 1.0 % (benchmarks/RESULTS.md)
     Use: whenever minutes and images a class are what is given: with `within`, and nothing else.
     Avoid: to reproduce a paper, or to compare methods: name the method. What wins depends on the machine.
     """

@@ -17,7 +17,7 @@ from tests.api.workshop import ERROR, METRICS, Workshop, request
 from tests.data.bundles import place
 
 SHAPE = {
-    *("object", "id", "status", "phase", "dataset", "dataset_title", "method", "ipc", "seed", "cached"),
+    *("object", "id", "kind", "status", "phase", "dataset", "dataset_title", "method", "ipc", "seed", "cached"),
     *("queue_position", "queue_seconds", "progress"),
     *("metrics", "forecast", "error", "attempt", "losses", "max_attempts", "worker"),
     *("request", "recipe", "fingerprint", "metadata", "owner"),

@@ -42,7 +42,8 @@ def test_every_field_of_a_request_can_be_given_in_python_and_on_the_command_line
     """The recipe's changes are `--set` there, the evaluation's, too."""
     fields = set(JobOrder.model_fields)
     assert fields == {"dataset", "method", *Order.__annotations__}
-    assert fields - {"overrides", "evaluation"} <= set(inspect.signature(cli.distill).parameters)
+    options = set(inspect.signature(cli.distill).parameters)
+    assert fields - {"overrides", "evaluation"} <= options | ({"metadata"} if "words" in options else set())
 
 
 def test_a_time_is_kept_without_a_service(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def test_a_job_is_run_and_published(running: Service) -> None:
     play = running.submit(steps=6)
     job = play.wait_for_end()
     assert job.status is Status.SUCCEEDED
-    assert (job.attempt, job.losses, job.metrics) == (1, 0, {"steps": 6})
+    assert (job.attempt, job.losses, job.metrics) == (1, 0, {"steps": 6, "ended": None})
     assert play.history() == ["created", "started", "succeeded"]
     assert [file.name for file in running.ledger.files(job.id)] == ["README.md", "data/state.txt", "manifest.json"]
     assert play.state() == state_after(6)
