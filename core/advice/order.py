@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Self, final
 
@@ -15,11 +14,11 @@ from core.data import DatasetFacts
 from core.durations import seconds_of
 from core.recipe import FieldError, RecipeError, invalid_combination
 from core.request import ENGINE_VERSION, Ipc, canonical_json
+from core.weight import bytes_of
 
 KIND: Final = "advice"
 """The kind of the job that measures, and its method in lists of jobs: no method of the catalogue is called so."""
 
-_UNITS: Final = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
 _SOFT = 2  # bytes of a class's share in a soft label, in half precision
 
 Share = Annotated[float, Field(gt=0, lt=1, strict=True, allow_inf_nan=False)]
@@ -151,7 +150,5 @@ def fingerprint(digest: str, labels: LabelMode) -> str:
 
 
 def _bytes(text: str) -> int:
-    found = re.fullmatch(r"([\d.]+) ?(\w*)", text)
-    assert found, "the pattern of the field says so"
-    unit = found[2].lower()
-    return int(float(found[1]) * _UNITS[unit if unit.endswith("b") or not unit else f"{unit}b"])
+    """The bytes of a size, of whose unit the B may be left out."""
+    return bytes_of(text if text[-1] in "bB" else f"{text}B")
