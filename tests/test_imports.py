@@ -201,8 +201,8 @@ def test_what_serves_requests_starts_without_torch(module: str) -> None:
 
 
 def test_the_vocabulary_needs_neither_torch_nor_a_database() -> None:
-    files = [ROOT / "core" / f"{name}.py" for name in ("architectures", "feasibility", "overrides", "request", "worth")]
-    names = ("advice", "budget", "methods", "plan", "recipe", "report")
+    files = [ROOT / "core" / f"{name}.py" for name in ("architectures", "feasibility", "overrides", "worth")]
+    names = ("advice", "budget", "methods", "plan", "recipe", "report", "request")
     packages = sources(*(f"core/{name}" for name in names))
     assert packages
     everything = [i for path in [*files, *packages] for i in imports(path)]

@@ -1,0 +1,28 @@
+"""A client's request: the values it may have, its canonical form and its fingerprint."""
+
+from __future__ import annotations
+
+from core.request.digests import needs_c_scores, scored, with_digests_of
+from core.request.identity import ENGINE_VERSION, canonical_json, fingerprint
+from core.request.limits import MAX_SYNTHETIC_IMAGES, check
+from core.request.order import MAX_WITHIN, SIZES, Ipc, JobOrder, JobRequest, Ratio
+from core.request.settled import resolve, settle
+
+__all__ = [
+    "ENGINE_VERSION",
+    "MAX_SYNTHETIC_IMAGES",
+    "MAX_WITHIN",
+    "SIZES",
+    "Ipc",
+    "JobOrder",
+    "JobRequest",
+    "Ratio",
+    "canonical_json",
+    "check",
+    "fingerprint",
+    "needs_c_scores",
+    "resolve",
+    "scored",
+    "settle",
+    "with_digests_of",
+]

@@ -1,0 +1,129 @@
+"""The limits that a dataset sets to a request: too few images, or images too small for what is asked."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from core.feasibility import illegible, of_one_class, too_many_labels, uncuttable, unsolvable, untileable
+from core.recipe import FieldError, Recipe, RecipeError, Window
+from core.recipe.checks.images import learns_step_size
+from core.request.order import JobRequest
+
+if TYPE_CHECKING:
+    from core.data import DatasetFacts
+
+MAX_SYNTHETIC_IMAGES = 200_000
+
+
+def check(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
+    """Refuse what only the dataset can tell to be impossible.
+
+    Raises:
+        RecipeError: the dataset is too small, or its images are.
+    """
+    errors = [
+        *(_too_many_images(recipe, request, facts) or _beyond_the_class(recipe, request, facts)),
+        *untileable(recipe, facts),
+        *illegible(recipe, facts),
+        *(
+            _too_few_for_stages(recipe, request)
+            or [*_batch_too_large(recipe, request, facts), *_nothing_to_update(recipe, request)]
+        ),
+        *of_one_class(facts),
+        *uncuttable(recipe, request.ipc, facts),
+        *too_many_labels(recipe, request.ipc, facts),
+        *unsolvable(recipe, request.ipc, facts),
+    ]
+    if errors:
+        raise RecipeError(errors)
+
+
+def _too_many_images(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
+    each = recipe.parameterize.formation
+    training, asked = request.ipc * each, f"{request.ipc}" if each == 1 else f"{request.ipc} x {each}"
+    if training > facts.smallest_class:
+        return [
+            FieldError(
+                "ipc",
+                f"The smallest class of '{facts.label}' has {facts.smallest_class} training images, "
+                f"fewer than {asked}.",
+                f"Set ipc to at most {facts.smallest_class // each}."
+                if each <= facts.smallest_class
+                else "Set parameterize.kind to 'pixels'.",
+            )
+        ]
+    if training * facts.classes > MAX_SYNTHETIC_IMAGES:
+        most = MAX_SYNTHETIC_IMAGES // (facts.classes * each)
+        return [
+            FieldError(
+                "ipc",
+                f"{asked} x {facts.classes} classes exceed the {MAX_SYNTHETIC_IMAGES:,} images of one result.",
+                f"Set ipc to at most {most}.",
+            )
+        ]
+    return []
+
+
+def _beyond_the_class(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
+    """A window that fits the smallest class fits every other: the larger one has no fewer images behind its start."""
+    window, members = recipe.init, facts.smallest_class
+    if not isinstance(window, Window) or window.beta == "auto":
+        return []  # a sweep begins with the hardest images, and those are there
+    first = window.first_rank(request.ipc, members)
+    if first + request.ipc <= members:
+        return []
+    whole = members if window.of == "class" else request.ipc
+    most = math.floor(1000 * (members - request.ipc) / whole) / 1000
+    return [
+        FieldError(
+            "overrides.init.beta",
+            f"A window of {request.ipc} images after the {first} hardest leaves the smallest class of "
+            f"'{facts.label}', which has {members}.",
+            f"Set init.beta to at most {most:g}, or lower ipc.",
+        )
+    ]
+
+
+def _batch_too_large(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
+    stages, batch = recipe.schedule.stages, getattr(recipe.objective, "batch_size", None)
+    images = stages.split(request.ipc)[0] * facts.classes * recipe.parameterize.formation
+    of = " of the first stage" if stages.count > 1 else ""
+    if batch is None or batch <= images:
+        return []
+    return [
+        FieldError(
+            "overrides.objective.batch_size",
+            f"A student step of {batch} images exceeds the synthetic set{of} of {images}.",
+            f"Set objective.batch_size to at most {images}, or to null.",
+        )
+    ]
+
+
+def _too_few_for_stages(recipe: Recipe, request: JobRequest) -> list[FieldError]:
+    count = recipe.schedule.stages.count
+    if count <= request.ipc:
+        return []
+    return [
+        FieldError(
+            "overrides.schedule.stages.count",
+            f"{request.ipc} image(s) per class are too few for {count} stages.",
+            f"Set schedule.stages.count to at most {request.ipc}, or raise ipc.",
+        )
+    ]
+
+
+def _nothing_to_update(recipe: Recipe, request: JobRequest) -> list[FieldError]:
+    """A share of few images may be none of them."""
+    parameterize, stages = recipe.parameterize, recipe.schedule.stages
+    fewest = stages.split(request.ipc)[-1]
+    if recipe.objective.keeps_images or parameterize.optimised(fewest) or learns_step_size(recipe):
+        return []
+    of = "a stage's " if stages.count > 1 else ""
+    return [
+        FieldError(
+            "overrides.parameterize.update",
+            f"{parameterize.update:g} of {of}{fewest} images per class are none, and no step size is learned either.",
+            f"Set parameterize.update to at least {math.ceil(1000 / fewest) / 1000:g}, or raise ipc.",
+        )
+    ]

@@ -1,0 +1,154 @@
+"""The fields of a request: as a client asks, and as it is stored."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self, final
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+from core import methods
+from core.durations import seconds_of
+from core.metadata import Metadata
+from core.recipe import invalid_combination
+from core.weight import bytes_of
+
+MAX_WITHIN = 30 * 86_400
+"""Longest time that may be asked for, in seconds."""
+
+
+Ipc = Annotated[int, Field(ge=1, le=100_000, strict=True, description="Images per class in the synthetic set.")]
+
+Ratio = Annotated[
+    float,
+    Field(
+        gt=0,
+        le=1,
+        strict=True,
+        allow_inf_nan=False,
+        description="Instead of `ipc`: its share of the images of the smallest class that distillation may use.",
+    ),
+]
+
+
+_LATER = frozenset({"within", "continue_from", "continues"})
+
+
+class Asked(BaseModel):
+    """The fields that every request has: all but the one that says how small the set is to be."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str = Field(min_length=1, max_length=200, description="Name of a dataset in GET /v1/datasets.")
+    method: str = Field(
+        default=methods.AUTO,
+        min_length=1,
+        max_length=100,
+        description="Name of a method in GET /v1/methods; by default a search for the best one in the time there is.",
+    )
+    overrides: dict[str, JsonValue] = Field(
+        default={},
+        max_length=200,
+        description='Fields of the method\'s recipe to change, by path: {"objective.syn_steps": 20}.',
+    )
+    seed: int = Field(default=0, ge=0, lt=2**63, strict=True, description="Seed of every random choice.")
+    evaluation: dict[str, JsonValue] = Field(
+        default={}, max_length=100, description='Fields of the recipe\'s evaluation to change: {"seeds": 10}.'
+    )
+
+
+@final
+class JobRequest(Asked):
+    """A distillation job: which dataset, how small, by which method, within which time. Equal jobs are equal requests.
+
+    A field that requests gained later is left out of the JSON where it says nothing, as it is of older requests.
+    """
+
+    ipc: Ipc
+    within: int = Field(default=0, ge=0, le=MAX_WITHIN, description="Seconds that it may take; 0: any number.")
+    continue_from: str = Field(default="", description="The job whose result it goes on from; empty: none.")
+    continues: str = Field(default="", description="SHA-256 of that result's images, as they were submitted.")
+
+    @property
+    def fixed(self) -> frozenset[str]:
+        """The paths of a recipe that the client has set, and nothing else changes."""
+        return frozenset({*self.overrides, *(f"evaluation.{path}" for path in self.evaluation)})
+
+    @model_serializer(mode="wrap")
+    def _without_later(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = dump(self)
+        return {name: value for name, value in found.items() if name not in _LATER or value}
+
+
+SIZES = ("ipc", "ratio", "bytes")
+"""The fields of an order that say how small the set is to be."""
+
+
+@final
+class JobOrder(Asked):
+    """A distillation job as a client asks for it: how small by `ipc`, by `ratio` or by `bytes`, one of them."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [size]} for size in SIZES]})
+
+    # 0 stands for what was left out: nobody can ask for it. Null would be a third spelling of the same order.
+    ipc: Ipc = Field(default_factory=int)
+    ratio: Ratio = Field(default_factory=float)
+    bytes: str = Field(
+        default_factory=str,
+        max_length=20,
+        description="Instead of `ipc`: the bytes that the set may take, images and labels, as a plain bundle: "
+        "'200 kB', '1.5 MB'.",
+        examples=["200 kB"],
+    )
+    within: str = Field(
+        default_factory=str,
+        max_length=20,
+        description="Time that the job may take on the worker that runs it, evaluation included: '90s', '20m', '1h'. "
+        "The method's recipe is made smaller until it fits.",
+        examples=["20m"],
+    )
+    metadata: Metadata = {}
+    continue_from: str = Field(
+        default_factory=str,
+        max_length=100,
+        description="A finished job of yours on the same dataset, by its id: this one begins with its images, with the "
+        "labels and the step size that were learned with them, and with more images of its own init for a larger ipc.",
+    )
+
+    @model_validator(mode="after")
+    def _time_is_said(self) -> Self:
+        if "within" in self.model_fields_set:
+            try:
+                seconds = seconds_of(self.within)
+            except ValueError as error:
+                raise invalid_combination("within", str(error), "Write '20m' for twenty minutes.") from None
+            if not 1 <= seconds <= MAX_WITHIN:
+                told = f"{self.within} is no time that a job may take."
+                raise invalid_combination("within", told, "Use a time of at least '1s' and at most '720h'.")
+        return self
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        given = [size for size in SIZES if size in self.model_fields_set]
+        if len(given) > 1:
+            told = f"Both '{given[0]}' and '{given[1]}' say how small."
+            raise invalid_combination(given[1], told, "Leave one of them out.")
+        if not given:
+            raise invalid_combination(
+                "ipc",
+                "Nothing says how small the set is to be.",
+                "Add 'ipc', images per class, 'ratio', a share of the smallest class, or 'bytes' of the set.",
+            )
+        if self.bytes or "bytes" in given:
+            try:
+                bytes_of(self.bytes)
+            except ValueError as error:
+                raise invalid_combination("bytes", str(error), "Write '200 kB' for two hundred thousand.") from None
+        return self

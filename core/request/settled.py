@@ -1,0 +1,57 @@
+"""The request and the recipe that an order means on a dataset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core import methods
+from core.durations import seconds_of
+from core.methods.automatic import WITHIN, candidates_own
+from core.overrides import override
+from core.recipe import Recipe, RecipeError
+from core.request.limits import check
+from core.request.order import Asked, JobOrder, JobRequest
+from core.weight import bytes_of, ipc_within
+
+if TYPE_CHECKING:
+    from core.data import DatasetFacts
+
+
+def settle(order: JobOrder, facts: DatasetFacts) -> JobRequest:
+    """The request an order means on a dataset: `ratio` becomes the ipc it is there, rounded, and at least 1, and
+    `bytes` the most that fits.
+
+    All spellings are the same request from here on, with the same fingerprint and the same artifact. A dataset that is
+    known but not on disk is counted as published.
+
+    Raises:
+        RecipeError: the bytes do not hold one image per class, or an override is wrong.
+    """
+    ipc = order.ipc or max(1, round(order.ratio * facts.smallest_class))
+    if order.bytes:
+        ipc = ipc_within(bytes_of(order.bytes), facts, lambda ipc: _recipe(order, ipc, facts))
+    within = seconds_of(order.within) if order.within else WITHIN if order.method == methods.AUTO else 0
+    asked = order.model_dump(exclude={"ratio", "bytes", "metadata"})
+    return JobRequest.model_validate(asked | {"ipc": ipc, "within": within})
+
+
+def resolve(request: JobRequest, facts: DatasetFacts) -> Recipe:
+    """The complete recipe of a request on a dataset.
+
+    Raises:
+        methods.UnknownMethod: with the closest name.
+        RecipeError: an override is unknown, out of range or meaningless, or the dataset is too small for the ipc.
+    """
+    if request.method == methods.AUTO and (own := candidates_own(request.overrides)):
+        raise RecipeError(own)
+    recipe = _recipe(request, request.ipc, facts)
+    check(recipe, request, facts)
+    return recipe
+
+
+def _recipe(asked: Asked, ipc: int, facts: DatasetFacts) -> Recipe:
+    """The recipe of so many images per class, whether or not the dataset has them."""
+    method = methods.method(asked.method)
+    task = methods.Task(asked.dataset, ipc, facts.shape, facts.classes, facts.mirroring.allowed, facts.unequal)
+    recipe = override(method.recipe(task), asked.overrides)
+    return override(recipe, {f"evaluation.{path}": value for path, value in asked.evaluation.items()}, prefix="")
