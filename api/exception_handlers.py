@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, get_type_hints
 
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from sqlalchemy import exc
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from api.dashboard.refusal import respond
 from api.problems import Kind, ProblemError, invalid
-from core.overrides import MOST_ERRORS, fix, nearest
+from core.ledger import UnknownJob
+from core.overrides import MOST_ERRORS, fields_at, fix, nearest
 from core.recipe import FieldError
-from core.request import JobOrder
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -28,6 +29,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(UnknownJob, _unknown_job)
     for away in (exc.OperationalError, exc.TimeoutError):
         app.add_exception_handler(away, _unavailable)
 
@@ -42,7 +44,13 @@ def _invalid(request: Request, error: Exception) -> Response:
     details = error.errors()
     if details and details[0]["type"] == "json_invalid":
         return respond(request, _malformed(details[0], error.body))
-    return respond(request, invalid([_explain(detail) for detail in details[:MOST_ERRORS]]))
+    return respond(request, invalid([_explain(detail, request) for detail in details[:MOST_ERRORS]]))
+
+
+def _unknown_job(request: Request, error: Exception) -> Response:
+    """The answer about a job that is not there, or that somebody has deleted while the request was under way."""
+    hint = "GET /v1/jobs lists the jobs there are."
+    return respond(request, ProblemError(Kind.UNKNOWN_JOB, "No job has the id in the path.", hint=hint))
 
 
 def _http(request: Request, error: Exception) -> Response:
@@ -89,7 +97,7 @@ def _malformed(detail: Mapping[str, Any], body: object) -> ProblemError:
     )
 
 
-def _explain(detail: Mapping[str, Any]) -> FieldError:
+def _explain(detail: Mapping[str, Any], request: Request) -> FieldError:
     """One of pydantic's errors as the field, the fault and the fix."""
     place, *path = detail["loc"]
     field = ".".join(str(step) for step in path) or str(place)
@@ -99,8 +107,16 @@ def _explain(detail: Mapping[str, Any]) -> FieldError:
         context = detail["ctx"]
         return FieldError(context["field"], context["message"], context["fix"])
     if detail["type"] == "extra_forbidden":
-        return FieldError(field, f"There is no field '{field}'.", nearest(field, JobOrder.model_fields))
+        known = [name for model in _bodies(request) for name in fields_at(model, path)]
+        return FieldError(field, f"There is no field '{field}'.", nearest(str(path[-1]), known))
     return FieldError(field, f"{detail['msg']}.", fix(detail) or "GET /docs describes the field.")
+
+
+def _bodies(request: Request) -> Iterator[type[BaseModel]]:
+    """The model of the body that the operation takes, if it takes one."""
+    hints = get_type_hints(request.scope["endpoint"])
+    hints.pop("return", None)
+    yield from (hint for hint in hints.values() if isinstance(hint, type) and issubclass(hint, BaseModel))
 
 
 def _methods(request: Request) -> Sequence[str]:

@@ -17,7 +17,7 @@ from core.budget import TooShort
 from core.durations import written
 from core.forecast import LONG, Calibration, Forecast, beyond, fitted_job, forecast_job, offered
 from core.recipe import FieldError
-from core.request import ENGINE_VERSION, JobRequest
+from core.request import ENGINE_VERSION, MAX_WITHIN, JobRequest
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -57,7 +57,11 @@ def fitted_request(services: Services, ready: Prepared) -> tuple[Prepared, Forec
             services.ledger, ready.recipe, *job, quietest, facts, request.within, request.fixed
         )
     except TooShort as error:
-        raise invalid(error.errors) from None
+        longest = min(int(services.settings.job_timeout), MAX_WITHIN)
+        if error.enough <= longest:
+            raise invalid(error.errors) from None
+        dear = f"No job may take more than '{written(longest)}' here: lower ipc, change less, or name another method."
+        raise invalid([replace(each, fix=dear) for each in error.errors]) from None
     fitted = replace(ready, recipe=recipe)
     _check_room(fitted, known)
     return fitted, forecast

@@ -49,8 +49,7 @@ def pause_job(services: ServicesDep, job: Known, response: Response) -> Job:
 )
 def resume_job(services: ServicesDep, job: Known, response: Response, after: BackgroundTasks) -> Job:
     """The job is queued again, at the place of its age. One that is queued or running stays so."""
-    refused = Kind.NOT_RESUMABLE if job.status in ("paused", "pausing") else Kind.ALREADY_FINISHED
-    return _opened(services, services.ledger.resume, job, response, after, refused)
+    return _opened(services, services.ledger.resume, job, response, after, Kind.ALREADY_FINISHED)
 
 
 @router.post(
@@ -126,19 +125,31 @@ def _opened(
     return shown
 
 
-_HINTS = {
-    Kind.NOT_RETRYABLE: "A succeeded job has its result; an active one will have it.",
-    Kind.NOT_RESUMABLE: "Wait for the other job, which gives the same result, or cancel it first.",
-}
-
-
 def _asked(
     ask: Callable[[str], ledger.Job], job: ledger.Job, response: Response, refused: Kind = Kind.ALREADY_FINISHED
 ) -> Job:
     try:
         job = ask(job.id)
     except ledger.IllegalTransition as error:
-        hint = _HINTS.get(refused, f"GET /v1/jobs/{job.id} tells how it ended.")
-        raise ProblemError(refused, sentence(error), hint=hint) from None
+        if error.status is None and refused is Kind.ALREADY_FINISHED:
+            refused = Kind.NOT_RESUMABLE
+        raise ProblemError(refused, sentence(error), hint=_way_on(job.id, error.status)) from None
     advise(response, job)
     return Job.of(job)
+
+
+def _way_on(job_id: str, status: ledger.Status | None) -> str:
+    """The sentence that says what can be asked of a job that cannot be moved as it was asked to."""
+    match status:
+        case None:
+            return "Wait for the other job, which gives the same result, or cancel it first."
+        case ledger.Status.SUCCEEDED:
+            return f"Its result is at GET /v1/jobs/{job_id}/files."
+        case ledger.Status.FAILED | ledger.Status.CANCELLED:
+            return f"POST /v1/jobs/{job_id}/retry queues it again, where its checkpoint ends if it has one."
+        case ledger.Status.CANCELLING:
+            return f"Wait until it is cancelled; then POST /v1/jobs/{job_id}/retry queues it again."
+        case ledger.Status.PAUSED | ledger.Status.PAUSING:
+            return f"POST /v1/jobs/{job_id}/resume lets it go on."
+        case _:
+            return f"Wait for its result; to stop it, POST /v1/jobs/{job_id}/cancel."

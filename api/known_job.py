@@ -14,15 +14,14 @@ LOCATION = header("Location", "The job's path.")
 RETRY_AFTER = header("Retry-After", "While the job is queued or running: seconds until looking again makes sense.")
 
 
-def _known(job_id: Annotated[str, Path(alias="id", description="The job's id.")], services: ServicesDep) -> ledger.Job:
-    try:
-        return services.ledger.job(job_id)
-    except ledger.UnknownJob:
-        hint = "GET /v1/jobs lists the jobs there are."
-        raise ProblemError(Kind.UNKNOWN_JOB, "No job has the id in the path.", hint=hint) from None
+def known_job(
+    job_id: Annotated[str, Path(alias="id", description="The job's id.")], services: ServicesDep
+) -> ledger.Job:
+    """The job whose id is in the path."""
+    return services.ledger.job(job_id)
 
 
-Known = Annotated[ledger.Job, Depends(_known)]
+Known = Annotated[ledger.Job, Depends(known_job)]
 """Parameter of an operation: the job whose id is in the path; 404 when there is none."""
 
 

@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from api.schemas import Event
 from api.services import Services
-from core.ledger import ENDED, Job
+from core.ledger import ENDED, Job, UnknownJob
 
 _LAST: Final = frozenset(f"job.{status}" for status in ENDED)
 _FIRST_PAUSE: Final = 0.1
@@ -38,7 +38,7 @@ async def changed(services: Services, job: Job, seconds: float, request: Request
 
 
 async def stream(services: Services, job: Job, after: int) -> AsyncIterator[bytes]:
-    """Every event after `after` as server-sent events, gap-free, until the job is over or the service leaves.
+    """Every event after `after` as server-sent events, gap-free, until the job is over or gone, or the service leaves.
 
     `job` must have been read before the call: a job that was over by then has written its last event.
     """
@@ -50,7 +50,10 @@ async def stream(services: Services, job: Job, after: int) -> AsyncIterator[byte
             checked = time.monotonic()
             if not await run_in_threadpool(services.ledger.keys.good, services.caller.id):
                 return  # a client that reconnects is told why
-        events = await run_in_threadpool(services.ledger.events, job.id, after, _BATCH)
+        try:
+            events = await run_in_threadpool(services.ledger.events, job.id, after, _BATCH)
+        except UnknownJob:
+            return  # deleted: a client that reconnects is told so
         for event in events:
             shown = Event.model_validate(asdict(event))
             yield format_sse_event(id=str(event.seq), event=event.type, data_str=shown.model_dump_json())

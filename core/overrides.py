@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -70,6 +70,11 @@ def explain(detail: ErrorDetails, model: type[BaseModel], prefix: str) -> FieldE
     return FieldError(field, f"{detail['msg']}.", fix(detail) or "See the JSON Schema in GET /v1/methods/{name}.")
 
 
+def fields_at(model: type[BaseModel], location: Sequence[int | str]) -> tuple[str, ...]:
+    """The names of the fields known where a location in a model ends."""
+    return _walk(model, location)[1]
+
+
 def fix(detail: Mapping[str, Any]) -> str | None:
     """The sentence that mends a value one of pydantic's errors is about; None if there is no more to say."""
     context = detail.get("ctx", {})
@@ -115,7 +120,7 @@ def _unknown(field: str, name: str, node: Mapping[str, Any]) -> FieldError:
     return FieldError(field, f"There is no field '{name}' here.", _suggest(name, tuple(node)))
 
 
-def _walk(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[list[str], tuple[str, ...]]:
+def _walk(model: type[BaseModel], location: Sequence[int | str]) -> tuple[list[str], tuple[str, ...]]:
     """The location as a user writes it, and the field names known where it ends."""
     path: list[str] = []
     node: type[BaseModel] | None = model

@@ -13,7 +13,7 @@ from core.advice.study import LabelMode
 from core.data import DatasetFacts
 from core.durations import seconds_of
 from core.recipe import FieldError, RecipeError, invalid_combination
-from core.request import ENGINE_VERSION, Ipc, canonical_json
+from core.request import ENGINE_VERSION, Ipc, Within, canonical_json
 from core.weight import bytes_of
 
 KIND: Final = "advice"
@@ -66,10 +66,8 @@ class AdviceOrder(BaseModel):
         pattern=r"^[0-9]{1,12}(\.[0-9]{1,3})? ?([kKmMgG]i?)?[bB]?$",
         description="Room for images and labels, uncompressed: '200 kB'.",
     )
-    within: str = Field(
+    within: Within = Field(
         default_factory=str,
-        max_length=20,
-        pattern=r"^[0-9]{1,6} ?[smhd]$",
         description="Time that a job may take: '20m', '90s', '1h'; the advice itself takes five minutes at most.",
     )
     labels: LabelMode = Field(default="hard", description="One class an image, or a trained network's probabilities.")

@@ -210,12 +210,12 @@ class TooShort(RecipeError):
 
     def __init__(self, seconds: float, least: float) -> None:
         self.enough = _rounded_up(1.05 * least)  # the next forecast may differ a little
-        enough = written(self.enough)
+        enough, about = written(self.enough), written(_rounded_up(least))
         super().__init__(
             [
                 FieldError(
                     "within",
-                    f"The smallest job of this kind takes about {written(math.ceil(least))} on the workers' hardware, "
+                    f"The smallest job of this kind takes about {about} on the workers' hardware, "
                     f"its evaluation included: more than {written(math.floor(seconds))}.",
                     f"Set within to at least '{enough}', or lower ipc.",
                 )

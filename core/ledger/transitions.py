@@ -102,9 +102,8 @@ def destination(row: JobRow, move: Move) -> Transition:
         if transition.move is move and transition.source is row.status and transition.guard(row):
             return transition
     allowed = sorted({each.source.value for each in TABLE if each.move is move})
-    raise IllegalTransition(
-        f"Job {row.id} is {row.status.value}; only a job that is {' or '.join(allowed)} can {move.value}."
-    )
+    told = f"Job {row.id} is {row.status.value}; only a job that is {' or '.join(allowed)} can {move.value}."
+    raise IllegalTransition(told, row.status)
 
 
 def apply(session: Session, row: JobRow, transition: Transition, now: datetime, **data: Any) -> None:

@@ -207,7 +207,11 @@ class UnknownJob(ValueError):
 
 @final
 class IllegalTransition(ValueError):
-    """The job's state does not allow what was asked."""
+    """The job's `status` does not allow what was asked; None where another job is in the way."""
+
+    def __init__(self, message: str, status: Status | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @final

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Self, final
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -24,7 +25,10 @@ MAX_WITHIN = 30 * 86_400
 """Longest time that may be asked for, in seconds."""
 
 
-Ipc = Annotated[int, Field(ge=1, le=100_000, strict=True, description="Images per class in the synthetic set.")]
+MOST_IPC = 100_000
+"""Most images per class that may be asked for."""
+
+Ipc = Annotated[int, Field(ge=1, le=MOST_IPC, strict=True, description="Images per class in the synthetic set.")]
 
 Ratio = Annotated[
     float,
@@ -36,6 +40,22 @@ Ratio = Annotated[
         description="Instead of `ipc`: its share of the images of the smallest class that distillation may use.",
     ),
 ]
+
+
+def _a_time(text: str) -> str:
+    """The text, if it is a time that a job may take."""
+    try:
+        seconds = seconds_of(text)
+    except ValueError as error:
+        raise invalid_combination("within", str(error), "Write '20m' for twenty minutes.") from None
+    if not 1 <= seconds <= MAX_WITHIN:
+        told = f"{text} is no time that a job may take."
+        raise invalid_combination("within", told, "Use a time of at least '1s' and at most '720h'.")
+    return text
+
+
+Within = Annotated[str, Field(max_length=20), AfterValidator(_a_time)]
+"""A time that a job may take, as people write it."""
 
 
 _LATER = frozenset({"within", "continue_from", "continues"})
@@ -107,9 +127,8 @@ class JobOrder(Asked):
         "'200 kB', '1.5 MB'.",
         examples=["200 kB"],
     )
-    within: str = Field(
+    within: Within = Field(
         default_factory=str,
-        max_length=20,
         description="Time that the job may take on the worker that runs it, evaluation included: '90s', '20m', '1h'. "
         "The method's recipe is made smaller until it fits.",
         examples=["20m"],
@@ -117,22 +136,11 @@ class JobOrder(Asked):
     metadata: Metadata = {}
     continue_from: str = Field(
         default_factory=str,
+        min_length=1,
         max_length=100,
         description="A finished job of yours on the same dataset, by its id: this one begins with its images, with the "
         "labels and the step size that were learned with them, and with more images of its own init for a larger ipc.",
     )
-
-    @model_validator(mode="after")
-    def _time_is_said(self) -> Self:
-        if "within" in self.model_fields_set:
-            try:
-                seconds = seconds_of(self.within)
-            except ValueError as error:
-                raise invalid_combination("within", str(error), "Write '20m' for twenty minutes.") from None
-            if not 1 <= seconds <= MAX_WITHIN:
-                told = f"{self.within} is no time that a job may take."
-                raise invalid_combination("within", told, "Use a time of at least '1s' and at most '720h'.")
-        return self
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:

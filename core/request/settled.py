@@ -8,9 +8,9 @@ from core import methods
 from core.durations import seconds_of
 from core.methods.automatic import WITHIN, candidates_own
 from core.overrides import override
-from core.recipe import Recipe, RecipeError
+from core.recipe import FieldError, Recipe, RecipeError
 from core.request.limits import check
-from core.request.order import Asked, JobOrder, JobRequest
+from core.request.order import MOST_IPC, Asked, JobOrder, JobRequest
 from core.weight import bytes_of, ipc_within
 
 if TYPE_CHECKING:
@@ -25,11 +25,14 @@ def settle(order: JobOrder, facts: DatasetFacts) -> JobRequest:
     known but not on disk is counted as published.
 
     Raises:
-        RecipeError: the bytes do not hold one image per class, or an override is wrong.
+        RecipeError: the bytes do not hold one image per class, the ratio is of too many, or an override is wrong.
     """
     ipc = order.ipc or max(1, round(order.ratio * facts.smallest_class))
     if order.bytes:
-        ipc = ipc_within(bytes_of(order.bytes), facts, lambda ipc: _recipe(order, ipc, facts))
+        ipc = min(MOST_IPC, ipc_within(bytes_of(order.bytes), facts, lambda ipc: _recipe(order, ipc, facts)))
+    if ipc > MOST_IPC:
+        told = f"That is {ipc:,} images per class, and {MOST_IPC:,} may be asked for."
+        raise RecipeError([FieldError("ratio", told, f"Set ratio to at most {MOST_IPC / facts.smallest_class:.4f}.")])
     within = seconds_of(order.within) if order.within else WITHIN if order.method == methods.AUTO else 0
     asked = order.model_dump(exclude={"ratio", "bytes", "metadata"})
     return JobRequest.model_validate(asked | {"ipc": ipc, "within": within})

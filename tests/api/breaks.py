@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from api.app import create_app
+from api.known_job import known_job
 from api.problems import Kind
 from api.services import Services
 from core.ledger import Status, new_upload_id
@@ -44,6 +45,23 @@ def act(verb: str, status: Status | None) -> Break:
 
 def delete(status: Status) -> Break:
     return lambda shop, services: shop.client.delete(f"/v1/jobs/{shop.job(status)}")
+
+
+def deleted_meanwhile(verb: str) -> Break:
+    """A job that is there when a request about it begins, and is deleted before the request does its work."""
+
+    def act(shop: Workshop, services: Services) -> Any:
+        job = services.ledger.job(shop.job(Status.CANCELLED))
+        services.ledger.delete(job.id, services.store.delete)
+        known = shop.client.app.dependency_overrides
+        known[known_job] = lambda: job
+        path = f"/v1/jobs/{job.id}"
+        try:
+            return shop.client.post(f"{path}/{verb}") if verb else shop.client.delete(path)
+        finally:
+            known.clear()
+
+    return act
 
 
 def broken_bundle(shop: Workshop, services: Services) -> Any:
@@ -160,6 +178,9 @@ PATHS: list[tuple[str, Kind, Break]] = [
     ("no such job to wait for", Kind.UNKNOWN_JOB, get("/v1/jobs/{id}?wait=30")),
     ("no such job to follow", Kind.UNKNOWN_JOB, get("/v1/jobs/{id}/events", Accept="text/event-stream")),
     ("no such job to cancel", Kind.UNKNOWN_JOB, act("cancel", None)),
+    ("a cancel as it is deleted", Kind.UNKNOWN_JOB, deleted_meanwhile("cancel")),
+    ("a finish as it is deleted", Kind.UNKNOWN_JOB, deleted_meanwhile("finish")),
+    ("a second delete at once", Kind.UNKNOWN_JOB, deleted_meanwhile("")),
     ("no such job to retry", Kind.UNKNOWN_JOB, act("retry", None)),
     ("no such job's page", Kind.UNKNOWN_JOB, get("/jobs/{id}")),
     ("no such dataset", Kind.UNKNOWN_DATASET, get("/v1/datasets/digit")),

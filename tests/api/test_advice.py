@@ -27,10 +27,11 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"target": {"accuracy": 0.5, "gap": 0.5}}, "target.accuracy"),
     ({"bytes": "10 B"}, "bytes"),
     ({"bytes": "a lot"}, "bytes"),
-    ({"ipc": 1, "within": "soon"}, "within"),
+    *(({"ipc": 1, "within": within}, "within") for within in ("soon", "0m", "31d", "999999d", "", None)),
     ({"ipc": 1, "labels": "firm"}, "labels"),
     ({"ipc": 1, "dataset": "digit"}, "dataset"),
     ({"ipc": 1, "method": "dm"}, "method"),
+    ({"target": {"acuracy": 0.5}}, "target.acuracy"),
 ]
 
 
@@ -55,6 +56,7 @@ def test_what_is_asked_wrongly_is_refused_with_a_fix(client: TestClient, asked: 
     assert refused.status_code == 422, refused.text
     errors = refused.json()["errors"]
     assert all(error["fix"] for error in errors)
+    assert not any(f"'{error['field']}'?" in error["fix"] for error in errors), "what was refused is no fix"
     assert field in {error["field"] for error in errors} or not field
     assert client.get("/v1/jobs").json()["items"] == []
 

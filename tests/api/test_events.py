@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -13,6 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.services import Services
+from api.streaming import stream
 from core.ledger import Status
 from tests.api.workshop import Client, Workshop
 
@@ -96,6 +98,16 @@ def test_a_stream_goes_on_after_the_end_of_an_earlier_attempt(workshop: Workshop
     told = [message.event for message in follow(workshop.client, job_id)]
     ended.join()
     assert told.index("job.failed") < told.index("job.requeued") < told.index("job.succeeded") == len(told) - 1
+
+
+def test_a_stream_of_a_job_that_is_deleted_ends(workshop: Workshop, services: Services) -> None:
+    job = services.ledger.job(workshop.job(Status.CANCELLED))
+    workshop.client.delete(f"/v1/jobs/{job.id}")
+
+    async def told() -> list[bytes]:
+        return [chunk async for chunk in stream(services, job, 0)]
+
+    assert len(asyncio.run(told())) == 1  # the pause after which to ask again
 
 
 def test_a_stream_tells_while_it_happens(workshop: Workshop) -> None:

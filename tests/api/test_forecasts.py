@@ -110,6 +110,10 @@ def test_a_time_that_is_too_short_is_refused_with_one_that_will_do(client: TestC
         assert client.post(path, json=FASHION | {"within": enough}).status_code in (200, 202)
     (error,) = client.post("/v1/jobs", json=FASHION | {"within": "25h"}).json()["errors"]
     assert error["fix"] == "Set within to at most '24h'."
+    dear = {"overrides": {"schedule.steps": 10**6, "network.width": 1024}}
+    (error,) = client.post("/v1/jobs", json=FASHION | dear | {"within": "9s"}).json()["errors"]
+    assert "'24h'" in error["fix"], "a longer time would be refused, too"
+    assert "at least" not in error["fix"]
     (error,) = client.post("/v1/jobs", json=FASHION | {"within": "soon"}).json()["errors"]
     assert (error["field"], error["fix"]) == ("within", "Write '20m' for twenty minutes.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from fastapi.testclient import TestClient
 from api.services import Services
 from core.data.digits import digits
 from core.ledger import Status
-from tests.api.workshop import ERROR, METRICS, Workshop, request
+from tests.api.workshop import ERROR, METRICS, ON_SQLITE, Workshop, request
 from tests.data.bundles import place
 
 SHAPE = {
@@ -313,6 +314,30 @@ def test_a_failed_or_cancelled_job_is_queued_again(workshop: Workshop, status: S
     workshop.succeed(job_id)
 
 
+@pytest.mark.parametrize(
+    ("status", "verb"),
+    [
+        *((Status.SUCCEEDED, verb) for verb in ("cancel", "pause", "resume", "finish", "retry")),
+        *((Status.CANCELLED, verb) for verb in ("pause", "resume", "finish")),
+        *((Status.CANCELLING, verb) for verb in ("pause", "resume", "finish", "retry")),
+        *((status, "retry") for status in (Status.PAUSED, Status.PAUSING, Status.QUEUED, Status.RUNNING)),
+    ],
+)
+@ON_SQLITE
+def test_a_move_that_is_refused_says_what_can_be_done(workshop: Workshop, status: Status, verb: str) -> None:
+    job_id = workshop.job(status)
+    refused = workshop.client.post(f"/v1/jobs/{job_id}/{verb}")
+    assert (refused.status_code, refused.json()["title"]) == (
+        409,
+        "The job cannot be retried" if verb == "retry" else "The job is over",
+    )
+    if status is Status.CANCELLING:
+        assert workshop.ledger.cancelled(workshop.claims[job_id])
+    way = re.search(r"(GET|POST) (/v1/[\w/]+)", refused.json()["hint"])
+    assert way is not None
+    assert workshop.client.request(way[1], way[2]).is_success
+
+
 def test_a_retry_gives_way_to_an_equal_job_that_is_open(workshop: Workshop) -> None:
     asked = request()
     first = workshop.client.post("/v1/jobs", json=asked).json()["id"]
@@ -322,6 +347,7 @@ def test_a_retry_gives_way_to_an_equal_job_that_is_open(workshop: Workshop) -> N
     response = workshop.client.post(f"/v1/jobs/{first}/retry")
     assert response.status_code == 409
     assert second in response.json()["detail"]
+    assert "the other job" in response.json()["hint"]
 
 
 def test_a_job_is_deleted_with_what_nothing_else_needs(workshop: Workshop, tmp_path: Path) -> None:
