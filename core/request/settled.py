@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from core import methods
@@ -32,7 +33,8 @@ def settle(order: JobOrder, facts: DatasetFacts) -> JobRequest:
         ipc = min(MOST_IPC, ipc_within(bytes_of(order.bytes), facts, lambda ipc: _recipe(order, ipc, facts)))
     if ipc > MOST_IPC:
         told = f"That is {ipc:,} images per class, and {MOST_IPC:,} may be asked for."
-        raise RecipeError([FieldError("ratio", told, f"Set ratio to at most {MOST_IPC / facts.smallest_class:.4f}.")])
+        most = math.floor(1e6 * MOST_IPC / facts.smallest_class) / 1e6
+        raise RecipeError([FieldError("ratio", told, f"Set ratio to at most {most:g}.")])
     within = seconds_of(order.within) if order.within else WITHIN if order.method == methods.AUTO else 0
     asked = order.model_dump(exclude={"ratio", "bytes", "metadata"})
     return JobRequest.model_validate(asked | {"ipc": ipc, "within": within})

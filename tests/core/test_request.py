@@ -17,6 +17,7 @@ from core.data import Catalogue, DatasetFacts
 from core.feasibility import sourced
 from core.recipe import Generated, Recipe, RecipeError
 from core.request import JobOrder, JobRequest, canonical_json, fingerprint, resolve, settle, with_digests_of
+from core.request.order import MOST_IPC
 
 FACTS = Catalogue(Path("nowhere")).facts("digits")
 PLAIN = {"dataset": "digits", "ipc": 1, "method": "mtt"}
@@ -50,6 +51,18 @@ def test_a_ratio_is_an_ipc_of_the_smallest_class(ratio: float, ipc: int) -> None
 def test_how_small_is_said_once(size: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=r"Leave one of them out|how small|valid"):
         JobOrder.model_validate({"dataset": "digits", "method": "random", **size})
+
+
+def test_no_size_is_more_than_may_be_asked_for() -> None:
+    vast = replace(FACTS, smallest_class=150_000)
+    rest = {"dataset": "digits", "method": "random"}
+    assert settle(JobOrder.model_validate(rest | {"bytes": "900 GB"}), vast).ipc == MOST_IPC
+    with pytest.raises(RecipeError) as refused:
+        settle(JobOrder.model_validate(rest | {"ratio": 0.9}), vast)
+    (error,) = refused.value.errors
+    assert error.field == "ratio"
+    ratio = float(error.fix.split()[-1].rstrip("."))
+    assert settle(JobOrder.model_validate(rest | {"ratio": ratio}), vast).ipc == pytest.approx(MOST_IPC, rel=0.001)
 
 
 @pytest.mark.parametrize("ratio", [0, -0.1, 1.01, float("nan"), "0.1", True])
