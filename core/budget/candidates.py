@@ -35,8 +35,9 @@ DISTILLED: Final = ("dm", "dsa", "mtt", "rat-bptt")
 LABELLED: Final = ("frepo",)
 """Methods whose labels say more than a class: only where such labels are allowed."""
 
-_STUDENT: Final = 0.3
-"""Share of the time for reading the data and for evaluating the result, its reference included."""
+_STUDENT: Final = (0.3, 0.4, 0.5, 0.65, 0.8, 1.0)
+"""Shares of the time for reading the data and for evaluating the result, its reference included: the first in which
+that can be done."""
 _MARGIN: Final = 0.03
 """Share of the time for packing, and for a turn that takes longer than its seconds."""
 _DEAREST: Final = ("mtt", "dm")
@@ -88,10 +89,13 @@ def student(
         RecipeError: not even random real images can be evaluated in that time; its fix names one in which they can.
     """
     recipe = _narrowed(recipe, facts, ipc, seconds, price, fixed)
-    try:
-        found = fit(recipe, facts, ipc, _STUDENT * seconds, price, fixed)
-    except RecipeError:
-        found = fit(recipe, facts, ipc, seconds, price, fixed)
+    for share in _STUDENT:
+        try:
+            found = fit(recipe, facts, ipc, share * seconds, price, fixed)
+            break
+        except RecipeError:
+            if share == _STUDENT[-1]:
+                raise
     return Student(found.recipe, found.given_up, max(1.0, (1 - _MARGIN) * seconds - found.seconds))
 
 
@@ -212,9 +216,13 @@ class _Field:
         count, whole = recipe.schedule.steps, self.price(recipe) - base
         if count < 2:
             return max(0.0, whole), 0.0
-        shorter = recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"steps": count // 2})})
-        step = max(0.0, whole - (self.price(shorter) - base)) / (count - count // 2)
-        return max(0.0, whole - count * step), step
+        setups = []
+        for other in (count // 2, 2 * count):  # kernels may be compiled for the larger number alone
+            schedule = recipe.schedule.model_copy(update={"steps": other})
+            priced = self.price(recipe.model_copy(update={"schedule": schedule})) - base
+            setups.append(whole - count * (priced - whole) / (other - count))
+        setup = max(0.0, min(setups))
+        return setup, max(0.0, whole - setup) / count
 
     def _affordable(self, found: Sequence[Candidate]) -> tuple[list[Candidate], list[LeftOut]]:
         """Those that, all together, leave enough time to distil once they can begin to."""

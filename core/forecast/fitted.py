@@ -79,7 +79,7 @@ def raced_job(
         shared = student(recipe, facts, ipc, within, job.price, fixed)
     except TooShort as error:
         shared = student(recipe, facts, ipc, error.enough, job.price, fixed)
-    return shared.recipe, entrants(shared, facts, ipc, job.price, fixed)
+    return shared.recipe, entrants(shared, facts, ipc, job.racing.price, fixed)
 
 
 def fitted_anywhere(
@@ -115,6 +115,12 @@ class _Job:
         self, facts: DatasetFacts, ipc: int, method: str, calibration: Calibration, past: Sequence[Past]
     ) -> None:
         self._of = facts, ipc, method, calibration, past
+
+    @property
+    def racing(self) -> _Job:
+        """The same for candidates of a race, none of which compiles anything before it leads."""
+        facts, ipc, method, calibration, past = self._of
+        return _Job(facts, ipc, method, calibration.model_copy(update={"compiling": 0.0}), past)
 
     def price(self, recipe: Recipe) -> float:
         """Seconds that are enough for more than three jobs of four: halfway, as a factor, to the forecast's bound.

@@ -9,12 +9,14 @@ import pytest
 
 from core import methods
 from core.budget.candidates import DISTILLED, LABELLED, RANDOM, REAL, Student, entrants, student
+from core.forecast import raced_job
 from core.methods.automatic import SHARED
 from core.overrides import override
 from core.plan.race import Entrants
 from core.recipe import Recipe, RecipeError
 from core.request import JobRequest, check
 from tests.budget.test_fit import DATASETS, prices
+from tests.forecast.machines import machine
 
 CASES = [("digits", 1, 60), ("digits", 10, 180), ("fashion-mnist", 10, 1200), ("cifar10", 10, 600), ("lungs", 1, 1200)]
 
@@ -91,3 +93,20 @@ def test_a_time_in_which_nothing_can_be_evaluated_is_refused_with_one_that_is_en
     with pytest.raises(RecipeError) as refused:
         student(base("cifar10", 10), of, 10, 3, price)
     assert refused.value.errors[0].field == "within"
+
+
+@pytest.mark.parametrize(("dataset", "ipc", "seconds"), [("fashion-mnist", 10, 1200), ("cifar10", 10, 1800)])
+def test_what_only_the_leader_compiles_leaves_nobody_out(dataset: str, ipc: int, seconds: int) -> None:
+    compiles = machine(slower=0.35).model_copy(
+        update={"compiled": {"gradient": 0.4, "adjoint": 0.3}, "compiling": 40.0, "kernels": "compiled"}
+    )
+    _, race = raced_job(base(dataset, ipc), DATASETS[dataset], ipc, compiles, (), seconds)
+    assert {"k-means", "herding", *DISTILLED} <= {candidate.name for candidate in race.candidates}
+    assert all(not candidate.setup for candidate in race.candidates if candidate.name in ("dm", "dsa", "rat-bptt"))
+
+
+def test_where_judging_takes_most_of_the_time_the_rest_is_raced_for() -> None:
+    of, price = DATASETS["cifar10"], prices(DATASETS["cifar10"], 10, "auto")
+    least = price(base("cifar10", 10, {"evaluation.full": None, "evaluation.seeds": 3, "evaluation.epochs": 60}))
+    shared = student(base("cifar10", 10), of, 10, 2 * least, price)
+    assert shared.seconds > 0.15 * 2 * least
