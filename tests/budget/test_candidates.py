@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 
 from core import methods
+from core.budget import TooShort
 from core.budget.candidates import DISTILLED, LABELLED, RANDOM, REAL, Student, entrants, student
 from core.forecast import raced_job
 from core.methods.automatic import SHARED
@@ -107,6 +108,7 @@ def test_what_only_the_leader_compiles_leaves_nobody_out(dataset: str, ipc: int,
 
 def test_where_judging_takes_most_of_the_time_the_rest_is_raced_for() -> None:
     of, price = DATASETS["cifar10"], prices(DATASETS["cifar10"], 10, "auto")
-    least = price(base("cifar10", 10, {"evaluation.full": None, "evaluation.seeds": 3, "evaluation.epochs": 60}))
-    shared = student(base("cifar10", 10), of, 10, 2 * least, price)
-    assert shared.seconds > 0.15 * 2 * least
+    with pytest.raises(TooShort) as refused:
+        student(base("cifar10", 10), of, 10, 1, price)
+    seconds = 2.5 * refused.value.enough
+    assert student(base("cifar10", 10), of, 10, seconds, price).seconds > 0.4 * seconds
