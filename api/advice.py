@@ -18,7 +18,7 @@ from core import doorbell, ledger
 from core.advice.answer import Advice
 from core.advice.measured import Measured
 from core.advice.order import KIND, AdviceOrder, Question, fingerprint, question
-from core.advice.study import METHOD, study
+from core.advice.study import METHOD, measurable, study
 from core.advice.verdict import answer
 from core.artifacts.advice import ADVICE
 from core.data import DatasetFacts, DatasetInvalid, UnknownDataset
@@ -126,6 +126,8 @@ def understood(services: Services, order: AdviceOrder) -> tuple[DatasetFacts, Qu
         facts = services.catalogue.facts(services.catalogue.named(order.dataset))
         if facts.classes < 2:
             raise RecipeError([_ONE_CLASS])
+        if not measurable(facts):
+            raise RecipeError([_LINES])
         return facts, question(order, facts)
     except (UnknownDataset, DatasetInvalid) as error:
         fix = "GET /v1/datasets lists the names that can be used."
@@ -177,4 +179,9 @@ _ONE_CLASS = FieldError(
     "dataset",
     "Its images are of one class: networks have nothing to tell apart, and any set trains them to 100 %.",
     "Take a dataset of two classes or more.",
+)
+_LINES = FieldError(
+    "dataset",
+    "Its images are lines of pixels, which the network that advice measures with does not read.",
+    "Ask for a job with network.kind 'mlp', or take images of 2 x 2 pixels or more.",
 )

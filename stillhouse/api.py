@@ -238,7 +238,7 @@ class Client:
         `wait`; later ones are answered at once. `within` is the time that a job may take, as in "20m".
 
         Raises:
-            JobFailed, JobCancelled: how else measuring may end.
+            JobFailed, JobCancelled, ClientError: how else measuring may end; the last where it was asked to finish.
             WaitTimeout: `timeout` seconds are over; the measuring goes on, and the same call finds it again.
         """
         given = {name: value for name, value in question.items() if value is not None}
@@ -246,7 +246,10 @@ class Client:
             raw = self._http.json("POST", "/v1/advice", body={"dataset": dataset, **given})
             if raw["object"] == "advice":
                 return Advice.from_json(raw)
-            self.wait(raw["id"], timeout=timeout, watch=watch)
+            job = self.wait(raw["id"], timeout=timeout, watch=watch)
+            if job.raw["finish_requested_at"] is not None:  # asking again would begin anew what somebody has ended
+                told = f"Job {job.id} was asked to finish before it had measured all; the same question measures anew."
+                raise ClientError(told)
 
     def job(self, job_id: str, *, wait: float | None = None) -> Job:
         """The job as it is now, or as soon as its status changes within `wait` seconds (at most 30)."""

@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple, Protocol, final
 from pydantic import BaseModel, ConfigDict
 
 from core import methods
+from core.architectures import reads
 from core.data import DatasetFacts
 from core.data.split import held_out
 from core.overrides import override
@@ -151,6 +152,11 @@ def _rungs(most: int) -> Iterator[int]:
         yield from (first * 10**power for first in _LADDER)
 
 
+def measurable(facts: DatasetFacts) -> bool:
+    """Whether the study's network reads the dataset's images, which it does not where they are lines of pixels."""
+    return reads(_recipe(facts, _EFFORTS[-1]).network, facts.shape)
+
+
 def _study(facts: DatasetFacts, labels: LabelMode, seconds: float, effort: _Effort) -> Study:
     recipe = _recipe(facts, effort)
     ladder = sizes(facts.smallest_class, effort.largest)
@@ -180,7 +186,9 @@ def _recipe(facts: DatasetFacts, effort: _Effort) -> Recipe:
     recipe = methods.method(METHOD).recipe(task)
     network, evaluation = recipe.network, recipe.evaluation
     assert isinstance(network, Network), "the method's network is a ConvNet"
+    depths = range(network.depth, 0, -1) if network.depth else ()
     changes = {
+        "network.depth": next((depth for depth in depths if _reads(network, depth, facts)), network.depth),
         "network.width": max(8, round(effort.width * network.width)),
         "evaluation.epochs": max(40, round(effort.epochs * evaluation.epochs)),
         "evaluation.seeds": effort.networks,
@@ -188,3 +196,7 @@ def _recipe(facts: DatasetFacts, effort: _Effort) -> Recipe:
         "objective.real_batch": 64,
     }
     return override(recipe, changes)
+
+
+def _reads(network: Network, depth: int, facts: DatasetFacts) -> bool:
+    return reads(network.model_copy(update={"depth": depth}), facts.shape)

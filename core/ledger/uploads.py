@@ -49,7 +49,11 @@ class UploadInUse(ValueError):
     """Jobs that are not over need the dataset."""
 
     def __init__(self, jobs: int) -> None:
-        super().__init__(f"{jobs} job{'s' * (jobs != 1)} that are queued or running need this dataset.")
+        super().__init__(
+            "One job that is not over needs this dataset."
+            if jobs == 1
+            else f"{jobs} jobs that are not over need this dataset."
+        )
 
 
 @final

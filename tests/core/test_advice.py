@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from core.advice.answer import Advice
 from core.advice.measured import Measured, Point
 from core.advice.model import Model
 from core.advice.order import AdviceOrder, Question, fingerprint, image_bytes, question
-from core.advice.study import SECONDS, cost, modest, study
+from core.advice.study import SECONDS, cost, measurable, modest, study
 from core.advice.verdict import answer
+from core.architectures import reads
 from core.data import Catalogue
-from core.recipe import RecipeError
+from core.recipe import Network, RecipeError
 
 FACTS = Catalogue(Path("nowhere")).facts("digits")
 STUDY = study(FACTS, "hard")
@@ -232,6 +234,19 @@ def test_a_study_fits_into_its_time_or_measures_as_little_as_it_can() -> None:
     assert large.labels == "soft"
     quick = study(FACTS, "hard", price=lambda *_: 1e-6)
     assert (quick.recipe.evaluation.epochs, quick.networks) == (300, 5)
+
+
+@pytest.mark.parametrize(("shape", "depth"), [((1, 8, 8), None), ((3, 3, 3), 1), ((1, 2, 40), 1), ((1, 1, 40), None)])
+def test_a_study_takes_a_network_that_reads_the_images(shape: tuple[int, int, int], depth: int | None) -> None:
+    facts = replace(FACTS, shape=shape)
+    assert measurable(facts) == (min(shape[1:]) > 1)
+    made = study(facts, "hard").recipe.network
+    assert isinstance(made, Network)
+    if measurable(facts):
+        assert reads(made, shape)
+    usual = STUDY.recipe.network
+    assert isinstance(usual, Network)
+    assert made.depth == depth or (depth is None and made.depth == usual.depth)
 
 
 ASKED: list[tuple[dict[str, Any], Question]] = [

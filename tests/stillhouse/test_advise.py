@@ -6,8 +6,11 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 
 from stillhouse import Advice, verify
+from stillhouse.errors import ClientError
+from stillhouse.jobs import Job
 from tests.stillhouse.running import Running, until
 
 
@@ -55,6 +58,14 @@ def test_advice_is_measured_once_and_then_answered_at_once(running: Running, tmp
     assert told.out.startswith(f"{advice.sentence}\n")
     assert "5 random real images a class" in told.out
     assert running.command("advise", "digits", "--accuracy", 0.4, "--json").json["object"] == "advice"
+
+
+def test_measuring_that_is_asked_to_finish_is_not_begun_anew(running: Running) -> None:
+    client, asked = running.kept, list[Job]()
+    with pytest.raises(ClientError, match="asked to finish"):
+        client.advise("digits", ipc=5, labels="soft", watch=lambda job: asked or asked.append(client.finish(job.id)))
+    soft = [job for job in client.jobs(method="advice") if job.raw["request"]["labels"] == "soft"]
+    assert [(job.status, job.raw["metrics"]["ended"] is None) for job in soft] == [("succeeded", False)]
 
 
 def test_a_question_that_is_none_is_refused(running: Running) -> None:

@@ -15,7 +15,7 @@ from core.engine.advice import measure
 from core.engine.cache import Cache
 from core.engine.journal import Journal
 from core.request import ENGINE_VERSION
-from worker.engine.disk_workspace import DiskWorkspace
+from worker.engine.disk_workspace import ASKED, DiskWorkspace
 from worker.engine.job import device, hardware, use_threads
 from worker.protocol import JobFolder
 
@@ -54,4 +54,6 @@ def advise(job: Mapping[str, Any], folder: JobFolder, journal: Journal, stopped:
     build_advice(folder.staging, measured, title, job["request"], provenance)
     journal.progress(1, 1)
     journal.leave()
-    return {"seconds": measured.seconds, "points": len(measured.points), "left_out": len(measured.left_out)}
+    points, left_out = len(measured.points), len(measured.left_out)
+    ended = ASKED if left_out and folder.finish.exists() else None
+    return {"seconds": measured.seconds, "points": points, "left_out": left_out, "ended": ended}

@@ -28,14 +28,13 @@ from core.feasibility import sourced
 from core.files import write_atomic
 from core.recipe import Recipe
 from core.request import check, needs_c_scores, scored
-from worker.engine.disk_workspace import DiskWorkspace
+from worker.engine.disk_workspace import ASKED, DiskWorkspace
 from worker.engine.job import Job, device, use_threads
 from worker.engine.package import artifact_of
 from worker.engine.pictures import Pictures
 from worker.protocol import JobFolder
 
 _PROGRAM_BYTES = 1 << 28  # of compiled kernels: about a megabyte each, and three more that the compiler keeps of it
-_ASKED = "It was asked for what there was by then."
 _TOLD = {"accuracy_mean", "accuracy_std", "n_seeds"}  # of a line of the report, in the metrics of the job
 
 
@@ -76,7 +75,7 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
                 should_stop=stopped,
                 pictures=Pictures(folder, journal),
                 time_left=lambda: 0.0 if folder.finish.exists() else deadline.time_left(),
-                ending=lambda: _ASKED if folder.finish.exists() else deadline.ending(),
+                ending=lambda: ASKED if folder.finish.exists() else deadline.ending(),
                 networks=deadline.networks,
             ),
             device=device(job.device),

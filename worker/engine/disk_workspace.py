@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from core.engine.synthetic import SyntheticDataset
 from core.files import write_atomic
 from core.report import Pair
 from worker.engine.pictures import Pictures
+
+ASKED: Final = "It was asked for what there was by then."
+"""Why a job ended early that a client asked to finish."""
 
 
 @final
