@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,6 +20,9 @@ from core.durations import written
 from core.forecast import LONG, Calibration, Forecast, beyond, fitted_job, forecast_job, offered
 from core.recipe import FieldError
 from core.request import ENGINE_VERSION, MAX_WITHIN, JobRequest
+
+_FITTING = threading.Semaphore(os.cpu_count() or 1)
+"""As many recipes are fitted at once as there are processors: more would only keep writers waiting for theirs."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -53,9 +58,10 @@ def fitted_request(services: Services, ready: Prepared) -> tuple[Prepared, Forec
         most = written(int(services.settings.job_timeout))
         raise invalid([FieldError("within", told, f"Set within to at most '{most}'.")])
     try:
-        recipe, forecast = fitted_job(
-            services.ledger, ready.recipe, *job, quietest, facts, request.within, request.fixed
-        )
+        with _FITTING:
+            recipe, forecast = fitted_job(
+                services.ledger, ready.recipe, *job, quietest, facts, request.within, request.fixed
+            )
     except TooShort as error:
         longest = min(int(services.settings.job_timeout), MAX_WITHIN)
         if error.enough <= longest:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, final
 
-from sqlalchemy import URL, Connection, Engine, Pool, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, Pool, create_engine, event, exc, make_url
 from sqlalchemy.orm import Session
 
 LOCK_WAIT = 30.0
@@ -99,6 +100,8 @@ class Database:
     def __init__(self, url: str, lock_wait: float = LOCK_WAIT) -> None:
         self.url = address(url)
         self.engine = connect(self.url, lock_wait=lock_wait)
+        self._lock_wait = lock_wait
+        self._turn = threading.Lock()
 
     @property
     def file(self) -> Path | None:
@@ -114,9 +117,27 @@ class Database:
 
         A changed row is written at `flush` or at the end, whole: a query in between would write it half changed.
         """
-        with Session(self.engine, expire_on_commit=False, autoflush=False) as session, session.begin():
+        session = Session(self.engine, expire_on_commit=False, autoflush=False)
+        with self._in_turn(), session, session.begin():
             session.connection(execution_options=_WRITES)  # begin now: the clock is read after the lock is taken
             yield session
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """One after the other of this process's writers on SQLite, which lets each try again now and then, and starve.
+
+        Raises:
+            TimeoutError: of SQLAlchemy, no turn came in time.
+        """
+        if self.file is None:
+            yield
+            return
+        if not self._turn.acquire(timeout=self._lock_wait):
+            raise exc.TimeoutError(f"Other writers were busy for {self._lock_wait:g} s.")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     @contextmanager
     def read(self) -> Iterator[Session]:

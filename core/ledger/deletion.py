@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection
 
 from sqlalchemy import not_, select, text
 from sqlalchemy.orm import Session
@@ -11,7 +11,8 @@ from core.ledger import clock, jobs
 from core.ledger.models import DeletedRow, EventRow, FileRow, JobRow, UploadRow, stands
 from core.ledger.types import ENDED, IllegalTransition, Reach
 
-_PICTURES = ("preview", "neighbours")
+_SHOWN = EventRow.type.in_(("preview", "neighbours"))
+_ADDRESS = EventRow.data["sha256"].as_string()
 _LOCK = 0x5717_1141  # of publishing, which shares it, and of taking objects out of the store, which does not
 
 
@@ -25,7 +26,8 @@ def delete(session: Session, job_id: str, reach: Reach) -> list[str]:
     if needs is not None:
         raise IllegalTransition(f"Job {needs} goes on from job {row.id} and is not over.")
     files = select(FileRow.sha256).where(FileRow.job_id == row.id)
-    addresses = {*session.scalars(files), *_pictures(session, [row.id])}
+    pictures = select(_ADDRESS).where(EventRow.job_id == row.id, _SHOWN)
+    addresses = {*session.scalars(files), *session.scalars(pictures)} - {None}
     session.add(DeletedRow(job_id=row.id, dataset=row.dataset, deleted_at=clock.now(session)))
     session.delete(row)
     session.flush()
@@ -37,13 +39,13 @@ def deleted(session: Session, job_ids: Collection[str]) -> set[str]:
     return set(session.scalars(select(DeletedRow.job_id).where(DeletedRow.job_id.in_(job_ids))))
 
 
-def drop(session: Session, job_id: str, addresses: Iterable[str], remove: Callable[[str], None]) -> None:
+def drop(session: Session, job_id: str, addresses: Collection[str], remove: Callable[[str], None]) -> None:
     """Have the objects of a deleted job removed that nothing else needs, while nobody publishes."""
     lock(session, shared=False)
     row = session.get_one(DeletedRow, job_id)
     # an equal picture is of the same dataset
-    others = session.scalars(select(JobRow.id).where(JobRow.dataset == row.dataset)).all()
-    shown = set(_pictures(session, others))
+    others = select(_ADDRESS).join(JobRow).where(JobRow.dataset == row.dataset, _SHOWN, _ADDRESS.in_(addresses))
+    shown = set(session.scalars(others))
     for address in addresses:
         if address not in shown and not needed(session, address):
             remove(address)
@@ -62,10 +64,3 @@ def lock(session: Session, *, shared: bool) -> None:
     if session.get_bind().dialect.name == "postgresql":
         how = "_shared" if shared else ""
         session.execute(text(f"SELECT pg_advisory_xact_lock{how}(:lock)"), {"lock": _LOCK})
-
-
-def _pictures(session: Session, job_ids: Collection[str]) -> Iterator[str]:
-    """The addresses of the pictures that jobs have shown."""
-    for job_id in job_ids:
-        told = select(EventRow.data).where(EventRow.job_id == job_id, EventRow.type.in_(_PICTURES))
-        yield from (str(data["sha256"]) for data in session.scalars(told) if "sha256" in data)

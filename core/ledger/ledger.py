@@ -265,8 +265,9 @@ class Ledger:
         """
         with self.database.write() as session:
             addresses = deletion.delete(session, job_id, self._reach)
-        with self.database.write() as session:  # the job is gone by now, whatever becomes of its objects
-            deletion.drop(session, job_id, addresses, remove)
+        if addresses:
+            with self.database.write() as session:  # the job is gone by now, whatever becomes of its objects
+                deletion.drop(session, job_id, addresses, remove)
 
     def deleted(self, job_ids: Collection[str]) -> set[str]:
         """Those of the ids whose jobs were deleted."""

@@ -126,6 +126,22 @@ def test_a_list_costs_the_same_however_long_it_is(workshop: Workshop, services: 
     assert 0 < len(many) == len(few) <= 8
 
 
+def test_deleting_a_job_costs_the_same_however_many_there_are(workshop: Workshop, services: Services) -> None:
+    doomed = [workshop.submit() for _ in range(2)]
+    for place, job_id in enumerate(doomed):
+        shown = [("preview", {"step": 1, "sha256": str(place) * 64})]
+        assert workshop.ledger.record(workshop.start(job_id), events=shown)
+        workshop.fail(job_id)
+    sent = []
+    for job_id in doomed:
+        with statements(services) as each:
+            assert workshop.client.delete(f"/v1/jobs/{job_id}").status_code == 204
+        sent.append(len(each))
+        for _ in range(12):
+            workshop.submit()
+    assert sent[0] == sent[1] <= 20
+
+
 def test_a_listing_of_files_costs_the_same_however_long_it_is(workshop: Workshop, services: Services) -> None:
     job_id = workshop.job(Status.SUCCEEDED)
     with statements(services) as sent:

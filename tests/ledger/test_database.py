@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, exc, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.ledger import Ledger, clock
-from core.ledger.database import address
+from core.ledger.database import Database, address
 from core.ledger.filesystem import check_local
 from tests.ledger.orders import queued
 
@@ -47,6 +48,24 @@ def test_readers_do_not_wait_for_a_writer(ledger: Ledger) -> None:
         assert ledger.job(job.id) == job
         assert ledger.counts()["queued"] == 1
         session.rollback()
+
+
+def test_writers_of_one_process_on_sqlite_take_turns(sqlite_url: str) -> None:
+    """Tries of many at once would leave some of them without luck until their time is up."""
+    database, sent = Database(sqlite_url, lock_wait=0.05), list[str]()
+
+    def write() -> None:
+        with database.write():
+            pass
+
+    with database.write(), ThreadPoolExecutor(1) as another:
+        event.listen(database.engine, "begin", lambda connection: sent.append("BEGIN"))
+        with pytest.raises(exc.TimeoutError, match="busy"):
+            another.submit(write).result()
+    assert sent == []
+    write()
+    assert sent == ["BEGIN"]
+    database.close()
 
 
 def test_a_write_that_raises_writes_nothing(ledger: Ledger) -> None:
