@@ -21,11 +21,10 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from core import recipe
-from core.engine import features
+from core.engine import balance, features
 from core.engine.evaluate import Trained
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
@@ -62,7 +61,7 @@ class Distances:
 def learn(coverage: recipe.Coverage, kernels: Kernels, real: Real, key: Key) -> Generator[float, None, Witness]:
     """Train the network and watch how it does on the test split; yields the share of the work that is done."""
     network, data = kernels.network, real.train
-    labels = F.one_hot(data.labels, network.classes).float()
+    labels = balance.supervision(data.labels, network.classes, coverage.balance)
     wrong = torch.zeros(len(real.test), device=data.device)
     for moment in sgd(kernels, data.take, labels, features.protocol(coverage), [key]):
         if moment.step == 0 and moment.epoch:

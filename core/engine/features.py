@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from core.engine import evaluate
+from core.engine import balance, evaluate
 from core.engine.evaluate import Trained
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
@@ -21,7 +20,7 @@ from core.recipe import Augment, Embedding
 
 def train(embedding: Embedding, kernels: Kernels, real: Labelled, key: Key) -> Generator[float, None, Trained]:
     """The network that embeds; yields the share of the work that is done."""
-    labels = F.one_hot(real.labels, kernels.network.classes).float()
+    labels = balance.supervision(real.labels, kernels.network.classes, embedding.balance)
     (trained,) = yield from evaluate.train(kernels, real, labels, protocol(embedding), [key])
     return trained
 

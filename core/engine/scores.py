@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.engine import evaluate
+from core.engine import balance, evaluate
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.real import Labelled
@@ -74,7 +74,7 @@ def forgetting(
     network, protocol = kernels.network, _protocol(score, augment)
     events = Events.none(len(keys), len(real), real.device)
     batches: tuple[Tensor, ...] = ()
-    for moment in sgd(kernels, real.take, _targets(kernels, real), protocol, keys):
+    for moment in sgd(kernels, real.take, _labels(score, kernels, real), protocol, keys):
         if moment.step == 0 and moment.epoch < protocol.epochs:
             batches = order(keys, moment.epoch, len(real), real.device).split(protocol.batch_size, 1)
         if moment.epoch < protocol.epochs:
@@ -97,12 +97,13 @@ def el2n(
     Paul, Ganguli & Dziugaite, "Deep Learning on a Data Diet: Finding Important Examples Early in Training", NeurIPS
     2021, definition 2.2. Between 0 and sqrt(2).
     """
-    network, targets = kernels.network, _targets(kernels, real)
-    trained = yield from evaluate.train(kernels, real, targets, _protocol(score, augment), keys)
+    network, truth = kernels.network, F.one_hot(real.labels, kernels.network.classes).float()
+    labels = _labels(score, kernels, real)
+    trained = yield from evaluate.train(kernels, real, labels, _protocol(score, augment), keys)
     with torch.no_grad():
         errors = [
             torch.cat([network.apply(one.theta, x, one.moments).softmax(1) for x in real.batches(limits.TESTED)])
-            - targets
+            - truth
             for one in trained
         ]
     return torch.stack([error.norm(dim=1) for error in errors])
@@ -120,5 +121,5 @@ def _protocol(score: LearnedScore, augment: Augment) -> Protocol:
     )
 
 
-def _targets(kernels: Kernels, real: Labelled) -> Tensor:
-    return F.one_hot(real.labels, kernels.network.classes).float()
+def _labels(score: LearnedScore, kernels: Kernels, real: Labelled) -> Tensor:
+    return balance.supervision(real.labels, kernels.network.classes, score.balance)

@@ -15,6 +15,7 @@ from core.recipe import (
     Evaluation,
     Forgetting,
     FullTraining,
+    LearnedScore,
     Network,
     Performance,
     Recipe,
@@ -92,6 +93,12 @@ def alike(recipe: Recipe) -> Recipe:
         changes["experts.balance"] = "batches"
     if recipe.teacher is not None:
         changes["teacher.balance"] = "batches"
+    if isinstance(getattr(recipe.init, "score", None), LearnedScore):
+        changes["init.score.balance"] = "loss"
+    if hasattr(recipe.init, "embedding"):
+        changes["init.embedding.balance"] = "loss"
+    if recipe.evaluation.coverage is not None:
+        changes["evaluation.coverage.balance"] = "loss"
     if isinstance(recipe.objective, Regression | Performance):
         changes["objective.balance"] = "loss"
     if isinstance(recipe.labels, Solved) and not recipe.labels.for_pixels:

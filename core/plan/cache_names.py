@@ -78,12 +78,12 @@ class CacheNames:
 
     def difficulty(self, score: LearnedScore) -> Identity:
         """The identity of the training images' difficulty by networks; each network adds its `index`."""
-        training = score.model_dump(mode="json", exclude={"networks"})
+        training = {k: v for k, v in score.identity().items() if k != "networks"}
         return self._learned("difficulty of the training images", score=training)
 
     def embedder(self, embedding: Embedding) -> Identity:
         """The identity of the network that embeds images to be compared."""
-        return self._learned("network on the full set", training=embedding.model_dump(mode="json"))
+        return self._learned("network on the full set", training=embedding.identity())
 
     def window(self, window: Window, ipc: int) -> Identity:
         """The identity of a difficulty window's validation accuracy; its networks do not depend on the job's seed."""
@@ -91,7 +91,7 @@ class CacheNames:
         rate = evaluation.lr or evaluation.baseline_lrs[0]
         return self._learned(
             "window of difficulty",
-            window=window.model_dump(mode="json"),
+            window=window.identity(),
             ipc=ipc,
             training=judging(evaluation) | {"lr": rate},
         )
@@ -125,7 +125,7 @@ class CacheNames:
     def witness(self, coverage: Coverage) -> Identity:
         """The identity of the network whose features tell what is covered."""
         content = "network on the full set that watched the test split"
-        return self._learned(content, training=coverage.model_dump(mode="json"))
+        return self._learned(content, training=coverage.identity())
 
     def generator(self, objective: Generative) -> Identity:
         """The identity of the generator that draws images; it depends on the augmentation's mirroring alone."""

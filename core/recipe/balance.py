@@ -14,6 +14,9 @@ there are, and weighs an image by n / (K n_c), with n images of K classes and n_
 size all three are the same on average.
 """
 
+Weighting = Annotated[Literal["none", "loss"], Later(neutral="none")]
+"""The same where every image has to be seen once: as there are, or of a weight with which each class counts alike."""
+
 Measure = Annotated[Literal["accuracy", "balanced"], Later(neutral="accuracy")]
 """The figure that choices go by on the validation split: the share of images that are right, or the mean of each
 class's share."""

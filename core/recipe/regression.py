@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.recipe.balance import Balance
+from core.recipe.balance import Balance, Weighting
 from core.recipe.component import Component, Later, invalid_combination
 from core.recipe.traits import InitTraits, LabelTraits, ObjectiveTraits
 
@@ -90,7 +90,7 @@ class Solved(LabelTraits):
     support: int | None = Field(
         default=None, ge=2, description="Real images the error is measured on; none takes the whole training split."
     )
-    balance: Annotated[Literal["none", "loss"], Later(neutral="none")] = Field(
+    balance: Weighting = Field(
         default="none", description="Whether the error counts images as there are, or each class alike."
     )
 

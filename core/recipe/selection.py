@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from core.recipe.balance import Weighting
 from core.recipe.component import Component, invalid_combination, or_auto
 from core.recipe.traits import InitTraits
 
@@ -16,6 +17,9 @@ class Training(Component):
 
     batch_size: int = Field(default=256, ge=1, le=65_536, description="Images a step.")
     lr: float = Field(default=0.05, gt=0, le=10, description="Initial learning rate.")
+    balance: Weighting = Field(
+        default="none", description="Images as there are, or of a weight with which each class counts alike."
+    )
 
 
 class Forgetting(Training):

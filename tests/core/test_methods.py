@@ -14,7 +14,6 @@ from core.methods import Task
 from core.methods.catalogue import FAMILIES, listed, method
 from core.methods.task import Presets
 from core.methods.trajectory import mtt
-from core.overrides import override
 from core.recipe import Recipe, Trajectory, Zca
 
 _TASKS = ("digits", (1, 8, 8)), ("cifar10", (3, 32, 32))
@@ -89,18 +88,21 @@ def test_unknown_methods_offer_the_nearest() -> None:
 
 
 def test_classes_of_unequal_size_count_alike() -> None:
-    """In what experts, teachers and objectives learn from, and in what choices go by."""
+    """In what experts, teachers, objectives and those who choose images learn from, and in what choices go by."""
     task = Task("faults", 10, (3, 32, 32), 2, mirror=True)
     for name in methods.names():
         equal, unequal = (method(name).recipe(replace(task, unequal=each)) for each in (False, True))
         assert unequal.evaluation.measure == "balanced"
-        for part in (unequal.experts, unequal.teacher, unequal.objective, unequal.labels):
+        choosing = [getattr(unequal.init, part, None) for part in ("score", "embedding")]
+        parts = (unequal.experts, unequal.teacher, unequal.objective, unequal.labels, unequal.evaluation.coverage)
+        for part in (*parts, *choosing):
             kind = getattr(part, "balance", "batches")
             assert kind != "none" or name == "linear-exact", name
         told = str(equal.identity())
         assert "balance" not in told, "recipes of old keep their fingerprints"
         assert "measure" not in told, name
-        assert override(equal, {"evaluation.measure": "balanced"}).evaluation == unequal.evaluation
+        kept = {"measure": unequal.evaluation.measure, "coverage": unequal.evaluation.coverage}
+        assert equal.evaluation.model_copy(update=kept) == unequal.evaluation
 
 
 @pytest.mark.parametrize(

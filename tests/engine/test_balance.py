@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from core.data import Catalogue, Dataset, Images
-from core.engine import balance, evaluate, experts, ridge, teacher
+from core.engine import balance, evaluate, experts, features, ridge, scores, teacher
 from core.engine.augment import dsa
 from core.engine.evaluate import Trained
 from core.engine.kernels import Eager
@@ -20,11 +20,26 @@ from core.engine.objectives import performance, regression
 from core.engine.real import Labelled, Real, prepare
 from core.engine.synthetic import Synthetic
 from core.engine.train import order
-from core.recipe import Augment, Experts, MeanStd, Network, Performance, Pool, Regression, Teacher
-from core.recipe.balance import Balance
+from core.recipe import (
+    Augment,
+    El2n,
+    Embedding,
+    Experts,
+    Forgetting,
+    LearnedScore,
+    MeanStd,
+    Network,
+    Performance,
+    Pool,
+    Regression,
+    Teacher,
+)
+from core.recipe.balance import Balance, Weighting
+from tests.engine.still import result
 
 KEY = Key(17)
 LABELS = torch.tensor([0] * 10 + [1] * 90)
+ALIKE: tuple[Weighting, ...] = ("none", "loss")
 NETWORK = build(Network(width=8, depth=2), (1, 8, 8), 2)
 
 
@@ -138,6 +153,26 @@ def test_a_teacher_s_batches_are_balanced_as_well(unequal: Real) -> None:
         except StopIteration as end:
             guesses = network.apply(end.value.theta, next(unequal.validation.batches(1000)), end.value.moments)
             found.append(float((guesses.argmax(1) == 0).float().mean()))
+    assert found[1] > found[0] + 0.1
+
+
+@pytest.mark.parametrize("kind", [Forgetting, El2n])
+def test_images_of_a_rare_class_are_not_hard_because_it_is_rare(kind: type[LearnedScore], unequal: Real) -> None:
+    """As there are, hardly any image of the rare class is ever right, and one is as hard as the other."""
+    found, rare = [], unequal.train.labels == 0
+    for alike in ALIKE:
+        asked = kind(epochs=3, batch_size=64, lr=0.02, augment=False, balance=alike)
+        score = result(scores.difficulty(asked, Eager(NETWORK), unequal.train, Augment(), [KEY]))[0]
+        found.append(float(score[rare].mean() - score[~rare].mean()))
+    assert found[1] < 0.5 * found[0]
+
+
+def test_a_network_that_embeds_knows_a_rare_class(unequal: Real) -> None:
+    found = []
+    for alike in ALIKE:
+        asked = Embedding(epochs=2, batch_size=64, balance=alike)
+        trained = result(features.train(asked, Eager(NETWORK), unequal.train, KEY))
+        found.append(evaluate.measured("balanced", NETWORK, trained, unequal.validation))
     assert found[1] > found[0] + 0.1
 
 
