@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -12,10 +13,11 @@ from core.budget import TooShort
 from core.budget.candidates import DISTILLED, LABELLED, RANDOM, REAL, Student, entrants, student
 from core.forecast import raced_job
 from core.methods.automatic import SHARED
+from core.methods.task import alike
 from core.overrides import override
 from core.plan.race import Entrants
 from core.recipe import Recipe, RecipeError
-from core.request import JobRequest, check
+from core.request import JobRequest, check, resolve
 from tests.budget.test_fit import DATASETS, prices
 from tests.forecast.machines import machine
 
@@ -54,6 +56,20 @@ def test_all_candidates_have_one_student_and_can_finish(dataset: str, ipc: int, 
         check(recipe, JobRequest(dataset=DATASETS[dataset].name, method=candidate.name, ipc=ipc), DATASETS[dataset])
         assert price(recipe) - whole <= 0.7 * race.seconds
         assert candidate.setup <= 0.25 * race.seconds
+
+
+def test_candidates_of_unequal_classes_count_them_alike() -> None:
+    of = replace(DATASETS["lungs"], smallest_class=DATASETS["lungs"].train_count // 10)
+    price = prices(of, 1, "auto")
+    recipe = resolve(JobRequest(dataset=of.name, ipc=1, method="auto"), of)
+    race = entrants(student(recipe, of, 1, 1200, price), of, 1, price, soft=True)
+    found = {candidate.name: candidate.recipe for candidate in race.candidates}
+    assert {"mtt", "frepo"} <= {*found}
+    for name, own in found.items():
+        assert own.evaluation.measure == "balanced"
+        assert own == alike(own), name
+    assert found["mtt"].experts is not None
+    assert found["mtt"].experts.balance == "batches"
 
 
 def test_candidates_of_digits_have_more_steps_than_their_presets_where_there_is_time() -> None:

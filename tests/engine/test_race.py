@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from core.data import Dataset
-from core.engine.real import Real
+from core.engine.real import Labelled, Real
 from core.engine.run import distil, prepared, stretched
 from core.engine.steps.race import Won, raced
 from core.engine.workspace import Drained, InMemory
@@ -94,6 +94,24 @@ def test_once_no_time_is_left_the_best_set_so_far_is_the_result(real: Real) -> N
     assert len(trials(workspace)) < len(NAMES)
     assert won.context.race is not None
     assert "A client asked for it." in won.context.race.section().words
+
+
+@pytest.mark.parametrize("measure", ["accuracy", "balanced"])
+def test_sets_are_judged_by_the_measure_of_the_recipe(measure: str, real: Real) -> None:
+    """Of twelve images eleven are of one class; the last shows the same as the first, so that one of both is wrong."""
+    known = real.validation
+    first = (known.labels == 0).nonzero().flatten()[:11]
+    stored, labels = known.stored[torch.cat([first, first[:1]])], torch.tensor([0] * 11 + [1])
+    skewed = replace(real, validation=Labelled(stored, labels, known.transform))
+    recipe, workspace = override(lasting("random"), {"evaluation.measure": measure}), InMemory()
+    entrant = Candidate(name="random", recipe=recipe)
+    won = race(skewed, Entrants(candidates=(entrant,), seconds=100.0, networks=3, epochs=2), workspace)
+    found = trials(workspace)[0]["validation"]
+    alike = [(right / 11 + wrong) / 2 for right, wrong in [*((r, 0) for r in range(12)), *((r, 1) for r in range(11))]]
+    shares = alike if measure == "balanced" else [right / 12 for right in range(13)]
+    assert all(min(abs(value - share) for share in shares) < 1e-6 for value in found)
+    assert won.context.race is not None
+    assert won.context.race.balanced == (measure == "balanced")
 
 
 def test_with_no_time_at_all_random_images_are_judged_and_are_the_result(real: Real) -> None:
