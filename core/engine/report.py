@@ -85,7 +85,8 @@ def compose(done: Distillation, hardware: str, remarks: Sequence[str] = (), with
     rows = [Row.model_validate(_balanced(line, counts)) for line in done.rows]
     lines = {row.name: row for row in rows}
     majority = Majority.of(facts.class_names, counts)
-    gap = worth.gap(intervals(rows, unequal=majority.unequal)[0])
+    unequal = majority.unequal
+    gap = worth.gap(intervals(rows, unequal=unequal)[0])
     across, clipped = across_of(done.across), result.transform.clipped(result.images)
     teacher = None if done.teacher is None else done.teacher.nbytes
     of_distilled = next(line for line in done.rows if line["name"] == "distilled")
@@ -139,10 +140,10 @@ def compose(done: Distillation, hardware: str, remarks: Sequence[str] = (), with
             "warnings": [
                 *doubts.of_classes(lines, majority),
                 *remarks,
-                *doubts.of_baselines(lines, *([missing] if missing else []), unequal=majority.unequal),
-                *doubts.of_pixels(lines, clipped),
-                *doubts.elsewhere(across.each if across else ()),
-                *doubts.of_labels(lines, result.bytes_labels, teacher),
+                *doubts.of_baselines(lines, *([missing] if missing else []), unequal=unequal),
+                *doubts.of_pixels(lines, clipped, unequal=unequal),
+                *doubts.elsewhere(across.each if across else (), unequal=unequal),
+                *doubts.of_labels(lines, result.bytes_labels, teacher, unequal=unequal),
             ],
         }
     )
@@ -193,8 +194,15 @@ def across_of(each: Sequence[Mapping[str, Any]]) -> Across | None:
             accuracy_mean=statistics.fmean(seeds),
             accuracy_std=statistics.stdev(seeds) if len(seeds) > 1 else 0.0,
             accuracies=tuple(seeds),
+            balanced_accuracy_mean=_mean_of_all([lines[name].get("balanced_accuracy_mean") for lines in each]),
         )
     return Across(each=tuple(Unseen.model_validate(lines) for lines in each), mean=mean)
+
+
+def _mean_of_all(values: Sequence[float | None]) -> float | None:
+    """Their mean; None if one is not known."""
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if len(known) == len(values) else None
 
 
 def _balanced(line: Mapping[str, Any], counts: Sequence[int]) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def of_baselines(by_name: Rows, full: str = "evaluation.full was left out", *, u
     return doubts
 
 
-def of_pixels(by_name: Rows, clipped: float) -> list[str]:
+def of_pixels(by_name: Rows, clipped: float, *, unequal: bool = False) -> list[str]:
     """Sentences on the accuracy that 8-bit pixels cost, and on pixel values that are clipped."""
     doubts: list[str] = []
     if clipped > CLIPPED:
@@ -66,26 +66,29 @@ def of_pixels(by_name: Rows, clipped: float) -> list[str]:
             "clipped, and show less than networks were trained on. A lower schedule.image_lr keeps more of them inside."
         )
     if "distilled_8bit" in by_name:
-        lost = by_name["distilled"].accuracy_mean - by_name["distilled_8bit"].accuracy_mean
+        means = intervals([by_name["distilled"], by_name["distilled_8bit"]], unequal=unequal)[0]
+        lost = means["distilled"].mean - means["distilled_8bit"].mean
         if lost > _LOST:
             doubts.append(f"Rounded to 8-bit pixels the images lose {100 * lost:.1f} points: use dataset.safetensors.")
     return doubts
 
 
-def elsewhere(across: Sequence[Unseen]) -> list[str]:
+def elsewhere(across: Sequence[Unseen], *, unequal: bool = False) -> list[str]:
     """On which unseen architectures the images are of no use."""
-    worse = [each.network for each in across if each.distilled.accuracy_mean <= each.random.accuracy_mean]
+    found = {each.network: intervals([each.distilled, each.random], unequal=unequal)[0] for each in across}
+    worse = [network for network, means in found.items() if means["distilled"].mean <= means["random"].mean]
     if not worse:
         return []
     return [f"Networks of {', '.join(worse)} learn no more from the distilled images than from random real ones."]
 
 
-def of_labels(by_name: Rows, labels: int, teacher: int | None) -> list[str]:
+def of_labels(by_name: Rows, labels: int, teacher: int | None, *, unequal: bool = False) -> list[str]:
     """Where the labels are the teacher's: what they cost, and what else could have been sent."""
     doubts: list[str] = []
     if "distilled_hard" not in by_name:
         return doubts
-    hard, random = by_name["distilled_hard"].accuracy_mean, by_name["random_hard"].accuracy_mean
+    means = intervals([by_name["distilled_hard"], by_name["random_hard"]], unequal=unequal)[0]
+    hard, random = means["distilled_hard"].mean, means["random_hard"].mean
     if hard <= random:
         doubts.append(
             f"With one class an image the distilled images train to {hard:.1%} and random real ones to {random:.1%}: "

@@ -94,7 +94,7 @@ class Report(Entry):
             self.within and self.within.section(),
             self.stages and self.stages.section(),
             results(self.results, self.gap, self.largest, self.selection),
-            self.across and self.across.section(),
+            self.across and self.across.section(unequal=self.largest is not None),
             classes(list(self.per_class.items()), self.lines.get("random"), self.class_names, self.confusion),
             self.coverage and self.coverage.section(),
             self.neighbours and self.neighbours.section(),

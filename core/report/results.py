@@ -206,22 +206,27 @@ class Across(Entry):
     each: tuple[Unseen, ...]
     mean: dict[str, Row]
 
-    def section(self) -> Section:
-        """The section on unseen architectures."""
-        lines = [Line(title=each.network, cells=_pair(each.distilled, each.random)) for each in self.each]
+    def section(self, *, unequal: bool = False) -> Section:
+        """The section on unseen architectures: of balanced accuracies, where classes are unequal and all are known."""
+        rows = [row for each in self.each for row in (each.distilled, each.random)]
+        balanced = unequal and None not in [row.balanced for row in (*rows, *self.mean.values())]
+        lines = [Line(title=each.network, cells=_pair(each.distilled, each.random, balanced)) for each in self.each]
         words = (
             "Networks of other architectures than the one the images were distilled with, under the same protocol and "
             "at the same learning rate."
         )
         if len(self.each) > 1:
-            lines.append(
-                Line(title=f"mean of the {len(self.each)}", cells=_pair(self.mean["distilled"], self.mean["random"]))
-            )
-            words += " The spread of the mean is that over seeds, of the networks of a seed together."
+            cells = _pair(self.mean["distilled"], self.mean["random"], balanced)
+            lines.append(Line(title=f"mean of the {len(self.each)}", cells=cells))
+            if not balanced:
+                words += " The spread of the mean is that over seeds, of the networks of a seed together."
+        if balanced:
+            words += " Accuracies are balanced: each class counts alike."
         columns = ("These images", "Random images", "Networks")
         table = Table(heading="Network", columns=columns, lines=tuple(lines))
         return Section(name="across", title="On unseen architectures", measures=table, words=(words,))
 
 
-def _pair(distilled: Row, random: Row) -> tuple[Measure, Measure, Measure]:
-    return distilled.accuracy, random.accuracy, Measure(value=distilled.n, unit="count")
+def _pair(distilled: Row, random: Row, balanced: bool) -> tuple[Measure | None, Measure | None, Measure]:
+    cells = (distilled.balanced, random.balanced) if balanced else (distilled.accuracy, random.accuracy)
+    return *cells, Measure(value=distilled.n, unit="count")

@@ -98,7 +98,7 @@ def test_once_no_time_is_left_the_best_set_so_far_is_the_result(real: Real) -> N
 
 @pytest.mark.parametrize("measure", ["accuracy", "balanced"])
 def test_sets_are_judged_by_the_measure_of_the_recipe(measure: str, real: Real) -> None:
-    """Of twelve images eleven are of one class; the last shows the same as the first, so that one of both is wrong."""
+    """Twelve images, eleven of one class; the last shows the same as the first, so that one of both is wrong."""
     known = real.validation
     first = (known.labels == 0).nonzero().flatten()[:11]
     stored, labels = known.stored[torch.cat([first, first[:1]])], torch.tensor([0] * 11 + [1])

@@ -13,6 +13,8 @@ from core.data import Dataset
 from core.engine.report import Distillation, compose
 from core.engine.run import distil
 from core.recipe import Recipe
+from core.report import Report
+from core.report.section import Measure
 from tests.engine.conftest import small
 
 
@@ -94,6 +96,33 @@ def test_lines_are_compared_by_balanced_accuracy_where_classes_are_unequal(done:
     told = composed(done, *lines, counts=(50, 50))
     assert told["gap_closed"] is None
     assert any("no better than random" in warning for warning in told["warnings"])
+
+
+def test_every_comparison_goes_by_balanced_accuracy_where_classes_are_unequal(done: Distillation) -> None:
+    """Comparisons of 8-bit pixels, hard labels, unseen architectures: by accuracy each would be doubted."""
+
+    def both(name: str, accuracy: float, balanced: float) -> dict[str, Any]:
+        balance = {"balanced_accuracy_mean": balanced, "balanced_accuracy_std": 0.01}
+        return line(name, accuracy) | balance | {"accuracies": [accuracy] * 5}
+
+    better, worse = both("distilled", 0.7, 0.8), both("random", 0.8, 0.6)
+    lines = better, worse, both("distilled_8bit", 0.6, 0.8), both("distilled_hard", 0.7, 0.8)
+    elsewhere = [{"network": name, "distilled": better, "random": worse} for name in ("Mlp", "LeNet")]
+    given = replace(done, across=elsewhere)
+    said = [
+        " ".join(composed(given, *lines, both("random_hard", 0.8, 0.6), counts=counts)["warnings"])
+        for counts in ((10, 90), (50, 50))
+    ]
+    for doubt in ("8-bit pixels the images lose", "they are worth no more", "Mlp, LeNet learn no more"):
+        assert [doubt in each for each in said] == [False, True]
+    across = Report.model_validate(composed(given, *lines, both("random_hard", 0.8, 0.6), counts=(10, 90))).across
+    assert across is not None
+    for unequal, values in ((True, [0.8, 0.6]), (False, [0.7, 0.8])):
+        section = across.section(unequal=unequal)
+        assert section.measures is not None
+        for each in section.measures.lines:
+            assert [cell.value for cell in each.cells[:2] if isinstance(cell, Measure)] == pytest.approx(values)
+        assert ("each class counts alike" in section.words[0]) == unequal
 
 
 def test_a_class_without_test_images_is_in_no_balance(done: Distillation) -> None:
