@@ -20,12 +20,13 @@ from stillhouse.advise import advise
 from stillhouse.api import Client
 from stillhouse.checksums import published
 from stillhouse.checksums import verify as find_problems
+from stillhouse.download import writable
 from stillhouse.errors import ClientError, HashMismatch, Unreachable, UsageError
 from stillhouse.home import Home, home_folder
 from stillhouse.interrupt import interruptible
 from stillhouse.jobs import File, Job
 from stillhouse.options import Words, metadata, ordering
-from stillhouse.order import Sort
+from stillhouse.order import SIZES, Sort
 from stillhouse.output import Commands, JsonOption, data, say, stderr, table
 from stillhouse.progress import display
 from stillhouse.report import report
@@ -184,6 +185,10 @@ def distill(
 
     DATASET may be a folder of class folders, or its zip, here: it is uploaded first, unless an equal one was before.
     """
+    if out is not None and not writable(out):
+        raise UsageError(f"{out} cannot be made: name another folder with --out.")
+    if all(asked.get(size) is None for size in SIZES):  # before a folder is sent, which may take long
+        raise UsageError("Nothing says how small the set is to be: add --ipc 10, or see 'stillhouse distill --help'.")
     with Client(patience=_PATIENCE, limit=_seconds(timeout)) as client:
         try:
             submitted = _submit(client, asked | {"dataset": catalogue.located(client, asked["dataset"])})
@@ -373,7 +378,11 @@ def _download(client: Client, job_id: str, out: Path) -> int:
     def received(file: File, arrived: int) -> None:
         names.add(file.name)
 
-    fetched = client.download(job_id, out, received)
+    try:
+        fetched = client.download(job_id, out, received)
+    except OSError as error:
+        told = f"{out} cannot be written: {error.strerror}. The result is kept: stillhouse get {job_id} --out FOLDER"
+        raise ClientError(told) from None
     say(f"{len(names)} files in {out}, every byte verified ({fetched:,} bytes fetched)")
     return fetched
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -96,3 +97,9 @@ def _size(path: Path) -> int:
 
 def _quiet(file: File, arrived: int) -> None:
     """Tell nobody."""
+
+
+def writable(folder: Path) -> bool:
+    """Whether the folder can be written, or made in the first one above it that is there."""
+    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)

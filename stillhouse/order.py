@@ -8,6 +8,9 @@ from typing import Annotated, Any, Final, Literal, TypedDict
 AUTO: Final = "auto"
 """The method that searches for one."""
 
+SIZES: Final = ("ipc", "ratio", "bytes", "target")
+"""The fields that say how small the set is to be."""
+
 Sort = Literal["newest", "oldest", "accuracy", "ipc"]
 """The order of a list of jobs: by submission, either way; the most accurate first; the fewest images first."""
 

@@ -48,6 +48,12 @@ def test_one_command_takes_a_folder_to_a_verified_artifact_and_sends_it_once(
     words = ("--ipc", 1, "--method", "random", *EVALUATION)
     with running.client() as client:
         before = len(client.datasets())
+        sizeless = running.command("distill", "views/", "--within", "1m")
+        assert (sizeless.code, "add --ipc" in sizeless.err) == (2, True)
+        (tmp_path / "file").touch()
+        homeless = running.command("distill", "views/", *words, "--out", "file/views")
+        assert (homeless.code, "name another folder" in homeless.err) == (2, True)
+        assert len(client.datasets()) == before, "nothing is sent for nothing"
         first = running.command("distill", "views/", *words)
         assert first.code == 0, first.err
         assert "views: 8 training and 2 test images, 2 classes." in first.err
@@ -58,6 +64,8 @@ def test_one_command_takes_a_folder_to_a_verified_artifact_and_sends_it_once(
         assert again.code == 0, again.err
         assert "views was uploaded before: it is 'views' (ds_" in again.err
         assert again.json["cached"]
+        lost = running.command("get", again.json["job"]["id"], "--out", "file/views")
+        assert (lost.code, "file/views cannot be written: Not a directory." in lost.err) == (1, True)
         assert len(client.datasets()) == before + 1
         spread(photographs(6), tmp_path / "views")
         assert running.command("upload", "views", "--size", "auto").code == 0, "another content is another dataset"
