@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Self, final
 
-from api.problems import invalid
+from api.problems import Kind, ProblemError, invalid
 from core.artifacts import layout
 from core.artifacts.store import MissingObject, Store
 from core.ledger import ENDED, File, Job, Ledger, Status, UnknownJob
@@ -55,11 +55,15 @@ class Earlier:
 
     def _opened(self, file: File) -> bytes:
         try:
-            with self.store.open(file.sha256) as tensors:
-                return tensors.read(int.from_bytes(tensors.read(_LENGTH), "little"))
+            if self.store.intact(file.sha256, file.bytes):
+                with self.store.open(file.sha256) as tensors:
+                    return tensors.read(int.from_bytes(tensors.read(_LENGTH), "little"))
         except MissingObject:
-            told = "The store has lost the result of that job."
-            raise _refused(told, "Submit its request anew, and go on from that.") from None
+            pass
+        except OSError:
+            raise ProblemError(Kind.NOT_READY, "The store does not answer.", hint="Try again.") from None
+        told = "The store has lost or damaged the result of that job."
+        raise _refused(told, "Submit its request anew, and go on from that.")
 
 
 @final

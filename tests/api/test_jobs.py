@@ -112,6 +112,20 @@ def test_a_result_whose_files_are_damaged_is_no_answer(workshop: Workshop, servi
     assert workshop.client.post("/v1/jobs", json=asked).json()["id"] == anew.json()["id"]
 
 
+@ON_SQLITE
+def test_nothing_goes_on_from_a_result_that_is_damaged(workshop: Workshop, services: Services) -> None:
+    job_id = workshop.job(Status.SUCCEEDED)
+    file = services.ledger.file(job_id, "dataset.safetensors")
+    assert file is not None
+    blob = services.settings.home / "store/sha256" / file.sha256[:2] / file.sha256
+    for content in (b"", b"\xff" * file.bytes):
+        blob.write_bytes(content)
+        refused = workshop.client.post("/v1/jobs", json=request(method="dm", continue_from=job_id))
+        assert refused.status_code == 422, refused.text
+        (error,) = refused.json()["errors"]
+        assert (error["field"], "lost or damaged" in error["message"]) == ("continue_from", True)
+
+
 def test_a_store_that_is_away_says_nothing_of_what_it_holds(workshop: Workshop, services: Services) -> None:
     asked = request()
     job_id = workshop.client.post("/v1/jobs", json=asked).json()["id"]
