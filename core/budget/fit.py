@@ -6,6 +6,7 @@ import contextlib
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final, final
 
 from pydantic import ValidationError
@@ -99,32 +100,34 @@ class _Scaling:
 
     def shortest(self, rung: int) -> Recipe:
         """The recipe at a rung, with as few steps as it is taken with."""
-        return self._lasting(self._changed(self._down_to(rung)), self.ladder.rungs[rung].least)
+        return _shortest(self, rung)
 
     def filled(self, rung: int, seconds: float, price: Price) -> Recipe:
         """The recipe at a rung, with as many steps as there is time for; if for all, with the last changes undone."""
-        changes, least = self._down_to(rung), self.ladder.rungs[rung].least
-        found = self._changed(changes)
+        changes, least = self.down_to(rung), self.ladder.rungs[rung].least
+        found = self.changed(changes)
         if price(found) > seconds:
             return self._as_long_as(found, least, seconds, price)
         for place in reversed(range(len(changes))):
             fewer = [*changes[:place], *changes[place + 1 :]]
-            better = self._changed(fewer)
+            better = self.changed(fewer)
             if better == found or price(better) <= seconds:
                 changes, found = fewer, better
         return found
 
-    def _down_to(self, rung: int) -> list[Change]:
+    def down_to(self, rung: int) -> list[Change]:
+        """The changes of a rung and of all above it."""
         return [change for each in self.ladder.rungs[: rung + 1] for change in each.changes]
 
-    def _changed(self, changes: Sequence[Change]) -> Recipe:
+    def changed(self, changes: Sequence[Change]) -> Recipe:
         """The recipe after some changes; one that would contradict what the client has set is left out."""
         found, beta = self.recipe, _beta(self.recipe, self.facts, self.ipc)
         for change in changes:
-            tree = found.model_dump(mode="json")
+            before, tree = found.model_dump(mode="json"), found.model_dump(mode="json")
             changed(tree, change, self.fixed, beta)
-            with contextlib.suppress(ValidationError):
-                found = Recipe.model_validate(tree)
+            if tree != before:  # most touch few recipes, and validating takes longer
+                with contextlib.suppress(ValidationError):
+                    found = Recipe.model_validate(tree)
         tree = found.model_dump(mode="json")
         if number(tree, "network.width") <= NARROW < number(self.recipe.model_dump(mode="json"), "network.width"):
             for path, value in _measured(self.recipe, self.facts, self.ipc).items():
@@ -142,11 +145,11 @@ class _Scaling:
             middle = _even((fits + beyond) // 2)
             if not fits < middle < beyond:
                 break
-            cheap = price(self._lasting(recipe, middle)) <= seconds
+            cheap = price(self.lasting(recipe, middle)) <= seconds
             fits, beyond = (middle, beyond) if cheap else (fits, middle)
-        return self._lasting(recipe, fits)
+        return self.lasting(recipe, fits)
 
-    def _lasting(self, recipe: Recipe, steps: int) -> Recipe:
+    def lasting(self, recipe: Recipe, steps: int) -> Recipe:
         """The recipe with so many steps, or all of its own if those are fewer; what is counted in steps follows."""
         paths, tree = self._lengths(), recipe.model_dump(mode="json")
         if not paths or number(tree, paths[0][0]) <= steps:
@@ -164,6 +167,12 @@ class _Scaling:
     def _lengths(self) -> list[tuple[str, int]]:
         """The numbers of steps that may be fewer, and how many at least."""
         return [(path, floor) for path, floor in self.ladder.filled if not held(path, self.fixed)]
+
+
+@lru_cache(maxsize=1024)
+def _shortest(scaling: _Scaling, rung: int) -> Recipe:
+    """The same for every time that a job is to end within."""
+    return scaling.lasting(scaling.changed(scaling.down_to(rung)), scaling.ladder.rungs[rung].least)
 
 
 def _beta(recipe: Recipe, facts: DatasetFacts, ipc: int) -> float | None:
@@ -231,9 +240,10 @@ def _rounded_up(seconds: float) -> int:
 
 def _words(before: Recipe, after: Recipe) -> Iterator[str]:
     """The differences that were given up: "network.width 128 -> 32"."""
-    old, new = (dict(_leaves(recipe.model_dump(mode="json"))) for recipe in (before, after))
-    for path, value in old.items():
-        now, part = new.get(path), _left_out(path, after)
+    tree = after.model_dump(mode="json")
+    new = dict(_leaves(tree))
+    for path, value in _leaves(before.model_dump(mode="json")):
+        now, part = new.get(path), _left_out(path, tree)
         if part is not None:
             if path == part or path.endswith((".epochs", ".tasks")):  # once a part
                 yield f"{part} left out"
@@ -241,9 +251,9 @@ def _words(before: Recipe, after: Recipe) -> Iterator[str]:
             yield f"{path} {_shown(value)} -> {_shown(now)}"
 
 
-def _left_out(path: str, after: Recipe) -> str | None:
-    """The part that a path leads into, if there is no such part any more."""
-    tree, names = after.model_dump(mode="json"), path.split(".")
+def _left_out(path: str, tree: Tree) -> str | None:
+    """The part that a path leads into, if a recipe's tree has no such part any more."""
+    names = path.split(".")
     for depth in range(2, len(names) + 1):
         part = ".".join(names[:depth])
         if get(tree, part) in (None, []):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, Self, final
 
 from core.budget import Fitted, TooShort, fit
 from core.budget.candidates import entrants, student, unnamed
@@ -14,7 +16,7 @@ from core.forecast.assumed import assumed
 from core.forecast.calibration import Calibration
 from core.forecast.forecast_job import Known, remembered, with_reference
 from core.forecast.history import Past
-from core.forecast.predict import Cheaper, Estimate, Forecast, Within, predict
+from core.forecast.predict import Cheaper, Forecast, Within, predict
 from core.methods import AUTO
 from core.plan.race import Entrants
 from core.recipe import Recipe
@@ -53,7 +55,7 @@ def fitted_job(
         TooShort: nothing ends in that time.
     """
     past = remembered(ledger.jobs_under(calibration.key), calibration, known) if calibration else []
-    job = _Job(facts, ipc, method, calibration or assumed(ENGINE_VERSION), past)
+    job = _Job.of(facts, ipc, method, calibration or assumed(ENGINE_VERSION), past)
     found, racing = job.fitted(recipe, within, fixed)
     forecast = predict(found.recipe, facts, ipc, method, calibration, past, racing)
     forecast = with_reference(forecast, found.recipe, facts, ipc, calibration, past)
@@ -74,7 +76,7 @@ def raced_job(
     The arguments are those of `fitted_job`. The recipe is the one that it returns, and in no time too short it is the
     least that can be done.
     """
-    job = _Job(facts, ipc, AUTO, calibration or assumed(ENGINE_VERSION), past)
+    job = _Job.of(facts, ipc, AUTO, calibration or assumed(ENGINE_VERSION), past)
     try:
         shared = student(recipe, facts, ipc, within, job.price, fixed)
     except TooShort as error:
@@ -90,7 +92,7 @@ def fitted_anywhere(
     Raises:
         TooShort: nothing ends in that time.
     """
-    job = _Job(facts, ipc, method, assumed(ENGINE_VERSION), ())
+    job = _Job.of(facts, ipc, method, assumed(ENGINE_VERSION), ())
     found, racing = job.fitted(recipe, within, fixed)
     return found.recipe, job.within(found, within, racing)
 
@@ -99,7 +101,7 @@ def offered(
     recipe: Recipe, facts: DatasetFacts, ipc: int, method: str, calibration: Calibration, fixed: Collection[str] = ()
 ) -> Cheaper:
     """The same job in twenty minutes, or in as few more as it takes."""
-    job, seconds = _Job(facts, ipc, method, calibration, ()), _OFFERED
+    job, seconds = _Job.of(facts, ipc, method, calibration, ()), _OFFERED
     try:
         found = fit(recipe, facts, ipc, seconds, job.price, fixed)
     except TooShort as error:
@@ -108,13 +110,25 @@ def offered(
     return Cheaper(within=written(seconds), seconds=round(found.seconds, 3), given_up=found.given_up)
 
 
+@final
+@dataclass(frozen=True)
 class _Job:
-    """The prices of a job's recipes."""
+    """The prices of a job's recipes; of equal ones they are equal."""
 
-    def __init__(
-        self, facts: DatasetFacts, ipc: int, method: str, calibration: Calibration, past: Sequence[Past]
-    ) -> None:
-        self._of = facts, ipc, method, calibration, past
+    facts: DatasetFacts
+    ipc: int
+    method: str
+    priced: tuple[object, ...]
+    """What its prices rest on besides."""
+    calibration: Calibration = field(compare=False)
+    past: Sequence[Past] = field(compare=False)
+
+    @classmethod
+    def of(cls, facts: DatasetFacts, ipc: int, method: str, calibration: Calibration, past: Sequence[Past]) -> Self:
+        """The job under what is known of its machine."""
+        machine = calibration.name, calibration.compiling, calibration.device_bytes
+        before = ((job.method, *job.predicted.items(), *job.actual.items(), job.leaves) for job in past)
+        return cls(facts, ipc, method, (*machine, *before), calibration, past)
 
     @property
     def racing(self) -> _Job:
@@ -127,25 +141,30 @@ class _Job:
 
         Results in the cache are taken to stay there.
         """
-        found = self._expected(recipe)
-        return found.expected * math.sqrt(found.expected / found.low)
+        return _seconds(self, recipe)
 
     def fitted(self, recipe: Recipe, within: int, fixed: Collection[str]) -> tuple[Fitted, Entrants | None]:
         """The recipe that ends within so many seconds; where it is what candidates share, also the race they have."""
-        facts, ipc, method = self._of[:3]
-        if method != AUTO:
-            return fit(recipe, facts, ipc, within, self.price, fixed), None
-        shared = student(recipe, facts, ipc, within, self.price, fixed)
+        if self.method != AUTO:
+            return fit(recipe, self.facts, self.ipc, within, self.price, fixed), None
+        shared = student(recipe, self.facts, self.ipc, within, self.price, fixed)
         return Fitted(shared.recipe, shared.given_up, within), unnamed(shared)
 
     def within(self, found: Fitted, seconds: int, racing: Entrants | None = None) -> Within:
         """The forecast's entry on a fit."""
         evaluation = found.recipe.evaluation.model_copy(update={"full": None})
-        bare = predict(found.recipe.model_copy(update={"evaluation": evaluation}), *self._of, racing)
+        bare = self.forecast(found.recipe.model_copy(update={"evaluation": evaluation}), racing)
         phases = {name: phase.expected for name, phase in bare.phases.items()}
         return Within(seconds=seconds, given_up=found.given_up, phases=phases)
 
-    def _expected(self, recipe: Recipe) -> Estimate:
-        seconds = predict(recipe, *self._of).seconds
-        assert seconds is not None, "it was priced by a calibration"
-        return seconds
+    def forecast(self, recipe: Recipe, racing: Entrants | None = None) -> Forecast:
+        """The forecast of a recipe."""
+        return predict(recipe, self.facts, self.ipc, self.method, self.calibration, self.past, racing)
+
+
+@lru_cache(maxsize=4096)
+def _seconds(job: _Job, recipe: Recipe) -> float:
+    """A page offers a job within many times, one after the other, and asks for the same prices again and again."""
+    seconds = job.forecast(recipe).seconds
+    assert seconds is not None, "it was priced by a calibration"
+    return seconds.expected * math.sqrt(seconds.expected / seconds.low)

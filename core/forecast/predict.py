@@ -163,7 +163,8 @@ def predict(
     named = leaves(planned, facts)
     found, makers = history.there(past, planned, named)
     stack = stack_on(network, calibration.device_bytes if calibration else None)
-    whole, left = (cost(planned, facts, ipc, stack, there) for there in (frozenset[str](), found))
+    whole = cost(planned, facts, ipc, stack, frozenset())
+    left = cost(planned, facts, ipc, stack, found) if found else whole
     compiled = (
         worth_compiling(work(whole), network, calibration.device)
         if calibration and calibration.compiled
@@ -178,7 +179,7 @@ def predict(
     if calibration is not None:
         baseline = calibration.baseline_mib
         uncached = _price(calibration, recipe, network, sizes, whole, compiled)
-        model = _price(calibration, recipe, network, sizes, left, compiled)
+        model = _price(calibration, recipe, network, sizes, left, compiled) if found else uncached
         phases = _corrected(uncached, model, past, method)
         saved = sum(uncached.values()) - sum(model.values())
         if saved > 0:
