@@ -185,7 +185,7 @@ def get_archive(request: Request, services: ServicesDep, job: Succeeded) -> Resp
     headers = {
         "ETag": etag,
         "Cache-Control": "private, max-age=31536000, immutable",
-        "Content-Disposition": content_disposition("attachment", f"{job.dataset_title}-{job.method}-ipc{job.ipc}.zip"),
+        "Content-Disposition": content_disposition("attachment", _archive_name(job)),
     }
     if matches(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
@@ -194,6 +194,11 @@ def get_archive(request: Request, services: ServicesDep, job: Succeeded) -> Resp
         return Response(headers=headers, media_type="application/zip")
     entries = [(file.name, partial(services.store.open, file.sha256)) for file in files]
     return StreamingResponse(zip_stream(entries), headers=headers, media_type="application/zip")
+
+
+def _archive_name(job: ledger.Job) -> str:
+    ipc = f"-ipc{job.ipc}" if job.kind == ledger.DISTILLATION else ""
+    return f"{job.dataset_title}-{job.method}{ipc}.zip"
 
 
 def _send(

@@ -10,7 +10,7 @@ from typing import Any, Final, Self, final
 from api.problems import Kind, ProblemError, invalid
 from core.artifacts import layout
 from core.artifacts.store import MissingObject, Store
-from core.ledger import ENDED, File, Job, Ledger, Status, UnknownJob
+from core.ledger import DISTILLATION, ENDED, File, Job, Ledger, Status, UnknownJob
 from core.recipe import FieldError, Recipe
 from core.request import JobRequest
 
@@ -45,6 +45,8 @@ class Earlier:
         except UnknownJob:
             raise _refused("No job of yours has this id.", "GET /v1/jobs?status=succeeded lists them.") from None
         file = self.ledger.file(job.id, layout.TENSORS)
+        if job.kind != DISTILLATION:
+            raise _refused(f"Job {job.id} measured for advice, and has made no images.", "Name one that distilled.")
         if file is None:
             fix = f"Wait until it has succeeded, or end it early: POST /v1/jobs/{job.id}/finish."
             if job.status in ENDED:

@@ -60,7 +60,10 @@ def list_jobs(
     ] = None,
     sort: Annotated[
         ledger.Sort,
-        Query(description="The newest or the oldest first, the most accurate, or those of the fewest images a class."),
+        Query(
+            description="The newest or the oldest first, the most accurate, or those of the fewest images a class, "
+            "which leaves out advice."
+        ),
     ] = "newest",
     limit: Limit = 50,
     after: After = None,

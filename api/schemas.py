@@ -100,7 +100,7 @@ class Links(Shown):
 
 
 class Job(Shown):
-    """A distillation job."""
+    """A distillation job, or one that measures for advice."""
 
     object: Literal["job"] = "job"
     id: str = Field(description="Opaque; later jobs sort after earlier ones.")
@@ -110,7 +110,7 @@ class Job(Shown):
     dataset: str
     dataset_title: str = Field(description="How people call the dataset: of an upload its title, else its name.")
     method: str
-    ipc: int = Field(description="Images per class.")
+    ipc: int | None = Field(description="Images per class; null for advice, which makes none.")
     seed: int
     cached: bool = Field(description="Whether this answer to a submission is the finished job of an equal request.")
     queue_position: int | None = Field(description="While queued: 1 is next.")
@@ -149,6 +149,7 @@ class Job(Shown):
             {
                 **{name: value for name, value in vars(job).items() if name in cls.model_fields},
                 "kind": job.kind,
+                "ipc": job.ipc or None,
                 "worker": job.worker_id,
                 "progress": _progress(job),
                 "cached": cached,

@@ -16,6 +16,8 @@ class Question(TypedDict, total=False):
     bytes: str | None
     within: str | None
     labels: Literal["hard", "soft"]
+    extra: Mapping[str, Any] | None
+    """Fields that only a newer service knows, by name."""
 
 
 @dataclass(frozen=True)

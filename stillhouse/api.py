@@ -26,7 +26,7 @@ from stillhouse.errors import ClientError, HashMismatch, InvalidDataset, JobCanc
 from stillhouse.forecast import Forecast
 from stillhouse.http import Http
 from stillhouse.jobs import Event, File, Job
-from stillhouse.order import AUTO, Order, Sort, body
+from stillhouse.order import AUTO, Order, Sort, body, fields
 from stillhouse.stream import messages
 from stillhouse.upload import Size, equal, ready, send, title_of
 
@@ -194,10 +194,14 @@ class Client:
         running or finished is that job, with the metadata it has.
 
         The call carries an Idempotency-Key (a fresh one unless given), so that repeating it after a lost answer makes
-        no second job.
+        no second job. A field that only a newer service knows is sent by `extra`.
+
+        Raises:
+            TypeError: an argument has no such name; the message says the nearest.
         """
+        asked = body(dataset, method, order, "idempotency_key")
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
-        return Job.from_json(self._http.json("POST", "/v1/jobs", body=body(dataset, method, order), headers=headers))
+        return Job.from_json(self._http.json("POST", "/v1/jobs", body=asked, headers=headers))
 
     def forecast(
         self,
@@ -211,7 +215,7 @@ class Client:
 
         A worker measures its hardware when it is first idle; `wait` is how many seconds to wait for that.
         """
-        asked, deadline = body(dataset, method, order), time.monotonic() + wait
+        asked, deadline = body(dataset, method, order, "wait"), time.monotonic() + wait
         found: Forecast | None = None
         while True:
             try:
@@ -241,7 +245,7 @@ class Client:
             JobFailed, JobCancelled, ClientError: how else measuring may end; the last where it was asked to finish.
             WaitTimeout: `timeout` seconds are over; the measuring goes on, and the same call finds it again.
         """
-        given = {name: value for name, value in question.items() if value is not None}
+        given = fields(question, Question.__annotations__, "timeout", "watch")
         while True:
             raw = self._http.json("POST", "/v1/advice", body={"dataset": dataset, **given})
             if raw["object"] == "advice":

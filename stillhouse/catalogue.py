@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict, Unpack
 
 import typer
 
@@ -18,6 +18,23 @@ Mirror = Literal["auto", "yes", "no"]
 
 _FILES = (".zip", ".npz")
 """How the names of files end that hold a dataset."""
+
+Side = Annotated[
+    str | None,
+    typer.Option("--size", metavar="PIXELS|auto", help="Scale pictures to squares of so many pixels, 4 to 512."),
+]
+Mirrored = Annotated[
+    Mirror,
+    typer.Option("--mirror", help="Whether a mirrored picture stays what it is; 'auto' finds it out."),
+]
+
+
+class Upload(TypedDict, total=False):
+    """How the command line has files uploaded: what is missing, or None, says nothing."""
+
+    name: str | None
+    size: str | None
+    mirror: Mirror | None
 
 
 def datasets(as_json: JsonOption = False) -> None:
@@ -47,14 +64,8 @@ def datasets(as_json: JsonOption = False) -> None:
 def upload(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A zip or folder of class folders, or an npz bundle.")],
     name: Annotated[str | None, typer.Option("--name", help="What to call it; else as the file or folder.")] = None,
-    size: Annotated[
-        str | None,
-        typer.Option("--size", metavar="PIXELS|auto", help="Scale pictures to squares of so many pixels, 4 to 512."),
-    ] = None,
-    mirror: Annotated[
-        Mirror,
-        typer.Option("--mirror", help="Whether a mirrored picture stays what it is; 'auto' finds it out."),
-    ] = "auto",
+    size: Side = None,
+    mirror: Mirrored = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Upload a dataset, wait until it was inspected, and print what jobs call it."""
@@ -64,27 +75,35 @@ def upload(
     data(found if as_json else found["name"])
 
 
-def located(client: Client, word: str) -> str:
+def located(client: Client, word: str, **upload: Unpack[Upload]) -> str:
     """The dataset that a word means, by the name jobs call it: a folder, zip or bundle here is uploaded first.
 
     A dataset of the catalogue comes before a folder of the same name, unless the word is more than a name: `./digits`.
 
     Raises:
-        UsageError: the word can only be a path, and nothing is there.
+        UsageError: the word can only be a path, and nothing is there; or it is no path, and yet it is said how to
+            upload it.
     """
     path = Path(word)
     if path.name != word or path.suffix in _FILES:
         if path.exists():
-            return _sent(client, path)
+            return _sent(client, path, upload)
         if word not in (each.get("title") for each in client.datasets()):
             raise UsageError(f"There is no folder or file {word}: see 'stillhouse datasets' for what the service has.")
     elif path.is_dir() and word not in (each["name"] for each in client.datasets()):
-        return _sent(client, path)
+        return _sent(client, path, upload)
+    if said := [f"--{name}" for name, value in upload.items() if value is not None]:
+        here = f" The folder of this name is ./{word}." if path.exists() else ""
+        raise UsageError(
+            f"{' and '.join(said)}: said of what is uploaded, and {word} is a dataset of the service. Leave "
+            f"{'it' if len(said) == 1 else 'them'} out, or name a folder, zip or bundle by its path.{here}"
+        )
     return word
 
 
-def _sent(client: Client, path: Path) -> str:
-    found = client.upload(path, size="auto" if path.suffix != ".npz" else None, told=say)
+def _sent(client: Client, path: Path, upload: Upload) -> str:
+    size = upload.get("size") or ("auto" if path.suffix != ".npz" else None)
+    found = client.upload(path, upload.get("name"), size=_side(size), mirror=upload.get("mirror") or "auto", told=say)
     say(_described(found))
     return str(found["name"])
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +24,7 @@ from stillhouse.errors import ClientError, HashMismatch, Unreachable, UsageError
 from stillhouse.home import Home, home_folder
 from stillhouse.interrupt import interruptible
 from stillhouse.jobs import File, Job
+from stillhouse.operations import JobId, cancel, delete, finish, pause, resume, retry
 from stillhouse.options import Words, metadata, ordering
 from stillhouse.order import SIZES, Sort
 from stillhouse.output import Commands, JsonOption, data, say, stderr, table
@@ -43,7 +43,6 @@ app = typer.Typer(
 
 app.add_typer(keys.app, name="key")
 
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job.")]
 Asked = dict[str, Any]  # the arguments of `Client.submit`
 Out = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder for the artifact.")]
 Timeout = Annotated[
@@ -179,11 +178,17 @@ def distill(
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for the result (always so; for scripts to say it).")
     ] = True,
+    name: Annotated[str | None, typer.Option("--name", help="What to call the upload; else as the folder.")] = None,
+    size: catalogue.Side = None,
+    mirror: Annotated[
+        catalogue.Mirror | None, typer.Option("--mirror", help="Of an upload: whether mirrored pictures stay the same.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Submit, wait, download, verify. Succeeds only with a verified artifact in --out, and prints that folder.
 
     DATASET may be a folder of class folders, or its zip, here: it is uploaded first, unless an equal one was before.
+    --name, --size and --mirror are then as in 'stillhouse upload'.
     """
     if out is not None and not writable(out):
         raise UsageError(f"{out} cannot be made: name another folder with --out.")
@@ -191,7 +196,8 @@ def distill(
         raise UsageError("Nothing says how small the set is to be: add --ipc 10, or see 'stillhouse distill --help'.")
     with Client(patience=_PATIENCE, limit=_seconds(timeout)) as client:
         try:
-            submitted = _submit(client, asked | {"dataset": catalogue.located(client, asked["dataset"])})
+            dataset = catalogue.located(client, asked["dataset"], name=name, size=size, mirror=mirror)
+            submitted = _submit(client, asked | {"dataset": dataset})
         except Unreachable as error:
             if out and published(out):
                 left = f"The artifact in {out} is left as it was; its recipe.json says what was asked for."
@@ -274,53 +280,8 @@ def events(
             data(line if as_json else f"{event.seq:>5}  {event.at}  {event.type:<20} {json.dumps(event.data)}")
 
 
-def _ask(what: Callable[[Client], Callable[[str], Job]], job_id: str, as_json: bool) -> None:
-    with Client() as client:
-        job = what(client)(job_id)
-    data(job.raw if as_json else job.status)
-
-
-@app.command()
-def cancel(job_id: JobId, as_json: JsonOption = False) -> None:
-    """End a job that is not over, without a result."""
-    _ask(lambda client: client.cancel, job_id, as_json)
-
-
-@app.command()
-def finish(job_id: JobId, as_json: JsonOption = False) -> None:
-    """End a job early, with the best that it has as a whole artifact; wait for it and get it as ever."""
-    _ask(lambda client: client.finish, job_id, as_json)
-
-
-@app.command()
-def pause(job_id: JobId, as_json: JsonOption = False) -> None:
-    """Give a job's worker back; the job waits until it is resumed."""
-    _ask(lambda client: client.pause, job_id, as_json)
-
-
-@app.command()
-def resume(job_id: JobId, as_json: JsonOption = False) -> None:
-    """Queue a paused job again; it goes on where it was."""
-    _ask(lambda client: client.resume, job_id, as_json)
-
-
-@app.command()
-def retry(job_id: JobId, as_json: JsonOption = False) -> None:
-    """Queue a failed or cancelled job again."""
-    _ask(lambda client: client.retry, job_id, as_json)
-
-
-@app.command()
-def delete(
-    job_id: JobId, yes: Annotated[bool, typer.Option("--yes", help="Do not ask, as on a terminal it does.")] = False
-) -> None:
-    """Delete a job that is over, with its files, pictures and checkpoint, for good."""
-    with Client() as client:
-        job = client.job(job_id)
-        if not yes and sys.stdin.isatty():
-            typer.confirm(f"Delete {job.id}, {job.dataset_title} by {job.method}, for good?", abort=True, err=True)
-        client.delete(job.id)
-    say(f"{job.id} is deleted.")
+for operation in (cancel, finish, pause, resume, retry, delete):
+    app.command()(operation)
 
 
 @app.command()
@@ -346,10 +307,7 @@ def _words(metadata: Mapping[str, str]) -> str:
 
 def _submit(client: Client, asked: Asked) -> Job:
     job = client.submit(**asked)
-    say(
-        f"job {job.id}  {job.dataset_title}, {job.ipc} per class, {job.method}"
-        + ("  (finished before)" if job.cached else "")
-    )
+    say(f"job {job.id}  {job.title}" + ("  (finished before)" if job.cached else ""))
     for remark in cost.remarks(job.forecast) if job.forecast and not job.ended else ():
         say(remark)
     return job

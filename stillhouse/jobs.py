@@ -22,9 +22,11 @@ class Phase:
 
 @dataclass(frozen=True)
 class Job:
-    """A distillation job as the service last described it."""
+    """A job as the service last described it."""
 
     id: str
+    kind: str
+    """`distillation`, or `advice`: measurements that `Client.advise` asked for."""
     status: str
     phase: str | None
     phases: Mapping[str, Phase]
@@ -40,6 +42,7 @@ class Job:
     """How people call it: of an upload its title, else its name."""
     method: str
     ipc: int | None
+    """None for advice, which makes no images."""
     cached: bool
     metadata: Mapping[str, str]
     """Words to find it by."""
@@ -54,6 +57,13 @@ class Job:
         return self.status in ENDED
 
     @property
+    def title(self) -> str:
+        """The set that it makes, in a few words; of advice, that it is some."""
+        if self.kind != "distillation":
+            return f"{self.kind} for {self.dataset_title}"
+        return f"{self.dataset_title}, {self.ipc} per class, {self.method}"
+
+    @property
     def seconds(self) -> float:
         """Seconds that all its phases together have taken so far."""
         return sum(phase.seconds for phase in self.phases.values())
@@ -65,6 +75,7 @@ class Job:
         progress = raw.get("progress") or {}
         return cls(
             id=str(raw["id"]),
+            kind=str(raw.get("kind") or "distillation"),
             status=str(raw["status"]),
             phase=raw.get("phase"),
             phases=phases_of(progress),

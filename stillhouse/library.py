@@ -30,6 +30,7 @@ def distil(
 
     Raises:
         UsageError: only the client is installed here.
+        TypeError: an argument has no such name; the message says the nearest.
         ValueError: no method or dataset has this name, or the recipe means nothing on it; the message has the fix.
     """
     server.require("stillhouse.distil")
@@ -44,7 +45,7 @@ def distil(
     from core.settings import Settings
 
     catalogue = Catalogue(data_dir or Settings().datasets)
-    asked = JobOrder.model_validate(body(dataset, method, order))
+    asked = JobOrder.model_validate(body(dataset, method, order, "data_dir", "device"))
     found = catalogue.load(asked.dataset)
     request = settle(asked, found.facts)
     recipe = resolve(request, found.facts)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any, Final, Literal, TypedDict
 
 AUTO: Final = "auto"
@@ -27,9 +28,34 @@ class Order(TypedDict, total=False):
     overrides: Mapping[str, Any] | None
     evaluation: Mapping[str, Any] | None
     metadata: Mapping[str, str] | None
+    extra: Mapping[str, Any] | None
+    """Fields that only a newer service knows, by name."""
 
 
-def body(dataset: str, method: str, order: Order) -> dict[str, Any]:
-    """The order as the service takes it: what is None is left out."""
-    given = {name: value for name, value in order.items() if value is not None}
-    return {"dataset": dataset, "method": method, **given}
+def body(dataset: str, method: str, order: Order, *beside: str) -> dict[str, Any]:
+    """The order as the service takes it: what is None is left out.
+
+    Args:
+        beside: names of the other arguments of the call.
+
+    Raises:
+        TypeError: an argument has no such name; the message says the nearest.
+    """
+    return {"dataset": dataset, "method": method, **fields(order, Order.__annotations__, "method", *beside)}
+
+
+def fields(given: Mapping[str, Any], known: Iterable[str], *beside: str) -> dict[str, Any]:
+    """The arguments that say something, by name, and with them the fields that `extra` holds, whatever they are.
+
+    Raises:
+        TypeError: an argument is neither `known` nor one of those `beside`, which the call takes itself.
+    """
+    names = [*known, *beside]
+    for name in given:
+        if name not in names:
+            near = get_close_matches(name, names, 1, 0.5)
+            fix = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(sorted(names))}."
+            newer = f"A field that only a newer service knows is sent by extra={{{name!r}: ...}}."
+            raise TypeError(f"There is no argument {name!r}. {fix} {newer}")
+    said = {name: value for name, value in given.items() if value is not None}
+    return said | dict(said.pop("extra", {}))

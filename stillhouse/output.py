@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, NoReturn
 
 import typer
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from typer.core import TyperGroup
 
 from stillhouse.errors import ClientError, FieldProblem, Problem
@@ -33,14 +35,21 @@ def data(value: object) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table for people and `grep`: on a pipe no cell is ever cut."""
-    piped = not sys.stdout.isatty()
+    """A table for people and `grep`: on a pipe no cell is ever cut, and no line ends in spaces."""
+    lines = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        whole = [list(columns), *([" ".join(cell.splitlines()) for cell in line] for line in lines)]
+        widths = [max(map(cell_len, column)) for column in zip(*whole, strict=True)]
+        for line in whole:
+            cells = (set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True))
+            data("  ".join(cells).rstrip())
+        return
     grid = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
-        grid.add_column(column, no_wrap=piped, overflow="fold")
-    for row in rows:
-        grid.add_row(*("" if cell is None else str(cell) for cell in row))
-    Console(highlight=False, width=10_000 if piped else None).print(grid)
+        grid.add_column(column, overflow="fold")
+    for line in lines:
+        grid.add_row(*map(Text, line))
+    Console(highlight=False).print(grid)
 
 
 def wants_json(context: typer.Context, value: bool) -> bool:

@@ -15,12 +15,14 @@ from api.dashboard.recipe_diff import difference
 from api.dashboard.rendering import page
 from api.schemas import Job
 from api.services import Services, ServicesDep
+from core import ledger
 from core.artifacts import layout
-from core.ledger import UnknownJob
+from core.ledger import DISTILLATION, UnknownJob
 from core.report import Majority, Report, Row
 
 LEAST: Final = 2
 MOST: Final = 6
+_SUGGESTED: Final = 12
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -61,12 +63,17 @@ def compare(
 ) -> HTMLResponse:
     """Curves over each other, pictures side by side, a table, and accuracy against bytes."""
     asked = list(dict.fromkeys(job or ()))
-    missing, found = [], []
+    missing: list[str] = []
+    advice: list[ledger.Job] = []
+    found: list[ledger.Job] = []
     for job_id in asked[:MOST]:
         try:
-            found.append(services.ledger.job(job_id))
+            each = services.ledger.job(job_id)
         except UnknownJob:
             missing.append(job_id)
+        else:
+            (found if each.kind == DISTILLATION else advice).append(each)
+    finished = services.ledger.jobs(status="succeeded", limit=5 * _SUGGESTED)
     rivals = [_rival(services, place, Job.of(each)) for place, each in enumerate(found, 1)]
     scatter = [series for each in rivals if (series := _point(each))]
     return page(
@@ -75,6 +82,7 @@ def compare(
         rivals=sorted(rivals, key=_ORDERS[sort]) if sort in _ORDERS else rivals,
         named=rivals,
         missing=missing,
+        advice=advice,
         left_out=max(0, len(asked) - MOST),
         few=len(rivals) < LEAST,
         sort=sort,
@@ -83,7 +91,7 @@ def compare(
         if len(scatter) >= LEAST
         else None,
         difference=difference([{"seed": each.job.seed, **each.job.recipe} for each in rivals]),
-        suggestions=[Job.of(each) for each in services.ledger.jobs(status="succeeded", limit=12)],
+        suggestions=[Job.of(each) for each in finished if each.kind == DISTILLATION][:_SUGGESTED],
     )
 
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from api.dashboard.figures import duration
 from api.schemas import Job
+from core.ledger import DISTILLATION
 from core.plan.phases import PHASES as IN_ORDER
 from core.report import Row
 
@@ -19,8 +20,13 @@ PHASES: Final = {name: name.replace("_", " ").capitalize() for name in IN_ORDER}
 
 
 def title(job: Job) -> str:
-    """The job's name if its client gave it one, else its dataset's."""
-    return job.metadata.get("name") or job.dataset_title
+    """The job's name if its client gave it one, else its dataset's, or that it is advice on it."""
+    return job.metadata.get("name") or (job.dataset_title if distils(job) else f"Advice for {job.dataset_title}")
+
+
+def distils(job: Job) -> bool:
+    """Whether the job makes images: none of what measures for advice can be compared, or asked for on the form."""
+    return job.kind == DISTILLATION
 
 
 def tags(job: Job) -> dict[str, str]:

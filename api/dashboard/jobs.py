@@ -17,6 +17,7 @@ from api.known_job import Known
 from api.listing import listed
 from api.services import ServicesDep
 from core import methods
+from core.advice.order import KIND
 from core.ledger import Filters, Sort, Status
 from core.metadata import MOST_METADATA
 
@@ -76,7 +77,7 @@ def show_jobs(
         paged=bool(after),
         filtered=any(chosen.values()),
         datasets=services.catalogue.list(),
-        methods=methods.names(),
+        methods=[*methods.names(), KIND],
         active=counts["queued"] + counts["running"] + counts["pausing"] + counts["cancelling"],
         job_view=job_view,
     )

@@ -19,7 +19,7 @@ from api.jobs import create_job
 from api.problems import ProblemError
 from api.services import Services, ServicesDep
 from core import methods
-from core.ledger import Job, UnknownJob
+from core.ledger import DISTILLATION, Job, UnknownJob
 from core.methods import AUTO, Method
 from core.recipe import FieldError
 
@@ -47,6 +47,8 @@ def show_form(request: Request, services: ServicesDep) -> HTMLResponse:
     earlier: Job | None = None
     with suppress(UnknownJob):
         earlier = services.ledger.job(fields["from"]) if "from" in fields else None
+    if earlier and earlier.kind != DISTILLATION:  # advice asks for no job; its dataset is what is known
+        fields, earlier = {"dataset": earlier.dataset} | fields, None
     named = "method" in fields and "basis" not in fields  # the form itself always has a method
     return _shown(request, services, JobForm.of(fields, services, earlier), named=named)
 

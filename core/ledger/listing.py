@@ -62,6 +62,8 @@ def page(
             statement = statement.join(word, word.job_id == JobRow.id).where(*same)
         else:
             statement = statement.where(exists(word.job_id).where(word.job_id == job_id, *same).correlate_except(word))
+    if sort == "ipc":
+        statement = statement.where(JobRow.ipc > 0)  # advice makes no images
     if after is not None:
         statement = statement.where(tuple_(*columns) < after if down else tuple_(*columns) > after)
     ordered = statement.order_by(*(each.desc() if down else each.asc() for each in columns))

@@ -70,6 +70,11 @@ def test_the_first_question_queues_one_job_that_later_ones_share(client: TestCli
     assert ask(client, target={"gap": 0.5}).json()["id"] == job["id"]
     assert ask(client, ipc=3, labels="soft").json()["id"] != job["id"]
     assert [each["id"] for each in client.get("/v1/jobs?method=advice").json()["items"]][-1] == job["id"]
+    assert job["ipc"] is None, "it makes no images"
+    assert client.get("/v1/jobs?sort=ipc").json()["items"] == []
+    further = {"dataset": "digits", "ipc": 1, "method": "dm", "continue_from": job["id"]}
+    (error,) = client.post("/v1/jobs", json=further).json()["errors"]
+    assert "measured for advice, and has made no images" in error["message"]
     assert client.post(f"/v1/jobs/{job['id']}/cancel").json()["status"] == "cancelled"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,17 @@ def test_advice_is_asked_measured_and_answered(client: TestClient, workshop: Wor
     page = client.get(f"/jobs/{job_id}")
     assert page.url.path == "/advice", "a job that measures has this page"
     assert f"/jobs/{job_id}/cancel" in page.text
-    assert job_id in client.get("/").text
+    row = re.search(f'<tr role="row" data-job="{job_id}".*?</tr>', client.get("/?method=advice").text, re.DOTALL)
+    assert row is not None
+    assert "Advice for digits" in row[0]
+    assert not re.search("checkbox|Duplicate|ipc </span>", row[0]), "it has no images to compare or to ask for"
+    assert 'value="digits" checked' in client.get(f"/new?from={job_id}").text
+    compared = client.get(f"/compare?job={job_id}").text
+    assert "measured for advice, and has made nothing to compare" in compared
     publish(workshop, job_id, tmp_path / "advice", FOUND)
+    assert f'value="{job_id}"' not in client.get("/compare").text
+    zipped = client.head(f"/v1/jobs/{job_id}/archive.zip").headers["content-disposition"]
+    assert "digits-advice.zip" in zipped
     for query in ("ask=ipc&value=5", "ask=accuracy&value=80", "ask=bytes&value=10 kB&within=20m"):
         answer = shown(client, f"dataset=digits&{query}")
         assert "Verdict:" in answer

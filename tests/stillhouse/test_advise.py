@@ -22,7 +22,11 @@ def test_advice_is_measured_once_and_then_answered_at_once(running: Running, tmp
     first, client = ask(running, ipc=5), running.kept
     assert first.status_code == 202, first.text
     job = client.job(first.json()["id"])
-    assert (job.raw["kind"], job.method, first.headers["location"]) == ("advice", "advice", f"/v1/jobs/{job.id}")
+    assert (job.kind, job.method, job.ipc, job.title) == ("advice", "advice", None, "advice for digits")
+    assert first.headers["location"] == f"/v1/jobs/{job.id}"
+    row = next(line for line in running.command("list").out.splitlines() if line.startswith(job.id))
+    assert row.split()[1:4] == [row.split()[1], "digits", "advice"]
+    assert " 0 " not in row
     assert ask(running, target={"accuracy": 0.6}).json()["id"] == job.id, "whatever is asked, it is measured once"
 
     until(lambda: measured(running, job.id) >= 4, "two sizes are measured")

@@ -58,7 +58,9 @@ def test_the_catalogues(running: Running) -> None:
 
 def test_what_is_known_of_a_job(running: Running, finished: Job) -> None:
     assert running.command("show", finished.id, "--json").json["status"] == "succeeded"
-    assert "succeeded" in running.command("show", finished.id).out
+    shown = running.command("show", finished.id).out.splitlines()
+    assert "succeeded" in next(line for line in shown if line.startswith("status "))
+    assert [line for line in shown if line.endswith(" ")] == [], "a pipe gets no padding"
     listed = running.command("list", "--status", "succeeded", "--method", "random", "--json").json
     assert finished.id in [job["id"] for job in listed]
     assert {job["status"] for job in listed} == {"succeeded"}

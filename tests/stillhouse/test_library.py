@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from core.request import JobOrder
-from stillhouse import cli, distil
-from stillhouse.order import Order
+from stillhouse import Client, cli, distil
+from stillhouse.order import Order, body
 
 TINY = {"seeds": 1, "epochs": 2, "full": None}
 
@@ -38,10 +38,29 @@ def test_a_wrong_word_is_refused_with_its_fix(words: dict[str, object], fix: str
         distil(**words, data_dir=tmp_path)  # type: ignore[arg-type]
 
 
+def test_a_misspelt_argument_is_told_with_its_near_word_and_an_unknown_field_goes_by_extra() -> None:
+    with Client("http://127.0.0.1:1") as client:
+        for ask in (client.submit, client.forecast, distil):
+            with pytest.raises(TypeError, match=r"no argument 'wthin'. Did you mean 'within'\?.*extra={'wthin': ...}"):
+                ask("digits", ipc=1, wthin="20m")  # type: ignore[call-arg]
+            with pytest.raises(TypeError, match="Did you mean 'method'"):
+                ask("digits", ipc=1, metod="dm")  # type: ignore[call-arg]
+        with pytest.raises(TypeError, match="Did you mean 'target'"):
+            client.advise("digits", targets={"accuracy": 0.8})  # type: ignore[call-arg]
+        with pytest.raises(TypeError, match="There are bytes, "):
+            client.advise("digits", x=1)  # type: ignore[call-arg]
+    assert body("digits", "dm", {"ipc": 1, "within": None, "extra": {"wthin": 1}}) == {
+        "dataset": "digits",
+        "method": "dm",
+        "ipc": 1,
+        "wthin": 1,
+    }
+
+
 def test_every_field_of_a_request_can_be_given_in_python_and_on_the_command_line() -> None:
     """The recipe's changes are `--set` there, the evaluation's, too."""
     fields = set(JobOrder.model_fields)
-    assert fields == {"dataset", "method", *Order.__annotations__}
+    assert fields == {"dataset", "method", *Order.__annotations__} - {"extra"}
     options = set(inspect.signature(cli.distill).parameters)
     assert fields - {"overrides", "evaluation"} <= options | ({"metadata"} if "words" in options else set())
 

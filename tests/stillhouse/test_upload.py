@@ -60,6 +60,8 @@ def test_one_command_takes_a_folder_to_a_verified_artifact_and_sends_it_once(
         assert "its middle 64 x 64 kept; say a size to have another side" in first.err
         assert first.out.strip() == "views-random-1"
         assert running.command("verify", "views-random-1").code == 0
+        wrong = running.command("distill", "views", *words, "--size", "huge")
+        assert (wrong.code, "--size huge: say a number of pixels" in wrong.err) == (2, True)
         again = running.command("distill", "views", *words, "--out", "again", "--json")
         assert again.code == 0, again.err
         assert "views was uploaded before: it is 'views' (ds_" in again.err
@@ -87,6 +89,8 @@ def test_a_word_is_a_dataset_before_it_is_a_folder_and_a_path_is_a_path(
             located(client, "./digits")
         with pytest.raises(UsageError, match=r"There is no folder or file flowers/"):
             located(client, "flowers/")
+        with pytest.raises(UsageError, match=r"--size and --mirror: said of what is uploaded.* is \./digits\."):
+            located(client, "digits", size="8", mirror="no")
 
 
 def test_the_uploader_says_whether_pictures_may_be_mirrored(running: Running, tmp_path: Path) -> None:
@@ -98,7 +102,10 @@ def test_the_uploader_says_whether_pictures_may_be_mirrored(running: Running, tm
         assert "No picture is mirrored in training: whoever gave the dataset said so." in answer.err
         assert client.dataset(answer.out.strip())["mirroring"]["by"] == "uploader"
         assert running.command("upload", tmp_path / "pets.zip", "--name", "pets", "--mirror", "maybe").code == 2
-        for dataset in (found["name"], answer.out.strip()):
+        distilled = located(client, str(tmp_path / "pets.zip"), name="small pets", size="6", mirror="yes")
+        small = client.dataset(distilled)
+        assert (small["title"], small["shape"][1:], small["mirroring"]["by"]) == ("small pets", [6, 6], "uploader")
+        for dataset in (found["name"], answer.out.strip(), distilled):
             client.delete_dataset(dataset)
 
 

@@ -1,0 +1,58 @@
+"""The commands that change a job that is there: `stillhouse cancel`, `finish`, `pause`, `resume`, `retry`, `delete`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from stillhouse.api import Client
+from stillhouse.jobs import Job
+from stillhouse.output import JsonOption, data, say
+
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job.")]
+
+
+def cancel(job_id: JobId, as_json: JsonOption = False) -> None:
+    """End a job that is not over, without a result."""
+    _ask(lambda client: client.cancel, job_id, as_json)
+
+
+def finish(job_id: JobId, as_json: JsonOption = False) -> None:
+    """End a job early, with the best that it has as a whole artifact; wait for it and get it as ever."""
+    _ask(lambda client: client.finish, job_id, as_json)
+
+
+def pause(job_id: JobId, as_json: JsonOption = False) -> None:
+    """Give a job's worker back; the job waits until it is resumed."""
+    _ask(lambda client: client.pause, job_id, as_json)
+
+
+def resume(job_id: JobId, as_json: JsonOption = False) -> None:
+    """Queue a paused job again; it goes on where it was."""
+    _ask(lambda client: client.resume, job_id, as_json)
+
+
+def retry(job_id: JobId, as_json: JsonOption = False) -> None:
+    """Queue a failed or cancelled job again."""
+    _ask(lambda client: client.retry, job_id, as_json)
+
+
+def delete(
+    job_id: JobId, yes: Annotated[bool, typer.Option("--yes", help="Do not ask, as on a terminal it does.")] = False
+) -> None:
+    """Delete a job that is over, with its files, pictures and checkpoint, for good."""
+    with Client() as client:
+        job = client.job(job_id)
+        if not yes and sys.stdin.isatty():
+            typer.confirm(f"Delete {job.id} ({job.title}) for good?", abort=True, err=True)
+        client.delete(job.id)
+    say(f"{job.id} is deleted.")
+
+
+def _ask(what: Callable[[Client], Callable[[str], Job]], job_id: str, as_json: bool) -> None:
+    with Client() as client:
+        job = what(client)(job_id)
+    data(job.raw if as_json else job.status)
