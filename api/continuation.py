@@ -10,7 +10,7 @@ from typing import Any, Final, Self, final
 from api.problems import Kind, ProblemError, invalid
 from core.artifacts import layout
 from core.artifacts.store import MissingObject, Store
-from core.ledger import DISTILLATION, ENDED, File, Job, Ledger, Status, UnknownJob
+from core.ledger import DISTILLATION, ENDED, File, Job, Ledger, UnknownJob
 from core.recipe import FieldError, Recipe
 from core.request import JobRequest
 
@@ -51,8 +51,7 @@ class Earlier:
             fix = f"Wait until it has succeeded, or end it early: POST /v1/jobs/{job.id}/finish."
             if job.status in ENDED:
                 fix = "Name one that has distilled some: GET /v1/jobs?status=succeeded."
-            told = f"Job {job.id} is {job.status.value} and has no result."
-            raise _refused(f"Job {job.id} made no images." if job.status is Status.SUCCEEDED else told, fix)
+            raise _refused(f"Job {job.id} is {job.status.value} and has no result.", fix)
         return job, file
 
     def _opened(self, file: File) -> bytes:

@@ -131,10 +131,10 @@ class _Job:
         return cls(facts, ipc, method, (*machine, *before), calibration, past)
 
     @property
-    def racing(self) -> _Job:
+    def racing(self) -> Self:
         """The same for candidates of a race, none of which compiles anything before it leads."""
-        facts, ipc, method, calibration, past = self._of
-        return _Job(facts, ipc, method, calibration.model_copy(update={"compiling": 0.0}), past)
+        calibration = self.calibration.model_copy(update={"compiling": 0.0})
+        return self.of(self.facts, self.ipc, self.method, calibration, self.past)
 
     def price(self, recipe: Recipe) -> float:
         """Seconds that are enough for more than three jobs of four: halfway, as a factor, to the forecast's bound.
