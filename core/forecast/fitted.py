@@ -119,7 +119,7 @@ class _Job:
     ipc: int
     method: str
     priced: tuple[object, ...]
-    """What its prices rest on besides."""
+    """The machine and the past jobs that its prices rest on."""
     calibration: Calibration = field(compare=False)
     past: Sequence[Past] = field(compare=False)
 
@@ -162,7 +162,7 @@ class _Job:
         return predict(recipe, self.facts, self.ipc, self.method, self.calibration, self.past, racing)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=3000)
 def _seconds(job: _Job, recipe: Recipe) -> float:
     """A page offers a job within many times, one after the other, and asks for the same prices again and again."""
     seconds = job.forecast(recipe).seconds
