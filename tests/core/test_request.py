@@ -82,6 +82,11 @@ def test_unknown_fields_are_refused() -> None:
         request(metod="dm")
 
 
+def test_an_empty_id_is_no_job_to_go_on_from() -> None:
+    with pytest.raises(ValidationError, match="continue_from"):
+        JobOrder.model_validate(PLAIN | {"continue_from": ""})
+
+
 def test_ipc_may_not_exceed_the_smallest_class() -> None:
     resolve(request(ipc=FACTS.smallest_class), FACTS)
     with pytest.raises(RecipeError, match=f"at most {FACTS.smallest_class}"):

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from core.request import SIZES as KNOWN
 from core.request import JobOrder
 from stillhouse import Client, cli, distil
-from stillhouse.order import Order, body
+from stillhouse.order import SIZES, Order, body
 
 TINY = {"seeds": 1, "epochs": 2, "full": None}
 
@@ -61,6 +62,7 @@ def test_every_field_of_a_request_can_be_given_in_python_and_on_the_command_line
     """The recipe's changes are `--set` there, the evaluation's, too."""
     fields = set(JobOrder.model_fields)
     assert fields == {"dataset", "method", *Order.__annotations__} - {"extra"}
+    assert SIZES == KNOWN
     options = set(inspect.signature(cli.distill).parameters)
     assert fields - {"overrides", "evaluation"} <= options | ({"metadata"} if "words" in options else set())
 
