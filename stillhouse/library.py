@@ -58,7 +58,8 @@ def distil(
         began, whole, shape = time.monotonic(), recipe, (found.facts, request.ipc)
         recipe, fit = fitted_anywhere(whole, *shape, request.method, request.within, request.fixed)
         if request.method == AUTO:
-            recipe, entrants = raced_job(whole, *shape, None, (), request.within, request.fixed)
+            soft = request.labels == "soft"
+            recipe, entrants = raced_job(whole, *shape, None, (), request.within, request.fixed, soft=soft)
         deadline = Deadline(request.within, fit.phases, workspace.journal, began)
         workspace = replace(workspace, time_left=deadline.time_left, ending=deadline.ending, networks=deadline.networks)
     return run.distil(

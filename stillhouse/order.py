@@ -23,6 +23,10 @@ class Order(TypedDict, total=False):
     ratio: Annotated[float | None, "Instead of --ipc: its share of the smallest class's training images."]
     bytes: Annotated[str | None, "Instead of --ipc: the bytes that the set may take, images and labels: 200kB, 1.5MB."]
     within: Annotated[str | None, "Time that the job may take where it runs: 90s, 20m, 1h; its recipe is fitted to it."]
+    labels: Annotated[
+        Literal["hard", "soft"] | None,
+        "What a search may choose: one class an image (hard, the default), or soft labels, too.",
+    ]
     continue_from: Annotated[str | None, "A finished job on the same dataset, with whose images this one begins."]
     seed: Annotated[int | None, "Seed of every random choice; 0 if left out."]
     overrides: Mapping[str, Any] | None

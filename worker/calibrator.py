@@ -224,7 +224,9 @@ class Calibrator:
         if self.known is not None:
             past = remembered(self._ledger.jobs_under(self.known.key), self.known, self._facts)
         shared, entrants = raced_job(
-            resolve(request, facts), facts, job.ipc, self.known, past, request.within or WITHIN, request.fixed
+            *(resolve(request, facts), facts, job.ipc, self.known, past),
+            *(request.within or WITHIN, request.fixed),
+            soft=request.labels == "soft",
         )
         return {"recipe": shared.model_dump(mode="json"), "entrants": entrants.model_dump(mode="json")}
 

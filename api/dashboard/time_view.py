@@ -102,5 +102,6 @@ class _Race:
 def _tried(race: _Race) -> tuple[str, ...]:
     """Names of the methods that can finish; the page asks for them again with every key that is pressed."""
     asked = race.request
-    _, found = raced_job(race.recipe, race.facts, asked.ipc, race.calibration, (), asked.within, asked.fixed)
+    of, soft = (race.recipe, race.facts, asked.ipc, race.calibration, ()), asked.labels == "soft"
+    _, found = raced_job(*of, asked.within, asked.fixed, soft=soft)
     return tuple(candidate.name for candidate in found.candidates)

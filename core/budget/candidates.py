@@ -20,7 +20,7 @@ from core.methods.automatic import SHARED
 from core.plan import steps
 from core.plan.build import plan
 from core.plan.race import LOOKS, SHARES, Candidate, Entrants, LeftOut
-from core.recipe import Recipe, RecipeError
+from core.recipe import Recipe, RecipeError, SoftLabels
 from core.request import JobRequest, check
 
 RANDOM: Final = "random"
@@ -32,8 +32,13 @@ REAL: Final = ("k-means", "herding", "window")
 DISTILLED: Final = ("dm", "dsa", "mtt", "rat-bptt")
 """Methods whose images have a class each: of every family that has one, the one that does best."""
 
-LABELLED: Final = ("frepo",)
-"""Methods whose labels say more than a class: only where such labels are allowed."""
+LABELLED: Final = ("frepo", "rded")
+"""Methods whose labels say more than a class, targets of a regression or a teacher's: only where those are allowed."""
+
+_TAUGHT: Final = ("relabel", "teacher")
+"""Parts that a method with a teacher's labels has for itself."""
+_LEARNING: Final = ("lr", "optimiser", "weight_decay", "schedule", "baseline_lrs")
+"""Fields of its evaluation that it has for itself, too: classes and a teacher's labels are not learned alike."""
 
 _STUDENT: Final = (0.3, 0.4, 0.5, 0.65, 0.8, 1.0)
 """Shares of the time for reading the data and for evaluating the result, its reference included: the first in which
@@ -132,14 +137,18 @@ def _narrowed(
 def _shared(name: str, shared: Recipe, facts: DatasetFacts, ipc: int, fixed: Collection[str]) -> Recipe:
     """A method's recipe with what all share; the rate of evaluation is the method's own, if the client sets none.
 
-    A step size that a method learns is part of its result.
+    A step size that a method learns is part of its result. So are a teacher's labels, one an image, and how networks
+    learn from them.
     """
     task = methods.Task(facts.name, ipc, facts.shape, facts.classes, facts.mirroring.allowed, facts.unequal)
     recipe = methods.method(name).recipe(task)
     tree, own = recipe.model_dump(mode="json"), shared.model_dump(mode="json")
-    tree |= {part: own[part] for part in SHARED}
-    if "evaluation.lr" not in fixed:
-        tree["evaluation"] = own["evaluation"] | {"lr": recipe.evaluation.lr}
+    taught = recipe.relabel.needs_teacher and not shared.relabel.needs_teacher
+    tree |= {part: own[part] for part in SHARED if not (taught and part in _TAUGHT)}
+    kept = {field for field in (_LEARNING if taught else ("lr",)) if f"evaluation.{field}" not in fixed}
+    tree["evaluation"] = own["evaluation"] | recipe.evaluation.model_dump(mode="json", include=kept)
+    if taught:
+        tree["relabel"] = SoftLabels(temperature=recipe.relabel.temperature).model_dump(mode="json")
     tree["evaluation"] |= {"look_every": None, "select": "last"}  # the race itself looks
     return Recipe.model_validate(tree)
 
@@ -160,7 +169,9 @@ class _Field:
         found, left_out = [first], list[LeftOut]()
         for name in (*REAL, *DISTILLED, *LABELLED):
             if name in LABELLED and not soft:
-                left_out.append(LeftOut(name=name, reason="its labels say more than a class."))
+                left_out.append(
+                    LeftOut(name=name, reason="its labels say more than a class; labels are asked for as hard.")
+                )
                 continue
             match self._candidate(name):
                 case Candidate() as candidate:
@@ -188,7 +199,7 @@ class _Field:
         for share in _CUTS_REAL if name in REAL else _CUTS:
             time = share * self.seconds
             try:
-                fixed = (*SHARED, *self.fixed)
+                fixed = (*(part for part in SHARED if part != "teacher"), *self.fixed)
                 fitted = fit(_bare(recipe), self.facts, self.ipc, base + time, self.price, fixed).recipe
             except RecipeError:
                 return refused or f"it cannot finish in the {time:,.0f} seconds that it would have."

@@ -70,18 +70,20 @@ def raced_job(
     past: Sequence[Past],
     within: int,
     fixed: Collection[str] = (),
+    *,
+    soft: bool = False,
 ) -> tuple[Recipe, Entrants]:
     """The recipe that all candidates of a race share, and the candidates, on the hardware of a calibration.
 
-    The arguments are those of `fitted_job`. The recipe is the one that it returns, and in no time too short it is the
-    least that can be done.
+    The arguments are those of `fitted_job`; `soft` says that labels may say more than a class. The recipe is the one
+    that it returns, and in no time too short it is the least that can be done.
     """
     job = _Job.of(facts, ipc, AUTO, calibration or assumed(ENGINE_VERSION), past)
     try:
         shared = student(recipe, facts, ipc, within, job.price, fixed)
     except TooShort as error:
         shared = student(recipe, facts, ipc, error.enough, job.price, fixed)
-    return shared.recipe, entrants(shared, facts, ipc, job.racing.price, fixed)
+    return shared.recipe, entrants(shared, facts, ipc, job.racing.price, fixed, soft=soft)
 
 
 def fitted_anywhere(

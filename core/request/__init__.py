@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.request.digests import needs_c_scores, scored, with_digests_of
 from core.request.identity import ENGINE_VERSION, canonical_json, fingerprint
 from core.request.limits import MAX_SYNTHETIC_IMAGES, check
-from core.request.order import MAX_WITHIN, SIZES, Ipc, JobOrder, JobRequest, Ratio, Within
+from core.request.order import MAX_WITHIN, SIZES, Ipc, JobOrder, JobRequest, Labels, Ratio, Within
 from core.request.settled import resolve, settle
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Ipc",
     "JobOrder",
     "JobRequest",
+    "Labels",
     "Ratio",
     "Within",
     "canonical_json",

@@ -31,6 +31,8 @@ def fingerprint(request: JobRequest, recipe: Recipe, digest: str) -> str:
     again is answered by the job that there is. A job that goes on from another is known by what it goes on from.
     """
     later = {name: value for name in ("within", "continues") if (value := getattr(request, name))}
+    if request.labels != "hard":
+        later["labels"] = request.labels
     identity: Mapping[str, Any] = {
         "dataset": digest,
         "engine": ENGINE_VERSION,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self, final
+from typing import Annotated, Any, Literal, Self, final
 
 from pydantic import (
     AfterValidator,
@@ -58,7 +58,10 @@ Within = Annotated[str, Field(max_length=20), AfterValidator(_a_time)]
 """A time that a job may take, as people write it."""
 
 
-_LATER = frozenset({"within", "continue_from", "continues"})
+Labels = Literal["hard", "soft"]
+"""One class an image; labels that may say more than a class, too."""
+
+_LATER = frozenset({"within", "labels", "continue_from", "continues"})
 
 
 class Asked(BaseModel):
@@ -93,6 +96,7 @@ class JobRequest(Asked):
 
     ipc: Ipc
     within: int = Field(default=0, ge=0, le=MAX_WITHIN, description="Seconds that it may take; 0: any number.")
+    labels: Labels = Field(default="hard", description="The labels that a search may choose.")
     continue_from: str = Field(default="", description="The job whose result it goes on from; empty: none.")
     continues: str = Field(default="", description="SHA-256 of that result's images, as they were submitted.")
 
@@ -104,7 +108,8 @@ class JobRequest(Asked):
     @model_serializer(mode="wrap")
     def _without_later(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         found: dict[str, Any] = dump(self)
-        return {name: value for name, value in found.items() if name not in _LATER or value}
+        fields = type(self).model_fields
+        return {name: value for name, value in found.items() if name not in _LATER or value != fields[name].default}
 
 
 SIZES = ("ipc", "ratio", "bytes")
@@ -133,6 +138,11 @@ class JobOrder(Asked):
         "The method's recipe is made smaller until it fits.",
         examples=["20m"],
     )
+    labels: Labels = Field(
+        default="hard",
+        description="The labels that a search may choose: 'hard', one class an image, or 'soft', also a teacher's and "
+        "the targets of a regression. A method that is named has labels of its own.",
+    )
     metadata: Metadata = {}
     continue_from: str = Field(
         default_factory=str,
@@ -141,6 +151,13 @@ class JobOrder(Asked):
         description="A finished job of yours on the same dataset, by its id: this one begins with its images, with the "
         "labels and the step size that were learned with them, and with more images of its own init for a larger ipc.",
     )
+
+    @model_validator(mode="after")
+    def _labels_are_searched_for(self) -> Self:
+        if self.labels != "hard" and self.method != methods.AUTO:
+            told = f"Only a search chooses labels; '{self.method}' has labels of its own."
+            raise invalid_combination("labels", told, f"Leave labels out, or set method to '{methods.AUTO}'.")
+        return self
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:

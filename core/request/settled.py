@@ -9,7 +9,7 @@ from core import methods
 from core.durations import seconds_of
 from core.methods.automatic import WITHIN, candidates_own
 from core.overrides import override
-from core.recipe import FieldError, Recipe, RecipeError
+from core.recipe import FieldError, Recipe, RecipeError, SoftLabels
 from core.request.limits import check
 from core.request.order import MOST_IPC, Asked, JobOrder, JobRequest
 from core.weight import bytes_of, ipc_within
@@ -30,7 +30,7 @@ def settle(order: JobOrder, facts: DatasetFacts) -> JobRequest:
     """
     ipc = order.ipc or max(1, round(order.ratio * facts.smallest_class))
     if order.bytes:
-        ipc = min(MOST_IPC, ipc_within(bytes_of(order.bytes), facts, lambda ipc: _recipe(order, ipc, facts)))
+        ipc = min(MOST_IPC, ipc_within(bytes_of(order.bytes), facts, lambda ipc: _heaviest(order, ipc, facts)))
     if ipc > MOST_IPC:
         told = f"That is {ipc:,} images per class, and {MOST_IPC:,} may be asked for."
         most = math.floor(1e6 * MOST_IPC / facts.smallest_class) / 1e6
@@ -52,6 +52,12 @@ def resolve(request: JobRequest, facts: DatasetFacts) -> Recipe:
     recipe = _recipe(request, request.ipc, facts)
     check(recipe, request, facts)
     return recipe
+
+
+def _heaviest(order: JobOrder, ipc: int, facts: DatasetFacts) -> Recipe:
+    """The recipe of so many images per class; where soft labels may be chosen, with such labels."""
+    recipe = _recipe(order, ipc, facts)
+    return recipe if order.labels == "hard" else recipe.model_copy(update={"relabel": SoftLabels()})
 
 
 def _recipe(asked: Asked, ipc: int, facts: DatasetFacts) -> Recipe:

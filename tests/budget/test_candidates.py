@@ -81,10 +81,15 @@ def test_candidates_of_digits_have_more_steps_than_their_presets_where_there_is_
 
 def test_labels_that_say_more_than_a_class_are_asked_for() -> None:
     hard, soft = raced("digits", 1, 60)[1], raced("digits", 1, 60, soft=True)[1]
-    assert {candidate.name for candidate in soft.candidates} - {candidate.name for candidate in hard.candidates} == {
-        "frepo"
-    }
-    assert [each.name for each in hard.left_out] == ["frepo"]
+    further = {candidate.name: candidate.recipe for candidate in soft.candidates if candidate not in hard.candidates}
+    assert set(further) == {*LABELLED}
+    assert [each.name for each in hard.left_out] == [*LABELLED]
+    assert further["frepo"].regresses
+    taught, shared = further["rded"], soft.candidates[0].recipe
+    assert taught.relabel.kind == "soft", "one label an image, as a byte budget counts it"
+    assert (taught.evaluation.optimiser, taught.network) == ("adamw", shared.network)
+    assert taught.teacher is not None
+    assert taught.teacher.network.model_dump()["width"] <= shared.network.model_dump()["width"]
 
 
 def test_a_short_time_leaves_out_what_cannot_finish_and_says_why() -> None:

@@ -265,3 +265,19 @@ def test_a_search_takes_twenty_minutes_unless_it_is_told_and_only_what_candidate
         resolve(JobRequest(dataset="digits", ipc=1, overrides={"schedule.steps": 8, "network.width": 8}), facts)
     assert [error.field for error in refused.value.errors] == ["overrides.schedule.steps"]
     assert "name a method" in refused.value.errors[0].fix
+
+
+def test_soft_labels_are_what_a_search_may_choose_and_another_request() -> None:
+    hard, said, soft = (
+        settle(JobOrder.model_validate({"dataset": "digits", "ipc": 1} | labels), FACTS)
+        for labels in ({}, {"labels": "hard"}, {"labels": "soft"})
+    )
+    assert hard == said
+    assert "labels" not in hard.model_dump(mode="json"), "older requests have no such field"
+    assert soft.model_dump(mode="json") == hard.model_dump(mode="json") | {"labels": "soft"}
+    assert print_of(hard) != print_of(soft)
+
+
+def test_a_named_method_has_labels_of_its_own() -> None:
+    with pytest.raises(ValidationError, match=r"'mtt' has labels of its own.*set method to 'auto'"):
+        JobOrder.model_validate(PLAIN | {"labels": "soft"})

@@ -49,6 +49,8 @@ def test_bytes_are_the_most_images_that_fit() -> None:
     assert ipc_of("130 kB", dataset="cifar10", method="idc") == 1, "an image of four tiles is kept as four"
     soft = ipc_of("1 MB", dataset="cifar100", method="rded", overrides={"relabel.kind": "soft"})
     assert soft < ipc_of("1 MB", dataset="cifar100")
+    search = {"dataset": "cifar100", "method": "auto"}
+    assert ipc_of("1 MB", **search, labels="soft") == soft < ipc_of("1 MB", **search), "it may choose soft labels"
 
 
 def test_fewer_bytes_than_an_image_per_class_are_refused_with_the_least_that_will_do() -> None:
