@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from core import methods
 from core.budget.fit import Price, fit
+from core.budget.ladders import LADDERS, NARROW
 from core.data import DatasetFacts
 from core.methods.automatic import SHARED
 from core.plan import steps
@@ -47,13 +48,18 @@ _MARGIN: Final = 0.03
 """Share of the time for packing, and for a turn that takes longer than its seconds."""
 _DEAREST: Final = ("mtt", "dm")
 """Methods whose network, cut to the time, is that of all: the first one that can finish."""
-_CUTS: Final = (0.6, 0.42, 0.3, 0.2)
-"""Shares of the race's time to which a candidate is cut: what a winner has, and less where too much comes first."""
+_LARGE: Final = ("rat-bptt",)
+"""Others that may take the most memory."""
+_CUTS: Final = (0.7, 0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.2)
+"""Shares of the race's time to which a candidate is cut: what a winner has, and less where too much comes first.
+
+Of what then is left of a winner's time it gets its steps back.
+"""
 _CUTS_REAL: Final = (0.1, 0.07, 0.05)
 """The same of real images, which are chosen by networks, and judged once."""
-_SETUP: Final = 0.25
+_SETUP: Final = 0.3
 """Share of the race's time that may pass before a candidate's first step."""
-_SETUPS: Final = 0.35
+_SETUPS: Final = 0.4
 """The same for all candidates together."""
 _DISPENSABLE: Final = ("window", "herding", "k-means", "mtt")
 """The order in which candidates are left out that need too much of it, all together."""
@@ -76,6 +82,8 @@ class Student:
     recipe: Recipe
     given_up: tuple[str, ...]
     seconds: float
+    dearest: tuple[Candidate, ...] = ()
+    """Candidates that may take the most memory, about as they will take part."""
 
 
 def student(
@@ -93,7 +101,8 @@ def student(
     Raises:
         RecipeError: not even random real images can be evaluated in that time; its fix names one in which they can.
     """
-    recipe = _narrowed(recipe, facts, ipc, seconds, price, fixed)
+    dear = _dear(recipe, facts, ipc, seconds, price, fixed)
+    recipe = _narrowed(recipe, [each.recipe for each in dear if each.name in _DEAREST])
     for share in _STUDENT:
         try:
             found = fit(recipe, facts, ipc, share * seconds, price, fixed)
@@ -101,13 +110,17 @@ def student(
         except RecipeError:
             if share == _STUDENT[-1]:
                 raise
-    return Student(found.recipe, found.given_up, max(1.0, (1 - _MARGIN) * seconds - found.seconds))
+    common = {"network": found.recipe.network, "evaluation": found.recipe.evaluation}
+    dearest = (Candidate(name=each.name, recipe=each.recipe.model_copy(update=common)) for each in dear)
+    return Student(found.recipe, found.given_up, max(1.0, (1 - _MARGIN) * seconds - found.seconds), tuple(dearest))
 
 
 def unnamed(shared: Student) -> Entrants:
-    """A race of random real images alone, which takes the time of any: what a forecast needs to know of it."""
+    """A race that takes the time and the memory of any: all that a forecast needs to know of it."""
     first = Candidate(name=RANDOM, recipe=shared.recipe)
-    return Entrants(candidates=(first,), seconds=round(shared.seconds, 1), epochs=shared.recipe.evaluation.epochs)
+    return Entrants(
+        candidates=(first, *shared.dearest), seconds=round(shared.seconds, 1), epochs=shared.recipe.evaluation.epochs
+    )
 
 
 def entrants(
@@ -117,21 +130,37 @@ def entrants(
     return _Field(shared.recipe, facts, ipc, shared.seconds, price, frozenset(fixed)).entrants(soft=soft)
 
 
-def _narrowed(
+def _dear(
     recipe: Recipe, facts: DatasetFacts, ipc: int, seconds: float, price: Price, fixed: Collection[str]
-) -> Recipe:
-    """The recipe with the network that one of the dearest candidates would have.
-
-    An evaluation alone affords a wider one, with which no candidate would come far.
-    """
-    for name in _DEAREST:
+) -> list[Candidate]:
+    """The dearest candidates, as they are asked for by name in a winner's time; without those that cannot finish."""
+    found = list[Candidate]()
+    for name in (*_DEAREST, *_LARGE):
         try:
             asked = _shared(name, recipe, facts, ipc, fixed)
             fitted = fit(asked, facts, ipc, _CUTS[0] * seconds, price, fixed).recipe
         except (ValidationError, RecipeError):
             continue
-        return recipe.model_copy(update={"network": fitted.network})
-    return recipe
+        found.append(Candidate(name=name, recipe=fitted))
+    return found
+
+
+def _narrowed(recipe: Recipe, dearest: Sequence[Recipe]) -> Recipe:
+    """The recipe with the network that the dearest candidate would have; too narrow a one only if all are.
+
+    An evaluation alone affords a wider one, with which no candidate would come far. One narrower than what was measured
+    costs all of them more than it gives to the dearest.
+    """
+    if not dearest:
+        return recipe
+    first, widest = dearest[0].network, max((each.network for each in dearest), key=_width)
+    if _width(first) >= min(NARROW, _width(widest)):
+        return recipe.model_copy(update={"network": first})
+    return recipe.model_copy(update={"network": widest.model_copy(update={"width": min(NARROW, _width(widest))})})
+
+
+def _width(network: Any) -> int:
+    return int(getattr(network, "width", 0))
 
 
 def _shared(name: str, shared: Recipe, facts: DatasetFacts, ipc: int, fixed: Collection[str]) -> Recipe:
@@ -210,16 +239,24 @@ class _Field:
             turn = SHARES[0] * self.seconds / len(DISTILLED)
             if step * _FEWEST > turn:
                 return f"a step is foreseen to take {step:.1f} seconds, and its first turn {turn:,.0f}."
-            lasting = self._longer(fitted, recipe, time - setup, step)
+            whole = (_CUTS_REAL if name in REAL else _CUTS)[0] * self.seconds
+            lasting = self._longer(fitted, recipe, whole - setup, step)
             return Candidate(name=name, recipe=lasting, setup=round(setup, 1))
         return refused
 
     def _longer(self, fitted: Recipe, preset: Recipe, seconds: float, step: float) -> Recipe:
-        """The fitted recipe for as many steps as there is time for, with what all share."""
-        found, count = fitted.model_copy(update={"evaluation": preset.evaluation}), fitted.schedule.steps
-        if count < preset.schedule.steps or not count or not step or "schedule.steps" in self.fixed:
+        """The fitted recipe for as many steps as there is time for, with what all share.
+
+        Those that were given up come back at most; of a recipe that has all of its own there may be several times as
+        many, since its best look is chosen. Where a rate rises as steps become fewer, nothing is given back.
+        """
+        found, own = fitted.model_copy(update={"evaluation": preset.evaluation}), preset.schedule.steps
+        count, rates = fitted.schedule.steps, (fitted.schedule.image_lr, preset.schedule.image_lr)
+        if not count or not step or "schedule.steps" in self.fixed:
             return found
-        longer = max(count, min(_LONGER * count, int(seconds / step) // found.schedule.stages.count))
+        paced = count < own and LADDERS[preset.objective.kind].paced and rates[0] != rates[1]
+        most = count if paced else own if count < own else _LONGER * count
+        longer = max(count, min(most, int(seconds / step) // found.schedule.stages.count))
         return found.model_copy(update={"schedule": found.schedule.model_copy(update={"steps": longer})})
 
     def _costs(self, recipe: Recipe, base: float) -> tuple[float, float]:

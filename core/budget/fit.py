@@ -32,6 +32,8 @@ _REFERENCE_EPOCHS: Final = (10, 5)
 _FULL: Final = "evaluation.full"
 _FAR: Final = 2  # times the ipc of a measured setting
 _HALVINGS: Final = 10
+_STAYING: Final = 0.6
+"""Share of a recipe's own steps that is given up for nothing below a rung."""
 _CONSEQUENCES: Final = (
     "schedule.ema",
     "objective.growth",
@@ -102,9 +104,15 @@ class _Scaling:
         """The recipe at a rung, with as few steps as it is taken with."""
         return _shortest(self, rung)
 
+    def least(self, rung: int) -> int:
+        """The steps for which the rung is left: a preset of few steps does without some of them first."""
+        paths = self._lengths()
+        own = number(self.recipe.model_dump(mode="json"), paths[0][0]) if paths else 0
+        return min(self.ladder.rungs[rung].least, max(1, math.ceil(_STAYING * own)))
+
     def filled(self, rung: int, seconds: float, price: Price) -> Recipe:
         """The recipe at a rung, with as many steps as there is time for; if for all, with the last changes undone."""
-        changes, least = self.down_to(rung), self.ladder.rungs[rung].least
+        changes, least = self.down_to(rung), self.least(rung)
         found = self.changed(changes)
         if price(found) > seconds:
             return self._as_long_as(found, least, seconds, price)
@@ -129,7 +137,7 @@ class _Scaling:
                 with contextlib.suppress(ValidationError):
                     found = Recipe.model_validate(tree)
         tree = found.model_dump(mode="json")
-        if number(tree, "network.width") <= NARROW < number(self.recipe.model_dump(mode="json"), "network.width"):
+        if changes and number(tree, "network.width") <= NARROW:
             for path, value in _measured(self.recipe, self.facts, self.ipc).items():
                 if not held(path, self.fixed):
                     put(tree, path, value)
@@ -172,7 +180,7 @@ class _Scaling:
 @lru_cache(maxsize=1024)
 def _shortest(scaling: _Scaling, rung: int) -> Recipe:
     """The same for every time that a job is to end within."""
-    return scaling.lasting(scaling.changed(scaling.down_to(rung)), scaling.ladder.rungs[rung].least)
+    return scaling.lasting(scaling.changed(scaling.down_to(rung)), scaling.least(rung))
 
 
 def _beta(recipe: Recipe, facts: DatasetFacts, ipc: int) -> float | None:

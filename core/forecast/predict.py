@@ -174,6 +174,11 @@ def predict(
     stored = memory.stored_bytes(counted, network, sizes)
     free = calibration.free_bytes if calibration else 0
     working = memory.peak_bytes(counted, network, sizes, work(whole), free, compiled) / _MIB
+    for candidate in entrants.candidates if entrants else ():
+        work_of = work(cost(plan(candidate.recipe, facts, ipc), facts, ipc, stack))
+        shapes = worth_compiling(work_of, network, calibration.device) if compiled and calibration else frozenset()
+        found_by = memory.peak_bytes(search.largest(candidate.recipe), network, sizes, work_of, free, shapes)
+        working = max(working, found_by / _MIB)
     phases: dict[str, PhaseEstimate] = {}
     seconds = reuse = baseline = None
     if calibration is not None:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.recipe import Recipe
 
-SHARES: Final = (0.25, 0.2)
+SHARES: Final = (0.2, 0.15)
 """The shares that the candidates of a round have together, of the time to distil; the rest of it is the leader's."""
 
 LOOKS: Final = 4

@@ -86,6 +86,15 @@ def test_what_fits_is_left_as_it_is() -> None:
     assert fitted("mtt", "digits", 1, 3600) == Fitted(recipe, (), prices(facts(), 1, "mtt")(recipe))
 
 
+def test_a_preset_of_few_steps_does_without_some_of_them_first() -> None:
+    _, before, of = asked("mtt", "digits", 1)
+    bare = before.model_copy(update={"evaluation": before.evaluation.model_copy(update={"full": None})})
+    price = prices(of, 1, "mtt")
+    found = fit(bare, of, 1, 0.85 * price(bare), price).recipe
+    assert found.experts == before.experts
+    assert 0.6 * before.schedule.steps <= found.schedule.steps < before.schedule.steps
+
+
 def test_every_objective_has_a_ladder() -> None:
     kinds = {method.recipe(methods.Task(*task)).objective.kind for task in _tasks() for method in _methods()}
     assert kinds == set(LADDERS)

@@ -14,7 +14,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.engine.kernels import Compiled, Eager, Kernels, Precision, Shape, compile_ahead, missing_compiler
+from core.engine.kernels import (
+    Compiled,
+    Eager,
+    Kernels,
+    Precision,
+    Shape,
+    compile_ahead,
+    compile_within,
+    missing_compiler,
+)
 from core.engine.kernels.passes import Kept
 from core.engine.kernels.program import stamped
 from core.engine.networks import ConvNet
@@ -101,6 +110,20 @@ def test_stopping_waits_for_no_compiler(tmp_path: Path) -> None:
         assert children
     assert not any(child.is_alive() for child in children)
     assert not list(tmp_path.glob("*.kernel"))
+
+
+def test_what_is_not_compiled_in_time_is_given_up_and_run_eagerly(tmp_path: Path, no_compiler: list[str]) -> None:
+    kernels, heard = Compiled(NETWORK, frozenset({ALONE}), folder=tmp_path), list[int]()
+    first = sorted(PROGRAMS)[:1]
+    assert compile_within(kernels, first, CPU, 0.0, heard.append) == (first[0][0],), "one alone, too"
+    assert heard == [1]
+    late = compile_within(kernels, PROGRAMS, CPU, 0.0, heard.append)
+    assert late == tuple(sorted(name for name, _ in PROGRAMS))
+    theta, images, labels, u = ONE
+    _, residuals = kernels.gradient_with_residuals(theta, images, labels)
+    truth = Eager(NETWORK).adjoint(theta, images, labels, u)
+    assert_all(kernels.adjoint_from_residuals(theta, residuals, u), truth)
+    assert not no_compiler
 
 
 def test_without_a_folder_or_on_a_gpu_there_is_nothing_ahead(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +18,7 @@ from core.engine.continued import read
 from core.engine.deadline import Deadline
 from core.engine.journal import Journal
 from core.engine.kernel_plan import plan
-from core.engine.kernels import Compiled, compile_ahead, trim_programs
+from core.engine.kernels import Compiled, compile_within, trim_programs
 from core.engine.networks import Network
 from core.engine.run import distil
 from core.engine.stored import document, written
@@ -35,6 +34,7 @@ from worker.engine.pictures import Pictures
 from worker.protocol import JobFolder
 
 _PROGRAM_BYTES = 1 << 28  # of compiled kernels: about a megabyte each, and three more that the compiler keeps of it
+_COMPILING = 0.15  # share of the time that is left
 _TOLD = {"accuracy_mean", "accuracy_std", "n_seeds"}  # of a line of the report, in the metrics of the job
 
 
@@ -80,7 +80,7 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
             ),
             device=device(job.device),
             run=job.fingerprint or job.job_id,
-            plan=_planner(job, journal, stopped),
+            plan=_planner(job, journal, stopped, deadline.time_left),
             load=source,
             continues=read(folder.continues, dataset.facts, device(job.device)) if job.request.continues else None,
             entrants=job.entrants,
@@ -115,22 +115,29 @@ def _loaded(job: Job) -> tuple[Job, Dataset]:
 
 
 def _planner(
-    job: Job, journal: Journal, stopped: Callable[[], bool]
+    job: Job, journal: Journal, stopped: Callable[[], bool], time_left: Callable[[], float]
 ) -> Callable[[Recipe, DatasetFacts, int, Network, torch.device], KernelPlan]:
-    """Plans the kernels, compiles what the job will call and this machine lacks, and says so."""
+    """Plans the kernels, compiles what the job will call and this machine lacks, and says so.
+
+    Of a job that is to end in time, what is not compiled in a share of what is left is given up, and run eagerly.
+    """
     programs = Cache(job.experts_dir.with_name("kernels"), _PROGRAM_BYTES)
+
+    def compiling(left: int) -> None:
+        journal.progress(2, 2 + left)
+        if stopped():
+            raise Drained
 
     def planned(recipe: Recipe, facts: DatasetFacts, ipc: int, network: Network, on: torch.device) -> KernelPlan:
         found = plan(recipe, facts, ipc, network, on, programs.folder, compiles=job.compile == "auto")
         journal.log(found.reason)
         if found.memory:
             journal.log(f"Memory of student steps: {found.memory['strategy']}.")
-        if isinstance(found.kernels, Compiled):  # stopping waits for no compiler
-            with closing(compile_ahead(found.kernels, found.programs, on)) as compiling:
-                for left in compiling:
-                    journal.progress(2, 2 + left)
-                    if stopped():
-                        raise Drained
+        if isinstance(found.kernels, Compiled):  # neither stopping nor the end of time waits for a compiler
+            seconds = _COMPILING * time_left()
+            if late := compile_within(found.kernels, found.programs, on, seconds, compiling):
+                told = f"{', '.join(late)}: not compiled in {seconds:.0f} s of the job's time, and slower from here on."
+                journal.log(f"Kernels given up: {told}", level="warning")
         programs.trim()
         trim_programs(programs.folder)
         return found

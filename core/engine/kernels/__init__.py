@@ -4,7 +4,7 @@ Both are functions of tensors alone, with nothing to differentiate around them, 
 knows how second-order gradients are obtained, and the only place to compile them.
 """
 
-from core.engine.kernels.ahead import Program, compile_ahead
+from core.engine.kernels.ahead import Program, compile_ahead, compile_within
 from core.engine.kernels.choice import Chosen, choose, missing_compiler
 from core.engine.kernels.compiled import Compiled, Precision, Shape
 from core.engine.kernels.eager import Eager, adjoint_step, gradient
@@ -25,6 +25,7 @@ __all__ = [
     "adjoint_step",
     "choose",
     "compile_ahead",
+    "compile_within",
     "environment",
     "gradient",
     "missing_compiler",

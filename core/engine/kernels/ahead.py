@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import threading
-from collections.abc import Collection, Generator
+import time
+from collections.abc import Callable, Collection, Generator
+from contextlib import closing
 from dataclasses import replace
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
@@ -20,17 +23,20 @@ Program = tuple[str, Shape]
 _LOOK = 0.5  # seconds between two chances to give up
 
 
-def compile_ahead(kernels: Compiled, programs: Collection[Program], device: torch.device) -> Generator[int, None, None]:
+def compile_ahead(
+    kernels: Compiled, programs: Collection[Program], device: torch.device, *, alone: bool = False
+) -> Generator[int, None, None]:
     """Compile into the kernels' folder what it lacks; yields how many are still to come, every half second.
 
     Each program has a process of its own, since the compiler holds the interpreter for half of its time. Closing the
     iterator ends them. Whatever they fail to do is done, or said, where the program is first called. Only on a CPU: on
-    a GPU the first call compiles.
+    a GPU the first call compiles. A program that is `alone` is compiled sooner here, where everything is imported; in a
+    process of its own it can be given up.
     """
     if kernels.folder is None or device.type != "cpu":
         return
     missing = [program for program in sorted(programs) if not kernels.stored(*program, device)]
-    if len(missing) < 2:  # alone, it is compiled sooner here, where everything is imported
+    if len(missing) < (1 if alone else 2):
         return
     context, running = multiprocessing.get_context("spawn"), list[SpawnProcess]()
     fresh, processors = replace(kernels, _programs={}), len(os.sched_getaffinity(0))
@@ -47,6 +53,29 @@ def compile_ahead(kernels: Compiled, programs: Collection[Program], device: torc
         for process in running:
             process.kill()
             process.join()
+
+
+def compile_within(
+    kernels: Compiled,
+    programs: Collection[Program],
+    device: torch.device,
+    seconds: float,
+    say: Callable[[int], None],
+    clock: Callable[[], float] = time.monotonic,
+) -> tuple[str, ...]:
+    """Compile ahead for so many seconds; what is not there by then is run eagerly, and named.
+
+    Args:
+        seconds: infinite where nothing is ever given up.
+        say: hears how many are still to come; what it raises ends the compilers.
+    """
+    over = clock() + seconds
+    with closing(compile_ahead(kernels, programs, device, alone=seconds < math.inf)) as compiling:
+        for left in compiling:
+            say(left)
+            if clock() >= over:
+                return kernels.give_up(programs, device)
+    return ()
 
 
 def _compile(kernels: Compiled, name: str, shape: Shape, threads: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -135,6 +135,12 @@ class Compiled:
         if Shape(1, batch) not in self.shapes or theta.dtype != torch.float32:
             return self.eager.kept_bytes(theta, batch)
         return _kept_bytes(passes(self.network, self.precision, theta.device), batch)
+
+    def give_up(self, programs: Collection[tuple[str, Shape]], device: torch.device) -> tuple[str, ...]:
+        """Run eagerly, from now on, those of the programs that are not in the folder; returns their names."""
+        missing = [program for program in sorted(programs) if not self.stored(*program, device)]
+        self._programs.update(dict.fromkeys(missing))
+        return tuple(name for name, _ in missing)
 
     def build(self, name: str, shape: Shape) -> None:
         """Compile a program on the CPU, with zeros for arguments; then it is in the folder, or the log says why not."""
