@@ -208,13 +208,14 @@ class _Field:
                 case str() as reason:
                     left_out.append(LeftOut(name=name, reason=reason))
         found, late = self._affordable(found)
-        networks, epochs = self._judging(found)
+        networks, epochs, judging = self._judging(found)
         return Entrants(
             candidates=tuple(found),
             left_out=(*left_out, *late),
             seconds=round(self.seconds, 1),
             networks=networks,
             epochs=epochs,
+            judging=round(judging, 3),
         )
 
     def _candidate(self, name: str) -> Candidate | str:
@@ -293,8 +294,11 @@ class _Field:
         keys = [key for part in parts for step in part.steps if step.phase != "evaluating" for key in steps.keys(step)]
         return frozenset(keys) or candidate.name
 
-    def _judging(self, found: Sequence[Candidate]) -> tuple[int, int]:
-        """The networks that judge a set, and their epochs: fewer than the evaluation's, where those tell sets apart."""
+    def _judging(self, found: Sequence[Candidate]) -> tuple[int, int, float]:
+        """The networks that judge a set, their epochs, and the seconds of all.
+
+        The epochs are fewer than the evaluation's, where those tell sets apart.
+        """
         evaluation, images = self.shared.evaluation, self.ipc * self.facts.classes
         enough = math.ceil(_ENOUGH / math.ceil(images / evaluation.batch_size))
         epochs = min(evaluation.epochs, max(evaluation.epochs // 4, enough))
@@ -304,7 +308,8 @@ class _Field:
         each = (self.price(self.shared) - self.price(short)) / max(1, evaluation.epochs - 1) / trained
         looks = len(found) + len(DISTILLED) // 2 + LOOKS
         fits = (count for count in _NETWORKS if looks * count * epochs * each <= _JUDGING * self.seconds)
-        return next(fits, _NETWORKS[-1]), epochs
+        networks = next(fits, _NETWORKS[-1])
+        return networks, epochs, networks * epochs * each
 
 
 def _bare(recipe: Recipe) -> Recipe:

@@ -55,11 +55,11 @@ class Deadline:
 
     def time_left(self) -> float:
         """Seconds that the current phase may still take so that all that has to follow fits; never less than 0."""
-        return max(0.0, self._left() - _MARGIN * self._pace() * self._to_come())
+        return max(0.0, self._left() - _MARGIN * self._to_come())
 
     def networks(self, asked: int) -> int:
         """How many networks of a line can be judged in time, of so many."""
-        need = _MARGIN * self._pace() * self._foreseen.get("evaluating", 0.0)
+        need = _MARGIN * self._need("evaluating")
         share = self._left() / need if need else 1.0
         return asked if share >= 1 else max(min(asked, _FEWEST), math.floor(asked * share))
 
@@ -72,15 +72,17 @@ class Deadline:
         return self._seconds - (self._clock() - self._began) - publishing - _LEAVING
 
     def _to_come(self) -> float:
-        """Foreseen seconds of what has to follow, of the current phase what is left of its lines."""
+        """Seconds of what has to follow, of the current phase what is left of its lines."""
         now = self._journal.phase
         place = PHASES.index(now) if now in PHASES else 0
-        after = sum(
-            share * self._foreseen.get(phase, 0.0) for phase, share in _AFTER.items() if phase in PHASES[place + 1 :]
-        )
+        after = sum(share * self._need(phase) for phase, share in _AFTER.items() if phase in PHASES[place + 1 :])
         if now in ("relabelling", "evaluating"):
-            after += max(0.0, self._foreseen.get(now, 0.0) - self._journal.taken()[now] / self._pace())
+            after += max(0.0, self._need(now) - self._journal.taken()[now])
         return after
+
+    def _need(self, phase: str) -> float:
+        """Seconds that a phase is taken to last: as foreseen, corrected by its own work so far or by that of others."""
+        return self._foreseen.get(phase, 0.0) * max(self._pace(), self._journal.ahead.get(phase, 0.0))
 
     def _pace(self) -> float:
         """How many times as long as foreseen the phases so far took, but for those that are not about computing."""

@@ -22,6 +22,8 @@ class Journal:
         self.seconds: dict[str, float] = {}
         self.share = 0.0
         """The share of the phase that is done."""
+        self.ahead: dict[str, float] = {}
+        """How many times as long as foreseen it took to do what a later phase does, where some of that was done."""
         self._curves: list[dict[str, Any]] = []
         self._entered = self._spoke = self._first = time.monotonic()
         self._first_done: int | None = None

@@ -69,6 +69,7 @@ class Entrants(_Frozen):
     seconds: float = Field(gt=0, description="Of the race, the leader's rest and all judging included.")
     networks: int = Field(default=2, ge=1, description="Networks that judge a set.")
     epochs: int = Field(ge=1, description="Passes over the set that they are trained for.")
+    judging: float = Field(default=0.0, description="Seconds foreseen for judging a set.")
 
 
 @final

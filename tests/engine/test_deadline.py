@@ -63,6 +63,20 @@ def test_a_slow_machine_is_foreseen_to_stay_slow(took: float, times: float) -> N
     assert found.time_left() == pytest.approx(20_000 - LEAVING - 1.1 * times * 80, rel=1e-3)
 
 
+def test_an_evaluation_lasts_as_many_times_as_long_as_networks_that_were_judged_before_it() -> None:
+    journal, clock = Journal(), Clock()
+    found = deadline(journal, clock, 2000.0)
+    at(journal, "distilling", preparing=10, training_experts=100)
+    journal.ahead["evaluating"] = 13.0
+    assert found.time_left() == pytest.approx(2000 - LEAVING - 1.1 * 13 * 80)
+    clock.now += 1000
+    assert found.time_left() == 0, "what is left is for the evaluation"
+    assert found.networks(5) == 4
+    at(journal, "evaluating", preparing=10, training_experts=100, distilling=890)
+    journal.ahead["evaluating"] = 0.5
+    assert found.networks(5) == 5
+
+
 def test_the_slow_beginning_of_a_phase_says_nothing() -> None:
     journal, clock = Journal(), Clock()
     found = deadline(journal, clock)

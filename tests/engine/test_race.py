@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from core.data import Dataset
+from core.engine.journal import Journal
 from core.engine.real import Labelled, Real
 from core.engine.run import distil, prepared, stretched
 from core.engine.steps.race import Won, raced
@@ -94,6 +95,17 @@ def test_once_no_time_is_left_the_best_set_so_far_is_the_result(real: Real) -> N
     assert len(trials(workspace)) < len(NAMES)
     assert won.context.race is not None
     assert "A client asked for it." in won.context.race.section().words
+
+
+def test_judging_tells_how_much_longer_than_foreseen_the_evaluation_takes(real: Real) -> None:
+    workspace = InMemory()
+    asked = entrants("random", "dm").model_copy(update={"judging": 0.5})
+    race(real, asked, workspace)
+    took = [trial["judging"] for trial in trials(workspace)][-2:]
+    assert workspace.journal.ahead == {"evaluating": min(took) / 0.5}
+    again = replace(workspace, journal=Journal())
+    race(real, asked, again)
+    assert again.journal.ahead == workspace.journal.ahead, "an attempt that follows knows it, too"
 
 
 @pytest.mark.parametrize("measure", ["accuracy", "balanced"])

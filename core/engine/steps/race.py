@@ -92,6 +92,7 @@ class _Race:
     def won(self) -> Won:
         """Take the turns that are left, and find the winner."""
         self._context.journal.enter("racing", 100)
+        self._tell_pace()
         while (turn := race.next_turn(self._entrants, self._trials)) and self._has_time():
             self._take(turn)
         place = race.best(self._trials)
@@ -149,6 +150,7 @@ class _Race:
     def _record(self, trial: Trial, state: State | None) -> None:
         before = race.best(self._trials)
         self._trials.append(trial)
+        self._tell_pace()
         self._spent, place = 0.0, race.best(self._trials)
         if place is not None and place != before:
             assert state is not None, "an image that was judged is of a state"
@@ -159,6 +161,15 @@ class _Race:
         steps = f" after {trial.step:,} steps" if trial.step else ""
         told = f"{trial.mean:.1%} on the validation split{steps}" if trial.validation else trial.fault or "no time left"
         self._context.journal.log(f"{trial.name}: {told}, in {trial.seconds:.0f} s.")
+
+    def _tell_pace(self) -> None:
+        """Say how many times as long as foreseen judging takes: the evaluation will, too.
+
+        The quicker of the last two counts, since the first one of all finds nothing warm.
+        """
+        took = [trial.judging for trial in self._trials if trial.validation][-2:]
+        if len(took) > 1 and self._entrants.judging:
+            self._context.journal.ahead["evaluating"] = min(took) / self._entrants.judging
 
     def _store(self) -> None:
         trials = [trial.model_dump(mode="json") for trial in self._trials]
