@@ -1,23 +1,36 @@
-"""The bytes of a distilled set as a client keeps it: the plain bundle, and the labels of views beside it."""
+"""The bytes of a distilled set in its compact file, and the form in which most of it fits into so many bytes."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from bisect import bisect_right
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol, final
 
-from core.recipe import FieldError, LabelledViews, Learnable, Recipe, RecipeError, SoftLabels
+from pydantic import JsonValue
+
+from core.compact import Layout, index_type
+from core.recipe import (
+    Compact,
+    Evaluation,
+    FieldError,
+    LabelledViews,
+    Learnable,
+    MeanStd,
+    Recipe,
+    RecipeError,
+    SoftLabels,
+    Zca,
+)
 
 if TYPE_CHECKING:
     from core.data import DatasetFacts
 
 _UNITS: Final = {"b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
 _WRITTEN: Final = re.compile(r"(\d{1,12}(?:\.\d{1,6})?) ?([kmg]?i?b)", re.ASCII | re.IGNORECASE)
-_ARRAY: Final = 400
-"""Bytes of an array's head and its places in the archive, at most."""
-_TEXT: Final = 4
-"""Bytes of a character."""
 
 
 def bytes_of(text: str) -> int:
@@ -32,41 +45,211 @@ def bytes_of(text: str) -> int:
     return int(float(parts[1]) * _UNITS[parts[2].lower()])
 
 
-def weight(recipe: Recipe, facts: DatasetFacts, ipc: int) -> int:
-    """Bytes of `dataset.npz` with everything that learning from it takes, and of the labels of views; hardly too many.
+Changes = dict[str, JsonValue]
+"""Fields of a recipe that are changed, by path."""
 
-    Pixels have 8 bits, and nothing is compressed. Classes are indices of 8 bytes; soft labels and targets are floats.
+
+@final
+@dataclass(frozen=True)
+class Option:
+    """A way to store a set: what it changes of a recipe, by path, and the images per class from which it is taken.
+
+    Fewer bits leave room for more images, which are worth more where there are few. `benchmarks/bits.py` measures it.
     """
-    n, classes, evaluation = ipc * recipe.parameterize.formation * facts.classes, facts.classes, recipe.evaluation
-    names = _TEXT * classes * max(map(len, facts.class_names), default=1)
-    found = n * math.prod(facts.shape) + 8 * n + names + 3 * _ARRAY
-    if recipe.regresses or isinstance(recipe.labels, Learnable) or isinstance(recipe.relabel, SoftLabels):
-        found += 4 * n * classes + _ARRAY
-    if isinstance(recipe.relabel, LabelledViews):
-        found += recipe.relabel.size(n, evaluation.epochs, evaluation.batch_size, classes)
+
+    changes: Changes
+    least: int = 1
+
+
+PIXELS: Final = (
+    Option({"storage.bits": 8}, least=100),
+    Option({"storage.bits": 6}, least=40),
+    Option({"storage.bits": 5}, least=20),
+    Option({"storage.bits": 4}),
+    Option({"storage.bits": 3}),
+    Option({"storage.bits": 2}),
+)
+"""Bits of a pixel, the most first."""
+
+LABELS: Final = (
+    Option({"storage.label_bits": 8}),
+    Option({"storage.label_bits": 4}),
+    Option({"storage.label_bits": 8, "storage.top": 10}),
+    Option({"storage.label_bits": 8, "storage.top": 5}),
+)
+"""Forms of a soft label, the one that says most first."""
+
+LABELS_SHARE: Final = 0.25
+"""Share of the images' bytes that soft labels may take; else the form is taken that takes least."""
+
+COMPACT: Final[Changes] = {"storage.kind": "compact"}
+"""The change of every set of so many bytes."""
+
+VIEWS: Final[tuple[Changes, ...]] = ({}, {"relabel.bits": 4}, {"relabel.kind": "soft"})
+"""Forms of the labels of views: as the recipe has them, in fewer bits, and one label for all views of an image."""
+
+WHITENING_SHARE: Final = 0.25
+"""Share of the bytes that the matrix may take by which pixels are whitened; else they are standardised by channel."""
+
+UNWHITENED: Final[Changes] = {"preprocess.kind": "mean_std"}
+"""The change of a set in which whitening has no room."""
+
+
+def layout(recipe: Recipe, facts: DatasetFacts, ipc: int) -> Layout:
+    """The arrays of the compact file: all that learning from the images takes, and in its metadata how to read them."""
+    storage, classes, each = recipe.storage, facts.classes, recipe.parameterize.formation
+    assert isinstance(storage, Compact), "a recipe that has the set stored so"
+    kept, number = ipc * classes, index_type(classes)
+    n, values = kept * each, math.prod(facts.shape)
+    found: dict[str, tuple[str, tuple[int, ...]]] = {
+        "pixels": ("uint8", (-(-kept * values * storage.bits // 8),)),
+        "labels": (number, (n,)),
+    }
+    if recipe.regresses:
+        found["regression_targets"] = ("float16", (n, classes))
+    elif isinstance(recipe.labels, Learnable) or isinstance(recipe.relabel, SoftLabels):
+        shares, bits = storage.shares(classes), storage.label_bits
+        found["soft_labels"] = ("uint16", (n * shares,)) if bits == 16 else ("uint8", (-(-n * shares * bits // 8),))
+        if storage.top is not None:
+            found["soft_classes"] = (number, (n, shares))
     if recipe.parameterize.update < 1:
-        found += n + _ARRAY
-    if (stages := recipe.schedule.stages.count) > 1:
-        found += 8 * (n + stages) + 2 * _ARRAY
+        found["real"] = ("uint8", (-(-n // 8),))
+    stages = recipe.schedule.stages.count
+    if stages > 1:
+        found["stage"] = ("uint8", (n,))
+    if recipe.objective.unrolls:
+        found["step_sizes"] = ("float64", (stages,))
+    match recipe.preprocess:
+        case MeanStd():
+            found |= {"mean": ("float32", facts.shape[:1]), "std": ("float32", facts.shape[:1])}
+        case Zca():
+            found |= {"mean": ("float32", (values,)), "whiten": ("float32", (values, values))}
+    about = {
+        "schema_version": 1,
+        "bits": storage.bits,
+        "class_names": list(facts.class_names),
+        "factor": math.isqrt(each),
+        "label_bits": storage.label_bits,
+        "shape": [kept, *facts.shape],
+        "transform": recipe.preprocess.kind,
+    }
+    return Layout(found, about)
+
+
+def of_views(relabel: LabelledViews, images: int, evaluation: Evaluation, classes: int) -> Layout:
+    """The arrays of the file with the labels of views."""
+    records, size = relabel.stored(images, evaluation.epochs, evaluation.batch_size)
+    logits = {16: ("float16", classes), 8: ("uint8", classes), 4: ("uint8", -(-classes // 2))}[relabel.bits]
+    found: dict[str, tuple[str, tuple[int, ...]]] = {
+        "index": ("uint16" if images <= 2**16 else "int32", (records, size)),
+        "shift": ("int8", (records, size, 2)),
+        "mirror": ("bool", (records, size)),
+        "share": ("float32", (records,)),
+        "box": ("int16", (records, 4)),
+        "logits": (logits[0], (records, size, logits[1])),
+    }
+    if relabel.bits < 16:
+        found["range"] = ("float16", (records, size, 2))
+    return Layout(found, {"schema_version": 1, "classes": classes, **relabel.model_dump(mode="json")})
+
+
+def parts(recipe: Recipe, facts: DatasetFacts, ipc: int) -> dict[str, int]:
+    """The bytes of a set by what they hold, which are all of `weight`."""
+    found = layout(recipe, facts, ipc)
+
+    def of(*names: str) -> int:
+        return sum(map(found.bytes_of, names))
+
+    each = {
+        "images": of("pixels"),
+        "labels": of("labels", "soft_labels", "soft_classes", "regression_targets"),
+        "transform": of("mean", "std", "whiten"),
+        "step_sizes": of("step_sizes"),
+    }
+    rest = found.size - sum(each.values())
+    return each | {"labels": each["labels"] + weight(recipe, facts, ipc) - found.size, "rest": rest}
+
+
+def weight(recipe: Recipe, facts: DatasetFacts, ipc: int) -> int:
+    """Bytes of the files that hold a set with everything that learning from it takes: to the byte as they are written.
+
+    These are the compact file and, where a teacher labelled views, the file of their labels.
+    """
+    found, relabel = layout(recipe, facts, ipc).size, recipe.relabel
+    if isinstance(relabel, LabelledViews):
+        images = ipc * recipe.parameterize.formation * facts.classes
+        found += of_views(relabel, images, recipe.evaluation, facts.classes).size
     return found
 
 
-def ipc_within(size: int, facts: DatasetFacts, recipe: Callable[[int], Recipe]) -> int:
-    """The most images per class whose set takes no more than so many bytes.
+@final
+@dataclass(frozen=True)
+class Fitted:
+    """A set that fits: its images per class, and the changes of the recipe that store it so."""
 
-    Args:
-        recipe: of so many images per class.
+    ipc: int
+    changes: Changes
+
+
+class Changed(Protocol):
+    """The recipes of so many images per class with changes, where the client has not set them otherwise.
+
+    One, or where a search may choose labels that say more than a class, one for each kind of them.
+    """
+
+    def __call__(self, ipc: int, changes: Changes) -> tuple[Recipe, ...]: ...
+
+
+def fitted(size: int, facts: DatasetFacts, recipe: Changed, most: int) -> Fitted:
+    """The most images per class that so many bytes hold, `most` at most, in the form that the options say.
 
     Raises:
-        RecipeError: one image per class takes more; the fix names the bytes that it takes.
+        RecipeError: one image per class takes more in every form; the fix names the bytes that it takes.
     """
-    least = weight(recipe(1), facts, 1)
-    if least > size:
-        told = f"A set of one image per class takes {least:,} bytes: pixels, labels and names."
-        raise RecipeError([FieldError("bytes", told, f"Set bytes to at least '{least} B'.")])
-    low, high = 1, facts.smallest_class // recipe(1).parameterize.formation + 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        fits = weight(recipe(middle), facts, middle) <= size
-        low, high = (middle, high) if fits else (low, middle)
-    return low
+
+    def heaviest(ipc: int, changes: Changes) -> int:
+        return max(weight(each, facts, ipc) for each in recipe(ipc, changes))
+
+    needed = 0
+    for views in _views(recipe):
+        for option in PIXELS:
+            changes = _form(size, facts, recipe, option, views)
+            high = max(1, min(facts.smallest_class, most) // recipe(1, changes)[0].parameterize.formation)
+            few = min(option.least, high)
+            needed = heaviest(few, changes)
+            if needed <= size:
+                of = partial(heaviest, changes=changes)
+                return Fitted(bisect_right(range(1, high + 1), size, lo=few, key=of), changes)
+    told = f"A set of one image per class takes {needed:,} bytes: pixels, labels, names and what brings images to them."
+    raise RecipeError([FieldError("bytes", told, f"Set bytes to at least '{needed} B'.")])
+
+
+def _views(recipe: Changed) -> list[Changes]:
+    """The forms of views' labels that a recipe may have."""
+    if not recipe(1, COMPACT)[0].relabel.of_views:
+        return [{}]
+    return [changes for changes in VIEWS if _is_allowed(recipe, COMPACT | changes)]
+
+
+def _form(size: int, facts: DatasetFacts, recipe: Changed, pixels: Option, more: Changes) -> Changes:
+    """The changes of an option of pixels and `more`, with those of whitening and labels that go with it."""
+    changes = COMPACT | more | pixels.changes
+    if layout(recipe(1, changes)[0], facts, 1).bytes_of("whiten") > WHITENING_SHARE * size:
+        changes = changes | (UNWHITENED if _is_allowed(recipe, changes | UNWHITENED) else {})
+
+    def share(labels: Option) -> float:
+        found = layout(recipe(1, changes | labels.changes)[0], facts, 1)
+        return (found.bytes_of("soft_labels") + found.bytes_of("soft_classes")) / found.bytes_of("pixels")
+
+    if not share(LABELS[0]):
+        return changes
+    small = next((option for option in LABELS if share(option) <= LABELS_SHARE), min(LABELS, key=share))
+    return changes | small.changes
+
+
+def _is_allowed(recipe: Changed, changes: Changes) -> bool:
+    """Whether the recipe, and what the client has set of it, goes with changes."""
+    with suppress(RecipeError):
+        recipe(1, changes)
+        return True
+    return False

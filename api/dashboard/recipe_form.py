@@ -21,6 +21,7 @@ GROUPS: Final = {
     "experts": "Experts",
     "teacher": "Teacher",
     "relabel": "Relabelling",
+    "storage": "Storage",
     "evaluation": "Evaluation",
 }
 """The parts of a recipe a person looks for first, in order, by their names."""

@@ -16,6 +16,7 @@ from core.artifacts.chart import chart
 from core.artifacts.distilled import Distilled
 from core.artifacts.manifest import Manifest, json_text, write_manifest
 from core.artifacts.preview import png, preview
+from core.recipe import Compact, Recipe
 from core.report import Curves
 
 
@@ -24,7 +25,10 @@ def build(folder: Path, result: Distilled) -> Manifest:
 
     The same `result` gives the same bytes. Raises FileExistsError if something is in the folder already.
     """
-    from core.artifacts import arrays  # pyarrow is slow to load, and code that only reads artifacts does without it
+    from core.artifacts import (  # pyarrow is slow to load, and code that only reads artifacts does without it
+        arrays,
+        compact,
+    )
 
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
@@ -36,6 +40,8 @@ def build(folder: Path, result: Distilled) -> Manifest:
     arrays.write_parquet(_place(folder, layout.PARQUET), result, names, pictures)
     arrays.write_tensors(folder / layout.TENSORS, result)
     arrays.write_bundle(folder / layout.BUNDLE, result)
+    if isinstance(storage := Recipe.model_validate(result.recipe).storage, Compact):
+        compact.write_compact(folder / layout.COMPACT, result, storage)
     for file in result.files:
         arrays.save_tensors(folder / file.name, file.arrays, file.about)
         for name, code in file.code.items():
@@ -51,7 +57,10 @@ def build(folder: Path, result: Distilled) -> Manifest:
     _write(folder / layout.CARD, card(result, sum(map(len, pictures)), _size(folder / layout.PARQUET)))
     shutil.copyfile(load.__file__, folder / layout.LOADER)
     shutil.copyfile(Path(load.__file__).with_name(layout.STUDENT), folder / layout.STUDENT)  # unread: it needs torch
-    return write_manifest(folder, result.request, result.provenance)
+    size = result.report.compression
+    return write_manifest(
+        folder, result.request, result.provenance, size.model_dump(mode="json", exclude_none=True) if size else {}
+    )
 
 
 def _recipe(result: Distilled) -> str:

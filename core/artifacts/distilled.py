@@ -78,6 +78,8 @@ class Distilled:
     """[n] the stage of each image, counted from 0, where the set is an ordered curriculum of several."""
     step_sizes: tuple[float, ...] = ()
     """Then the learning rate learned in each stage, if any were, and `step_size` is None."""
+    stored: NDArray[np.uint8] | None = None
+    """[m, C, H, W] the pixels in the compact file, where there is one: those of tiles before they are enlarged."""
     beside: tuple[Beside, ...] = ()
     """More files, such as the generator that the images come from."""
 

@@ -15,6 +15,8 @@ data.batches(seed=0)            where a teacher labelled views: its batches agai
                                 float32 [B, classes]), as many as there are steps in the evaluation
 data.transform(pixels)          brings real images, uint8 [N, C, H, W], into the same preprocessed space
 
+compact()                       the same out of dataset.compact.safetensors, where there is one: few bytes
+
 `student.py` trains networks on it as its report did, in PyTorch: augmentation, learning rate, loss and all.
 """
 
@@ -23,7 +25,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -191,6 +193,39 @@ def load(folder: Path | str = HERE) -> Distilled:
     )
 
 
+def compact(folder: Path | str = HERE) -> Distilled:
+    """Read `dataset.compact.safetensors`, and how it was made out of `recipe.json`: the set that `load` reads."""
+    import numpy as np
+    from safetensors import safe_open
+
+    with safe_open(Path(folder, "dataset.compact.safetensors"), framework="numpy") as file:
+        about = json.loads(file.metadata()["stillhouse"])
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    labels, names = arrays["labels"].astype(np.int64), tuple(about["class_names"])
+    rates = tuple(map(float, arrays.get("step_sizes", ())))
+    recipe = json.loads(_text(Path(folder, "recipe.json")))["recipe"]
+    stage = arrays.get("stage")
+    real = {"real": np.unpackbits(arrays["real"], count=len(labels)).astype(bool)} if "real" in arrays else {}
+    how = {name: arrays[name] for name in ("mean", "std", "whiten") if name in arrays}
+    data = Distilled(
+        images=np.zeros(0, np.float32),
+        labels=labels,
+        soft_labels=_shares(arrays, about["label_bits"], len(labels), len(names)),
+        step_size=rates[0] if rates and stage is None else None,
+        class_names=names,
+        real=_real(real | {"labels": labels}, recipe),
+        recipe=recipe,
+        preprocessing={"kind": about["transform"], **how},
+        stage=0 * labels if stage is None else stage.astype(np.int64),
+        step_sizes=rates,
+        views=other("dataset.views.safetensors", folder),
+        regression_targets=arrays["regression_targets"].astype(np.float32) if "regression_targets" in arrays else None,
+    )
+    levels = _unpacked(arrays["pixels"], about["bits"], about["shape"])
+    pixels = np.rint(levels * (255 / (2 ** about["bits"] - 1))).astype(np.uint8)
+    return replace(data, images=_tiles(data.transform(pixels), about["factor"]))
+
+
 def other(name: str, folder: Path | str = HERE) -> dict[str, NDArray[Any]] | None:
     """The arrays of another file of the folder, such as `dataset.views.safetensors`; None where there is none."""
     from safetensors.numpy import load_file
@@ -278,6 +313,47 @@ def _shifted(images: NDArray[np.float32], shift: NDArray[np.int8]) -> NDArray[np
         columns = slice(max(0, right), width + min(0, right)), slice(max(0, -right), width + min(0, -right))
         own[:, rows[0], columns[0]] = image[:, rows[1], columns[1]]
     return moved
+
+
+def _shares(arrays: dict[str, NDArray[Any]], bits: int, images: int, classes: int) -> NDArray[np.float32] | None:
+    """Soft labels [n, K] of whole numbers in proportion to them, all or those of some classes."""
+    import numpy as np
+
+    if "soft_labels" not in arrays:
+        return None
+    places = arrays.get("soft_classes", np.tile(np.arange(classes), (images, 1))).astype(np.int64)
+    codes = arrays["soft_labels"] if bits == 16 else _unpacked(arrays["soft_labels"], bits, places.shape)
+    whole = np.zeros((images, classes))
+    np.put_along_axis(whole, places, codes.reshape(places.shape).astype(np.float64), 1)
+    return np.asarray(whole / whole.sum(1, keepdims=True), dtype=np.float32)
+
+
+def _unpacked(packed: NDArray[np.uint8], bits: int, shape: tuple[int, ...] | list[int]) -> NDArray[np.uint8]:
+    """Whole numbers of so many bits each, which lie in a row without gaps."""
+    import numpy as np
+
+    count = int(np.prod(shape))
+    each = np.unpackbits(packed, count=count * bits).reshape(count, bits)
+    return np.packbits(np.pad(each, ((0, 0), (8 - bits, 0))), axis=1).reshape(shape)
+
+
+def _tiles(images: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """The tiles of each image [n, C, H, W], in reading order, each enlarged to its size by bilinear interpolation."""
+    import numpy as np
+
+    if factor == 1:
+        return images
+    n, channels, height, width = images.shape
+    tiles = images.reshape(n, channels, factor, height // factor, factor, width // factor)
+    tiles = tiles.transpose(0, 2, 4, 1, 3, 5).reshape(-1, channels, height // factor, width // factor)
+    for axis in (2, 3):
+        side = tiles.shape[axis]
+        at = np.clip((np.arange(side * factor) + 0.5) / factor - 0.5, 0, side - 1)
+        low = at.astype(np.int64)
+        high = np.minimum(low + 1, side - 1)
+        share = (at - low).astype(np.float32).reshape((-1, 1) if axis == 2 else (-1,))
+        tiles = tiles.take(low, axis) * (1 - share) + tiles.take(high, axis) * share
+    return tiles
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, final
 
 from core.artifacts import load
@@ -42,6 +43,8 @@ class Manifest:
     timings: Mapping[str, Any]
     chosen: Sequence[Mapping[str, Any]]
     """The choices of probes where the request left them open: the field, its value and why."""
+    size: Mapping[str, Any]
+    """Bytes of the set by what they hold, and bits a class, as the report has them."""
     digest: str
 
     def json(self) -> str:
@@ -49,7 +52,12 @@ class Manifest:
         return json_text(asdict(self))
 
 
-def write_manifest(folder: Path, request: Mapping[str, Any], provenance: Mapping[str, Any]) -> Manifest:
+def write_manifest(
+    folder: Path,
+    request: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    size: Mapping[str, Any] = MappingProxyType({}),
+) -> Manifest:
     """Describe all files in `folder` in manifest.json, cover them and it with SHA256SUMS."""
     manifest = Manifest(
         schema_version=SCHEMA_VERSION,
@@ -60,6 +68,7 @@ def write_manifest(folder: Path, request: Mapping[str, Any], provenance: Mapping
         versions=provenance.get("versions", {}),
         timings=provenance.get("timings", {}),
         chosen=provenance.get("chosen", ()),
+        size=dict(size),
         digest="",
     )
     manifest = replace(manifest, digest=load.content_digest(json.loads(manifest.json())))

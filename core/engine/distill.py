@@ -14,7 +14,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from core.engine import init, ridge, targets
+from core.engine import compact, init, ridge, targets
 from core.engine.expert_predictions import Judges, mean_logits
 from core.engine.keys import Key
 from core.engine.networks import build
@@ -174,7 +174,8 @@ def next_stage(recipe: Recipe, state: State) -> State | None:
 
 def finish(recipe: Recipe, state: State, real: Real, ipc: int) -> SyntheticDataset:
     """The dataset a state stands for; of stages, the images of those that have begun."""
-    images = decode(recipe.parameterize, state.result.images)
+    stored = compact.pixels(recipe.storage, state.result.images, real.transform)
+    images = decode(recipe.parameterize, state.result.images if stored is None else real.transform.forward(stored))
     soft = state.result.logits.softmax(1) if isinstance(recipe.labels, Learnable) else None
     answers = state.result.logits if isinstance(recipe.labels, Targets) else None
     if isinstance(recipe.labels, Solved):
@@ -185,11 +186,12 @@ def finish(recipe: Recipe, state: State, real: Real, ipc: int) -> SyntheticDatas
     whole = SyntheticDataset(
         images=images,
         labels=init.classes(real, ipc * recipe.parameterize.formation),
-        soft_labels=soft,
+        soft_labels=None if soft is None else compact.labels(recipe.storage, soft),
         step_size=None if learned is None else float(learned),
         transform=real.transform,
         real=init.untouched(recipe, real, ipc),
-        targets=answers,
+        targets=None if answers is None else compact.targets(recipe.storage, answers),
+        stored=stored,
     )
     if recipe.schedule.stages.count == 1:
         return whole

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.engine import compact
 from core.engine.context import JobContext, follow
 from core.engine.keys import Key
 from core.engine.synthetic import SyntheticDataset
@@ -25,7 +26,7 @@ def labelled(context: JobContext, known: Teacher, result: SyntheticDataset, key:
     recipe = context.recipe
     match recipe.relabel:
         case SoftLabels() as choice:
-            labels = soft(choice, known, result.images)
+            labels = compact.labels(recipe.storage, soft(choice, known, result.images))
             return replace(result, soft_labels=labels, temperature=choice.temperature)
         case LabelledViews() as choice:
             work = views(choice, known, result.images, recipe.evaluation, recipe.augment, key)

@@ -10,13 +10,14 @@ from typing import Any, final
 
 import torch
 
-from core import worth
+from core import weight, worth
+from core.data import DatasetFacts
 from core.engine.context import JobContext
 from core.engine.evaluate import Result, on_result
 from core.engine.memory import peak_mib
 from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
-from core.recipe import Recipe
+from core.recipe import Compact, Recipe
 from core.report import (
     SCHEMA_VERSION,
     Across,
@@ -109,9 +110,7 @@ def compose(done: Distillation, hardware: str, remarks: Sequence[str] = (), with
                 "images_after": len(result.images),
                 "images_real": int(result.real.sum()),
                 "bytes_before": facts.train_count * math.prod(facts.shape),
-                "bytes_after": result.bytes_images + result.bytes_labels,
-                "bytes_images": result.bytes_images,
-                "bytes_labels": result.bytes_labels,
+                **_bytes(recipe, facts, result),
             },
             "labels": {
                 "kind": relabel.kind,
@@ -147,6 +146,18 @@ def compose(done: Distillation, hardware: str, remarks: Sequence[str] = (), with
             ],
         }
     )
+
+
+def _bytes(recipe: Recipe, facts: DatasetFacts, result: SyntheticDataset) -> dict[str, float]:
+    """Bytes of a result and of its parts: of the compact file, or in memory as optimised."""
+    if isinstance(recipe.storage, Compact) and result.stored is not None:
+        parts = weight.parts(recipe, facts, len(result.stored) // facts.classes)
+        found: dict[str, float] = {f"bytes_{name}": size for name, size in parts.items()}
+        found |= {"bytes_after": sum(parts.values()), "bits_per_value": recipe.storage.bits}
+    else:
+        found = {"bytes_images": result.bytes_images, "bytes_labels": result.bytes_labels}
+        found["bytes_after"] = result.bytes_images + result.bytes_labels
+    return found | {"bits_per_class": round(8 * found["bytes_after"] / facts.classes, 1)}
 
 
 def _views(recipe: Recipe, *, all_real: bool) -> str:

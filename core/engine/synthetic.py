@@ -49,6 +49,9 @@ class SyntheticDataset:
 
     Of a result in stages, `stage` int64 [n] says which one each image belongs to, counted from 0, and `step_sizes` are
     those learned in each, in order; then there is no single `step_size`.
+
+    Where the recipe stores the result in few bits, `stored` uint8 [m, C, H, W] are the pixels that the images were made
+    of, those of tiles before these were enlarged.
     """
 
     images: Tensor
@@ -62,6 +65,7 @@ class SyntheticDataset:
     views: ViewLabels | None = None
     temperature: float = 1.0
     targets: Tensor | None = None
+    stored: Tensor | None = None
 
     def before(self, stage: int) -> SyntheticDataset:
         """The part of a result in stages that the stages before the given one made."""
@@ -76,6 +80,7 @@ class SyntheticDataset:
             real=self.real[kept],
             stage=self.stage[kept],
             step_sizes=self.step_sizes[:stage],
+            stored=None if self.stored is None else self.stored[kept.view(len(self.stored), -1)[:, 0]],
         )
 
     @property

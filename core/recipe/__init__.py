@@ -62,6 +62,7 @@ from core.recipe.start import (
     Tiles,
 )
 from core.recipe.statistics import Adjustment, Statistics, Views
+from core.recipe.storage import Compact, Exact, Storage
 from core.recipe.teacher import Teacher
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "Architecture",
     "Augment",
     "CScore",
+    "Compact",
     "Component",
     "Correct",
     "Coverage",
@@ -79,6 +81,7 @@ __all__ = [
     "El2n",
     "Embedding",
     "Evaluation",
+    "Exact",
     "Experts",
     "FieldError",
     "Forgetting",
@@ -135,6 +138,7 @@ __all__ = [
     "Stages",
     "Statistics",
     "StepSize",
+    "Storage",
     "Targets",
     "Teacher",
     "Tiles",

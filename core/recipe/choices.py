@@ -14,6 +14,7 @@ from core.recipe.pixels import Augment, MeanStd, Preprocess
 from core.recipe.relabel import KeepLabels, Relabel
 from core.recipe.schedule import Schedule
 from core.recipe.start import Hard, Init, Labels, Parameterize, Pixels, Real, StepSize
+from core.recipe.storage import Exact, Storage
 from core.recipe.teacher import Teacher
 
 
@@ -37,6 +38,7 @@ class Choices(Component):
         description="Of the compiled kernels' large products; bfloat16 only where no ReLU depends on it.",
     )
     relabel: Relabel = KeepLabels()
+    storage: Storage = Exact()
     evaluation: Evaluation = Evaluation()
 
     @property

@@ -20,6 +20,15 @@ class Compression(Entry):
     bytes_after: int = 0
     bytes_images: int | None = None
     bytes_labels: int | None = None
+    bytes_transform: int | None = None
+    """Of the arrays that bring real images into the space of these: means and deviations, or a whitening matrix."""
+    bytes_step_sizes: int | None = None
+    bytes_rest: int | None = None
+    """Of names, shapes and all else that a compact file says to be read."""
+    bits_per_class: float | None = None
+    """Bits of it all, by the number of classes."""
+    bits_per_value: int | None = None
+    """Bits of a pixel's value in each channel."""
 
 
 @final
@@ -38,16 +47,33 @@ def sizes(size: Compression, labels: Labels | None) -> Section:
     """The section on bytes, those of labels apart where a teacher made them."""
     lines = [_line(TITLES["distilled"], size.images_after, size.bytes_after)]
     words: tuple[str, ...] = ()
-    if labels is not None and labels.kind != "keep":
+    is_compact, is_taught = size.bytes_rest is not None, labels is not None and labels.kind != "keep"
+    if is_compact or is_taught:
         lines += [
             _line("of these, the images alone", None, size.bytes_images),
             _line("of these, the labels", None, size.bytes_labels),
-            _line(TITLES["teacher"], None, labels.bytes_teacher),
         ]
-        words = (_words(labels),)
+    if is_compact:
+        lines += [
+            _line("of these, means, deviations and whitening", None, size.bytes_transform),
+            _line("of these, step sizes", None, size.bytes_step_sizes),
+            _line("of these, names and shapes", None, size.bytes_rest),
+        ]
+        words = (_compact(size),)
+    if labels is not None and is_taught:
+        lines.append(_line(TITLES["teacher"], None, labels.bytes_teacher))
+        words = (*words, _words(labels))
     lines.append(_line(TITLES["full"], size.images_before, size.bytes_before))
     table = Table(heading="Set", columns=("Images", "Bytes"), lines=tuple(lines))
     return Section(name="size", title="How large it is", measures=table, words=words)
+
+
+def _compact(size: Compression) -> str:
+    return (
+        f"The compact file has {size.bits_per_value} bits for each value of a pixel, {size.bits_per_class or 0:,.0f} "
+        "bits for a class in all. Images and labels were rounded to what it holds before they were judged: every file "
+        "has the values that are in it."
+    )
 
 
 def _words(labels: Labels) -> str:

@@ -9,10 +9,10 @@ from core import methods
 from core.durations import seconds_of
 from core.methods.automatic import WITHIN, candidates_own
 from core.overrides import override
-from core.recipe import FieldError, Recipe, RecipeError, SoftLabels
-from core.request.limits import check
+from core.recipe import FieldError, KeepLabels, Recipe, RecipeError, SoftLabels, Targets
+from core.request.limits import MAX_SYNTHETIC_IMAGES, check
 from core.request.order import MOST_IPC, Asked, JobOrder, JobRequest
-from core.weight import bytes_of, ipc_within
+from core.weight import Changes, bytes_of, fitted
 
 if TYPE_CHECKING:
     from core.data import DatasetFacts
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def settle(order: JobOrder, facts: DatasetFacts) -> JobRequest:
     """The request an order means on a dataset: `ratio` becomes the ipc it is there, rounded, and at least 1, and
-    `bytes` the most that fits.
+    `bytes` the most that fits, with the overrides that store it in so few.
 
     All spellings are the same request from here on, with the same fingerprint and the same artifact. A dataset that is
     known but not on disk is counted as published.
@@ -28,16 +28,16 @@ def settle(order: JobOrder, facts: DatasetFacts) -> JobRequest:
     Raises:
         RecipeError: the bytes do not hold one image per class, the ratio is of too many, or an override is wrong.
     """
-    ipc = order.ipc or max(1, round(order.ratio * facts.smallest_class))
+    ipc, overrides = order.ipc or max(1, round(order.ratio * facts.smallest_class)), order.overrides
     if order.bytes:
-        ipc = min(MOST_IPC, ipc_within(bytes_of(order.bytes), facts, lambda ipc: _heaviest(order, ipc, facts)))
+        ipc, overrides = _within(order, facts)
     if ipc > MOST_IPC:
         told = f"That is {ipc:,} images per class, and {MOST_IPC:,} may be asked for."
         most = math.floor(1e6 * MOST_IPC / facts.smallest_class) / 1e6
         raise RecipeError([FieldError("ratio", told, f"Set ratio to at most {most:g}.")])
     within = seconds_of(order.within) if order.within else WITHIN if order.method == methods.AUTO else 0
     asked = order.model_dump(exclude={"ratio", "bytes", "metadata"})
-    return JobRequest.model_validate(asked | {"ipc": ipc, "within": within})
+    return JobRequest.model_validate(asked | {"ipc": ipc, "within": within, "overrides": overrides})
 
 
 def resolve(request: JobRequest, facts: DatasetFacts) -> Recipe:
@@ -54,10 +54,26 @@ def resolve(request: JobRequest, facts: DatasetFacts) -> Recipe:
     return recipe
 
 
-def _heaviest(order: JobOrder, ipc: int, facts: DatasetFacts) -> Recipe:
-    """The recipe of so many images per class; where soft labels may be chosen, with such labels."""
-    recipe = _recipe(order, ipc, facts)
-    return recipe if order.labels == "hard" else recipe.model_copy(update={"relabel": SoftLabels()})
+def _within(order: JobOrder, facts: DatasetFacts) -> tuple[int, Changes]:
+    """The images per class that so many bytes hold, and the overrides that store them so; the client's come first."""
+    for path in ("storage", "storage.kind"):
+        if order.overrides.get(path, "compact") != "compact":
+            told = "A set of so many bytes is stored as 'compact'."
+            raise RecipeError([FieldError(f"overrides.{path}", told, "Leave it out.")])
+
+    def changed(ipc: int, changes: Changes) -> tuple[Recipe, ...]:
+        recipe = _recipe(order.model_copy(update={"overrides": changes | order.overrides}), ipc, facts)
+        return _labelled(recipe) if order.labels == "soft" else (recipe,)
+
+    most = min(MOST_IPC, MAX_SYNTHETIC_IMAGES // facts.classes)
+    found = fitted(bytes_of(order.bytes), facts, changed, most)
+    return found.ipc, found.changes | order.overrides
+
+
+def _labelled(recipe: Recipe) -> tuple[Recipe, ...]:
+    """The recipe with each kind of labels, beside classes, that a search may choose."""
+    taught = recipe if recipe.relabel.needs_teacher else recipe.model_copy(update={"relabel": SoftLabels()})
+    return taught, recipe.model_copy(update={"labels": Targets(), "relabel": KeepLabels()})
 
 
 def _recipe(asked: Asked, ipc: int, facts: DatasetFacts) -> Recipe:

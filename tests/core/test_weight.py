@@ -2,63 +2,120 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
+import numpy as np
 import pytest
 
-from core.artifacts.arrays import write_bundle
-from core.recipe import Recipe, RecipeError
-from core.request import JobOrder, settle
+from core.artifacts.load import _unpacked
+from core.compact import packed_pixels, rounded, rounded_labels
+from core.recipe import Compact, RecipeError, SoftLabels, Targets
+from core.request import JobOrder, resolve, settle
 from core.weight import bytes_of, weight
-from tests.artifacts.results import digits, result
 from tests.forecast.machines import facts
 
 ASKED: dict[str, Any] = {"dataset": "digits", "method": "random"}
 
 
 def ipc_of(size: str, **changes: Any) -> int:
-    order = JobOrder.model_validate(ASKED | {"bytes": size} | changes)
-    return settle(order, facts(order.dataset)).ipc
+    asked = order(size, **changes)
+    return settle(asked, facts(asked.dataset)).ipc
+
+
+def order(size: str, **changes: Any) -> JobOrder:
+    return JobOrder.model_validate(ASKED | {"bytes": size} | changes)
+
+
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_pixels_of_few_bits_are_read_back_as_they_were_judged(bits: int) -> None:
+    every = np.arange(256, dtype=np.uint8)
+    once = rounded(every, bits)
+    assert len(np.unique(once)) == 2**bits
+    assert np.array_equal(rounded(once, bits), once)
+    assert np.abs(once.astype(int) - every).max() <= 128 / (2**bits - 1)
+    packed = packed_pixels(once, bits)
+    assert packed.nbytes == 32 * bits
+    assert np.array_equal(np.rint(_unpacked(packed, bits, (256,)) * (255 / (2**bits - 1))), once)
+
+
+@pytest.mark.parametrize("fields", [{"label_bits": 4}, {"label_bits": 8, "top": 3}, {"label_bits": 16, "top": 40}])
+def test_rounding_soft_labels_again_changes_nothing(fields: dict[str, Any]) -> None:
+    storage = Compact(**fields)
+    labels = np.random.default_rng(0).dirichlet(np.full(10, 0.3), 50).astype(np.float32)
+    once = rounded_labels(labels, storage)
+    assert np.array_equal(rounded_labels(once, storage), once)
+    assert np.array_equal(once[np.arange(50), labels.argmax(1)], once.max(1)), "the likeliest class stays so"
+    assert (once > 0).sum(1).max() <= storage.shares(10)
+    assert np.allclose(once.sum(1), 1)
+    if storage.top is None or storage.top >= 10:
+        assert np.abs(once - labels).max() < 1 / 2 ** (storage.label_bits - 1)
+
+
+def test_fewer_bits_hold_more_images() -> None:
+    assert [ipc_of(f"{kilo} kB") for kilo in (1, 10, 1000)] == [1, 23, facts().smallest_class]
+    asked = settle(order("10 kB"), facts())
+    assert asked.overrides == {"storage.kind": "compact", "storage.bits": 5}
+    assert settle(order("1 MB"), facts()).overrides["storage.bits"] == 8, "there are no more images to hold"
+    assert ipc_of("10 kB", overrides={"storage.bits": 8}) < ipc_of("10 kB", overrides={"storage.bits": 2})
+    assert ipc_of("200 kB", dataset="cifar10", method="idc") == ipc_of("200 kB", dataset="cifar10"), "as tiles"
+
+
+def test_a_search_among_soft_labels_has_room_for_the_largest_of_them() -> None:
+    hard, soft = (
+        settle(order("2 MB", dataset="cifar100", method="auto", labels=mode), facts("cifar100"))
+        for mode in ("hard", "soft")
+    )
+    assert "storage.label_bits" not in hard.overrides
+    assert soft.overrides["storage.label_bits"] in (4, 8)
+    assert soft.ipc < hard.ipc
+    shared = resolve(soft, facts("cifar100"))
+    taught = shared.model_copy(update={"relabel": SoftLabels()})
+    targets = shared.model_copy(update={"labels": Targets()})
+    assert weight(taught, facts("cifar100"), soft.ipc) <= weight(targets, facts("cifar100"), soft.ipc) <= 2_000_000
+    assert weight(targets, facts("cifar100"), soft.ipc + 1) > 2_000_000
+
+
+def test_labels_and_whitening_take_their_share_and_no_more() -> None:
+    views = settle(order("50 kB", dataset="cifar10", method="rded"), facts("cifar10"))
+    assert views.overrides["relabel.kind"] == "soft", "labels of views alone would take more"
+    many = settle(order("2 MB", dataset="cifar100", method="rded", overrides={"storage.bits": 1}), facts("cifar100"))
+    assert many.overrides["storage.label_bits"] == 4, "a hundred shares of 8 bits would take more than a quarter"
+    small = settle(order("200 kB", dataset="cifar10", method="mtt"), facts("cifar10"))
+    assert small.overrides["preprocess.kind"] == "mean_std", "the whitening matrix alone takes 37 MB"
+    large = settle(order("400 MB", dataset="cifar10", method="mtt"), facts("cifar10"))
+    assert "preprocess.kind" not in large.overrides
+    fixed = order("200 kB", dataset="cifar10", method="mtt", overrides={"preprocess.kind": "zca"})
+    with pytest.raises(RecipeError, match="37,76"):
+        settle(fixed, facts("cifar10"))
 
 
 @pytest.mark.parametrize(
-    ("ipc", "changes"),
+    ("method", "name"),
     [
-        (1, {}),
-        (10, {}),
-        (3, {"method": "random"}),
-        (4, {"update": 0.5}),
-        (3, {"soft": True, "labels__kind": "learnable"}),
+        *(("auto", "digits"), ("datm", "digits"), ("seqmatch", "digits"), ("frepo", "digits")),
+        *(("mtt", "cifar10"), ("idc", "cifar10"), ("linear-exact", "cifar10"), ("rded", "cifar100")),
     ],
 )
-def test_a_bundle_weighs_what_was_counted(ipc: int, changes: dict[str, Any], tmp_path: Path) -> None:
-    made = result(ipc, **changes)
-    write_bundle(tmp_path / "dataset.npz", made)
-    real = (tmp_path / "dataset.npz").stat().st_size
-    counted = weight(Recipe.model_validate(made.recipe), digits().facts, ipc)
-    assert real <= counted < real + 1000
-
-
-def test_bytes_are_the_most_images_that_fit() -> None:
-    one = 64 + 8  # a digit and its class
-    least = 10 * one + 4 * 10 + 1200
-    assert [ipc_of(f"{least + extra} B") for extra in (0, 10 * one - 1, 10 * one, 1000)] == [1, 1, 2, 2]
-    assert ipc_of("1 GB") == facts().smallest_class
-    assert ipc_of("100 kB", dataset="cifar10") == 3
-    assert ipc_of("130 kB", dataset="cifar10", method="idc") == 1, "an image of four tiles is kept as four"
-    soft = ipc_of("1 MB", dataset="cifar100", method="rded", overrides={"relabel.kind": "soft"})
-    assert soft < ipc_of("1 MB", dataset="cifar100")
-    search = {"dataset": "cifar100", "method": "auto"}
-    assert ipc_of("1 MB", **search, labels="soft") == soft < ipc_of("1 MB", **search), "it may choose soft labels"
-
-
-def test_fewer_bytes_than_an_image_per_class_are_refused_with_the_least_that_will_do() -> None:
+def test_what_a_refusal_names_is_the_least_that_will_do(method: str, name: str) -> None:
     with pytest.raises(RecipeError) as refused:
-        ipc_of("1 kB")
+        settle(order("1 B", dataset=name, method=method), facts(name))
     (error,) = refused.value.errors
     assert error.field == "bytes"
-    assert ipc_of(error.fix.split("'")[1]) == 1
+    least = int(error.fix.split("'")[1].removesuffix(" B"))
+    with pytest.raises(RecipeError):
+        settle(order(f"{least - 1} B", dataset=name, method=method), facts(name))
+    for size in (least, 100 * least):
+        asked = settle(order(f"{size} B", dataset=name, method=method), facts(name))
+        if size == least:
+            assert asked.ipc == 1
+        with suppress(RecipeError):  # of so many images that the method cannot be followed
+            assert weight(resolve(asked, facts(name)), facts(name), asked.ipc) <= size
+
+
+def test_a_set_of_so_many_bytes_is_compact() -> None:
+    with pytest.raises(RecipeError, match="Leave it out"):
+        settle(order("10 kB", overrides={"storage.kind": "exact"}), facts())
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ def artifact_of(job: Job, done: Distillation) -> Distilled:
         soft_labels=soft,
         regression_targets=targets,
         pixels=result.transform.inverse(result.images).cpu().numpy(),
+        stored=None if result.stored is None else result.stored.cpu().numpy(),
         real=result.real.cpu().numpy(),
         views=None if result.views is None else result.views.stored(len(images)),
         beside=_published(context),

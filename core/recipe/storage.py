@@ -1,0 +1,38 @@
+"""How the result is stored: as it was optimised, or in few bits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from core.recipe.component import Component, Later
+
+
+class Exact(Component):
+    """Every value as it was optimised, in 32 bits."""
+
+    kind: Literal["exact"] = "exact"
+
+
+class Compact(Component):
+    """A file of few bytes beside the others, which all hold the values that are in it.
+
+    The result is judged after rounding. Pixels are clipped to [0, 1] and rounded to 2^bits levels; images made of
+    tiles are stored before these are enlarged. Soft labels are whole numbers in proportion to a label's
+    probabilities, the largest of which is 2^label_bits - 1. Regression targets have half precision.
+    """
+
+    kind: Literal["compact"] = "compact"
+    bits: int = Field(default=8, ge=1, le=8, strict=True, description="Bits of a pixel's value in each channel.")
+    label_bits: Literal[4, 8, 16] = Field(default=8, description="Bits of each class's share in a soft label.")
+    top: int | None = Field(
+        default=None, ge=1, description="Classes of a soft label that are stored, the likeliest; null: all of them."
+    )
+
+    def shares(self, classes: int) -> int:
+        """The classes of a soft label whose shares are stored."""
+        return classes if self.top is None else min(self.top, classes)
+
+
+Storage = Annotated[Annotated[Exact | Compact, Field(discriminator="kind")], Later(neutral={"kind": "exact"})]
