@@ -138,8 +138,8 @@ def test_the_worker_reaches_core_only_and_the_engine_only_in_its_child() -> None
 
 def test_the_engine_knows_recipes_and_data_and_nothing_else_of_the_house() -> None:
     within_core = [i for i in all_imports("core/engine") if i.within("core") and i.target != "core"]
-    # core.architectures, core.durations, core.worth: numbers alone, which the forecast or the pages need too
-    numbers = ("core.architectures", "core.durations", "core.worth")
+    # numbers alone, which the forecast, the pages or a request need too
+    numbers = ("core.architectures", "core.compact", "core.durations", "core.weight", "core.worth")
     rooms = ("recipe", "plan", "data", "files", "report", "advice")
     allowed = ("core.engine", *(f"core.{name}" for name in rooms), *numbers)
     none([i for i in within_core if not i.within(*allowed)])

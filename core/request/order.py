@@ -128,7 +128,7 @@ class JobOrder(Asked):
     bytes: str = Field(
         default_factory=str,
         max_length=20,
-        description="Instead of `ipc`: the bytes that the set may take, images and labels, as a plain bundle: "
+        description="Instead of `ipc`: the bytes that the set may take in its compact file, all included: "
         "'200 kB', '1.5 MB'.",
         examples=["200 kB"],
     )
