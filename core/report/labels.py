@@ -21,14 +21,14 @@ class Compression(Entry):
     bytes_images: int | None = None
     bytes_labels: int | None = None
     bytes_transform: int | None = None
-    """Of the arrays that bring real images into the space of these: means and deviations, or a whitening matrix."""
+    """The arrays that bring real images into the space of these: means and deviations, or a whitening matrix."""
     bytes_step_sizes: int | None = None
     bytes_rest: int | None = None
-    """Of names, shapes and all else that a compact file says to be read."""
+    """Names, shapes and all else that a compact file says to be read."""
     bits_per_class: float | None = None
-    """Bits of it all, by the number of classes."""
+    """All bits, by the number of classes."""
     bits_per_value: int | None = None
-    """Bits of a pixel's value in each channel."""
+    """Bits for each value of a pixel."""
 
 
 @final
