@@ -16,7 +16,6 @@ from core.artifacts.chart import chart
 from core.artifacts.distilled import Distilled
 from core.artifacts.manifest import Manifest, json_text, write_manifest
 from core.artifacts.preview import png, preview
-from core.recipe import Compact, Recipe
 from core.report import Curves
 
 
@@ -40,8 +39,8 @@ def build(folder: Path, result: Distilled) -> Manifest:
     arrays.write_parquet(_place(folder, layout.PARQUET), result, names, pictures)
     arrays.write_tensors(folder / layout.TENSORS, result)
     arrays.write_bundle(folder / layout.BUNDLE, result)
-    if isinstance(storage := Recipe.model_validate(result.recipe).storage, Compact):
-        compact.write_compact(folder / layout.COMPACT, result, storage)
+    if result.stored is not None:
+        compact.write_compact(folder / layout.COMPACT, result, result.stored)
     for file in result.files:
         arrays.save_tensors(folder / file.name, file.arrays, file.about)
         for name, code in file.code.items():

@@ -15,11 +15,12 @@ from core.recipe import Compact, Recipe
 from core.weight import layout
 
 
-def write_compact(path: Path, result: Distilled, storage: Compact) -> None:
+def write_compact(path: Path, result: Distilled, stored: NDArray[np.uint8]) -> None:
     """`dataset.compact.safetensors`, of as many bytes as `core.weight` says."""
-    assert result.stored is not None, "a result that is stored so has its pixels rounded"
-    planned = layout(Recipe.model_validate(result.recipe), result.facts, len(result.stored) // result.facts.classes)
-    given = _arrays(result, result.stored, storage)
+    recipe = Recipe.model_validate(result.recipe)
+    assert isinstance(recipe.storage, Compact), "pixels are rounded where the recipe stores them so"
+    planned = layout(recipe, result.facts, len(stored) // result.facts.classes)
+    given = _arrays(result, stored, recipe.storage)
     save_tensors(path, {name: given[name].astype(kind) for name, (kind, _) in planned.arrays.items()}, planned.about)
 
 

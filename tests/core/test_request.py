@@ -16,7 +16,16 @@ from core import methods
 from core.data import Catalogue, DatasetFacts
 from core.feasibility import sourced
 from core.recipe import Generated, Recipe, RecipeError
-from core.request import JobOrder, JobRequest, canonical_json, fingerprint, resolve, settle, with_digests_of
+from core.request import (
+    MAX_SYNTHETIC_IMAGES,
+    JobOrder,
+    JobRequest,
+    canonical_json,
+    fingerprint,
+    resolve,
+    settle,
+    with_digests_of,
+)
 from core.request.order import MOST_IPC
 
 FACTS = Catalogue(Path("nowhere")).facts("digits")
@@ -56,7 +65,7 @@ def test_how_small_is_said_once(size: dict[str, Any]) -> None:
 def test_no_size_is_more_than_may_be_asked_for() -> None:
     vast = replace(FACTS, smallest_class=150_000)
     rest = {"dataset": "digits", "method": "random"}
-    assert settle(JobOrder.model_validate(rest | {"bytes": "900 GB"}), vast).ipc == MOST_IPC
+    assert settle(JobOrder.model_validate(rest | {"bytes": "900 GB"}), vast).ipc == MAX_SYNTHETIC_IMAGES // 10
     with pytest.raises(RecipeError) as refused:
         settle(JobOrder.model_validate(rest | {"ratio": 0.9}), vast)
     (error,) = refused.value.errors
@@ -191,6 +200,7 @@ def test_the_same_request_has_the_same_fingerprint() -> None:
 def test_a_field_that_recipes_gained_is_no_part_of_it_until_it_changes_something() -> None:
     made = request()
     told = resolve(made, FACTS).model_dump(mode="json")
+    assert told.pop("storage") == {"kind": "exact"}
     assert told["evaluation"].pop("cutmix") is None
     assert told["evaluation"].pop("measure") == "accuracy"
     assert told["experts"].pop("balance") == "none"
@@ -199,6 +209,7 @@ def test_a_field_that_recipes_gained_is_no_part_of_it_until_it_changes_something
     assert print_of(request(evaluation={"cutmix": {}})) != print_of(made)
     generated = request(method="mgdd", overrides={"init.given": "images"})
     told = resolve(generated, FACTS).model_dump(mode="json")
+    assert told.pop("storage") == {"kind": "exact"}
     assert (told["evaluation"].pop("cutmix"), told["init"].pop("given")) == (None, "images")
     assert (told["evaluation"].pop("measure"), told["labels"].pop("balance")) == ("accuracy", "none")
     before |= {"method": "mgdd", "recipe": told}
