@@ -54,7 +54,8 @@ Changes = dict[str, JsonValue]
 class Option:
     """A way to store a set: what it changes of a recipe, by path, and the images per class from which it is taken.
 
-    Fewer bits leave room for more images, which are worth more where there are few. `benchmarks/bits.py` measures it.
+    Fewer bits leave room for more images, which are worth more where there are few. The numbers of images from which
+    more bits are taken are set by judgement and have not been measured.
     """
 
     changes: Changes
