@@ -55,23 +55,25 @@ _CUTS: Final = (0.7, 0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.2)
 
 Of what then is left of a winner's time it gets its steps back.
 """
-_CUTS_REAL: Final = (0.1, 0.07, 0.05)
+_CUTS_REAL: Final = (0.06, 0.045, 0.03)
 """The same of real images, which are chosen by networks, and judged once."""
 _SETUP: Final = 0.3
 """Share of the race's time that may pass before a candidate's first step."""
 _SETUPS: Final = 0.4
 """The same for all candidates together."""
+_SETUPS_REAL: Final = 0.1
+"""The same for real images: what is distilled from them is worth more in most cases."""
 _DISPENSABLE: Final = ("window", "herding", "k-means", "mtt")
 """The order in which candidates are left out that need too much of it, all together."""
 _FEWEST: Final = 5
 """Outer steps that a candidate takes in its first turn, at least: fewer say nothing."""
 _LONGER: Final = 4
 """Times as many steps as its preset has that a candidate may take: its best look is chosen, not its last."""
-_JUDGING: Final = 0.2
+_JUDGING: Final = 0.12
 """Share of the race's time that judging may take."""
-_NETWORKS: Final = (3, 2)
-_ENOUGH: Final = 250
-"""Steps of a network's training after which it says which images are better, or all that the evaluation has."""
+_JUDGES: Final = ((3, 250), (2, 250), (2, 120))
+"""Networks, and the steps of their training after which they say which images are better; the first that are cheap
+enough. Of evaluations that have fewer steps, all."""
 
 
 @final
@@ -278,7 +280,8 @@ class _Field:
         kept, late = list(found), list[LeftOut]()
         for name in _DISPENSABLE:
             costly = [candidate for candidate in kept if candidate.name == name and candidate.setup]
-            if costly and self._setups(kept) > _SETUPS * self.seconds:
+            real = self._setups([candidate for candidate in kept if not candidate.steps]) if name in REAL else 0.0
+            if costly and (real > _SETUPS_REAL * self.seconds or self._setups(kept) > _SETUPS * self.seconds):
                 kept.remove(costly[0])
                 late.append(LeftOut(name=name, reason=_too_late(costly[0].setup)))
         return kept, late
@@ -300,15 +303,15 @@ class _Field:
         The epochs are fewer than the evaluation's, where those tell sets apart.
         """
         evaluation, images = self.shared.evaluation, self.ipc * self.facts.classes
-        enough = math.ceil(_ENOUGH / math.ceil(images / evaluation.batch_size))
-        epochs = min(evaluation.epochs, max(evaluation.epochs // 4, enough))
         short = self.shared.model_copy(update={"evaluation": evaluation.model_copy(update={"epochs": 1})})
         rates = len(evaluation.baseline_lrs)
         trained = 3 * evaluation.seeds + (rates if rates > 1 else 0)
         each = (self.price(self.shared) - self.price(short)) / max(1, evaluation.epochs - 1) / trained
         looks = len(found) + len(DISTILLED) // 2 + LOOKS
-        fits = (count for count in _NETWORKS if looks * count * epochs * each <= _JUDGING * self.seconds)
-        networks = next(fits, _NETWORKS[-1])
+        for networks, steps_ in _JUDGES:
+            epochs = min(evaluation.epochs, math.ceil(steps_ / math.ceil(images / evaluation.batch_size)))
+            if looks * networks * epochs * each <= _JUDGING * self.seconds:
+                break
         return networks, epochs, networks * epochs * each
 
 

@@ -20,7 +20,7 @@ from typing import Any, Final, final
 import torch
 from torch import Tensor
 
-from core.data import Dataset, DatasetFacts, UnknownDataset
+from core.data import Dataset, UnknownDataset
 from core.engine import distill, ending
 from core.engine.context import JobContext, KernelPlan
 from core.engine.continued import Continued
@@ -29,10 +29,10 @@ from core.engine.diffusion.generator import Generator
 from core.engine.distill import State
 from core.engine.evaluate import Trained
 from core.engine.init import Learned
-from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.meta_generator import Training
-from core.engine.networks import Network, build
+from core.engine.networks import build
+from core.engine.planner import Planner, eager
 from core.engine.real import prepare
 from core.engine.report import Distillation
 from core.engine.steps import (
@@ -63,15 +63,7 @@ from core.plan.steps import Plan, Step
 from core.recipe import Generated, Recipe
 from core.report import Coverage, Neighbours, Probe
 
-Planner = Callable[[Recipe, DatasetFacts, int, Network, torch.device], KernelPlan]
-"""Decides which kernels compute a job of so many images a class."""
-
 _CPU = torch.device("cpu")
-
-
-def eager(recipe: Recipe, facts: DatasetFacts, ipc: int, network: Network, device: torch.device) -> KernelPlan:
-    """Kernels as they are written, that keep nothing between the steps of a student."""
-    return KernelPlan(Eager(network), "The kernels are not compiled.", 0, {}, frozenset())
 
 
 def alone(name: str) -> Dataset:
@@ -277,8 +269,8 @@ _REPORTING: Final = (steps.Relabel, steps.Evaluate)
 def _race(made: Made, step: steps.Race) -> Made:
     first = made.context
 
-    def kernels(recipe: Recipe) -> KernelPlan:
-        return made.plan(recipe, first.dataset.facts, first.ipc, first.network, first.real.device)
+    def kernels(recipe: Recipe, *, waits: bool) -> KernelPlan:
+        return made.plan(recipe, first.dataset.facts, first.ipc, first.network, first.real.device, waits=waits)
 
     won = race.raced(first, step, prepared, stretched, kernels)
     result = distill.finish(won.context.recipe, won.state, first.real, first.ipc)

@@ -21,7 +21,7 @@ from core.recipe import Recipe
 SHARES: Final = (0.2, 0.15)
 """The shares that the candidates of a round have together, of the time to distil; the rest of it is the leader's."""
 
-LOOKS: Final = 4
+LOOKS: Final = 3
 """Times that the leader is judged while it has the rest of the time to itself; each of its sets may be the result."""
 
 _LEFT: Final = 0.25

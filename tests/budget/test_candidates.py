@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -15,7 +16,7 @@ from core.forecast import predict, raced_job
 from core.methods.automatic import SHARED
 from core.methods.task import alike
 from core.overrides import override
-from core.plan.race import Entrants
+from core.plan.race import LOOKS, Entrants
 from core.recipe import Recipe, RecipeError
 from core.request import JobRequest, check, resolve
 from tests.budget.test_fit import DATASETS, MACHINE, prices
@@ -56,6 +57,21 @@ def test_all_candidates_have_one_student_and_can_finish(dataset: str, ipc: int, 
         check(recipe, JobRequest(dataset=DATASETS[dataset].name, method=candidate.name, ipc=ipc), DATASETS[dataset])
         assert price(recipe) - whole <= 0.7 * race.seconds
         assert candidate.setup <= 0.3 * race.seconds
+    assert max(each.setup for each in race.candidates if not each.steps) <= 0.1 * race.seconds
+
+
+@pytest.mark.parametrize(("dataset", "ipc", "seconds"), [*CASES, ("fashion-mnist", 10, 14_400)])
+def test_judging_takes_a_small_share_of_a_race_or_is_as_short_as_it_may_be(
+    dataset: str, ipc: int, seconds: int
+) -> None:
+    _, race = raced(dataset, ipc, seconds)
+    images = ipc * DATASETS[dataset].classes
+    steps = race.epochs * math.ceil(images / race.candidates[0].recipe.evaluation.batch_size)
+    looks = len(race.candidates) + 2 + LOOKS
+    assert race.judging > 0
+    assert looks * race.judging <= 0.12 * race.seconds or (race.networks, steps) == (2, 120)
+    if seconds == 14_400:
+        assert (race.networks, steps) == (3, 250)
 
 
 def test_candidates_of_unequal_classes_count_them_alike() -> None:

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from core.data import Dataset
+from core.engine.context import KernelPlan
 from core.engine.journal import Journal
 from core.engine.real import Labelled, Real
 from core.engine.run import distil, prepared, stretched
@@ -39,11 +40,17 @@ def entrants(*names: str, seconds: float = 200.0) -> Entrants:
     return Entrants(candidates=candidates, seconds=seconds, networks=2, epochs=2)
 
 
-def race(real: Real, asked: Entrants, workspace: InMemory) -> Won:
-    """Race by a clock that a look at it moves on by a second."""
+def race(real: Real, asked: Entrants, workspace: InMemory, planned: list[tuple[str, bool]] | None = None) -> Won:
+    """Race by a clock that a look at it moves on by a second; `planned` hears which kernels are asked for."""
     context = replace(still.job(asked.candidates[0].recipe, real), workspace=workspace)
     ticks = count()
-    return raced(context, steps.Race(asked), prepared, stretched, lambda _: context.plan, lambda: float(next(ticks)))
+
+    def plan(recipe: Recipe, *, waits: bool) -> KernelPlan:
+        if planned is not None:
+            planned.append((recipe.objective.kind, waits))
+        return context.plan
+
+    return raced(context, steps.Race(asked), prepared, stretched, plan, lambda: float(next(ticks)))
 
 
 def trials(workspace: InMemory) -> list[dict[str, Any]]:
@@ -73,6 +80,14 @@ def test_candidates_go_on_from_their_own_state_and_share_what_they_learn(real: R
     assert won.context.recipe.objective == lasting(best["name"]).objective
     kept = [name for name in workspace.checkpoints if name.startswith("race-")]
     assert len(kept) == 1, "of the sets that were best before nothing is left"
+
+
+def test_only_the_leader_waits_for_a_compiler(real: Real) -> None:
+    planned = list[tuple[str, bool]]()
+    won = race(real, entrants("random", "dm", "mtt", seconds=400.0), InMemory(), planned)
+    assert [waits for _, waits in planned[:3]] == [False] * 3, "each has what is compiled already"
+    assert planned[3:] == [(planned[-1][0], True)] * len(planned[3:])
+    assert won.context.race is not None
 
 
 @pytest.mark.parametrize("stop_after", [3, 40, 100])

@@ -20,6 +20,7 @@ from core.engine.journal import Journal
 from core.engine.kernel_plan import plan
 from core.engine.kernels import Compiled, compile_within, trim_programs
 from core.engine.networks import Network
+from core.engine.planner import Planner
 from core.engine.run import distil
 from core.engine.stored import document, written
 from core.engine.workspace import Drained
@@ -114,9 +115,7 @@ def _loaded(job: Job) -> tuple[Job, Dataset]:
     return job, dataset
 
 
-def _planner(
-    job: Job, journal: Journal, stopped: Callable[[], bool], time_left: Callable[[], float]
-) -> Callable[[Recipe, DatasetFacts, int, Network, torch.device], KernelPlan]:
+def _planner(job: Job, journal: Journal, stopped: Callable[[], bool], time_left: Callable[[], float]) -> Planner:
     """Plans the kernels, compiles what the job will call and this machine lacks, and says so.
 
     Of a job that is to end in time, what is not compiled in a share of what is left is given up, and run eagerly.
@@ -128,8 +127,14 @@ def _planner(
         if stopped():
             raise Drained
 
-    def planned(recipe: Recipe, facts: DatasetFacts, ipc: int, network: Network, on: torch.device) -> KernelPlan:
+    def planned(
+        recipe: Recipe, facts: DatasetFacts, ipc: int, network: Network, on: torch.device, *, waits: bool = True
+    ) -> KernelPlan:
         found = plan(recipe, facts, ipc, network, on, programs.folder, compiles=job.compile == "auto")
+        if not waits:
+            if isinstance(found.kernels, Compiled):
+                found.kernels.give_up(found.programs, on)
+            return found
         journal.log(found.reason)
         if found.memory:
             journal.log(f"Memory of student steps: {found.memory['strategy']}.")

@@ -12,17 +12,17 @@ from typing import Final, final
 import torch
 
 from core.engine import checkpoint, distill, evaluate, relabel, stored
-from core.engine.context import JobContext, KernelPlan, follow
+from core.engine.context import JobContext, follow
 from core.engine.distill import Diverged, State
 from core.engine.evaluate import Replays
 from core.engine.keys import Key
 from core.engine.lane import Lane
+from core.engine.planner import Planning
 from core.engine.teacher import Teacher, TeacherAtChance
 from core.engine.view_labels import Replay
 from core.engine.workspace import Drained
 from core.plan import race, steps
 from core.plan.race import Candidate, Entrants, Trial, Turn
-from core.recipe import Recipe
 from core.report import Race
 
 _FILE: Final = "race.json"
@@ -47,7 +47,7 @@ def raced(
     step: steps.Race,
     prepare: Callable[[JobContext], Prepared],
     distil: Callable[[JobContext, Teacher | None], State],
-    plan: Callable[[Recipe], KernelPlan],
+    plan: Planning,
     clock: Callable[[], float] = time.monotonic,
 ) -> Won:
     """Race candidates, and return the set that did best on the validation split, be it of real images.
@@ -60,7 +60,7 @@ def raced(
         step: the candidates and their time.
         prepare: everything that the context's recipe has done before it distils.
         distil: the best state of a job that was prepared, from where its checkpoint ends.
-        plan: the kernels of a recipe. Compiling them takes a while, so that the leader alone has its own.
+        plan: the kernels of a recipe. Compiling them takes a while: for the leader alone it waits.
         clock: seconds.
 
     Raises:
@@ -77,7 +77,7 @@ class _Race:
         step: steps.Race,
         prepare: Callable[[JobContext], Prepared],
         distil: Callable[[JobContext, Teacher | None], State],
-        plan: Callable[[Recipe], KernelPlan],
+        plan: Planning,
         clock: Callable[[], float],
     ) -> None:
         self._context, self._workspace = context, context.workspace
@@ -187,8 +187,9 @@ class _Race:
         """The state at the end of a turn; none, and why, of a candidate that did not come to its first step."""
         try:
             context, taught = self._prepared(candidate, lane)
-            plan = self._plan(candidate.recipe) if alone else context.plan
-            return self._distil(replace(context, plan=plan), taught), None
+            if alone:
+                context = replace(context, plan=self._plan(candidate.recipe, waits=True))
+            return self._distil(context, taught), None
         except Drained:
             if self._workspace.should_stop():
                 raise
@@ -197,7 +198,8 @@ class _Race:
 
     def _prepared(self, candidate: Candidate, lane: Lane) -> Prepared:
         if candidate.name not in self._ready:
-            own = replace(self._context, recipe=candidate.recipe, workspace=lane)
+            plan = self._plan(candidate.recipe, waits=False)
+            own = replace(self._context, recipe=candidate.recipe, workspace=lane, plan=plan)
             self._ready[candidate.name] = self._prepare(own)
         context, taught = self._ready[candidate.name]
         return replace(context, workspace=lane), taught
