@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
@@ -24,6 +25,12 @@ from tests.api.serving import PATIENCE, Server, environment, serving
 
 LONG = 60_000.0
 """Milliseconds until something must have happened that takes seconds on a quiet machine."""
+
+SIDEWAYS = """[...document.querySelectorAll("main *, nav")]
+    .filter(each => ["auto", "scroll"].includes(getComputedStyle(each).overflowX))
+    .filter(each => !each.closest("details:not([open]), pre") && each.scrollWidth > each.clientWidth + 1)
+    .map(each => each.outerHTML.slice(0, 80))"""
+"""The elements of a page that scroll sideways by themselves; commands may, and folded ones are not looked at."""
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -146,6 +153,29 @@ def scrubber(page: Page) -> Locator:
     slider = page.locator("#scrub")
     expect(slider).to_be_visible()
     return slider
+
+
+def faults(page: Page, picture: str = "") -> list[str]:
+    """The faults of a page as it stands: barriers that axe finds, and the places that do not fit a telephone.
+
+    Args:
+        picture: the name of the pictures that are kept of it, on a screen and on a telephone; by default none are.
+    """
+    violations = Axe().run(page).response["violations"]
+    grave = [each for each in violations if each["impact"] in ("serious", "critical")]
+    found = [f"{each['id']}: {each['nodes'][0]['html']}" for each in grave]
+    if picture:
+        keep(page, picture)
+    page.set_viewport_size({"width": 390, "height": 844})
+    if sideways := page.evaluate(SIDEWAYS):
+        found.append(f"scrolls sideways in {sideways}")
+    page.set_viewport_size({"width": 320, "height": 700})
+    if (width := page.evaluate("document.documentElement.scrollWidth")) > 320:
+        found.append(f"is {width} pixels wide where 320 are")
+    if picture:
+        keep(page, f"{picture}-320")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    return found
 
 
 def keep(page: Page, name: str) -> None:

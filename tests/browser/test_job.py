@@ -7,10 +7,10 @@ import re
 import zipfile
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from core.artifacts import verify
-from tests.browser.browsing import Service, Watched, keep, scrubber
+from tests.browser.browsing import Service, Watched, faults, keep, scrubber, visit
 
 
 def test_the_images_are_watched_as_they_form(watched: Watched, finished: str) -> None:
@@ -53,3 +53,46 @@ def test_what_is_downloaded_is_what_was_promised(
 
 def test_a_job_that_was_watched_through_a_restart_is_cancelled(service: Service, stopped: str) -> None:
     assert service.ended(stopped) == "cancelled"
+
+
+def test_a_job_is_paused_resumed_ended_early_and_deleted(chromium: Browser, service: Service) -> None:
+    """Each by a button that says what it did without a reload; what a worker does is done by hand."""
+    shop, told = service.server.workshop, dict[str, list[str]]()
+    job_id = shop.submit(method="dm")
+    assert shop.ledger.record(shop.start(job_id), progress={"phase": "distilling", "done": 5, "total": 20})
+    with visit(chromium, service.server.url) as watched:
+        page = watched.page
+        page.emulate_media(color_scheme="dark")
+        page.goto(f"/jobs/{job_id}")
+        status, button = page.locator("#now .status"), page.locator("#actions").get_by_role
+        button("button", name="Pause").click()
+        expect(status).to_have_text("pausing")
+        expect(page.locator("#line")).to_contain_text("Saving what there is")
+        assert shop.ledger.release(shop.claims.pop(job_id), "it is paused")
+        expect(status).to_have_text("paused")
+        expect(button("button", name="Pause")).to_have_count(0)
+        told["paused"] = faults(page, "paused")
+        button("button", name="Resume").click()
+        expect(status).to_have_text("queued")
+        shop.start(job_id)
+        expect(status).to_have_text("running")
+        page.emulate_media(color_scheme="light")
+        button("button", name="Finish now").click()
+        expect(page.locator("#line")).to_contain_text("to end with what there is")
+        expect(button("button", name="Finish now")).to_have_count(0)
+        told["finishing"] = faults(page, "finishing")
+        shop.succeed(job_id)
+        expect(status).to_have_text("succeeded")
+        expect(page.locator("#report .figure").first).to_have_text(re.compile("64.0 %"))
+        expect(button("link", name="Download everything")).to_be_visible()
+        sure = button("button", name="Delete", exact=True)
+        expect(sure).to_be_hidden()
+        page.locator("#delete > summary").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#delete")).to_contain_text("with its files, pictures and checkpoint")
+        told["deleting"] = faults(page, "deleting")
+        sure.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Jobs")
+        expect(page.locator(f"tr[data-job={job_id}]")).to_have_count(0)
+    assert service.client.get(f"/v1/jobs/{job_id}").status_code == 404
+    assert {state: each for state, each in told.items() if each} == {}
