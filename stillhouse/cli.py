@@ -152,7 +152,8 @@ def forecast(
         data(found.basis)
     for remark in cost.remarks(found):
         data(remark)
-    known = {"experts": found.expert_bytes, "labels": found.label_bytes, "artifact": found.artifact_bytes}
+    known = {"experts": found.expert_bytes, "labels": found.label_bytes, "compact file": found.compact_bytes}
+    known |= {"artifact": found.artifact_bytes}
     sizes = [f"{name} {size:,} bytes" for name, size in known.items() if size]
     data("; ".join([*([f"peak memory {found.peak_mib:,.0f} MiB"] if found.peak_mib else []), *sizes]))
 

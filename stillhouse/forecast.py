@@ -51,6 +51,8 @@ class Forecast:
     expert_bytes: int | None
     label_bytes: int | None
     artifact_bytes: int | None
+    compact_bytes: int | None
+    """Those of the compact file, labels included, where there is one."""
     basis: str
     reference: Estimate | None
     """The part of `seconds` that is the reference's on the full training set; None where nothing is to be trained."""
@@ -72,6 +74,7 @@ class Forecast:
             expert_bytes=stored.get("experts"),
             label_bytes=stored.get("labels"),
             artifact_bytes=stored.get("artifact"),
+            compact_bytes=stored.get("compact"),
             reference=Estimate.from_json(raw["reference"]) if raw.get("reference") else None,
             given_up=tuple((raw.get("within") or {}).get("given_up", ())),
             cheaper=Cheaper(**raw["cheaper"]) if raw.get("cheaper") else None,

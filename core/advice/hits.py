@@ -35,7 +35,8 @@ def compared(
     """The lines of a finished job that the measurements speak of.
 
     Only what was measured is compared: the same network under the same training with hard labels, and of distilled
-    images those of the pilots' method at as many steps at least. `recipe` and `results` are those of the job object.
+    images those of the pilots' method at as many steps at least, stored as exactly. `recipe` and `results` are those
+    of the job object.
     """
     own = measured.study.recipe.model_dump(mode="json")
     evaluation = recipe.get("evaluation") or {}
@@ -64,5 +65,6 @@ def _like_a_pilot(method: str, recipe: Mapping[str, Any], own: Mapping[str, Any]
     return (
         method == METHOD
         and recipe.get("objective") == own["objective"]
+        and (recipe.get("storage") or {}).get("kind", "exact") == "exact"
         and (recipe.get("schedule") or {}).get("steps", 0) >= own["schedule"]["steps"]
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Self, final
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -13,13 +13,11 @@ from core.advice.study import LabelMode
 from core.data import DatasetFacts
 from core.durations import seconds_of
 from core.recipe import FieldError, RecipeError, invalid_combination
-from core.request import ENGINE_VERSION, Ipc, Within, canonical_json
-from core.weight import bytes_of
+from core.request import ENGINE_VERSION, Ipc, JobOrder, Within, canonical_json, settle
+from core.weight import Changes, bytes_of
 
 KIND: Final = "advice"
 """The kind of the job that measures, and its method in lists of jobs: no method of the catalogue is called so."""
-
-_SOFT = 2  # bytes of a class's share in a soft label, in half precision
 
 Share = Annotated[float, Field(gt=0, lt=1, strict=True, allow_inf_nan=False)]
 
@@ -64,7 +62,7 @@ class AdviceOrder(BaseModel):
         default_factory=str,
         max_length=40,
         pattern=r"^[0-9]{1,12}(\.[0-9]{1,3})? ?([kKmMgG]i?)?[bB]?$",
-        description="Room for images and labels, uncompressed: '200 kB'.",
+        description="The bytes that a job's set may take in its compact file, all included: '200 kB'.",
     )
     within: Within = Field(
         default_factory=str,
@@ -96,6 +94,8 @@ class Question:
     """Seconds that a job may take."""
     room: int | None = None
     """The bytes that the ipc was made of."""
+    stored: Changes = field(default_factory=dict)
+    """The overrides of a job that fits into them."""
 
 
 def question(order: AdviceOrder, facts: DatasetFacts) -> Question:
@@ -107,20 +107,11 @@ def question(order: AdviceOrder, facts: DatasetFacts) -> Question:
     within = seconds_of(order.within) if order.within else None
     if "target" in order.model_fields_set:
         return Question(accuracy=order.target.accuracy or None, gap=order.target.gap or None, within=within)
-    ipc, room = order.ipc, None
     if "bytes" in order.model_fields_set:
-        room, each = _bytes(order.bytes), image_bytes(facts.shape, facts.classes, order.labels) * facts.classes
-        ipc = min(room // each, facts.smallest_class)
-        if not ipc:
-            raise RecipeError(
-                [
-                    FieldError(
-                        "bytes",
-                        f"{room:,} bytes hold less than one image a class of '{facts.label}'.",
-                        f"Set bytes to '{each} B' at least.",
-                    )
-                ]
-            )
+        room = _bytes(order.bytes)
+        asked = settle(JobOrder(dataset=order.dataset, bytes=f"{room} B", labels=order.labels), facts)
+        return Question(ipc=asked.ipc, within=within, room=room, stored=asked.overrides)
+    ipc = order.ipc
     if ipc > facts.smallest_class:
         raise RecipeError(
             [
@@ -131,13 +122,7 @@ def question(order: AdviceOrder, facts: DatasetFacts) -> Question:
                 )
             ]
         )
-    return Question(ipc=ipc, within=within, room=room)
-
-
-def image_bytes(shape: tuple[int, int, int], classes: int, labels: LabelMode) -> int:
-    """Bytes of an image with its label: a byte a pixel and channel, and a class number or half-precision shares."""
-    channels, height, width = shape
-    return channels * height * width + (_SOFT * classes if labels == "soft" else (classes > 256) + 1)
+    return Question(ipc=ipc, within=within)
 
 
 def fingerprint(digest: str, labels: LabelMode) -> str:

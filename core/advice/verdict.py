@@ -15,6 +15,7 @@ from core.advice.model import DISTILLED_FURTHER, Model, estimated
 from core.advice.order import Question
 from core.advice.study import METHOD
 from core.advice.words import SURE
+from core.weight import Changes
 
 WORTH: Final = 10
 """Times the distilled images that as good real ones must be for distilling to be worth it, unless bytes matter."""
@@ -63,7 +64,7 @@ def answer(asked: Question, measured: Measured, seconds: Seconds = lambda ipc: N
         distilled=distilled,
         random=random,
         equal=equal,
-        request=job(measured, ipc) if ipc is not None and distilled is not None else None,
+        request=job(measured, ipc, asked.stored) if ipc is not None and distilled is not None else None,
         seconds=price,
         method=METHOD,
         network=measured.network,
@@ -72,8 +73,11 @@ def answer(asked: Question, measured: Measured, seconds: Seconds = lambda ipc: N
     )
 
 
-def job(measured: Measured, ipc: int) -> dict[str, Any]:
-    """The order of a job that distils so many images a class as the pilots did; it leaves out the full reference."""
+def job(measured: Measured, ipc: int, stored: Changes) -> dict[str, Any]:
+    """The order of a job that distils so many images a class as the pilots did; it leaves out the full reference.
+
+    `stored` are the overrides that store them in few bytes.
+    """
     recipe = measured.study.recipe
     return {
         "dataset": measured.dataset,
@@ -83,6 +87,7 @@ def job(measured: Measured, ipc: int) -> dict[str, Any]:
             "network.width": recipe.network.width,
             "schedule.steps": recipe.schedule.steps,
             "objective.real_batch": getattr(recipe.objective, "real_batch", None),
+            **stored,
         },
         "evaluation": {"epochs": recipe.evaluation.epochs, "full": None},
     }

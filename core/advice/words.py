@@ -99,6 +99,12 @@ def basis(told: Told, windows: Sequence[tuple[Point, float]]) -> list[str]:
             f"{' and '.join(map(str, sorted({each.ipc for each in pilots})))} images a class; longer jobs and other "
             "methods may do better."
         )
+    if told.asked.room is not None:
+        bits = told.asked.stored["storage.bits"]
+        said.append(
+            f"{told.asked.room:,} bytes hold {told.ipc} {_images(told.ipc or 0)} a class of {bits} bits for each value "
+            "of a pixel; those that were measured are as they were optimised, and may be worth more."
+        )
     for point, lead in windows:
         kind = "the easiest kind" if point.skipped is not None and point.skipped > _MIDDLE else "medium difficulty"
         said.append(

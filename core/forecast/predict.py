@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from core import weight
 from core.data import DatasetFacts
 from core.forecast import history, memory
 from core.forecast.calibration import Calibration
@@ -22,7 +23,7 @@ from core.plan.packing import Batch
 from core.plan.phases import PHASES
 from core.plan.race import Entrants
 from core.plan.steps import Plan, keys
-from core.recipe import Network, Recipe, search
+from core.recipe import Compact, Network, Recipe, search
 
 _MIB = 2**20
 
@@ -92,6 +93,11 @@ class Bytes(Shown):
     experts: int = Field(description="In the worker's cache: the expert snapshots that are read.")
     labels: int = Field(description="Of the synthetic set, as they are published.")
     artifact: int = Field(description="All files of the artifact, roughly.")
+    compact: int | None = Field(
+        default=None,
+        description="Of the compact file, with that of views' labels, to the byte; of a search without the step sizes "
+        "and soft labels that its winner may have. Null where the set is stored as it was optimised.",
+    )
 
 
 class Within(Shown):
@@ -207,10 +213,19 @@ def predict(
             baseline_mib=baseline,
             peak_mib=None if baseline is None else round(baseline + working, 1),
         ),
-        bytes=Bytes(**stored._asdict()),
+        bytes=_bytes(counted, facts, ipc, stored),
         work=_sums(work(left)),
         leaves=named,
     )
+
+
+def _bytes(recipe: Recipe, facts: DatasetFacts, ipc: int, stored: memory.Bytes) -> Bytes:
+    """The bytes that are left; where there is a compact file, with its own."""
+    if not isinstance(recipe.storage, Compact):
+        return Bytes(**stored._asdict())
+    parts = weight.parts(recipe, facts, ipc)
+    size = sum(parts.values())
+    return Bytes(experts=stored.experts, labels=parts["labels"], artifact=stored.artifact + size, compact=size)
 
 
 def _price(

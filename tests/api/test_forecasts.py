@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from api.dashboard.figures import duration
+from core.data import Catalogue
 from core.ledger import Ledger, Status
+from core.request import JobOrder, resolve, settle
+from core.weight import weight
 from tests.api.workshop import Workshop, request
 from tests.forecast.machines import machine
 
@@ -46,6 +50,20 @@ def test_a_forecast_says_what_it_would_cost_and_where(client: TestClient, worksh
     assert found["bytes"]["labels"] == 80
     assert "Calibration only" in found["basis"]["detail"]
     assert ask(client, overrides={"schedule.steps": 480})["seconds"]["expected"] > found["seconds"]["expected"]
+
+
+def test_a_forecast_of_so_many_bytes_is_of_the_compact_file(client: TestClient) -> None:
+    sized = {name: value for name, value in request(method="mtt").items() if name != "ipc"}
+    answer = client.post("/v1/forecasts", json=sized | {"bytes": "3 kB"})
+    assert answer.status_code == 200, answer.text
+    order = JobOrder.model_validate(sized | {"bytes": "3 kB"})
+    facts = Catalogue(Path("nowhere")).facts("digits")
+    asked = settle(order, facts)
+    stored = answer.json()["bytes"]
+    assert stored["compact"] == weight(resolve(asked, facts), facts, asked.ipc) <= 3000
+    assert stored["labels"] == 10 * asked.ipc
+    assert stored["artifact"] > stored["compact"]
+    assert ask(client)["bytes"]["compact"] is None
 
 
 def test_a_forecast_creates_no_job(client: TestClient, workshop: Workshop) -> None:

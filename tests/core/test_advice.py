@@ -14,12 +14,13 @@ from pydantic import ValidationError
 from core.advice.answer import Advice
 from core.advice.measured import Measured, Point
 from core.advice.model import Model
-from core.advice.order import AdviceOrder, Question, fingerprint, image_bytes, question
+from core.advice.order import AdviceOrder, Question, fingerprint, question
 from core.advice.study import SECONDS, cost, measurable, modest, study
 from core.advice.verdict import answer
 from core.architectures import reads
 from core.data import Catalogue
 from core.recipe import Network, RecipeError
+from core.request import JobOrder, settle
 
 FACTS = Catalogue(Path("nowhere")).facts("digits")
 STUDY = study(FACTS, "hard")
@@ -253,9 +254,6 @@ ASKED: list[tuple[dict[str, Any], Question]] = [
     ({"ipc": 3}, Question(ipc=3)),
     ({"target": {"accuracy": 0.8}, "within": "20m"}, Question(accuracy=0.8, within=1200)),
     ({"target": {"gap": 0.5}, "within": "1h"}, Question(gap=0.5, within=3600)),
-    ({"bytes": "6.5 kB"}, Question(ipc=10, room=6500)),
-    ({"bytes": "10MB"}, Question(ipc=125, room=10_000_000)),
-    ({"bytes": "1660 B", "labels": "soft"}, Question(ipc=1, room=1660)),
 ]
 
 
@@ -286,11 +284,26 @@ def test_what_is_no_question_is_refused(asked: dict[str, Any]) -> None:
 def test_what_a_dataset_cannot_answer_is_refused_with_what_it_can() -> None:
     with pytest.raises(RecipeError, match="125"):
         question(AdviceOrder(dataset="digits", ipc=126), FACTS)
-    each = 10 * image_bytes(FACTS.shape, 10, "hard")
     with pytest.raises(RecipeError) as refused:
-        question(AdviceOrder(dataset="digits", bytes=f"{each - 1}"), FACTS)
-    assert refused.value.errors[0].fix == f"Set bytes to '{each} B' at least."
-    assert question(AdviceOrder(dataset="digits", bytes=f"{each} B"), FACTS).ipc == 1
+        question(AdviceOrder(dataset="digits", bytes="1"), FACTS)
+    least = refused.value.errors[0].fix.split("'")[1]
+    assert question(AdviceOrder(dataset="digits", bytes=least), FACTS).ipc == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "room"), [({"bytes": "6.5 kB"}, 6500), ({"bytes": "10MB"}, 10_000_000), ({"bytes": "2k"}, 2000)]
+)
+@pytest.mark.parametrize("labels", ["hard", "soft"])
+def test_bytes_hold_as_many_images_as_a_job_of_them_has(asked: dict[str, Any], room: int, labels: Any) -> None:
+    meant = question(AdviceOrder(dataset="digits", labels=labels, **asked), FACTS)
+    job = settle(JobOrder(dataset="digits", bytes=f"{room} B", labels=labels), FACTS)
+    assert (meant.ipc, meant.room, meant.stored) == (job.ipc, room, job.overrides)
+    if room == 6500:
+        found = answer(meant, measured(TRUTHS[0], gained(TRUTHS[0], 0.8, 0.1), smallest=125))
+        assert found.request
+        assert found.request["overrides"].items() >= job.overrides.items()
+        told = f"6,500 bytes hold {job.ipc} images a class of {job.overrides['storage.bits']} bits"
+        assert any(told in reason for reason in found.reasons)
 
 
 def test_whatever_is_asked_the_measurements_are_the_same() -> None:

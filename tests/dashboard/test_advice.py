@@ -85,7 +85,7 @@ def test_results_are_held_against_what_was_advised(client: TestClient, workshop:
 
 def reach(client: TestClient, workshop: Workshop, folder: Path, ipc: int, found: Any, off: float) -> None:
     """Finish the job that advice asks for, with results that are so far from the truth."""
-    asked = client.post("/v1/jobs", json=order(found, ipc))
+    asked = client.post("/v1/jobs", json=order(found, ipc, {}))
     assert asked.status_code == 202, asked.text
     files = []
     for entry in inventory(workshop.artifact):
