@@ -44,10 +44,10 @@ def compared(
     same &= all(evaluation.get(field) == own["evaluation"].get(field) for field in _PROTOCOL)
     if not same or measured.study.labels != "hard" or (recipe.get("relabel") or {}).get("kind", "keep") != "keep":
         return []
-    hits = []
+    hits, measure = [], "balanced_accuracy_mean" if measured.balanced else "accuracy_mean"
     for line, source in _LINES.items():
         row = results.get(line) or {}
-        reached, networks = row.get("accuracy_mean"), row.get("n_seeds") or 1
+        reached, networks = row.get(measure), row.get("n_seeds") or 1
         if line == "distilled" and not _like_a_pilot(method, recipe, own):
             continue
         advised = model.estimate(source, ipc, networks)

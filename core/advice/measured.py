@@ -50,12 +50,20 @@ class Measured(BaseModel):
     """Images of the validation split that accuracies were taken on."""
     tests: int
     """Images of the test split, on which a job will be judged; nothing here has looked at it."""
+    validation_telling: float | None = None
+    """Images that would tell the accuracy as surely, were each counted alike; None where all are (`tests_telling`)."""
+    tests_telling: float | None = None
     network: str
     hardware: str
     points: tuple[Point, ...]
     seconds: float
     left_out: tuple[str, ...] = ()
     """Points of the study that its time did not suffice for, in words."""
+
+    @property
+    def balanced(self) -> bool:
+        """Whether accuracies are balanced: the mean of each class's."""
+        return self.study.recipe.evaluation.measure == "balanced"
 
     def of(self, source: Source) -> list[Point]:
         """The points of a kind, by number of images."""

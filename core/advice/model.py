@@ -112,7 +112,9 @@ class Model:
 
     def sampling(self, accuracy: Floats) -> Floats:
         """The standard error of accuracies for the images of the validation and of the test split."""
-        splits = 1 / self.measured.validation + 1 / max(1, self.measured.tests)
+        measured = self.measured
+        validation, tests = measured.validation_telling or measured.validation, measured.tests_telling or measured.tests
+        splits = 1 / validation + 1 / max(1, tests)
         error: Floats = np.sqrt((accuracy * (1 - accuracy)).clip(1e-4) * splits)
         return error
 

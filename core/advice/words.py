@@ -45,22 +45,22 @@ def sentence(told: Told) -> str:
     images = f"{told.ipc} distilled {_images(told.ipc)} a class{time}"
     if told.needed is not None:
         most = f"{told.needed.high}" if told.needed.high is not None else f"more than {told.last_distilled}"
-        begin = f"About {images} ({told.needed.low} to {most}) reach {_target(told.asked)}"
+        begin = f"About {images} ({told.needed.low} to {most}) reach {_target(told)}"
     else:
-        begin = f"About {accuracy(told.distilled)} with {images}"
+        begin = f"About {accuracy(told.distilled)}{_measure(told)} with {images}"
     return f"{begin}; {_compared(told)}"
 
 
 def _without_distilled(told: Told) -> str:
     if told.equal is not None:
         return (
-            f"About {count(told.equal)} real {_images(told.equal.expected)} a class reach {_target(told.asked)}; "
+            f"About {count(told.equal)} real {_images(told.equal.expected)} a class reach {_target(told)}; "
             "nothing that was measured says that distilled ones do. Verdict: take the real images."
         )
     if told.random is not None:
         return (
-            f"About {accuracy(told.random)} with {told.ipc} random real images a class; what distilling gains there "
-            "the pilots do not tell. Verdict: none."
+            f"About {accuracy(told.random)}{_measure(told)} with {told.ipc} random real images a class; what "
+            "distilling gains there the pilots do not tell. Verdict: none."
         )
     return f"No advice: {told.reason or 'the measurements do not reach so far.'}"
 
@@ -91,6 +91,8 @@ def basis(told: Told, windows: Sequence[tuple[Point, float]]) -> list[str]:
         "training reaches something else. Real images were measured at "
         f"{', '.join(map(str, sizes))} a class."
     ]
+    if measured.balanced:
+        said.append("Classes are of unequal size, so that all accuracies are balanced: the mean of each class's.")
     pilots = measured.of("distilled")
     if pilots:
         longest = max(each.seconds for each in pilots)
@@ -205,10 +207,14 @@ def duration(seconds: float) -> str:
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _target(asked: Question) -> str:
-    if asked.gap is not None:
-        return f"{100 * asked.gap:.0f} % of the gap"
-    return _percent(asked.accuracy or 0.0)
+def _target(told: Told) -> str:
+    if told.asked.gap is not None:
+        return f"{100 * told.asked.gap:.0f} % of the gap"
+    return _percent(told.asked.accuracy or 0.0) + _measure(told)
+
+
+def _measure(told: Told) -> str:
+    return " balanced accuracy" if told.measured.balanced else ""
 
 
 def _percent(share: float) -> str:

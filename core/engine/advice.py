@@ -19,7 +19,7 @@ from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.real import prepare
 from core.engine.steps import distillation
-from core.engine.steps.advising import Measuring, judged_on
+from core.engine.steps.advising import Measuring, judged_on, telling
 from core.engine.workspace import InMemory, Workspace
 
 _CPU = torch.device("cpu")
@@ -58,7 +58,8 @@ def measure(
     )
     measuring = Measuring(context, asked, _piloted)
     measuring.run()
-    facts = dataset.facts
+    facts, measure = dataset.facts, asked.recipe.evaluation.measure
+    judged, trained = judged_on(real.validation), real.train.labels
     assert facts.digest is not None, "a dataset that was loaded is on disk"
     return Measured(
         study=asked,
@@ -67,8 +68,10 @@ def measure(
         classes=facts.classes,
         shape=facts.shape,
         smallest_class=facts.smallest_class,
-        validation=len(judged_on(real.validation)),
+        validation=len(judged),
         tests=facts.test_count,
+        validation_telling=telling(measure, judged.labels),
+        tests_telling=facts.test_count * telling(measure, trained) / len(trained),
         network=network.name,
         hardware=hardware,
         points=tuple(measuring.points),

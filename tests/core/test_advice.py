@@ -12,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from core.advice.answer import Advice
+from core.advice.hits import compared
 from core.advice.measured import Measured, Point
 from core.advice.model import Model
 from core.advice.order import AdviceOrder, Question, fingerprint, question
@@ -19,6 +20,7 @@ from core.advice.study import SECONDS, cost, measurable, modest, study
 from core.advice.verdict import answer
 from core.architectures import reads
 from core.data import Catalogue
+from core.overrides import override
 from core.recipe import Network, RecipeError
 from core.request import JobOrder, settle
 
@@ -93,6 +95,34 @@ def measured(
         points=tuple(points),
         seconds=60,
     )
+
+
+def test_balanced_accuracies_are_called_so_and_are_less_sure() -> None:
+    plain = measured(TRUTHS[0], gained(TRUTHS[0], 1.0, 0.2))
+    recipe = override(STUDY.recipe, {"evaluation.measure": "balanced"})
+    changes = {
+        "study": STUDY.model_copy(update={"recipe": recipe}),
+        "validation_telling": 300.0,
+        "tests_telling": 600.0,
+    }
+    alike = plain.model_copy(update=changes)
+    told = answer(Question(ipc=10), alike)
+    assert "balanced accuracy with 10 distilled images" in told.sentence
+    assert "balanced" not in answer(Question(ipc=10), plain).sentence
+    assert any("balanced: the mean of each class's" in reason for reason in told.reasons)
+    model, other = Model.of(alike), Model.of(plain)
+    assert model is not None
+    assert other is not None
+    wide, narrow = (each.estimate("random", 10) for each in (model, other))
+    assert wide is not None
+    assert narrow is not None
+    assert wide.high - wide.low > narrow.high - narrow.low
+    own = recipe.model_dump(mode="json")
+    row = {"accuracy_mean": 0.9, "balanced_accuracy_mean": 0.6, "n_seeds": 5}
+    assert [hit.reached for hit in compared(alike, model, "dm", 10, own, {"random": row})] == [0.6]
+    assert [
+        hit.reached for hit in compared(plain, other, "dm", 10, STUDY.recipe.model_dump(mode="json"), {"random": row})
+    ] == [0.9]
 
 
 def test_intervals_hold_as_many_results_as_they_say() -> None:

@@ -85,3 +85,33 @@ def test_soft_labels_are_those_of_a_network(whole: Measured, toy: Dataset) -> No
     soft = measure(asked(toy, labels="soft", windows=()), toy)
     assert [each.ipc for each in soft.points] == [1, 1, 2, 4, 16]
     assert points(soft) != points(whole)[:5]
+
+
+def test_unequal_classes_are_judged_alike(toy: Dataset) -> None:
+    """The second class has one in ten of its images: accuracies are means over both."""
+
+    def thinned(part: Images) -> Images:
+        kept = (part.labels == 0) | (np.cumsum(part.labels) % 10 == 1)
+        return Images(part.images[kept], part.labels[kept])
+
+    train, validation = thinned(toy.train), thinned(toy.validation)
+    facts = replace(toy.facts, train_count=len(train.labels), smallest_class=int((train.labels == 1).sum()))
+    found = measure(
+        asked(replace(toy, facts=facts), sizes=(1, 4), windows=()),
+        replace(toy, facts=facts, train=train, validation=validation),
+    )
+    assert found.balanced
+    counts = np.bincount(validation.labels)
+    shares = {
+        (first / counts[0] + second / counts[1]) / 2
+        for first in range(counts[0] + 1)
+        for second in range(counts[1] + 1)
+    }
+    for point in found.points:
+        assert all(min(abs(share - accuracy) for share in shares) < 1e-6 for accuracy in point.accuracies)
+    plain = {right / counts.sum() for right in range(counts.sum() + 1)}
+    every = [accuracy for point in found.points for accuracy in point.accuracies]
+    assert any(min(abs(share - accuracy) for share in plain) > 1e-6 for accuracy in every)
+    assert found.validation_telling == pytest.approx(4 / (1 / counts[0] + 1 / counts[1]))
+    assert found.tests_telling is not None
+    assert found.tests_telling < toy.facts.test_count

@@ -26,6 +26,7 @@ from core.engine.keys import Key
 from core.engine.real import Labelled
 from core.engine.workspace import Drained, InMemory
 from core.plan import limits
+from core.recipe.balance import Measure
 
 FILE: Final = "advice.json"
 """The checkpoint's file: the points so far, and the seconds they took."""
@@ -167,8 +168,8 @@ class Measuring:
         return follow(self.context, work, self._say)
 
     def _judged(self, networks: Sequence[Trained]) -> tuple[float, ...]:
-        data = judged_on(self.context.real.validation)
-        return tuple(evaluate.accuracy(self.context.network, each, data)[0] for each in networks)
+        data, measure = judged_on(self.context.real.validation), self.context.recipe.evaluation.measure
+        return tuple(evaluate.measured(measure, self.context.network, each, data) for each in networks)
 
     def _labelled(self, images: Tensor, hard: Tensor) -> Tensor:
         """The labels of images [n, C, H, W]: those of their classes [n, K], or a network's, where they are soft."""
@@ -222,6 +223,18 @@ class Measuring:
         self.context.journal.progress(place * self.asked.networks + int(share * self.asked.networks), total)
         if self._late():
             raise _Late
+
+
+def telling(measure: Measure, labels: Tensor) -> float:
+    """Images that would tell an accuracy as surely, were each of them counted alike: for a balanced one fewer.
+
+    That is the number of classes times the harmonic mean of their sizes; `labels` int64 [n] are those of a split.
+    """
+    if measure == "accuracy":
+        return float(len(labels))
+    counts = torch.bincount(labels)
+    counts = counts[counts > 0].double()
+    return float(len(counts) ** 2 / (1 / counts).sum())
 
 
 def judged_on(validation: Labelled) -> Labelled:
