@@ -195,7 +195,7 @@ class Fitted:
 class Changed(Protocol):
     """The recipes of so many images per class with changes, where the client has not set them otherwise.
 
-    One, or where a search may choose labels that say more than a class, one for each kind of them.
+    One, or of a search one for each kind of labels that it may choose.
     """
 
     def __call__(self, ipc: int, changes: Changes) -> tuple[Recipe, ...]: ...

@@ -9,7 +9,7 @@ from core import methods
 from core.durations import seconds_of
 from core.methods.automatic import WITHIN, candidates_own
 from core.overrides import override
-from core.recipe import FieldError, KeepLabels, Recipe, RecipeError, SoftLabels, Targets
+from core.recipe import FieldError, KeepLabels, Recipe, RecipeError, SoftLabels, Targets, Trajectory
 from core.request.limits import MAX_SYNTHETIC_IMAGES, check
 from core.request.order import MOST_IPC, Asked, JobOrder, JobRequest
 from core.weight import Changes, bytes_of, fitted
@@ -63,17 +63,20 @@ def _within(order: JobOrder, facts: DatasetFacts) -> tuple[int, Changes]:
 
     def changed(ipc: int, changes: Changes) -> tuple[Recipe, ...]:
         recipe = _recipe(order.model_copy(update={"overrides": changes | order.overrides}), ipc, facts)
-        return _labelled(recipe) if order.labels == "soft" else (recipe,)
+        return _results(recipe, soft=order.labels == "soft") if order.method == methods.AUTO else (recipe,)
 
     most = min(MOST_IPC, MAX_SYNTHETIC_IMAGES // facts.classes)
     found = fitted(bytes_of(order.bytes), facts, changed, most)
     return found.ipc, found.changes | order.overrides
 
 
-def _labelled(recipe: Recipe) -> tuple[Recipe, ...]:
-    """The recipe with each kind of labels, beside classes, that a search may choose."""
-    taught = recipe if recipe.relabel.needs_teacher else recipe.model_copy(update={"relabel": SoftLabels()})
-    return taught, recipe.model_copy(update={"labels": Targets(), "relabel": KeepLabels()})
+def _results(recipe: Recipe, *, soft: bool) -> tuple[Recipe, ...]:
+    """The recipe with all that a search's result may have beside images: a step size, and each kind of soft labels."""
+    learned = recipe.model_copy(update={"objective": Trajectory()})
+    if not soft:
+        return (learned,)
+    taught = learned if recipe.relabel.needs_teacher else learned.model_copy(update={"relabel": SoftLabels()})
+    return taught, learned.model_copy(update={"labels": Targets(), "relabel": KeepLabels()})
 
 
 def _recipe(asked: Asked, ipc: int, facts: DatasetFacts) -> Recipe:

@@ -18,7 +18,8 @@ from core.methods.task import alike
 from core.overrides import override
 from core.plan.race import LOOKS, Entrants
 from core.recipe import Recipe, RecipeError
-from core.request import JobRequest, check, resolve
+from core.request import JobOrder, JobRequest, check, resolve, settle
+from core.weight import weight
 from tests.budget.test_fit import DATASETS, MACHINE, prices
 from tests.forecast.machines import machine
 
@@ -58,6 +59,20 @@ def test_all_candidates_have_one_student_and_can_finish(dataset: str, ipc: int, 
         assert price(recipe) - whole <= 0.7 * race.seconds
         assert candidate.setup <= 0.3 * race.seconds
     assert max(each.setup for each in race.candidates if not each.steps) <= 0.1 * race.seconds
+
+
+@pytest.mark.parametrize("labels", ["hard", "soft"])
+def test_a_set_of_so_many_bytes_has_room_for_whatever_wins(labels: str) -> None:
+    of, race = DATASETS["digits"], raced("digits", 1, 60, soft=labels == "soft")[1]
+    asked = settle(JobOrder.model_validate({"dataset": "digits", "bytes": "4 kB", "labels": labels}), of)
+    stored = {"storage": resolve(asked, of).storage}
+    sizes = {each.name: weight(each.recipe.model_copy(update=stored), of, asked.ipc) for each in race.candidates}
+    assert max(sizes.values()) <= 4000
+    assert sizes["mtt"] > sizes[RANDOM], "a step size is learned"
+    if labels == "soft":
+        assert min(sizes["frepo"], sizes["rded"]) > sizes["mtt"]
+    largest = max(race.candidates, key=lambda each: sizes[each.name]).recipe.model_copy(update=stored)
+    assert weight(largest, of, asked.ipc + 2) > 4000, "and for no more"
 
 
 @pytest.mark.parametrize(("dataset", "ipc", "seconds"), [*CASES, ("fashion-mnist", 10, 14_400)])

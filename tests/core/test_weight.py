@@ -10,7 +10,7 @@ import pytest
 
 from core.artifacts.load import _unpacked
 from core.compact import packed_pixels, rounded, rounded_labels
-from core.recipe import Compact, RecipeError, SoftLabels, Targets
+from core.recipe import Compact, RecipeError, SoftLabels, Targets, Trajectory
 from core.request import JobOrder, resolve, settle
 from core.weight import bytes_of, weight
 from tests.forecast.machines import facts
@@ -71,7 +71,7 @@ def test_a_search_among_soft_labels_has_room_for_the_largest_of_them() -> None:
     assert soft.ipc < hard.ipc
     shared = resolve(soft, facts("cifar100"))
     taught = shared.model_copy(update={"relabel": SoftLabels()})
-    targets = shared.model_copy(update={"labels": Targets()})
+    targets = shared.model_copy(update={"labels": Targets(), "objective": Trajectory()})
     assert weight(taught, facts("cifar100"), soft.ipc) <= weight(targets, facts("cifar100"), soft.ipc) <= 2_000_000
     assert weight(targets, facts("cifar100"), soft.ipc + 1) > 2_000_000
 
