@@ -22,6 +22,7 @@ from core.engine.networks import build
 from core.engine.real import Real, prepare
 from core.engine.teacher import Teacher
 from core.recipe import Recipe
+from core.recipe.share import equal
 
 TITLE: Final = "How alike recovered images of a class are"
 
@@ -50,8 +51,8 @@ def said(setting: Setting, ipc: int, found: Mapping[str, Sequence[Finished]], da
     recipe, _ = read(first[0].artifact())
     real = prepare(Catalogue(datasets).load(setting.dataset), recipe.preprocess, torch.device("cpu"))
     judge = trained(recipe, real)
-    chosen = [real.train.take(init.chosen(real, ipc, Key(seed))) for seed in range(setting.seeds)]
-    cells = [_cosines(judge, images, init.classes(real, ipc)) for images in chosen]
+    chosen = [real.train.take(init.chosen(real, equal(ipc, real.classes), Key(seed))) for seed in range(setting.seeds)]
+    cells = [_cosines(judge, images, init.classes(real, equal(ipc, real.classes))) for images in chosen]
     lines = [[job.accuracy(line) for job in first] for line in ("random", "random_hard")]
     rows = [["random real images", *_means(cells), *map(percent, lines), str(len(first)), "-"]]
     for name, jobs in found.items():

@@ -16,6 +16,7 @@ from core.recipe import (
     Network,
     Recipe,
     RecipeError,
+    share,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +33,13 @@ _ANY = {
     "mlp": "'mlp', which reads any image and has neither depth nor norm",
     "resnet18": "'resnet18', which reads any image and has no depth",
 }
+
+
+def taken(recipe: Recipe, ipc: int, facts: DatasetFacts) -> list[tuple[int, int]]:
+    """The images that a set takes of each class, and how many there are: where it takes as many, of the smallest."""
+    if recipe.share == "equal":
+        return [(ipc, facts.smallest_class)]
+    return list(zip(share.counts(recipe.share, ipc, facts.sizes), facts.sizes, strict=True))
 
 
 def illegible(recipe: Recipe, facts: DatasetFacts) -> list[FieldError]:
@@ -164,15 +172,18 @@ def uncuttable(recipe: Recipe, ipc: int, facts: DatasetFacts) -> list[FieldError
                 f"Set init.factor to {' or '.join(fit)}.",
             )
         ]
-    wanted = ipc * factor**2
-    if wanted <= facts.smallest_class:
+    short = [(wanted, size) for wanted, size in taken(recipe, ipc, facts) if wanted * factor**2 > size]
+    if not short:
         return []
+    wanted, size = min(short, key=lambda each: each[1] / each[0])
     return [
         FieldError(
             "overrides.init.factor",
-            f"{ipc} x {factor} x {factor} parts take as many images, and the smallest class of "
-            f"'{facts.label}' has {facts.smallest_class}.",
-            f"Set ipc to at most {facts.smallest_class // factor**2}, or init.factor to 1.",
+            f"{wanted} x {factor} x {factor} parts take as many images, and the smallest class of "
+            f"'{facts.label}' has {size}.",
+            f"Set ipc to at most {size // factor**2}, or init.factor to 1."
+            if recipe.share == "equal"
+            else "Set init.factor to 1, or lower ipc.",
         )
     ]
 

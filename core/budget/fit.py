@@ -15,6 +15,7 @@ from core.budget.changes import Change, Tree, changed, get, held, number, put
 from core.budget.ladders import LADDERS, MEASURED, NARROW, Ladder
 from core.data import DatasetFacts
 from core.durations import written
+from core.feasibility import taken
 from core.recipe import FieldError, Recipe, RecipeError, search
 
 Price = Callable[[Recipe], float]
@@ -185,7 +186,7 @@ def _shortest(scaling: _Scaling, rung: int) -> Recipe:
 
 def _beta(recipe: Recipe, facts: DatasetFacts, ipc: int) -> float | None:
     """Half of a class is skipped where that leaves enough, as by a window that is asked for by its method's name."""
-    tried = search.windows(recipe, ipc, facts.smallest_class)
+    tried = search.windows(recipe, taken(recipe, ipc, facts))
     return max((share for share in tried.values if share <= 0.5), default=None) if tried else None
 
 

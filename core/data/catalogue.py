@@ -250,6 +250,7 @@ def _facts(name: str, measured: Measured, source: Source, where: str) -> Dataset
         train_count=measured.train_count,
         test_count=measured.test_count,
         smallest_class=measured.smallest_class,
+        members=measured.members,
         digest=measured.digest,
         copies=measured.copies,
         brightest=measured.brightest,

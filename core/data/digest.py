@@ -32,6 +32,7 @@ class Measured:
     train_count: int
     test_count: int
     smallest_class: int
+    members: tuple[int, ...]
     digest: str
     copies: Copies
     brightest: tuple[int, int]
@@ -69,6 +70,7 @@ def measure(bundle: Bundle, before: Measured | None = None) -> Measured:
         train_count=len(bundle.train),
         test_count=len(bundle.test),
         smallest_class=int(usable.min()),
+        members=tuple(usable.tolist()),
         digest=digest,
         copies=copies_in(bundle.train, bundle.test),
         brightest=(int(bundle.train.images.max()), int(bundle.test.images.max())),
@@ -120,6 +122,7 @@ def _measured(entry: dict[str, Any]) -> Measured:
         train_count=int(entry["train_count"]),
         test_count=int(entry["test_count"]),
         smallest_class=int(entry["smallest_class"]),
+        members=tuple(int(count) for count in entry["members"]),
         digest=str(entry["digest"]),
         copies=Copies(**{name: int(count) for name, count in entry["copies"].items()}),
         brightest=(int(entry["brightest"][0]), int(entry["brightest"][1])),

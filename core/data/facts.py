@@ -98,10 +98,17 @@ class DatasetFacts:
     """Where the dataset is, or which file to put where."""
     mirroring: Mirroring
     """A function of the images, or somebody's word; never of the name."""
+    members: tuple[int, ...] = ()
+    """Images of each class in the part that distillation may use; empty where nobody counted them."""
     copies: Copies | None = None
     """None when the dataset is not on disk."""
     brightest: tuple[int, int] | None = None
     """Largest value of a pixel of the training and of the test images; None when the dataset is not on disk."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Images of each class that distillation may use; where nobody counted them, of each as of the rarest."""
+        return self.members or (self.smallest_class,) * self.classes
 
     @property
     def unequal(self) -> bool:

@@ -105,6 +105,7 @@ def facts_of(dataset_id: str, title: str, found: dict[str, Any]) -> DatasetFacts
         train_count=found["train_count"],
         test_count=found["test_count"],
         smallest_class=found["smallest_class"],
+        members=tuple(found.get("members", ())),
         digest=found["digest"],
         copies=Copies(**copies) if copies else None,
         brightest=(brightest[0], brightest[1]) if brightest else None,

@@ -12,6 +12,7 @@ from core import report
 from core.data import Dataset
 from core.engine.continued import Continued
 from core.engine.diffusion.generator import Generator as Sampler
+from core.engine.init import counts_of
 from core.engine.journal import Journal
 from core.engine.kernels import Eager, Kernels, Program
 from core.engine.keys import Key
@@ -19,7 +20,7 @@ from core.engine.networks import Network, SquaredError
 from core.engine.real import Real
 from core.engine.workspace import Drained, TimeUp, Workspace
 from core.plan.cache_names import CacheNames
-from core.recipe import Recipe, search
+from core.recipe import Counts, Recipe, search
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ class KernelPlan:
 @final
 @dataclass(frozen=True)
 class Sampled:
-    """A trained generator and the images it drew, [K * ipc, C, H, W]; `selection` says how they came to be these.
+    """A trained generator and the images it drew, [n, C, H, W]; `selection` says how they came to be these.
 
     `facts` and `doubts` are of the report.
     """
@@ -85,6 +86,11 @@ class JobContext:
     def hurried(self) -> JobContext:
         """The same job for work that a result can be without: it raises TimeUp once no time is left."""
         return replace(self, may_leave=True)
+
+    @property
+    def counts(self) -> Counts:
+        """The stored images of each class, `ipc` in the mean."""
+        return counts_of(self.recipe, self.real, self.ipc)
 
     @property
     def names(self) -> CacheNames:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import final
 
@@ -14,7 +15,7 @@ from torch import Tensor
 from core.data import DatasetFacts
 from core.engine.distill import Leaves, State
 from core.engine.stored import opened
-from core.recipe import Learnable, Recipe, RecipeError, Targets
+from core.recipe import Counts, Learnable, Recipe, RecipeError, Targets
 from core.recipe.checks.images import learns_step_size
 from core.recipe.component import FieldError
 
@@ -22,19 +23,27 @@ from core.recipe.component import FieldError
 @final
 @dataclass(frozen=True)
 class Continued:
-    """Images [K * m, C, H, W] of a result in its preprocessed space, m of each class, the classes in order.
+    """Images [n, C, H, W] of a result in its preprocessed space, the classes in order, of their `labels` int64 [n].
 
-    `soft_labels` and `targets` are [K * m, K]; what was not learned is None.
+    `soft_labels` and `targets` are [n, K]; what was not learned is None.
     """
 
     images: Tensor
+    labels: Tensor
     soft_labels: Tensor | None
     targets: Tensor | None
     step_size: float | None
 
-    def fills(self, ipc: int, classes: int) -> bool:
-        """Whether a set of so many images a class has no others."""
-        return len(self.images) == ipc * classes
+    def fills(self, counts: Counts) -> bool:
+        """Whether a set of so many images of each class has no others."""
+        return len(self.images) == sum(counts)
+
+    def place(self, counts: Counts) -> Tensor:
+        """Where its images are in a set of so many of each class, int64 [n]: those that come first in their class."""
+        given = self.labels.bincount(minlength=len(counts)).tolist()
+        starts = [0, *accumulate(counts)]
+        parts = [torch.arange(first, first + count) for first, count in zip(starts, given, strict=False)]
+        return torch.cat(parts).to(self.images.device)
 
 
 def read(path: Path, facts: DatasetFacts, device: torch.device) -> Continued:
@@ -50,32 +59,32 @@ def read(path: Path, facts: DatasetFacts, device: torch.device) -> Continued:
     step_size = tensors.get("step_size")
     return Continued(
         images=tensors["images"].float(),
+        labels=tensors["labels"].long(),
         soft_labels=tensors.get("soft_labels"),
         targets=tensors.get("regression_targets"),
         step_size=None if step_size is None else float(step_size),
     )
 
 
-def images(given: Continued, ipc: int, classes: int, further: Callable[[], Tensor]) -> Tensor:
-    """The images [K * ipc, C, H, W] that the job begins with: of each class the given ones, then the `further` ones."""
-    if given.fills(ipc, classes):
+def images(given: Continued, counts: Counts, further: Callable[[], Tensor]) -> Tensor:
+    """The images [sum(counts), C, H, W] that a job begins with: of each class the given ones, then `further` ones."""
+    if given.fills(counts):
         return given.images
-    kept = given.images.unflatten(0, (classes, -1))
-    more = further().unflatten(0, (classes, ipc))[:, kept.shape[1] :]
-    return torch.cat([kept, more], 1).flatten(0, 1)
+    found = further().clone()
+    found[given.place(counts)] = given.images
+    return found
 
 
-def onto(given: Continued, recipe: Recipe, state: State, classes: int) -> State:
+def onto(given: Continued, recipe: Recipe, state: State, counts: Counts) -> State:
     """A state that begins with those images, with what was learned beside them as far as the recipe learns it, too."""
-    logits = state.leaves.logits.clone().unflatten(0, (classes, -1))
-    each = len(given.images) // classes
+    logits, place = state.leaves.logits.clone(), given.place(counts)
     if isinstance(recipe.labels, Learnable) and given.soft_labels is not None:
         floor = torch.finfo(given.soft_labels.dtype).tiny
-        logits[:, :each] = given.soft_labels.clamp_min(floor).log().unflatten(0, (classes, -1))
+        logits[place] = given.soft_labels.clamp_min(floor).log()
     if isinstance(recipe.labels, Targets) and given.targets is not None:
-        logits[:, :each] = given.targets.unflatten(0, (classes, -1))
+        logits[place] = given.targets
     log_step_size = state.leaves.log_step_size
     if given.step_size is not None and learns_step_size(recipe):
         log_step_size = torch.full_like(log_step_size, given.step_size).log()
-    leaves = Leaves(state.leaves.images, logits.flatten(0, 1), log_step_size)
+    leaves = Leaves(state.leaves.images, logits, log_step_size)
     return replace(state, leaves=leaves, good=leaves, average=state.average and leaves)

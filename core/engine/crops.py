@@ -11,18 +11,18 @@ from core.engine.parameterize import assemble
 from core.engine.real import Real
 from core.engine.recovery_views import enlarge
 from core.engine.teacher import Teacher
-from core.recipe import Crops
+from core.recipe import Counts, Crops
 
 
-def recognised(crops: Crops, teacher: Teacher, real: Real, ipc: int, key: Key) -> Tensor:
-    """[K * ipc, C, H, W]: of each class the parts with the least loss, the best first, `factor`^2 in an image.
+def recognised(crops: Crops, teacher: Teacher, real: Real, counts: Counts, key: Key) -> Tensor:
+    """[sum(counts), C, H, W]: of each class the parts with the least loss, the best first, `factor`^2 in an image.
 
     Sun, Shi, Yu & Lin, "On the Diversity and Realism of Distilled Dataset", CVPR 2024 (RDED). A part is judged enlarged
     to the size of an image; the paper pads it where several share one.
     """
-    wanted, found = ipc * crops.factor**2, []
-    for c, members in enumerate(real.members):
-        own = key.fold(c)
+    found = []
+    for c, (members, count) in enumerate(zip(real.members, counts, strict=True)):
+        own, wanted = key.fold(c), count * crops.factor**2
         looked_at = members[own.permutation(len(members))[: max(crops.candidates, wanted)].to(members.device)]
         images = real.train.take(looked_at)
         best, least = images, torch.full((len(images),), torch.inf, device=images.device)

@@ -25,7 +25,8 @@ from core.engine.pullback import pullback
 from core.engine.real import Real
 from core.engine.synthetic import Gradients, Synthetic, SyntheticDataset
 from core.engine.teacher import Teacher
-from core.recipe import Learnable, Recipe, Solved, Targets
+from core.recipe import Counts, Learnable, Recipe, Solved, Targets
+from core.recipe.share import equal
 
 Measure = Callable[[Synthetic, Key, int], tuple[Tensor, Gradients]]
 """(synthetic set, key, outer step) -> (loss, gradients)."""
@@ -108,16 +109,17 @@ def begin(
     teacher: Teacher | None = None,
     drawn: Tensor | None = None,
 ) -> State:
-    """The state before the first step.
+    """The state before the first step, of a set of `ipc` images a class in the mean.
 
     `learned` is what the recipe's init chooses real images by, if it does, `judges` are the experts where images or
     labels start as they see them, and `teacher` chooses the parts of real images that images start as. `drawn`
     are the images of a generator, where the recipe has one.
     """
-    classes = init.classes(real, ipc * recipe.parameterize.formation)
+    counts = init.counts_of(recipe, real, ipc)
+    classes = init.classes(real, init.decoded(recipe.parameterize, counts))
     images = drawn
     if images is None:
-        images = init.images(recipe.init, real, ipc, key.fold("init"), learned, judges, recipe.parameterize, teacher)
+        images = init.images(recipe.init, real, counts, key.fold("init"), learned, judges, recipe.parameterize, teacher)
     confidence = recipe.labels.confidence if isinstance(recipe.labels, Learnable) else 0.0
     logits = torch.nn.functional.one_hot(classes, real.classes).float() * confidence
     if isinstance(recipe.labels, Targets):
@@ -136,18 +138,25 @@ def begin(
 
 
 def distill(
-    recipe: Recipe, objective: Objective, state: State, key: Key, transform: Transform | None = None
+    recipe: Recipe,
+    objective: Objective,
+    state: State,
+    key: Key,
+    transform: Transform | None = None,
+    counts: Counts | None = None,
 ) -> Iterator[State]:
     """Yield the state after each outer step, from `state` to the last of its stage; without stages, the recipe's.
 
-    `transform` says what a recipe that clamps images has to know: where black and white are.
+    `transform` says what a recipe that clamps images has to know: where black and white are. `counts` are the stored
+    images of each class, if there are not as many of each.
 
     Raises:
         Diverged: the loss was not finite in `MAX_ROLLBACKS` + 1 steps, although each time the loop went back to the
             last good leaves and halved its learning rates.
     """
+    counts = counts or equal(len(state.leaves.images) // state.leaves.logits.shape[1], state.leaves.logits.shape[1])
     while state.step < (state.stage + 1) * recipe.schedule.steps:
-        state = _advance(recipe, objective, state, key, transform)
+        state = _advance(recipe, objective, state, key, transform, counts)
         yield state
 
 
@@ -175,37 +184,40 @@ def next_stage(recipe: Recipe, state: State) -> State | None:
 def finish(recipe: Recipe, state: State, real: Real, ipc: int) -> SyntheticDataset:
     """The dataset a state stands for; of stages, the images of those that have begun."""
     stored = compact.pixels(recipe.storage, state.result.images, real.transform)
+    counts = init.counts_of(recipe, real, ipc)
+    classes = init.classes(real, init.decoded(recipe.parameterize, counts))
     images = decode(recipe.parameterize, state.result.images if stored is None else real.transform.forward(stored))
     soft = state.result.logits.softmax(1) if isinstance(recipe.labels, Learnable) else None
     answers = state.result.logits if isinstance(recipe.labels, Targets) else None
     if isinstance(recipe.labels, Solved):
-        classes = init.classes(real, ipc * recipe.parameterize.formation)
         network = build(recipe.network, real.shape, real.classes)
         answers = targets.solve(recipe.labels, network, images, classes, real)
     learned = _step_size(state.leaves) if recipe.objective.unrolls else None
     whole = SyntheticDataset(
         images=images,
-        labels=init.classes(real, ipc * recipe.parameterize.formation),
+        labels=classes,
         soft_labels=None if soft is None else compact.labels(recipe.storage, soft),
         step_size=None if learned is None else float(learned),
         transform=real.transform,
-        real=init.untouched(recipe, real, ipc),
+        real=init.untouched(recipe, real, counts),
         targets=None if answers is None else compact.targets(recipe.storage, answers),
         stored=stored,
     )
     if recipe.schedule.stages.count == 1:
         return whole
-    stage = init.stages(recipe, ipc, real.classes).repeat_interleave(recipe.parameterize.formation).to(real.device)
+    stage = init.stages(recipe, counts).repeat_interleave(recipe.parameterize.formation).to(real.device)
     step_sizes = () if learned is None else (*state.step_sizes, float(learned))
     return replace(whole, step_size=None, stage=stage, step_sizes=step_sizes).before(state.stage + 1)
 
 
-def _advance(recipe: Recipe, objective: Objective, state: State, key: Key, transform: Transform | None) -> State:
+def _advance(
+    recipe: Recipe, objective: Objective, state: State, key: Key, transform: Transform | None, counts: Counts
+) -> State:
     leaves = state.leaves
-    labels = probabilities(recipe, leaves)
+    labels = probabilities(recipe, leaves, counts)
     images, encode = pullback(partial(decode, recipe.parameterize), leaves.images)
-    begun = _begun(recipe, state, labels)
-    seen = Synthetic(_those(begun, images), _those(begun, labels), _step_size(leaves))
+    begun, visible = _begun(recipe, state, counts, leaves.images.device)
+    seen = Synthetic(_those(begun, images), _those(begun, labels), _step_size(leaves), visible)
     # a stage is a run of its own, and draws as one
     step, key = state.step - state.stage * recipe.schedule.steps, key.fold("stage", state.stage) if state.stage else key
     if isinstance(objective, Carrying):
@@ -215,7 +227,7 @@ def _advance(recipe: Recipe, objective: Objective, state: State, key: Key, trans
     images_bar, labels_bar = _among_all(begun, gradients.images), _among_all(begun, gradients.labels)
     assert images_bar is not None, "every objective moves the images"
     gradients = gradients._replace(images=encode(images_bar), labels=labels_bar)
-    pulled = _pull_back(recipe, state, labels, gradients)
+    pulled = _pull_back(recipe, state, labels, gradients, counts)
     if not all(bool(t.isfinite().all()) for t in (loss, *_tensors(pulled))):
         return _roll_back(state)
     state = replace(state, step=state.step + 1, good=leaves, loss=float(loss), curves=gradients.curves, student=student)
@@ -228,14 +240,14 @@ def _advance(recipe: Recipe, objective: Objective, state: State, key: Key, trans
     return replace(state, average=_averaged(recipe, state.average, state.leaves))
 
 
-def _begun(recipe: Recipe, state: State, labels: Tensor) -> Tensor | None:
-    """Which training images are of stages that have begun, bool [n]; None stands for all."""
-    if state.stage + 1 == recipe.schedule.stages.count:
-        return None
-    n, classes = labels.shape
-    formation = recipe.parameterize.formation
-    stage = init.stages(recipe, n // classes // formation, classes).repeat_interleave(formation)
-    return (stage <= state.stage).to(labels.device)
+def _begun(recipe: Recipe, state: State, counts: Counts, device: torch.device) -> tuple[Tensor | None, Counts]:
+    """Which training images are of stages that have begun, bool [n], and how many of each class; None is all."""
+    stages = recipe.schedule.stages
+    if state.stage + 1 == stages.count:
+        return None, init.decoded(recipe.parameterize, counts)
+    stage = init.stages(recipe, counts).repeat_interleave(recipe.parameterize.formation)
+    seen = tuple(stages.seen(count)[state.stage] for count in counts)
+    return (stage <= state.stage).to(device), init.decoded(recipe.parameterize, seen)
 
 
 def _those(begun: Tensor | None, every: Tensor) -> Tensor:
@@ -333,7 +345,7 @@ def _pace(recipe: Recipe, step: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * step / recipe.schedule.steps))
 
 
-def _pull_back(recipe: Recipe, state: State, labels: Tensor, gradients: Gradients) -> Leaves:
+def _pull_back(recipe: Recipe, state: State, labels: Tensor, gradients: Gradients, counts: Counts) -> Leaves:
     """Gradients of what the objective saw, as gradients of the leaves."""
     leaves = state.leaves
     logits = torch.zeros_like(leaves.logits)
@@ -348,25 +360,23 @@ def _pull_back(recipe: Recipe, state: State, labels: Tensor, gradients: Gradient
     images, stages = gradients.images, recipe.schedule.stages
     if recipe.parameterize.update < 1 or stages.count > 1:
         # a gradient of 0 leaves an image as it is to the last bit, and what it would have been cannot spoil a step
-        classes = leaves.logits.shape[1]
-        ipc = len(images) // classes
-        still = init.stages(recipe, ipc, classes) != state.stage
-        still |= init.frozen(recipe.parameterize, ipc, classes, stages)
+        still = init.stages(recipe, counts) != state.stage
+        still |= init.frozen(recipe.parameterize, counts, stages)
         still = still.to(images.device)
         images, logits = images.clone(), logits.clone()
         images[still], logits[still.repeat_interleave(recipe.parameterize.formation)] = 0, 0
     return Leaves(images, logits, log_step_size)
 
 
-def probabilities(recipe: Recipe, leaves: Leaves) -> Tensor:
+def probabilities(recipe: Recipe, leaves: Leaves, counts: Counts) -> Tensor:
     """Label probabilities [n, K] of the synthetic images, or the targets that are learned."""
     if isinstance(recipe.labels, Targets):
         return leaves.logits
     if isinstance(recipe.labels, Learnable):
         return leaves.logits.softmax(1)
-    n, classes = leaves.logits.shape
-    own = torch.arange(classes, device=leaves.logits.device).repeat_interleave(n // classes)
-    return torch.nn.functional.one_hot(own, classes).to(leaves.images.dtype)
+    each = torch.tensor(init.decoded(recipe.parameterize, counts), device=leaves.logits.device)
+    own = torch.arange(len(counts), device=leaves.logits.device).repeat_interleave(each)
+    return torch.nn.functional.one_hot(own, len(counts)).to(leaves.images.dtype)
 
 
 def _step_size(leaves: Leaves) -> Tensor:

@@ -14,6 +14,7 @@ from core.engine.networks import Network
 from core.engine.real import Real
 from core.engine.trajectories import Trajectories
 from core.plan import limits
+from core.recipe import Counts
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,17 @@ class Judges:
             return torch.cat([self.network.apply(self._thetas[expert], part) for part in images.split(limits.JUDGED)])
 
 
-def correct(judges: Judges, real: Real, ipc: int, key: Key) -> Tensor:
-    """Training indices of ipc images of each class that an expert classifies correctly, [K * ipc].
+def correct(judges: Judges, real: Real, counts: Counts, key: Key) -> Tensor:
+    """Training indices of so many images of each class that an expert classifies correctly, [sum(counts)].
 
-    An expert goes through each class in random order; where it is not right ipc times the next one sees what is left.
+    An expert goes through each class in random order; where it is right too rarely the next one sees what is left.
     Where none is, any images fill up, and the judges say so.
     """
     left = [members[key.fold(c).permutation(len(members)).to(members.device)] for c, members in enumerate(real.members)]
     found: list[list[Tensor]] = [[] for _ in left]
 
     def wanted(c: int) -> int:
-        return ipc - sum(map(len, found[c]))
+        return counts[c] - sum(map(len, found[c]))
 
     for expert in key.fold("experts").permutation(len(judges.experts)).tolist():
         for c, order in enumerate(left):

@@ -1,4 +1,4 @@
-"""Initial synthetic images, class by class: image i belongs to class i // ipc."""
+"""Initial synthetic images, class by class: of each as many as the counts say, which the whole engine goes by."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from core.engine.teacher import Teacher
 from core.plan import limits
 from core.recipe import (
     Correct,
+    Counts,
     Crops,
     Generated,
     Herding,
@@ -34,6 +35,7 @@ from core.recipe import (
     Window,
 )
 from core.recipe import Real as RealInit
+from core.recipe import share as shares
 
 _PIXELS, _ONE = Pixels(), Stages()
 
@@ -50,14 +52,14 @@ Selecting = Herding | KCenter | KMeans | Ranked | Window
 def images(
     init: Init,
     real: Real,
-    ipc: int,
+    counts: Counts,
     key: Key,
     learned: Learned | None = None,
     judges: Judges | None = None,
     parameterize: Pixels | Tiles = _PIXELS,
     teacher: Teacher | None = None,
 ) -> Tensor:
-    """[K * ipc, C, H, W] as they are stored, in the preprocessed space, on the device of the real data.
+    """[sum(counts), C, H, W] as they are stored, in the preprocessed space, on the device of the real data.
 
     `learned` is asked for each class in turn; random images and noise need none. Within their class ranked images and
     those of a window lie easiest first, herded ones and k centers in the order in which they were added: what is
@@ -66,90 +68,101 @@ def images(
     match init:
         case Correct():
             assert judges is not None, "a recipe that starts from what experts get right has experts"
-            return real.train.take(correct(judges, real, ipc, key))
+            return real.train.take(correct(judges, real, counts, key))
         case RealInit():
-            return real.train.take(chosen(real, ipc, key))
+            return real.train.take(chosen(real, counts, key))
         case Mixed():
-            several = chosen(real, ipc * parameterize.formation, key)
+            several = chosen(real, decoded(parameterize, counts), key)
             return assemble(real.train.take(several), parameterize.factor)
         case Crops():
             assert teacher is not None, "a recipe that starts from what a teacher recognises has one"
-            return recognised(init, teacher, real, ipc, key)
+            return recognised(init, teacher, real, counts, key)
         case Generated():
             assert learned is not None, "a recipe that begins with these images has a generator"
-            return learned(given(init, real, real.members, ipc, [key.fold(c) for c in range(real.classes)]))
+            return learned(given(init, real, real.members, counts, [key.fold(c) for c in range(real.classes)]))
         case Spanning(ridge=penalty):
-            start = real.train.take(chosen(real, ipc, key))
+            start = real.train.take(chosen(real, counts, key))
             known = ridge.classifier(ridge.pairs(ridge.PIXELS, real.train, real.classes), penalty)
             return ridge.spanning(ridge.PIXELS(start), known).float().view_as(start)
         case Noise(std=std):
-            return (key.normal(real.classes * ipc, *real.shape) * std).to(real.device)
+            return (key.normal(sum(counts), *real.shape) * std).to(real.device)
         case _:
             assert learned is not None, "a recipe that begins with these images has learned what they are chosen by"
-            return real.train.take(selected(init, real, ipc, key, learned))
+            return real.train.take(selected(init, real, counts, key, learned))
 
 
-def chosen(real: Real, ipc: int, key: Key) -> Tensor:
-    """Training indices of a random subset with ipc images of each class, [K * ipc]."""
+def counts_of(recipe: Recipe, real: Real, ipc: int) -> Counts:
+    """The stored images of each class, ipc in the mean."""
+    return shares.counts(recipe.share, ipc, list(map(len, real.members)))
+
+
+def decoded(parameterize: Pixels | Tiles, counts: Counts) -> Counts:
+    """The training images of each class that so many stored ones stand for."""
+    return tuple(count * parameterize.formation for count in counts)
+
+
+def chosen(real: Real, counts: Counts, key: Key) -> Tensor:
+    """Training indices of a random subset with so many images of each class, [sum(counts)]."""
     picks = [
-        members[key.fold(c).permutation(len(members))[:ipc].to(members.device)]
-        for c, members in enumerate(real.members)
+        members[key.fold(c).permutation(len(members))[:count].to(members.device)]
+        for c, (members, count) in enumerate(zip(real.members, counts, strict=True))
     ]
     return torch.cat(picks)
 
 
-def given(init: Generated, real: Real, members: Sequence[Tensor], ipc: int, keys: Sequence[Key]) -> Tensor:
-    """Images [K * ipc, C, H, W] that a generator is given, ipc of each class, drawn by its key from `members`.
+def given(init: Generated, real: Real, members: Sequence[Tensor], counts: Counts, keys: Sequence[Key]) -> Tensor:
+    """Images [sum(counts), C, H, W] that a generator is given, so many of each class, drawn by its key from `members`.
 
     Means are of clusters by k-means on the pixels of `limits.CLUSTERED` images of a class at most, or as many more as
     many clusters need: all of them would move the means little, and an answer is promised in seconds.
     """
     orders = [own[key.permutation(len(own)).to(own.device)] for own, key in zip(members, keys, strict=True)]
     if init.given == "images":
-        return real.train.take(torch.cat([order[:ipc] for order in orders]))
-    most = max(limits.CLUSTERED, limits.CLUSTERED_EACH * ipc)
-    parts = [real.train.take(order[:most]).flatten(1) for order in orders]
-    means = [
-        selection.centroids(part, ipc, limits.LLOYD, key.fold("means")) for part, key in zip(parts, keys, strict=True)
-    ]
+        return real.train.take(torch.cat([order[:count] for order, count in zip(orders, counts, strict=True)]))
+    means = []
+    for order, count, key in zip(orders, counts, keys, strict=True):
+        part = real.train.take(order[: max(limits.CLUSTERED, limits.CLUSTERED_EACH * count)]).flatten(1)
+        means.append(selection.centroids(part, count, limits.LLOYD, key.fold("means")))
     return torch.cat(means).view(-1, *real.shape)
 
 
-def selected(init: Selecting, real: Real, ipc: int, key: Key, learned: Learned) -> Tensor:
-    """Training indices of the images chosen by what was learned of them, in the order of `images`, [K * ipc]."""
-    picks = [members[_pick(init, learned(members), ipc, key.fold(c))] for c, members in enumerate(real.members)]
+def selected(init: Selecting, real: Real, counts: Counts, key: Key, learned: Learned) -> Tensor:
+    """Training indices of the images chosen by what was learned of them, in the order of `images`, [sum(counts)]."""
+    picks = [
+        members[_pick(init, learned(members), count, key.fold(c))]
+        for c, (members, count) in enumerate(zip(real.members, counts, strict=True))
+    ]
     return torch.cat(picks)
 
 
-def frozen(parameterize: Pixels | Tiles, ipc: int, classes: int, stages: Stages = _ONE) -> Tensor:
-    """Which images stay as they begin, bool [K * ipc] on the CPU: in each class those after the optimised ones.
+def frozen(parameterize: Pixels | Tiles, counts: Counts, stages: Stages = _ONE) -> Tensor:
+    """Which images stay as they begin, bool [sum(counts)] on the CPU: in each class those after the optimised ones.
 
     Of stages the share of each is optimised.
     """
-    each = [torch.arange(size) >= parameterize.optimised(size) for size in stages.split(ipc)]
-    return torch.cat(each).repeat(classes)
+    sizes = [size for count in counts for size in stages.split(count)]
+    return torch.cat([torch.arange(size) >= parameterize.optimised(size) for size in sizes])
 
 
-def stages(recipe: Recipe, ipc: int, classes: int) -> Tensor:
-    """The stage of each stored image, int64 [K * ipc] on the CPU; of each class the first come first."""
-    sizes = torch.tensor(recipe.schedule.stages.split(ipc))
-    return torch.arange(len(sizes)).repeat_interleave(sizes).repeat(classes)
+def stages(recipe: Recipe, counts: Counts) -> Tensor:
+    """The stage of each stored image, int64 [sum(counts)] on the CPU; of each class the first come first."""
+    sizes = torch.tensor([recipe.schedule.stages.split(count) for count in counts])
+    return torch.arange(sizes.shape[1]).repeat(len(counts)).repeat_interleave(sizes.flatten())
 
 
-def untouched(recipe: Recipe, real: Real, ipc: int) -> Tensor:
-    """Which images of a result are real ones that nothing has changed, bool [K * ipc]."""
-    n = real.classes * ipc * recipe.parameterize.formation
+def untouched(recipe: Recipe, real: Real, counts: Counts) -> Tensor:
+    """Which images of a result are real ones that nothing has changed, bool [n]; `counts` are of stored ones."""
+    n = sum(decoded(recipe.parameterize, counts))
     if recipe.init.alters_images:
         return torch.zeros(n, dtype=torch.bool, device=real.device)
     if recipe.objective.keeps_images:
         return torch.ones(n, dtype=torch.bool, device=real.device)
-    ipc *= recipe.parameterize.formation
-    return frozen(recipe.parameterize, ipc, real.classes, recipe.schedule.stages).to(real.device)
+    return frozen(recipe.parameterize, decoded(recipe.parameterize, counts), recipe.schedule.stages).to(real.device)
 
 
-def classes(real: Real, ipc: int) -> Tensor:
-    """Class index of each synthetic image, int64 [K * ipc]."""
-    return torch.arange(real.classes, device=real.device).repeat_interleave(ipc)
+def classes(real: Real, counts: Counts) -> Tensor:
+    """Class index of each synthetic image, int64 [sum(counts)]."""
+    return torch.arange(real.classes, device=real.device).repeat_interleave(torch.tensor(counts, device=real.device))
 
 
 def _pick(init: Selecting, learned: Tensor, ipc: int, key: Key) -> Tensor:

@@ -25,11 +25,12 @@ Work = Generator[float, None, Result]
 T = TypeVar("T")
 
 
-def draws(context: JobContext, n: int) -> Tensor:
-    """Random real images, as many as the n of a result: training indices, a fresh draw for each seed, [S, n]."""
+def draws(context: JobContext, result: SyntheticDataset) -> Tensor:
+    """Random real images, of each class as many as a result has: training indices, a fresh draw a seed, [S, n]."""
     real, key = context.real, context.key.fold("evaluate").fold("random")
     seeds = range(context.recipe.evaluation.seeds)
-    return torch.stack([init.chosen(real, n // real.classes, key.fold("draw", seed)) for seed in seeds])
+    counts = result.counts(real.classes)
+    return torch.stack([init.chosen(real, counts, key.fold("draw", seed)) for seed in seeds])
 
 
 def keys(key: Key, seeds: int) -> list[Key]:
@@ -67,7 +68,7 @@ def random(
     recipe, real = context.recipe, context.real
     kernels = kernels or context.judging
     (seeds, n), rates = chosen.shape, recipe.evaluation.baseline_lrs
-    labels = F.one_hot(init.classes(real, n // real.classes), real.classes).float()
+    labels = F.one_hot(real.train.labels[chosen[0]], real.classes).float()
     every = torch.ones(n, dtype=torch.bool, device=real.device)
     protocol = evaluate.on_synthetic(recipe.evaluation, recipe.augment, rates[0], every)
     protocol = replace(protocol, epochs=protocol.epochs * stages)

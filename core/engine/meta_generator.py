@@ -22,6 +22,7 @@ from core.engine.optimise import Adam
 from core.engine.real import Real
 from core.engine.ridge import RIDGE, centred
 from core.recipe import Generated
+from core.recipe.share import equal
 
 BATCH = 256
 """Images that are generated at a time."""
@@ -121,9 +122,8 @@ def _advance(
     theta = model_pool.theta(networks, index)
     members = [real.members[c] for c in classes.tolist()]
     ipc = _size(choice, members, draw.fold("size"))
-    first = init.given(
-        choice, real, _apart(choice, members, ipc, draw), ipc, [draw.fold("first", c) for c in range(len(members))]
-    )
+    keys, counts = [draw.fold("first", c) for c in range(len(members))], equal(ipc, len(members))
+    first = init.given(choice, real, _apart(choice, members, ipc, draw), counts, keys)
     among = torch.cat(members)
     drawn = among[draw.fold("real").permutation(len(among))[: choice.real_batch].to(device)]
     support, query = drawn.split([len(drawn) // 2, len(drawn) - len(drawn) // 2])

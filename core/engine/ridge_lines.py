@@ -33,9 +33,9 @@ def arms(context: JobContext, result: SyntheticDataset, key: Key) -> dict[str, W
     seen = [_featurizer(context, key.fold("network", seed)) for seed in range(seeds)]
     seen = seen if seen[0].network else seen[:1]
     own = [(result.images, result.targets)] * len(seen)
-    ipc = len(result.images) // context.real.classes
-    hot = F.one_hot(init.classes(context.real, ipc), context.real.classes).float()
-    chosen = [init.chosen(context.real, ipc, key.fold("draw", seed)) for seed in range(seeds)]
+    hot = F.one_hot(result.labels, context.real.classes).float()
+    counts = result.counts(context.real.classes)
+    chosen = [init.chosen(context.real, counts, key.fold("draw", seed)) for seed in range(seeds)]
     others = [(context.real.train.take(index), ridge.centred(hot)) for index in chosen]
     found = {
         "ridge": _on_sets(context, "ridge", seen, own),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -12,17 +13,26 @@ from torch import Tensor
 
 from core.engine.preprocess import Transform
 from core.engine.view_labels import ViewLabels
+from core.recipe import Counts
+from core.recipe.share import equal
 
 
 class Synthetic(NamedTuple):
     """The synthetic set as an objective sees it.
 
-    images [n, C, H, W] in the preprocessed space, labels [n, K] probabilities, step_size scalar.
+    images [n, C, H, W] in the preprocessed space, labels [n, K] probabilities, step_size scalar. Images lie class by
+    class: `counts` of each, or where it is empty as many of each.
     """
 
     images: Tensor
     labels: Tensor
     step_size: Tensor
+    counts: Counts = ()
+
+    def parts(self, classes: int) -> list[range]:
+        """Which images are of each class."""
+        ends = [*accumulate(self.counts or equal(len(self.images) // classes, classes), initial=0)]
+        return [range(first, end) for first, end in pairwise(ends)]
 
 
 class Gradients(NamedTuple):
@@ -82,6 +92,10 @@ class SyntheticDataset:
             step_sizes=self.step_sizes[:stage],
             stored=None if self.stored is None else self.stored[kept.view(len(self.stored), -1)[:, 0]],
         )
+
+    def counts(self, classes: int) -> Counts:
+        """How many images each class has."""
+        return tuple(self.labels.bincount(minlength=classes).tolist())
 
     @property
     def stages(self) -> int:

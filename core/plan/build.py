@@ -8,6 +8,7 @@ from functools import partial
 from typing import final
 
 from core.data import DatasetFacts
+from core.feasibility import taken
 from core.plan import steps
 from core.plan.cache_names import CacheNames
 from core.plan.race import Entrants
@@ -77,7 +78,7 @@ class _Job:
         return Plan(recipe, (steps.Race(entrants),), reported, recipe)
 
     def _swept(self, recipe: Recipe) -> Plan:
-        tried, init = search.windows(recipe, self.ipc, self.facts.smallest_class), recipe.init
+        tried, init = search.windows(recipe, taken(recipe, self.ipc, self.facts)), recipe.init
         if tried is None or not isinstance(init, Window):
             return self._searched(recipe)
         names = self._names(recipe)

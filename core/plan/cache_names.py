@@ -89,11 +89,13 @@ class CacheNames:
         """The identity of a difficulty window's validation accuracy; its networks do not depend on the job's seed."""
         evaluation = self.recipe.evaluation.model_copy(update={"epochs": search.epochs(self.recipe)})
         rate = evaluation.lr or evaluation.baseline_lrs[0]
+        shared: Identity = {} if self.recipe.share == "equal" else {"share": self.recipe.share}
         return self._learned(
             "window of difficulty",
             window=window.identity(),
             ipc=ipc,
             training=judging(evaluation) | {"lr": rate},
+            **shared,
         )
 
     def probe(self, **particulars: Any) -> Identity:

@@ -8,7 +8,7 @@ Each choice is data; the behaviour lives in `core.engine`. A combination that me
 the error says which field to change, and to what.
 """
 
-from core.recipe import search
+from core.recipe import search, share
 from core.recipe.component import Component, FieldError, RecipeError, invalid_combination
 from core.recipe.diffusion import Generative, Identity, KlAutoencoder, UVit
 from core.recipe.evaluation import Coverage, CutMix, Evaluation, FullTraining, Policy
@@ -45,6 +45,7 @@ from core.recipe.selection import (
     Score,
     Window,
 )
+from core.recipe.share import Counts, Share
 from core.recipe.stages import Stage, Stages
 from core.recipe.start import (
     Correct,
@@ -74,6 +75,7 @@ __all__ = [
     "Compact",
     "Component",
     "Correct",
+    "Counts",
     "Coverage",
     "Crops",
     "CutMix",
@@ -131,6 +133,7 @@ __all__ = [
     "Schedule",
     "Score",
     "Sdc",
+    "Share",
     "SoftLabels",
     "Solved",
     "Spanning",
@@ -152,4 +155,5 @@ __all__ = [
     "Zca",
     "invalid_combination",
     "search",
+    "share",
 ]

@@ -13,6 +13,7 @@ from core.recipe.objective import Objective, Sdc, Trajectory
 from core.recipe.pixels import Augment, MeanStd, Preprocess
 from core.recipe.relabel import KeepLabels, Relabel
 from core.recipe.schedule import Schedule
+from core.recipe.share import Share
 from core.recipe.start import Hard, Init, Labels, Parameterize, Pixels, Real, StepSize
 from core.recipe.storage import Exact, Storage
 from core.recipe.teacher import Teacher
@@ -39,6 +40,11 @@ class Choices(Component):
     )
     relabel: Relabel = KeepLabels()
     storage: Storage = Exact()
+    share: Share = Field(
+        default="equal",
+        description="Images of each class: as many of each, or in proportion to its training images and at least one; "
+        "ipc is their mean.",
+    )
     evaluation: Evaluation = Evaluation()
 
     @property

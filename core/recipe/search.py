@@ -102,11 +102,15 @@ class Candidates:
         return _best_by_loss(tried) if self.judged == "loss" else _best_on_validation(tried)
 
 
-def windows(recipe: Choices, ipc: int, members: int) -> Candidates | None:
-    """The windows of difficulty that fit in a class of so many images; None of a recipe that says which one it is."""
+def windows(recipe: Choices, taken: Sequence[tuple[int, int]]) -> Candidates | None:
+    """The windows of difficulty that fit in each class; None of a recipe that says which one it is.
+
+    `taken` are the images that a window has of a class, and how many there are.
+    """
     if not isinstance(recipe.init, Window) or recipe.init.beta != PROBED:
         return None
-    return Candidates(WINDOW, recipe.init.swept(ipc, members), 0, "validation")
+    first, *others = (recipe.init.swept(ipc, members) for ipc, members in taken)
+    return Candidates(WINDOW, tuple(beta for beta in first if all(beta in each for each in others)), 0, "validation")
 
 
 def probes(recipe: Choices) -> tuple[Candidates, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from core.feasibility import illegible, of_one_class, too_many_labels, uncuttable, unsolvable, untileable
+from core.feasibility import illegible, of_one_class, taken, too_many_labels, uncuttable, unsolvable, untileable
 from core.recipe import FieldError, Recipe, RecipeError, Window
 from core.recipe.checks.images import learns_step_size
 from core.request.order import JobRequest
@@ -28,7 +28,7 @@ def check(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
         *illegible(recipe, facts),
         *(
             _too_few_for_stages(recipe, request)
-            or [*_batch_too_large(recipe, request, facts), *_nothing_to_update(recipe, request)]
+            or [*_batch_too_large(recipe, request, facts), *_nothing_to_update(recipe, request, facts)]
         ),
         *of_one_class(facts),
         *uncuttable(recipe, request.ipc, facts),
@@ -42,16 +42,14 @@ def check(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
 def _too_many_images(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
     each = recipe.parameterize.formation
     training, asked = request.ipc * each, f"{request.ipc}" if each == 1 else f"{request.ipc} x {each}"
-    if training > facts.smallest_class:
+    if not _holds(recipe, request.ipc, facts):
+        told = f"The smallest class of '{facts.label}' has {facts.smallest_class} training images, fewer than {asked}."
+        if recipe.share != "equal":
+            told = f"In proportion, {asked} images a class are more of some class of '{facts.label}' than it has."
+        mean = facts.smallest_class if recipe.share == "equal" else sum(facts.sizes) // facts.classes
+        most = next((ipc for ipc in range(mean // each, 0, -1) if _holds(recipe, ipc, facts)), 0)
         return [
-            FieldError(
-                "ipc",
-                f"The smallest class of '{facts.label}' has {facts.smallest_class} training images, "
-                f"fewer than {asked}.",
-                f"Set ipc to at most {facts.smallest_class // each}."
-                if each <= facts.smallest_class
-                else "Set parameterize.kind to 'pixels'.",
-            )
+            FieldError("ipc", told, f"Set ipc to at most {most}." if most else "Set parameterize.kind to 'pixels'.")
         ]
     if training * facts.classes > MAX_SYNTHETIC_IMAGES:
         most = MAX_SYNTHETIC_IMAGES // (facts.classes * each)
@@ -65,22 +63,32 @@ def _too_many_images(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -
     return []
 
 
+def _holds(recipe: Recipe, ipc: int, facts: DatasetFacts) -> bool:
+    """Whether each class has the images that are taken of it."""
+    return all(count * recipe.parameterize.formation <= size for count, size in taken(recipe, ipc, facts))
+
+
 def _beyond_the_class(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
-    """A window that fits the smallest class fits every other: the larger one has no fewer images behind its start."""
-    window, members = recipe.init, facts.smallest_class
+    """A window of as many images of each class that fits the smallest fits every other: a larger class has no fewer
+    images behind its start.
+    """
+    window = recipe.init
     if not isinstance(window, Window) or window.beta == "auto":
         return []  # a sweep begins with the hardest images, and those are there
-    first = window.first_rank(request.ipc, members)
-    if first + request.ipc <= members:
+
+    def most(count: int, members: int) -> float:
+        return math.floor(1000 * (members - count) / (members if window.of == "class" else count)) / 1000
+
+    pairs = [pair for pair in taken(recipe, request.ipc, facts) if window.first_rank(*pair) + pair[0] > pair[1]]
+    if not pairs:
         return []
-    whole = members if window.of == "class" else request.ipc
-    most = math.floor(1000 * (members - request.ipc) / whole) / 1000
+    count, members = min(pairs, key=lambda pair: most(*pair))
     return [
         FieldError(
             "overrides.init.beta",
-            f"A window of {request.ipc} images after the {first} hardest leaves the smallest class of "
-            f"'{facts.label}', which has {members}.",
-            f"Set init.beta to at most {most:g}, or lower ipc.",
+            f"A window of {count} images after the {window.first_rank(count, members)} hardest leaves "
+            f"{'the smallest' if recipe.share == 'equal' else 'a'} class of '{facts.label}', which has {members}.",
+            f"Set init.beta to at most {most(count, members):g}, or lower ipc.",
         )
     ]
 
@@ -113,10 +121,10 @@ def _too_few_for_stages(recipe: Recipe, request: JobRequest) -> list[FieldError]
     ]
 
 
-def _nothing_to_update(recipe: Recipe, request: JobRequest) -> list[FieldError]:
+def _nothing_to_update(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
     """A share of few images may be none of them."""
     parameterize, stages = recipe.parameterize, recipe.schedule.stages
-    fewest = stages.split(request.ipc)[-1]
+    fewest = stages.split(max(count for count, _ in taken(recipe, request.ipc, facts)))[-1]
     if recipe.objective.keeps_images or parameterize.optimised(fewest) or learns_step_size(recipe):
         return []
     of = "a stage's " if stages.count > 1 else ""

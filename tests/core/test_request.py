@@ -201,6 +201,7 @@ def test_a_field_that_recipes_gained_is_no_part_of_it_until_it_changes_something
     made = request()
     told = resolve(made, FACTS).model_dump(mode="json")
     assert told.pop("storage") == {"kind": "exact"}
+    assert told.pop("share") == "equal"
     assert told["evaluation"].pop("cutmix") is None
     assert told["evaluation"].pop("measure") == "accuracy"
     assert told["experts"].pop("balance") == "none"
@@ -210,6 +211,7 @@ def test_a_field_that_recipes_gained_is_no_part_of_it_until_it_changes_something
     generated = request(method="mgdd", overrides={"init.given": "images"})
     told = resolve(generated, FACTS).model_dump(mode="json")
     assert told.pop("storage") == {"kind": "exact"}
+    assert told.pop("share") == "equal"
     assert (told["evaluation"].pop("cutmix"), told["init"].pop("given")) == (None, "images")
     assert (told["evaluation"].pop("measure"), told["labels"].pop("balance")) == ("accuracy", "none")
     before |= {"method": "mgdd", "recipe": told}

@@ -97,8 +97,8 @@ def test_what_is_decided_later_is_in_the_middle_until_then() -> None:
 
 def test_windows_are_tried_as_far_as_they_stay_within_the_smallest_class() -> None:
     found = methods.method("window").recipe(NEW)
-    assert search.windows(found, 10, 100) is None, "the recipe says which"
-    swept = search.windows(override(found, {"init.beta": "auto"}), 25, 100)
+    assert search.windows(found, [(10, 100)]) is None, "the recipe says which"
+    swept = search.windows(override(found, {"init.beta": "auto"}), [(25, 100), (1, 100)])
     assert swept is not None
     assert (swept.field, swept.values[0], swept.values[-1]) == ("init.beta", 0.0, 0.7)
     assert search.taken(found, swept.field, 0.3).init == override(found, {"init.beta": 0.3}).init

@@ -113,10 +113,10 @@ def states(recipe: Recipe, real: Real, seed: int = 0, start: State | None = None
                 assert made.state is not None
                 found = [made.state]
         elif made.state is not None and made.state.stage == step.stage:
-            state = made.state
+            state, more = made.state, (real.transform, context.counts)
             objective = objective_of(context, state, made.experts, made.networks, made.taught)
             if objective is not None:
-                found += distill.distill(recipe, objective, state, context.key.fold("distill"), real.transform)
+                found += distill.distill(recipe, objective, state, context.key.fold("distill"), *more)
             made = replace(made, experts=None, networks=None, state=distill.next_stage(recipe, found[-1]) or found[-1])
     return found
 

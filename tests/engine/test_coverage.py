@@ -63,7 +63,7 @@ def test_distances_are_those_of_a_search_through_all_pairs(
     monkeypatch.setattr("core.plan.limits.TESTED", 50)
     monkeypatch.setattr("core.plan.limits.SPACED", 90)
     network, seen = witness
-    draws = torch.stack([init.chosen(real, 3, Key(s)) for s in range(2)])
+    draws = torch.stack([init.chosen(real, (3, 3), Key(s)) for s in range(2)])
     images = real.validation.take(torch.arange(7))
     found = end(distances(network, seen, real, images, draws))
 

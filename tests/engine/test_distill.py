@@ -152,6 +152,6 @@ def test_a_checkpoint_of_another_run_is_refused(real: Real, tmp_path: Path) -> N
 
 def test_random_draws_are_distinct_members_of_their_class(real: Real) -> None:
     for seed in range(5):
-        index = init.chosen(real, 7, Key(seed))
+        index = init.chosen(real, (7, 7), Key(seed))
         assert len(set(index.tolist())) == 14
         assert real.train.labels[index].tolist() == [0] * 7 + [1] * 7

@@ -53,26 +53,26 @@ def learned(real: Real) -> Judges:
 
 def test_images_are_ones_an_expert_has_right(real: Real, learned: Judges) -> None:
     ipc = 20
-    index = correct(learned, real, ipc, Key(1))
+    index = correct(learned, real, (ipc, ipc), Key(1))
     assert len(set(index.tolist())) == 2 * ipc
     labels = real.train.labels[index]
     assert labels.tolist() == [0] * ipc + [1] * ipc
     logits = torch.stack([learned.logits(expert, real.train.take(index)) for expert in range(2)])
     assert bool((logits.argmax(2) == labels).any(0).all())
-    assert not torch.equal(index, correct(learned, real, ipc, Key(2)))
-    assert torch.equal(index, correct(learned, real, ipc, Key(1)))
+    assert not torch.equal(index, correct(learned, real, (ipc, ipc), Key(2)))
+    assert torch.equal(index, correct(learned, real, (ipc, ipc), Key(1)))
 
 
 def test_the_next_expert_is_asked_about_what_one_leaves(real: Real) -> None:
     said: list[str] = []
-    index = correct(asked(said, constant(0), constant(1)), real, 5, Key(1))
+    index = correct(asked(said, constant(0), constant(1)), real, (5, 5), Key(1))
     assert real.train.labels[index].tolist() == [0] * 5 + [1] * 5
     assert not said
 
 
 def test_any_images_fill_up_and_it_is_said(real: Real) -> None:
     said: list[str] = []
-    index = correct(asked(said, constant(1)), real, 5, Key(1))
+    index = correct(asked(said, constant(1)), real, (5, 5), Key(1))
     assert real.train.labels[index].tolist() == [0] * 5 + [1] * 5
     assert len(set(index.tolist())) == 10
     (warning,) = said
@@ -102,7 +102,7 @@ def test_a_recipe_starts_from_what_they_say(real: Real) -> None:
     first = states(recipe, real)[0]
     own = judges(recipe, real, known(recipe, real))
     assert own is not None
-    index = correct(own, real, 2, Key(0).fold("distill").fold("init"))
+    index = correct(own, real, (2, 2), Key(0).fold("distill").fold("init"))
     assert torch.equal(first.leaves.images, real.train.take(index))
     expected = mean_logits(own, first.leaves.images, torch.tensor([0, 0, 1, 1]), 5.0)
     assert torch.equal(first.leaves.logits, expected)

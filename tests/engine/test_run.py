@@ -228,7 +228,8 @@ def test_the_reference_that_another_job_kept_is_no_matter_of_time(toy: Dataset) 
 def kept_of(done: Distillation, facts: DatasetFacts, path: Path) -> Continued:
     """The part of a result that a later job reads, from the file that its artifact has."""
     result = done.result
-    tensors = {"images": result.images, "step_size": torch.tensor(result.step_size, dtype=torch.float64)}
+    tensors = {"images": result.images, "labels": result.labels}
+    tensors["step_size"] = torch.tensor(result.step_size, dtype=torch.float64)
     if result.soft_labels is not None:
         tensors["soft_labels"] = result.soft_labels
     save_file(tensors, path, {"stillhouse": json.dumps({"dataset_digest": facts.digest})})

@@ -11,6 +11,7 @@ from core.engine import init, selection
 from core.engine.keys import Key
 from core.engine.real import Real
 from core.recipe import Herding, KCenter, KMeans, Ranked, Window
+from core.recipe.share import equal
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ def test_a_window_skips_the_hardest_and_begins_with_its_easiest(
     classes = tuple(members[:100] for members in real.members)
     hundred = Real(**{**vars(real), "members": classes})
     difficulty = Key(0).uniform(len(real.train))
-    found = init.images(wanted, hundred, 3, Key(1), lambda index: difficulty[index])
+    found = init.images(wanted, hundred, equal(3, hundred.classes), Key(1), lambda index: difficulty[index])
     for c, members in enumerate(classes):
         hard_to_easy = members[difficulty[members].argsort(descending=True)]
         expected = hard_to_easy[slice(*ranks)].flip(0)
@@ -126,7 +127,7 @@ def test_images_are_compared_within_their_class(real: Real, wanted: Herding | KC
         asked.append(index)
         return real.train.take(index).flatten(1)
 
-    found = init.images(wanted, real, 3, Key(0), learned)
+    found = init.images(wanted, real, equal(3, real.classes), Key(0), learned)
     assert all(torch.equal(index, members) for index, members in zip(asked, real.members, strict=True))
     for image, members in zip(found, (m for m in real.members for _ in range(3)), strict=True):
         assert (real.train.take(members) == image).flatten(1).all(1).any()

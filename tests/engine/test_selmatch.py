@@ -30,9 +30,9 @@ def test_what_stays_real_is_never_easier_than_what_is_updated(real: Real) -> Non
     hardness = learned(recipe, real)
     assert hardness is not None
     known = {image.numpy().tobytes(): float(hardness(torch.tensor([i]))) for i, image in enumerate(real.train.stored)}
-    images = init.images(recipe.init, real, ipc, Key(0), hardness)
+    images = init.images(recipe.init, real, (ipc, ipc), Key(0), hardness)
     hard = torch.tensor([known[pixels.numpy().tobytes()] for pixels in real.transform.inverse(images)]).view(2, ipc)
-    frozen = init.frozen(recipe.parameterize, ipc, 2).view(2, ipc)
+    frozen = init.frozen(recipe.parameterize, (ipc, ipc)).view(2, ipc)
     for scores, stays in zip(hard, frozen, strict=True):
         assert int(stays.sum()) == 3
         assert scores[stays].min() >= scores[~stays].max()

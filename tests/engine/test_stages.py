@@ -24,7 +24,7 @@ def test_images_are_split_evenly_the_larger_stages_first() -> None:
     assert Stages(count=3).split(50) == (17, 17, 16)
     assert Stages(count=3).seen(50) == (17, 34, 50)
     recipe = small("mtt", schedule__stages__count=2)
-    assert init.stages(recipe, 3, 2).tolist() == [0, 0, 1, 0, 0, 1]
+    assert init.stages(recipe, (3, 3)).tolist() == [0, 0, 1, 0, 0, 1]
 
 
 @pytest.mark.parametrize(("name", "host"), [("seqmatch", "mtt"), ("seqmatch-idc", "idc")])
@@ -66,7 +66,7 @@ def test_each_stage_moves_its_own_images_alone(name: str, changes: dict[str, obj
     recipe = override(small(name), changes)
     found = states(recipe, real)
     assert [(state.step, state.stage) for state in found] == [(0, 0), (1, 0), (2, 0), (3, 1), (4, 1)]
-    own = init.stages(recipe, 2, 2) == 0
+    own = init.stages(recipe, (2, 2)) == 0
     for kind in ("images", "logits") if isinstance(recipe.labels, Learnable) else ("images",):
         began, between, ended = (getattr(found[step].result, kind) for step in (0, 2, 4))
         first = own.repeat_interleave(len(began) // len(own))
@@ -83,7 +83,7 @@ def test_a_later_stage_begins_with_networks_that_know_the_earlier_ones(real: Rea
 
 
 def test_of_every_stage_a_share_is_updated() -> None:
-    assert init.frozen(Pixels(update=0.5), 5, 1, Stages(count=2)).tolist() == [False, True, True, False, True]
+    assert init.frozen(Pixels(update=0.5), (5,), Stages(count=2)).tolist() == [False, True, True, False, True]
 
 
 def test_a_result_keeps_the_order_and_each_step_size(real: Real) -> None:

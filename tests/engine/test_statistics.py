@@ -20,6 +20,7 @@ from core.engine.real import Real
 from core.engine.synthetic import Synthetic
 from core.engine.teacher import Teacher
 from core.recipe import Network, Statistics, Views
+from core.recipe.share import equal
 from tests.engine.conftest import small
 from tests.engine.still import states, taught
 
@@ -34,8 +35,8 @@ def known(real: Real) -> Teacher:
 
 
 def synthetic(real: Real, ipc: int = 2) -> Synthetic:
-    index = init.chosen(real, ipc, Key(5))
-    labels = F.one_hot(init.classes(real, ipc), real.classes).float()
+    index = init.chosen(real, equal(ipc, real.classes), Key(5))
+    labels = F.one_hot(init.classes(real, equal(ipc, real.classes)), real.classes).float()
     return Synthetic(real.train.take(index), labels, torch.tensor(0.01))
 
 

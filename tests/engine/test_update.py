@@ -28,7 +28,7 @@ def by_class(images: Tensor) -> Tensor:
 )
 def test_the_share_is_cut_off_to_whole_images(update: float, ipc: int, optimised: int) -> None:
     assert Pixels(update=update).optimised(ipc) == optimised
-    frozen = init.frozen(Pixels(update=update), ipc, 3).view(3, ipc)
+    frozen = init.frozen(Pixels(update=update), (ipc,) * 3).view(3, ipc)
     assert not frozen[:, :optimised].any()
     assert frozen[:, optimised:].all()
 

@@ -23,6 +23,7 @@ from core.engine.teacher import Teacher
 from core.engine.train import Protocol
 from core.engine.view_labels import Replay, ViewLabels, lesson, packed, unpacked
 from core.recipe import Augment, LabelledViews, MeanStd, Recipe
+from core.recipe.share import equal
 from tests.artifacts.results import digits, result
 from tests.engine.conftest import small
 from tests.engine.still import result as outcome
@@ -42,7 +43,7 @@ def test_logits_come_back_as_near_as_their_bits_allow(bits: int) -> None:
 
 
 def made(real: Real, known: Teacher, ipc: int, augment: Augment | None = None, **choice: Any) -> tuple[Any, ViewLabels]:
-    images = real.train.take(init.chosen(real, ipc, Key(2)))
+    images = real.train.take(init.chosen(real, equal(ipc, real.classes), Key(2)))
     evaluation = small("rded", evaluation__epochs=5, evaluation__batch_size=6).evaluation
     relabelled = LabelledViews(**choice)
     transforms = augment or Augment(transforms=("crop", "flip"))

@@ -15,6 +15,7 @@ from core.engine.evaluate import Trained
 from core.engine.keys import Key
 from core.engine.networks import Network
 from core.engine.real import Labelled
+from core.recipe import Counts
 
 _LLOYD = 30  # iterations, unless nothing moves before
 _COMPARED = 500  # images, at most, whose nearest real one is looked for
@@ -44,7 +45,7 @@ class Judge:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Images [K * ipc, C, H, W], class by class, and what became known of the samples they are or were chosen from.
+    """Images [sum(counts), C, H, W], class by class, and what became known of the samples they are or were chosen from.
 
     `agreement` is the share of all samples that the judge takes for the class they stand for; None without a judge.
     """
@@ -55,20 +56,20 @@ class Drawn:
     agreement: float | None
 
 
-def noise(a: Architecture, classes: int, n: int, std: float, key: Key) -> Tensor:
-    """[K * n, c, h, w], class by class; the first of a class are the same for every n."""
-    keys = [key.fold(c, i) for c in range(classes) for i in range(n)]
+def noise(a: Architecture, counts: Counts, std: float, key: Key) -> Tensor:
+    """[sum(counts), c, h, w], class by class; the first of a class are the same however many there are."""
+    keys = [key.fold(c, i) for c, count in enumerate(counts) for i in range(count)]
     return std * torch.stack([own.normal(*a.latent) for own in keys])
 
 
 def draw(
-    generator: Generator, classes: int, ipc: int, std: float, key: Key, judge: Judge | None, candidates: int = 1
+    generator: Generator, counts: Counts, std: float, key: Key, judge: Judge | None, candidates: int = 1
 ) -> Yielding[float, None, Drawn]:
-    """ipc images of each class; yields the share of the samples that there are.
+    """So many images of each class; yields the share of the samples that there are.
 
     Args:
         generator: where they come from.
-        classes, ipc: K, and how many of each.
+        counts: how many of each class.
         std: deviation of the noise they are led back from.
         key: draws it.
         judge: says which class a sample is of.
@@ -76,8 +77,9 @@ def draw(
     """
     assert candidates == 1 or judge is not None, "a recipe with candidates has a judge"
     device = generator.weights["latent.mean"].device
-    labels = torch.arange(classes).repeat_interleave(ipc * candidates)
-    begun = noise(generator.architecture, classes, ipc * candidates, std, key)
+    each = [count * candidates for count in counts]
+    labels = torch.arange(len(counts)).repeat_interleave(torch.tensor(each))
+    begun = noise(generator.architecture, tuple(each), std, key)
     found, started = [], time.perf_counter()
     for y, z in zip(labels.split(BATCH), begun.split(BATCH), strict=True):
         found.append(generator.sample(y.to(device), z.to(device)))
@@ -89,9 +91,9 @@ def draw(
         said = judge.probabilities(images)
         agreement = float((said.argmax(1) == labels).float().mean())
         if candidates > 1:
-            each = zip(images.split(ipc * candidates), said.split(ipc * candidates), strict=True)
+            parts = zip(images.split(each), said.split(each), counts, strict=True)
             images = torch.cat(
-                [_chosen(own, p, c, ipc, key.fold("choice", c), judge) for c, (own, p) in enumerate(each)]
+                [_chosen(own, p, c, count, key.fold("choice", c), judge) for c, (own, p, count) in enumerate(parts)]
             )
     return Drawn(images, len(labels), seconds, agreement)
 

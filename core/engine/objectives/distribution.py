@@ -34,9 +34,8 @@ def distance(
     theta = (begin or network.init)(draw.fold("network")).to(synthetic.images.device)
     total = torch.zeros((), device=theta.device)
     gradient = torch.zeros_like(synthetic.images)
-    ipc = len(synthetic.images) // real.classes
-    for c, members in enumerate(real.members):
-        own = slice(c * ipc, (c + 1) * ipc)
+    for c, (members, part) in enumerate(zip(real.members, synthetic.parts(real.classes), strict=True)):
+        own = slice(part.start, part.stop)
         chosen = members[draw.fold("real", c).permutation(len(members))[: objective.real_batch].to(members.device)]
         view = draw.fold("view", c)
         with torch.no_grad():

@@ -56,10 +56,9 @@ def distance(
         theta = _trained(objective, kernels, augment, real, synthetic, student, draw.fold("training"))
     total = torch.zeros((), device=theta.device)
     images_bar, labels_bar = torch.zeros_like(synthetic.images), torch.zeros_like(synthetic.labels)
-    ipc = len(synthetic.images) // real.classes
-    for c, members in enumerate(real.members):
+    for c, (members, part) in enumerate(zip(real.members, synthetic.parts(real.classes), strict=True)):
         chosen = members[draw.fold("real", c).permutation(len(members))[: objective.real_batch].to(members.device)]
-        own = c * ipc + _some(ipc, objective.syn_batch, draw.fold("synthetic", c)).to(theta.device)
+        own = part.start + _some(len(part), objective.syn_batch, draw.fold("synthetic", c)).to(theta.device)
         view = partial(dsa, augment=augment, key=draw.fold("view", c), shared=True)
         truth = F.one_hot(real.train.labels[chosen], real.classes).to(synthetic.labels.dtype)
         goal = kernels.gradient(theta, view(real.train.take(chosen)), truth)

@@ -27,6 +27,7 @@ from core.engine.real import Labelled
 from core.engine.workspace import Drained, InMemory
 from core.plan import limits
 from core.recipe.balance import Measure
+from core.recipe.share import equal
 
 FILE: Final = "advice.json"
 """The checkpoint's file: the points so far, and the seconds they took."""
@@ -146,11 +147,14 @@ class Measuring:
     def _draws(self, ipc: int) -> Tensor:
         """Training indices [S, K * ipc] of random images, of each network within those of its larger sizes."""
         key = Key(0).fold("advice").fold("draw")
-        return torch.stack([init.chosen(self.context.real, ipc, key.fold(seed)) for seed in range(self.asked.networks)])
+        counts = equal(ipc, self.context.real.classes)
+        return torch.stack(
+            [init.chosen(self.context.real, counts, key.fold(seed)) for seed in range(self.asked.networks)]
+        )
 
     def _accuracies(self, ipc: int, chosen: Tensor) -> tuple[float, ...]:
         real = self.context.real
-        labels = F.one_hot(init.classes(real, ipc), real.classes).float()
+        labels = F.one_hot(init.classes(real, equal(ipc, real.classes)), real.classes).float()
         if self.asked.labels == "soft":
             labels = torch.stack([self._labelled(real.train.take(own), labels) for own in chosen])
         return self._judged(self._networks(Draws(real.train, chosen), labels))
@@ -187,7 +191,7 @@ class Measuring:
         """The networks of the largest size, with hard labels."""
         if not self._judges:
             real, ipc = self.context.real, self.asked.sizes[-1]
-            labels = F.one_hot(init.classes(real, ipc), real.classes).float()
+            labels = F.one_hot(init.classes(real, equal(ipc, real.classes)), real.classes).float()
             self._judges = self._networks(Draws(real.train, self._draws(ipc)), labels)
         return self._judges
 

@@ -28,14 +28,13 @@ def drawn(context: JobContext, generator: Generator, judging: Trained | None) ->
     wanted, real = context.recipe.objective, context.real
     assert isinstance(wanted, Generative), "a plan with this step"
     judge = None if judging is None else Judge(context.network, judging)
-    total = real.classes * context.ipc * wanted.candidates
+    total = sum(context.counts) * wanted.candidates
     context.journal.enter("distilling", total)
     start = context.recipe.init
     assert isinstance(start, Noise), "a recipe with a generator starts from noise"
     work = draw(
         generator,
-        real.classes,
-        context.ipc,
+        context.counts,
         start.std,
         context.key.fold("distill").fold("init"),
         judge,

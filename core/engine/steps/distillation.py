@@ -74,19 +74,19 @@ def begun(
         context.journal.enter("distilling", max(1, recipe.schedule.total_steps))
     say = partial(context.journal.log, level="warning")
     judges = None if known is None else build.judges(recipe, context.network, known, say)
-    given, classes, key = context.continues, context.real.classes, context.key.fold("distill")
+    given, counts, key = context.continues, context.counts, context.key.fold("distill")
     drawn = context.sampled.images if context.sampled else None
     if given is not None:
         start, place = key.fold("init"), recipe.parameterize
-        further = partial(init.images, recipe.init, context.real, context.ipc, start, learned, judges, place, taught)
-        drawn = continued.images(given, context.ipc, classes, further)
+        further = partial(init.images, recipe.init, context.real, counts, start, learned, judges, place, taught)
+        drawn = continued.images(given, counts, further)
     state = distill.begin(recipe, context.real, context.ipc, key, learned, judges, taught, drawn)
-    return state if given is None else continued.onto(given, recipe, state, classes)
+    return state if given is None else continued.onto(given, recipe, state, counts)
 
 
 def is_given(context: JobContext) -> bool:
     """Whether the images are those of an earlier job, so that nothing chooses or makes any."""
-    return context.continues is not None and context.continues.fills(context.ipc, context.real.classes)
+    return context.continues is not None and context.continues.fills(context.counts)
 
 
 def distilled(context: JobContext, state: State, objective: Objective | None, before: State | None) -> Distilled:
@@ -107,7 +107,7 @@ def distilled(context: JobContext, state: State, objective: Objective | None, be
     def store(state: State) -> None:
         # The curves first: a crash between the two leaves points beyond the state, which resuming drops.
         workspace.store(_CURVES, stored.written(context.journal.curves()))
-        real = int(init.untouched(recipe, context.real, context.ipc).sum())
+        real = int(init.untouched(recipe, context.real, context.counts).sum())
         workspace.store(_STATE, checkpoint.packed(state, context.run, real))
 
     def show(state: State) -> None:
@@ -184,4 +184,4 @@ def objective_of(
 
 def _steps(context: JobContext, objective: Objective, state: State) -> Iterator[State]:
     key = context.key.fold("distill")
-    return distill.distill(context.recipe, objective, state, key, context.real.transform)
+    return distill.distill(context.recipe, objective, state, key, context.real.transform, context.counts)

@@ -38,7 +38,7 @@ def rows(context: JobContext, result: SyntheticDataset, taught: Teacher | None =
     recipe, seeds = context.recipe, context.recipe.evaluation.seeds
     key = context.key.fold("evaluate")
     rounded = result.transform.forward(result.transform.inverse(result.images))
-    drawn, chosen = key.fold("random"), lines.draws(context, len(result.images))
+    drawn, chosen = key.fold("random"), lines.draws(context, result)
     arms: dict[str, Work] = {
         "distilled": lines.trained_on(context, result, "distilled", result.images, context.judging),
         "distilled_8bit": lines.trained_on(context, result, "distilled_8bit", rounded, context.judging),

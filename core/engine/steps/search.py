@@ -157,14 +157,14 @@ class _Search:
         """The accuracies, on the validation split, of networks trained on the real images of a window."""
         context, window = self._context, recipe.init
         assert isinstance(window, Window), "a window is judged as it is"
-        learned, real, ipc = self._made_with.learned, context.real, context.ipc
+        learned, real, counts = self._made_with.learned, context.real, context.counts
         assert learned is not None, "a window is chosen by what was learned of its images"
         self._enter()
         evaluation = recipe.evaluation.model_copy(update={"epochs": search.epochs(recipe)})
         rate = evaluation.lr or evaluation.baseline_lrs[0]
         key = Key(0).fold("window")
-        index = init.selected(window, real, ipc, key, learned)
-        labels = F.one_hot(init.classes(real, ipc), real.classes).float()
+        index = init.selected(window, real, counts, key, learned)
+        labels = F.one_hot(init.classes(real, counts), real.classes).float()
         marks = torch.ones(len(index), dtype=torch.bool, device=real.device)
         protocol = evaluate.on_synthetic(evaluation, recipe.augment, rate, marks)
         keys = [key.fold("seed", seed) for seed in range(search.NETWORKS)]
@@ -206,8 +206,8 @@ class _Search:
             recipe, self._asked(recipe), context.kernels, context.real, context.plan.residual_bytes, known
         )
         assert objective is not None, "trajectories are matched"
-        losses, transform = list[float](), context.real.transform
-        for state in distill.distill(recipe, objective, state, self._key, transform):  # noqa: B020 (the loop goes on from the state)
+        losses, more = list[float](), (context.real.transform, context.counts)
+        for state in distill.distill(recipe, objective, state, self._key, *more):  # noqa: B020 (the loop goes on from the state)
             losses.append(state.loss)
             if state.rollbacks:
                 break

@@ -14,7 +14,7 @@ from core.recipe.checks.evaluation import check_cutmix, check_evaluation_rate, c
 from core.recipe.checks.experts import check_experts, check_probes, check_reach
 from core.recipe.checks.images import check_generator, check_selection, check_tiles, check_update
 from core.recipe.checks.networks import check_convolutions, check_precision, check_unseen
-from core.recipe.checks.objective import check_labels, check_memory, check_sdc, check_stages, check_steps
+from core.recipe.checks.objective import check_labels, check_memory, check_sdc, check_share, check_stages, check_steps
 from core.recipe.checks.regression import check_features, check_one_stage, check_spanning, check_targets
 from core.recipe.checks.teacher import (
     check_adjustment,
@@ -42,6 +42,7 @@ CHECKS: Final[tuple[Callable[[Choices], None], ...]] = (
     check_probes,
     check_reach,
     check_stages,
+    check_share,
     check_teacher,
     check_convolutions,
     check_norms,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.recipe.choices import Choices
 from core.recipe.component import invalid_combination
 from core.recipe.objective import Trajectory
+from core.recipe.statistics import Statistics
 
 
 def check_labels(recipe: Choices) -> None:
@@ -76,4 +77,23 @@ def check_stages(recipe: Choices) -> None:
             "objective.growth.start",
             f"A window that grows from epoch {growth.start} does not lie in that of every stage.",
             "Set objective.growth to null, or schedule.stages.each to [].",
+        )
+
+
+def check_share(recipe: Choices) -> None:
+    """Parts of a set that are worked on side by side have to be of equal size."""
+    if recipe.share == "equal":
+        return
+    others = "'random', 'k-means', 'dm', 'mtt' and 'frepo' take any"
+    if recipe.schedule.stages.count > 1:
+        raise invalid_combination(
+            "share",
+            f"Each class has images in every stage of a curriculum, which few do not fill; {others}.",
+            "Set share to 'equal', or schedule.stages.count to 1.",
+        )
+    if isinstance(recipe.objective, Statistics) and recipe.objective.group != "whole":
+        raise invalid_combination(
+            "share",
+            f"Groups of images whose statistics are matched side by side have to be of one size; {others}.",
+            "Set share to 'equal', or objective.group to 'whole'.",
         )

@@ -21,6 +21,7 @@ from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.real import Labelled, Real
 from core.recipe import Embedding, Generative, Identity, KlAutoencoder, Network, UVit
+from core.recipe.share import equal
 from tests.engine.still import result
 
 SHORT = Generative(
@@ -96,14 +97,14 @@ def test_the_loss_falls_and_samples_are_of_their_class(
 ) -> None:
     generator, losses = learned
     assert sum(losses[-50:]) / 50 < 0.75 * sum(losses[:5]) / 5
-    drawn = result(drawing.draw(generator, real.classes, 20, 1.0, Key(7), judge))
+    drawn = result(drawing.draw(generator, equal(20, real.classes), 1.0, Key(7), judge))
     assert drawn.samples == 40
     assert drawn.agreement is not None
     assert drawn.agreement > 0.8
 
 
 def test_fewer_images_are_the_first_of_more(learned: tuple[Generator, list[float]], real: Real) -> None:
-    few, many = (result(drawing.draw(learned[0], real.classes, n, 1.0, Key(7), None)).images for n in (2, 5))
+    few, many = (result(drawing.draw(learned[0], equal(n, real.classes), 1.0, Key(7), None)).images for n in (2, 5))
     assert torch.allclose(few, torch.cat([many[:2], many[5:7]]), atol=1e-4)
 
 
@@ -111,7 +112,7 @@ def test_the_judge_takes_what_it_is_sure_of(learned: tuple[Generator, list[float
     """The generator is told no class, so that half of its samples are of the wrong one."""
     label = learned[0].weights["label"][[2, 2, 2]]  # the token of none for both classes
     blind = replace(learned[0], weights={**learned[0].weights, "label": label}, guidance=0.0)
-    drawn = result(drawing.draw(blind, real.classes, 5, 1.0, Key(8), judge, candidates=8))
+    drawn = result(drawing.draw(blind, equal(5, real.classes), 1.0, Key(8), judge, candidates=8))
     assert drawn.samples == 80
     assert drawn.agreement is not None
     assert 0.2 < drawn.agreement < 0.8
