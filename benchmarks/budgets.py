@@ -4,7 +4,8 @@ Run: python -m benchmarks.budgets --home DIR --methods mtt dm random --times 1m 
 
 A service of the benchmark's own runs one job after the other. It measures its machine first. Its state is kept in
 --home: a job that has finished is found again, so that a run goes on where it was interrupted. Datasets other than
-digits are npz bundles in --data.
+digits are npz bundles in --data. With --write the rows are also kept where the page of a new job finds them:
+core/measured_jobs.jsonl.
 """
 
 from __future__ import annotations
@@ -14,20 +15,24 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from itertools import product
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks import machine, sections
 from benchmarks.demo import service
 from benchmarks.rows import table
+from core import measured_jobs
+from core.data import Catalogue
 from core.durations import seconds_of
+from core.hardware import processor
+from core.measured_jobs import LATE, MeasuredJob
+from core.settings import Settings
 from stillhouse import Client, Job, JobFailed, Problem
 
 _MEASURING: Final = 600.0  # seconds to wait for the worker's measurement of its machine
-_LATE: Final = 1.1  # of the time that was given
 _HEAD: Final = (
     "dataset, images a class, method",
     "given",
@@ -62,15 +67,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
             Case(*case)
             for case in product(options.datasets, options.ipcs, options.methods, options.times, options.seeds)
         ]
-        rows, late, none = [], 0, 0
+        rows, late, none, ended = [], 0, 0, list[tuple[Case, Job]]()
         for case in cases:
             job = _run(client, case)
             if job is None:
                 none += 1
                 continue
-            late += _taken(job) > _LATE * seconds_of(case.within)
+            late += _taken(job) > LATE * seconds_of(case.within)
             rows.append(_row(client, case, job))
+            ended.append((case, job))
             print(" | ".join(rows[-1]), file=sys.stderr, flush=True)
+        if options.write:
+            measured_jobs.write(_kept(client, ended))
     told = (
         f"{len(rows) - late} of {len(rows)} jobs ended within the time they were given and a tenth more, evaluation "
         f"included; {none} ended without an artifact. Seconds are of the attempt; what was foreseen is the forecast's "
@@ -132,6 +140,21 @@ def _row(client: Client, case: Case, job: Job) -> tuple[str, ...]:
         _accuracy(lines["random"]),
         f"step {ended['step']:,} of {ended['steps']:,}" if ended else "no",
     )
+
+
+def _kept(client: Client, ended: Sequence[tuple[Case, Job]]) -> Iterator[MeasuredJob]:
+    """The rows that are kept, each of the jobs that differ in their seeds alone."""
+    catalogue = Catalogue(Settings().datasets)
+    for asked, group in groupby(ended, key=lambda each: replace(each[0], seed=0)):
+        runs, won = [], []
+        for _, job in group:
+            report = client.report(job.id)
+            lines: dict[str, Any] = {line["name"]: line for line in report["results"]}
+            distilled = lines.get("distilled_8bit", lines["distilled"])
+            runs.append((distilled["accuracy_mean"], lines["random"]["accuracy_mean"], round(_taken(job), 1)))
+            won += [report["race"]["winner"]] if report.get("race") else []
+        where = processor(), machine.commit(), datetime.now(UTC).date()
+        yield MeasuredJob.of(catalogue.facts(asked.dataset), (asked.ipc, asked.within, asked.method), runs, won, where)
 
 
 def _accuracy(line: dict[str, Any]) -> str:

@@ -2,7 +2,8 @@
 
     python -m benchmarks.race --dataset digits --ipc 1 --within 90s --methods auto random k-means dm mtt --seeds 3
 
-Each run is a line of the file `--runs`, kept as soon as it is done; one that is there is not done again.
+Each run is a line of the file `--runs`, kept as soon as it is done; one that is there is not done again. With `--write`
+the rows are kept, too, where the page of a new job finds them: core/measured_jobs.jsonl.
 """
 
 from __future__ import annotations
@@ -12,9 +13,17 @@ import json
 import statistics
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.machine import commit
+from core import measured_jobs
+from core.data import Catalogue
+from core.hardware import processor
+from core.measured_jobs import MeasuredJob
+from core.methods import AUTO
+from core.settings import Settings
 from stillhouse import distil
 
 Run = dict[str, Any]
@@ -31,11 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--methods", nargs="+", default=["auto", "random", "k-means", "dm", "mtt"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--runs", type=Path, default=Path("race.jsonl"))
+    parser.add_argument("--write", action="store_true", help="write core/measured_jobs.jsonl")
     options = parser.parse_args(arguments)
     before = [json.loads(line) for line in options.runs.read_text().splitlines()] if options.runs.exists() else []
     done = {tuple(run[name] for name in _KEY): run for run in before}
     print("| method | 8-bit images, % | random images, % | seconds | won by | n |")
     print("| --- | ---: | ---: | ---: | --- | ---: |")
+    rows = []
     for method in options.methods:
         runs = []
         for seed in range(options.seeds):
@@ -46,7 +57,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     file.write(json.dumps(done[key]) + "\n")
             runs.append(done[key])
         print(row(method, runs), flush=True)
+        rows.append(runs)
+    if options.write:
+        measured_jobs.write(map(kept, rows))
     return 0
+
+
+def kept(runs: Sequence[Run]) -> MeasuredJob:
+    """The row that is kept of a method's runs."""
+    asked = runs[0]["ipc"], runs[0]["within"], runs[0]["method"]
+    return MeasuredJob.of(
+        Catalogue(Settings().datasets).facts(runs[0]["dataset"]),
+        asked,
+        [(run["accuracy"], run["random"], run["seconds"]) for run in runs],
+        [run["winner"] for run in runs] if runs[0]["method"] == AUTO else (),
+        (processor(), commit(), datetime.now(UTC).date()),
+    )
 
 
 def measured(dataset: str, ipc: int, within: str, method: str, seed: int) -> Run:

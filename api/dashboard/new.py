@@ -18,7 +18,7 @@ from api.dashboard.time_view import TIMES, bought
 from api.jobs import create_job
 from api.problems import ProblemError
 from api.services import Services, ServicesDep
-from core import methods
+from core import measured_jobs, methods
 from core.ledger import DISTILLATION, Job, UnknownJob
 from core.methods import AUTO, Method
 from core.recipe import FieldError
@@ -79,6 +79,7 @@ def _shown(
     chosen = next((facts for facts in datasets if facts.name == entries["dataset"]), None)
     others = [(each.path, each, entries[each.path]) for each in LEAVES.values() if each.path not in _PLACED]
     others += [(f"{ALSO}{name}", Leaf(name, None, "text", _GONE), spelled(value)) for name, value in form.kept.items()]
+    size = int(entries["ipc"]) if re.fullmatch("[1-9][0-9]{0,5}", entries["ipc"]) else None
     placed = {*_PLACED, *(name for name, _, _ in others)}
     placed |= {f"{PREFIX}{leaf.path}" for part in form.parts for leaf in part.leaves}
     behind = bool(form.changes or form.kept) or entries["method"] != FIRST["method"]
@@ -96,13 +97,14 @@ def _shown(
         unplaced=[error for field, error in faults.items() if field not in placed],
         datasets=datasets,
         chosen=chosen,
-        images=int(entries["ipc"]) * chosen.classes if chosen and re.fullmatch("[0-9]{1,6}", entries["ipc"]) else None,
+        images=size * chosen.classes if chosen and size else None,
         families=families(),
         opened=named or behind,
         searching=entries["method"] == AUTO,
         times=TIMES,
         time_about=LEAVES["within"].about,
         bought=bought(form, services) if form.parts else [],
+        measured=measured_jobs.near(chosen, size or 10, measured_jobs.read()) if chosen else [],
         touched={*form.changes, *(field.removeprefix(PREFIX) for field in faults)},
         base=str(request.base_url).rstrip("/"),
     )

@@ -4,9 +4,29 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from tests.browser.browsing import Watched
+from core.measured_jobs import read
+from tests.browser.browsing import Service, Watched, faults, visit
+
+
+def test_it_shows_what_benchmarks_have_measured(chromium: Browser, service: Service) -> None:
+    """The very rows that they wrote, of the dataset and the size that are chosen."""
+    digits = [row for row in read() if row.dataset == "digits"]
+    ipc = digits[0].ipc
+    kept = {(row.within, row.method, row.accuracy, row.n) for row in digits if row.ipc == ipc}
+    with visit(chromium, service.server.url) as watched:
+        page = watched.page
+        page.goto("/new?dataset=digits&ipc=7&method=random")
+        page.locator("#ipc").fill(str(ipc))
+        shown = page.locator("#measured tbody tr")
+        expect(page.locator("#measured caption")).to_contain_text(f"{ipc} image")
+        expect(shown).to_have_count(len(kept))
+        for within, method, accuracy, n in kept:
+            row = shown.filter(has=page.get_by_role("cell", name=re.compile(rf"^{method}\b")), has_text=within)
+            expect(row).to_contain_text(f"{100 * accuracy:.1f} ")
+            expect(row).to_contain_text(f"n = {n};")
+        assert faults(page, "new-measured") == []
 
 
 def test_an_outcome_is_asked_for_by_its_sliders(watched: Watched) -> None:
