@@ -13,7 +13,7 @@ from tests.core.test_advice import REAL, gained, measured
 
 
 def test_advice_is_asked_for_watched_and_answered(chromium: Browser, service: Service, tmp_path: Path) -> None:
-    """What a worker does is done by hand; the page follows without a reload."""
+    """The worker's part is done by hand; the page follows without a reload."""
     shop, told = service.server.workshop, dict[str, list[str]]()
     with visit(chromium, service.server.url, "422") as watched:
         page = watched.page

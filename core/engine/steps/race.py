@@ -12,7 +12,7 @@ from typing import Final, final
 import torch
 
 from core.engine import checkpoint, distill, evaluate, relabel, stored
-from core.engine.context import JobContext, follow
+from core.engine.context import JobContext, KernelPlan, follow
 from core.engine.distill import Diverged, State
 from core.engine.evaluate import Replays
 from core.engine.keys import Key
@@ -60,7 +60,7 @@ def raced(
         step: the candidates and their time.
         prepare: everything that the context's recipe has done before it distils.
         distil: the best state of a job that was prepared, from where its checkpoint ends.
-        plan: the kernels of a recipe. Compiling them takes a while: for the leader alone it waits.
+        plan: the kernels of a recipe. Compiling takes a while: only the leader and those with experts wait for that.
         clock: seconds.
 
     Raises:
@@ -88,6 +88,8 @@ class _Race:
         self._trials = [Trial.model_validate(each) for each in document.get("trials", [])]
         self._spent = float(document.get("spent", 0.0))  # in the turn that was interrupted
         self._ready: dict[str, Prepared] = {}
+        self._plans: dict[str, tuple[bool, KernelPlan]] = {}
+        """Kernels by candidate, and whether a compiler was waited for."""
 
     def won(self) -> Won:
         """Take the turns that are left, and find the winner."""
@@ -120,11 +122,14 @@ class _Race:
         candidate, began, first = self._candidate(turn.name), self._clock() - self._spent, not self._trials
         alone = turn.round == len(race.SHARES) and candidate.steps > 0
         judging = self._trials[-1].judging if self._trials else 0.0
-        limit = math.inf if first else began + max(0.0, turn.seconds - (judging if alone else 0.0))
+        # where experts are trained first, compiling costs less than it saves, whoever wins
+        self._kernels(candidate, waits=alone or (candidate.setup > 0 and candidate.steps > 0))
+        seconds = max(0.0, turn.seconds - (judging if alone else 0.0))
+        limit = math.inf if first else self._clock() - self._spent + seconds
         lane = Lane.of(self._workspace, candidate.name, partial(self._is_over, began, limit, judging, first=first))
         state, validation, fault, judged = None, tuple[float, ...](), None, 0.0
         try:
-            state, fault = self._stretched(candidate, lane, alone=alone)
+            state, fault = self._stretched(candidate, lane)
             if state is not None:
                 started = self._clock()
                 validation = self._judge(candidate, state, first=first)
@@ -183,12 +188,18 @@ class _Race:
         self._context.journal.progress(min(99, int(100 * spent / self._entrants.seconds)), 100)
         return now >= limit or (not first and self._workspace.time_left() <= judging)
 
-    def _stretched(self, candidate: Candidate, lane: Lane, *, alone: bool) -> tuple[State | None, str | None]:
+    def _kernels(self, candidate: Candidate, *, waits: bool = False) -> KernelPlan:
+        """A candidate's kernels, decided on once, and once more where they are to wait for a compiler at last."""
+        waited, known = self._plans.get(candidate.name, (False, None))
+        if known is None or (waits and not waited):
+            known = self._plan(candidate.recipe, waits=waits)
+            self._plans[candidate.name] = waits, known
+        return known
+
+    def _stretched(self, candidate: Candidate, lane: Lane) -> tuple[State | None, str | None]:
         """The state at the end of a turn; none, and why, of a candidate that did not come to its first step."""
         try:
             context, taught = self._prepared(candidate, lane)
-            if alone:
-                context = replace(context, plan=self._plan(candidate.recipe, waits=True))
             return self._distil(context, taught), None
         except Drained:
             if self._workspace.should_stop():
@@ -198,11 +209,10 @@ class _Race:
 
     def _prepared(self, candidate: Candidate, lane: Lane) -> Prepared:
         if candidate.name not in self._ready:
-            plan = self._plan(candidate.recipe, waits=False)
-            own = replace(self._context, recipe=candidate.recipe, workspace=lane, plan=plan)
+            own = replace(self._context, recipe=candidate.recipe, workspace=lane, plan=self._kernels(candidate))
             self._ready[candidate.name] = self._prepare(own)
         context, taught = self._ready[candidate.name]
-        return replace(context, workspace=lane), taught
+        return replace(context, workspace=lane, plan=self._kernels(candidate)), taught
 
     def _judge(self, candidate: Candidate, state: State, *, first: bool) -> tuple[float, ...]:
         """Accuracies on the validation split of networks trained on the images as 8 bits hold them.
