@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
@@ -19,7 +20,10 @@ from api.schemas import Job
 from api.services import Services, ServicesDep
 from core import ledger
 from core.advice.answer import Advice, Line
-from core.advice.order import KIND, AdviceOrder, fingerprint
+from core.advice.measured import Measured
+from core.advice.order import KIND, AdviceOrder, Question, fingerprint
+from core.advice.verdict import answer
+from core.data import DatasetFacts
 from core.overrides import explain
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -92,7 +96,7 @@ def _advice(
         asks=ASKS,
         datasets=services.catalogue.list(),
         advice=found,
-        curves=_plot(found.curves) if found and found.curves else None,
+        curves=plot(found.curves) if found and found.curves else None,
         job=shown,
         phase=job_view.phase,
         fault=fault,
@@ -122,7 +126,20 @@ def _measuring(services: Services, dataset: str, mark: str | None) -> ledger.Job
     return next((job for job in jobs if mark is None or job.fingerprint == mark), None)
 
 
-def _plot(lines: tuple[Line, ...]) -> Plot:
+def stored_curves(services: Services, facts: DatasetFacts) -> Plot | None:
+    """The learning curves of a dataset as they were measured for advice; None where nobody has asked for it."""
+    found = known(services, fingerprint(facts.digest, "hard")) if facts.digest else None
+    return _curves(found[1].model_dump_json()) if found else None
+
+
+@lru_cache(maxsize=20)
+def _curves(measured: str) -> Plot | None:
+    lines = answer(Question(ipc=1), Measured.model_validate_json(measured)).curves
+    return plot(lines) if lines else None
+
+
+def plot(lines: tuple[Line, ...]) -> Plot:
+    """Curves of accuracy over images a class, each between the bounds that hold four of five results."""
     series = tuple(
         Series.of(words, [(float(point.ipc), getattr(point, name)) for point in line.points])
         for line in lines

@@ -10,6 +10,7 @@ from typing import Final
 from fastapi import APIRouter, BackgroundTasks, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from api.dashboard.advice import stored_curves
 from api.dashboard.forms import Posted
 from api.dashboard.job_form import ALSO, FIRST, LEAVES, PREFIX, JobForm
 from api.dashboard.rendering import page
@@ -104,6 +105,7 @@ def _shown(
         times=TIMES,
         time_about=LEAVES["within"].about,
         bought=bought(form, services) if form.parts else [],
+        curves=stored_curves(services, chosen) if chosen else None,
         measured=measured_jobs.near(chosen, size or 10, measured_jobs.read()) if chosen else [],
         touched={*form.changes, *(field.removeprefix(PREFIX) for field in faults)},
         base=str(request.base_url).rstrip("/"),

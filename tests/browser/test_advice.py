@@ -43,5 +43,9 @@ def test_advice_is_asked_for_watched_and_answered(chromium: Browser, service: Se
         expect(page.locator("#answer .notice.bad")).to_be_visible()
         page.emulate_media(color_scheme="light")
         told["wrong"] = faults(page, "advice-wrong")
+        page.goto("/new?dataset=digits&method=random&ipc=3")
+        expect(page.locator("#curves path.line").first).to_be_attached()
+        page.locator("#worth").scroll_into_view_if_needed()
+        told["new"] = faults(page, "new-curves")
     service.client.delete(f"/v1/jobs/{job['id']}")
     assert {state: each for state, each in told.items() if each} == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,10 @@ def measure(client: TestClient, workshop: Workshop, folder: Path) -> str:
 
 def test_advice_is_asked_measured_and_answered(client: TestClient, workshop: Workshop, tmp_path: Path) -> None:
     assert "Nothing was measured yet" in shown(client)
+    asks = client.get("/new?dataset=digits&method=random&ipc=3").text
+    assert 'id="curves"' not in asks
+    (link,) = re.findall(r'<a href="(/advice[^"]*)">Have it measured', asks)
+    assert "Nothing was measured yet" in client.get(html.unescape(link)).text
     sent = client.post("/advice", data={"dataset": "digits", "ask": "accuracy", "value": "80"})
     assert sent.url.params["ask"] == "accuracy"
     assert "It is being measured" in sent.text
@@ -61,6 +66,9 @@ def test_advice_is_asked_measured_and_answered(client: TestClient, workshop: Wor
         assert "Verdict:" in answer
         assert "Learning curves" in answer
     assert "Real images that do the same" in shown(client, "dataset=digits&ask=ipc&value=5")
+    new = client.get("/new?dataset=digits&method=random&ipc=3").text
+    assert 'id="curves"' in new, "its curves are on the page of a new job, too"
+    assert "Test accuracy over images a class. random real images: from" in new
 
 
 def test_what_is_asked_wrongly_is_told_on_the_page(client: TestClient) -> None:

@@ -35,7 +35,7 @@ const follow = async () => {
 };
 
 const take = (page) => {
-  for (const id of ["forecast", "size", "buys", "measured", "commands-panel"]) {
+  for (const id of ["forecast", "size", "worth", "buys", "measured", "commands-panel"]) {
     const fresh = page.getElementById(id);
     if (fresh) document.getElementById(id).replaceWith(document.importNode(fresh, true));
   }
