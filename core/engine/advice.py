@@ -12,6 +12,7 @@ import torch
 from core.advice.measured import VERSION, Measured
 from core.advice.study import Study
 from core.data import Dataset
+from core.engine import evaluate
 from core.engine.context import JobContext, KernelPlan
 from core.engine.distill import State
 from core.engine.kernels import Eager
@@ -19,7 +20,7 @@ from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.real import prepare
 from core.engine.steps import distillation
-from core.engine.steps.advising import Measuring, judged_on, telling
+from core.engine.steps.advising import Measuring, judged_on
 from core.engine.workspace import InMemory, Workspace
 
 _CPU = torch.device("cpu")
@@ -70,8 +71,8 @@ def measure(
         smallest_class=facts.smallest_class,
         validation=len(judged),
         tests=facts.test_count,
-        validation_telling=telling(measure, judged.labels),
-        tests_telling=facts.test_count * telling(measure, trained) / len(trained),
+        validation_telling=evaluate.telling(measure, judged.labels),
+        tests_telling=facts.test_count * evaluate.telling(measure, trained) / len(trained),
         network=network.name,
         hardware=hardware,
         points=tuple(measuring.points),

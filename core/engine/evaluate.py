@@ -228,6 +228,18 @@ def measured(measure: Measure, network: Network, trained: Trained, data: Labelle
     return balanced(per_class, torch.bincount(data.labels, minlength=network.classes).tolist())
 
 
+def telling(measure: Measure, labels: Tensor) -> float:
+    """Images that would tell an accuracy as surely, were each of them counted alike: for a balanced one fewer.
+
+    That is the number of classes times the harmonic mean of their sizes; `labels` int64 [n] are those of a split.
+    """
+    if measure == "accuracy":
+        return float(len(labels))
+    counts = torch.bincount(labels)
+    counts = counts[counts > 0].double()
+    return float(len(counts) ** 2 / (1 / counts).sum())
+
+
 def score(guesses: Tensor, labels: Tensor, classes: int, validation: float, seconds: float) -> Score:
     """The score of a network that takes the test images of `labels` int64 [n] for the classes `guesses` int64 [n]."""
     test, per_class = graded(guesses, labels, classes)

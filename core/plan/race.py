@@ -10,6 +10,7 @@ decisions. Jamieson & Talwalkar 2016 (successive halving); here a round's resour
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from typing import Final, final
@@ -132,10 +133,22 @@ def going_on(entrants: Entrants, trials: Sequence[Trial], names: Iterable[str]) 
     return tuple(sorted(able, key=lambda name: -last[name].mean))
 
 
-def best(trials: Sequence[Trial]) -> int | None:
-    """The place of the trial whose images did best, the first of equals; None where none was judged."""
+def best(trials: Sequence[Trial], images: float = math.inf) -> int | None:
+    """The place of the trial whose images did best, the first of equals; None where none was judged.
+
+    Real images have to lead by more than the standard error of an accuracy on so many validation images: what is within
+    it is undecided, and distilled images learn on (the rule of one standard error of Breiman et al. 1984).
+    """
     judged = [place for place, trial in enumerate(trials) if trial.validation]
-    return max(judged, key=lambda place: trials[place].mean, default=None)
+    first = max(judged, key=lambda place: trials[place].mean, default=None)
+    distilled = max(
+        (place for place in judged if trials[place].step), key=lambda place: trials[place].mean, default=first
+    )
+    if first is None or distilled is None:
+        return first
+    accuracy = trials[first].mean
+    error = math.sqrt(max(0.0, accuracy * (1 - accuracy)) / images)
+    return distilled if trials[distilled].mean >= accuracy - error else first
 
 
 def _seconds(entrants: Entrants, name: str, round_: int, share: float, standing: Sequence[str]) -> float:

@@ -101,10 +101,16 @@ class Race(Entry):
             "little too high; those on the test split are not."
         )
         real = (
-            "No distilled set did better than real images in this time: the result is real images, chosen and left as "
+            "No distilled set did as well as real images in this time: the result is real images, chosen and left as "
             "they are.",
         )
-        return (how, *(real if self.real else ()), *((self.over,) if self.over else ()), chosen)
+        first = self._in_order[0]
+        undecided = (
+            f"{first.name} did better by less than the validation split can tell, and distilled images are preferred "
+            "to real ones where that is so.",
+        )
+        more = real if self.real else undecided if first.best is not None and first.name != self.winner else ()
+        return (how, *more, *((self.over,) if self.over else ()), chosen)
 
     @property
     def _in_order(self) -> list[Runner]:

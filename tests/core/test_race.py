@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+
+import pytest
 
 from core.methods import Task, method
 from core.overrides import override
@@ -120,6 +123,17 @@ def test_real_images_alone_are_judged_and_the_race_is_over() -> None:
     trials = run(entrants(*REAL), lambda name, _: 0.5)
     assert [(trial.name, trial.step) for trial in trials] == [("random", 0), ("herding", 0)]
     assert best(trials) == 0, "of equals the first"
+
+
+@pytest.mark.parametrize(("images", "winner"), [(145, "dm"), (1000, "herding"), (math.inf, "herding")])
+def test_real_images_win_by_more_than_the_validation_split_may_err(images: float, winner: str) -> None:
+    race = entrants("random", "herding", "dm")
+    trials = run(race, lambda name, _: {"random": 0.93, "herding": 0.952, "dm": 0.941}[name])
+    place = best(trials, images)
+    assert place is not None
+    assert trials[place].name == winner
+    words = " ".join(Race.of(race, trials, place, balanced=False).section().words)
+    assert ("herding did better by less than the validation split can tell" in words) == (winner == "dm")
 
 
 def test_the_report_names_each_candidate_and_why_it_went_no_further() -> None:

@@ -21,7 +21,7 @@ from core.engine.steps.race import Won, raced
 from core.engine.workspace import Drained, InMemory
 from core.overrides import override
 from core.plan import steps
-from core.plan.race import Candidate, Entrants
+from core.plan.race import Candidate, Entrants, Trial, best
 from core.recipe import Recipe
 from tests.engine import still
 from tests.engine.conftest import small
@@ -73,11 +73,12 @@ def test_candidates_go_on_from_their_own_state_and_share_what_they_learn(real: R
     assert len(steps_of) > 2
     assert steps_of == sorted(set(steps_of)), "each turn goes on where the last one ended"
     assert all(len(trial["validation"]) == 2 for trial in found)
-    best = max(found, key=lambda trial: sum(trial["validation"]))
+    place = best([Trial.model_validate(trial) for trial in found], len(real.validation))
+    assert place is not None
     assert won.context.race is not None
-    assert won.context.race.winner == best["name"]
-    assert won.state.step == best["step"], "the best look, not the last"
-    assert won.context.recipe.objective == lasting(best["name"]).objective
+    assert won.context.race.winner == found[place]["name"]
+    assert won.state.step == found[place]["step"], "the best look, not the last"
+    assert won.context.recipe.objective == lasting(found[place]["name"]).objective
     kept = [name for name in workspace.checkpoints if name.startswith("race-")]
     assert len(kept) == 1, "of the sets that were best before nothing is left"
 

@@ -26,7 +26,6 @@ from core.engine.keys import Key
 from core.engine.real import Labelled
 from core.engine.workspace import Drained, InMemory
 from core.plan import limits
-from core.recipe.balance import Measure
 from core.recipe.share import equal
 
 FILE: Final = "advice.json"
@@ -227,18 +226,6 @@ class Measuring:
         self.context.journal.progress(place * self.asked.networks + int(share * self.asked.networks), total)
         if self._late():
             raise _Late
-
-
-def telling(measure: Measure, labels: Tensor) -> float:
-    """Images that would tell an accuracy as surely, were each of them counted alike: for a balanced one fewer.
-
-    That is the number of classes times the harmonic mean of their sizes; `labels` int64 [n] are those of a split.
-    """
-    if measure == "accuracy":
-        return float(len(labels))
-    counts = torch.bincount(labels)
-    counts = counts[counts > 0].double()
-    return float(len(counts) ** 2 / (1 / counts).sum())
 
 
 def judged_on(validation: Labelled) -> Labelled:

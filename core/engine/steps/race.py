@@ -97,7 +97,7 @@ class _Race:
         self._tell_pace()
         while (turn := race.next_turn(self._entrants, self._trials)) and self._has_time():
             self._take(turn)
-        place = race.best(self._trials)
+        place = self._best()
         assert place is not None, "the first candidate is judged whatever the time"
         trial = self._trials[place]
         candidate = self._candidate(trial.name)
@@ -113,6 +113,11 @@ class _Race:
         after = f" after step {trial.step:,} of {candidate.steps:,}" if candidate.steps else ""
         selection = f"{candidate.name}{after}, the best of {len(self._trials)} looks of a race on the validation split"
         return Won(replace(context, workspace=self._workspace, race=entry), taught, state, selection)
+
+    def _best(self) -> int | None:
+        """The place of the trial that would win now."""
+        measure = self._context.recipe.evaluation.measure
+        return race.best(self._trials, evaluate.telling(measure, self._context.real.validation.labels))
 
     def _has_time(self) -> bool:
         return not self._trials or self._workspace.time_left() > 0
@@ -153,10 +158,10 @@ class _Race:
         self._record(trial, state)
 
     def _record(self, trial: Trial, state: State | None) -> None:
-        before = race.best(self._trials)
+        before = self._best()
         self._trials.append(trial)
         self._tell_pace()
-        self._spent, place = 0.0, race.best(self._trials)
+        self._spent, place = 0.0, self._best()
         if place is not None and place != before:
             assert state is not None, "an image that was judged is of a state"
             self._workspace.store(_kept(place), checkpoint.packed(state, self._context.run))
