@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, BackgroundTasks, Body, Depends, Response
 
-from api import downloads
 from api.forecast_request import hardware
 from api.jobs import json_only, unfit
 from api.known_job import advise, over_quota
+from api.measurements import known
 from api.problems import Kind, ProblemError, header, invalid, responses, sentence
 from api.schemas import Job
 from api.services import Services, ServicesDep
@@ -20,7 +19,6 @@ from core.advice.measured import Measured
 from core.advice.order import KIND, AdviceOrder, Question, fingerprint, question
 from core.advice.study import METHOD, measurable, study
 from core.advice.verdict import answer
-from core.artifacts.advice import ADVICE
 from core.data import DatasetFacts, DatasetInvalid, UnknownDataset
 from core.forecast import forecast_job
 from core.overrides import override
@@ -136,25 +134,6 @@ def understood(services: Services, order: AdviceOrder) -> tuple[DatasetFacts, Qu
         raise invalid(error.errors) from None
 
 
-def known(services: Services, mark: str) -> tuple[str, Measured] | None:
-    """The newest finished job with these measurements, and they; None where there are none, or they cannot be read."""
-    found = services.ledger.answer(mark)
-    if found is None:
-        return None
-    job_id, files = found
-    file = next((each for each in files if each.name == ADVICE), None)
-    measured = file and measured_of(services, file)
-    return None if measured is None else (job_id, measured)
-
-
-def measured_of(services: Services, file: ledger.File) -> Measured | None:
-    """The measurements in a file of the store; None where it does not give them out."""
-    try:
-        return _read(downloads.text(services.store, file))
-    except (ProblemError, ValueError):
-        return None
-
-
 def advice(services: Services, facts: DatasetFacts, asked: Question, job_id: str, measured: Measured) -> Advice:
     """The answer to a question from these measurements, with the price of the job on the workers there are."""
 
@@ -168,11 +147,6 @@ def advice(services: Services, facts: DatasetFacts, asked: Question, job_id: str
 
     own = measured.model_copy(update={"dataset": facts.name})  # which may have another name than where it was measured
     return answer(asked, own, seconds, facts.label).model_copy(update={"job": job_id})
-
-
-@lru_cache(maxsize=64)
-def _read(text: str) -> Measured:
-    return Measured.model_validate_json(text)
 
 
 _ONE_CLASS = FieldError(

@@ -12,13 +12,14 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
+from api.aims import aimed
 from api.problems import invalid
 from api.services import Services
 from api.submission import Prepared
 from core.budget import TooShort
 from core.durations import written
 from core.forecast import LONG, Calibration, Forecast, beyond, fitted_job, forecast_job, offered
-from core.recipe import FieldError
+from core.recipe import FieldError, RecipeError
 from core.request import ENGINE_VERSION, MAX_WITHIN, JobRequest
 
 _FITTING = threading.Semaphore(os.cpu_count() or 1)
@@ -42,6 +43,7 @@ def fitted_request(services: Services, ready: Prepared) -> tuple[Prepared, Forec
     Raises:
         ProblemError: INVALID_REQUEST, it is beyond the memory of every one of them, or nothing ends in that time.
     """
+    ready = aimed(services, ready)
     request, known = JobRequest.model_validate(ready.request), _calibrations(services)
     job, facts = (ready.facts, request.ipc, request.method), services.catalogue.facts
     quietest = _of_most(known)
@@ -60,7 +62,7 @@ def fitted_request(services: Services, ready: Prepared) -> tuple[Prepared, Forec
     try:
         with _FITTING:
             recipe, forecast = fitted_job(
-                services.ledger, ready.recipe, *job, quietest, facts, request.within, request.fixed
+                services.ledger, ready.recipe, *job, quietest, facts, request.within, request.fixed, request.target
             )
     except TooShort as error:
         longest = min(int(services.settings.job_timeout), MAX_WITHIN)
@@ -68,6 +70,8 @@ def fitted_request(services: Services, ready: Prepared) -> tuple[Prepared, Forec
             raise invalid(error.errors) from None
         dear = f"No job may take more than '{written(longest)}' here: lower ipc, change less, or name another method."
         raise invalid([replace(each, fix=dear) for each in error.errors]) from None
+    except RecipeError as error:
+        raise invalid(error.errors) from None
     fitted = replace(ready, recipe=recipe)
     _check_room(fitted, known)
     return fitted, forecast

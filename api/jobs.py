@@ -35,6 +35,10 @@ EXAMPLES: dict[str, Any] = {
         "summary": "The best that twenty minutes allow",
         "value": {"dataset": "fashion-mnist", "ipc": 10, "method": "mtt", "within": "20m"},
     },
+    "target": {
+        "summary": "As few images as reach 80 %",
+        "value": {"dataset": "digits", "target": {"accuracy": 0.8}, "within": "10m"},
+    },
     "overridden": {
         "summary": "Another schedule, and ten networks to judge it",
         "value": {
@@ -116,13 +120,14 @@ def create_job(
     """Queues a job, or finds the one that already answers the question.
 
     How small is said by `ipc`, images per class, or by `ratio`, its share of what the smallest class holds for
-    distillation; the job shows the ipc. With `within` the method's recipe is made smaller until it ends in that time,
-    restarts included; the job shows the recipe, and its forecast what was given up. Equal requests on equal data share
-    a fingerprint. If such a job of the same owner has succeeded and its files are still what they were, it is the
-    answer (200, `cached`); if one is queued or running, it is the answer too (202). What other owners have asked for
-    plays no part. Everything in the request is checked now, so that an accepted job fails only for reasons that lie
-    outside it. `overrides` changes any field of the method's recipe by its path; `GET /v1/methods/{name}` holds the
-    schema.
+    distillation; the job shows the ipc. With a `target` the smallest set is looked for that reaches it on the
+    validation split, in twenty minutes if `within` says no other time; the job shows where that begins, and then what
+    it found. With `within` the method's recipe is made smaller until it ends in that time, restarts included; the job
+    shows the recipe, and its forecast what was given up. Equal requests on equal data share a fingerprint. If such a
+    job of the same owner has succeeded and its files are still what they were, it is the answer (200, `cached`); if one
+    is queued or running, it is the answer too (202). What other owners have asked for plays no part. Everything in the
+    request is checked now, so that an accepted job fails only for reasons that lie outside it. `overrides` changes any
+    field of the method's recipe by its path; `GET /v1/methods/{name}` holds the schema.
     """
     ready, forecast = fitted_request(
         services, prepare(order, services.catalogue, Earlier(services.ledger, services.store))

@@ -110,7 +110,10 @@ class Job(Shown):
     dataset: str
     dataset_title: str = Field(description="How people call the dataset: of an upload its title, else its name.")
     method: str
-    ipc: int | None = Field(description="Images per class; null for advice, which makes none.")
+    ipc: int | None = Field(
+        description="Images per class; null for advice, which makes none. Of a job with a target those from which it "
+        "looks for fewer or more, and those that it found once it has succeeded."
+    )
     seed: int
     cached: bool = Field(description="Whether this answer to a submission is the finished job of an equal request.")
     queue_position: int | None = Field(description="While queued: 1 is next.")

@@ -189,9 +189,10 @@ class Client:
     ) -> Job:
         """Ask for `ipc` images per class of `dataset`, or for a `ratio` of its smallest class's training images.
 
-        One of the two; the method is by default a search for the best one in the time there is (`within`). `seed`,
-        `overrides`, `evaluation` and `metadata` (words to find the job by) may be left out. An equal request that is
-        running or finished is that job, with the metadata it has.
+        Or for as many as fit into `bytes`, or as few as reach a `target`: "80%" is an accuracy, "gap:50%" half of the
+        gap between random images and everything. One of the four; the method is by default a search for the best one
+        in the time there is (`within`). `seed`, `overrides`, `evaluation` and `metadata` (words to find the job by) may
+        be left out. An equal request that is running or finished is that job, with the metadata it has.
 
         The call carries an Idempotency-Key (a fresh one unless given), so that repeating it after a lost answer makes
         no second job. A field that only a newer service knows is sent by `extra`.

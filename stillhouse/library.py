@@ -12,6 +12,8 @@ from stillhouse.order import AUTO, Order, body
 
 if TYPE_CHECKING:
     from core.engine.report import Distillation
+    from core.plan.race import Entrants
+    from core.plan.sizing import Sizing
 
 
 def distil(
@@ -40,7 +42,7 @@ def distil(
     from core.engine import run
     from core.engine.deadline import Deadline
     from core.engine.workspace import InMemory
-    from core.forecast import fitted_anywhere, raced_job
+    from core.forecast import Sizes, fitted_anywhere, raced_job, sized_job
     from core.request import JobOrder, needs_c_scores, resolve, scored, settle
     from core.settings import Settings
 
@@ -53,15 +55,26 @@ def distil(
         found = catalogue.load(asked.dataset, scored=True)
         assert found.c_scores_digest is not None, "it was loaded with its scores"
         recipe = scored(recipe, found.c_scores_digest)
-    workspace, entrants = InMemory(), None
+    workspace, sizes = InMemory(), None
+    searching: Entrants | Sizing | None = None
     if request.within:
         began, whole, shape = time.monotonic(), recipe, (found.facts, request.ipc)
-        recipe, fit = fitted_anywhere(whole, *shape, request.method, request.within, request.fixed)
-        if request.method == AUTO:
+        aims = request.target is not None
+        recipe, fit = fitted_anywhere(whole, *shape, request.method, request.within, request.fixed, sized=aims)
+        if aims:
+            recipe, searching = sized_job(request, found.facts, None)
+            sizes = Sizes(request, found.facts, None, recipe)
+        elif request.method == AUTO:
             soft = request.labels == "soft"
-            recipe, entrants = raced_job(whole, *shape, None, (), request.within, request.fixed, soft=soft)
+            recipe, searching = raced_job(whole, *shape, None, (), request.within, request.fixed, soft=soft)
         deadline = Deadline(request.within, fit.phases, workspace.journal, began)
-        workspace = replace(workspace, time_left=deadline.time_left, ending=deadline.ending, networks=deadline.networks)
+        workspace = replace(
+            workspace,
+            time_left=deadline.time_left,
+            ending=deadline.ending,
+            networks=deadline.networks,
+            foresee=deadline.foresee,
+        )
     return run.distil(
         recipe,
         found,
@@ -70,5 +83,6 @@ def distil(
         workspace,
         device=torch.device(device),
         load=catalogue.load,
-        entrants=entrants,
+        searching=searching,
+        sizes=sizes,
     )

@@ -22,6 +22,7 @@ class Order(TypedDict, total=False):
     ipc: Annotated[int | None, "Synthetic images per class."]
     ratio: Annotated[float | None, "Instead of --ipc: its share of the smallest class's training images."]
     bytes: Annotated[str | None, "Instead of --ipc: the bytes that the set may take, images and labels: 200kB, 1.5MB."]
+    target: Annotated[str | None, "Instead of --ipc: what the smallest set is to reach: 80%, or gap:50% of the gap."]
     within: Annotated[str | None, "Time that the job may take where it runs: 90s, 20m, 1h; its recipe is fitted to it."]
     labels: Annotated[
         Literal["hard", "soft"] | None,

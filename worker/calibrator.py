@@ -32,11 +32,12 @@ from core.forecast import (
     off,
     raced_job,
     remembered,
+    sized_job,
     still_holds,
 )
 from core.ids import is_upload
 from core.ledger import DISTILLATION, Claim, Document, Job, Ledger
-from core.methods.automatic import WITHIN
+from core.methods.automatic import AUTO, WITHIN
 from core.recipe import Recipe
 from core.request import JobRequest, resolve, with_digests_of
 from core.settings import Settings
@@ -212,14 +213,21 @@ class Calibrator:
             request = JobRequest.model_validate(job.request)
             whole = with_digests_of(recipe, resolve(request, facts))
             try:
-                return fitted_job(self._ledger, whole, *of, request.within, request.fixed)
+                return fitted_job(self._ledger, whole, *of, request.within, request.fixed, request.target)
             except TooShort as error:  # it was accepted for a faster machine: the least it can do here
-                return fitted_job(self._ledger, whole, *of, error.enough, request.fixed)
+                return fitted_job(self._ledger, whole, *of, error.enough, request.fixed, request.target)
         return recipe, forecast_job(self._ledger, recipe, *of)
 
     def race(self, job: Job) -> Document:
-        """The candidates of a job that searches for a method, as they can finish here, and what they share."""
+        """The search of a job, for a method or for a size, as it can finish here, and what its candidates share."""
+        if job.method != AUTO and "target" not in job.request:
+            return {}
         facts, request = self._facts(job.dataset), JobRequest.model_validate(job.request)
+        if request.target is not None:
+            shared, sizing = sized_job(request, facts, self.known)
+            measured = self.known.model_dump(mode="json") if self.known else None
+            recipe = shared.model_dump(mode="json")
+            return {"recipe": recipe, "sizing": sizing.model_dump(mode="json"), "calibration": measured}
         past: list[Past] = []
         if self.known is not None:
             past = remembered(self._ledger.jobs_under(self.known.key), self.known, self._facts)

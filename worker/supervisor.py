@@ -21,7 +21,6 @@ from core.artifacts.store import MissingObject, Store
 from core.files import write_atomic
 from core.ledger import Claim, Document, File, Job, Ledger, Status
 from core.masks import masked
-from core.methods import AUTO
 from core.settings import Settings
 from worker import failure_reports, uploads
 from worker.child import Child
@@ -165,7 +164,7 @@ class Supervisor:
 
     def _attempt(self, claim: Claim, claimed_at: float) -> Outcome:
         folder = JobFolder(self._settings.jobs.resolve() / claim.job.id, claim.attempt)
-        race = self._race(claim.job) if claim.job.method == AUTO else {}
+        race = self._race(claim.job)
         with Heartbeat(self._ledger, claim, self._settings, claimed_at) as heartbeat:
             try:
                 ready = self._stored(lambda: self._prepare(folder, claim, claimed_at, race), heartbeat)

@@ -10,11 +10,12 @@ from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import ValidationError
 
-from api.advice import advice, create_advice, known, understood
+from api.advice import advice, create_advice, understood
 from api.dashboard import job_view
 from api.dashboard.charts import Plot, Series
 from api.dashboard.forms import Posted
 from api.dashboard.rendering import page
+from api.measurements import known
 from api.problems import ProblemError
 from api.schemas import Job
 from api.services import Services, ServicesDep

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, final
 
-from api.advice import measured_of
+from api.measurements import measured_of
 from api.services import Services
 from core import ledger
 from core.advice.hits import Hit, compared

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, Self, final
+from typing import Any, Final, Self, final
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -13,36 +13,11 @@ from core.advice.study import LabelMode
 from core.data import DatasetFacts
 from core.durations import seconds_of
 from core.recipe import FieldError, RecipeError, invalid_combination
-from core.request import ENGINE_VERSION, Ipc, JobOrder, Within, canonical_json, settle
+from core.request import ENGINE_VERSION, Ipc, JobOrder, Target, Within, canonical_json, settle
 from core.weight import Changes, bytes_of
 
 KIND: Final = "advice"
 """The kind of the job that measures, and its method in lists of jobs: no method of the catalogue is called so."""
-
-Share = Annotated[float, Field(gt=0, lt=1, strict=True, allow_inf_nan=False)]
-
-
-@final
-class Target(BaseModel):
-    """The accuracy to be reached, or the share of the gap between random images and everything to be closed."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", json_schema_extra={"oneOf": [{"required": ["accuracy"]}, {"required": ["gap"]}]}
-    )
-
-    # 0 stands for what was left out, as in `JobOrder`.
-    accuracy: Share = Field(default_factory=float, description="Test accuracy of fresh networks.")
-    gap: Share = Field(
-        default_factory=float, description="Share of the gap between as many random images and the whole set."
-    )
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if len(self.model_fields_set) != 1:
-            raise invalid_combination(
-                "target.accuracy", "A target is an accuracy or a share of the gap.", "Give one: 'accuracy' or 'gap'."
-            )
-        return self
 
 
 @final

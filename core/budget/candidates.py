@@ -41,16 +41,19 @@ _TAUGHT: Final = ("relabel", "teacher")
 _LEARNING: Final = ("lr", "optimiser", "weight_decay", "schedule", "baseline_lrs")
 """Fields of its evaluation that it has for itself, too: classes and a teacher's labels are not learned alike."""
 
-_STUDENT: Final = (0.3, 0.4, 0.5, 0.65, 0.8, 1.0)
-"""Shares of the time for reading the data and for evaluating the result, its reference included: the first in which
-that can be done."""
+EVALUATING: Final = 0.3
+"""Share of the time for reading the data and for evaluating the result, where that can be done in it."""
+_STUDENT: Final = (EVALUATING, 0.4, 0.5, 0.65, 0.8, 1.0)
+"""The same with its reference: the first in which that can be done."""
 _MARGIN: Final = 0.03
 """Share of the time for packing, and for a turn that takes longer than its seconds."""
 _DEAREST: Final = ("mtt", "dm")
 """Methods whose network, cut to the time, is that of all: the first one that can finish."""
 _LARGE: Final = ("rat-bptt",)
 """Others that may take the most memory."""
-_CUTS: Final = (0.7, 0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.2)
+WINNING: Final = 0.7
+"""Share of a race's time that a winner has, all in all."""
+_CUTS: Final = (WINNING, 0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.2)
 """Shares of the race's time to which a candidate is cut: what a winner has, and less where too much comes first.
 
 Of what then is left of a winner's time it gets its steps back.
@@ -105,6 +108,19 @@ def student(
     """
     dear = _dear(recipe, facts, ipc, seconds, price, fixed)
     recipe = _narrowed(recipe, [each.recipe for each in dear if each.name in _DEAREST])
+    return judged(recipe, dear, facts, ipc, seconds, price, fixed)
+
+
+def judged(
+    recipe: Recipe,
+    dear: Sequence[Candidate],
+    facts: DatasetFacts,
+    ipc: int,
+    seconds: float,
+    price: Price,
+    fixed: Collection[str],
+) -> Student:
+    """The recipe with the evaluation that fits into its share of the time."""
     for share in _STUDENT:
         try:
             found = fit(recipe, facts, ipc, share * seconds, price, fixed)
@@ -126,10 +142,33 @@ def unnamed(shared: Student) -> Entrants:
 
 
 def entrants(
-    shared: Student, facts: DatasetFacts, ipc: int, price: Price, fixed: Collection[str] = (), *, soft: bool = False
+    shared: Student,
+    facts: DatasetFacts,
+    ipc: int,
+    price: Price,
+    fixed: Collection[str] = (),
+    *,
+    soft: bool = False,
+    names: Collection[str] = (),
 ) -> Entrants:
-    """The candidates that can finish, and why the others cannot; `soft` says that labels may say more than a class."""
-    return _Field(shared.recipe, facts, ipc, shared.seconds, price, frozenset(fixed)).entrants(soft=soft)
+    """The candidates that can finish, and why the others cannot; `soft` says that labels may say more than a class.
+
+    Where there are `names`, those of another size that led there, no others take part.
+    """
+    return _Field(shared.recipe, facts, ipc, shared.seconds, price, frozenset(fixed)).entrants(soft, names)
+
+
+def alone(
+    shared: Student,
+    facts: DatasetFacts,
+    ipc: int,
+    price: Price,
+    name: str,
+    recipe: Recipe,
+    fixed: Collection[str] = (),
+) -> Entrants:
+    """The race of one method, by its `recipe` at this size, against random real images."""
+    return _Field(shared.recipe, facts, ipc, shared.seconds, price, frozenset(fixed)).alone(name, recipe)
 
 
 def _dear(
@@ -140,7 +179,7 @@ def _dear(
     for name in (*_DEAREST, *_LARGE):
         try:
             asked = _shared(name, recipe, facts, ipc, fixed)
-            fitted = fit(asked, facts, ipc, _CUTS[0] * seconds, price, fixed).recipe
+            fitted = fit(asked, facts, ipc, WINNING * seconds, price, fixed).recipe
         except (ValidationError, RecipeError):
             continue
         found.append(Candidate(name=name, recipe=fitted))
@@ -171,8 +210,16 @@ def _shared(name: str, shared: Recipe, facts: DatasetFacts, ipc: int, fixed: Col
     A step size that a method learns is part of its result. So are a teacher's labels, one an image, and how networks
     learn from them.
     """
-    task = methods.Task(facts.name, ipc, facts.shape, facts.classes, facts.mirroring.allowed, facts.unequal)
-    recipe = methods.method(name).recipe(task)
+    return sharing(methods.method(name).recipe(task(facts, ipc)), shared, fixed)
+
+
+def task(facts: DatasetFacts, ipc: int) -> methods.Task:
+    """A job as the recipes of methods are made for it."""
+    return methods.Task(facts.name, ipc, facts.shape, facts.classes, facts.mirroring.allowed, facts.unequal)
+
+
+def sharing(recipe: Recipe, shared: Recipe, fixed: Collection[str]) -> Recipe:
+    """A recipe with what all share, see `_shared`."""
     tree, own = recipe.model_dump(mode="json"), shared.model_dump(mode="json")
     taught = recipe.relabel.needs_teacher and not shared.relabel.needs_teacher
     tree |= {part: own[part] for part in SHARED if not (taught and part in _TAUGHT)}
@@ -194,8 +241,8 @@ class _Field:
     price: Price
     fixed: frozenset[str]
 
-    def entrants(self, *, soft: bool) -> Entrants:
-        """All of them."""
+    def entrants(self, soft: bool, names: Collection[str]) -> Entrants:
+        """All of them, or those of some names."""
         first = Candidate(name=RANDOM, recipe=_shared(RANDOM, self.shared, self.facts, self.ipc, self.fixed))
         found, left_out = [first], list[LeftOut]()
         for name in (*REAL, *DISTILLED, *LABELLED):
@@ -204,16 +251,33 @@ class _Field:
                     LeftOut(name=name, reason="its labels say more than a class; labels are asked for as hard.")
                 )
                 continue
+            if names and name not in names:
+                left_out.append(LeftOut(name=name, reason="it did worse at another size."))
+                continue
             match self._candidate(name):
                 case Candidate() as candidate:
                     found.append(candidate)
                 case str() as reason:
                     left_out.append(LeftOut(name=name, reason=reason))
         found, late = self._affordable(found)
+        return self._race(found, [*left_out, *late])
+
+    def alone(self, name: str, recipe: Recipe) -> Entrants:
+        """Random real images, and one method where it can finish."""
+        first = Candidate(name=RANDOM, recipe=_shared(RANDOM, self.shared, self.facts, self.ipc, self.fixed))
+        found, left_out = [first], list[LeftOut]()
+        match self._cut(name, recipe) if name != RANDOM else None:
+            case Candidate() as candidate:
+                found.append(candidate)
+            case str() as reason:
+                left_out.append(LeftOut(name=name, reason=reason))
+        return self._race(found, left_out)
+
+    def _race(self, found: Sequence[Candidate], left_out: Sequence[LeftOut]) -> Entrants:
         networks, epochs, judging = self._judging(found)
         return Entrants(
             candidates=tuple(found),
-            left_out=(*left_out, *late),
+            left_out=tuple(left_out),
             seconds=round(self.seconds, 1),
             networks=networks,
             epochs=epochs,
@@ -221,18 +285,22 @@ class _Field:
         )
 
     def _candidate(self, name: str) -> Candidate | str:
+        """A method of the catalogue as a candidate."""
+        return self._cut(name, methods.method(name).recipe(task(self.facts, self.ipc)))
+
+    def _cut(self, name: str, recipe: Recipe) -> Candidate | str:
         """A candidate cut to the time that it may have; why there is none, if it cannot be cut so far."""
         try:
-            recipe = _shared(name, self.shared, self.facts, self.ipc, self.fixed)
+            recipe = sharing(recipe, self.shared, self.fixed)
             check(recipe, JobRequest(dataset=self.facts.name, method=name, ipc=self.ipc), self.facts)
         except (ValidationError, RecipeError) as error:
             return _first(error)
-        base, refused = self.price(_bare(self.shared)), ""
+        base, refused = self.price(bare(self.shared)), ""
         for share in _CUTS_REAL if name in REAL else _CUTS:
             time = share * self.seconds
             try:
                 fixed = (*(part for part in SHARED if part != "teacher"), *self.fixed)
-                fitted = fit(_bare(recipe), self.facts, self.ipc, base + time, self.price, fixed).recipe
+                fitted = fit(bare(recipe), self.facts, self.ipc, base + time, self.price, fixed).recipe
             except RecipeError:
                 return refused or f"it cannot finish in the {time:,.0f} seconds that it would have."
             setup, step = self._costs(fitted, base)
@@ -315,7 +383,7 @@ class _Field:
         return networks, epochs, networks * epochs * each
 
 
-def _bare(recipe: Recipe) -> Recipe:
+def bare(recipe: Recipe) -> Recipe:
     """The recipe without the reference on the full set, which is no part of the race."""
     return recipe.model_copy(update={"evaluation": recipe.evaluation.model_copy(update={"full": None})})
 

@@ -75,6 +75,8 @@ class JobContext:
     """The report's entries on searches: each field, its value and why, and the candidates with their figures."""
     race: report.Race | None = None
     """The report's entry on the race of candidates that chose the recipe."""
+    aim: report.Aim | None = None
+    """The report's entry on the search for the smallest set that reaches a target."""
     sampled: Sampled | None = None
     """Where the recipe has a generator."""
     continues: Continued | None = None

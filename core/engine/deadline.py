@@ -57,6 +57,10 @@ class Deadline:
         """Seconds that the current phase may still take so that all that has to follow fits; never less than 0."""
         return max(0.0, self._left() - _MARGIN * self._to_come())
 
+    def foresee(self, phase: str, seconds: float) -> None:
+        """A phase to come takes so many seconds, unlike what was foreseen."""
+        self._foreseen = {**self._foreseen, phase: seconds}
+
     def networks(self, asked: int) -> int:
         """How many networks of a line can be judged in time, of so many."""
         need = _MARGIN * self._need("evaluating")

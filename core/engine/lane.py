@@ -33,16 +33,24 @@ class Lane:
     is_over: Callable[[], bool]
     """Whether the turn has ended; the lane then says to stop, as the whole workspace does when the job is to."""
     journal: Journal
+    left: Callable[[], float] = lambda: math.inf
+    """Seconds that distilling may still take; by default a turn that is over is gone on with later."""
 
     @classmethod
-    def of(cls, whole: Workspace, name: str, is_over: Callable[[], bool]) -> Lane:
+    def of(
+        cls,
+        whole: Workspace,
+        name: str,
+        is_over: Callable[[], bool],
+        left: Callable[[], float] = lambda: math.inf,
+    ) -> Lane:
         """The lane of a name."""
 
         def say(message: dict[str, Any]) -> None:
             if message["type"] == _PASSED_ON:
                 whole.journal.log(f"{name}: {message['message']}", message["level"])
 
-        return cls(whole, name, is_over, Journal(say))
+        return cls(whole, name, is_over, Journal(say), left)
 
     @property
     def interval(self) -> float:
@@ -74,8 +82,11 @@ class Lane:
         return self.whole.should_stop() or self.is_over()
 
     def time_left(self) -> float:
-        """A turn that is over is gone on with later: nothing ends for want of time."""
-        return math.inf
+        """Those of the lane."""
+        return self.left()
+
+    def foresee(self, phase: str, seconds: float) -> None:
+        """A lane evaluates nothing."""
 
     def networks(self, asked: int) -> int:
         """Never asked for."""

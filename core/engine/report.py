@@ -126,6 +126,7 @@ def compose(done: Distillation, hardware: str, remarks: Sequence[str] = (), with
             "ended": done.ended,
             "within": within,
             "race": context.race,
+            "aim": context.aim,
             "sweep": context.sweep,
             "stages": curriculum_of(recipe, result),
             "probes": context.probes,

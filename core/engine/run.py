@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final, final
 
 import torch
@@ -45,6 +46,7 @@ from core.engine.steps import (
     race,
     scores,
     search,
+    sizing,
     teacher,
 )
 from core.engine.steps.distillation import Distilled
@@ -54,11 +56,13 @@ from core.engine.steps.transfer import across
 from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
 from core.engine.trajectories import Trajectories
+from core.engine.winner import Enough, Winner, never
 from core.engine.workspace import InMemory, TimeUp, Workspace
 from core.plan import steps
 from core.plan.build import plan as build_plan
 from core.plan.cache_names import name_of
 from core.plan.race import Entrants
+from core.plan.sizing import Sizes, Sizing
 from core.plan.steps import Plan, Step
 from core.recipe import Generated, Recipe
 from core.report import Coverage, Neighbours, Probe
@@ -82,15 +86,16 @@ def distil(
     run: str | None = None,
     plan: Planner = eager,
     load: Callable[[str], Dataset] = alone,
-    entrants: Entrants | None = None,
+    searching: Entrants | Sizing | None = None,
+    sizes: Sizes | None = None,
     continues: Continued | None = None,
 ) -> Distillation:
     """Distil a dataset to `ipc` images a class, evaluate them, and compare them with real images.
 
-    The same arguments give the same images. `run` names what the workspace's checkpoint belongs to, which by default
-    is all that the images depend on. `load` is asked for the dataset of `init.source`. Where `entrants` race, `recipe`
-    has what they share: the network, and how they are evaluated. `continues` is an earlier result whose images it
-    begins with; then `run` has to be said.
+    The same arguments give the same images. `run` names what the workspace's checkpoint belongs to, by default all that
+    the images depend on. `load` is asked for the dataset of `init.source`. Where candidates are `searching`, `recipe`
+    has what they share, the network and the evaluation; for the smallest set that reaches a target `sizes` has those of
+    each size. `continues` is an earlier result whose images it begins with; then `run` has to be said.
 
     Raises:
         Drained: the workspace said to stop; everything up to then is in its checkpoint.
@@ -114,7 +119,7 @@ def distil(
         load=load,
         continues=continues,
     )
-    made = walk(Made.of(context, plan), build_plan(recipe, dataset.facts, ipc, entrants))
+    made = walk(replace(Made.of(context, plan), sizes=sizes), build_plan(recipe, dataset.facts, ipc, searching))
     assert made.result is not None, "every plan distils"
     return Distillation(
         context=made.context,
@@ -135,6 +140,7 @@ class Made:
 
     context: JobContext
     plan: Planner = eager
+    sizes: Sizes | None = None
     resumed: State | None = None
     """The state that the checkpoint held when the walk began."""
     taught: Teacher | None = None
@@ -164,7 +170,7 @@ class Made:
     @classmethod
     def of(cls, context: JobContext, plan: Planner = eager, taught: Teacher | None = None) -> Made:
         """Nothing yet, but for what the checkpoint holds."""
-        return cls(context, plan, distillation.resumed(context), taught)
+        return cls(context, plan, resumed=distillation.resumed(context), taught=taught)
 
     @property
     def whole(self) -> SyntheticDataset:
@@ -266,14 +272,21 @@ def _parted(planned: Plan) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
 _REPORTING: Final = (steps.Relabel, steps.Evaluate)
 
 
-def _race(made: Made, step: steps.Race) -> Made:
-    first = made.context
-
+def _raced(made: Made, context: JobContext, step: steps.Race, enough: Enough = never, compiles: bool = True) -> Winner:
     def kernels(recipe: Recipe, *, waits: bool) -> KernelPlan:
-        return made.plan(recipe, first.dataset.facts, first.ipc, first.network, first.real.device, waits=waits)
+        asked = recipe, context.dataset.facts, context.ipc, context.network, context.real.device
+        return made.plan(*asked, waits=waits and compiles)
 
-    won = race.raced(first, step, prepared, stretched, kernels)
-    result = distill.finish(won.context.recipe, won.state, first.real, first.ipc)
+    return race.raced(context, step, prepared, stretched, kernels, enough=enough)
+
+
+def _find_size(made: Made, step: steps.FindSize) -> Made:
+    assert made.sizes is not None, "a job with a target comes with its candidates"
+    return _won(made, sizing.sized(made.context, step.sizing, made.sizes, partial(_raced, made)))
+
+
+def _won(made: Made, won: Winner) -> Made:
+    result = distill.finish(won.context.recipe, won.state, won.context.real, won.context.ipc)
     return replace(made, context=won.context, taught=won.taught, selection=won.selection, result=result)
 
 
@@ -354,7 +367,8 @@ RUNNERS: Final[Mapping[type[Step], Callable[[Made, Any], Made]]] = {
     steps.Search: _search,
     steps.TrainGenerator: lambda made, step: replace(made, generator=diffusion.trained(made.context, step)),
     steps.DrawSamples: _draw_samples,
-    steps.Race: _race,
+    steps.Race: lambda made, step: _won(made, _raced(made, made.context, step)),
+    steps.FindSize: _find_size,
     steps.Begin: _begin,
     steps.Distil: _distil,
     steps.Relabel: lambda made, _: replace(made, result=teacher.relabelled(made.context, made.taught, made.whole)),

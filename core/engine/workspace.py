@@ -63,6 +63,9 @@ class Workspace(Protocol):
         Then only what a result cannot be without is still done: its labels, and the lines of its evaluation.
         """
 
+    def foresee(self, phase: str, seconds: float) -> None:
+        """A phase to come takes so many seconds, unlike what was foreseen, since its images are more or fewer."""
+
     def networks(self, asked: int) -> int:
         """How many networks of each line of the evaluation there is time for, of so many; at least two."""
 
@@ -89,6 +92,7 @@ class InMemory:
     time_left: Callable[[], float] = lambda: math.inf
     ending: Callable[[], str] = lambda: "Its time was up."
     networks: Callable[[int], int] = lambda asked: asked
+    foresee: Callable[[str, float], None] = lambda phase, seconds: None
 
     def find(self, name: str) -> Source | None:
         """The method of `Workspace`, like all that follow."""

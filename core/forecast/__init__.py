@@ -1,7 +1,7 @@
 """The cost of a job before it runs: seconds, memory, bytes; from a recipe and a calibration, without torch."""
 
 from core.forecast.calibration import QUIET, Calibration, Point
-from core.forecast.fitted import LONG, fitted_anywhere, fitted_job, offered, raced_job
+from core.forecast.fitted import LONG, Sizes, fitted_anywhere, fitted_job, offered, raced_job, sized_job
 from core.forecast.forecast_job import forecast_job, remembered, still_holds
 from core.forecast.history import ENOUGH, Past, off
 from core.forecast.predict import Estimate, Forecast, predict
@@ -16,6 +16,7 @@ __all__ = [
     "Forecast",
     "Past",
     "Point",
+    "Sizes",
     "beyond",
     "fitted_anywhere",
     "fitted_job",
@@ -25,5 +26,6 @@ __all__ = [
     "predict",
     "raced_job",
     "remembered",
+    "sized_job",
     "still_holds",
 ]

@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Self, final
 
 from core.budget import Fitted, TooShort, fit
-from core.budget.candidates import entrants, student, unnamed
+from core.budget.candidates import Student, alone, entrants, student, unnamed
+from core.budget.sizes import named, reach
 from core.data import DatasetFacts
 from core.durations import written
 from core.forecast.assumed import assumed
@@ -19,8 +20,9 @@ from core.forecast.history import Past
 from core.forecast.predict import Cheaper, Forecast, Within, predict
 from core.methods import AUTO
 from core.plan.race import Entrants
-from core.recipe import Recipe
-from core.request import ENGINE_VERSION
+from core.plan.sizing import Sizing
+from core.recipe import FieldError, Recipe, RecipeError
+from core.request import ENGINE_VERSION, MAX_SYNTHETIC_IMAGES, MAX_WITHIN, JobRequest, Target, recipe_of, resolve
 
 if TYPE_CHECKING:
     from core.ledger import Ledger
@@ -42,6 +44,7 @@ def fitted_job(
     known: Known,
     within: int,
     fixed: Collection[str] = (),
+    target: Target | None = None,
 ) -> tuple[Recipe, Forecast]:
     """The recipe that ends within so many seconds on the hardware of a calibration, and its forecast there.
 
@@ -50,13 +53,17 @@ def fitted_job(
     Args:
         recipe: of the request as if it had all time.
         fixed: paths of fields that the client has set.
+        target: of a job that looks for its size, from `ipc` on; the recipe is what all sizes share.
 
     Raises:
         TooShort: nothing ends in that time.
+        RecipeError: a share of the gap is asked for, and networks on everything do not fit into that time.
     """
     past = remembered(ledger.jobs_under(calibration.key), calibration, known) if calibration else []
     job = _Job.of(facts, ipc, method, calibration or assumed(ENGINE_VERSION), past)
-    found, racing = job.fitted(recipe, within, fixed)
+    found, racing = job.fitted(recipe, within, fixed, sized=target is not None)
+    if target is not None and target.gap and found.recipe.evaluation.full is None:
+        raise RecipeError([job.without_full(recipe, within, fixed)])
     forecast = predict(found.recipe, facts, ipc, method, calibration, past, racing)
     forecast = with_reference(forecast, found.recipe, facts, ipc, calibration, past)
     return found.recipe, forecast.model_copy(update={"within": job.within(found, within, racing)})
@@ -86,8 +93,67 @@ def raced_job(
     return shared.recipe, entrants(shared, facts, ipc, job.racing.price, fixed, soft=soft)
 
 
+def sized_job(
+    request: JobRequest, facts: DatasetFacts, calibration: Calibration | None, begin: int | None = None
+) -> tuple[Recipe, Sizing]:
+    """The recipe that all sizes of a job with a target share, and its search, on the hardware of a calibration.
+
+    It begins with `begin` images a class, or the request's. In no time too short it is the least that can be done.
+    """
+    assert request.target is not None, "a job with a target"
+    known, within = calibration or assumed(ENGINE_VERSION), float(request.within)
+    job = _Job.of(facts, request.ipc, request.method, known, ())
+    recipe = resolve(request, facts)
+    try:
+        shared = job.student(recipe, within, request.fixed)
+    except TooShort as error:
+        within = error.enough
+        shared = job.student(recipe, within, request.fixed)
+    most = min(facts.smallest_class, MAX_SYNTHETIC_IMAGES // facts.classes)
+    largest = reach(shared, most, within, lambda ipc: _Job.of(facts, ipc, request.method, known, ()).price)
+    sizing = Sizing(
+        **request.target.document,
+        begin=min(begin or request.ipc, largest),
+        largest=largest,
+        seconds=round(shared.seconds, 1),
+    )
+    return shared.recipe, sizing
+
+
+@final
+@dataclass(frozen=True)
+class Sizes:
+    """The candidates of a job with a target at any size, where `shared` is the recipe that all sizes share."""
+
+    request: JobRequest
+    facts: DatasetFacts
+    calibration: Calibration | None
+    shared: Recipe
+
+    def __call__(self, ipc: int, seconds: float, names: Sequence[str] = ()) -> Entrants:
+        """The race at a size within so many seconds, of the candidates of some names if there are any."""
+        asked, known = self.request.model_copy(update={"ipc": ipc}), self.calibration or assumed(ENGINE_VERSION)
+        price = _Job.of(self.facts, ipc, asked.method, known, ()).racing.price
+        shared = Student(self.shared, (), max(1.0, seconds))
+        if asked.method != AUTO:
+            return alone(shared, self.facts, ipc, price, asked.method, recipe_of(asked, self.facts), asked.fixed)
+        return entrants(shared, self.facts, ipc, price, asked.fixed, soft=asked.labels == "soft", names=names)
+
+    def evaluating(self, ipc: int) -> float:
+        """Seconds of the evaluation of so many images a class, but for the reference."""
+        known = self.calibration or assumed(ENGINE_VERSION)
+        return _Job.of(self.facts, ipc, self.request.method, known, ()).bare(self.shared).get("evaluating", 0.0)
+
+
 def fitted_anywhere(
-    recipe: Recipe, facts: DatasetFacts, ipc: int, method: str, within: int, fixed: Collection[str] = ()
+    recipe: Recipe,
+    facts: DatasetFacts,
+    ipc: int,
+    method: str,
+    within: int,
+    fixed: Collection[str] = (),
+    *,
+    sized: bool = False,
 ) -> tuple[Recipe, Within]:
     """The recipe that ends within so many seconds on an assumed machine, where no service knows a real one.
 
@@ -95,7 +161,7 @@ def fitted_anywhere(
         TooShort: nothing ends in that time.
     """
     job = _Job.of(facts, ipc, method, assumed(ENGINE_VERSION), ())
-    found, racing = job.fitted(recipe, within, fixed)
+    found, racing = job.fitted(recipe, within, fixed, sized=sized)
     return found.recipe, job.within(found, within, racing)
 
 
@@ -145,19 +211,38 @@ class _Job:
         """
         return _seconds(self, recipe)
 
-    def fitted(self, recipe: Recipe, within: int, fixed: Collection[str]) -> tuple[Fitted, Entrants | None]:
+    def fitted(
+        self, recipe: Recipe, within: int, fixed: Collection[str], *, sized: bool = False
+    ) -> tuple[Fitted, Entrants | None]:
         """The recipe that ends within so many seconds; where it is what candidates share, also the race they have."""
-        if self.method != AUTO:
+        if self.method != AUTO and not sized:
             return fit(recipe, self.facts, self.ipc, within, self.price, fixed), None
-        shared = student(recipe, self.facts, self.ipc, within, self.price, fixed)
+        shared = self.student(recipe, within, fixed)
         return Fitted(shared.recipe, shared.given_up, within), unnamed(shared)
+
+    def student(self, recipe: Recipe, within: float, fixed: Collection[str]) -> Student:
+        """The recipe that all candidates share, be they of one method."""
+        rest = recipe, self.facts, self.ipc, within, self.price, fixed
+        return student(*rest) if self.method == AUTO else named(self.method, *rest)
+
+    def without_full(self, recipe: Recipe, within: int, fixed: Collection[str]) -> FieldError:
+        """The error where networks on everything do not fit into the time, which names one that they fit into."""
+        enough = within
+        while enough < MAX_WITHIN and self.student(recipe, enough, fixed).recipe.evaluation.full is None:
+            enough *= 2
+        told = f"Networks on everything, the upper end of the gap, do not fit into a share of {written(within)}."
+        other = "Ask for target.accuracy instead"
+        return FieldError("within", told, f"Set within to '{written(enough)}', or a" + other[1:] + ".")
 
     def within(self, found: Fitted, seconds: int, racing: Entrants | None = None) -> Within:
         """The forecast's entry on a fit."""
-        evaluation = found.recipe.evaluation.model_copy(update={"full": None})
-        bare = self.forecast(found.recipe.model_copy(update={"evaluation": evaluation}), racing)
-        phases = {name: phase.expected for name, phase in bare.phases.items()}
-        return Within(seconds=seconds, given_up=found.given_up, phases=phases)
+        return Within(seconds=seconds, given_up=found.given_up, phases=self.bare(found.recipe, racing))
+
+    def bare(self, recipe: Recipe, racing: Entrants | None = None) -> dict[str, float]:
+        """Seconds by phase of a recipe without its reference."""
+        evaluation = recipe.evaluation.model_copy(update={"full": None})
+        found = self.forecast(recipe.model_copy(update={"evaluation": evaluation}), racing)
+        return {name: phase.expected for name, phase in found.phases.items()}
 
     def forecast(self, recipe: Recipe, racing: Entrants | None = None) -> Forecast:
         """The forecast of a recipe."""

@@ -12,6 +12,7 @@ from core.feasibility import taken
 from core.plan import steps
 from core.plan.cache_names import CacheNames
 from core.plan.race import Entrants
+from core.plan.sizing import Sizing
 from core.plan.steps import Kept, Plan, Snapshots, Step
 from core.recipe import (
     El2n,
@@ -33,14 +34,15 @@ from core.recipe import (
 )
 
 
-def plan(recipe: Recipe, facts: DatasetFacts, ipc: int, entrants: Entrants | None = None) -> Plan:
+def plan(recipe: Recipe, facts: DatasetFacts, ipc: int, searching: Entrants | Sizing | None = None) -> Plan:
     """The steps of a job of `ipc` images a class. A seed changes none of them.
 
     The names of results stand for a dataset's content by its digest: of a dataset without one they mean nothing.
-    Where `entrants` race, `recipe` has what they share, and what follows is the report on the winner.
+    Where candidates race, at one size or at several, `recipe` has what they share, and what follows is the report on
+    the winner.
     """
     job = _Job(facts, ipc)
-    return job.whole(recipe) if entrants is None else job.raced(recipe, entrants)
+    return job.whole(recipe) if searching is None else job.raced(recipe, searching)
 
 
 def judged_by(recipe: Recipe) -> LearnedScore | Embedding | None:
@@ -69,13 +71,14 @@ class _Job:
         rest = self._swept(recipe)
         return Plan(recipe, (*teacher, *rest.steps), rest.then, rest.bound)
 
-    def raced(self, recipe: Recipe, entrants: Entrants) -> Plan:
-        """The race, and the report on whichever recipe it chose."""
+    def raced(self, recipe: Recipe, searching: Entrants | Sizing) -> Plan:
+        """The race, or one at each size, and the report on whichever recipe it chose."""
 
         def reported(winner: Recipe) -> Plan:
             return Plan(winner, tuple(self._reporting(winner)))
 
-        return Plan(recipe, (steps.Race(entrants),), reported, recipe)
+        step = steps.Race(searching) if isinstance(searching, Entrants) else steps.FindSize(searching)
+        return Plan(recipe, (step,), reported, recipe)
 
     def _swept(self, recipe: Recipe) -> Plan:
         tried, init = search.windows(recipe, taken(recipe, self.ipc, self.facts)), recipe.init

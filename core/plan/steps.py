@@ -14,6 +14,7 @@ from typing import ClassVar, final
 from core.plan.cache_names import Identity, file_name, name_of
 from core.plan.phases import Phase
 from core.plan.race import Entrants
+from core.plan.sizing import Sizing
 from core.recipe import Embedding, LearnedScore, Recipe, Trajectory
 from core.recipe.search import Candidates
 
@@ -191,6 +192,15 @@ class Race:
 
 @final
 @dataclass(frozen=True)
+class FindSize:
+    """Races at one size after the other, for the smallest set that reaches a target."""
+
+    phase: ClassVar[Phase] = "racing"
+    sizing: Sizing
+
+
+@final
+@dataclass(frozen=True)
 class Begin:
     """The images and labels that outer steps begin with; without any, the result."""
 
@@ -277,6 +287,7 @@ Step = (
     | TrainGenerator
     | DrawSamples
     | Race
+    | FindSize
     | Begin
     | Distil
     | Relabel

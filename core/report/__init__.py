@@ -1,5 +1,6 @@
 """The worth of a result: report.json as typed data, and its sections as people read them."""
 
+from core.report.aim import Aim
 from core.report.choices import Probe, Sweep, Window
 from core.report.coverage import Coverage, Covered
 from core.report.ended import Ended
@@ -17,6 +18,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "TITLES",
     "Across",
+    "Aim",
     "Compression",
     "Coverage",
     "Covered",

@@ -6,6 +6,7 @@ from typing import Any, Final, final
 
 from pydantic import Field
 
+from core.report.aim import Aim
 from core.report.choices import Probe, Sweep, choices
 from core.report.classes import classes
 from core.report.coverage import Coverage
@@ -56,6 +57,8 @@ class Report(Entry):
     within: Within | None = None
     race: Race | None = None
     """The search for a method, where the request left it to one."""
+    aim: Aim | None = None
+    """The search for the smallest set that reaches a target, where the request asks for one."""
     sweep: Sweep | None = None
     probes: tuple[Probe, ...] = ()
     stages: Stages | None = None
@@ -92,6 +95,7 @@ class Report(Entry):
             warned if self.warnings else None,
             self.ended and self.ended.section(),
             self.within and self.within.section(),
+            self.aim and self.aim.section(self.lines),
             self.stages and self.stages.section(),
             results(self.results, self.gap, self.largest, self.selection),
             self.across and self.across.section(unequal=self.largest is not None),

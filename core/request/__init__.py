@@ -6,7 +6,8 @@ from core.request.digests import needs_c_scores, scored, with_digests_of
 from core.request.identity import ENGINE_VERSION, canonical_json, fingerprint
 from core.request.limits import MAX_SYNTHETIC_IMAGES, check
 from core.request.order import MAX_WITHIN, SIZES, Ipc, JobOrder, JobRequest, Labels, Ratio, Within
-from core.request.settled import resolve, settle
+from core.request.settled import recipe_of, resolve, settle
+from core.request.target import Target
 
 __all__ = [
     "ENGINE_VERSION",
@@ -18,11 +19,13 @@ __all__ = [
     "JobRequest",
     "Labels",
     "Ratio",
+    "Target",
     "Within",
     "canonical_json",
     "check",
     "fingerprint",
     "needs_c_scores",
+    "recipe_of",
     "resolve",
     "scored",
     "settle",

@@ -28,7 +28,8 @@ def fingerprint(request: JobRequest, recipe: Recipe, digest: str) -> str:
 
     Hardware is not part of it: the last bits of a float differ between devices. Of a request within a time it is the
     recipe before it was fitted, with the time: what fits is decided anew wherever a job runs, and who asks the same
-    again is answered by the job that there is. A job that goes on from another is known by what it goes on from.
+    again is answered by the job that there is. A job that goes on from another is known by what it goes on from, and
+    one with a target by that, wherever it began to look for its size.
     """
     later = {name: value for name in ("within", "continues") if (value := getattr(request, name))}
     if request.labels != "hard":
@@ -41,5 +42,6 @@ def fingerprint(request: JobRequest, recipe: Recipe, digest: str) -> str:
         "recipe": recipe.identity(),
         "seed": request.seed,
         **later,
+        **({"ipc": None, "target": request.target.document} if request.target else {}),
     }
     return "sha256:" + hashlib.sha256(canonical_json(identity).encode()).hexdigest()

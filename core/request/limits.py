@@ -31,12 +31,31 @@ def check(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
             or [*_batch_too_large(recipe, request, facts), *_nothing_to_update(recipe, request, facts)]
         ),
         *of_one_class(facts),
+        *_met_by_guessing(recipe, request, facts),
         *uncuttable(recipe, request.ipc, facts),
         *too_many_labels(recipe, request.ipc, facts),
         *unsolvable(recipe, request.ipc, facts),
     ]
     if errors:
         raise RecipeError(errors)
+
+
+def _met_by_guessing(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
+    """A target that networks reach by naming one class alone, or any at random."""
+    chance = 1 / facts.classes
+    if request.target is None or not request.target.accuracy or request.target.accuracy > 1.01 * chance:
+        return []
+    of = "balanced accuracy" if recipe.evaluation.measure == "balanced" else "accuracy"
+    return [
+        FieldError(
+            "target.accuracy",
+            f"Guessing one of {facts.classes} classes has {100 * chance:.3g} % {of}: any set reaches "
+            f"{100 * request.target.accuracy:.3g} %.",
+            f"Set target.accuracy to at least {math.ceil(120 * chance) / 100:g}."
+            if facts.classes > 2
+            else "Set target.accuracy to at least 0.6.",
+        )
+    ]
 
 
 def _too_many_images(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:

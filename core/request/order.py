@@ -19,6 +19,7 @@ from core import methods
 from core.durations import seconds_of
 from core.metadata import Metadata
 from core.recipe import invalid_combination
+from core.request.target import Target
 from core.weight import bytes_of
 
 MAX_WITHIN = 30 * 86_400
@@ -61,7 +62,7 @@ Within = Annotated[str, Field(max_length=20), AfterValidator(_a_time)]
 Labels = Literal["hard", "soft"]
 """One class an image; labels that may say more than a class, too."""
 
-_LATER = frozenset({"within", "labels", "continue_from", "continues"})
+_LATER = frozenset({"within", "target", "labels", "continue_from", "continues"})
 
 
 class Asked(BaseModel):
@@ -97,6 +98,7 @@ class JobRequest(Asked):
     ipc: Ipc
     within: int = Field(default=0, ge=0, le=MAX_WITHIN, description="Seconds that it may take; 0: any number.")
     labels: Labels = Field(default="hard", description="The labels that a search may choose.")
+    target: Target | None = Field(default=None, description="Of a job that looks for its size, from `ipc` on.")
     continue_from: str = Field(default="", description="The job whose result it goes on from; empty: none.")
     continues: str = Field(default="", description="SHA-256 of that result's images, as they were submitted.")
 
@@ -112,13 +114,13 @@ class JobRequest(Asked):
         return {name: value for name, value in found.items() if name not in _LATER or value != fields[name].default}
 
 
-SIZES = ("ipc", "ratio", "bytes")
+SIZES = ("ipc", "ratio", "bytes", "target")
 """The fields of an order that say how small the set is to be."""
 
 
 @final
 class JobOrder(Asked):
-    """A distillation job as a client asks for it: how small by `ipc`, by `ratio` or by `bytes`, one of them."""
+    """A distillation job as a client asks for it: how small by `ipc`, `ratio`, `bytes` or `target`, one of them."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [size]} for size in SIZES]})
 
@@ -131,6 +133,12 @@ class JobOrder(Asked):
         description="Instead of `ipc`: the bytes that the set may take in its compact file, all included: "
         "'200 kB', '1.5 MB'.",
         examples=["200 kB"],
+    )
+    target: Target = Field(
+        default_factory=Target.model_construct,
+        description="Instead of `ipc`: what the set is to reach, of which the smallest one is looked for: '80%' is a "
+        "test accuracy, 'gap:50%' a share of the gap between random images and the whole set.",
+        examples=[{"accuracy": 0.8}, {"gap": 0.5}],
     )
     within: Within = Field(
         default_factory=str,
@@ -169,8 +177,12 @@ class JobOrder(Asked):
             raise invalid_combination(
                 "ipc",
                 "Nothing says how small the set is to be.",
-                "Add 'ipc', images per class, 'ratio', a share of the smallest class, or 'bytes' of the set.",
+                "Add 'ipc', images per class, 'ratio', a share of the smallest class, 'bytes' of the set, or 'target', "
+                "what it is to reach.",
             )
+        if "target" in given and self.continue_from:
+            told = "A job that goes on from another has at least its images, and a target looks for fewer."
+            raise invalid_combination("target", told, "Leave out 'continue_from', or say 'ipc'.")
         if self.bytes or "bytes" in given:
             try:
                 bytes_of(self.bytes)

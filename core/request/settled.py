@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from core import methods
 from core.durations import seconds_of
@@ -18,9 +18,14 @@ if TYPE_CHECKING:
     from core.data import DatasetFacts
 
 
+BEGIN: Final = 10
+"""Images a class from which the size that reaches a target is looked for, where nobody knows better."""
+
+
 def settle(order: JobOrder, facts: DatasetFacts) -> JobRequest:
     """The request an order means on a dataset: `ratio` becomes the ipc it is there, rounded, and at least 1, and
-    `bytes` the most that fits, with the overrides that store it in so few.
+    `bytes` the most that fits, with the overrides that store it in so few; a `target` stays, and has the ipc from which
+    its size is looked for.
 
     All spellings are the same request from here on, with the same fingerprint and the same artifact. A dataset that is
     known but not on disk is counted as published.
@@ -28,16 +33,20 @@ def settle(order: JobOrder, facts: DatasetFacts) -> JobRequest:
     Raises:
         RecipeError: the bytes do not hold one image per class, the ratio is of too many, or an override is wrong.
     """
+    aims = "target" in order.model_fields_set
     ipc, overrides = order.ipc or max(1, round(order.ratio * facts.smallest_class)), order.overrides
+    if aims:
+        ipc = max(1, min(BEGIN, facts.smallest_class // _recipe(order, 1, facts).parameterize.formation))
     if order.bytes:
         ipc, overrides = _within(order, facts)
     if ipc > MOST_IPC:
         told = f"That is {ipc:,} images per class, and {MOST_IPC:,} may be asked for."
         most = math.floor(1e6 * MOST_IPC / facts.smallest_class) / 1e6
         raise RecipeError([FieldError("ratio", told, f"Set ratio to at most {most:g}.")])
-    within = seconds_of(order.within) if order.within else WITHIN if order.method == methods.AUTO else 0
-    asked = order.model_dump(exclude={"ratio", "bytes", "metadata"})
-    return JobRequest.model_validate(asked | {"ipc": ipc, "within": within, "overrides": overrides})
+    within = seconds_of(order.within) if order.within else WITHIN if aims or order.method == methods.AUTO else 0
+    asked = order.model_dump(exclude={"ratio", "bytes", "target", "metadata"})
+    settled = {"ipc": ipc, "within": within, "overrides": overrides, "target": order.target if aims else None}
+    return JobRequest.model_validate(asked | settled)
 
 
 def resolve(request: JobRequest, facts: DatasetFacts) -> Recipe:
@@ -77,6 +86,15 @@ def _results(recipe: Recipe, *, soft: bool) -> tuple[Recipe, ...]:
         return (learned,)
     taught = learned if recipe.relabel.needs_teacher else learned.model_copy(update={"relabel": SoftLabels()})
     return taught, learned.model_copy(update={"labels": Targets(), "relabel": KeepLabels()})
+
+
+def recipe_of(request: JobRequest, facts: DatasetFacts) -> Recipe:
+    """The recipe of a request, whether or not the dataset allows it.
+
+    Raises:
+        RecipeError: an override is unknown, out of range or meaningless.
+    """
+    return _recipe(request, request.ipc, facts)
 
 
 def _recipe(asked: Asked, ipc: int, facts: DatasetFacts) -> Recipe:

@@ -102,3 +102,33 @@ def test_answers_come_from_the_store(
     again = ask(client, ipc=5)
     assert (again.status_code, again.json()["status"]) == (202, "queued"), "what is lost is measured anew"
     assert again.json()["id"] != job["id"]
+
+
+@ON_SQLITE
+def test_a_target_is_judged_by_the_advice_that_is_there(
+    client: TestClient, workshop: Workshop, services: Services, tmp_path: Path
+) -> None:
+    workshop.ledger.register_worker("w", "cpu", "here", MEASURED)
+    job = ask(client, ipc=5).json()
+    publish(
+        workshop,
+        job["id"],
+        tmp_path / "advice",
+        measured(REAL, gained(REAL, 0.5, 0.05), sizes=(1, 5, 20, 125), smallest=125),
+    )
+
+    def submit(target: object) -> Any:
+        return client.post("/v1/jobs", json={"dataset": "digits", "target": target, "within": "5m"})
+
+    advised = ask(client, target={"accuracy": 0.7}).json()
+    begun = submit("70%")
+    assert begun.status_code == 202, begun.text
+    assert begun.json()["ipc"] == min(
+        each for each in (advised["ipc"], (advised["equal"] or {}).get("expected")) if each
+    )
+    refused = submit({"accuracy": 0.999})
+    assert refused.status_code == 422
+    (error,) = refused.json()["errors"]
+    assert error["field"] == "target.accuracy"
+    most = float(error["fix"].split()[-1].rstrip("."))
+    assert submit({"accuracy": most}).status_code == 202, "its fix works"

@@ -74,6 +74,65 @@ def test_no_size_is_more_than_may_be_asked_for() -> None:
     assert settle(JobOrder.model_validate(rest | {"ratio": ratio}), vast).ipc == pytest.approx(MOST_IPC, rel=0.001)
 
 
+AIM: dict[str, Any] = {"dataset": "digits", "method": "dm"}
+
+
+@pytest.mark.parametrize(
+    ("said", "document"),
+    [
+        ("80%", {"accuracy": 0.8}),
+        ("87.5 %", {"accuracy": 0.875}),
+        ("accuracy:80%", {"accuracy": 0.8}),
+        ("gap:50%", {"gap": 0.5}),
+        ({"accuracy": 0.8}, {"accuracy": 0.8}),
+        ({"gap": 0.5}, {"gap": 0.5}),
+    ],
+)
+def test_a_target_takes_the_place_of_the_size(said: object, document: dict[str, float]) -> None:
+    made = settle(JobOrder.model_validate(AIM | {"target": said}), FACTS)
+    assert made.target is not None
+    assert (made.target.document, made.ipc, made.within) == (document, 10, 1200)
+    dumped = made.model_dump(mode="json")
+    assert dumped["target"] == document
+    assert JobRequest.model_validate(dumped) == made
+    elsewhere = made.model_copy(update={"ipc": 3})
+    recipe = resolve(made, FACTS)
+    assert fingerprint(made, recipe, "sha256:x") == fingerprint(elsewhere, recipe, "sha256:x"), "wherever it begins"
+    sized = settle(JobOrder.model_validate(AIM | {"ipc": 10, "within": "20m"}), FACTS)
+    assert fingerprint(made, recipe, "sha256:x") != fingerprint(sized, recipe, "sha256:x")
+    assert "target" not in sized.model_dump(mode="json")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"target": "eighty"},
+        {"target": "0%"},
+        {"target": "100%"},
+        {"target": {"accuracy": 80}},
+        {"target": {"accuracy": 0.8, "gap": 0.5}},
+        {"target": {}},
+        {"target": None},
+        {"target": "80%", "ipc": 10},
+        {"target": "80%", "bytes": "20 kB"},
+        {"target": "80%", "continue_from": "job_1"},
+    ],
+    ids=str,
+)
+def test_what_is_no_target_is_refused(said: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        JobOrder.model_validate(AIM | said)
+
+
+def test_a_target_that_guessing_reaches_is_refused_with_one_that_it_does_not() -> None:
+    made = settle(JobOrder.model_validate(AIM | {"target": "10%"}), FACTS)
+    with pytest.raises(RecipeError) as refused:
+        resolve(made, FACTS)
+    (error,) = refused.value.errors
+    assert error.fix == "Set target.accuracy to at least 0.12."
+    resolve(settle(JobOrder.model_validate(AIM | {"target": {"accuracy": 0.12}}), FACTS), FACTS)
+
+
 @pytest.mark.parametrize("ratio", [0, -0.1, 1.01, float("nan"), "0.1", True])
 def test_a_ratio_is_a_share(ratio: object) -> None:
     with pytest.raises(ValidationError):

@@ -17,7 +17,7 @@ from core.engine.context import KernelPlan
 from core.engine.journal import Journal
 from core.engine.real import Labelled, Real
 from core.engine.run import distil, prepared, stretched
-from core.engine.steps.race import Won, raced
+from core.engine.steps.race import Winner, raced
 from core.engine.workspace import Drained, InMemory
 from core.overrides import override
 from core.plan import steps
@@ -40,7 +40,7 @@ def entrants(*names: str, seconds: float = 200.0) -> Entrants:
     return Entrants(candidates=candidates, seconds=seconds, networks=2, epochs=2)
 
 
-def race(real: Real, asked: Entrants, workspace: InMemory, planned: list[tuple[str, bool]] | None = None) -> Won:
+def race(real: Real, asked: Entrants, workspace: InMemory, planned: list[tuple[str, bool]] | None = None) -> Winner:
     """Race by a clock that a look at it moves on by a second; `planned` hears which kernels are asked for."""
     context = replace(still.job(asked.candidates[0].recipe, real), workspace=workspace)
     ticks = count()
@@ -167,7 +167,7 @@ def test_what_diverges_is_dropped_and_the_report_says_why(real: Real) -> None:
 
 def test_a_whole_job_races_and_its_report_has_the_race(toy: Dataset) -> None:
     asked = entrants("random", "dm", "mtt", seconds=1.0)
-    done = distil(asked.candidates[0].recipe, toy, 2, 0, InMemory(), entrants=asked)
+    done = distil(asked.candidates[0].recipe, toy, 2, 0, InMemory(), searching=asked)
     assert done.context.race is not None
     assert {runner.name for runner in done.context.race.candidates} == {"random", "dm", "mtt"}
     assert done.selection.startswith(done.context.race.winner)

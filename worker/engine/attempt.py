@@ -26,6 +26,7 @@ from core.engine.stored import document, written
 from core.engine.workspace import Drained
 from core.feasibility import sourced
 from core.files import write_atomic
+from core.forecast import Sizes
 from core.recipe import Recipe
 from core.request import check, needs_c_scores, scored
 from worker.engine.disk_workspace import ASKED, DiskWorkspace
@@ -78,13 +79,15 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
                 time_left=lambda: 0.0 if folder.finish.exists() else deadline.time_left(),
                 ending=lambda: ASKED if folder.finish.exists() else deadline.ending(),
                 networks=deadline.networks,
+                foresee=deadline.foresee,
             ),
             device=device(job.device),
             run=job.fingerprint or job.job_id,
             plan=_planner(job, journal, stopped, deadline.time_left),
             load=source,
             continues=read(folder.continues, dataset.facts, device(job.device)) if job.request.continues else None,
-            entrants=job.entrants,
+            searching=job.searching,
+            sizes=Sizes(job.request, dataset.facts, job.calibration, job.recipe),
         )
         journal.enter("publishing", 1)
         artifact = artifact_of(job, done)
@@ -95,6 +98,7 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
         return {
             **report.model_dump(mode="json", by_alias=True, include={"gap_closed", "gap_reason", "majority", "ended"}),
             **({"winner": report.race.winner} if report.race else {}),
+            **({"ipc": report.aim.ipc, "reached": report.aim.reached} if report.aim else {}),
             "seconds": round(sum(journal.seconds.values()), 3),
             "results": {row.name: row.model_dump(include=_TOLD | {"balanced_accuracy_mean"}) for row in report.results},
             "across": {name: row.model_dump(include=_TOLD | {"networks"}) for name, row in means.items()},

@@ -37,6 +37,7 @@ class DiskWorkspace:
     time_left: Callable[[], float] = lambda: math.inf
     ending: Callable[[], str] = lambda: "Its time was up."
     networks: Callable[[int], int] = lambda asked: asked
+    foresee: Callable[[str, float], None] = lambda phase, seconds: None
 
     def find(self, name: str) -> Path | None:
         """The file in the cache, which counts as used."""

@@ -10,8 +10,10 @@ from typing import Any, Self
 
 import torch
 
+from core.forecast import Calibration
 from core.hardware import described
 from core.plan.race import Entrants
+from core.plan.sizing import Sizing
 from core.recipe import Recipe
 from core.request import JobRequest
 
@@ -38,8 +40,10 @@ class Job:
     """Seconds by phase, of a job that has a time to end in."""
     began: float | None = None
     """When the attempt did, by the system's monotonic clock."""
-    entrants: Entrants | None = None
-    """Those that race, where the recipe is what they share."""
+    searching: Entrants | Sizing | None = None
+    """The candidates that race, or the search for a size, where the recipe is what they share."""
+    calibration: Calibration | None = None
+    """The measurement of this machine that the candidates of a size are fitted by."""
 
     @classmethod
     def read(cls, job_dir: Path) -> Self:
@@ -61,8 +65,15 @@ class Job:
             given_up=tuple((content.get("within") or {}).get("given_up", ())),
             foreseen=(content.get("within") or {}).get("phases", {}),
             began=content.get("began"),
-            entrants=Entrants.model_validate(content["entrants"]) if content.get("entrants") else None,
+            searching=_searching(content),
+            calibration=Calibration.model_validate(content["calibration"]) if content.get("calibration") else None,
         )
+
+
+def _searching(content: Mapping[str, Any]) -> Entrants | Sizing | None:
+    if content.get("sizing"):
+        return Sizing.model_validate(content["sizing"])
+    return Entrants.model_validate(content["entrants"]) if content.get("entrants") else None
 
 
 def device(name: str) -> torch.device:

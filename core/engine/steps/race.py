@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final, final
 
@@ -20,6 +20,7 @@ from core.engine.lane import Lane
 from core.engine.planner import Planning
 from core.engine.teacher import Teacher, TeacherAtChance
 from core.engine.view_labels import Replay
+from core.engine.winner import Enough, Winner, never
 from core.engine.workspace import Drained
 from core.plan import race, steps
 from core.plan.race import Candidate, Entrants, Trial, Turn
@@ -31,17 +32,6 @@ Prepared = tuple[JobContext, Teacher | None]
 """A job before its first outer step: with what was searched for, its experts in the cache, and its teacher."""
 
 
-@final
-@dataclass(frozen=True)
-class Won:
-    """The winner's job, its teacher, its best state, and in words how that was chosen."""
-
-    context: JobContext
-    taught: Teacher | None
-    state: State
-    selection: str
-
-
 def raced(
     context: JobContext,
     step: steps.Race,
@@ -49,7 +39,8 @@ def raced(
     distil: Callable[[JobContext, Teacher | None], State],
     plan: Planning,
     clock: Callable[[], float] = time.monotonic,
-) -> Won:
+    enough: Enough = never,
+) -> Winner:
     """Race candidates, and return the set that did best on the validation split, be it of real images.
 
     Each turn that ended is in the checkpoint, and each candidate's loop has a checkpoint of its own: an attempt that
@@ -62,11 +53,12 @@ def raced(
         distil: the best state of a job that was prepared, from where its checkpoint ends.
         plan: the kernels of a recipe. Compiling takes a while: only the leader and those with experts wait for that.
         clock: seconds.
+        enough: whether the turns so far suffice, so that there is no other.
 
     Raises:
         Drained: the job was told to stop.
     """
-    return _Race(context, step, prepare, distil, plan, clock).won()
+    return _Race(context, step, prepare, distil, plan, clock, enough).won()
 
 
 @final
@@ -79,8 +71,9 @@ class _Race:
         distil: Callable[[JobContext, Teacher | None], State],
         plan: Planning,
         clock: Callable[[], float],
+        enough: Enough,
     ) -> None:
-        self._context, self._workspace = context, context.workspace
+        self._context, self._workspace, self._enough = context, context.workspace, enough
         self._prepare, self._distil, self._plan, self._clock = prepare, distil, plan, clock
         document = stored.document(self._workspace.checkpoint(_FILE), {})
         # an earlier attempt's, since the machine may be thought faster or slower by now
@@ -91,11 +84,11 @@ class _Race:
         self._plans: dict[str, tuple[bool, KernelPlan]] = {}
         """Kernels by candidate, and whether a compiler was waited for."""
 
-    def won(self) -> Won:
+    def won(self) -> Winner:
         """Take the turns that are left, and find the winner."""
         self._context.journal.enter("racing", 100)
         self._tell_pace()
-        while (turn := race.next_turn(self._entrants, self._trials)) and self._has_time():
+        while (turn := self._next()) and self._has_time():
             self._take(turn)
         place = self._best()
         assert place is not None, "the first candidate is judged whatever the time"
@@ -112,7 +105,11 @@ class _Race:
         entry = Race.of(self._entrants, self._trials, place, balanced=balanced, over=over)
         after = f" after step {trial.step:,} of {candidate.steps:,}" if candidate.steps else ""
         selection = f"{candidate.name}{after}, the best of {len(self._trials)} looks of a race on the validation split"
-        return Won(replace(context, workspace=self._workspace, race=entry), taught, state, selection)
+        whole = replace(context, workspace=self._workspace, race=entry)
+        return Winner(whole, taught, state, selection, tuple(self._trials))
+
+    def _next(self) -> Turn | None:
+        return None if self._enough(self._trials) else race.next_turn(self._entrants, self._trials)
 
     def _best(self) -> int | None:
         """The place of the trial that would win now."""

@@ -31,6 +31,7 @@ COSTS: Final[Mapping[type[Step], Callable[[Any, Scale, int], Iterator[Item]]]] =
     steps.TrainGenerator: diffusion.trained,
     steps.DrawSamples: diffusion.drawn,
     steps.Race: search.raced,
+    steps.FindSize: search.sized,
     steps.Begin: matching.begun,
     steps.Distil: matching.distilled,
     steps.Relabel: teacher.relabelled,

@@ -44,3 +44,8 @@ def _judged(step: steps.Search, scale: Scale, candidates: int, images: int) -> I
 def raced(step: steps.Race, scale: Scale, missing: int) -> Iterator[Algebra]:
     """Its budget: it takes all the time that it is given, and no more."""
     yield Algebra(step.phase, 0.0, step.entrants.seconds)
+
+
+def sized(step: steps.FindSize, scale: Scale, missing: int) -> Iterator[Algebra]:
+    """The same of the races at several sizes."""
+    yield Algebra(step.phase, 0.0, step.sizing.seconds)

@@ -1,0 +1,44 @@
+"""The student of a job that looks for its size by a method of a name, and the largest size that can be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from core import methods
+from core.budget.candidates import EVALUATING, RANDOM, WINNING, Student, bare, judged, sharing, task
+from core.budget.fit import Price, fit
+from core.data import DatasetFacts
+from core.plan.race import Candidate
+from core.recipe import Recipe
+
+
+def named(
+    name: str,
+    recipe: Recipe,
+    facts: DatasetFacts,
+    ipc: int,
+    seconds: float,
+    price: Price,
+    fixed: Collection[str] = (),
+) -> Student:
+    """The same as `student` of a method that was asked for by its name, whose `recipe` this is: it races alone.
+
+    Raises:
+        RecipeError: it cannot end in that time; its fix names one in which it can.
+    """
+    narrow = fit(recipe, facts, ipc, WINNING * seconds, price, fixed)
+    shared = sharing(methods.method(RANDOM).recipe(task(facts, ipc)), narrow.recipe, fixed)
+    asked = shared.evaluation.model_copy(update={"full": recipe.evaluation.full})
+    dear = [Candidate(name=name, recipe=narrow.recipe)]
+    found = judged(shared.model_copy(update={"evaluation": asked}), dear, facts, ipc, seconds, price, fixed)
+    return replace(found, given_up=narrow.given_up)
+
+
+def reach(shared: Student, most: int, seconds: float, price_at: Callable[[int], Price]) -> int:
+    """The largest ipc, up to `most`, whose evaluation ends in its share of the time, by the prices of each ipc."""
+    low, high, recipe = 1, most + 1, bare(shared.recipe)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if price_at(middle)(recipe) <= EVALUATING * seconds else (low, middle)
+    return low
