@@ -61,6 +61,9 @@ class Job:
         """The set that it makes, in a few words; of advice, that it is some."""
         if self.kind != "distillation":
             return f"{self.kind} for {self.dataset_title}"
+        target = (self.raw.get("request") or {}).get("target")
+        if target and self.status != "succeeded":
+            return f"{self.dataset_title}, as few per class as reach the target, {self.method}"
         return f"{self.dataset_title}, {self.ipc} per class, {self.method}"
 
     @property

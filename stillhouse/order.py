@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, TypedDict
 AUTO: Final = "auto"
 """The method that searches for one."""
 
-SIZES: Final = ("ipc", "ratio", "bytes")
+SIZES: Final = ("ipc", "ratio", "bytes", "target")
 """The fields that say how small the set is to be."""
 
 Sort = Literal["newest", "oldest", "accuracy", "ipc"]

@@ -24,7 +24,7 @@ from core.forecast import Forecast
 from core.ledger import Job
 from core.overrides import explain
 from core.recipe import FieldError
-from core.request import JobOrder
+from core.request import JobOrder, Target
 
 PREFIX: Final = "recipe."
 """Prefix of the names that the recipe's fields have in the form."""
@@ -172,12 +172,15 @@ def _before(fields: Mapping[str, str]) -> dict[str, str]:
 def _of_job(job: Job) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
     """The entries, the fields unknown here and the changes that ask for what a job asked for."""
     entries, kept = dict(_BLANK), dict[str, Any]()
+    target = job.request.get("target")
     for name, value in {**job.request, **({"metadata": job.metadata} if job.metadata else {})}.items():
         if name in LEAVES:
             timed = name == "within" and isinstance(value, int)
             entries[name] = "" if value is None else written(value) if timed else LEAVES[name].spell(value)
         elif name not in _CHANGES:
             kept[name] = value
+    if target:  # it looks for the size, which its request has to begin with
+        entries |= {"ipc": "", "target": Target.model_validate(target).written}
     evaluation = {f"evaluation.{path}": value for path, value in job.request.get("evaluation", {}).items()}
     return entries, kept, {**job.request.get("overrides", {}), **evaluation}
 

@@ -14,6 +14,7 @@ from api.schemas import Job
 from core.ledger import DISTILLATION
 from core.plan.phases import PHASES as IN_ORDER
 from core.report import Row
+from core.request import Target
 
 PHASES: Final = {name: name.replace("_", " ").capitalize() for name in IN_ORDER}
 """The phases in their order, as a person reads them."""
@@ -27,6 +28,14 @@ def title(job: Job) -> str:
 def distils(job: Job) -> bool:
     """Whether the job makes images: none of what measures for advice can be compared, or asked for on the form."""
     return job.kind == DISTILLATION
+
+
+def size(job: Job) -> str:
+    """Its images per class; of one that still looks for the fewest that reach a target, that it does."""
+    target = job.request.get("target")
+    if target and job.status != "succeeded":
+        return f"as few as reach {Target.model_validate(target)}"
+    return f"{job.ipc or 0:,}"
 
 
 def tags(job: Job) -> dict[str, str]:

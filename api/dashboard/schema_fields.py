@@ -101,7 +101,8 @@ def leaf(path: str, node: Schema, value: Any, root: Schema) -> Leaf:
     options = node.get("anyOf", [node])
     number = next((each for each in options if each.get("type") in ("integer", "number")), None)
     if number is None:
-        return Leaf(path, value, "text", about, wording=node.get("type") == "string")
+        kinds = {each.get("type") for each in options}
+        return Leaf(path, value, "text", about, wording=kinds in ({"string"}, {"string", "object"}))
     bounds = (number.get("minimum", number.get("exclusiveMinimum")), number.get("maximum"))
     whole = number["type"] == "integer"
     return Leaf(path, value, "number" if len(options) == 1 else "text", about, (), *bounds, whole)

@@ -75,6 +75,12 @@ class Target(BaseModel):
         """The one field that was given."""
         return {name: share for name, share in (("accuracy", self.accuracy), ("gap", self.gap)) if share}
 
+    @property
+    def written(self) -> str:
+        """The target as people write it, from which it can be read."""
+        share = f"{100 * (self.accuracy or self.gap):.6g}%"
+        return share if self.accuracy else f"gap:{share}"
+
     def __str__(self) -> str:
         share = f"{100 * (self.accuracy or self.gap):.6g}"
         return f"{share} %" if self.accuracy else f"{share} % of the gap"

@@ -60,7 +60,7 @@ def artifact_of(job: Job, done: Distillation) -> Distilled:
         step_sizes=result.step_sizes,
         transform={"kind": result.transform.kind, **transform},
         facts=facts,
-        request=job.request.model_dump(mode="json"),
+        request=job.request.model_copy(update={"ipc": context.ipc}).model_dump(mode="json"),
         recipe=recipe.model_dump(mode="json"),
         report=report,
         metrics=journal.curves(),
