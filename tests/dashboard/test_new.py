@@ -120,7 +120,7 @@ def test_every_field_of_a_request_is_in_the_form_in_the_commands_and_in_what_is_
 ) -> None:
     """Whatever it means: what makes no sense is refused when it is submitted, and not lost before."""
     schema = JobOrder.model_json_schema()["properties"][name]
-    examples = {"integer": 7, "number": 0.5, "string": "rare"}
+    examples = {"integer": 7, "number": 0.5, "string": "rare", **({None: "gap:50%"} if name == "target" else {})}
     value: Any = {"rare": "1"} if "patternProperties" in schema else examples.get(schema.get("type"), {"rare": 1})
     text = value if isinstance(value, str) else "rare=1" if value == {"rare": "1"} else json.dumps(value)
     page = client.get("/new", params={name: text}).text
