@@ -11,6 +11,7 @@ from api.problems import Kind, ProblemError, invalid
 from core.artifacts import layout
 from core.artifacts.store import MissingObject, Store
 from core.ledger import DISTILLATION, ENDED, File, Job, Ledger, UnknownJob
+from core.methods import AUTO
 from core.recipe import FieldError, Recipe
 from core.request import JobRequest
 
@@ -103,9 +104,14 @@ def _misfits(job: Job, request: JobRequest, recipe: Recipe, header: _Header) -> 
     if recipe.schedule.stages.count > 1:
         told = "A curriculum makes its images stage after stage, and has no use for those of a result."
         yield FieldError("overrides.schedule.stages.count", told, "Set schedule.stages.count to 1.")
-    if recipe.objective.keeps_images or recipe.objective.draws_images or recipe.parameterize.update < 1:
+    if recipe.objective.keeps_images and request.method != AUTO and recipe.relabel.needs_teacher:
+        if request.ipc != header.each:
+            told = f"Other labels alone make no further images: job {job.id} has {header.each} per class."
+            yield FieldError("ipc", told, f"Set ipc to {header.each}.")
+    elif recipe.objective.keeps_images or recipe.objective.draws_images or recipe.parameterize.update < 1:
+        other = ", or give other labels alone: 'random' with relabel.kind 'soft' and a teacher"
         told = "The recipe keeps its images, or some of them, as its init chooses or draws them."
-        yield FieldError("method", told, "Take a method that moves all images, such as 'dm' or 'mtt'.")
+        yield FieldError("method", told, f"Take a method that moves all images, such as 'dm' or 'mtt'{other}.")
 
 
 def _refused(message: str, fix: str) -> Exception:

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from api.dashboard import job_view, report_view
 from api.dashboard.charts import Level, Plot, Series
+from api.dashboard.continuing import continuing
 from api.dashboard.rendering import page
 from api.known_job import Known
 from api.schemas import File, Job
@@ -74,6 +75,7 @@ def show_job(request: Request, services: ServicesDep, job: Known) -> Response:
         plots=plots(curves(shown), events, report_view.levels(report) if report else ()),
         pictures=pictures(job.id, events),
         neighbours=f"/v1/jobs/{job.id}/pictures/{near[-1].seq}" if near else None,
+        continuing=continuing(shown),
         told=_latest(services, job),
         words=words,
         seq=max((event.seq for event in events), default=0),

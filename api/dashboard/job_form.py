@@ -87,6 +87,8 @@ class JobForm:
                 changes[path] = _loose(text)
             elif text.strip() != known.text:
                 changes[path] = known.parse(text)
+            else:
+                changes.pop(path, None)  # which an earlier job had changed
         own = before if given == basis else _parts(entries, services)
         if not own:  # what was typed stays in sight while size or dataset are being put right
             own, basis = before, given

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.artifacts import layout
+from core.artifacts.load import MADE
 from core.data import DatasetFacts
 from core.report import Report
 
@@ -107,8 +108,9 @@ class Distilled:
 
     @property
     def marks_real(self) -> bool:
-        """Whether the files say of each image if it is real: where any is, though the recipe does not only select."""
-        return bool(self.real.any()) and self.recipe.get("objective", {}).get("kind") != "nothing"
+        """Whether the files say of each image if it is real: where they are not all of the kind the recipe makes."""
+        selects = self.recipe.get("objective", {}).get("kind") == "nothing"
+        return bool((self.real != (selects and self.recipe.get("init", {}).get("kind") not in MADE)).any())
 
     @property
     def columns(self) -> list[Column]:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 import torch
+from pydantic import TypeAdapter
 from torch import Tensor
 
 from core.data import DatasetFacts
@@ -18,6 +19,9 @@ from core.engine.stored import opened
 from core.recipe import Counts, Learnable, Recipe, RecipeError, Targets
 from core.recipe.checks.images import learns_step_size
 from core.recipe.component import FieldError
+from core.recipe.start import Init
+
+_INIT: Final = TypeAdapter[Init](Init)
 
 
 @final
@@ -25,7 +29,7 @@ from core.recipe.component import FieldError
 class Continued:
     """Images [n, C, H, W] of a result in its preprocessed space, the classes in order, of their `labels` int64 [n].
 
-    `soft_labels` and `targets` are [n, K]; what was not learned is None.
+    `soft_labels` and `targets` are [n, K]; what was not learned is None. `real` bool [n] marks those that are real.
     """
 
     images: Tensor
@@ -33,6 +37,7 @@ class Continued:
     soft_labels: Tensor | None
     targets: Tensor | None
     step_size: float | None
+    real: Tensor
 
     def fills(self, counts: Counts) -> bool:
         """Whether a set of so many images of each class has no others."""
@@ -53,16 +58,20 @@ def read(path: Path, facts: DatasetFacts, device: torch.device) -> Continued:
         RecipeError: it is of other data.
     """
     metadata, tensors = opened(path, device)
-    if json.loads(metadata["stillhouse"])["dataset_digest"] != facts.digest:
+    about = json.loads(metadata["stillhouse"])
+    if about["dataset_digest"] != facts.digest:
         told = f"The job goes on from images of other data than '{facts.label}' holds now."
         raise RecipeError([FieldError("continue_from", told, "Distil the dataset anew, without continue_from.")])
     step_size = tensors.get("step_size")
+    selects = about["recipe"]["objective"]["kind"] == "nothing"
+    whole = selects and not _INIT.validate_python(about["recipe"]["init"]).alters_images
     return Continued(
         images=tensors["images"].float(),
         labels=tensors["labels"].long(),
         soft_labels=tensors.get("soft_labels"),
         targets=tensors.get("regression_targets"),
         step_size=None if step_size is None else float(step_size),
+        real=tensors["real"].bool() if "real" in tensors else torch.full_like(tensors["labels"], whole).bool(),
     )
 
 

@@ -337,7 +337,7 @@ def _distil(made: Made, step: steps.Distil) -> Made:
     if not is_over:
         objective = distillation.objective_of(context, state, made.experts, made.networks, made.taught)
     found = distillation.distilled(context, state, objective, before.last if before else None)
-    result = distill.finish(context.recipe, found.chosen, context.real, context.ipc)
+    result = distillation.result_of(context, found.chosen)
     return replace(
         made,
         experts=None,

@@ -157,7 +157,8 @@ class JobOrder(Asked):
         min_length=1,
         max_length=100,
         description="A finished job of yours on the same dataset, by its id: this one begins with its images, with the "
-        "labels and the step size that were learned with them, and with more images of its own init for a larger ipc.",
+        "labels and the step size that were learned with them, and with more images of its own init for a larger ipc. "
+        "Method 'random' with a relabel and a teacher gives the same images other labels.",
     )
 
     @model_validator(mode="after")

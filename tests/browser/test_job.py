@@ -51,6 +51,27 @@ def test_what_is_downloaded_is_what_was_promised(
     assert verify(tmp_path / "artifact") == []
 
 
+def test_a_finished_job_is_continued_by_its_forms(watched: Watched, service: Service, finished: str) -> None:
+    """With more steps and images, and with other labels alone: through the priced form to a job that is queued."""
+    page, jobs = watched.page, []
+    for begun in ("Distil further", "Only give other labels"):
+        page.goto(f"/jobs/{finished}")
+        page.get_by_label("Further outer steps").fill("7")
+        page.locator("#further-ipc").fill("3")
+        page.get_by_role("button", name=begun).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("New job")
+        expect(page.locator("#command")).to_contain_text(f"--continue-from {finished}")
+        page.get_by_role("button", name="Distil").click()
+        expect(page).to_have_url(re.compile("/jobs/job_"))
+        jobs.append(service.client.get(page.url.replace("/jobs/", "/v1/jobs/")).json())
+        service.client.post(f"/v1/jobs/{jobs[-1]['id']}/cancel")
+    further, labels = jobs
+    assert (further["method"], further["ipc"], further["recipe"]["schedule"]["steps"]) == ("dm", 3, 7)
+    assert further["recipe"]["network"]["width"] == 8
+    assert (labels["method"], labels["ipc"], labels["recipe"]["relabel"]["kind"]) == ("random", 2, "soft")
+    assert [job["request"]["continue_from"] for job in jobs] == [finished] * 2
+
+
 def test_a_job_that_was_watched_through_a_restart_is_cancelled(service: Service, stopped: str) -> None:
     assert service.ended(stopped) == "cancelled"
 

@@ -229,10 +229,12 @@ def kept_of(done: Distillation, facts: DatasetFacts, path: Path) -> Continued:
     """The part of a result that a later job reads, from the file that its artifact has."""
     result = done.result
     tensors = {"images": result.images, "labels": result.labels}
-    tensors["step_size"] = torch.tensor(result.step_size, dtype=torch.float64)
+    if result.step_size is not None:
+        tensors["step_size"] = torch.tensor(result.step_size, dtype=torch.float64)
+    about = {"dataset_digest": facts.digest, "recipe": done.context.recipe.model_dump(mode="json")}
     if result.soft_labels is not None:
         tensors["soft_labels"] = result.soft_labels
-    save_file(tensors, path, {"stillhouse": json.dumps({"dataset_digest": facts.digest})})
+    save_file(tensors, path, {"stillhouse": json.dumps(about)})
     return read(path, facts, torch.device("cpu"))
 
 
@@ -253,6 +255,18 @@ def test_a_job_goes_on_from_the_images_of_another(ipc: int, toy: Dataset, tmp_pa
         assert torch.equal(images[:, 2:], own[:, 2:]), "the further ones are those of its own init"
     further = distil(small("datm"), toy, ipc, 1, InMemory(), run="goes on", continues=given)
     assert not torch.equal(further.result.images, begun.images)
+
+
+@pytest.mark.parametrize("name", ["dm", "random"])
+def test_the_images_of_another_are_given_other_labels(name: str, toy: Dataset, tmp_path: Path) -> None:
+    first = distil(small(name), toy, 2, 0)
+    given = kept_of(first, toy.facts, tmp_path / "dataset.safetensors")
+    taught = {"teacher": {"epochs": 30}, "relabel.kind": "soft", "init.kind": "herding"}
+    done = distil(override(small("random"), taught), toy, 2, 1, InMemory(), run="other labels", continues=given)
+    assert torch.equal(done.result.images, first.result.images), "nothing chooses others"
+    assert done.result.soft_labels is not None
+    assert done.result.real.tolist() == [name == "random"] * 4, "images are what they were"
+    assert done.selection == "result of the job that it goes on from"
 
 
 def test_no_job_goes_on_from_images_of_other_data(toy: Dataset, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import final
 
@@ -17,6 +17,7 @@ from core.engine.context import JobContext
 from core.engine.distill import Objective, State
 from core.engine.keys import Key
 from core.engine.objectives import build
+from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
 from core.engine.trajectories import Trajectories
 from core.engine.validation import Looks
@@ -89,6 +90,14 @@ def is_given(context: JobContext) -> bool:
     return context.continues is not None and context.continues.fills(context.counts)
 
 
+def result_of(context: JobContext, state: State) -> SyntheticDataset:
+    """The dataset that a state stands for; images of an earlier job that nothing moves are as real as they were."""
+    result = distill.finish(context.recipe, state, context.real, context.ipc)
+    if context.continues is not None and is_given(context) and context.recipe.objective.keeps_images:
+        return replace(result, real=context.continues.real)
+    return result
+
+
 def distilled(context: JobContext, state: State, objective: Objective | None, before: State | None) -> Distilled:
     """The stage that a state is in, to its end or until no time is left.
 
@@ -100,6 +109,8 @@ def distilled(context: JobContext, state: State, objective: Objective | None, be
     recipe, workspace = context.recipe, context.workspace
     if not recipe.objective.optimises_images:
         selection = context.sampled.selection if context.sampled else "initialisation"
+        if is_given(context):
+            selection = "result of the job that it goes on from"
         return Distilled(state, selection, state, None)
     total, until = recipe.schedule.total_steps, (state.stage + 1) * recipe.schedule.steps
     looks, selects = Looks(context.hurried), recipe.evaluation.select == "best_validation"
