@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from bisect import bisect_right
 from contextlib import suppress
 from dataclasses import dataclass
@@ -52,25 +53,24 @@ Changes = dict[str, JsonValue]
 @final
 @dataclass(frozen=True)
 class Option:
-    """A way to store a set: what it changes of a recipe, by path, and the images per class from which it is taken.
-
-    Fewer bits leave room for more images, which are worth more where there are few. The numbers of images from which
-    more bits are taken are set by judgement and have not been measured.
-    """
+    """A way to store a set: what it changes of a recipe, by path, and the images per class from which it is taken."""
 
     changes: Changes
     least: int = 1
 
 
+_ALL: Final = sys.maxsize
+"""The images per class of an option that is taken only where it holds every image there may be."""
+
 PIXELS: Final = (
-    Option({"storage.bits": 8}, least=100),
-    Option({"storage.bits": 6}, least=40),
-    Option({"storage.bits": 5}, least=20),
-    Option({"storage.bits": 4}),
-    Option({"storage.bits": 3}),
+    *(Option({"storage.bits": bits}, least=_ALL) for bits in (8, 6, 5, 4, 3)),
     Option({"storage.bits": 2}),
+    Option({"storage.bits": 1}),
 )
-"""Bits of a pixel, the most first."""
+"""Bits of a value of a pixel, the most first: two, until there are no more images to hold.
+
+Fewer bits leave room for more images. "Fewer bits or fewer images" of benchmarks/RESULTS.md says which is worth more.
+"""
 
 LABELS: Final = (
     Option({"storage.label_bits": 8}),

@@ -328,11 +328,11 @@ def test_bytes_hold_as_many_images_as_a_job_of_them_has(asked: dict[str, Any], r
     meant = question(AdviceOrder(dataset="digits", labels=labels, **asked), FACTS)
     job = settle(JobOrder(dataset="digits", bytes=f"{room} B", labels=labels), FACTS)
     assert (meant.ipc, meant.room, meant.stored) == (job.ipc, room, job.overrides)
-    if room == 6500:
+    if room == 2000:
         found = answer(meant, measured(TRUTHS[0], gained(TRUTHS[0], 0.8, 0.1), smallest=125))
         assert found.request
         assert found.request["overrides"].items() >= job.overrides.items()
-        told = f"6,500 bytes hold {job.ipc} images a class of {job.overrides['storage.bits']} bits"
+        told = f"2,000 bytes hold {job.ipc} images a class of {job.overrides['storage.bits']} bits"
         assert any(told in reason for reason in found.reasons)
 
 

@@ -53,10 +53,13 @@ def test_rounding_soft_labels_again_changes_nothing(fields: dict[str, Any]) -> N
 
 
 def test_fewer_bits_hold_more_images() -> None:
-    assert [ipc_of(f"{kilo} kB") for kilo in (1, 10, 1000)] == [1, 23, facts().smallest_class]
+    every = facts().smallest_class
+    assert [ipc_of(f"{kilo} kB") for kilo in (1, 10, 60, 1000)] == [3, 56, every, every]
     asked = settle(order("10 kB"), facts())
-    assert asked.overrides == {"storage.kind": "compact", "storage.bits": 5}
-    assert settle(order("1 MB"), facts()).overrides["storage.bits"] == 8, "there are no more images to hold"
+    assert asked.overrides == {"storage.kind": "compact", "storage.bits": 2}
+    assert settle(order("600 B"), facts()).overrides["storage.bits"] == 1, "two bits hold less than an image a class"
+    more = [settle(order(f"{kilo} kB"), facts()).overrides["storage.bits"] for kilo in (60, 1000)]
+    assert more == [5, 8], "there are no more images to hold"
     assert ipc_of("10 kB", overrides={"storage.bits": 8}) < ipc_of("10 kB", overrides={"storage.bits": 2})
     assert ipc_of("200 kB", dataset="cifar10", method="idc") == ipc_of("200 kB", dataset="cifar10"), "as tiles"
 
