@@ -71,7 +71,7 @@ class Earlier:
 @final
 @dataclass(frozen=True)
 class _Header:
-    """The header of a result's `dataset.safetensors`: images a class, and the recipe behind them."""
+    """The header of a result's `dataset.safetensors`: images a class in the mean, and the recipe behind them."""
 
     each: int
     recipe: dict[str, Any]
@@ -91,6 +91,13 @@ def _misfits(job: Job, request: JobRequest, recipe: Recipe, header: _Header) -> 
     if request.ipc < header.each:
         told = f"Job {job.id} has {header.each} images per class, more than {request.ipc}."
         yield FieldError("ipc", told, f"Set ipc to at least {header.each}.")
+    share = header.recipe.get("share", "equal")
+    if share != recipe.share:
+        told = f"The images of job {job.id} have another share of each class."
+        yield FieldError("share", told, f"Set share to '{share}'.")
+    elif share != "equal" and request.ipc > header.each:  # with more in all, one class may have fewer
+        told = f"Images in proportion to the classes are gone on from as they are, and job {job.id} has {header.each}."
+        yield FieldError("ipc", told, f"Set ipc to {header.each}.")
     preprocess = recipe.preprocess.model_dump(mode="json")
     if header.recipe["preprocess"] != preprocess:
         kind = header.recipe["preprocess"]["kind"]

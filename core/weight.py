@@ -215,7 +215,9 @@ def fitted(size: int, facts: DatasetFacts, recipe: Changed, most: int) -> Fitted
     for views in _views(recipe):
         for option in PIXELS:
             changes = _form(size, facts, recipe, option, views)
-            high = max(1, min(facts.smallest_class, most) // recipe(1, changes)[0].parameterize.formation)
+            one = recipe(1, changes)[0]
+            whole = facts.smallest_class if one.share == "equal" else facts.mean_class
+            high = max(1, min(whole, most) // one.parameterize.formation)
             few = min(option.least, high)
             needed = heaviest(few, changes)
             if needed <= size:

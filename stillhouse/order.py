@@ -28,6 +28,10 @@ class Order(TypedDict, total=False):
         Literal["hard", "soft"] | None,
         "What a search may choose: one class an image (hard, the default), or soft labels, too.",
     ]
+    share: Annotated[
+        Literal["equal", "proportional"] | None,
+        "As many images of each class (equal, the default), or in proportion to its training images.",
+    ]
     continue_from: Annotated[str | None, "A finished job on the same dataset, with whose images this one begins."]
     seed: Annotated[int | None, "Seed of every random choice; 0 if left out."]
     overrides: Mapping[str, Any] | None

@@ -42,6 +42,7 @@ def compared(
     evaluation = recipe.get("evaluation") or {}
     same = recipe.get("network") == own["network"] and recipe.get("augment") == own["augment"]
     same &= all(evaluation.get(field) == own["evaluation"].get(field) for field in _PROTOCOL)
+    same &= recipe.get("share", "equal") == own["share"]
     if not same or measured.study.labels != "hard" or (recipe.get("relabel") or {}).get("kind", "keep") != "keep":
         return []
     hits, measure = [], "balanced_accuracy_mean" if measured.balanced else "accuracy_mean"

@@ -17,10 +17,9 @@ from core.report.section import written
 
 def card(result: Distilled, picture_bytes: int, parquet_bytes: int) -> str:
     """The card's text; `picture_bytes` and `parquet_bytes` are the sizes its front matter states."""
-    images = f"{result.ipc} image{'s' if result.ipc > 1 else ''} per class"
     parts = [
         front_matter(result, picture_bytes, parquet_bytes),
-        f"# {result.facts.title}, distilled to {images}",
+        f"# {result.facts.title}, distilled to {result.size}",
         _summary(result),
         f"![the images, enlarged]({layout.PREVIEW})",
         *map(_section, result.report.sections()),

@@ -132,6 +132,9 @@ class Distilled:
         return (Beside(layout.VIEWS, self.views, about), *self.beside)
 
     @property
-    def ipc(self) -> int:
-        """Images of the class that has most."""
-        return int(np.bincount(self.labels).max())
+    def size(self) -> str:
+        """How large it is, as people say it: "10 images per class", "1 to 9 images per class"."""
+        counts = np.bincount(self.labels, minlength=self.facts.classes)
+        low, high = int(counts.min()), int(counts.max())
+        each = f"{high:,}" if low == high else f"{low:,} to {high:,}"
+        return f"{each} image{'s' if high > 1 else ''} per class"

@@ -21,8 +21,7 @@ _TITLE, _TEXT, _SMALL = 24, 15, 13
 
 def preview(result: Distilled) -> Image.Image:
     """The picture of a finished job, titled with dataset, images per class, method and, if known, its accuracy."""
-    images = f"{result.ipc} image{'s' if result.ipc > 1 else ''} per class"
-    title = f"{result.facts.label} · {images} · {result.request.get('method', 'distilled')}"
+    title = f"{result.facts.label} · {result.size} · {result.request.get('method', 'distilled')}"
     return draw(result.pixels, result.labels, result.facts.class_names, title, _worth(result.report))
 
 

@@ -111,6 +111,11 @@ class DatasetFacts:
         return self.members or (self.smallest_class,) * self.classes
 
     @property
+    def mean_class(self) -> int:
+        """Images of a class that distillation may use, in the mean over classes."""
+        return sum(self.sizes) // self.classes
+
+    @property
     def unequal(self) -> bool:
         """Whether the rarest class is so rare that the mean of all has more than `UNEQUAL` times its images."""
         rarest = self.smallest_class + max(1, round(self.smallest_class / 9))  # a tenth of a class is held out

@@ -91,6 +91,7 @@ def compose(done: Distillation, hardware: str, remarks: Sequence[str] = (), with
     across, clipped = across_of(done.across), result.transform.clipped(result.images)
     teacher = None if done.teacher is None else done.teacher.nbytes
     of_distilled = next(line for line in done.rows if line["name"] == "distilled")
+    each = result.counts(facts.classes)
     missing = "the job was ended early" if recipe.evaluation.full else within and within.without_reference
     return Report.model_validate(
         {
@@ -120,6 +121,7 @@ def compose(done: Distillation, hardware: str, remarks: Sequence[str] = (), with
                 "bytes_teacher": teacher,
             },
             "class_names": facts.class_names,
+            "images_per_class": None if len(set(each)) == 1 else each,
             "per_class": dict(zip(facts.class_names, of_distilled["per_class_mean"], strict=True)),
             "confusion": of_distilled.get("confusion"),
             "selection": done.selection,

@@ -15,7 +15,17 @@ AUTO: Final = "auto"
 WITHIN: Final = 20 * 60
 """Seconds that it takes at most, if a request does not say how many."""
 
-SHARED: Final = ("network", "preprocess", "augment", "precision", "relabel", "storage", "teacher", "evaluation")
+SHARED: Final = (
+    "network",
+    "preprocess",
+    "augment",
+    "precision",
+    "relabel",
+    "storage",
+    "share",
+    "teacher",
+    "evaluation",
+)
 """The parts of a recipe that all candidates have in common, and the only ones that a client can set."""
 
 

@@ -49,6 +49,8 @@ class Report(Entry):
     labels: Labels | None = None
     class_names: tuple[str, ...] | None = None
     """In the order of the labels, which the keys of an object need not keep."""
+    images_per_class: tuple[int, ...] | None = None
+    """How many of these images each class has, where they are not as many of each; as `class_names` are ordered."""
     per_class: dict[str, float] = Field(default={})
     confusion: tuple[tuple[int, ...], ...] | None = None
     selection: str = "last iterate"
@@ -99,7 +101,13 @@ class Report(Entry):
             self.stages and self.stages.section(),
             results(self.results, self.gap, self.largest, self.selection),
             self.across and self.across.section(unequal=self.largest is not None),
-            classes(list(self.per_class.items()), self.lines.get("random"), self.class_names, self.confusion),
+            classes(
+                list(self.per_class.items()),
+                self.lines.get("random"),
+                self.class_names,
+                self.confusion,
+                self.images_per_class,
+            ),
             self.coverage and self.coverage.section(),
             self.neighbours and self.neighbours.section(),
             self.race and self.race.section(),

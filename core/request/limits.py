@@ -65,7 +65,7 @@ def _too_many_images(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -
         told = f"The smallest class of '{facts.label}' has {facts.smallest_class} training images, fewer than {asked}."
         if recipe.share != "equal":
             told = f"In proportion, {asked} images a class are more of some class of '{facts.label}' than it has."
-        mean = facts.smallest_class if recipe.share == "equal" else sum(facts.sizes) // facts.classes
+        mean = facts.smallest_class if recipe.share == "equal" else facts.mean_class
         most = next((ipc for ipc in range(mean // each, 0, -1) if _holds(recipe, ipc, facts)), 0)
         return [
             FieldError("ipc", told, f"Set ipc to at most {most}." if most else "Set parameterize.kind to 'pixels'.")

@@ -11,14 +11,16 @@ from pydantic import (
     Field,
     JsonValue,
     SerializerFunctionWrapHandler,
+    field_validator,
     model_serializer,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from core import methods
 from core.durations import seconds_of
 from core.metadata import Metadata
-from core.recipe import invalid_combination
+from core.recipe import Share, invalid_combination
 from core.request.target import Target
 from core.weight import bytes_of
 
@@ -151,6 +153,11 @@ class JobOrder(Asked):
         description="The labels that a search may choose: 'hard', one class an image, or 'soft', also a teacher's and "
         "the targets of a regression. A method that is named has labels of its own.",
     )
+    share: Share = Field(
+        default="equal",
+        description="Images of each class: 'equal', as many of each, or 'proportional' to its training images, at "
+        "least one. Then `ipc` is their mean, and `ratio` a share of all training images.",
+    )
     metadata: Metadata = {}
     continue_from: str = Field(
         default_factory=str,
@@ -166,6 +173,21 @@ class JobOrder(Asked):
         if self.labels != "hard" and self.method != methods.AUTO:
             told = f"Only a search chooses labels; '{self.method}' has labels of its own."
             raise invalid_combination("labels", told, f"Leave labels out, or set method to '{methods.AUTO}'.")
+        return self
+
+    @field_validator("ipc", mode="before")
+    @classmethod
+    def _is_a_number(cls, ipc: object) -> object:
+        if ipc == "proportional":
+            expected = {"expected": "10, and beside it share: 'proportional'"}
+            raise PydanticCustomError("a_share", "This is a number, the mean of the classes", expected)
+        return ipc
+
+    @model_validator(mode="after")
+    def _one_share(self) -> Self:
+        if self.share != "equal" and self.overrides.get("share", self.share) != self.share:
+            told = f"The overrides say '{self.overrides['share']}'."
+            raise invalid_combination("share", told, "Leave share out of the overrides.")
         return self
 
     @model_validator(mode="after")

@@ -25,7 +25,7 @@ BEGIN: Final = 10
 def settle(order: JobOrder, facts: DatasetFacts) -> JobRequest:
     """The request an order means on a dataset: `ratio` becomes the ipc it is there, rounded, and at least 1, and
     `bytes` the most that fits, with the overrides that store it in so few; a `target` stays, and has the ipc from which
-    its size is looked for.
+    its size is looked for. `share` becomes an override.
 
     All spellings are the same request from here on, with the same fingerprint and the same artifact. A dataset that is
     known but not on disk is counted as published.
@@ -33,18 +33,21 @@ def settle(order: JobOrder, facts: DatasetFacts) -> JobRequest:
     Raises:
         RecipeError: the bytes do not hold one image per class, the ratio is of too many, or an override is wrong.
     """
+    if order.share != "equal":
+        order = order.model_copy(update={"overrides": order.overrides | {"share": order.share}})
+    whole = facts.mean_class if order.overrides.get("share", "equal") != "equal" else facts.smallest_class
     aims = "target" in order.model_fields_set
-    ipc, overrides = order.ipc or max(1, round(order.ratio * facts.smallest_class)), order.overrides
+    ipc, overrides = order.ipc or max(1, round(order.ratio * whole)), order.overrides
     if aims:
         ipc = max(1, min(BEGIN, facts.smallest_class // _recipe(order, 1, facts).parameterize.formation))
     if order.bytes:
         ipc, overrides = _within(order, facts)
     if ipc > MOST_IPC:
         told = f"That is {ipc:,} images per class, and {MOST_IPC:,} may be asked for."
-        most = math.floor(1e6 * MOST_IPC / facts.smallest_class) / 1e6
+        most = math.floor(1e6 * MOST_IPC / whole) / 1e6
         raise RecipeError([FieldError("ratio", told, f"Set ratio to at most {most:g}.")])
     within = seconds_of(order.within) if order.within else WITHIN if aims or order.method == methods.AUTO else 0
-    asked = order.model_dump(exclude={"ratio", "bytes", "target", "metadata"})
+    asked = order.model_dump(exclude={"ratio", "bytes", "target", "metadata", "share"})
     settled = {"ipc": ipc, "within": within, "overrides": overrides, "target": order.target if aims else None}
     return JobRequest.model_validate(asked | settled)
 
