@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Any, Final
 
@@ -16,7 +19,7 @@ from api.dashboard.charts import Plot, Series
 from api.dashboard.forms import Posted
 from api.dashboard.rendering import page
 from api.measurements import known
-from api.problems import ProblemError
+from api.problems import ProblemError, invalid
 from api.schemas import Job
 from api.services import Services, ServicesDep
 from core import ledger
@@ -26,6 +29,7 @@ from core.advice.order import KIND, AdviceOrder, Question, fingerprint
 from core.advice.verdict import answer
 from core.data import DatasetFacts
 from core.overrides import explain
+from core.recipe import FieldError
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -36,6 +40,9 @@ ASKS: Final = {
     "bytes": "What do as many images reach as fit into these bytes?",
 }
 """The questions of the form."""
+
+_FIELDS: Final = ("dataset", "ask", "value", "within", "labels")
+"""The fields of the form."""
 
 _NAMES: Final = {"random": "random real images", "distilled": "distilled images"}
 
@@ -64,18 +71,16 @@ def measure(request: Request, services: ServicesDep, posted: Posted, after: Back
     try:
         create_advice(services, Response(), after, _order(fields))
     except ProblemError as problem:
-        return _advice(request, services, fields, _told(problem), problem.status_code)
-    except (ValidationError, ValueError) as error:
-        return _advice(request, services, fields, _wrong(error), 422)
+        return _advice(request, services, fields, problem)
     return RedirectResponse(request.url_for("show_advice").include_query_params(**_kept(fields)), 303)
 
 
 def _advice(
-    request: Request, services: Services, fields: Mapping[str, str], fault: str | None = None, status_code: int = 200
+    request: Request, services: Services, fields: Mapping[str, str], problem: ProblemError | None = None
 ) -> HTMLResponse:
     found: Advice | None = None
     job: ledger.Job | None = None
-    if fault is None:
+    if problem is None:
         try:
             facts, asked = understood(services, _order(fields))
             mark = fingerprint(facts.digest, "soft" if fields["labels"] == "soft" else "hard") if facts.digest else None
@@ -84,15 +89,14 @@ def _advice(
                 found = advice(services, facts, asked, *measured)
             else:
                 job = _measuring(services, facts.name, mark)
-        except ProblemError as problem:
-            fault, status_code = _told(problem), problem.status_code
-        except (ValidationError, ValueError) as error:
-            fault, status_code = _wrong(error), 422
+        except ProblemError as refused:
+            problem = refused
+    faults = {} if problem is None else _faults(problem)
     shown = Job.of(job) if job else None
     return page(
         request,
         "advice.html",
-        status_code,
+        problem.status_code if problem else 200,
         fields=fields,
         asks=ASKS,
         datasets=services.catalogue.list(),
@@ -100,25 +104,43 @@ def _advice(
         curves=plot(found.curves) if found and found.curves else None,
         job=shown,
         phase=job_view.phase,
-        fault=fault,
+        faults=faults,
+        unplaced=[error for field, error in faults.items() if field not in _FIELDS],
         minutes=max(1, round(services.settings.advice_seconds / 60)),
     )
 
 
 def _order(fields: Mapping[str, str]) -> AdviceOrder:
-    """The question that a form asks. Raises ValidationError, or ValueError for what is no number."""
+    """The question that a form asks.
+
+    Raises:
+        ProblemError: INVALID_REQUEST, as for a body; no share in percent is of the field `value`.
+    """
     value, ask = fields["value"].strip(), fields["ask"]
     body: dict[str, Any] = {"dataset": fields["dataset"], "labels": fields["labels"]}
     if fields["within"].strip():
         body["within"] = fields["within"].strip()
     match ask:
         case "accuracy" | "gap":
-            body["target"] = {ask: float(value.removesuffix("%")) / 100}
+            body["target"] = {ask: _percent(value) / 100}
         case "bytes":
             body["bytes"] = value
         case _:
-            body["ipc"] = int(value)
-    return AdviceOrder.model_validate(body)
+            body["ipc"] = value if re.fullmatch("-?[0-9]{1,9}", value) is None else int(value)
+    try:
+        return AdviceOrder.model_validate(body)
+    except ValidationError as error:
+        raise invalid([explain(each, AdviceOrder, "") for each in error.errors(include_url=False)]) from None
+
+
+def _percent(text: str) -> float:
+    try:
+        percent = float(text.removesuffix("%"))
+    except ValueError:
+        percent = math.nan
+    if not 0 < percent < 100:
+        raise invalid([FieldError("value", "This is no share between 0 and 100 percent.", "Enter one, such as 80 %.")])
+    return percent
 
 
 def _measuring(services: Services, dataset: str, mark: str | None) -> ledger.Job | None:
@@ -153,16 +175,17 @@ def plot(lines: tuple[Line, ...]) -> Plot:
     return Plot("curves", "Test accuracy to expect", "images a class", "Test accuracy", series, percent=True)
 
 
-def _told(problem: ProblemError) -> str:
-    return " ".join(f"{error.message} {error.fix}" for error in problem.errors) or str(problem.detail)
-
-
-def _wrong(error: ValueError) -> str:
-    if isinstance(error, ValidationError):
-        faults = [explain(each, AdviceOrder, "") for each in error.errors(include_url=False)]
-        return " ".join(f"{each.field}: {each.message} {each.fix}" for each in faults)
-    return "What is asked for must be a number: images a class, percent, or bytes such as '200 kB'."
+def _faults(problem: ProblemError) -> dict[str, FieldError]:
+    """The errors of a problem by the form's field each belongs to; those of none under their own name."""
+    found: dict[str, FieldError] = {}
+    for error in problem.errors or (FieldError("", str(problem.detail), problem.hint or ""),):
+        head = error.field.partition(".")[0]
+        field = "value" if head in ("ipc", "target", "bytes") else head
+        if head == "bytes":
+            error = replace(error, fix=error.fix if "at least" in error.fix else "Write '200 kB' for 200,000 bytes.")
+        found.setdefault(field, error)
+    return found
 
 
 def _kept(fields: Mapping[str, str]) -> dict[str, str]:
-    return {name: fields[name] for name in ("dataset", "ask", "value", "within", "labels") if fields.get(name)}
+    return {name: fields[name] for name in _FIELDS if fields.get(name)}

@@ -143,6 +143,9 @@ class JobForm:
                 field = PREFIX + (rest if head == "overrides" else error.field)
             else:
                 field = ALSO + head if head in self.kept else error.field
+            if field in LEAVES and LEAVES[field].pairs and not isinstance(self.given.get(field), Mapping):
+                told = "This says no word and its value."
+                error = FieldError(error.field, told, "Write KEY=VALUE, several with spaces between.")
             found.setdefault(field, error)
         return found
 

@@ -6,7 +6,9 @@ import html
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
+import pytest
 from fastapi.testclient import TestClient
 
 from core.advice.verdict import job as order
@@ -71,11 +73,33 @@ def test_advice_is_asked_measured_and_answered(client: TestClient, workshop: Wor
     assert "Test accuracy over images a class. random real images: from" in new
 
 
-def test_what_is_asked_wrongly_is_told_on_the_page(client: TestClient) -> None:
-    assert "at most 125" in shown(client, "dataset=digits&ask=ipc&value=1000", 422)
-    assert "must be a number" in shown(client, "dataset=digits&ask=ipc&value=many", 422)
-    assert "There is no answer to that" in shown(client, "dataset=nothing", 422)
-    assert client.post("/advice", data={"dataset": "digits", "value": "0"}).status_code == 422
+WRONG: list[tuple[dict[str, str], str, str, dict[str, str]]] = [
+    ({"value": "1000"}, "value", "at most 125", {"value": "125"}),
+    ({"value": "0"}, "value", "at least 1", {"value": "1"}),
+    ({"value": "many"}, "value", "integer", {"value": "5"}),
+    ({"value": "9" * 39}, "value", "integer", {"value": "5"}),
+    ({"ask": "accuracy", "value": "120"}, "value", "such as 80 %", {"value": "80 %"}),
+    ({"ask": "accuracy", "value": "nan"}, "value", "such as 80 %", {"value": "80 %"}),
+    ({"ask": "gap", "value": "half"}, "value", "such as 80 %", {"value": "80"}),
+    ({"ask": "bytes", "value": "a lot"}, "value", "200 kB", {"value": "200 kB"}),
+    ({"ask": "bytes", "value": "10 B"}, "value", "set bytes to at least", {"value": "1 kB"}),
+    ({"within": "soon"}, "within", "20m", {"within": "20m"}),
+    ({"labels": "firm"}, "labels", "hard", {"labels": "hard"}),
+    ({"dataset": "digit"}, "dataset", "did you mean", {"dataset": "digits"}),
+]
+"""What is entered, the field that it is told beside, a word of the fix, and the fix as it is followed."""
+
+
+@pytest.mark.parametrize(("wrong", "field", "told", "right"), WRONG, ids=str)
+def test_a_wrong_entry_is_told_beside_its_field_with_a_fix_that_works(
+    client: TestClient, wrong: dict[str, str], field: str, told: str, right: dict[str, str]
+) -> None:
+    page = shown(client, urlencode(wrong), 422)
+    said = re.findall(r'<p class="fault" id="fault-(\w+)"[^>]*>([^<]+)</p>', page)
+    assert [(name, told.lower() in html.unescape(words).lower()) for name, words in said] == [(field, True)], said
+    assert f'aria-invalid="true" aria-describedby="fault-{field}"' in page
+    assert client.post("/advice", data=wrong).status_code == 422
+    assert "There is no answer" not in shown(client, urlencode(wrong | right))
 
 
 def test_results_are_held_against_what_was_advised(client: TestClient, workshop: Workshop, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from api.dashboard.job_form import JobForm
 from api.services import Services
+from api.submission import prepare
 from core.ledger import Status
 from core.request import JobOrder
 from tests.api.workshop import ON_SQLITE, Workshop
@@ -101,6 +102,42 @@ def test_faults_stand_beside_their_fields_with_their_fixes(client: TestClient) -
     assert re.search(r'id="fault-ipc"[^>]*>[^<]+', none.text)
     strange = client.post("/new", data=CHOICE | {"dataset": "digit"})
     assert re.search(r'id="fault-dataset"[^>]*>[^<]*did you mean', strange.text)
+
+
+WRONG: list[tuple[dict[str, str], str, str, dict[str, str]]] = [
+    ({"ipc": "0"}, "ipc", "at least 1", {"ipc": "1"}),
+    ({"ipc": "126"}, "ipc", "at most 125", {"ipc": "125"}),
+    ({"ipc": ""}, "ipc", "add 'ipc'", {"ipc": "1"}),
+    ({"dataset": "digit"}, "dataset", "did you mean", {"dataset": "digits"}),
+    ({"method": "mmt"}, "method", "did you mean 'mtt'", {"method": "mtt"}),
+    ({"within": "soon"}, "within", "write '20m'", {"within": "20m"}),
+    ({"seed": "-1"}, "seed", "at least 0", {"seed": "0"}),
+    ({"metadata": "abc"}, "metadata", "KEY=VALUE", {"metadata": "a=b"}),
+    ({"ipc": "", "ratio": "2"}, "ratio", "at most 1", {"ratio": "0.1"}),
+    ({"ipc": "", "bytes": "a lot"}, "bytes", "200 kB", {"bytes": "200 kB"}),
+    ({"recipe.schedule.steps": "-1"}, "recipe.schedule.steps", "at least 0", {"recipe.schedule.steps": "5"}),
+    ({"recipe.schedule.steps": "few"}, "recipe.schedule.steps", "integer", {"recipe.schedule.steps": "5"}),
+    ({"recipe.network.norm": "bach"}, "recipe.network.norm", "'batch'", {"recipe.network.norm": "batch"}),
+    ({"continue_from": "job_0"}, "continue_from", "No job of yours", {"continue_from": ""}),
+]
+"""What is entered, the field that it is told beside, a word of the fix, and the fix as it is followed."""
+
+
+@pytest.mark.parametrize(("wrong", "field", "told", "right"), WRONG, ids=str)
+def test_a_wrong_entry_is_told_beside_its_field_with_a_fix_that_works(
+    client: TestClient,
+    services: Services,
+    wrong: dict[str, str],
+    field: str,
+    told: str,
+    right: dict[str, str],
+) -> None:
+    plain = {"dataset": "digits", "method": "dm", "ipc": "1"}
+    refused = client.post("/new", data=plain | wrong)
+    assert refused.status_code == 422
+    said = re.findall(r'<p class="fault" id="fault-([\w.]+)"[^>]*>([^<]+)</p>', refused.text)
+    assert [(name, told.lower() in html.unescape(words).lower()) for name, words in said] == [(field, True)], said
+    assert prepare(JobForm.of(plain | wrong | right, services).order(), services.catalogue).fingerprint
 
 
 def test_the_commands_ask_for_the_same(client: TestClient, workshop: Workshop) -> None:
