@@ -41,10 +41,9 @@ _TAUGHT: Final = ("relabel", "teacher")
 _LEARNING: Final = ("lr", "optimiser", "weight_decay", "schedule", "baseline_lrs")
 """Fields of its evaluation that it has for itself, too: classes and a teacher's labels are not learned alike."""
 
-EVALUATING: Final = 0.3
-"""Share of the time for reading the data and for evaluating the result, where that can be done in it."""
-_STUDENT: Final = (EVALUATING, 0.4, 0.5, 0.65, 0.8, 1.0)
-"""The same with its reference: the first in which that can be done."""
+_STUDENT: Final = (0.3, 0.4, 0.5, 0.65, 0.8, 1.0)
+"""Shares of the time for reading the data and for evaluating the result, its reference included: the first in which
+that can be done."""
 _MARGIN: Final = 0.03
 """Share of the time for packing, and for a turn that takes longer than its seconds."""
 _DEAREST: Final = ("mtt", "dm")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from typing import Final
 
 from core import methods
-from core.budget.candidates import EVALUATING, RANDOM, WINNING, Student, bare, judged, sharing, task
+from core.budget.candidates import RANDOM, WINNING, Student, bare, judged, sharing, task
 from core.budget.fit import Price, fit
 from core.data import DatasetFacts
 from core.plan.race import Candidate
 from core.recipe import Recipe
+
+_EVALUATING: Final = 0.5
+"""Share of the time that evaluating the largest size may take."""
 
 
 def named(
@@ -35,10 +39,14 @@ def named(
     return replace(found, given_up=narrow.given_up)
 
 
-def reach(shared: Student, most: int, seconds: float, price_at: Callable[[int], Price]) -> int:
-    """The largest ipc, up to `most`, whose evaluation ends in its share of the time, by the prices of each ipc."""
-    low, high, recipe = 1, most + 1, bare(shared.recipe)
+def reach(shared: Student, begin: int, most: int, seconds: float, price_at: Callable[[int], Price]) -> int:
+    """The largest ipc, up to `most`, whose evaluation ends in half of the time, by the prices of each ipc.
+
+    That of `begin`, to which the recipe was fitted, does. How much of it there is time for, the search sees on its way.
+    """
+    recipe = bare(shared.recipe)
+    low, high, enough = begin, most + 1, max(_EVALUATING * seconds, price_at(begin)(recipe))
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if price_at(middle)(recipe) <= EVALUATING * seconds else (low, middle)
+        low, high = (middle, high) if price_at(middle)(recipe) <= enough else (low, middle)
     return low

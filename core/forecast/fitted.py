@@ -93,12 +93,10 @@ def raced_job(
     return shared.recipe, entrants(shared, facts, ipc, job.racing.price, fixed, soft=soft)
 
 
-def sized_job(
-    request: JobRequest, facts: DatasetFacts, calibration: Calibration | None, begin: int | None = None
-) -> tuple[Recipe, Sizing]:
+def sized_job(request: JobRequest, facts: DatasetFacts, calibration: Calibration | None) -> tuple[Recipe, Sizing]:
     """The recipe that all sizes of a job with a target share, and its search, on the hardware of a calibration.
 
-    It begins with `begin` images a class, or the request's. In no time too short it is the least that can be done.
+    In no time too short it is the least that can be done.
     """
     assert request.target is not None, "a job with a target"
     known, within = calibration or assumed(ENGINE_VERSION), float(request.within)
@@ -110,10 +108,12 @@ def sized_job(
         within = error.enough
         shared = job.student(recipe, within, request.fixed)
     most = min(facts.smallest_class, MAX_SYNTHETIC_IMAGES // facts.classes)
-    largest = reach(shared, most, within, lambda ipc: _Job.of(facts, ipc, request.method, known, ()).price)
+    largest = reach(
+        shared, min(request.ipc, most), most, within, lambda ipc: _Job.of(facts, ipc, request.method, known, ()).price
+    )
     sizing = Sizing(
         **request.target.document,
-        begin=min(begin or request.ipc, largest),
+        begin=min(request.ipc, largest),
         largest=largest,
         seconds=round(shared.seconds, 1),
     )

@@ -7,11 +7,13 @@ import json
 import signal
 import socket
 import socketserver
+import statistics
 import subprocess
 import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stillhouse import Client, Job
@@ -175,6 +177,31 @@ def test_a_job_is_ended_early_with_a_whole_artifact(running: Running, tmp_path: 
     assert running.command("show", job).code == 7
 
 
+def test_the_smallest_set_that_reaches_a_target_is_found(running: Running, tmp_path: Path) -> None:
+    words = ("digits", "--target", "30%", "--within", "25s", "--method", "dm", "--set", "network.width=4")
+    words += ("--set", "evaluation.seeds=2", "--set", "evaluation.epochs=50")
+    job = running.command("submit", *words).out.strip()
+    waiting = running.kept.job(job)
+    assert waiting.title == "digits, as few per class as reach the target, dm"
+    assert waiting.raw["request"]["target"] == {"accuracy": 0.3}
+    done = running.command("distill", *words, "--out", tmp_path / "found")
+    assert done.code == 0, done.err
+    report = json.loads((tmp_path / "found" / "report.json").read_text())
+    aim, found = report["aim"], running.kept.job(job)
+    assert aim["reached"] == found.raw["metrics"]["reached"] == (aim["validation"] >= 0.3)
+    assert found.ipc == aim["ipc"] == json.loads((tmp_path / "found" / "recipe.json").read_text())["request"]["ipc"]
+    assert len(aim["sizes"]) > 1, "there is time for it"
+    sizes = {size["ipc"]: statistics.fmean(size["validation"]) for size in aim["sizes"]}
+    reached = [ipc for ipc, accuracy in sizes.items() if accuracy >= 0.3]
+    assert aim["ipc"] == (min(reached) if reached else max(sizes, key=lambda ipc: sizes[ipc]))
+    with np.load(tmp_path / "found" / "dataset.npz") as arrays:
+        assert len(arrays["y_train"]) == 10 * aim["ipc"]
+    (tested,) = (row["accuracy_mean"] for row in report["results"] if row["name"] == "distilled")
+    answer = running.command("report", job)
+    told = " ".join((answer.out + answer.err).split())
+    assert f"On it the result reaches {100 * tested:.1f} %" in told
+
+
 def test_a_job_goes_on_from_the_images_of_a_finished_one(running: Running, finished: Job, tmp_path: Path) -> None:
     words = ("submit", "digits", "--method", "dm", "--set", "network.width=4", "--set", "schedule.steps=2", *EVALUATION)
     further = ("--ipc", 2, "--continue-from", finished.id)
@@ -212,6 +239,9 @@ def test_a_job_goes_on_from_the_images_of_a_finished_one(running: Running, finis
         (("--ipc", 1, "--ratio", 0.1, "--method", "mtt"), ["Leave one of them out"]),
         (("--method", "mtt"), ["Add 'ipc'", "'ratio'"]),
         (("--ratio", 2, "--method", "mtt"), ["ratio", "at most 1"]),
+        (("--target", "eighty"), ["target", "Write '80%' for an accuracy, 'gap:50%' for half of the gap"]),
+        (("--target", "80%", "--ipc", 1), ["Leave one of them out"]),
+        (("--target", "10%"), ["Set target.accuracy to at least 0.12"]),
         (("--ipc", 1, "--set", "schedule.steps=3"), ["name a method"]),
         (("--ipc", "one", "--method", "mtt"), ["--ipc", "integer"]),
     ],
