@@ -77,6 +77,10 @@ def test_a_search_among_soft_labels_has_room_for_the_largest_of_them() -> None:
     targets = shared.model_copy(update={"labels": Targets(), "objective": Trajectory()})
     assert weight(taught, facts("cifar100"), soft.ipc) <= weight(targets, facts("cifar100"), soft.ipc) <= 2_000_000
     assert weight(targets, facts("cifar100"), soft.ipc + 1) > 2_000_000
+    with pytest.raises(RecipeError) as refused:
+        settle(order("1 B", dataset="cifar100", method="auto", labels="soft"), facts("cifar100"))
+    least = refused.value.errors[0].fix.split("'")[1]
+    assert settle(order(least, dataset="cifar100", method="auto", labels="soft"), facts("cifar100")).ipc == 1
 
 
 def test_labels_and_whitening_take_their_share_and_no_more() -> None:
