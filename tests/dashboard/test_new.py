@@ -276,6 +276,21 @@ def test_time_is_offered_with_what_it_buys(client: TestClient, workshop: Worksho
     assert len(enough) == 1, "what buys nothing more is not offered"
 
 
+def test_a_share_is_chosen_and_asked_for_again(client: TestClient) -> None:
+    page = client.get("/new?dataset=digits&method=dm&ipc=2").text
+    fields = filled(page)
+    assert (fields["share"], fields["recipe.share"]) == ("equal", "equal")
+    job = submitted(client, fields | {"share": "proportional"})
+    assert job["request"]["overrides"] == {"share": "proportional"}
+    again = filled(client.get(f"/new?from={job['id']}").text)
+    assert again["recipe.share"] == "proportional"
+    assert submitted(client, again)["id"] == job["id"]
+    refused = client.post(
+        "/new", data=filled(client.get("/new?dataset=digits&method=sre2l&ipc=2").text) | {"share": "proportional"}
+    )
+    assert "Set share to &#39;equal&#39;, or objective.group to" in refused.text
+
+
 def test_what_takes_hours_is_offered_cheaper(client: TestClient, workshop: Workshop) -> None:
     workshop.ledger.register_worker("w", "cpu", "here", MEASURED)
     page = client.get("/new?dataset=cifar10&method=mtt&ipc=10").text

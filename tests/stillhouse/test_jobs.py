@@ -218,6 +218,7 @@ def test_a_job_goes_on_from_the_images_of_a_finished_one(running: Running, finis
     assert (request["continue_from"], request["continues"]) == (finished.id, digest)
     for refused, told in (
         (("--ipc", 1, "--continue-from", job), "Set ipc to at least 2"),
+        (("--ipc", 2, "--share", "proportional", "--continue-from", job), "Set share to 'equal'"),
         (("--ipc", 2, "--continue-from", "job_0"), "No job of yours has this id"),
         (("--ipc", 2, "--continue-from", job, "--set", "preprocess.kind=zca"), "Set preprocess.kind to"),
     ):
