@@ -87,7 +87,7 @@ WRONG: list[tuple[dict[str, str], str, str, dict[str, str]]] = [
     ({"labels": "firm"}, "labels", "hard", {"labels": "hard"}),
     ({"dataset": "digit"}, "dataset", "did you mean", {"dataset": "digits"}),
 ]
-"""What is entered, the field that it is told beside, a word of the fix, and the fix as it is followed."""
+"""The text that is entered, the field that it is told beside, a word of the fix, and the fix as it is followed."""
 
 
 @pytest.mark.parametrize(("wrong", "field", "told", "right"), WRONG, ids=str)

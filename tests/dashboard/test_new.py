@@ -120,7 +120,7 @@ WRONG: list[tuple[dict[str, str], str, str, dict[str, str]]] = [
     ({"recipe.network.norm": "bach"}, "recipe.network.norm", "'batch'", {"recipe.network.norm": "batch"}),
     ({"continue_from": "job_0"}, "continue_from", "No job of yours", {"continue_from": ""}),
 ]
-"""What is entered, the field that it is told beside, a word of the fix, and the fix as it is followed."""
+"""The text that is entered, the field that it is told beside, a word of the fix, and the fix as it is followed."""
 
 
 @pytest.mark.parametrize(("wrong", "field", "told", "right"), WRONG, ids=str)
