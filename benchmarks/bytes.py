@@ -22,6 +22,7 @@ from typing import Any, Final
 
 import torch
 
+from benchmarks import changes
 from benchmarks.jobs import subset
 from benchmarks.machine import describe
 from benchmarks.rows import percent, table
@@ -156,12 +157,11 @@ def _load(name: str, home: Path, data: Path | None) -> Dataset:
 def _wanted(options: argparse.Namespace) -> Iterable[Made]:
     for dataset in options.datasets:
         for method in options.methods:
-            changes = {path: value for name, path, value in options.set if name in ("", method)}
-            changes = {**_network(DATASETS[dataset].overrides), **changes}
+            changed = {**_network(DATASETS[dataset].overrides), **changes.of(options.set, method)}
             for seed in range(options.seeds):  # first, so that a run that is ended early has all cells
                 for images in options.images:
                     for bits in options.bits:
-                        yield dict(zip(_KEY, (dataset, method, images, bits, seed, changes), strict=True))
+                        yield dict(zip(_KEY, (dataset, method, images, bits, seed, changed), strict=True))
 
 
 def _network(overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,12 +171,6 @@ def _network(overrides: Mapping[str, Any]) -> dict[str, Any]:
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return all(one[name] == other[name] for name in _KEY)
-
-
-def _change(text: str) -> tuple[str, str, Any]:
-    path, _, value = text.partition("=")
-    method, _, path = path.rpartition(":")
-    return method, path, json.loads(value)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -189,9 +183,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--images", **numbers, default=[1, 5, 10], help="a class, whose bytes at 8 bits are the budget")
     parser.add_argument("--bits", **numbers, default=[1, 2, 3, 4, 6, 8], help="(%(default)s)")
     parser.add_argument("--seeds", type=int, default=5, help="sets a cell of the table (%(default)s)")
-    parser.add_argument(
-        "--set", type=_change, action="append", default=[], metavar="[METHOD:]PATH=JSON", help="a field of a recipe"
-    )
+    changes.add(parser)
     return parser.parse_args(arguments)
 
 

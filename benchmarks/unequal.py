@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from benchmarks import changes
 from benchmarks.jobs import subset
 from benchmarks.machine import describe
 from benchmarks.rows import percent, table
@@ -147,20 +148,14 @@ def _wanted(options: argparse.Namespace) -> Iterable[Job]:
     for dataset in options.datasets:
         for ipc in options.ipc:
             for method in options.methods:
-                changes = {path: value for name, path, value in options.set if name in ("", method)}
+                changed = changes.of(options.set, method)
                 for seed in range(options.seeds):
-                    key = (dataset, ipc, method, seed, options.within, changes)
+                    key = (dataset, ipc, method, seed, options.within, changed)
                     yield dict(zip(_KEY, key, strict=True))
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return all(one[name] == other[name] for name in _KEY)
-
-
-def _change(text: str) -> tuple[str, str, Any]:
-    path, _, value = text.partition("=")
-    method, _, path = path.rpartition(":")
-    return method, path, json.loads(value)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -172,9 +167,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--methods", nargs="+", default=["dm", "mtt", "frepo", "auto"])
     parser.add_argument("--within", help="time of a job, of which 'auto' has twenty minutes if nothing is said")
     parser.add_argument("--seeds", type=int, default=5, help="jobs a line of the table (%(default)s)")
-    parser.add_argument(
-        "--set", type=_change, action="append", default=[], metavar="[METHOD:]PATH=JSON", help="a field of a recipe"
-    )
+    changes.add(parser)
     return parser.parse_args(arguments)
 
 
