@@ -72,7 +72,7 @@ def test_a_method_gives_each_class_its_share(name: str, unequal: Real) -> None:
         )
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", sorted(REFUSED))
 def test_a_method_that_cannot_names_those_that_can(name: str) -> None:
     with pytest.raises(RecipeError, match=r"share.*'dm', 'mtt' and 'frepo' take any") as refused:
         small(name, share="proportional")
