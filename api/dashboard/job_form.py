@@ -72,6 +72,8 @@ class JobForm:
         if any(name in fields for name in SIZES):
             entries |= dict.fromkeys(SIZES, "")
         entries |= {name: fields[name].strip() for name in LEAVES if name in fields}
+        if entries["target"]:  # it is entered beside a number that is there already, and takes its place
+            entries["ipc"] = ""
         basis = _basis(entries)
         given = fields.get("basis", "") or basis
         before = _parts(dict(parse_qsl(given)), services)

@@ -34,7 +34,7 @@ _ORDER: Final = (
     "statistics",
     "regression",
 )
-_PLACED: Final = ("dataset", "ipc", "method", "within")
+_PLACED: Final = ("dataset", "ipc", "target", "method", "within")
 """The fields of a request that the page has a place of their own for; the others follow from the schema."""
 _GONE: Final = "An earlier job asked for this, and requests have no such field any more: empty it to leave it out."
 
@@ -104,6 +104,7 @@ def _shown(
         searching=entries["method"] == AUTO,
         times=TIMES,
         time_about=LEAVES["within"].about,
+        target_about=LEAVES["target"].about,
         bought=bought(form, services) if form.parts else [],
         curves=stored_curves(services, chosen) if chosen else None,
         measured=measured_jobs.near(chosen, size or 10, measured_jobs.read()) if chosen else [],

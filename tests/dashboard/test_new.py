@@ -307,3 +307,11 @@ def test_what_takes_hours_is_offered_cheaper(client: TestClient, workshop: Works
 def test_only_forms_are_taken(client: TestClient) -> None:
     assert client.post("/new", json=CHOICE).status_code == 415
     assert client.post("/new", data=CHOICE, headers={"Origin": "null"}).status_code == 403
+
+
+def test_a_target_takes_the_place_of_the_number_that_is_entered_beside_it(client: TestClient) -> None:
+    page = client.get("/new", params={"ipc": "10", "target": "80%"}).text
+    assert asked(page)["target"] == "80%"
+    assert "ipc" not in asked(page)
+    refused = client.post("/new", data=filled(page) | {"target": "eighty"})
+    assert re.search(r'id="fault-target"[^>]*>.*Write &#39;80%&#39;', refused.text, re.DOTALL)
