@@ -42,7 +42,7 @@ def test_gradients_are_pulled_back_by_the_transpose(factor: int) -> None:
 
 
 def test_mixed_images_hold_a_smaller_real_one_in_each_tile(real: Real) -> None:
-    found = images(Mixed(), real, 2, KEY, parameterize=Tiles(factor=2))
+    found = images(Mixed(), real, (2, 2), KEY, parameterize=Tiles(factor=2))
     assert found.shape == (4, 1, 8, 8)
     everything = F.avg_pool2d(real.train.take(torch.arange(len(real.train))), 2)
     chosen = []
