@@ -61,7 +61,7 @@ class MeasuredJob(BaseModel):
             won: the methods that won a search; empty for a single method.
             where: processor, commit and day.
         """
-        assert facts.digest is not None, "it was measured on"
+        assert facts.digest is not None, "a dataset that was measured is on disk"
         accuracies, randoms, seconds = zip(*runs, strict=True)
         return cls(
             dataset=facts.name,
