@@ -55,7 +55,7 @@ def distil(
         found = catalogue.load(asked.dataset, scored=True)
         assert found.c_scores_digest is not None, "it was loaded with its scores"
         recipe = scored(recipe, found.c_scores_digest)
-    workspace, sizes = InMemory(), None
+    workspace, sizes, most_steps = InMemory(), None, 0
     searching: Entrants | Sizing | None = None
     if request.within:
         began, whole, shape = time.monotonic(), recipe, (found.facts, request.ipc)
@@ -67,14 +67,17 @@ def distil(
         elif request.method == AUTO:
             soft = request.labels == "soft"
             recipe, searching = raced_job(whole, *shape, None, (), request.within, request.fixed, soft=soft)
-        deadline = Deadline(request.within, fit.phases, workspace.journal, began)
+        deadline = Deadline(request.within, fit.phases, workspace.journal, began, reference=fit.reference)
         workspace = replace(
             workspace,
             time_left=deadline.time_left,
             ending=deadline.ending,
             networks=deadline.networks,
             foresee=deadline.foresee,
+            spare=deadline.spare,
+            lengthen=deadline.lengthen,
         )
+        most_steps = fit.most_steps
     return run.distil(
         recipe,
         found,
@@ -85,4 +88,5 @@ def distil(
         load=catalogue.load,
         searching=searching,
         sizes=sizes,
+        most_steps=most_steps,
     )

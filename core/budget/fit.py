@@ -55,6 +55,8 @@ class Fitted:
     recipe: Recipe
     given_up: tuple[str, ...]
     seconds: float
+    most_steps: int = 0
+    """Outer steps that it may go on to while there is time; 0 where it ends with its own."""
 
 
 def fit(
@@ -87,7 +89,7 @@ def fit(
         full = _reference(recipe, scaling.shortest(low), seconds, share, price)
         scaling = replace(scaling, recipe=_with(recipe, {_FULL: full}))
     found = scaling.filled(low, seconds, price)
-    return Fitted(found, tuple(_words(recipe, found)), price(found))
+    return Fitted(found, tuple(_words(recipe, found)), price(found), scaling.most_steps(found))
 
 
 @final
@@ -172,6 +174,15 @@ class _Scaling:
             if number(tree, path) > 0 and not held(path, self.fixed):
                 put(tree, path, float(f"{number(tree, path) * min(1 / share, self.ladder.quicker):.3g}"))
         return Recipe.model_validate(tree)
+
+    def most_steps(self, found: Recipe) -> int:
+        """The recipe's own steps, of which a shorter one has fewer; 0 where each step depends on how many there are."""
+        schedule, sdc = found.schedule, found.sdc
+        planned = schedule.decay != "constant" or schedule.stages.count > 1 or (sdc and sdc.schedule != "constant")
+        quicker = any(not held(path, self.fixed) for path in self.ladder.paced)  # they go as far in fewer steps
+        if planned or quicker or "schedule.steps" not in dict(self._lengths()):
+            return 0
+        return self.recipe.schedule.steps if self.recipe.schedule.steps > schedule.steps else 0
 
     def _lengths(self) -> list[tuple[str, int]]:
         """The numbers of steps that may be fewer, and how many at least."""

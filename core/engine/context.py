@@ -81,6 +81,8 @@ class JobContext:
     """Where the recipe has a generator."""
     continues: Continued | None = None
     """The earlier result that it goes on from."""
+    most_steps: int = 0
+    """Outer steps up to which the loop goes on beyond those of the recipe, while there is time to spare."""
     may_leave: bool = False
     """Whether the work at hand is left as soon as no time is left, since a result can be without it."""
 

@@ -42,6 +42,7 @@ class Deadline:
         journal: Journal,
         began: float,
         clock: Callable[[], float] = time.monotonic,
+        reference: float = 0.0,
     ) -> None:
         """
         Args:
@@ -49,17 +50,27 @@ class Deadline:
             foreseen: seconds by phase.
             journal: of the attempt; its seconds so far are those of earlier attempts.
             began: when the attempt did, by the clock.
+            reference: seconds foreseen for the reference on the full training set, which a result can be without.
         """
         self._seconds, self._foreseen, self._journal, self._clock = seconds, foreseen, journal, clock
         self._began = began - sum(journal.seconds.values())
+        self._reference, self._longer = reference, dict[str, float]()
 
     def time_left(self) -> float:
         """Seconds that the current phase may still take so that all that has to follow fits; never less than 0."""
         return max(0.0, self._left() - _MARGIN * self._to_come())
 
+    def spare(self) -> float:
+        """Seconds of `time_left` that even the reference does not need; never less than 0."""
+        return max(0.0, self.time_left() - _MARGIN * self._reference * self._pace())
+
     def foresee(self, phase: str, seconds: float) -> None:
         """A phase to come takes so many seconds, unlike what was foreseen."""
         self._foreseen = {**self._foreseen, phase: seconds}
+
+    def lengthen(self, phase: str, times: float) -> None:
+        """So many times as much is done in a phase as was foreseen, which says nothing of the machine."""
+        self._longer[phase] = times
 
     def networks(self, asked: int) -> int:
         """How many networks of a line can be judged in time, of so many."""
@@ -86,14 +97,18 @@ class Deadline:
 
     def _need(self, phase: str) -> float:
         """Seconds that a phase is taken to last: as foreseen, corrected by its own work so far or by that of others."""
-        return self._foreseen.get(phase, 0.0) * max(self._pace(), self._journal.ahead.get(phase, 0.0))
+        return self._seconds_of(phase) * max(self._pace(), self._journal.ahead.get(phase, 0.0))
 
     def _pace(self) -> float:
         """How many times as long as foreseen the phases so far took, but for those that are not about computing."""
         taken, now = self._journal.taken(), self._journal.phase
         early = now if self._journal.share < _SEEN else None
         seen = [phase for phase in self._foreseen if phase in taken and phase not in (*_UNTOLD, early)]
-        foreseen = sum(self._foreseen[phase] * (self._journal.share if phase == now else 1.0) for phase in seen)
+        foreseen = sum(self._seconds_of(phase) * (self._journal.share if phase == now else 1.0) for phase in seen)
         if foreseen < _TELLING:
             return 1.0
         return min(_MOST, max(_LEAST, sum(taken[phase] for phase in seen) / foreseen))
+
+    def _seconds_of(self, phase: str) -> float:
+        """Seconds foreseen for all that is done in a phase."""
+        return self._foreseen.get(phase, 0.0) * self._longer.get(phase, 1.0)

@@ -12,10 +12,11 @@ _FILE = "ended.json"
 
 
 def note(context: JobContext, step: int, steps: int) -> None:
-    """Keep that the loop ended after a step, so that an attempt that follows does not go on with it."""
+    """Keep that the loop ended after a step, be it one beyond the recipe's: an attempt that follows does not go on."""
     why = context.workspace.ending()
     context.workspace.store(_FILE, stored.written({"step": step, "steps": steps, "why": why}))
-    context.journal.log(f"Distilling ends at outer step {step} of {steps}. {why}")
+    if step < steps:
+        context.journal.log(f"Distilling ends at outer step {step} of {steps}. {why}")
 
 
 def early(context: JobContext) -> bool:
@@ -39,4 +40,6 @@ def entry(context: JobContext, left_out: tuple[str, ...]) -> Ended | None:
     steps = context.recipe.schedule.total_steps
     whole = {"step": steps, "steps": steps, "why": context.workspace.ending()} if left_out else None
     document = stored.document(context.workspace.checkpoint(_FILE), whole)
+    if document is not None and document["step"] >= document["steps"]:  # it went on while there was time
+        document = whole
     return None if document is None else Ended.model_validate(document | {"left_out": left_out})

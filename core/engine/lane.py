@@ -85,6 +85,13 @@ class Lane:
         """Those of the lane."""
         return self.left()
 
+    def spare(self) -> float:
+        """A turn has its end."""
+        return 0.0
+
+    def lengthen(self, phase: str, times: float) -> None:
+        """Phases are those of the job."""
+
     def foresee(self, phase: str, seconds: float) -> None:
         """A lane evaluates nothing."""
 

@@ -14,23 +14,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, Final, final
+from typing import Any, Final
 
 import torch
-from torch import Tensor
 
 from core.data import Dataset, UnknownDataset
 from core.engine import distill, ending
 from core.engine.context import JobContext, KernelPlan
 from core.engine.continued import Continued
-from core.engine.coverage import Witness
-from core.engine.diffusion.generator import Generator
 from core.engine.distill import State
-from core.engine.evaluate import Trained
-from core.engine.init import Learned
 from core.engine.keys import Key
+from core.engine.made import Made
 from core.engine.meta_generator import Training
 from core.engine.networks import build
 from core.engine.planner import Planner, eager
@@ -49,13 +45,10 @@ from core.engine.steps import (
     sizing,
     teacher,
 )
-from core.engine.steps.distillation import Distilled
 from core.engine.steps.meta_generator import Place
 from core.engine.steps.neighbours import nearest
 from core.engine.steps.transfer import across
-from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
-from core.engine.trajectories import Trajectories
 from core.engine.winner import Enough, Winner, never
 from core.engine.workspace import InMemory, TimeUp, Workspace
 from core.plan import steps
@@ -65,7 +58,6 @@ from core.plan.race import Entrants
 from core.plan.sizing import Sizes, Sizing
 from core.plan.steps import Plan, Step
 from core.recipe import Generated, Recipe
-from core.report import Coverage, Neighbours, Probe
 
 _CPU = torch.device("cpu")
 
@@ -89,13 +81,15 @@ def distil(
     searching: Entrants | Sizing | None = None,
     sizes: Sizes | None = None,
     continues: Continued | None = None,
+    most_steps: int = 0,
 ) -> Distillation:
     """Distil a dataset to `ipc` images a class, evaluate them, and compare them with real images.
 
     The same arguments give the same images. `run` names what the workspace's checkpoint belongs to, by default all that
     the images depend on. `load` is asked for the dataset of `init.source`. Where candidates are `searching`, `recipe`
     has what they share, the network and the evaluation; for the smallest set that reaches a target `sizes` has those of
-    each size. `continues` is an earlier result whose images it begins with; then `run` has to be said.
+    each size. `continues` is an earlier result whose images it begins with; then `run` has to be said. With
+    `most_steps` the loop goes on to so many outer steps while the workspace has time to spare.
 
     Raises:
         Drained: the workspace said to stop; everything up to then is in its checkpoint.
@@ -118,6 +112,7 @@ def distil(
         workspace=workspace,
         load=load,
         continues=continues,
+        most_steps=most_steps,
     )
     made = walk(replace(Made.of(context, plan), sizes=sizes), build_plan(recipe, dataset.facts, ipc, searching))
     assert made.result is not None, "every plan distils"
@@ -131,79 +126,6 @@ def distil(
         teacher=made.taught,
         ended=ending.entry(made.context, made.left_out),
     )
-
-
-@final
-@dataclass(frozen=True)
-class Made:
-    """The results of the steps so far; `context.recipe` has the numbers that searches chose."""
-
-    context: JobContext
-    plan: Planner = eager
-    sizes: Sizes | None = None
-    resumed: State | None = None
-    """The state that the checkpoint held when the walk began."""
-    taught: Teacher | None = None
-    networks: Tensor | None = None
-    """Those that a later stage begins with, [S, P]."""
-    experts: Trajectories | None = None
-    embedder: Trained | None = None
-    meta_trained: Tensor | None = None
-    """The parameters of the generator that initial images pass through, before it is adapted."""
-    learned: Learned | None = None
-    """The function that initial images are chosen, or made, by."""
-    generator: Generator | None = None
-    """The one that draws the images."""
-    found: tuple[Probe, ...] | None = None
-    """The choices of the search at the end of this part of the plan, where nothing has to be tried for them."""
-    state: State | None = None
-    """The one that the loop goes on from."""
-    distilled: Distilled | None = None
-    selection: str = ""
-    result: SyntheticDataset | None = None
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    across: list[dict[str, Any]] = field(default_factory=list)
-    witness: Witness | None = None
-    coverage: Coverage | None = None
-    neighbours: Neighbours | None = None
-
-    @classmethod
-    def of(cls, context: JobContext, plan: Planner = eager, taught: Teacher | None = None) -> Made:
-        """Nothing yet, but for what the checkpoint holds."""
-        return cls(context, plan, resumed=distillation.resumed(context), taught=taught)
-
-    @property
-    def whole(self) -> SyntheticDataset:
-        """The result, once there is one."""
-        assert self.result is not None, "a plan distils before it reports"
-        return self.result
-
-    @property
-    def before(self) -> SyntheticDataset | None:
-        """The images of the stages before the present one, if there are any."""
-        state, context = self.state or self.resumed, self.context
-        if state is None or not state.stage:
-            return None
-        return distill.finish(context.recipe, state, context.real, context.ipc).before(state.stage)
-
-    @property
-    def left_out(self) -> tuple[str, ...]:
-        """The analyses of the recipe that there was no time for."""
-        asked, made = self.context.recipe.evaluation, self.whole
-        missing = {
-            "the reference on the full training set": asked.full and "full" not in [line["name"] for line in self.rows],
-            "unseen architectures": asked.across and not self.across,
-            "the coverage of the test images": asked.coverage and not self.coverage,
-            "the nearest real images": not self.neighbours and not made.real.all(),
-        }
-        return tuple(name for name, is_missing in missing.items() if is_missing)
-
-    @property
-    def trained(self) -> int:
-        """Networks of the table and of other architectures that have been trained."""
-        seeds = self.context.recipe.evaluation.seeds
-        own = [line for line in self.rows if line["name"] != evaluation.TEACHER]
-        return seeds * (len(own) + 2 * len(self.across))
 
 
 def walk(made: Made, planned: Plan | None, before: Collection[type[Step]] = ()) -> Made:
@@ -337,9 +259,12 @@ def _distil(made: Made, step: steps.Distil) -> Made:
     if not is_over:
         objective = distillation.objective_of(context, state, made.experts, made.networks, made.taught)
     found = distillation.distilled(context, state, objective, before.last if before else None)
+    if context.most_steps and found.last.step > context.recipe.schedule.steps:  # what another job would ask for
+        context = replace(context, recipe=distillation.lasting(context.recipe, found.last.step))
     result = distillation.result_of(context, found.chosen)
     return replace(
         made,
+        context=context,
         experts=None,
         networks=None,
         state=found.following or found.last,

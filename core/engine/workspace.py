@@ -63,6 +63,12 @@ class Workspace(Protocol):
         Then only what a result cannot be without is still done: its labels, and the lines of its evaluation.
         """
 
+    def spare(self) -> float:
+        """Seconds of `time_left` that are for nothing else, the reference on the full training set included."""
+
+    def lengthen(self, phase: str, times: float) -> None:
+        """So many times as much is done in a phase as was planned, since there is time for it."""
+
     def foresee(self, phase: str, seconds: float) -> None:
         """A phase to come takes so many seconds, unlike what was foreseen, since its images are more or fewer."""
 
@@ -93,6 +99,8 @@ class InMemory:
     ending: Callable[[], str] = lambda: "Its time was up."
     networks: Callable[[int], int] = lambda asked: asked
     foresee: Callable[[str, float], None] = lambda phase, seconds: None
+    spare: Callable[[], float] = lambda: math.inf
+    lengthen: Callable[[str, float], None] = lambda phase, times: None
 
     def find(self, name: str) -> Source | None:
         """The method of `Workspace`, like all that follow."""

@@ -4,7 +4,7 @@ from core.forecast.calibration import QUIET, Calibration, Point
 from core.forecast.fitted import LONG, Sizes, fitted_anywhere, fitted_job, offered, raced_job, sized_job
 from core.forecast.forecast_job import forecast_job, remembered, still_holds
 from core.forecast.history import ENOUGH, Past, off
-from core.forecast.predict import Estimate, Forecast, predict
+from core.forecast.predict import Estimate, Forecast, Within, predict
 from core.forecast.room import beyond
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Past",
     "Point",
     "Sizes",
+    "Within",
     "beyond",
     "fitted_anywhere",
     "fitted_job",

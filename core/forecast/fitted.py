@@ -236,7 +236,15 @@ class _Job:
 
     def within(self, found: Fitted, seconds: int, racing: Entrants | None = None) -> Within:
         """The forecast's entry on a fit."""
-        return Within(seconds=seconds, given_up=found.given_up, phases=self.bare(found.recipe, racing))
+        phases, whole = self.bare(found.recipe, racing), self.forecast(found.recipe, racing).phases
+        return Within(
+            seconds=seconds,
+            given_up=found.given_up,
+            phases=phases,
+            reference=max(0.0, round(sum(each.expected for each in whole.values()) - sum(phases.values()), 3)),
+            steps=0 if racing else found.recipe.schedule.total_steps,
+            most_steps=found.most_steps,
+        )
 
     def bare(self, recipe: Recipe, racing: Entrants | None = None) -> dict[str, float]:
         """Seconds by phase of a recipe without its reference."""

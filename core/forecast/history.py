@@ -72,6 +72,9 @@ def read(
         left = 1 - skipped / total if total else 1.0
         # Only of what networks each leave for themselves is it known afterwards how much of it was there.
         whole = estimate["uncached"] if name in _KEPT else estimate["model"]
+        planned = (forecast.get("within") or {}).get("steps")
+        if name == "distilling" and planned:  # it ended early, or went on while there was time
+            left = (phase.get("done") or planned) / planned
         if prices is not None:
             whole *= prices.get(name, 0.0) / (estimate["uncached"] or math.inf)
         predicted[name], actual[name] = whole * left, float(phase.get("seconds") or 0)

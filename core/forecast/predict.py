@@ -108,6 +108,11 @@ class Within(Shown):
     phases: dict[str, float] = Field(
         description="Seconds by phase that the fit rests on, without the reference on the full training set."
     )
+    reference: float = Field(default=0.0, description="Seconds of the reference on the full training set.")
+    steps: int = Field(default=0, description="Outer steps of the fit; 0 of a search, which has a time instead.")
+    most_steps: int = Field(
+        default=0, description="Outer steps that it goes on to while there is time; 0 if it ends with those of the fit."
+    )
 
 
 class Cheaper(Shown):

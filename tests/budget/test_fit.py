@@ -155,6 +155,25 @@ def test_what_was_given_up_is_said_by_field() -> None:
     assert not any("stages" in words for words in found.given_up)
 
 
+@pytest.mark.parametrize(
+    ("method", "fixed", "most"),
+    [
+        ("mtt", (), 5000),
+        ("mtt", ("schedule.steps",), 0),
+        ("dm", (), 20_000),
+        ("dsa", (), 0),  # quicker ones go as far
+        ("dsa", ("schedule.image_lr",), 10_000),
+        ("frepo", (), 0),  # a cosine has an end
+        ("seqmatch", (), 0),  # so has a stage
+        ("diffusion", (), 0),
+        ("random", (), 0),
+    ],
+)
+def test_steps_that_were_given_up_may_be_done_in_the_end(method: str, fixed: tuple[str, ...], most: int) -> None:
+    found = fitted(method, "cifar10", 10, 7200 if fixed else 1200, *fixed)
+    assert found.most_steps == most
+
+
 @pytest.mark.parametrize("method", ["mtt", "random", "diffusion", "selmatch"])
 def test_a_time_too_short_names_one_that_will_do(method: str) -> None:
     with pytest.raises(RecipeError) as refused:

@@ -13,11 +13,12 @@ from core.engine.distill import State
 from core.engine.expert_predictions import Judges
 from core.engine.init import Learned
 from core.engine.keys import Key
+from core.engine.made import Made
 from core.engine.networks import build
 from core.engine.objectives.build import judges as judges_of
 from core.engine.planner import eager
 from core.engine.real import Real
-from core.engine.run import RUNNERS, Made, alone, walk
+from core.engine.run import RUNNERS, alone, walk
 from core.engine.steps.distillation import objective_of
 from core.engine.teacher import Teacher
 from core.engine.trajectories import Trajectories

@@ -112,6 +112,21 @@ def test_fewer_networks_judge_where_there_is_no_time_for_more(left: float, netwo
     assert found.networks(1) == 1
 
 
+def test_a_loop_goes_on_in_the_time_that_even_the_reference_does_not_need() -> None:
+    journal, clock = Journal(), Clock()
+    found = Deadline(900, FORESEEN, journal, clock.now, clock, reference=100.0)
+    clock.now += 310
+    at(journal, "distilling", 1.0, preparing=10, training_experts=100, distilling=200)
+    assert found.time_left() == pytest.approx(590 - LEAVING - 1.1 * 80, abs=0.1)
+    assert found.spare() == pytest.approx(590 - LEAVING - 1.1 * 180, abs=0.1)
+    found.lengthen("distilling", 2.0)
+    clock.now += 200
+    at(journal, "distilling", 1.0, preparing=10, training_experts=100, distilling=400)
+    assert found.spare() == pytest.approx(390 - LEAVING - 1.1 * 180, abs=0.1), "more steps make no machine slow"
+    clock.now += 200
+    assert (found.spare(), found.time_left()) == (0, pytest.approx(190 - LEAVING - 1.1 * 80, abs=0.1))
+
+
 def test_a_job_without_a_time_has_all_there_is() -> None:
     found = Deadline(float("inf"), {}, Journal(), 0.0)
     assert (found.time_left(), found.networks(7)) == (float("inf"), 7)

@@ -189,3 +189,11 @@ def test_a_past_job_is_compared_with_what_it_really_did() -> None:
     assert past.predicted["training_experts"] == pytest.approx(document["phases"]["training_experts"]["uncached"] / 4)
     assert past.predicted["distilling"] == document["phases"]["distilling"]["model"]
     assert past.leaves == forecast().leaves
+
+
+@pytest.mark.parametrize("done", [50, 100, 250])
+def test_a_loop_that_ended_early_or_went_on_is_compared_with_so_many_steps(done: int) -> None:
+    document = forecast().model_dump(mode="json")
+    document["within"] = {"seconds": 60, "given_up": (), "phases": {}, "steps": 100, "most_steps": 300}
+    past = read("job_1", "mtt", document, {"phases": {"distilling": {"done": done, "total": done, "seconds": 8.0}}})
+    assert past.predicted["distilling"] == pytest.approx(done / 100 * document["phases"]["distilling"]["model"])

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import time
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
+import pytest
+
 from core.artifacts import verify
-from tests.worker.test_engine import SMALL, run
+from core.engine.journal import Journal
+from core.engine.workspace import Drained
+from tests.worker.test_engine import SMALL, Run, assert_same_result, here, run
+from worker.engine.attempt import run as run_job
+from worker.engine.channel import open_channel
+from worker.engine.job import Job
 from worker.protocol import Exit
 
 
@@ -30,3 +40,45 @@ def test_a_run_ends_within_its_time_and_says_what_that_cost(tmp_path: Path) -> N
     assert report["ended"]["why"] == "It was to end within 112s."
     assert any('evaluation.full, for instance to {"epochs": 5}' in text for text in report["warnings"])
     assert json.loads((done.folder.staging / "recipe.json").read_text())["request"]["within"] == 112
+
+
+def test_a_job_with_time_to_spare_goes_on_to_the_steps_that_it_gave_up(tmp_path: Path) -> None:
+    """To the images that a job of so many steps makes, be it stopped on the way, and with no word of an early end."""
+    small = SMALL | {"schedule.steps": 3}
+    within = {
+        "seconds": 3600,
+        "given_up": ["schedule.steps 7 -> 3", "experts.count 9 -> 2"],
+        "phases": {"training_experts": 1.0, "distilling": 1.0, "evaluating": 1.0, "publishing": 1.0},
+        "steps": 3,
+        "most_steps": 7,
+    }
+
+    def made(name: str, stop_at: int | None = None) -> Run:
+        one = run(tmp_path / name, overrides=small, within=3600)
+        job = json.loads(one.folder.job.read_text())
+        one.folder.job.write_text(json.dumps(job | {"within": within, "began": time.monotonic(), "compile": "never"}))
+        one.folder.staging.mkdir(parents=True)
+        for last in (None,) if stop_at is None else (stop_at, None):
+            with (
+                (one.folder.root / "channel").open("w") as file,
+                nullcontext() if last is None else pytest.raises(Drained),
+            ):
+                journal = open_channel(os.dup(file.fileno()))
+                run_job(Job.read(one.folder.root), one.folder, journal, partial(_is_at, journal, last))
+        one.messages = [json.loads(line) for line in (one.folder.root / "channel").read_text().splitlines()]
+        return one
+
+    whole, resumed = made("whole"), made("resumed", stop_at=5)
+    plain = here(tmp_path / "plain", overrides=small | {"schedule.steps": 7})
+    assert_same_result(whole, plain)
+    assert_same_result(whole, resumed)
+    report = json.loads((whole.folder.staging / "report.json").read_text())
+    assert report["within"]["given_up"] == ["experts.count 9 -> 2"], "no step was given up in the end"
+    assert report["ended"] is None
+    assert json.loads((whole.folder.staging / "recipe.json").read_text())["recipe"]["schedule"]["steps"] == 7
+    told = [message["message"] for message in whole.messages if message["type"] == "log"]
+    assert "There is time for more outer steps: about 7 in all." in told
+
+
+def _is_at(journal: Journal, step: int | None) -> bool:
+    return step is not None and any(point["step"] >= step for point in journal.curves())

@@ -50,7 +50,8 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
     timings = folder.checkpoint / "seconds.json"
     journal.seconds = document(timings, {})
     began = time.monotonic() if job.began is None else job.began
-    deadline = Deadline(job.request.within or math.inf, job.foreseen, journal, began)
+    fit, within = job.fit, job.request.within or math.inf
+    deadline = Deadline(within, fit.phases if fit else {}, journal, began, reference=fit.reference if fit else 0.0)
     try:
         journal.enter("preparing", 2)
         job, dataset = _loaded(job)
@@ -80,6 +81,8 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
                 ending=lambda: ASKED if folder.finish.exists() else deadline.ending(),
                 networks=deadline.networks,
                 foresee=deadline.foresee,
+                spare=lambda: 0.0 if folder.finish.exists() else deadline.spare(),
+                lengthen=deadline.lengthen,
             ),
             device=device(job.device),
             run=job.fingerprint or job.job_id,
@@ -88,6 +91,7 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
             continues=read(folder.continues, dataset.facts, device(job.device)) if job.request.continues else None,
             searching=job.searching,
             sizes=Sizes(job.request, dataset.facts, job.calibration, job.recipe),
+            most_steps=fit.most_steps if fit else 0,
         )
         journal.enter("publishing", 1)
         artifact = artifact_of(job, done)

@@ -38,6 +38,8 @@ class DiskWorkspace:
     ending: Callable[[], str] = lambda: "Its time was up."
     networks: Callable[[int], int] = lambda asked: asked
     foresee: Callable[[str, float], None] = lambda phase, seconds: None
+    spare: Callable[[], float] = lambda: math.inf
+    lengthen: Callable[[str, float], None] = lambda phase, times: None
 
     def find(self, name: str) -> Path | None:
         """The file in the cache, which counts as used."""

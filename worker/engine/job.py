@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 
-from core.forecast import Calibration
+from core.forecast import Calibration, Within
 from core.hardware import described
 from core.plan.race import Entrants
 from core.plan.sizing import Sizing
@@ -34,10 +34,8 @@ class Job:
     checkpoint_interval: float
     fingerprint: str | None
     dataset_title: str
-    given_up: tuple[str, ...] = ()
-    """The fields that its recipe gave up for its time, a phrase each."""
-    foreseen: Mapping[str, float] = field(default_factory=dict)
-    """Seconds by phase, of a job that has a time to end in."""
+    fit: Within | None = None
+    """The forecast's entry on the time it has, of a job that has one."""
     began: float | None = None
     """When the attempt did, by the system's monotonic clock."""
     searching: Entrants | Sizing | None = None
@@ -62,8 +60,7 @@ class Job:
             checkpoint_interval=content["checkpoint_interval"],
             fingerprint=content.get("fingerprint"),
             dataset_title=content.get("dataset_title") or content["request"]["dataset"],
-            given_up=tuple((content.get("within") or {}).get("given_up", ())),
-            foreseen=(content.get("within") or {}).get("phases", {}),
+            fit=Within.model_validate(content["within"]) if content.get("within") else None,
             began=content.get("began"),
             searching=_searching(content),
             calibration=Calibration.model_validate(content["calibration"]) if content.get("calibration") else None,

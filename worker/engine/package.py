@@ -43,7 +43,7 @@ def artifact_of(job: Job, done: Distillation) -> Distilled:
         *_remarks(job.request, context, result),
         *(context.sampled.doubts if context.sampled else ()),
     ]
-    within = Within(seconds=job.request.within, given_up=job.given_up) if job.request.within else None
+    within = Within(seconds=job.request.within, given_up=_given_up(job, recipe)) if job.request.within else None
     report = compose(done, hardware(context.real.device), remarks, within)
     return Distilled(
         images=images,
@@ -75,6 +75,16 @@ def artifact_of(job: Job, done: Distillation) -> Distilled:
             "chosen": [probe.model_dump(include={"field", "chosen", "why"}) for probe in context.probes],
         },
     )
+
+
+def _given_up(job: Job, recipe: Recipe) -> tuple[str, ...]:
+    """The differences to the method's recipe; of the outer steps those to what there was time for in the end."""
+    if job.fit is None:
+        return ()
+    most, steps = job.fit.most_steps, recipe.schedule.steps
+    planned = f"schedule.steps {most} -> {job.recipe.schedule.steps}"
+    made = {} if steps == job.recipe.schedule.steps else {planned: f"schedule.steps {most} -> {steps}"}
+    return tuple(made.get(each, each) for each in job.fit.given_up if each != planned or steps < most)
 
 
 def _remarks(request: JobRequest, context: JobContext, result: SyntheticDataset) -> list[str]:

@@ -22,6 +22,7 @@ from core.engine.teacher import Teacher
 from core.engine.trajectories import Trajectories
 from core.engine.validation import Looks
 from core.engine.workspace import Drained, TimeUp
+from core.recipe import Recipe
 from core.recipe.checks.images import learns_step_size
 
 _STATE, _CURVES = "state.safetensors", "curves.json"
@@ -50,7 +51,7 @@ def is_over(context: JobContext, state: State | None, stage: int) -> bool:
     """Whether nothing of a stage is left to do."""
     if state is None:
         return False
-    return ending.early(context) or state.step >= (stage + 1) * context.recipe.schedule.steps
+    return ending.early(context) or state.step >= _last_step(context, stage)
 
 
 def begun(
@@ -99,7 +100,7 @@ def result_of(context: JobContext, state: State) -> SyntheticDataset:
 
 
 def distilled(context: JobContext, state: State, objective: Objective | None, before: State | None) -> Distilled:
-    """The stage that a state is in, to its end or until no time is left.
+    """The stage that a state is in, to its end or until no time is left; beyond its end while there is time to spare.
 
     Before the first step of all that is with the images it would begin with, unless they are noise: then it takes one
     step. No objective stands for a recipe without outer steps, and for one whose experts there was no time for.
@@ -112,7 +113,8 @@ def distilled(context: JobContext, state: State, objective: Objective | None, be
         if is_given(context):
             selection = "result of the job that it goes on from"
         return Distilled(state, selection, state, None)
-    total, until = recipe.schedule.total_steps, (state.stage + 1) * recipe.schedule.steps
+    total = planned = recipe.schedule.total_steps
+    until = _last_step(context, state.stage)
     looks, selects = Looks(context.hurried), recipe.evaluation.select == "best_validation"
 
     def store(state: State) -> None:
@@ -139,8 +141,10 @@ def distilled(context: JobContext, state: State, objective: Objective | None, be
     is_left = state.step < until and (objective is None or no_time)
     if is_left and before is not None:
         state = before
-    steps = iter(()) if is_left or objective is None else _steps(context, objective, state)
+    steps = iter(()) if is_left or objective is None else _steps(context, objective, state, until)
     for state in steps:
+        if state.step > total:
+            total = _in_time(context, state.step, until)
         context.journal.progress(state.step, total)
         if state.step % max(1, total // _CURVE_POINTS) == 0 and not math.isnan(state.loss):
             points = {"loss": state.loss, **state.curves}
@@ -157,7 +161,7 @@ def distilled(context: JobContext, state: State, objective: Objective | None, be
             saved = time.monotonic()
         if stops:  # asked once: what stops has stored
             raise Drained
-        if workspace.time_left() <= 0:
+        if workspace.time_left() <= 0 or (state.step >= planned and workspace.spare() <= 0):
             break
     chosen, selection = choose(state)
     is_whole = state.step == until and not is_left and workspace.time_left() > 0
@@ -166,8 +170,8 @@ def distilled(context: JobContext, state: State, objective: Objective | None, be
     store(state if following is None else following)
     if following is not None:
         context.journal.log(f"Stage {following.stage + 1} of {recipe.schedule.stages.count} begins.")
-    elif state.step < total and not ending.early(context):
-        ending.note(context, state.step, total)
+    elif state.step < until and not ending.early(context):
+        ending.note(context, state.step, planned)
     return Distilled(chosen, selection, state, following)
 
 
@@ -193,6 +197,29 @@ def objective_of(
     return build.objective(recipe, asked, kernels, real, residual_bytes, known, begin, taught)
 
 
-def _steps(context: JobContext, objective: Objective, state: State) -> Iterator[State]:
-    key = context.key.fold("distill")
-    return distill.distill(context.recipe, objective, state, key, context.real.transform, context.counts)
+def lasting(recipe: Recipe, steps: int) -> Recipe:
+    """The recipe with so many outer steps, of a kind that are all alike."""
+    schedule = recipe.schedule.model_copy(update={"steps": steps})
+    return recipe.model_copy(update={"schedule": schedule})
+
+
+def _last_step(context: JobContext, stage: int) -> int:
+    """The outer step that ends a stage if nothing else does."""
+    return max(context.most_steps, (stage + 1) * context.recipe.schedule.steps)
+
+
+def _in_time(context: JobContext, step: int, most: int) -> int:
+    """The outer steps that there is time for, at the pace of those so far, of a loop that goes on."""
+    workspace, journal = context.workspace, context.journal
+    further = workspace.spare() * step / max(journal.taken()["distilling"], 1e-9)
+    total = most if further >= most - step else step + int(further)
+    workspace.lengthen("distilling", total / context.recipe.schedule.steps)
+    journal.log(f"There is time for more outer steps: about {total:,} in all.")
+    return total
+
+
+def _steps(context: JobContext, objective: Objective, state: State, until: int) -> Iterator[State]:
+    recipe, key = context.recipe, context.key.fold("distill")
+    if context.most_steps:
+        recipe = lasting(recipe, until)
+    return distill.distill(recipe, objective, state, key, context.real.transform, context.counts)
