@@ -2,7 +2,8 @@
 
 Every candidate distils for its share of a round and is judged by networks that are trained on its images and tested on
 the validation split. After a round the better half goes on, each from where it was; the rest of the time is the
-leader's. Real images, which take no steps, are judged once and stay in the comparison.
+leader's, and where a turn brings it nothing more, the next one's. Real images, which take no steps, are judged once and
+stay in the comparison.
 
 The next turn follows from the turns so far and from nothing else, so that a race that was interrupted goes on to equal
 decisions. Jamieson & Talwalkar 2016 (successive halving); here a round's resource is seconds.
@@ -23,7 +24,17 @@ SHARES: Final = (0.2, 0.15)
 """The shares that the candidates of a round have together, of the time to distil; the rest of it is the leader's."""
 
 LOOKS: Final = 3
-"""Times that the leader is judged while it has the rest of the time to itself; each of its sets may be the result."""
+"""Turns into which the rest of the time is divided; the set of each may be the result."""
+
+_GAIN: Final = 0.03
+"""Share of its errors that a candidate loses in a turn, or else another one may be worth more than the next turn: about
+twice the share that two networks differ by on equal images."""
+
+_REACH: Final = 1.25
+"""Times as many errors as the leader's that another candidate may have by then."""
+
+_WORTH: Final = 0.05
+"""Share of the race's time for which one more turn is worth its judging."""
 
 _LEFT: Final = 0.25
 """Share of the time that is taken to be there to distil, whatever comes before the first steps."""
@@ -118,11 +129,19 @@ def next_turn(entrants: Entrants, trials: Sequence[Trial]) -> Turn | None:
         standing = list(able[: max(1, len(able) // 2)])
         if len(standing) < 2:
             break
-    leader = next(iter(going_on(entrants, trials, standing)), None)
+    leader = _leader(entrants, trials, standing)
     alone = sum(trial.round == len(SHARES) for trial in trials)
     if leader is None or alone >= LOOKS:
         return None
     return Turn(name=leader, round=len(SHARES), seconds=left / (LOOKS - alone))
+
+
+def further_turn(entrants: Entrants, trials: Sequence[Trial], seconds: float) -> Turn | None:
+    """One more turn after the last, in so many seconds that turned out to be left; None where it is worth nothing."""
+    leader = _leader(entrants, trials, [trial.name for trial in trials])
+    if leader is None or seconds < _WORTH * entrants.seconds:
+        return None
+    return Turn(name=leader, round=len(SHARES), seconds=seconds)
 
 
 def going_on(entrants: Entrants, trials: Sequence[Trial], names: Iterable[str]) -> tuple[str, ...]:
@@ -131,6 +150,23 @@ def going_on(entrants: Entrants, trials: Sequence[Trial], names: Iterable[str]) 
     steps = {candidate.name: candidate.steps for candidate in entrants.candidates}
     able = [name for name in names if last[name].step < steps[name] and last[name].fault is None]
     return tuple(sorted(able, key=lambda name: -last[name].mean))
+
+
+def _leader(entrants: Entrants, trials: Sequence[Trial], standing: Sequence[str]) -> str | None:
+    """The candidate that the rest of the time is for: the best that still gains, of those not far behind the first."""
+    first = next(iter(going_on(entrants, trials, standing)), None)
+    if first is None or not _stands_still(first, trials):
+        return first
+    last = {trial.name: trial for trial in trials if trial.validation}
+    able = going_on(entrants, trials, last)
+    near = (name for name in able if 1 - last[name].mean <= _REACH * (1 - last[first].mean))
+    return next((name for name in near if not _stands_still(name, trials)), first)
+
+
+def _stands_still(name: str, trials: Sequence[Trial]) -> bool:
+    """Whether the last turn of a candidate brought it nothing."""
+    means = [trial.mean for trial in trials if trial.name == name and trial.validation]
+    return len(means) > 1 and 1 - means[-1] > (1 - _GAIN) * (1 - max(means[:-1]))
 
 
 def best(trials: Sequence[Trial], images: float = math.inf) -> int | None:

@@ -93,8 +93,9 @@ class Race(Entry):
         how = (
             f"{self.winner} won. Each candidate distilled for a share of the time, and {self.networks} networks, "
             f"trained for {self.epochs} epochs on its images as 8 bits hold them, were tested on the validation split; "
-            f"the better half by {of} went on, and the rest of the time was the leader's. The best set of all looks is "
-            f"the result. The search took {self.seconds:,.0f} of its {self.budget:,.0f} seconds."
+            f"the better half by {of} went on, and the rest of the time was the leader's, or the next one's where "
+            f"a turn had brought the leader nothing. The best set of all looks is the result. The search took "
+            f"{self.seconds:,.0f} seconds; {self.budget:,.0f} were planned."
         )
         chosen = (
             "The test split chose nothing. Accuracies on the validation split are the largest of several, and so a "
@@ -160,7 +161,8 @@ def _outcome(
     if not candidate.steps:
         return "Real images: judged once."
     if mine[-1].round == len(race.SHARES):
-        return "It had the rest of the time, and did not do better."
+        whole = all(trial.name == candidate.name for trial in trials if trial.round == len(race.SHARES))
+        return f"It had {'' if whole else 'a part of '}the rest of the time, and did not do better."
     if mine[-1].step >= candidate.steps:
         return "It took all of its steps."
     return f"Dropped after round {mine[-1].round + 1}: it was not in the better half."

@@ -9,7 +9,7 @@ import pytest
 
 from core.methods import Task, method
 from core.overrides import override
-from core.plan.race import LOOKS, SHARES, Candidate, Entrants, Trial, best, next_turn
+from core.plan.race import LOOKS, SHARES, Candidate, Entrants, Trial, best, further_turn, next_turn
 from core.report import Race
 
 TASK = Task("digits", 1, (1, 8, 8), 10, mirror=False)
@@ -93,6 +93,39 @@ def test_on_a_slow_machine_the_leader_has_the_last_third_though_others_wait() ->
     assert sum(trial.round == 2 for trial in trials) == LOOKS
 
 
+@pytest.mark.parametrize(
+    ("dm", "second", "rest"),
+    [
+        ((0.788, 0.795, 0.80, 0.81), 0.786, ["dm", "dm", "mtt"]),  # it gains less and less, and mtt does better
+        ((0.788, 0.795, 0.82, 0.84), 0.786, ["dm", "dm", "dm"]),
+        ((0.788, 0.795, 0.80, 0.81), 0.7, ["dm", "dm", "dm"]),  # so far behind that it would be no use
+    ],
+)
+def test_a_leader_that_stands_still_gives_way_to_the_next(
+    dm: tuple[float, ...], second: float, rest: list[str]
+) -> None:
+    race, looks = entrants("random", "dm", "mtt", "dsa"), dict[str, int]()
+    curves = {"dm": (*dm, *dm[-1:] * 9), "mtt": (second, 0.81, 0.83, 0.85)}
+
+    def accuracy(name: str, _: int) -> float:
+        looks[name] = looks.get(name, -1) + 1
+        return curves[name][looks[name]] if name in curves else 0.5
+
+    trials = run(race, accuracy)
+    assert [trial.name for trial in trials if trial.round < len(SHARES)] == ["random", "dm", "mtt", "dsa"]
+    assert [trial.name for trial in trials if trial.round == len(SHARES)] == rest
+
+
+def test_time_that_is_left_in_the_end_is_for_one_more_turn() -> None:
+    race = entrants("random", "dm", "dsa")
+    trials = run(race, lambda name, round_: {"dm": 0.7}.get(name, 0.5) + round_ / 10)
+    turn = further_turn(race, trials, 100.0)
+    assert turn is not None
+    assert (turn.name, turn.seconds, turn.round) == ("dm", 100.0, len(SHARES))
+    assert further_turn(race, trials, 20.0) is None, "its judging would be the most of it"
+    assert further_turn(entrants("random"), run(entrants("random"), lambda name, _: 0.5), 100.0) is None
+
+
 def test_what_diverges_goes_no_further() -> None:
     race = entrants("random", "dm", "dsa", "mtt")
 
@@ -138,15 +171,16 @@ def test_real_images_win_by_more_than_the_validation_split_may_err(images: float
 
 def test_the_report_names_each_candidate_and_why_it_went_no_further() -> None:
     race = entrants("random", "dm", "dsa", "mtt", "frepo")
-    accuracies = {"random": 0.6, "dm": 0.5, "dsa": 0.4, "mtt": None, "frepo": 0.3}
-    trials = run(race, lambda name, _: accuracies[name])
+    accuracies = {"random": 0.6, "dm": 0.5, "dsa": 0.45, "mtt": None, "frepo": 0.3}
+    trials = run(race, lambda name, round_: accuracies[name] and accuracies[name] + round_ / 50)
     section = Race.of(race, trials, best(trials) or 0, balanced=False).section()
     assert section.measures is not None
     lines = {line.title: line.cells for line in section.measures.lines}
     assert next(iter(lines)) == "random"
     assert lines["random"][-1] == "Won."
     assert "real images" in " ".join(section.words)
-    assert lines["dm"][-1] == "It had the rest of the time, and did not do better."
-    assert str(lines["dsa"][-1]).startswith("Dropped after round 1")
+    assert lines["dm"][-1] == "It had a part of the rest of the time, and did not do better."
+    assert lines["dsa"][-1] == lines["dm"][-1]
+    assert str(lines["frepo"][-1]).startswith("Dropped after round 1")
     assert lines["mtt"][-1] == "Dropped: The loss was not finite."
     assert "The test split chose nothing." in " ".join(section.words)

@@ -115,6 +115,19 @@ def test_once_no_time_is_left_the_best_set_so_far_is_the_result(real: Real) -> N
     assert "A client asked for it." in won.context.race.section().words
 
 
+def test_time_that_turns_out_to_be_left_is_for_one_more_turn(real: Real) -> None:
+    asked, plain = entrants("random", "dm"), InMemory()
+    race(real, asked, plain)
+    left, lengthened = iter([60.0, 5.0]), list[tuple[str, float]]()
+    spared = InMemory(spare=lambda: next(left), lengthen=lambda phase, times: lengthened.append((phase, times)))
+    race(real, asked, spared)
+    assert trials(spared)[:-1] == trials(plain)
+    assert trials(spared)[-1]["name"] == "dm"
+    assert trials(spared)[-1]["step"] > trials(plain)[-1]["step"]
+    assert [phase for phase, _ in lengthened] == ["racing"]
+    assert lengthened[0][1] > 1
+
+
 def test_judging_tells_how_much_longer_than_foreseen_the_evaluation_takes(real: Real) -> None:
     workspace = InMemory()
     asked = entrants("random", "dm").model_copy(update={"judging": 0.5})

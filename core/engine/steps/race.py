@@ -109,7 +109,17 @@ class _Race:
         return Winner(whole, taught, state, selection, tuple(self._trials))
 
     def _next(self) -> Turn | None:
-        return None if self._enough(self._trials) else race.next_turn(self._entrants, self._trials)
+        """The next turn; after the last one of the plan those that there turns out to be time for."""
+        if self._enough(self._trials):
+            return None
+        turn = race.next_turn(self._entrants, self._trials)
+        if turn is None and self._trials:
+            spare = self._workspace.spare()
+            turn = None if math.isinf(spare) else race.further_turn(self._entrants, self._trials, spare)
+            if turn is not None:
+                taken = sum(trial.seconds for trial in self._trials)
+                self._workspace.lengthen("racing", max(1.0, (taken + spare) / self._entrants.seconds))
+        return turn
 
     def _best(self) -> int | None:
         """The place of the trial that would win now."""
