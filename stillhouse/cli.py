@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -26,7 +27,7 @@ from stillhouse.interrupt import interruptible
 from stillhouse.jobs import File, Job
 from stillhouse.operations import JobId, cancel, delete, finish, pause, resume, retry
 from stillhouse.options import Words, metadata, ordering
-from stillhouse.order import SIZES, Sort
+from stillhouse.order import SIZES, Order, Sort, body
 from stillhouse.output import Commands, JsonOption, data, say, stderr, table
 from stillhouse.progress import display
 from stillhouse.report import report
@@ -100,6 +101,26 @@ def doctor(home: Home = None, host: Host = "127.0.0.1", port: Port = 8000, as_js
             data(f"{mark:<5}{finding.name:<9}{finding.found}{fix}")
     if not healthy:
         raise ClientError("This machine is not ready; see the lines marked FAIL.")
+
+
+@app.command(name="compile")
+@ordering
+def compile_ahead(asked: Asked, home: Home = None, as_json: JsonOption = False) -> None:
+    """Compile here what such a job will call, before anybody asks for it: for an image, or on a new machine."""
+    server.require("stillhouse compile")
+    if home is not None:
+        os.environ["STILLHOUSE_HOME"] = str(home)
+    order = body(asked.pop("dataset"), asked.pop("method"), cast("Order", asked))
+    command = server.python("worker.engine.compile", json.dumps(order))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None, "it is a pipe"
+        for line in process.stdout:
+            done = json.loads(line)
+            there = done["programs"] - done["compiled"]
+            told = f"{done['compiled']} programs compiled in {done['seconds']:.0f} s, {there} were there."
+            data(done if as_json else f"{done['method']}: {told} {done['reason']}")
+    if process.returncode:  # it has said why
+        raise typer.Exit(process.returncode)
 
 
 # --- what there is

@@ -154,13 +154,14 @@ def fitted_anywhere(
     fixed: Collection[str] = (),
     *,
     sized: bool = False,
+    known: Calibration | None = None,
 ) -> tuple[Recipe, Within]:
-    """The recipe that ends within so many seconds on an assumed machine, where no service knows a real one.
+    """The recipe that ends within so many seconds on a machine that is known, or else on an assumed one.
 
     Raises:
         TooShort: nothing ends in that time.
     """
-    job = _Job.of(facts, ipc, method, assumed(ENGINE_VERSION), ())
+    job = _Job.of(facts, ipc, method, known or assumed(ENGINE_VERSION), ())
     found, racing = job.fitted(recipe, within, fixed, sized=sized)
     return found.recipe, job.within(found, within, racing)
 

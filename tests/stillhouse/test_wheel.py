@@ -145,7 +145,11 @@ def test_distil_says_in_a_sentence_where_it_works(alone: Alone) -> None:
     assert answer.code == 1
 
 
-@pytest.mark.parametrize("words", [["serve"], ["worker"], ["key", "create", "me", "--admin"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [["serve"], ["worker"], ["compile", "digits", "--ipc", "1"], ["key", "create", "me", "--admin"]],
+    ids=" ".join,
+)
 def test_what_needs_the_server_says_so_in_a_sentence(alone: Alone, words: list[str]) -> None:
     answer = alone.run("-m", "stillhouse", *words)
     assert answer.code == 2
