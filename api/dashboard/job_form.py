@@ -22,6 +22,8 @@ from api.submission import prepare, resolved
 from core.durations import written
 from core.forecast import Forecast
 from core.ledger import Job
+from core.methods import AUTO
+from core.methods.automatic import SHARED
 from core.overrides import explain
 from core.recipe import FieldError
 from core.request import JobOrder, Target
@@ -42,6 +44,11 @@ LEAVES: Final[Mapping[str, Leaf]] = {
 }
 """Every field of a request but those that change the recipe, whose own fields the form shows, too."""
 
+_BOTH: Final = ("share",)
+"""Fields of a request that are the recipe's, too: the form has one of them, the request's."""
+
+_ELSEWHERE: Final = "The method's own recipe has no such field: empty it to leave it out."
+
 SIZES: Final = tuple(each["required"][0] for each in _SCHEMA["oneOf"])
 """The fields of which a request has one: how small."""
 
@@ -61,7 +68,7 @@ class JobForm:
     """Values of fields that only an earlier job had."""
     changes: Mapping[str, Any]
     parts: tuple[Part, ...]
-    """The recipe's fields before the changes; empty while there is no such recipe."""
+    """The recipe's fields before the changes, then those that only the changes have; empty while there is neither."""
     basis: str
     """The entries that `parts` belong to, so that a form filled in for others is not taken for changes."""
 
@@ -85,8 +92,12 @@ class JobForm:
                 continue
             path = name.removeprefix(PREFIX)
             known = leaves.get(path)
-            if known is None:
+            if path in _BOTH:
+                entries[path] = fields.get(path, text).strip()
+            elif known is None and text.strip():
                 changes[path] = _loose(text)
+            elif known is None:
+                changes.pop(path, None)
             elif text.strip() != known.text:
                 changes[path] = known.parse(text)
             else:
@@ -94,6 +105,9 @@ class JobForm:
         own = before if given == basis else _parts(entries, services)
         if not own:  # what was typed stays in sight while size or dataset are being put right
             own, basis = before, given
+        of_own = {each.path for part in own for each in part.leaves}
+        others = tuple(Leaf(path, "", "text", _ELSEWHERE) for path in changes if path not in of_own)
+        own += [Part("", "More", "fields that the method's own recipe does not have", others)] if others else []
         return cls(entries, kept, changes, tuple(own), basis)
 
     @property
@@ -141,6 +155,8 @@ class JobForm:
             head, _, rest = error.field.partition(".")
             if head in LEAVES:
                 field = head
+            elif head in _CHANGES and rest in _BOTH:
+                field = rest
             elif head in _CHANGES:
                 field = PREFIX + (rest if head == "overrides" else error.field)
             else:
@@ -188,8 +204,10 @@ def _of_job(job: Job) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
             kept[name] = value
     if target:  # it looks for the size, which its request has to begin with
         entries |= {"ipc": "", "target": Target.model_validate(target).written}
+    changes = dict(job.request.get("overrides", {}))
+    entries |= {name: spelled(changes.pop(name)) for name in _BOTH if name in changes}
     evaluation = {f"evaluation.{path}": value for path, value in job.request.get("evaluation", {}).items()}
-    return entries, kept, {**job.request.get("overrides", {}), **evaluation}
+    return entries, kept, {**changes, **evaluation}
 
 
 def _basis(entries: Mapping[str, str]) -> str:
@@ -203,7 +221,8 @@ def _parts(entries: Mapping[str, str], services: Services) -> list[Part]:
         _, recipe, _ = resolved(_order(body), services.catalogue)
     except ProblemError:
         return []
-    return parts(recipe.model_dump(mode="json"))
+    hidden = set(_BOTH) if body.get("method") != AUTO else {*_BOTH, *(set(type(recipe).model_fields) - set(SHARED))}
+    return parts({part: each for part, each in recipe.model_dump(mode="json").items() if part not in hidden})
 
 
 def _order(body: Mapping[str, Any]) -> JobOrder:

@@ -34,7 +34,7 @@ _ORDER: Final = (
     "statistics",
     "regression",
 )
-_PLACED: Final = ("dataset", "ipc", "target", "method", "within")
+_PLACED: Final = ("dataset", "ipc", "target", "share", "method", "within")
 """The fields of a request that the page has a place of their own for; the others follow from the schema."""
 _GONE: Final = "An earlier job asked for this, and requests have no such field any more: empty it to leave it out."
 
@@ -78,7 +78,10 @@ def _shown(
     datasets = sorted(services.catalogue.list(), key=lambda facts: not facts.on_disk)
     entries = form.entries
     chosen = next((facts for facts in datasets if facts.name == entries["dataset"]), None)
-    others = [(each.path, each, entries[each.path]) for each in LEAVES.values() if each.path not in _PLACED]
+    unasked = {"labels"} if entries["method"] != AUTO and entries["labels"] == FIRST["labels"] else set()
+    others = [
+        (each.path, each, entries[each.path]) for each in LEAVES.values() if each.path not in {*_PLACED, *unasked}
+    ]
     others += [(f"{ALSO}{name}", Leaf(name, None, "text", _GONE), spelled(value)) for name, value in form.kept.items()]
     size = int(entries["ipc"]) if re.fullmatch("[1-9][0-9]{0,5}", entries["ipc"]) else None
     placed = {*_PLACED, *(name for name, _, _ in others)}
@@ -105,6 +108,7 @@ def _shown(
         times=TIMES,
         time_about=LEAVES["within"].about,
         target_about=LEAVES["target"].about,
+        share=LEAVES["share"],
         bought=bought(form, services) if form.parts else [],
         curves=stored_curves(services, chosen) if chosen else None,
         measured=measured_jobs.near(chosen, size or 10, measured_jobs.read()) if chosen else [],

@@ -44,6 +44,8 @@ def test_an_outcome_is_asked_for_by_its_sliders(watched: Watched) -> None:
     page.keyboard.press("Tab")
     expect(page.locator("#target")).to_be_focused()
     page.keyboard.press("Tab")
+    expect(page.locator("#share")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(page.locator("#worth a")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.locator("#within")).to_be_focused()
@@ -62,7 +64,7 @@ def test_an_outcome_is_asked_for_by_its_sliders(watched: Watched) -> None:
     expect(page.locator("#choose")).not_to_have_attribute("open", "")
     page.locator("#choose > summary").focus()
     page.keyboard.press("Enter")
-    expect(page.locator('[id="fault-recipe.schedule.steps"]')).to_be_attached()
+    expect(page.locator('[id="fault-recipe.network.width"]')).to_be_attached()
     page.locator("#seed").fill("-1")
     expect(page.locator("#fault-seed")).to_contain_text("at least 0")
 

@@ -278,19 +278,49 @@ def test_time_is_offered_with_what_it_buys(client: TestClient, workshop: Worksho
     assert len(enough) == 1, "what buys nothing more is not offered"
 
 
-def test_a_share_is_chosen_and_asked_for_again(client: TestClient) -> None:
+def test_a_share_is_chosen_once_and_asked_for_again(client: TestClient) -> None:
     page = client.get("/new?dataset=digits&method=dm&ipc=2").text
     fields = filled(page)
-    assert (fields["share"], fields["recipe.share"]) == ("equal", "equal")
+    assert fields["share"] == "equal"
+    assert page.index('id="share"') < page.index('id="submit"'), "it is asked for with the size"
     job = submitted(client, fields | {"share": "proportional"})
     assert job["request"]["overrides"] == {"share": "proportional"}
-    again = filled(client.get(f"/new?from={job['id']}").text)
-    assert again["recipe.share"] == "proportional"
-    assert submitted(client, again)["id"] == job["id"]
+    again = client.get(f"/new?from={job['id']}").text
+    assert filled(again)["share"] == "proportional"
+    assert asked(again) == asked(page) | {"share": "proportional"}
+    assert submitted(client, filled(again))["id"] == job["id"]
+    assert submitted(client, filled(again) | {"share": "equal"})["request"]["overrides"] == {}
+    older = client.get("/new?dataset=digits&method=dm&ipc=2&recipe.share=proportional").text
+    assert asked(older) == asked(again)
     refused = client.post(
         "/new", data=filled(client.get("/new?dataset=digits&method=sre2l&ipc=2").text) | {"share": "proportional"}
     )
-    assert "Set share to &#39;equal&#39;, or objective.group to" in refused.text
+    assert re.search(r'id="fault-share"[^>]*>[^<]*Set share to &#39;equal&#39;, or objective.group to', refused.text)
+
+
+@pytest.mark.parametrize("method", ["auto", "mtt", "sre2l"])
+def test_no_field_is_asked_for_twice(client: TestClient, method: str) -> None:
+    page = client.get(f"/new?dataset=digits&ipc=1&method={method}").text
+    own = [part.partition(".")[0] for part in re.findall(r' name="recipe\.([\w.]+)"', page)]
+    requests = re.findall(r' name="(\w+)"', page[page.index('id="job-form"') :])
+    assert not {*own} & {*requests}
+    assert ("labels" in requests, "labels" in own) == ((True, False) if method == "auto" else (False, True))
+
+
+def test_a_change_that_the_recipe_has_no_field_for_stays_in_sight_until_it_is_emptied(client: TestClient) -> None:
+    given = {"dataset": "digits", "method": "dm", "ipc": "1"}
+    misspelt = client.get("/new", params=given | {"recipe.netwrok.width": "8"}).text
+    said = re.findall(r'<p class="fault" id="fault-([\w.]+)"[^>]*>([^<]+)</p>', misspelt)
+    assert [(name, "Did you mean" in words) for name, words in said] == [("recipe.netwrok.width", True)]
+    assert '<div class="notice bad">' not in misspelt
+    fields = filled(misspelt)
+    assert fields["recipe.netwrok.width"] == "8"
+    assert submitted(client, fields | {"recipe.netwrok.width": ""})["request"]["overrides"] == {}
+    other = {"labels.kind": "learnable", "labels.confidence": 4}
+    found = client.get(
+        "/new", params=given | {"method": "mtt"} | {f"recipe.{path}": str(value) for path, value in other.items()}
+    ).text
+    assert submitted(client, filled(found))["request"]["overrides"] == other, "fields of another kind are kept"
 
 
 def test_what_takes_hours_is_offered_cheaper(client: TestClient, workshop: Workshop) -> None:

@@ -48,6 +48,7 @@ const take = (page) => {
       if (twin) twin.open = true;
     }
     old.replaceWith(document.importNode(fresh, true));
+    document.getElementById("others").replaceWith(document.importNode(page.getElementById("others"), true));
     document.getElementById("basis").value = fresh.dataset.basis;
   }
   for (const fault of form.querySelectorAll("[data-fault]")) {
