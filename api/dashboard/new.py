@@ -36,6 +36,8 @@ _ORDER: Final = (
 )
 _PLACED: Final = ("dataset", "ipc", "target", "share", "method", "within")
 """The fields of a request that the page has a place of their own for; the others follow from the schema."""
+_WITH: Final = "with"
+"""The field of the address that asks for what other times buy, too, which takes as many forecasts as there are."""
 _GONE: Final = "An earlier job asked for this, and requests have no such field any more: empty it to leave it out."
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -51,7 +53,8 @@ def show_form(request: Request, services: ServicesDep) -> HTMLResponse:
     if earlier and earlier.kind != DISTILLATION:  # advice asks for no job; its dataset is what is known
         fields, earlier = {"dataset": earlier.dataset} | fields, None
     named = "method" in fields and "basis" not in fields  # the form itself always has a method
-    return _shown(request, services, JobForm.of(fields, services, earlier), named=named)
+    form = JobForm.of(fields, services, earlier)
+    return _shown(request, services, form, named=named, times=fields.get(_WITH) == "times")
 
 
 @router.post("/new")
@@ -72,8 +75,9 @@ def _shown(
     refused: Mapping[str, FieldError] | None = None,
     *,
     named: bool = False,
+    times: bool = False,
 ) -> HTMLResponse:
-    """The page; the method is in sight if it was `named`, or anything behind it is not as it always is."""
+    """The page, with what other `times` buy; the method is in sight if it was `named`, or is not as it always is."""
     forecast, faults = (None, refused) if refused else form.forecast(services)
     datasets = sorted(services.catalogue.list(), key=lambda facts: not facts.on_disk)
     entries = form.entries
@@ -109,7 +113,8 @@ def _shown(
         time_about=LEAVES["within"].about,
         target_about=LEAVES["target"].about,
         share=LEAVES["share"],
-        bought=bought(form, services) if form.parts else [],
+        bought=bought(form, services) if times and form.parts else None,
+        with_times=f"{form.address()}&{_WITH}=times",
         curves=stored_curves(services, chosen) if chosen else None,
         measured=measured_jobs.near(chosen, size or 10, measured_jobs.read()) if chosen else [],
         touched={*form.changes, *(field.removeprefix(PREFIX) for field in faults)},

@@ -12,9 +12,13 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from api import forecast_request
 from api.dashboard.job_form import JobForm
+from api.dashboard.time_view import TIMES
 from api.services import Services
 from api.submission import prepare
+from core.durations import seconds_of
+from core.forecast import fitted, fitted_job
 from core.ledger import Status
 from core.request import JobOrder
 from tests.api.workshop import ON_SQLITE, Workshop
@@ -257,7 +261,7 @@ def test_the_address_of_the_page_is_the_page(client: TestClient) -> None:
 
 def test_time_is_offered_with_what_it_buys(client: TestClient, workshop: Workshop) -> None:
     workshop.ledger.register_worker("w", "cpu", "here", MEASURED)
-    page = client.get("/new?dataset=cifar10&method=mtt&ipc=10&within=10m").text
+    page = client.get("/new?dataset=cifar10&method=mtt&ipc=10&within=10m&with=times").text
     rows = re.findall(
         r"<tr( class=\"chosen\")?>\s*<th scope=\"row\">(.*?)</th>.*?<td class=\"small\">(.*?)</td>", page, re.DOTALL
     )
@@ -268,14 +272,33 @@ def test_time_is_offered_with_what_it_buys(client: TestClient, workshop: Worksho
     assert "Given up for the time" in page
     refused = client.post("/new", data=filled(page) | {"within": "1s"})
     assert re.search(r'id="fault-within"[^>]*>The smallest job', refused.text)
-    search = client.get("/new?dataset=cifar10&ipc=10").text
+    search = client.get("/new?dataset=cifar10&ipc=10&with=times").text
     tried = re.findall(r'<td class="small">random, ([^;<]*)', search)
     counts = [len(names.split(", ")) for names in tried]
     assert 2 <= counts[0] < counts[-1]
     assert counts[2:] == sorted(counts[2:]), "before, more time goes into a wider student"
     assert "mtt" in tried[-1]
-    enough = re.findall(r"nothing, nor with more time", client.get("/new?dataset=digits&method=random&ipc=1").text)
+    enough = re.findall(
+        r"nothing, nor with more time", client.get("/new?dataset=digits&method=random&ipc=1&with=times").text
+    )
     assert len(enough) == 1, "what buys nothing more is not offered"
+
+
+def test_the_form_is_priced_once_and_other_times_when_they_are_asked_for(
+    client: TestClient, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop.ledger.register_worker("w", "cpu", "here", MEASURED)
+    fits = list[int]()
+    monkeypatch.setattr(forecast_request, "fitted_job", lambda *job: fits.append(job[7]) or fitted_job(*job))
+    page = client.get("/new?dataset=digits&ipc=9&within=20m").text
+    assert fits == [1200]
+    (more,) = re.findall(r'href="([^"]*)" id="all-times"', page)
+    whole = client.get(html.unescape(more)).text
+    assert fits[1:] == [1200, *map(seconds_of, TIMES)]
+    assert re.findall(r'data-within="(\w+)"', whole) == list(TIMES)
+    priced = fitted._seconds.cache_info().misses
+    client.get(html.unescape(more))
+    assert fitted._seconds.cache_info().misses == priced, "nothing is priced twice"
 
 
 def test_a_share_is_chosen_once_and_asked_for_again(client: TestClient) -> None:

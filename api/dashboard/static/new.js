@@ -19,26 +19,40 @@ const query = () => {
   return fields;
 };
 
-const follow = async () => {
+const page = async (address, signal) => {
+  const response = await fetch(address, { headers: { Accept: "text/html" }, signal });
+  return response.ok ? new DOMParser().parseFromString(await response.text(), "text/html") : null;
+};
+
+const put = (page, id) => {
+  const fresh = page.getElementById(id);
+  if (fresh) document.getElementById(id).replaceWith(document.importNode(fresh, true));
+};
+
+// What each time buys takes as many forecasts as there are times: the form does not wait for them.
+const follow = async (changed) => {
   asking?.abort();
   const mine = (asking = new AbortController());
   try {
-    const response = await fetch(`/new?${query()}`, { headers: { Accept: "text/html" }, signal: mine.signal });
-    if (!response.ok) return;
-    const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    take(page);
-    // not `dataset.address`: a form's field called dataset hides the property
-    history.replaceState(null, "", page.getElementById("job-form").getAttribute("data-address"));
+    const fresh = changed ? await page(`/new?${query()}`, mine.signal) : document;
+    if (!fresh) return;
+    const times = fresh.getElementById("all-times")?.href;
+    if (changed) {
+      take(fresh);
+      // not `dataset.address`: a form's field called dataset hides the property
+      history.replaceState(null, "", fresh.getElementById("job-form").getAttribute("data-address"));
+    }
+    const bought = times && (await page(times, mine.signal));
+    if (bought) put(bought, "buys");
   } catch (error) {
     if (error.name !== "AbortError") console.info("The service does not answer; the form is kept as it is.");
   }
 };
 
 const take = (page) => {
-  for (const id of ["forecast", "size", "worth", "buys", "measured", "commands-panel"]) {
-    const fresh = page.getElementById(id);
-    if (fresh) document.getElementById(id).replaceWith(document.importNode(fresh, true));
-  }
+  for (const id of ["forecast", "size", "worth", "measured", "commands-panel"]) put(page, id);
+  // those that are there stay until those in their place come
+  if (!page.getElementById("all-times") || !document.querySelector("#buys table")) put(page, "buys");
   for (const copy of document.querySelectorAll("button[data-copy]")) copy.hidden = false;
   const old = document.getElementById("recipe");
   const fresh = page.getElementById("recipe");
@@ -95,8 +109,9 @@ form.addEventListener("click", (event) => {
   within.value = chosen.dataset.within;
   stand();
   within.focus();
-  follow();
+  follow(true);
 });
 stand();
-form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(follow, 350); });
+form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(follow, 350, true); });
 document.getElementById("check").hidden = true;
+follow(false);
