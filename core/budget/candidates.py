@@ -14,18 +14,16 @@ from typing import Any, Final, final
 from pydantic import ValidationError
 
 from core import methods
-from core.budget.fit import Price, fit
-from core.budget.ladders import LADDERS, NARROW
+from core.budget.fit import Price, fit, steps_alike
+from core.budget.ladders import LADDERS
+from core.budget.student import RANDOM, WINNING, Student, bare, joined, sharing, task
 from core.data import DatasetFacts
 from core.methods.automatic import SHARED
 from core.plan import steps
 from core.plan.build import plan
 from core.plan.race import LOOKS, SHARES, Candidate, Entrants, LeftOut
-from core.recipe import Recipe, RecipeError, SoftLabels
+from core.recipe import Recipe, RecipeError
 from core.request import JobRequest, check
-
-RANDOM: Final = "random"
-"""The first candidate: it needs nothing but the images, and is judged whatever the time."""
 
 REAL: Final = ("k-means", "herding", "window")
 """Other methods that choose real images; what is distilled has to beat them."""
@@ -36,22 +34,6 @@ DISTILLED: Final = ("dm", "dsa", "mtt", "rat-bptt")
 LABELLED: Final = ("frepo", "rded")
 """Methods whose labels say more than a class, targets of a regression or a teacher's: only where those are allowed."""
 
-_TAUGHT: Final = ("relabel", "teacher")
-"""Parts that a method with a teacher's labels has for itself."""
-_LEARNING: Final = ("lr", "optimiser", "weight_decay", "schedule", "baseline_lrs")
-"""Fields of its evaluation that it has for itself, too: classes and a teacher's labels are not learned alike."""
-
-_STUDENT: Final = (0.3, 0.4, 0.5, 0.65, 0.8, 1.0)
-"""Shares of the time for reading the data and for evaluating the result, its reference included: the first in which
-that can be done."""
-_MARGIN: Final = 0.03
-"""Share of the time for packing, and for a turn that takes longer than its seconds."""
-_DEAREST: Final = ("mtt", "dm")
-"""Methods whose network, cut to the time, is that of all: the first one that can finish."""
-_LARGE: Final = ("rat-bptt",)
-"""Others that may take the most memory."""
-WINNING: Final = 0.7
-"""Share of a race's time that a winner has, all in all."""
 _CUTS: Final = (WINNING, 0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.2)
 """Shares of the race's time to which a candidate is cut: what a winner has, and less where too much comes first.
 
@@ -76,68 +58,6 @@ _JUDGING: Final = 0.12
 _JUDGES: Final = ((3, 250), (2, 250), (2, 120))
 """Networks, and the steps of their training after which they say which images are better; the first that are cheap
 enough. Of evaluations that have fewer steps, all."""
-
-
-@final
-@dataclass(frozen=True)
-class Student:
-    """The recipe with what all candidates share, what was given up for it, and the seconds that are left to race."""
-
-    recipe: Recipe
-    given_up: tuple[str, ...]
-    seconds: float
-    dearest: tuple[Candidate, ...] = ()
-    """Candidates that may take the most memory, about as they will take part."""
-
-
-def student(
-    recipe: Recipe, facts: DatasetFacts, ipc: int, seconds: float, price: Price, fixed: Collection[str] = ()
-) -> Student:
-    """The recipe that all candidates of a job share, which is to end within so many seconds.
-
-    Args:
-        recipe: as method `auto` has it: random real images.
-        facts, ipc: the job.
-        seconds: from the attempt's start to the published result.
-        price: seconds of a whole job.
-        fixed: paths of fields that the client has set.
-
-    Raises:
-        RecipeError: not even random real images can be evaluated in that time; its fix names one in which they can.
-    """
-    dear = _dear(recipe, facts, ipc, seconds, price, fixed)
-    recipe = _narrowed(recipe, [each.recipe for each in dear if each.name in _DEAREST])
-    return judged(recipe, dear, facts, ipc, seconds, price, fixed)
-
-
-def judged(
-    recipe: Recipe,
-    dear: Sequence[Candidate],
-    facts: DatasetFacts,
-    ipc: int,
-    seconds: float,
-    price: Price,
-    fixed: Collection[str],
-) -> Student:
-    """The recipe with the evaluation that fits into its share of the time."""
-    for share in _STUDENT:
-        try:
-            found = fit(recipe, facts, ipc, share * seconds, price, fixed)
-            break
-        except RecipeError:
-            if share == _STUDENT[-1]:
-                raise
-    common = {"network": found.recipe.network, "evaluation": found.recipe.evaluation}
-    dearest = (Candidate(name=each.name, recipe=each.recipe.model_copy(update=common)) for each in dear)
-    return Student(found.recipe, found.given_up, max(1.0, (1 - _MARGIN) * seconds - found.seconds), tuple(dearest))
-
-
-def unnamed(shared: Student) -> Entrants:
-    """A race that takes the time and the memory of any: all that a forecast needs to know of it."""
-    first = Candidate(name=RANDOM, recipe=shared.recipe)
-    return Entrants(
-        candidates=(first, *shared.dearest), seconds=round(shared.seconds, 1), epochs=shared.recipe.evaluation.epochs
-    )
 
 
 def entrants(
@@ -170,66 +90,6 @@ def alone(
     return _Field(shared.recipe, facts, ipc, shared.seconds, price, frozenset(fixed)).alone(name, recipe)
 
 
-def _dear(
-    recipe: Recipe, facts: DatasetFacts, ipc: int, seconds: float, price: Price, fixed: Collection[str]
-) -> list[Candidate]:
-    """The dearest candidates, as they are asked for by name in a winner's time; without those that cannot finish."""
-    found = list[Candidate]()
-    for name in (*_DEAREST, *_LARGE):
-        try:
-            asked = _shared(name, recipe, facts, ipc, fixed)
-            fitted = fit(asked, facts, ipc, WINNING * seconds, price, fixed).recipe
-        except (ValidationError, RecipeError):
-            continue
-        found.append(Candidate(name=name, recipe=fitted))
-    return found
-
-
-def _narrowed(recipe: Recipe, dearest: Sequence[Recipe]) -> Recipe:
-    """The recipe with the network that the dearest candidate would have; too narrow a one only if all are.
-
-    An evaluation alone affords a wider one, with which no candidate would come far. One narrower than what was measured
-    costs all of them more than it gives to the dearest.
-    """
-    if not dearest:
-        return recipe
-    first, widest = dearest[0].network, max((each.network for each in dearest), key=_width)
-    if _width(first) >= min(NARROW, _width(widest)):
-        return recipe.model_copy(update={"network": first})
-    return recipe.model_copy(update={"network": widest.model_copy(update={"width": min(NARROW, _width(widest))})})
-
-
-def _width(network: Any) -> int:
-    return int(getattr(network, "width", 0))
-
-
-def _shared(name: str, shared: Recipe, facts: DatasetFacts, ipc: int, fixed: Collection[str]) -> Recipe:
-    """A method's recipe with what all share; the rate of evaluation is the method's own, if the client sets none.
-
-    A step size that a method learns is part of its result. So are a teacher's labels, one an image, and how networks
-    learn from them.
-    """
-    return sharing(methods.method(name).recipe(task(facts, ipc)), shared, fixed)
-
-
-def task(facts: DatasetFacts, ipc: int) -> methods.Task:
-    """A job as the recipes of methods are made for it."""
-    return methods.Task(facts.name, ipc, facts.shape, facts.classes, facts.mirroring.allowed, facts.unequal)
-
-
-def sharing(recipe: Recipe, shared: Recipe, fixed: Collection[str]) -> Recipe:
-    """A recipe with what all share, see `_shared`."""
-    tree, own = recipe.model_dump(mode="json"), shared.model_dump(mode="json")
-    taught = recipe.relabel.needs_teacher and not shared.relabel.needs_teacher
-    tree |= {part: own[part] for part in SHARED if not (taught and part in _TAUGHT)}
-    kept = {field for field in (_LEARNING if taught else ("lr",)) if f"evaluation.{field}" not in fixed}
-    tree["evaluation"] = own["evaluation"] | recipe.evaluation.model_dump(mode="json", include=kept)
-    if taught:
-        tree["relabel"] = SoftLabels(temperature=recipe.relabel.temperature).model_dump(mode="json")
-    tree["evaluation"] |= {"look_every": None, "select": "last"}  # the race itself looks
-    return Recipe.model_validate(tree)
-
-
 @final
 @dataclass(frozen=True)
 class _Field:
@@ -242,7 +102,7 @@ class _Field:
 
     def entrants(self, soft: bool, names: Collection[str]) -> Entrants:
         """All of them, or those of some names."""
-        first = Candidate(name=RANDOM, recipe=_shared(RANDOM, self.shared, self.facts, self.ipc, self.fixed))
+        first = Candidate(name=RANDOM, recipe=joined(RANDOM, self.shared, self.facts, self.ipc, self.fixed))
         found, left_out = [first], list[LeftOut]()
         for name in (*REAL, *DISTILLED, *LABELLED):
             if name in LABELLED and not soft:
@@ -263,7 +123,7 @@ class _Field:
 
     def alone(self, name: str, recipe: Recipe) -> Entrants:
         """Random real images, and one method where it can finish."""
-        first = Candidate(name=RANDOM, recipe=_shared(RANDOM, self.shared, self.facts, self.ipc, self.fixed))
+        first = Candidate(name=RANDOM, recipe=joined(RANDOM, self.shared, self.facts, self.ipc, self.fixed))
         found, left_out = [first], list[LeftOut]()
         match self._cut(name, recipe) if name != RANDOM else None:
             case Candidate() as candidate:
@@ -315,10 +175,11 @@ class _Field:
         return refused
 
     def _longer(self, fitted: Recipe, preset: Recipe, seconds: float, step: float) -> Recipe:
-        """The fitted recipe for as many steps as there is time for, with what all share.
+        """The fitted recipe with what all share, for as many steps as it may come to take.
 
         Those that were given up come back at most; of a recipe that has all of its own there may be several times as
-        many, since its best look is chosen. Where a rate rises as steps become fewer, nothing is given back.
+        many, since its best look is chosen. Where steps are not alike, there are no more than are foreseen to fit, and
+        where a rate rises as steps become fewer, nothing is given back.
         """
         found, own = fitted.model_copy(update={"evaluation": preset.evaluation}), preset.schedule.steps
         count, rates = fitted.schedule.steps, (fitted.schedule.image_lr, preset.schedule.image_lr)
@@ -326,7 +187,8 @@ class _Field:
             return found
         paced = count < own and LADDERS[preset.objective.kind].paced and rates[0] != rates[1]
         most = count if paced else own if count < own else _LONGER * count
-        longer = max(count, min(most, int(seconds / step) // found.schedule.stages.count))
+        fits = most if steps_alike(found) else int(seconds / step) // found.schedule.stages.count
+        longer = max(count, min(most, fits))
         return found.model_copy(update={"schedule": found.schedule.model_copy(update={"steps": longer})})
 
     def _costs(self, recipe: Recipe, base: float) -> tuple[float, float]:
@@ -380,11 +242,6 @@ class _Field:
             if looks * networks * epochs * each <= _JUDGING * self.seconds:
                 break
         return networks, epochs, networks * epochs * each
-
-
-def bare(recipe: Recipe) -> Recipe:
-    """The recipe without the reference on the full set, which is no part of the race."""
-    return recipe.model_copy(update={"evaluation": recipe.evaluation.model_copy(update={"full": None})})
 
 
 def _too_late(setup: float) -> str:

@@ -177,8 +177,7 @@ class _Scaling:
 
     def most_steps(self, found: Recipe) -> int:
         """The recipe's own steps, of which a shorter one has fewer; 0 where each step depends on how many there are."""
-        schedule, sdc = found.schedule, found.sdc
-        planned = schedule.decay != "constant" or schedule.stages.count > 1 or (sdc and sdc.schedule != "constant")
+        schedule, planned = found.schedule, not steps_alike(found)
         quicker = any(not held(path, self.fixed) for path in self.ladder.paced)  # they go as far in fewer steps
         if planned or quicker or "schedule.steps" not in dict(self._lengths()):
             return 0
@@ -187,6 +186,12 @@ class _Scaling:
     def _lengths(self) -> list[tuple[str, int]]:
         """The numbers of steps that may be fewer, and how many at least."""
         return [(path, floor) for path, floor in self.ladder.filled if not held(path, self.fixed)]
+
+
+def steps_alike(recipe: Recipe) -> bool:
+    """Whether an outer step is the same however many there will be."""
+    schedule, sdc = recipe.schedule, recipe.sdc
+    return schedule.decay == "constant" and schedule.stages.count == 1 and (not sdc or sdc.schedule == "constant")
 
 
 @lru_cache(maxsize=1024)
@@ -204,8 +209,9 @@ def _beta(recipe: Recipe, facts: DatasetFacts, ipc: int) -> float | None:
 def _measured(recipe: Recipe, facts: DatasetFacts, ipc: int) -> dict[str, float]:
     known = {
         size: settings
-        for (kind, name, size), settings in MEASURED.items()
-        if (kind, name) == (recipe.objective.kind, facts.name) and size <= _FAR * ipc <= _FAR**2 * size
+        for (*of, size, preprocess), settings in MEASURED.items()
+        if of == [recipe.objective.kind, facts.name] and size <= _FAR * ipc <= _FAR**2 * size
+        if preprocess == recipe.preprocess.kind
     }
     return dict(known[min(known, key=lambda size: abs(size - ipc))]) if known else {}
 

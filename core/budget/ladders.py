@@ -218,14 +218,14 @@ LADDERS: Final[Mapping[str, Ladder]] = {
 }
 """The ladder of each kind of objective."""
 
-MEASURED: Final[Mapping[tuple[str, str, int], Mapping[str, float]]] = {
-    ("trajectory", "cifar10", 10): {
+MEASURED: Final[Mapping[tuple[str, str, int, str], Mapping[str, float]]] = {
+    ("trajectory", "cifar10", 10, "zca"): {
         "step_size.initial": 0.03,
         "schedule.image_lr": 300.0,
     },
 }
-"""Settings that were measured at the width of 32 for a kind of objective, a dataset and an ipc, where they differ from
-what the preset has for wider networks: the row "CIFAR-10, 10 images per class" of RESULTS.md."""
+"""Settings that were measured at the width of 32 for a kind of objective, a dataset, an ipc and a preprocessing, where
+they differ from what the preset has for wider networks: the row "CIFAR-10, 10 images per class" of RESULTS.md."""
 
 NARROW: Final = 32
 """The width from which on the measured settings are taken."""

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Final
 
 from core import methods
-from core.budget.candidates import RANDOM, WINNING, Student, bare, judged, sharing, task
 from core.budget.fit import Price, fit
+from core.budget.student import RANDOM, WINNING, Student, bare, judged, sharing, task
 from core.data import DatasetFacts
 from core.plan.race import Candidate
 from core.recipe import Recipe

@@ -9,8 +9,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Self, final
 
 from core.budget import Fitted, TooShort, fit
-from core.budget.candidates import Student, alone, entrants, student, unnamed
+from core.budget.candidates import alone, entrants
 from core.budget.sizes import named, reach
+from core.budget.student import Student, student, unnamed
 from core.data import DatasetFacts
 from core.durations import written
 from core.forecast.assumed import assumed

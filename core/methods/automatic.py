@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from core.methods.task import Presets, Task, augment, evaluation, network
+from core.methods import trajectory
+from core.methods.task import Presets, Task, augment, evaluation, network, preset
 from core.recipe import FieldError, NoObjective, Real, Recipe, Schedule
 
 __all__ = ["auto"]
@@ -46,7 +47,7 @@ def auto(task: Task) -> Recipe:
     Use: whenever minutes and images a class are what is given: with `within`, and nothing else.
     Avoid: to reproduce a paper, or to compare methods: name the method. What wins depends on the machine.
     """
-    return Recipe(
+    recipe = Recipe(
         augment=augment(task),
         network=network(task),
         init=Real(),
@@ -54,9 +55,16 @@ def auto(task: Task) -> Recipe:
         schedule=Schedule(steps=0),
         evaluation=evaluation(task, lr=0.01),
     )
+    return preset(PRESETS["auto"], task, recipe)
 
 
-PRESETS: Presets = {"auto": {}}
+# Whitened where trajectories are matched on whitened pixels: by the same rates they diverge on others within 60 steps.
+PRESETS: Presets = {
+    "auto": {
+        key: {name: changes[name] for name in ("preprocess",) if name in changes}
+        for key, changes in trajectory.PRESETS["mtt"].items()
+    }
+}
 
 
 def candidates_own(paths: Iterable[str]) -> list[FieldError]:

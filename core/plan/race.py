@@ -45,6 +45,9 @@ _LATE: Final = 0.35
 _SETUP: Final = 1.5
 """Times as long as foreseen that a candidate may take before its first step."""
 
+_SHOWING: Final = 0.25
+"""Share of what is foreseen before its first step that its first turn is longer by: dear experts are to be of use."""
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -86,11 +89,12 @@ class Entrants(_Frozen):
 
 @final
 class Turn(_Frozen):
-    """A candidate that is to distil for so many seconds more."""
+    """A candidate that is to distil for so many seconds more, after at most so many before its first step."""
 
     name: str
     round: int
     seconds: float
+    before: float = 0.0
 
 
 @final
@@ -125,7 +129,7 @@ def next_turn(entrants: Entrants, trials: Sequence[Trial]) -> Turn | None:
         able = going_on(entrants, by_now, taken)
         late = left < _LATE * entrants.seconds and bool(able)
         if waiting and not late:
-            return Turn(name=waiting[0], round=round_, seconds=_seconds(entrants, waiting[0], round_, share, standing))
+            return _turn(entrants, waiting[0], round_, share, standing)
         standing = list(able[: max(1, len(able) // 2)])
         if len(standing) < 2:
             break
@@ -187,9 +191,10 @@ def best(trials: Sequence[Trial], images: float = math.inf) -> int | None:
     return distilled if trials[distilled].mean >= accuracy - error else first
 
 
-def _seconds(entrants: Entrants, name: str, round_: int, share: float, standing: Sequence[str]) -> float:
+def _turn(entrants: Entrants, name: str, round_: int, share: float, standing: Sequence[str]) -> Turn:
     """An equal part of the round's time, and in the first one what comes before the first step."""
     optimised = [each for each in entrants.candidates if each.name in standing and each.steps]
     setup = next(each.setup for each in entrants.candidates if each.name == name) if round_ == 0 else 0.0
     time = max(_LEFT * entrants.seconds, entrants.seconds - sum(each.setup for each in entrants.candidates))
-    return share * time / max(1, len(optimised)) + _SETUP * setup
+    seconds = share * time / max(1, len(optimised)) + _SHOWING * setup
+    return Turn(name=name, round=round_, seconds=seconds, before=_SETUP * setup)

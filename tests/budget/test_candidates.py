@@ -11,13 +11,14 @@ import pytest
 
 from core import methods
 from core.budget import TooShort
-from core.budget.candidates import DISTILLED, LABELLED, RANDOM, REAL, Student, entrants, student, unnamed
+from core.budget.candidates import DISTILLED, LABELLED, REAL, entrants
+from core.budget.student import RANDOM, Student, student, unnamed
 from core.forecast import predict, raced_job
 from core.methods.automatic import SHARED
 from core.methods.task import alike
 from core.overrides import override
 from core.plan.race import LOOKS, Entrants
-from core.recipe import Recipe, RecipeError
+from core.recipe import MeanStd, Recipe, RecipeError
 from core.request import JobOrder, JobRequest, check, resolve, settle
 from core.weight import weight
 from tests.budget.test_fit import DATASETS, MACHINE, prices
@@ -56,7 +57,10 @@ def test_all_candidates_have_one_student_and_can_finish(dataset: str, ipc: int, 
                 own = own.model_copy(update={"lr": common.lr})
             assert own == common, f"{candidate.name}: {part}"
         check(recipe, JobRequest(dataset=DATASETS[dataset].name, method=candidate.name, ipc=ipc), DATASETS[dataset])
-        assert price(recipe) - whole <= 0.7 * race.seconds
+        brief = recipe.model_copy(
+            update={"schedule": recipe.schedule.model_copy(update={"steps": min(20, candidate.steps)})}
+        )
+        assert price(brief) - whole <= 0.5 * race.seconds
         assert candidate.setup <= 0.3 * race.seconds
     assert max(each.setup for each in race.candidates if not each.steps) <= 0.1 * race.seconds
 
@@ -113,7 +117,17 @@ def test_candidates_of_digits_have_more_steps_than_their_presets_where_there_is_
 def test_candidates_have_the_settings_that_were_measured_at_their_width() -> None:
     mtt = {candidate.name: candidate.recipe for candidate in raced("cifar10", 10, 1800)[1].candidates}["mtt"]
     assert mtt.network.model_dump()["width"] == 32
-    assert (mtt.step_size.initial, mtt.schedule.image_lr) == (0.03, 300.0)
+    assert (mtt.step_size.initial, mtt.schedule.image_lr, mtt.preprocess.kind) == (0.03, 300.0, "zca")
+    of, price = DATASETS["cifar10"], prices(DATASETS["cifar10"], 10, "auto")
+    plain = student(base("cifar10", 10, {"preprocess": MeanStd()}), of, 10, 1800, price, ("preprocess",))
+    mtt = {each.name: each.recipe for each in entrants(plain, of, 10, price, ("preprocess",)).candidates}["mtt"]
+    assert (mtt.schedule.image_lr, mtt.preprocess.kind) == (100.0, "mean_std"), "which diverges by a rate of 300"
+
+
+def test_images_are_whitened_where_there_is_time_for_that() -> None:
+    kinds = {seconds: raced("cifar10", 10, seconds)[0].recipe.preprocess.kind for seconds in (60, 1200)}
+    assert kinds == {60: "mean_std", 1200: "zca"}
+    assert raced("fashion-mnist", 10, 1200)[0].recipe.preprocess.kind == "mean_std"
 
 
 def test_the_forecast_of_a_race_counts_the_memory_of_its_largest_candidate() -> None:

@@ -147,9 +147,14 @@ def test_a_leader_with_all_its_steps_ends_the_race_before_its_time() -> None:
 
 def test_what_comes_before_the_first_step_is_given_on_top_of_the_first_share() -> None:
     race = entrants("random", "dm", "mtt", setup={"mtt": 40.0})
-    trials = run(race, lambda name, _: 0.5)
-    first = {trial.name: trial.seconds for trial in trials if trial.round == 0}
-    assert first["mtt"] == first["dm"] + 60
+    trials = [Trial(name="random", round=0, step=0, seconds=1, validation=(0.5, 0.5))]
+    dm = next_turn(race, trials)
+    assert dm is not None
+    mtt = next_turn(race, [*trials, Trial(name="dm", round=0, step=9, seconds=dm.seconds, validation=(0.5, 0.5))])
+    assert mtt is not None
+    assert (dm.name, dm.before) == ("dm", 0)
+    assert (mtt.name, mtt.before) == ("mtt", 60)
+    assert mtt.seconds == dm.seconds + 10, "what was dear shows for a little longer what it is worth"
 
 
 def test_real_images_alone_are_judged_and_the_race_is_over() -> None:

@@ -21,7 +21,7 @@ from core.engine.steps.race import Winner, raced
 from core.engine.workspace import Drained, InMemory
 from core.overrides import override
 from core.plan import steps
-from core.plan.race import Candidate, Entrants, Trial, best
+from core.plan.race import Candidate, Entrants, Trial, best, next_turn
 from core.recipe import Recipe
 from tests.engine import still
 from tests.engine.conftest import small
@@ -81,6 +81,20 @@ def test_candidates_go_on_from_their_own_state_and_share_what_they_learn(real: R
     assert won.context.recipe.objective == lasting(found[place]["name"]).objective
     kept = [name for name in workspace.checkpoints if name.startswith("race-")]
     assert len(kept) == 1, "of the sets that were best before nothing is left"
+
+
+def test_time_that_is_not_taken_before_the_first_step_is_not_for_more_steps(real: Real) -> None:
+    """Experts are foreseen at 200 seconds, and are there after a few."""
+    candidates = (Candidate(name="random", recipe=lasting("random")), Candidate(name="mtt", recipe=lasting("mtt")))
+    slow = candidates[1].model_copy(update={"setup": 200.0})
+    asked, workspace = Entrants(candidates=(candidates[0], slow), seconds=400.0, networks=2, epochs=2), InMemory()
+    race(real, asked, workspace)
+    first = trials(workspace)[1]
+    assert first["name"] == "mtt"
+    turn = next_turn(asked, [Trial.model_validate(trials(workspace)[0])])
+    assert turn is not None
+    assert (turn.before, turn.seconds) == (300, pytest.approx(90, abs=1))
+    assert 5 < first["step"] <= turn.seconds, "each step looks at the clock at least once"
 
 
 def test_the_leader_and_what_trains_experts_wait_for_a_compiler(real: Real) -> None:

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Final, final
 
 import torch
@@ -137,8 +136,17 @@ class _Race:
         # where experts are trained first, compiling costs less than it saves, whoever wins
         self._kernels(candidate, waits=alone or (candidate.setup > 0 and candidate.steps > 0))
         seconds = max(0.0, turn.seconds - (judging if alone else 0.0))
-        limit = math.inf if first else self._clock() - self._spent + seconds
-        lane = Lane.of(self._workspace, candidate.name, partial(self._is_over, began, limit, judging, first=first))
+        limit = math.inf if first else self._clock() - self._spent + turn.before + seconds
+        steps_began = list[float]()
+
+        def is_over() -> bool:
+            nonlocal limit
+            if not steps_began and lane.journal.phase == "distilling":
+                steps_began.append(self._clock())
+                limit = min(limit, steps_began[0] + seconds)
+            return self._is_over(began, limit, judging, first=first)
+
+        lane = Lane.of(self._workspace, candidate.name, is_over)
         state, validation, fault, judged = None, tuple[float, ...](), None, 0.0
         try:
             state, fault = self._stretched(candidate, lane)

@@ -1,0 +1,175 @@
+"""The student that all candidates of a search have: a network, an evaluation, and the seconds that it leaves them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+from pydantic import ValidationError
+
+from core import methods
+from core.budget.fit import Price, fit
+from core.budget.ladders import NARROW
+from core.data import DatasetFacts
+from core.methods.automatic import SHARED
+from core.plan.race import Candidate, Entrants
+from core.recipe import MeanStd, Recipe, RecipeError, SoftLabels
+
+RANDOM: Final = "random"
+"""The first candidate: it needs nothing but the images, and is judged whatever the time."""
+
+_TAUGHT: Final = ("relabel", "teacher")
+"""Parts that a method with a teacher's labels has for itself."""
+_LEARNING: Final = ("lr", "optimiser", "weight_decay", "schedule", "baseline_lrs")
+"""Fields of its evaluation that it has for itself, too: classes and a teacher's labels are not learned alike."""
+
+_STUDENT: Final = (0.3, 0.4, 0.5, 0.65, 0.8, 1.0)
+"""Shares of the time for reading the data and for evaluating the result, its reference included: the first in which
+that can be done."""
+_MARGIN: Final = 0.03
+"""Share of the time for packing, and for a turn that takes longer than its seconds."""
+_DEAREST: Final = ("mtt", "dm")
+"""Methods whose network, cut to the time, is that of all: the first one that can finish."""
+_LARGE: Final = ("rat-bptt",)
+"""Others that may take the most memory."""
+WINNING: Final = 0.7
+"""Share of a race's time that a winner has, all in all."""
+_PREPARING: Final = 0.1
+"""Share of the time that whitening may take."""
+
+
+@final
+@dataclass(frozen=True)
+class Student:
+    """The recipe with what all candidates share, what was given up for it, and the seconds that are left to race."""
+
+    recipe: Recipe
+    given_up: tuple[str, ...]
+    seconds: float
+    dearest: tuple[Candidate, ...] = ()
+    """Candidates that may take the most memory, about as they will take part."""
+
+
+def student(
+    recipe: Recipe, facts: DatasetFacts, ipc: int, seconds: float, price: Price, fixed: Collection[str] = ()
+) -> Student:
+    """The recipe that all candidates of a job share, which is to end within so many seconds.
+
+    Args:
+        recipe: as method `auto` has it: random real images.
+        facts, ipc: the job.
+        seconds: from the attempt's start to the published result.
+        price: seconds of a whole job.
+        fixed: paths of fields that the client has set.
+
+    Raises:
+        RecipeError: not even random real images can be evaluated in that time; its fix names one in which they can.
+    """
+    recipe = _prepared(recipe, seconds, price, fixed)
+    dear = _dear(recipe, facts, ipc, seconds, price, fixed)
+    recipe = _narrowed(recipe, [each.recipe for each in dear if each.name in _DEAREST])
+    return judged(recipe, dear, facts, ipc, seconds, price, fixed)
+
+
+def judged(
+    recipe: Recipe,
+    dear: Sequence[Candidate],
+    facts: DatasetFacts,
+    ipc: int,
+    seconds: float,
+    price: Price,
+    fixed: Collection[str],
+) -> Student:
+    """The recipe with the evaluation that fits into its share of the time."""
+    for share in _STUDENT:
+        try:
+            found = fit(recipe, facts, ipc, share * seconds, price, fixed)
+            break
+        except RecipeError:
+            if share == _STUDENT[-1]:
+                raise
+    common = {"network": found.recipe.network, "evaluation": found.recipe.evaluation}
+    dearest = (Candidate(name=each.name, recipe=each.recipe.model_copy(update=common)) for each in dear)
+    return Student(found.recipe, found.given_up, max(1.0, (1 - _MARGIN) * seconds - found.seconds), tuple(dearest))
+
+
+def unnamed(shared: Student) -> Entrants:
+    """A race that takes the time and the memory of any: all that a forecast needs to know of it."""
+    first = Candidate(name=RANDOM, recipe=shared.recipe)
+    return Entrants(
+        candidates=(first, *shared.dearest), seconds=round(shared.seconds, 1), epochs=shared.recipe.evaluation.epochs
+    )
+
+
+def _dear(
+    recipe: Recipe, facts: DatasetFacts, ipc: int, seconds: float, price: Price, fixed: Collection[str]
+) -> list[Candidate]:
+    """The dearest candidates, as they are asked for by name in a winner's time; without those that cannot finish."""
+    found = list[Candidate]()
+    for name in (*_DEAREST, *_LARGE):
+        try:
+            asked = joined(name, recipe, facts, ipc, fixed)
+            fitted = fit(asked, facts, ipc, WINNING * seconds, price, fixed).recipe
+        except (ValidationError, RecipeError):
+            continue
+        found.append(Candidate(name=name, recipe=fitted))
+    return found
+
+
+def _prepared(recipe: Recipe, seconds: float, price: Price, fixed: Collection[str]) -> Recipe:
+    """The recipe without whitening, where that would take too much of the time."""
+    plain = recipe.model_copy(update={"preprocess": MeanStd()})
+    if any(path.startswith("preprocess") for path in fixed) or recipe.preprocess.kind == plain.preprocess.kind:
+        return recipe
+    return plain if price(recipe) - price(plain) > _PREPARING * seconds else recipe
+
+
+def _narrowed(recipe: Recipe, dearest: Sequence[Recipe]) -> Recipe:
+    """The recipe with the network that the dearest candidate would have; too narrow a one only if all are.
+
+    An evaluation alone affords a wider one, with which no candidate would come far. One narrower than what was measured
+    costs all of them more than it gives to the dearest.
+    """
+    if not dearest:
+        return recipe
+    first, widest = dearest[0].network, max((each.network for each in dearest), key=_width)
+    if _width(first) >= min(NARROW, _width(widest)):
+        return recipe.model_copy(update={"network": first})
+    return recipe.model_copy(update={"network": widest.model_copy(update={"width": min(NARROW, _width(widest))})})
+
+
+def _width(network: Any) -> int:
+    return int(getattr(network, "width", 0))
+
+
+def joined(name: str, shared: Recipe, facts: DatasetFacts, ipc: int, fixed: Collection[str]) -> Recipe:
+    """A method's recipe with what all share; the rate of evaluation is the method's own, if the client sets none.
+
+    A step size that a method learns is part of its result. So are a teacher's labels, one an image, and how networks
+    learn from them.
+    """
+    return sharing(methods.method(name).recipe(task(facts, ipc)), shared, fixed)
+
+
+def task(facts: DatasetFacts, ipc: int) -> methods.Task:
+    """A job as the recipes of methods are made for it."""
+    return methods.Task(facts.name, ipc, facts.shape, facts.classes, facts.mirroring.allowed, facts.unequal)
+
+
+def sharing(recipe: Recipe, shared: Recipe, fixed: Collection[str]) -> Recipe:
+    """A recipe with what all share, see `joined`."""
+    tree, own = recipe.model_dump(mode="json"), shared.model_dump(mode="json")
+    taught = recipe.relabel.needs_teacher and not shared.relabel.needs_teacher
+    tree |= {part: own[part] for part in SHARED if not (taught and part in _TAUGHT)}
+    kept = {field for field in (_LEARNING if taught else ("lr",)) if f"evaluation.{field}" not in fixed}
+    tree["evaluation"] = own["evaluation"] | recipe.evaluation.model_dump(mode="json", include=kept)
+    if taught:
+        tree["relabel"] = SoftLabels(temperature=recipe.relabel.temperature).model_dump(mode="json")
+    tree["evaluation"] |= {"look_every": None, "select": "last"}  # the race itself looks
+    return Recipe.model_validate(tree)
+
+
+def bare(recipe: Recipe) -> Recipe:
+    """The recipe without the reference on the full set, which is no part of the race."""
+    return recipe.model_copy(update={"evaluation": recipe.evaluation.model_copy(update={"full": None})})
