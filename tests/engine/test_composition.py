@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import Counter
 from itertools import combinations as pairs
@@ -31,15 +30,12 @@ from core.recipe import (
     Statistics,
     Trajectory,
 )
-from core.request import JobRequest, check
-from tests.data.bundles import place, sound
+from tests.data.bundles import place
 from tests.engine import vocabulary
+from tests.engine.attempts import attempt, two_classes
 from tests.engine.conftest import small
 from tests.engine.kernel_calls import counting, sums
 from tests.engine.vocabulary import DRAWN, SLOTS, Choice, Combination, pairwise, parts_in, variants_of
-from worker.engine.attempt import run as run_job
-from worker.engine.channel import open_channel
-from worker.engine.job import Job
 from worker.protocol import JobFolder
 
 IPC = 4
@@ -66,34 +62,7 @@ def runnable(said: Said) -> dict[Combination, Recipe]:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two classes of digits, 20 images of each, and C-scores of them."""
-    arrays = {name: part[: 2 * 20] for name, part in sound(20).items()}
-    folder = place(tmp_path_factory.mktemp("data"), "two", arrays | {"class_names": np.array(["zero", "one"])}).parent
-    place(folder / "scores", "two", {"scores": np.linspace(0, 1, 2 * 20), "labels": arrays["y_train"]})
-    return folder
-
-
-def run(recipe: Recipe, data: Path, folder: JobFolder) -> None:
-    """Runs a job as the engine's process does, in this one."""
-    request = JobRequest(dataset="two", ipc=IPC, method="mtt")
-    check(recipe, request, Catalogue(data).facts("two"))
-    job = Job(
-        job_id="job_test",
-        attempt=1,
-        request=request,
-        recipe=Recipe.model_validate_json(recipe.model_dump_json()),
-        data_dir=data,
-        experts_dir=data / "experts",
-        expert_cache_bytes=2**30,
-        device="cpu",
-        compile="never",
-        checkpoint_interval=3600,
-        fingerprint=None,
-        dataset_title="two",
-    )
-    folder.staging.mkdir(parents=True)
-    with Path(os.devnull).open("w") as nobody:
-        run_job(job, folder, open_channel(os.dup(nobody.fileno())), lambda: False)
+    return two_classes(tmp_path_factory.mktemp("data"))
 
 
 def test_every_kind_can_be_said_and_run(runnable: dict[Combination, Recipe]) -> None:
@@ -178,7 +147,7 @@ def test_any_two_choices_that_may_meet_do_run_together(
         try:
             forecast = predict(recipe, facts, IPC, "mtt", None, past)
             calls.clear()
-            run(recipe, data, folder)
+            attempt(recipe, IPC, data, folder)
             past.append(Past(f"job_{place_}", "mtt", {}, {}, forecast.leaves))
             assert decided(recipe, sums(calls)) == decided(recipe, forecast.work)
             assert verify(folder.staging) == []
@@ -240,7 +209,7 @@ def test_the_result_knows_nothing_of_the_test_split(data: Path, tmp_path: Path) 
             whole["y_test"] = 1 - whole["y_test"]
         place(tmp_path / name, "two", whole)
         folder = JobFolder(tmp_path / name / "job", 1)
-        run(recipe, tmp_path / name, folder)
+        attempt(recipe, IPC, tmp_path / name, folder)
         found.append(load(folder.staging).images)
         points = json.loads((folder.checkpoint / "curves.json").read_text("utf-8"))
         seen.append([point["value"] for point in points if point["name"] == "validation_accuracy"])
