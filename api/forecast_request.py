@@ -62,7 +62,9 @@ def fitted_request(services: Services, ready: Prepared) -> tuple[Prepared, Forec
     try:
         with _FITTING:
             recipe, forecast = fitted_job(
-                services.ledger, ready.recipe, *job, quietest, facts, request.within, request.fixed, request.target
+                *(services.ledger, ready.recipe, *job, quietest, facts),
+                *(request.within, request.fixed, request.target),
+                soft=request.labels == "soft",
             )
     except TooShort as error:
         longest = min(int(services.settings.job_timeout), MAX_WITHIN)

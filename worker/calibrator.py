@@ -211,11 +211,11 @@ class Calibrator:
         of = facts, job.ipc, job.method, calibration, self._facts
         if "within" in job.request:
             request = JobRequest.model_validate(job.request)
-            whole = with_digests_of(recipe, resolve(request, facts))
+            whole, soft = with_digests_of(recipe, resolve(request, facts)), request.labels == "soft"
             try:
-                return fitted_job(self._ledger, whole, *of, request.within, request.fixed, request.target)
+                return fitted_job(self._ledger, whole, *of, request.within, request.fixed, request.target, soft=soft)
             except TooShort as error:  # it was accepted for a faster machine: the least it can do here
-                return fitted_job(self._ledger, whole, *of, error.enough, request.fixed, request.target)
+                return fitted_job(self._ledger, whole, *of, error.enough, request.fixed, request.target, soft=soft)
         return recipe, forecast_job(self._ledger, recipe, *of)
 
     def race(self, job: Job) -> Document:

@@ -18,12 +18,21 @@ from core.forecast.assumed import assumed
 from core.forecast.calibration import Calibration
 from core.forecast.forecast_job import Known, remembered, with_reference
 from core.forecast.history import Past
-from core.forecast.predict import Cheaper, Forecast, Within, predict
+from core.forecast.predict import Cheaper, Forecast, Within, predict, with_winner
 from core.methods import AUTO
 from core.plan.race import Entrants
 from core.plan.sizing import Sizing
 from core.recipe import FieldError, Recipe, RecipeError
-from core.request import ENGINE_VERSION, MAX_SYNTHETIC_IMAGES, MAX_WITHIN, JobRequest, Target, recipe_of, resolve
+from core.request import (
+    ENGINE_VERSION,
+    MAX_SYNTHETIC_IMAGES,
+    MAX_WITHIN,
+    JobRequest,
+    Target,
+    recipe_of,
+    resolve,
+    winners,
+)
 
 if TYPE_CHECKING:
     from core.ledger import Ledger
@@ -46,6 +55,8 @@ def fitted_job(
     within: int,
     fixed: Collection[str] = (),
     target: Target | None = None,
+    *,
+    soft: bool = False,
 ) -> tuple[Recipe, Forecast]:
     """The recipe that ends within so many seconds on the hardware of a calibration, and its forecast there.
 
@@ -55,6 +66,7 @@ def fitted_job(
         recipe: of the request as if it had all time.
         fixed: paths of fields that the client has set.
         target: of a job that looks for its size, from `ipc` on; the recipe is what all sizes share.
+        soft: labels of a search's winner may say more than a class.
 
     Raises:
         TooShort: nothing ends in that time.
@@ -67,6 +79,8 @@ def fitted_job(
         raise RecipeError([job.without_full(recipe, within, fixed)])
     forecast = predict(found.recipe, facts, ipc, method, calibration, past, racing)
     forecast = with_reference(forecast, found.recipe, facts, ipc, calibration, past)
+    if method == AUTO:
+        forecast = with_winner(forecast, winners(found.recipe, soft=soft), facts, ipc)
     return found.recipe, forecast.model_copy(update={"within": job.within(found, within, racing)})
 
 

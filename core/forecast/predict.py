@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -95,8 +95,9 @@ class Bytes(Shown):
     artifact: int = Field(description="All files of the artifact, roughly.")
     compact: int | None = Field(
         default=None,
-        description="Of the compact file, with that of views' labels, to the byte; of a search without the step sizes "
-        "and soft labels that its winner may have. Null where the set is stored as it was optimised.",
+        description="Of the compact file, with that of views' labels, to the byte; of a search the most that a winner "
+        "takes, with a step size and, where labels may be soft, those. Null where the set is stored as it was "
+        "optimised.",
     )
 
 
@@ -231,6 +232,17 @@ def _bytes(recipe: Recipe, facts: DatasetFacts, ipc: int, stored: memory.Bytes) 
     parts = weight.parts(recipe, facts, ipc)
     size = sum(parts.values())
     return Bytes(experts=stored.experts, labels=parts["labels"], artifact=stored.artifact + size, compact=size)
+
+
+def with_winner(forecast: Forecast, winners: Iterable[Recipe], facts: DatasetFacts, ipc: int) -> Forecast:
+    """The forecast of a search with the bytes of the heaviest of the `winners` that it may have."""
+    told = forecast.bytes
+    if told.compact is None:
+        return forecast
+    heaviest = max((weight.parts(each, facts, ipc) for each in winners), key=lambda parts: sum(parts.values()))
+    size, labels = sum(heaviest.values()), heaviest["labels"]
+    found = {"compact": size, "artifact": told.artifact - told.compact + size, "labels": labels}
+    return forecast.model_copy(update={"bytes": told.model_copy(update=found)})
 
 
 def _price(

@@ -6,7 +6,7 @@ from core.request.digests import needs_c_scores, scored, with_digests_of
 from core.request.identity import ENGINE_VERSION, canonical_json, fingerprint
 from core.request.limits import MAX_SYNTHETIC_IMAGES, check
 from core.request.order import MAX_WITHIN, SIZES, Ipc, JobOrder, JobRequest, Labels, Ratio, Within
-from core.request.settled import recipe_of, resolve, settle
+from core.request.settled import recipe_of, resolve, settle, winners
 from core.request.target import Target
 
 __all__ = [
@@ -29,5 +29,6 @@ __all__ = [
     "resolve",
     "scored",
     "settle",
+    "winners",
     "with_digests_of",
 ]

@@ -75,14 +75,14 @@ def _within(order: JobOrder, facts: DatasetFacts) -> tuple[int, Changes]:
 
     def changed(ipc: int, changes: Changes) -> tuple[Recipe, ...]:
         recipe = _recipe(order.model_copy(update={"overrides": changes | order.overrides}), ipc, facts)
-        return _results(recipe, soft=order.labels == "soft") if order.method == methods.AUTO else (recipe,)
+        return winners(recipe, soft=order.labels == "soft") if order.method == methods.AUTO else (recipe,)
 
     most = min(MOST_IPC, MAX_SYNTHETIC_IMAGES // facts.classes)
     found = fitted(bytes_of(order.bytes), facts, changed, most)
     return found.ipc, found.changes | order.overrides
 
 
-def _results(recipe: Recipe, *, soft: bool) -> tuple[Recipe, ...]:
+def winners(recipe: Recipe, *, soft: bool) -> tuple[Recipe, ...]:
     """The recipe with all that a search's result may have beside images: a step size, and each kind of soft labels."""
     learned = recipe.model_copy(update={"objective": Trajectory()})
     if not soft:

@@ -9,8 +9,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.dashboard.figures import duration
+from core.budget import candidates
 from core.data import Catalogue
 from core.ledger import Ledger, Status
+from core.methods import method
 from core.request import JobOrder, resolve, settle
 from core.weight import weight
 from tests.api.workshop import Workshop, request
@@ -64,6 +66,23 @@ def test_a_forecast_of_so_many_bytes_is_of_the_compact_file(client: TestClient) 
     assert stored["labels"] == 10 * asked.ipc
     assert stored["artifact"] > stored["compact"]
     assert ask(client)["bytes"]["compact"] is None
+
+
+@pytest.mark.parametrize("labels", ["hard", "soft"])
+def test_a_forecast_of_so_many_bytes_has_room_for_whatever_wins(client: TestClient, labels: str) -> None:
+    asked = {"dataset": "digits", "bytes": "3 kB", "labels": labels}
+    answer = client.post("/v1/forecasts", json=asked)
+    assert answer.status_code == 200, answer.text
+    facts = Catalogue(Path("nowhere")).facts("digits")
+    settled = settle(JobOrder.model_validate(asked), facts)
+    shared, task = resolve(settled, facts), candidates.task(facts, settled.ipc)
+    names = (candidates.RANDOM, *candidates.REAL, *candidates.DISTILLED, *(candidates.LABELLED * (labels == "soft")))
+    weights = {
+        name: weight(candidates.sharing(method(name).recipe(task), shared, settled.fixed), facts, settled.ipc)
+        for name in names
+    }
+    assert weights["mtt"] > weights["random"], "a step size is learned"
+    assert max(weights.values()) <= answer.json()["bytes"]["compact"] <= 3000
 
 
 def test_a_forecast_creates_no_job(client: TestClient, workshop: Workshop) -> None:

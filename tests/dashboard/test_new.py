@@ -289,7 +289,9 @@ def test_the_form_is_priced_once_and_other_times_when_they_are_asked_for(
 ) -> None:
     workshop.ledger.register_worker("w", "cpu", "here", MEASURED)
     fits = list[int]()
-    monkeypatch.setattr(forecast_request, "fitted_job", lambda *job: fits.append(job[7]) or fitted_job(*job))
+    monkeypatch.setattr(
+        forecast_request, "fitted_job", lambda *job, **more: fits.append(job[7]) or fitted_job(*job, **more)
+    )
     page = client.get("/new?dataset=digits&ipc=9&within=20m").text
     assert fits == [1200]
     (more,) = re.findall(r'href="([^"]*)" id="all-times"', page)
