@@ -39,7 +39,7 @@ def prepare(order: JobOrder, catalogue: VisibleDatasets, earlier: Earlier | None
     """
     request, recipe, facts = resolved(order, catalogue)
     if request.continue_from and earlier is not None:
-        request = earlier.request(request, recipe)
+        request = earlier.request(request, recipe, facts)
     asked = request.model_dump(mode="json")
     return Prepared(
         asked,

@@ -42,6 +42,11 @@ def taken(recipe: Recipe, ipc: int, facts: DatasetFacts) -> list[tuple[int, int]
     return list(zip(share.counts(recipe.share, ipc, facts.sizes), facts.sizes, strict=True))
 
 
+def most_ipc(recipe: Recipe, facts: DatasetFacts) -> int:
+    """The images per class of a set that has all there are: by the smallest class, in proportion by the mean one."""
+    return facts.smallest_class if recipe.share == "equal" else facts.mean_class
+
+
 def illegible(recipe: Recipe, facts: DatasetFacts) -> list[FieldError]:
     """Why the dataset's images are too small for a network of the recipe."""
     found = [("network", recipe.network, "mlp")]

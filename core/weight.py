@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol, final
 from pydantic import JsonValue
 
 from core.compact import Layout, index_type
+from core.feasibility import most_ipc
 from core.recipe import (
     Compact,
     Evaluation,
@@ -216,8 +217,7 @@ def fitted(size: int, facts: DatasetFacts, recipe: Changed, most: int) -> Fitted
         for option in PIXELS:
             changes = _form(size, facts, recipe, option, views)
             one = recipe(1, changes)[0]
-            whole = facts.smallest_class if one.share == "equal" else facts.mean_class
-            high = max(1, min(whole, most) // one.parameterize.formation)
+            high = max(1, min(most_ipc(one, facts), most) // one.parameterize.formation)
             few = min(option.least, high)
             needed = heaviest(few, changes)
             if needed <= size:

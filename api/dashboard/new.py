@@ -88,6 +88,7 @@ def _shown(
     ]
     others += [(f"{ALSO}{name}", Leaf(name, None, "text", _GONE), spelled(value)) for name, value in form.kept.items()]
     size = int(entries["ipc"]) if re.fullmatch("[1-9][0-9]{0,5}", entries["ipc"]) else None
+    largest = chosen and (chosen.smallest_class if entries["share"] == FIRST["share"] else chosen.mean_class)
     placed = {*_PLACED, *(name for name, _, _ in others)}
     placed |= {f"{PREFIX}{leaf.path}" for part in form.parts for leaf in part.leaves}
     behind = bool(form.changes or form.kept) or entries["method"] != FIRST["method"]
@@ -105,6 +106,7 @@ def _shown(
         unplaced=[error for field, error in faults.items() if field not in placed],
         datasets=datasets,
         chosen=chosen,
+        largest=largest,
         images=size * chosen.classes if chosen and size else None,
         families=families(),
         opened=named or behind,

@@ -14,6 +14,7 @@ from core.budget.sizes import named, reach
 from core.budget.student import Student, student, unnamed
 from core.data import DatasetFacts
 from core.durations import written
+from core.feasibility import most_ipc
 from core.forecast.assumed import assumed
 from core.forecast.calibration import Calibration
 from core.forecast.forecast_job import Known, remembered, with_reference
@@ -122,7 +123,7 @@ def sized_job(request: JobRequest, facts: DatasetFacts, calibration: Calibration
     except TooShort as error:
         within = error.enough
         shared = job.student(recipe, within, request.fixed)
-    most = min(facts.smallest_class, MAX_SYNTHETIC_IMAGES // facts.classes)
+    most = min(most_ipc(recipe, facts), MAX_SYNTHETIC_IMAGES // facts.classes)
     largest = reach(
         shared, min(request.ipc, most), most, within, lambda ipc: _Job.of(facts, ipc, request.method, known, ()).price
     )

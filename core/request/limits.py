@@ -5,7 +5,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from core.feasibility import illegible, of_one_class, taken, too_many_labels, uncuttable, unsolvable, untileable
+from core.feasibility import (
+    illegible,
+    most_ipc,
+    of_one_class,
+    taken,
+    too_many_labels,
+    uncuttable,
+    unsolvable,
+    untileable,
+)
 from core.recipe import FieldError, Recipe, RecipeError, Window
 from core.recipe.checks.images import learns_step_size
 from core.request.order import JobRequest
@@ -65,8 +74,7 @@ def _too_many_images(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -
         told = f"The smallest class of '{facts.label}' has {facts.smallest_class} training images, fewer than {asked}."
         if recipe.share != "equal":
             told = f"In proportion, {asked} images a class are more of some class of '{facts.label}' than it has."
-        mean = facts.smallest_class if recipe.share == "equal" else facts.mean_class
-        most = next((ipc for ipc in range(mean // each, 0, -1) if _holds(recipe, ipc, facts)), 0)
+        most = next((ipc for ipc in range(most_ipc(recipe, facts) // each, 0, -1) if _holds(recipe, ipc, facts)), 0)
         return [
             FieldError("ipc", told, f"Set ipc to at most {most}." if most else "Set parameterize.kind to 'pixels'.")
         ]

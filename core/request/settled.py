@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from core import methods
 from core.durations import seconds_of
+from core.feasibility import most_ipc
 from core.methods.automatic import WITHIN, candidates_own
 from core.overrides import override
 from core.recipe import FieldError, KeepLabels, Recipe, RecipeError, SoftLabels, Targets, Trajectory
@@ -39,7 +40,8 @@ def settle(order: JobOrder, facts: DatasetFacts) -> JobRequest:
     aims = "target" in order.model_fields_set
     ipc, overrides = order.ipc or max(1, round(order.ratio * whole)), order.overrides
     if aims:
-        ipc = max(1, min(BEGIN, facts.smallest_class // _recipe(order, 1, facts).parameterize.formation))
+        one = _recipe(order, 1, facts)
+        ipc = max(1, min(BEGIN, most_ipc(one, facts) // one.parameterize.formation))
     if order.bytes:
         ipc, overrides = _within(order, facts)
     if ipc > MOST_IPC:

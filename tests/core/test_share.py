@@ -12,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from core.data import Catalogue
+from core.forecast import sized_job
 from core.overrides import explain
 from core.recipe import RecipeError
 from core.request import JobOrder, JobRequest, fingerprint, resolve, settle
@@ -33,6 +34,11 @@ def test_a_share_is_a_choice_of_the_recipe_with_a_ratio_of_all_images() -> None:
     assert equal == settle(JobOrder(dataset="digits", method="random", ipc=10), UNEQUAL)
     assert settle(JobOrder.model_validate(HALF | {"ipc": 10, "method": "auto"}), UNEQUAL).fixed == {"share"}
     assert settle(JobOrder.model_validate(HALF | {"bytes": "900 kB"}), UNEQUAL).ipc == 100, "all images, not the rarest"
+    target = JobOrder.model_validate({"dataset": "digits", "share": "proportional", "target": "80%"})
+    rare = replace(UNEQUAL, smallest_class=2, members=(2, 198))
+    aimed = settle(target, rare)
+    assert aimed.ipc == 10
+    assert sized_job(aimed, rare, None)[1].largest > 10
 
 
 def test_a_share_that_is_said_wrongly_is_refused_with_the_spelling() -> None:

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from core.data import Catalogue, Dataset, DatasetFacts
-from core.engine.continued import Continued, read
+from core.engine.continued import Continued, images, read
 from core.engine.journal import Journal
 from core.engine.meta_generator import Training
 from core.engine.report import Distillation, compose
@@ -255,6 +255,13 @@ def test_a_job_goes_on_from_the_images_of_another(ipc: int, toy: Dataset, tmp_pa
         assert torch.equal(images[:, 2:], own[:, 2:]), "the further ones are those of its own init"
     further = distil(small("datm"), toy, ipc, 1, InMemory(), run="goes on", continues=given)
     assert not torch.equal(further.result.images, begun.images)
+
+
+def test_a_larger_set_in_proportion_begins_with_the_images_of_each_class() -> None:
+    labels = torch.tensor([0, 0, 1])
+    given = Continued(torch.tensor([1.0, 2.0, 3.0]).reshape(3, 1, 1, 1), labels, None, None, None, labels.bool())
+    begun = images(given, (4, 2), lambda: torch.zeros(6, 1, 1, 1)).flatten().tolist()
+    assert begun == [1, 2, 0, 0, 3, 0]
 
 
 @pytest.mark.parametrize("name", ["dm", "random"])
