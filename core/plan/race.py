@@ -1,9 +1,8 @@
 """A race of recipes under a budget as data, and its decisions: successive halving by shares of time.
 
 Every candidate distils for its share of a round and is judged by networks that are trained on its images and tested on
-the validation split. After a round the better half goes on, each from where it was; the rest of the time is the
-leader's, and where a turn brings it nothing more, the next one's. Real images, which take no steps, are judged once and
-stay in the comparison.
+the validation split. After a round the better half goes on, each from where it was; the rest of the time is for
+whatever promises most by its end. Real images, which take no steps, are judged once and stay in the comparison.
 
 The next turn follows from the turns so far and from nothing else, so that a race that was interrupted goes on to equal
 decisions. Jamieson & Talwalkar 2016 (successive halving); here a round's resource is seconds.
@@ -25,13 +24,6 @@ SHARES: Final = (0.2, 0.15)
 
 LOOKS: Final = 3
 """Turns into which the rest of the time is divided; the set of each may be the result."""
-
-_GAIN: Final = 0.03
-"""Share of its errors that a candidate loses in a turn, or else another one may be worth more than the next turn: about
-twice the share that two networks differ by on equal images."""
-
-_REACH: Final = 1.25
-"""Times as many errors as the leader's that another candidate may have by then."""
 
 _WORTH: Final = 0.05
 """Share of the race's time for which one more turn is worth its judging."""
@@ -106,6 +98,7 @@ class Trial(_Frozen):
     step: int
     seconds: float = Field(description="Of the turn, judging included.")
     judging: float = Field(default=0.0, description="Seconds of it that judging took.")
+    before: float = Field(default=0.0, description="Seconds of it before its first step.")
     validation: tuple[float, ...] = ()
     fault: str | None = Field(default=None, description="Why it goes no further; null while it may.")
 
@@ -113,6 +106,11 @@ class Trial(_Frozen):
     def mean(self) -> float:
         """Mean validation accuracy; nothing is below that of a set that was not judged."""
         return statistics.fmean(self.validation) if self.validation else float("-inf")
+
+    @property
+    def distilling(self) -> float:
+        """Seconds of its steps."""
+        return max(0.0, self.seconds - self.judging - self.before)
 
 
 def next_turn(entrants: Entrants, trials: Sequence[Trial]) -> Turn | None:
@@ -133,16 +131,16 @@ def next_turn(entrants: Entrants, trials: Sequence[Trial]) -> Turn | None:
         standing = list(able[: max(1, len(able) // 2)])
         if len(standing) < 2:
             break
-    leader = _leader(entrants, trials, standing)
     alone = sum(trial.round == len(SHARES) for trial in trials)
-    if leader is None or alone >= LOOKS:
+    leader = None if alone >= LOOKS else _leader(entrants, trials, left)
+    if leader is None:
         return None
     return Turn(name=leader, round=len(SHARES), seconds=left / (LOOKS - alone))
 
 
 def further_turn(entrants: Entrants, trials: Sequence[Trial], seconds: float) -> Turn | None:
     """One more turn after the last, in so many seconds that turned out to be left; None where it is worth nothing."""
-    leader = _leader(entrants, trials, [trial.name for trial in trials])
+    leader = _leader(entrants, trials, seconds)
     if leader is None or seconds < _WORTH * entrants.seconds:
         return None
     return Turn(name=leader, round=len(SHARES), seconds=seconds)
@@ -156,21 +154,31 @@ def going_on(entrants: Entrants, trials: Sequence[Trial], names: Iterable[str]) 
     return tuple(sorted(able, key=lambda name: -last[name].mean))
 
 
-def _leader(entrants: Entrants, trials: Sequence[Trial], standing: Sequence[str]) -> str | None:
-    """The candidate that the rest of the time is for: the best that still gains, of those not far behind the first."""
-    first = next(iter(going_on(entrants, trials, standing)), None)
-    if first is None or not _stands_still(first, trials):
-        return first
-    last = {trial.name: trial for trial in trials if trial.validation}
-    able = going_on(entrants, trials, last)
-    near = (name for name in able if 1 - last[name].mean <= _REACH * (1 - last[first].mean))
-    return next((name for name in near if not _stands_still(name, trials)), first)
+def _leader(entrants: Entrants, trials: Sequence[Trial], seconds: float) -> str | None:
+    """The candidate that so many seconds are worth most to, or None where none can go on."""
+    base = next((trial.mean for trial in trials if trial.validation), 0.0)
+    able = going_on(entrants, trials, {trial.name for trial in trials})
+    steps = {candidate.name: candidate.steps for candidate in entrants.candidates}
+    own = {name: [trial for trial in trials if trial.name == name] for name in able}
+    return max(able, key=lambda name: _promise(own[name], steps[name], base, seconds), default=None)
 
 
-def _stands_still(name: str, trials: Sequence[Trial]) -> bool:
-    """Whether the last turn of a candidate brought it nothing."""
-    means = [trial.mean for trial in trials if trial.name == name and trial.validation]
-    return len(means) > 1 and 1 - means[-1] > (1 - _GAIN) * (1 - max(means[:-1]))
+def _promise(turns: Sequence[Trial], steps: int, base: float, seconds: float) -> float:
+    """The accuracy of a candidate after so many seconds more, if it goes on along the logarithm of its steps.
+
+    Args:
+        turns: its own.
+        steps: the most that it takes.
+        base: the accuracy of random images, where it began.
+    """
+    judged, step = [turn for turn in turns if turn.validation], turns[-1].step
+    reached, spent = turns[-1].mean, sum(turn.distilling for turn in turns)
+    if not turns[-1].validation or not step or not spent:
+        return reached
+    along = [0.0, *(math.log1p(turn.step) for turn in judged)]
+    slope = statistics.linear_regression(along, [base, *(turn.mean for turn in judged)]).slope
+    then = min(steps, step + step / spent * seconds)
+    return reached + max(0.0, slope) * (math.log1p(then) - math.log1p(step))
 
 
 def best(trials: Sequence[Trial], images: float = math.inf) -> int | None:

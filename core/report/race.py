@@ -93,9 +93,9 @@ class Race(Entry):
         how = (
             f"{self.winner} won. Each candidate distilled for a share of the time, and {self.networks} networks, "
             f"trained for {self.epochs} epochs on its images as 8 bits hold them, were tested on the validation split; "
-            f"the better half by {of} went on, and the rest of the time was the leader's, or the next one's where "
-            f"a turn had brought the leader nothing. The best set of all looks is the result. The search took "
-            f"{self.seconds:,.0f} seconds; {self.budget:,.0f} were planned."
+            f"the better half by {of} went on, and the rest of the time was for those that promised most by its end, "
+            "by their accuracies over the logarithm of their steps. The best set of all looks is the result. "
+            f"The search took {self.seconds:,.0f} seconds; {self.budget:,.0f} were planned."
         )
         chosen = (
             "The test split chose nothing. Accuracies on the validation split are the largest of several, and so a "

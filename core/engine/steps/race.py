@@ -79,6 +79,7 @@ class _Race:
         self._entrants = Entrants.model_validate(document["entrants"]) if document else step.entrants
         self._trials = [Trial.model_validate(each) for each in document.get("trials", [])]
         self._spent = float(document.get("spent", 0.0))  # in the turn that was interrupted
+        self._before: float | None = document.get("before")  # its first step in this turn, if it came to one
         self._ready: dict[str, Prepared] = {}
         self._plans: dict[str, tuple[bool, KernelPlan]] = {}
         """Kernels by candidate, and whether a compiler was waited for."""
@@ -136,15 +137,13 @@ class _Race:
         # where experts are trained first, compiling costs less than it saves, whoever wins
         self._kernels(candidate, waits=alone or (candidate.setup > 0 and candidate.steps > 0))
         seconds = max(0.0, turn.seconds - (judging if alone else 0.0))
-        limit = math.inf if first else self._clock() - self._spent + turn.before + seconds
-        steps_began = list[float]()
+        most = math.inf if first else turn.before + seconds
 
         def is_over() -> bool:
-            nonlocal limit
-            if not steps_began and lane.journal.phase == "distilling":
-                steps_began.append(self._clock())
-                limit = min(limit, steps_began[0] + seconds)
-            return self._is_over(began, limit, judging, first=first)
+            if self._before is None and lane.journal.phase == "distilling":
+                self._before = self._clock() - began
+            limit = most if self._before is None or first else min(most, self._before + seconds)
+            return self._is_over(began, began + limit, judging, first=first)
 
         lane = Lane.of(self._workspace, candidate.name, is_over)
         state, validation, fault, judged = None, tuple[float, ...](), None, 0.0
@@ -167,6 +166,7 @@ class _Race:
             step=state.step if state else 0,
             seconds=self._clock() - began,
             judging=judged,
+            before=self._before or 0.0,
             validation=validation,
             fault=fault,
         )
@@ -176,7 +176,7 @@ class _Race:
         before = self._best()
         self._trials.append(trial)
         self._tell_pace()
-        self._spent, place = 0.0, self._best()
+        self._spent, self._before, place = 0.0, None, self._best()
         if place is not None and place != before:
             assert state is not None, "an image that was judged is of a state"
             self._workspace.store(_kept(place), checkpoint.packed(state, self._context.run))
@@ -198,7 +198,8 @@ class _Race:
 
     def _store(self) -> None:
         trials = [trial.model_dump(mode="json") for trial in self._trials]
-        document = {"entrants": self._entrants.model_dump(mode="json"), "trials": trials, "spent": self._spent}
+        now = {"spent": self._spent, "before": self._before}
+        document = {"entrants": self._entrants.model_dump(mode="json"), "trials": trials, **now}
         self._workspace.store(_FILE, stored.written(document))
 
     def _is_over(self, began: float, limit: float, judging: float, *, first: bool) -> bool:
