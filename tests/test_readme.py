@@ -59,6 +59,13 @@ def test_every_linked_file_and_test_exists(page: Path) -> None:
             assert f"def {text.strip('`')}(" in path.read_text("utf-8"), text
 
 
+def test_every_picture_is_shown_on_a_page() -> None:
+    pages = [*PAGES, *(ROOT / "benchmarks").glob("*.md")]
+    text = "\n".join(page.read_text("utf-8") for page in pages)
+    shown = set(re.findall(r"!\[[^\]]*\]\([^)]*pictures/([^)]+)\)", text))
+    assert {picture.name for picture in (ROOT / "docs/pictures").iterdir()} == shown
+
+
 def test_every_page_is_linked_from_the_readme() -> None:
     text = README.read_text("utf-8")
     assert [page.name for page in PAGES[1:] if f"](docs/{page.name})" not in text] == []
