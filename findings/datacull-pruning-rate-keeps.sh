@@ -2,12 +2,11 @@
 # DataCull keeps the share of the data that it is asked to remove: a pruning_rate of 0.1 leaves 10 %, not 90 %.
 # Versions: Python 3.11, datacull 1.0.2, PyTorch 2.15.0, NumPy 2.4.6
 #
-# Its README and the docstring of its loaders call pruning_rate the fraction of samples to remove ("Remove 20% of
-# samples"), as the papers of its five methods do; some of the methods' own docstrings call it the fraction to keep,
-# and that is what they all do. A mild pruning of a tenth trains on a tenth, and a hard one of nine tenths removes
-# only a tenth, so a table of accuracies by rate is the wrong way round, without a word. CCS asserts all the same that
-# beta, the share of the hardest samples dropped first, is at most pruning_rate, which makes sense for a share to
-# remove only. Five methods give their budget in the same way:
+# Its README and the docstring of its loaders say that pruning_rate is what goes, as the papers of its five methods do;
+# the docstrings of some methods say that it is what stays, and that is what all of them do. A mild pruning of a tenth
+# trains on a tenth, and a hard one of nine tenths takes away only a tenth, so a table of accuracies by rate is the
+# wrong way round, without a word. CCS insists all the same that beta, the share of the hardest samples that it drops
+# first, is at most pruning_rate, which makes sense only for a share that goes.
 #
 # Seen on 2026-11-29 (samples kept of 1,000):
 #     pruning_rate 0.1: CCS  100, TDDS  100, MetriQ   95, RS2  100, RCAP  103
