@@ -49,7 +49,7 @@ def fitted_request(services: Services, ready: Prepared) -> tuple[Prepared, Forec
     quietest = _of_most(known)
     if not request.within:
         _check_room(ready, known)
-        forecast = forecast_job(services.ledger, ready.recipe, *job, quietest, facts)
+        forecast = forecast_job(services.ledger, ready.recipe, *job, quietest, facts, request.seed)
         if quietest is not None and forecast.seconds is not None and forecast.seconds.expected > LONG:
             cheaper = offered(ready.recipe, *job, quietest, request.fixed)
             if cheaper.seconds < forecast.seconds.expected:
@@ -65,6 +65,7 @@ def fitted_request(services: Services, ready: Prepared) -> tuple[Prepared, Forec
                 *(services.ledger, ready.recipe, *job, quietest, facts),
                 *(request.within, request.fixed, request.target),
                 soft=request.labels == "soft",
+                seed=request.seed,
             )
     except TooShort as error:
         longest = min(int(services.settings.job_timeout), MAX_WITHIN)

@@ -213,10 +213,14 @@ class Calibrator:
             request = JobRequest.model_validate(job.request)
             whole, soft = with_digests_of(recipe, resolve(request, facts)), request.labels == "soft"
             try:
-                return fitted_job(self._ledger, whole, *of, request.within, request.fixed, request.target, soft=soft)
+                return fitted_job(
+                    self._ledger, whole, *of, request.within, request.fixed, request.target, soft=soft, seed=job.seed
+                )
             except TooShort as error:  # it was accepted for a faster machine: the least it can do here
-                return fitted_job(self._ledger, whole, *of, error.enough, request.fixed, request.target, soft=soft)
-        return recipe, forecast_job(self._ledger, recipe, *of)
+                return fitted_job(
+                    self._ledger, whole, *of, error.enough, request.fixed, request.target, soft=soft, seed=job.seed
+                )
+        return recipe, forecast_job(self._ledger, recipe, *of, job.seed)
 
     def race(self, job: Job) -> Document:
         """The search of a job, for a method or for a size, as it can finish here, and what its candidates share."""

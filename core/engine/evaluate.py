@@ -145,6 +145,11 @@ class Result:
     scores: tuple[Score, ...] = field(repr=False)
 
     @property
+    def each(self) -> tuple[Result, ...]:
+        """The results of its networks, one by one."""
+        return tuple(replace(self, scores=(score,)) for score in self.scores)
+
+    @property
     def mean(self) -> float:
         """Mean test accuracy."""
         return statistics.fmean(score.accuracy for score in self.scores)

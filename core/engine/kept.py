@@ -82,7 +82,7 @@ def gather(
 
         def tell(share: float, behind: int = done, own: int = own) -> None:
             if say is not None:
-                say(share)
+                say((behind + share * own) / total)
             elif phase is not None:
                 journal.progress(behind + int(share * own), total)
 
@@ -126,14 +126,13 @@ def together(context: JobContext, batch_size: int) -> int:
     return stack_for(context.network, min(batch_size, len(context.real.train)), context.real.device)
 
 
-def stacks(context: JobContext, count: int, batch_size: int) -> Callable[[Sequence[int]], Iterator[list[int]]]:
-    """The numbers, among those missing, that are trained together: `Making.together` of so many networks.
+def stacks(count: int, size: int) -> Callable[[Sequence[int]], Iterator[list[int]]]:
+    """The numbers, among those missing, that are made `size` at a time: `Making.together` of so many networks.
 
     The numbers alone decide, so that a job done again has the same.
     """
 
     def divided(missing: Sequence[int]) -> Iterator[list[int]]:
-        size = together(context, batch_size)
         for first in range(0, count, size):
             if indices := [index for index in missing if first <= index < first + size]:
                 yield indices

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import replace
-from typing import TypeVar
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Self, TypeVar, final
 
 import torch
 import torch.nn.functional as F
@@ -17,8 +17,9 @@ from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
+from core.engine.train import Protocol
 from core.engine.view_labels import Replay
-from core.recipe import LabelledViews, SoftLabels
+from core.recipe import LabelledViews, Recipe, SoftLabels
 
 Work = Generator[float, None, Result]
 
@@ -65,40 +66,74 @@ def random(
     is given labels them as the recipe has the distilled ones labelled. `kernels` are those of another network than the
     recipe's own.
     """
-    recipe, real = context.recipe, context.real
-    kernels = kernels or context.judging
-    (seeds, n), rates = chosen.shape, recipe.evaluation.baseline_lrs
-    labels = F.one_hot(real.train.labels[chosen[0]], real.classes).float()
-    every = torch.ones(n, dtype=torch.bool, device=real.device)
-    protocol = evaluate.on_synthetic(recipe.evaluation, recipe.augment, rates[0], every)
-    protocol = replace(protocol, epochs=protocol.epochs * stages)
-    images: Images = Draws(real.train, chosen)
-    first: Images = real.train.take(chosen[0])
-    if taught is not None:
-        protocol = replace(protocol, temperature=recipe.relabel.temperature)
-    match recipe.relabel:
-        case LabelledViews() if taught is not None:
-            images = _labelled(context, recipe.relabel, taught, chosen, key)
-            first = Replays(images.each[:1])
-        case SoftLabels() if taught is not None:
-            labels = torch.stack([relabel.soft(recipe.relabel, taught, real.train.take(own)) for own in chosen])
-    tried = 0 if len(rates) == 1 else len(rates)
-    if tried:
-        looks = evaluate.tune(
-            kernels,
-            first,
-            labels if labels.ndim == 2 else labels[0],
-            real,
-            protocol,
-            rates,
-            key.fold("look"),
-            recipe.evaluation.measure,
-        )
-        found = yield from _part(looks, 0, tried / (tried + seeds))
-        protocol = replace(protocol, lr=rates[found.index(max(found))])
-    own = [each.fold("seed", 0) for each in keys(key, seeds)]
-    arm = evaluate.evaluate(name, kernels, images, labels, real, protocol, own)
-    return (yield from _part(arm, tried / (tried + seeds), 1))
+    arm = Drawn.of(context, chosen, key, taught, kernels, stages)
+    tried, seeds = tries(context.recipe), len(chosen)
+    rate = yield from part(arm.rate(context, key), 0, tried / (tried + seeds))
+    return (yield from part(arm.scored(name, context, key, rate, range(seeds)), tried / (tried + seeds), 1))
+
+
+def tries(recipe: Recipe) -> int:
+    """Networks that only choose a learning rate for random images."""
+    rates = recipe.evaluation.baseline_lrs
+    return len(rates) if len(rates) > 1 else 0
+
+
+@final
+@dataclass(frozen=True)
+class Drawn:
+    """Random real images as networks are trained on them, a draw for each; `labels` are [n, K], or [S, n, K]."""
+
+    kernels: Kernels
+    images: Draws | Replays
+    labels: Tensor
+    protocol: Protocol
+
+    @classmethod
+    def of(
+        cls,
+        context: JobContext,
+        chosen: Tensor,
+        key: Key,
+        taught: Teacher | None = None,
+        kernels: Kernels | None = None,
+        stages: int = 1,
+    ) -> Self:
+        """The draws `chosen` [S, n]; see `random`."""
+        recipe, real = context.recipe, context.real
+        labels = F.one_hot(real.train.labels[chosen[0]], real.classes).float()
+        every = torch.ones(chosen.shape[1], dtype=torch.bool, device=real.device)
+        protocol = evaluate.on_synthetic(recipe.evaluation, recipe.augment, recipe.evaluation.baseline_lrs[0], every)
+        protocol = replace(protocol, epochs=protocol.epochs * stages)
+        images: Draws | Replays = Draws(real.train, chosen)
+        if taught is not None:
+            protocol = replace(protocol, temperature=recipe.relabel.temperature)
+        match recipe.relabel:
+            case LabelledViews() if taught is not None:
+                images = _labelled(context, recipe.relabel, taught, chosen, key)
+            case SoftLabels() if taught is not None:
+                labels = torch.stack([relabel.soft(recipe.relabel, taught, real.train.take(own)) for own in chosen])
+        return cls(kernels or context.judging, images, labels, protocol)
+
+    def rate(self, context: JobContext, key: Key) -> Generator[float, None, float]:
+        """The rate at which a network on the first draw does best on the validation split."""
+        evaluation = context.recipe.evaluation
+        if not tries(context.recipe):
+            return self.protocol.lr
+        match self.images:
+            case Draws(data, chosen):
+                first: Images = data.take(chosen[0])
+            case Replays(each):
+                first = Replays(each[:1])
+        labels = self.labels if self.labels.ndim == 2 else self.labels[0]
+        real, rates, own = context.real, evaluation.baseline_lrs, key.fold("look")
+        looks = evaluate.tune(self.kernels, first, labels, real, self.protocol, rates, own, evaluation.measure)
+        found = yield from looks
+        return rates[found.index(max(found))]
+
+    def scored(self, name: str, context: JobContext, key: Key, rate: float, seeds: Sequence[int]) -> Work:
+        """The networks of these seeds, one on each draw."""
+        protocol, own = replace(self.protocol, lr=rate), [key.fold("seed", seed).fold("seed", 0) for seed in seeds]
+        return evaluate.evaluate(name, self.kernels, self.images, self.labels, context.real, protocol, own)
 
 
 def _labelled(context: JobContext, choice: LabelledViews, taught: Teacher, chosen: Tensor, key: Key) -> Replays:
@@ -110,7 +145,7 @@ def _labelled(context: JobContext, choice: LabelledViews, taught: Teacher, chose
     return Replays(tuple(each))
 
 
-def _part(work: Generator[float, None, T], start: float, end: float) -> Generator[float, None, T]:
+def part(work: Generator[float, None, T], start: float, end: float) -> Generator[float, None, T]:
     """Work that is the part from `start` to `end` of a larger one."""
     while True:
         try:

@@ -78,6 +78,23 @@ def row(result: Result) -> dict[str, Any]:
     }
 
 
+def merged(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The line of several networks, of the lines of each."""
+    names = ("accuracy", "balanced_accuracy")
+    each = {name: [line[f"{name}_mean"] for line in lines] for name in names}
+    return {
+        **lines[0],
+        "n_seeds": len(lines),
+        **{f"{name}_mean": statistics.fmean(each[name]) for name in names},
+        **{f"{name}_std": statistics.stdev(each[name]) if len(lines) > 1 else 0.0 for name in names},
+        "accuracies": each["accuracy"],
+        "validation_mean": statistics.fmean(line["validation_mean"] for line in lines),
+        "per_class_mean": [statistics.fmean(c) for c in zip(*(line["per_class_mean"] for line in lines), strict=True)],
+        "one_class_networks": sum(line["one_class_networks"] for line in lines),
+        "seconds": sum(line["seconds"] for line in lines),
+    }
+
+
 def compose(done: Distillation, hardware: str, remarks: Sequence[str] = (), within: Within | None = None) -> Report:
     """The report of a result that `hardware` computed; `remarks` are said among its warnings."""
     context, result, recipe = done.context, done.result, done.context.recipe

@@ -58,6 +58,7 @@ def fitted_job(
     target: Target | None = None,
     *,
     soft: bool = False,
+    seed: int | None = None,
 ) -> tuple[Recipe, Forecast]:
     """The recipe that ends within so many seconds on the hardware of a calibration, and its forecast there.
 
@@ -68,18 +69,21 @@ def fitted_job(
         fixed: paths of fields that the client has set.
         target: of a job that looks for its size, from `ipc` on; the recipe is what all sizes share.
         soft: labels of a search's winner may say more than a class.
+        seed: the job's, see `predict`.
 
     Raises:
         TooShort: nothing ends in that time.
         RecipeError: a share of the gap is asked for, and networks on everything do not fit into that time.
     """
     past = remembered(ledger.jobs_under(calibration.key), calibration, known) if calibration else []
-    job = _Job.of(facts, ipc, method, calibration or assumed(ENGINE_VERSION), past)
+    # candidates may see random images in other ways than the recipe that they share: none is taken to be there
+    known_by = None if method == AUTO or target is not None else seed
+    job = _Job.of(facts, ipc, method, calibration or assumed(ENGINE_VERSION), past, known_by)
     found, racing = job.fitted(recipe, within, fixed, sized=target is not None)
     if target is not None and target.gap and found.recipe.evaluation.full is None:
         raise RecipeError([job.without_full(recipe, within, fixed)])
-    forecast = predict(found.recipe, facts, ipc, method, calibration, past, racing)
-    forecast = with_reference(forecast, found.recipe, facts, ipc, calibration, past)
+    forecast = predict(found.recipe, facts, ipc, method, calibration, past, racing, known_by)
+    forecast = with_reference(forecast, found.recipe, facts, ipc, calibration, past, known_by)
     if method == AUTO:
         forecast = with_winner(forecast, winners(found.recipe, soft=soft), facts, ipc)
     return found.recipe, forecast.model_copy(update={"within": job.within(found, within, racing)})
@@ -207,13 +211,22 @@ class _Job:
     """The machine and the past jobs that its prices rest on."""
     calibration: Calibration = field(compare=False)
     past: Sequence[Past] = field(compare=False)
+    seed: int | None = None
 
     @classmethod
-    def of(cls, facts: DatasetFacts, ipc: int, method: str, calibration: Calibration, past: Sequence[Past]) -> Self:
+    def of(
+        cls,
+        facts: DatasetFacts,
+        ipc: int,
+        method: str,
+        calibration: Calibration,
+        past: Sequence[Past],
+        seed: int | None = None,
+    ) -> Self:
         """The job under what is known of its machine."""
         machine = calibration.name, calibration.compiling, calibration.device_bytes
         before = ((job.method, *job.predicted.items(), *job.actual.items(), job.leaves) for job in past)
-        return cls(facts, ipc, method, (*machine, *before), calibration, past)
+        return cls(facts, ipc, method, (*machine, *before), calibration, past, seed)
 
     @property
     def racing(self) -> Self:
@@ -271,7 +284,7 @@ class _Job:
 
     def forecast(self, recipe: Recipe, racing: Entrants | None = None) -> Forecast:
         """The forecast of a recipe."""
-        return predict(recipe, self.facts, self.ipc, self.method, self.calibration, self.past, racing)
+        return predict(recipe, self.facts, self.ipc, self.method, self.calibration, self.past, racing, self.seed)
 
 
 @lru_cache(maxsize=3000)

@@ -34,13 +34,15 @@ def forecast_job(
     method: str,
     calibration: Calibration | None,
     known: Known,
+    seed: int | None = None,
 ) -> Forecast:
     """The cost of a job on the hardware of this calibration.
 
     Past jobs correct it whichever measurement priced them: each is priced anew by this one.
     """
     past = remembered(ledger.jobs_under(calibration.key), calibration, known) if calibration else ()
-    return with_reference(predict(recipe, facts, ipc, method, calibration, past), recipe, facts, ipc, calibration, past)
+    forecast = predict(recipe, facts, ipc, method, calibration, past, seed=seed)
+    return with_reference(forecast, recipe, facts, ipc, calibration, past, seed)
 
 
 def with_reference(
@@ -50,12 +52,13 @@ def with_reference(
     ipc: int,
     calibration: Calibration | None,
     past: Sequence[Past],
+    seed: int | None = None,
 ) -> Forecast:
     """The forecast of a recipe with the part of it that is the reference's on the full training set."""
     if calibration is None or recipe.evaluation.full is None:
         return forecast
     bare = recipe.model_copy(update={"evaluation": recipe.evaluation.model_copy(update={"full": None})})
-    model = predict(bare, facts, ipc, "", calibration, past).phases["evaluating"].model
+    model = predict(bare, facts, ipc, "", calibration, past, seed=seed).phases["evaluating"].model
     whole = forecast.phases["evaluating"]
     share = (whole.model - model) / whole.model
     if share <= 0:

@@ -27,6 +27,8 @@ class ResultNames(BaseModel):
     judged: str | None = Field(default=None, description="Name of what networks said of the training images.")
     judges: int = Field(default=0, description="How many networks said it.")
     reference: str | None = Field(default=None, description="Name of the reference on the full training set.")
+    baseline: str | None = Field(default=None, description="Name of the networks on random images.")
+    baselines: int = Field(default=0, description="How many of them.")
     witness: str | None = Field(default=None, description="Name of the network whose features tell what is covered.")
     teacher: str | None = Field(default=None, description="Name of the teacher.")
 
@@ -45,6 +47,8 @@ class ResultNames(BaseModel):
             found |= set(indexed(self.experts, self.count))
         if self.judged is not None:
             found |= {self.judged, *indexed(self.judged, self.judges)}
+        if self.baseline is not None:
+            found |= set(indexed(self.baseline, self.baselines))
         return frozenset(found - {None})
 
 
@@ -55,6 +59,7 @@ _FIELDS: Final[Mapping[type[Step], str]] = {
     steps.TrainExperts: "experts",
     steps.ScoreImages: "judges",
     steps.TrainEmbedder: "judges",
+    steps.Baseline: "baselines",
     steps.FullReference: "reference",
     steps.TrainWitness: "witness",
     steps.TrainTeacher: "teacher",
@@ -91,6 +96,8 @@ def leaves(plan: Plan, facts: DatasetFacts) -> ResultNames:
                     found |= {"last": snapshots.last, "final": snapshots.final or 0}
             case steps.ScoreImages() | steps.TrainEmbedder():
                 found |= {"judged": kept.name, "judges": len(kept.keys)}
+            case steps.Baseline():
+                found |= {"baseline": kept.name, "baselines": step.count}
             case steps.Search() if name == _WINDOWS:
                 found[name] = kept.keys
             case _:

@@ -67,6 +67,7 @@ class Reuse(Shown):
 
     experts: int = Field(description="Expert trajectories.")
     judges: int = Field(default=0, description="Networks that said which images to select.")
+    baselines: int = Field(default=0, description="Networks on random images.")
     reference: bool = Field(description="The reference on the full training set.")
     witness: bool = Field(default=False, description="The network whose features tell what is covered.")
     teacher: bool = Field(default=False, description="The teacher.")
@@ -161,6 +162,7 @@ def predict(
     calibration: Calibration | None,
     past: Sequence[Past] = (),
     entrants: Entrants | None = None,
+    seed: int | None = None,
 ) -> Forecast:
     """The forecast of a job.
 
@@ -169,8 +171,9 @@ def predict(
         calibration: of the hardware it will run on; None when nobody has measured yet.
         past: jobs that succeeded under the calibration's conditions.
         entrants: those that race, where the recipe is what they share.
+        seed: the job's; of results that depend on one that is not known none is taken to be there.
     """
-    network, planned = geometry(recipe.network, facts.shape, facts.classes), plan(recipe, facts, ipc, entrants)
+    network, planned = geometry(recipe.network, facts.shape, facts.classes), plan(recipe, facts, ipc, entrants, seed)
     sizes = Sizes.of(facts, ipc * recipe.parameterize.formation)
     named = leaves(planned, facts)
     found, makers = history.there(past, planned, named)

@@ -10,7 +10,7 @@ from typing import final
 from core.data import DatasetFacts
 from core.feasibility import taken
 from core.plan import steps
-from core.plan.cache_names import CacheNames
+from core.plan.cache_names import CacheNames, Identity
 from core.plan.race import Entrants
 from core.plan.sizing import Sizing
 from core.plan.steps import Kept, Plan, Snapshots, Step
@@ -34,14 +34,20 @@ from core.recipe import (
 )
 
 
-def plan(recipe: Recipe, facts: DatasetFacts, ipc: int, searching: Entrants | Sizing | None = None) -> Plan:
-    """The steps of a job of `ipc` images a class. A seed changes none of them.
+def plan(
+    recipe: Recipe,
+    facts: DatasetFacts,
+    ipc: int,
+    searching: Entrants | Sizing | None = None,
+    seed: int | None = None,
+) -> Plan:
+    """The steps of a job of `ipc` images a class. A seed changes nothing but the names of networks on random images.
 
     The names of results stand for a dataset's content by its digest: of a dataset without one they mean nothing.
     Where candidates race, at one size or at several, `recipe` has what they share, and what follows is the report on
     the winner.
     """
-    job = _Job(facts, ipc)
+    job = _Job(facts, ipc, seed)
     return job.whole(recipe) if searching is None else job.raced(recipe, searching)
 
 
@@ -63,6 +69,7 @@ def judged_by(recipe: Recipe) -> LearnedScore | Embedding | None:
 class _Job:
     facts: DatasetFacts
     ipc: int
+    seed: int | None
 
     def whole(self, recipe: Recipe) -> Plan:
         """The plan: the teacher, what is searched for, and then the job itself."""
@@ -75,8 +82,9 @@ class _Job:
         """The race, or one at each size, and the report on whichever recipe it chose."""
 
         def reported(winner: Recipe) -> Plan:
-            return Plan(winner, tuple(self._reporting(winner)))
+            return Plan(winner, tuple(replace(self, seed=None)._reporting(winner)))
 
+        # how the winner has random images seen, and of which size it is, is not known beforehand: hence no seed
         step = steps.Race(searching) if isinstance(searching, Entrants) else steps.FindSize(searching)
         return Plan(recipe, (step,), reported, recipe)
 
@@ -146,6 +154,8 @@ class _Job:
         if recipe.relabel.needs_teacher:
             yield steps.Relabel()
         yield steps.Evaluate()
+        kept = None if self.seed is None else Kept.several(self._baseline(recipe), evaluation.seeds, ".json")
+        yield steps.Baseline(evaluation.seeds, kept)
         if evaluation.full is not None:
             yield steps.FullReference(evaluation.seeds, Kept.one(names.reference(), ".json"))
         if evaluation.across:
@@ -154,6 +164,9 @@ class _Job:
             yield steps.TrainWitness(Kept.one(names.witness(evaluation.coverage)))
             yield steps.Cover()
         yield steps.FindNeighbours()
+
+    def _baseline(self, recipe: Recipe) -> Identity:
+        return self._names(recipe).baseline(self.ipc, self.seed or 0, recipe.schedule.stages.count)
 
     def _names(self, recipe: Recipe) -> CacheNames:
         return CacheNames(recipe, self.facts.digest, self.facts.shape)

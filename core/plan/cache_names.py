@@ -124,6 +124,24 @@ class CacheNames:
         seeds = self.recipe.evaluation.seeds
         return self._learned("reference on the full set", training=training, seeds=seeds)
 
+    def baseline(self, ipc: int, seed: int, stages: int) -> Identity:
+        """The identity of networks on random images under the protocol for a result; each adds its `index`.
+
+        They are a draw of `seed`, as many as a result of `ipc` images a class has, labelled with their classes, and
+        trained as long as the result's `stages` together. No method has a part in it.
+        """
+        recipe, evaluation = self.recipe, self.recipe.evaluation
+        return self._learned(
+            "network on random images",
+            ipc=ipc * recipe.parameterize.formation,
+            share=recipe.share,
+            seed=seed,
+            stages=stages,
+            training=judging(evaluation) | {"lrs": list(evaluation.baseline_lrs)},
+            loss="squared error" if recipe.regresses else "cross-entropy",
+            precision=recipe.precision,
+        )
+
     def witness(self, coverage: Coverage) -> Identity:
         """The identity of the network whose features tell what is covered."""
         content = "network on the full set that watched the test split"

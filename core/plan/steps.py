@@ -35,9 +35,9 @@ class Kept:
         return cls(_short(identity), (file_name(identity, suffix),), (_short(identity),))
 
     @classmethod
-    def several(cls, identity: Identity, count: int) -> Kept:
+    def several(cls, identity: Identity, count: int, suffix: str = ".safetensors") -> Kept:
         """As many results of a kind, each with an index."""
-        files = tuple(file_name({**identity, "index": index}, ".safetensors") for index in range(count))
+        files = tuple(file_name({**identity, "index": index}, suffix) for index in range(count))
         return cls(_short(identity), files, indexed(_short(identity), count))
 
     @classmethod
@@ -227,9 +227,22 @@ class Relabel:
 @final
 @dataclass(frozen=True)
 class Evaluate:
-    """Networks on the result and on random images, a line of the report each."""
+    """Networks on the result, and on what it alone is compared with, a line of the report each."""
 
     phase: ClassVar[Phase] = "evaluating"
+
+
+@final
+@dataclass(frozen=True)
+class Baseline:
+    """Networks on random images, a line of the report that all methods share.
+
+    Their names hold the job's seed: where it is not known beforehand, none is foreseen to be there.
+    """
+
+    phase: ClassVar[Phase] = "evaluating"
+    count: int
+    kept: Kept | None
 
 
 @final
@@ -292,6 +305,7 @@ Step = (
     | Distil
     | Relabel
     | Evaluate
+    | Baseline
     | FullReference
     | Transfer
     | TrainWitness

@@ -214,8 +214,9 @@ def test_a_measurement_of_another_version_or_form_does_not_count(client: TestCli
 def test_a_job_carries_its_forecast_beside_what_it_took(client: TestClient, workshop: Workshop) -> None:
     workshop.ledger.register_worker("w", "cpu", "here", MEASURED)
     job_id = workshop.submit(method="mtt")
-    expected = client.get(f"/v1/jobs/{job_id}").json()["forecast"]
-    assert expected == ask(client)
+    submitted = client.get(f"/v1/jobs/{job_id}").json()
+    expected = submitted["forecast"]
+    assert expected == ask(client, seed=submitted["seed"])
     phases = {"distilling": {"done": 240, "total": 240, "seconds": 12.5}}
     assert workshop.ledger.record(workshop.start(job_id), phase="distilling", progress={"done": 1, "phases": phases})
     workshop.succeed(job_id)

@@ -66,7 +66,12 @@ def recipe(method: str = "mtt", dataset: str = "digits", ipc: int = 1, **overrid
 
 
 def forecast(
-    method: str = "mtt", dataset: str = "digits", ipc: int = 1, past: tuple[Past, ...] = (), **overrides: Any
+    method: str = "mtt",
+    dataset: str = "digits",
+    ipc: int = 1,
+    past: tuple[Past, ...] = (),
+    seed: int | None = None,
+    **overrides: Any,
 ) -> Forecast:
     """The forecast of a job on that machine."""
-    return predict(recipe(method, dataset, ipc, **overrides), facts(dataset), ipc, method, machine(), past)
+    return predict(recipe(method, dataset, ipc, **overrides), facts(dataset), ipc, method, machine(), past, seed=seed)

@@ -142,6 +142,32 @@ def test_what_networks_said_of_the_images_is_of_use_to_every_other_choice_by_it(
     assert share == pytest.approx(1 - judges / alone.leaves.judges, abs=0.2)
 
 
+@pytest.mark.parametrize(
+    ("method", "seed", "change", "baselines"),
+    [
+        ("mtt", 7, {}, 5),
+        ("mtt", 7, {"evaluation__lr": 0.1, "experts__lr": 0.1}, 5),
+        ("mtt", 7, {"evaluation__seeds": 9}, 5),
+        ("mtt", 8, {}, 0),
+        ("mtt", None, {}, 0),
+        ("mtt", 7, {"evaluation__epochs": 9}, 0),
+        ("mtt", 7, {"evaluation__baseline_lrs": [0.1]}, 0),
+        ("mtt", 7, {"augment__transforms": ["crop"]}, 0),
+        ("mtt", 7, {"precision": "bfloat16"}, 0),
+        ("frepo", 7, {}, 0),  # targets are learned by another loss
+    ],
+)
+def test_networks_on_random_images_are_of_use_to_every_method_of_the_same_seed_and_protocol(
+    method: str, seed: int | None, change: dict[str, Any], baselines: int
+) -> None:
+    left = jobs([1.0], leaves=forecast("dm", seed=7).leaves)
+    alone, found = forecast(method, **change), forecast(method, past=left, seed=seed, **change)
+    assert (found.reuse.baselines if found.reuse else 0) == baselines
+    fewer = found.work["evaluating"]["gradient"] < alone.work["evaluating"]["gradient"]
+    if found.leaves.reference != left[0].leaves.reference:
+        assert fewer == bool(baselines)
+
+
 def test_the_network_that_tells_what_is_covered_is_of_use_to_every_job_that_asks_for_it() -> None:
     asked: dict[str, Any] = {"evaluation__coverage": {"epochs": 50}, "evaluation__full": None}
     left = jobs([1.0], leaves=forecast("window", **asked).leaves)

@@ -314,7 +314,7 @@ def test_later_jobs_share_the_experts(undisturbed: Run) -> None:
 
 def test_the_cache_of_experts_is_held_to_its_limit(tmp_path: Path) -> None:
     """By experts of one width for those of another, and never below what a job needs."""
-    limit = 6000
+    limit = 8000
     for width, evicts in ((4, False), (6, True)):
         changes = {"network.width": width, "schedule.steps": 1}
         made = here(tmp_path / str(width), overrides=SMALL | changes, expert_cache_bytes=limit)

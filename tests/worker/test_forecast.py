@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -124,9 +125,9 @@ def distil(
     folder: Path, method: str, overrides: dict[str, Any], seed: int = 0, past: Sequence[Past] = ()
 ) -> tuple[Job, Forecast]:
     """Run a job in this process; its forecast, made before."""
-    made = run(folder / f"job-{seed}", method=method, ipc=2, overrides=overrides, seed=seed)
+    made = run(folder / f"job-{seed}-{len(past)}", method=method, ipc=2, overrides=overrides, seed=seed)
     job = Job.read(made.folder.root)
-    forecast = predict(job.recipe, Catalogue(folder).facts("digits"), 2, method, None, past)
+    forecast = predict(job.recipe, Catalogue(folder).facts("digits"), 2, method, None, past, seed=seed)
     made.folder.staging.mkdir(parents=True)
     run_job(job, made.folder, open_channel(os.open(os.devnull, os.O_WRONLY)), lambda: False)
     return job, forecast
@@ -139,7 +140,9 @@ def test_the_engine_makes_exactly_the_calls_that_were_forecast(name: str, calls:
     assert sums(calls) == forecast.work
     calls.clear()
     steps = [
-        step for part in build_plan(job.recipe, Catalogue(tmp_path).facts("digits"), 2).parts() for step in part.steps
+        step
+        for part in build_plan(job.recipe, Catalogue(tmp_path).facts("digits"), 2, seed=0).parts()
+        for step in part.steps
     ]
     named = {file for step in steps if (kept := kept_of(step)) for file in kept.files}
     left = {path.name for path in job.experts_dir.iterdir()}
@@ -151,12 +154,32 @@ def test_the_engine_makes_exactly_the_calls_that_were_forecast(name: str, calls:
     assert sums(calls) == again.work
 
 
+def test_networks_on_random_images_are_found_by_a_job_of_another_method(calls: Calls, tmp_path: Path) -> None:
+    """By one of the same seed and protocol, whatever its own rate is; for more seeds the others are made."""
+    past, found = list[Past](), list[dict[str, Any]]()
+    for method, seeds in (("dm", 2), ("random", 2), ("random", 3)):
+        calls.clear()
+        asked = (
+            CHEAP | {"evaluation.seeds": seeds} | ({"schedule.steps": 1} if method == "dm" else {"evaluation.lr": 0.02})
+        )
+        _, forecast = distil(tmp_path, method, asked, past=past)
+        assert sums(calls) == forecast.work
+        report = json.loads((tmp_path / f"job-0-{len(past)}" / "staging" / "1" / "report.json").read_text())
+        found += [line for line in report["results"] if line["name"] == "random"]
+        past.append(Past(f"job_{len(past)}", method, {}, {}, forecast.leaves))
+    first, second, third = found
+    assert second == first
+    assert third["n_seeds"] == 3
+    assert third["accuracies"][:2] == first["accuracies"]
+    assert third["lr"] == first["lr"]
+
+
 @pytest.mark.parametrize("name", ["soft labels", "stages"])
 def test_what_is_left_on_disk_is_as_large_as_forecast(name: str, tmp_path: Path) -> None:
     job, forecast = distil(tmp_path, *JOBS[name])
     experts = sum(path.stat().st_size for path in job.experts_dir.glob("*.safetensors"))
     assert experts == pytest.approx(forecast.bytes.experts, rel=0.02)
-    staging = tmp_path / "job-0" / "staging" / "1"
+    staging = tmp_path / "job-0-0" / "staging" / "1"
     arrays = safetensors.numpy.load_file(staging / "dataset.safetensors")
     assert forecast.bytes.labels == sum(arrays[name].nbytes for name in ("labels", "soft_labels") if name in arrays)
     assert size(staging) == pytest.approx(forecast.bytes.artifact, rel=0.2)
@@ -169,7 +192,7 @@ def size(staging: Path) -> int:
 def test_the_generator_is_part_of_what_is_left(tmp_path: Path) -> None:
     wide = DIFFUSION["objective.denoiser"] | {"width": 64, "depth": 5}  # type: ignore[operator]
     _, forecast = distil(tmp_path, "diffusion", CHEAP | DIFFUSION | {"objective.denoiser": wide})
-    staging = tmp_path / "job-0" / "staging" / "1"
+    staging = tmp_path / "job-0-0" / "staging" / "1"
     assert size(staging) == pytest.approx(forecast.bytes.artifact, rel=0.1)
     assert forecast.bytes.artifact > 4 * 268_048
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch.nn.functional as F
 
+from core.engine import baseline as shared
 from core.engine import evaluate, kept, lines, ridge_lines, stored
 from core.engine.context import JobContext, follow
 from core.engine.evaluate import Result, Trained
@@ -27,32 +28,31 @@ _FILE = "rows.json"
 
 
 def rows(context: JobContext, result: SyntheticDataset, taught: Teacher | None = None) -> list[Row]:
-    """The lines `distilled`, `distilled_8bit` and `random` of the report.
+    """The lines `distilled` and `distilled_8bit` of the report.
 
-    Where a teacher labels the images it labels those of `random` too; then `distilled_hard` and `random_hard` are the
-    same images with one class each. A teacher's own line is `teacher`. For labels that are targets there are also the
-    lines of `ridge_lines.arms`.
+    Where a teacher labels the images it labels random ones too, `random`; then `distilled_hard` are the same images
+    with one class each. A teacher's own line is `teacher`. For labels that are targets there are also the lines of
+    `ridge_lines.arms`.
 
     Each line is kept in the checkpoint once it is known, so that an attempt that follows repeats one of them at most.
     """
     recipe, seeds = context.recipe, context.recipe.evaluation.seeds
     key = context.key.fold("evaluate")
     rounded = result.transform.forward(result.transform.inverse(result.images))
-    drawn, chosen = key.fold("random"), lines.draws(context, result)
     arms: dict[str, Work] = {
         "distilled": lines.trained_on(context, result, "distilled", result.images, context.judging),
         "distilled_8bit": lines.trained_on(context, result, "distilled_8bit", rounded, context.judging),
-        "random": lines.random("random", context, chosen, drawn, taught, stages=result.stages),
         **ridge_lines.arms(context, result, key.fold("regression")),
     }
     if recipe.relabel.needs_teacher:
+        chosen, drawn = lines.draws(context, result), key.fold("random")
+        arms["random"] = lines.random("random", context, chosen, drawn, taught, stages=result.stages)
         classes, hard = F.one_hot(result.labels, context.real.classes).float(), evaluate.on_result(recipe, result)
         arms["distilled_hard"] = evaluate.evaluate(
             "distilled_hard", context.kernels, result.images, classes, context.real, hard, lines.keys(key, seeds)
         )
-        arms["random_hard"] = lines.random("random_hard", context, chosen, drawn, stages=result.stages)
     known: dict[str, Row] = stored.document(context.workspace.checkpoint(_FILE), {})
-    total = _total(context, len(arms))
+    total = _total(context, len(arms) + 1)
     context.journal.enter("evaluating", total)
     for place, (name, work) in enumerate(arms.items()):
 
@@ -82,6 +82,32 @@ def _line(result: Result) -> Row:
     return row(result) | ({"confusion": result.confusion} if result.name == "distilled" else {})
 
 
+def baseline(context: JobContext, result: SyntheticDataset, behind: Sequence[Row]) -> list[Row]:
+    """The lines `behind` it, and among them that of random images labelled with their classes, see `baseline.line`.
+
+    It is `random`, or `random_hard` beside images that a teacher labels.
+    """
+    known: dict[str, Row] = stored.document(context.workspace.checkpoint(_FILE), {})
+    own, teacher = _parted(behind)
+    total, seeds = _total(context, len(own) + 1), context.recipe.evaluation.seeds
+    name, place = ("random_hard", len(own)) if context.recipe.relabel.needs_teacher else ("random", 2)
+
+    def say(share: float) -> None:
+        context.journal.progress(len(own) * seeds + int(share * seeds), total)
+
+    if name not in known:
+        known[name] = shared.line(name, context, result, say)
+        context.workspace.store(_FILE, stored.written(known))
+    say(1.0)
+    return [*own[:place], known[name], *own[place:], *teacher]
+
+
+def _parted(behind: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """The lines of a table but for a teacher's, and that one, if there is one."""
+    own, teacher = ([line for line in behind if (line["name"] == TEACHER) == is_last] for is_last in (False, True))
+    return own, teacher
+
+
 def full(context: JobContext, step: FullReference, behind: Sequence[Row]) -> list[Row]:
     """The lines `behind` it, and among them the full training set under its own protocol, before a teacher's.
 
@@ -92,7 +118,7 @@ def full(context: JobContext, step: FullReference, behind: Sequence[Row]) -> lis
     assert asked is not None, "a plan with this step"
     labels = F.one_hot(real.train.labels, real.classes).float()
     known: dict[str, Row] = stored.document(context.workspace.checkpoint(_FILE), {})
-    own, teacher = ([line for line in behind if (line["name"] == TEACHER) == is_last] for is_last in (False, True))
+    own, teacher = _parted(behind)
     total, seeds = _total(context, len(own)), recipe.evaluation.seeds
 
     def say(share: float) -> None:

@@ -58,7 +58,7 @@ def gather(
         lambda source: trajectories.read(source, needed, real.device),
         units=needed.end * -(-len(real.train) // asked.batch_size),
         said=lambda found: f"{found} of {wanted} expert trajectories were in the cache.",
-        together=kept.stacks(context, asked.count, asked.batch_size),
+        together=kept.stacks(asked.count, kept.together(context, asked.batch_size)),
     )
     known = kept.gather(context, files, making, "training_experts", most=wanted, enough=1)
     if len(known) < wanted:
@@ -99,7 +99,7 @@ def prepared(context: JobContext, step: PrepareNetworks, before: SyntheticDatase
         make,
         lambda source: stored.read(source, device),
         said=lambda found: f"{found} of {count} networks of earlier stages were in the cache.",
-        together=kept.stacks(context, count, batch),
+        together=kept.stacks(count, kept.together(context, batch)),
     )
     files = Kept.several(context.names.after_stages(experts.beginning(recipe, before)), count).files
     return torch.stack([known["theta"] for known in kept.gather(context, files, making, "training_experts")])

@@ -44,7 +44,7 @@ def difficulty(context: JobContext, step: ScoreImages) -> Learned:
         lambda source: stored.read(source, context.real.device),
         units=score.epochs * -(-len(real) // score.batch_size),
         said=lambda found: f"The scores of {found} of {score.networks} networks were in the cache.",
-        together=kept.stacks(context, score.networks, score.batch_size),
+        together=kept.stacks(score.networks, kept.together(context, score.batch_size)),
     )
     found = [known["score"] for known in kept.gather(context, step.kept.files, making, "selecting")]
     mean = torch.stack(found).mean(0)

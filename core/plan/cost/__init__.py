@@ -36,6 +36,7 @@ COSTS: Final[Mapping[type[Step], Callable[[Any, Scale, int], Iterator[Item]]]] =
     steps.Distil: matching.distilled,
     steps.Relabel: teacher.relabelled,
     steps.Evaluate: evaluation.evaluated,
+    steps.Baseline: evaluation.drawn,
     steps.FullReference: evaluation.referenced,
     steps.Transfer: evaluation.transferred,
     steps.TrainWitness: evaluation.witnessed,

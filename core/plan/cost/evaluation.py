@@ -12,25 +12,24 @@ from core.plan.cost.scale import Scale
 from core.plan.cost.selecting import VECTOR
 from core.plan.cost.students import in_order, stages
 from core.plan.cost.teacher import comparing, epoch
-from core.plan.steps import Cover, Evaluate, FindNeighbours, FullReference, TrainWitness, Transfer
+from core.plan.steps import Baseline, Cover, Evaluate, FindNeighbours, FullReference, TrainWitness, Transfer
 
 
 def evaluated(step: Evaluate, scale: Scale, missing: int) -> Iterator[Work | Algebra]:
-    """Every line of the table but the full set's."""
+    """Every line of the table but those that jobs share."""
     recipe, sizes, stack = scale.recipe, scale.sizes, scale.stack
     evaluation, own, shown = recipe.evaluation, epoch(recipe, sizes), _shown(scale)
     epochs, batch, seeds = evaluation.epochs, evaluation.batch_size, evaluation.seeds
-    looks, labelled = _tried(scale), recipe.relabel.needs_teacher
+    looks, labelled = _tried(scale) if recipe.relabel.needs_teacher else 0, recipe.relabel.needs_teacher
     students: list[Work] = []
     for _ in ("distilled", "distilled_8bit"):
         students += in_order(step.phase, seeds, epochs, shown, own[1], stack(min(sizes.synthetic, batch)))
-    for together in (seeds, looks):  # random images, as long as the distilled ones
-        students += training(step.phase, together, epochs * recipe.schedule.stages.count, *own, stack)
-    networks = 3 * seeds
-    if labelled:  # distilled and random, with one class an image
-        for together in (seeds, seeds, looks):
-            students += training(step.phase, together, epochs, sizes.synthetic, batch, stack)
-        networks, looks = networks + 2 * seeds, 2 * looks
+    networks = 2 * seeds
+    if labelled:  # random images labelled as the distilled ones, and those with one class an image
+        for together in (seeds, looks):
+            students += training(step.phase, together, epochs * recipe.schedule.stages.count, *own, stack)
+        students += training(step.phase, seeds, epochs, sizes.synthetic, batch, stack)
+        networks += 2 * seeds
     yield from regression.trained(recipe, students)
     yield from comparing(recipe, sizes)
     yield from regression.judging(recipe, sizes)
@@ -38,6 +37,20 @@ def evaluated(step: Evaluate, scale: Scale, missing: int) -> Iterator[Work | Alg
     yield from testing(step.phase, networks, sizes.test)
     yield from testing(step.phase, networks, sizes.validation)
     yield Algebra(step.phase, regression.compared(recipe, scale.network, sizes))
+
+
+def drawn(step: Baseline, scale: Scale, missing: int) -> Iterator[Work]:
+    """Random images, as long as the distilled ones; their rate was chosen where any of the networks is there."""
+    recipe, sizes = scale.recipe, scale.sizes
+    evaluation, looks = recipe.evaluation, _tried(scale) if missing == step.count else 0
+    epochs = evaluation.epochs * recipe.schedule.stages.count
+    students: list[Work] = []
+    for together in (missing, looks):
+        students += training(step.phase, together, epochs, sizes.synthetic, evaluation.batch_size, scale.stack)
+    yield from regression.trained(recipe, students)
+    yield from testing(step.phase, looks, sizes.validation)
+    yield from testing(step.phase, missing, sizes.test)
+    yield from testing(step.phase, missing, sizes.validation)
 
 
 def referenced(step: FullReference, scale: Scale, missing: int) -> Iterator[Work]:
