@@ -1,8 +1,9 @@
-"""A target beside what advice has measured: whether it can be reached, and from which size it is looked for."""
+"""A target beside what was measured: whether it can be reached, and from which size it is looked for."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from api.measurements import known
 from api.problems import invalid
@@ -12,8 +13,15 @@ from core.advice.measured import Measured
 from core.advice.model import Model
 from core.advice.order import Question, fingerprint
 from core.advice.verdict import answer
-from core.recipe import FieldError
+from core.forecast.identity import leaves
+from core.ledger import Status
+from core.plan.build import plan
+from core.recipe import FieldError, Recipe
 from core.request import JobRequest, Target
+from core.worth import Interval
+
+_LOOKED_AT: Final = 100
+"""The newest finished jobs on a dataset that may have trained networks on everything."""
 
 
 def aimed(services: Services, ready: Prepared) -> Prepared:
@@ -48,6 +56,33 @@ def beyond(target: Target, measured: Measured) -> FieldError | None:
         f"({100 * everything.low:.1f} to {100 * everything.high:.1f} %), by the advice on this dataset.",
         f"Set target.accuracy to at most {most:g}.",
     )
+
+
+def check_reference(services: Services, ready: Prepared, fitted: Recipe) -> None:
+    """Refuse an accuracy beyond the one of networks on everything that a finished job has trained.
+
+    They are those of the recipe as it would be with all time, or those of the `fitted` one, if it trains them as long.
+
+    Raises:
+        ProblemError: INVALID_REQUEST, with the largest target that would do.
+    """
+    target = JobRequest.model_validate(ready.request).target
+    if target is None or not target.accuracy or ready.facts.digest is None:
+        return
+    whole = ready.recipe
+    alike = [whole, *([fitted] if fitted.evaluation.full == whole.evaluation.full else [])]
+    marks = {leaves(plan(each, ready.facts, ready.request["ipc"]), ready.facts).reference for each in alike} - {None}
+    for job in services.ledger.jobs(Status.SUCCEEDED, ready.facts.name, limit=_LOOKED_AT):
+        full = (job.metrics or {}).get("results", {}).get("full")
+        if full is None or ((job.forecast or {}).get("leaves") or {}).get("reference") not in marks:
+            continue
+        mean = full["balanced_accuracy_mean" if whole.evaluation.measure == "balanced" else "accuracy_mean"]
+        reached = Interval.over(mean, full["accuracy_std"], full["n_seeds"])
+        if reached.reach is not None and target.accuracy > reached.high:
+            told = f"Networks on all training images reach {100 * mean:.1f} % ({reached}), by job {job.id}."
+            most = int(1000 * reached.low) / 1000
+            raise invalid([FieldError("target.accuracy", told, f"Set target.accuracy to at most {most:g}.")])
+        return
 
 
 def foreseen(target: Target, measured: Measured) -> int | None:

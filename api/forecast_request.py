@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
-from api.aims import aimed
+from api.aims import aimed, check_reference
 from api.problems import invalid
 from api.services import Services
 from api.submission import Prepared
@@ -41,7 +41,8 @@ def fitted_request(services: Services, ready: Prepared) -> tuple[Prepared, Forec
     """The request with the recipe that ends in the time it asks for, if it does, on the hardware most workers have.
 
     Raises:
-        ProblemError: INVALID_REQUEST, it is beyond the memory of every one of them, or nothing ends in that time.
+        ProblemError: INVALID_REQUEST, it is beyond the memory of every one of them, nothing ends in that time, or its
+            target is beyond what everything reaches.
     """
     ready = aimed(services, ready)
     request, known = JobRequest.model_validate(ready.request), _calibrations(services)
@@ -75,6 +76,7 @@ def fitted_request(services: Services, ready: Prepared) -> tuple[Prepared, Forec
         raise invalid([replace(each, fix=dear) for each in error.errors]) from None
     except RecipeError as error:
         raise invalid(error.errors) from None
+    check_reference(services, ready, recipe)
     fitted = replace(ready, recipe=recipe)
     _check_room(fitted, known)
     return fitted, forecast

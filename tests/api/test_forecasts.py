@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from core.ledger import Ledger, Status
 from core.methods import method
 from core.request import JobOrder, resolve, settle
 from core.weight import weight
-from tests.api.workshop import Workshop, request
+from tests.api.workshop import METRICS, Workshop, request
 from tests.forecast.machines import machine
 
 MEASURED = machine().model_dump(mode="json")
@@ -83,6 +84,26 @@ def test_a_forecast_of_so_many_bytes_has_room_for_whatever_wins(client: TestClie
     }
     assert weights["mtt"] > weights["random"], "a step size is learned"
     assert max(weights.values()) <= answer.json()["bytes"]["compact"] <= 3000
+
+
+def test_a_target_beyond_what_everything_reached_in_a_job_is_refused(
+    client: TestClient, workshop: Workshop
+) -> None:
+    full = {"n_seeds": 5, "accuracy_mean": 0.97, "accuracy_std": 0.005, "balanced_accuracy_mean": 0.96}
+    asked = request(method="mtt", target="99%", within="1h")
+    del asked["ipc"]
+    assert client.post("/v1/forecasts", json=asked).status_code == 200
+    job_id = workshop.submit(method="mtt", ipc=10)
+    assert workshop.ledger.succeed(workshop.start(job_id), [], METRICS | {"results": {"full": full}})
+    refused = client.post("/v1/forecasts", json=asked)
+    assert refused.status_code == 422, refused.text
+    (error,) = refused.json()["errors"]
+    assert (error["field"], job_id in error["message"]) == ("target.accuracy", True)
+    (most,) = re.findall(r"at most ([\d.]+)\.$", error["fix"])
+    assert 0.96 < float(most) < 0.97
+    assert client.post("/v1/forecasts", json=asked | {"target": {"accuracy": float(most)}}).status_code == 200
+    other = asked | {"overrides": {"network.width": 16}}
+    assert client.post("/v1/forecasts", json=other).status_code == 200, "another network may reach more"
 
 
 def test_a_forecast_creates_no_job(client: TestClient, workshop: Workshop) -> None:
