@@ -129,7 +129,10 @@ class Job(Shown):
     losses: int = Field(description="Attempts that ended with the worker, not the work.")
     max_attempts: int
     worker: str | None = Field(description="The worker that has it now.")
-    request: dict[str, Any] = Field(description="What was asked for.")
+    request: dict[str, Any] = Field(
+        description="What was asked for: the size as `ipc`, `within` in seconds, `share` and the fields of `storage` "
+        "among the overrides; `target`, `labels` and `continue_from` where they say something."
+    )
     recipe: dict[str, Any] = Field(description="What that means, completely.")
     fingerprint: str | None = Field(description="Equal requests on equal data have equal fingerprints.")
     metadata: dict[str, str] = Field(description="Words to find it by, as they came with the first such request.")

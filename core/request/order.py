@@ -133,19 +133,21 @@ class JobOrder(Asked):
         default_factory=str,
         max_length=20,
         description="Instead of `ipc`: the bytes that the set may take in its compact file, all included: "
-        "'200 kB', '1.5 MB'.",
+        "'200 kB', '1.5 MB'. Fields of `storage` among the overrides say in how many bits, if you do.",
         examples=["200 kB"],
     )
     target: Target = Field(
         default_factory=Target.model_construct,
         description="Instead of `ipc`: what the set is to reach, of which the smallest one is looked for: '80%' is a "
-        "test accuracy, 'gap:50%' a share of the gap between random images and the whole set.",
+        "test accuracy, 'gap:50%' a share of the gap between random images and the whole set. An accuracy beyond what "
+        "the whole set is known to reach is refused.",
         examples=[{"accuracy": 0.8}, {"gap": 0.5}],
     )
     within: Within = Field(
         default_factory=str,
         description="Time that the job may take on the worker that runs it, evaluation included: '90s', '20m', '1h'. "
-        "The method's recipe is made smaller until it fits.",
+        "The method's recipe is made smaller until it fits. A search and a job with a target have twenty minutes if it "
+        "is left out, any other job all the time it needs.",
         examples=["20m"],
     )
     labels: Labels = Field(

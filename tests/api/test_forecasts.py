@@ -86,9 +86,7 @@ def test_a_forecast_of_so_many_bytes_has_room_for_whatever_wins(client: TestClie
     assert max(weights.values()) <= answer.json()["bytes"]["compact"] <= 3000
 
 
-def test_a_target_beyond_what_everything_reached_in_a_job_is_refused(
-    client: TestClient, workshop: Workshop
-) -> None:
+def test_a_target_beyond_what_everything_reached_in_a_job_is_refused(client: TestClient, workshop: Workshop) -> None:
     full = {"n_seeds": 5, "accuracy_mean": 0.97, "accuracy_std": 0.005, "balanced_accuracy_mean": 0.96}
     asked = request(method="mtt", target="99%", within="1h")
     del asked["ipc"]
