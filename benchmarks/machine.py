@@ -12,11 +12,14 @@ from pathlib import Path
 
 import torch
 
+from core.engine.kernels.environment import capabilities
 from core.hardware import processor
+
+_SAID = ("avx2", "avx512_f", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_fp16")
 
 
 def describe(*private: Path | None) -> str:
-    """One line: processor, cores, memory, device, versions, commit, date, and the command.
+    """One line: processor with its vector instructions, threads, memory, device, versions, commit, date, command.
 
     Paths that are `private`, such as where the user keeps a checkout, are written as PATH.
     """
@@ -25,10 +28,16 @@ def describe(*private: Path | None) -> str:
     for path in private:
         command = command if path is None else command.replace(str(path), "PATH")
     return (
-        f"{processor()}, {torch.get_num_threads()} threads, {_memory_gib():.0f} GiB, {device}; "
+        f"{processor()}{instructions()}, {torch.get_num_threads()} threads, {_memory_gib():.0f} GiB, {device}; "
         f"Python {platform.python_version()}, torch {torch.__version__}; commit {commit()}; "
         f"{datetime.now(UTC):%Y-%m-%d}; `{command}`"
     )
+
+
+def instructions() -> str:
+    """The instruction sets on which the speed of products depends, in brackets; empty where torch names none."""
+    has = [name for name in _SAID if capabilities().get(name)]
+    return f" ({', '.join(has)})" if has else ""
 
 
 @cache

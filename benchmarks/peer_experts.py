@@ -9,7 +9,10 @@ own, arms in turn (ABAB), and times one epoch of `--steps` batches after two bat
 the column of the first steps (the compile cache is empty in round 1 and kept thereafter). The reference's script tests
 the network on all test images after every epoch; that is left out of its rate, and added in a row of its own with
 `--with-test` (a fifth as many images as are trained on, as in CIFAR-10). `peer-tuned` is the reference in the
-environment our worker gives its engine. The loss at the end, on the same images, shows that the same work was done.
+environment our worker gives its engine, which every arm but `peer` has. `plain` and `plain-bf16` are plain PyTorch of
+the same network, compiled in one line and under autocast in another, without augmentation and without a DataLoader
+(`benchmarks.plain`): nobody needs an engine that is slower. The loss at the end, on the same images, shows that the
+same work was done.
 """
 
 from __future__ import annotations
@@ -23,10 +26,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.arms import ARMS, OURS, PEER, PEER_TUNED, PEERS
+from benchmarks.arms import ARMS, OURS, PEER, PEERS
 from benchmarks.instruments import Gauge, seconds
 from benchmarks.machine import describe
 from benchmarks.peer import Peer, loader, missing
+from benchmarks.plain import PLAINS, module, trainer
 from benchmarks.processes import Found, Measurement, Runs, Spec, add_options, answer
 from benchmarks.rows import ratio, spread, table
 from benchmarks.setting import Pictures, pictures
@@ -40,6 +44,7 @@ from core.recipe import Augment, Experts, Network
 
 _WARM = 2  # batches
 _JUDGED = 512  # images whose loss is told
+_ARMS = [*PEERS, *PLAINS, *OURS]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -63,7 +68,8 @@ def measure(spec: Spec) -> Found:
     seen = pictures(data, spec["steps"] * spec["batch"], key)
     c, h, w = seen.pixels.shape[1:]
     network = build(Network(width=spec["width"]), (c, h, w), seen.classes)
-    found, theta = (_theirs if spec["arm"] in PEERS else _ours)(spec, seen, network, device)
+    arm = _theirs if spec["arm"] in PEERS else _plainly if spec["arm"] in PLAINS else _ours
+    found, theta = arm(spec, seen, network, device)
     few = slice(_JUDGED)
     with torch.no_grad():
         logits = network.apply(theta.cpu(), seen.transform.forward(seen.pixels[few]))
@@ -100,6 +106,27 @@ def _theirs(spec: Spec, seen: Pictures, network: ConvNet, device: torch.device) 
     return rates | ({"with_test": len(shown) / (trained + tested)} if tested else {}), theta
 
 
+def _plainly(spec: Spec, seen: Pictures, network: ConvNet, device: torch.device) -> tuple[Found, Tensor]:
+    student = module(network, _start(spec, network)).to(device)
+    step = trainer(student, spec["arm"], 0.01, device)
+    images, labels = seen.images.to(device), seen.labels.to(device)
+
+    def run(n: int) -> float:
+        def epoch() -> None:
+            for batch in torch.randperm(n, device=device).split(spec["batch"]):
+                step(images[batch], labels[batch])
+
+        return seconds(epoch, device)
+
+    torch.manual_seed(spec["round"])
+    first, gauge = run(_WARM * spec["batch"]), Gauge(device)
+    nn.utils.vector_to_parameters(_start(spec, network).to(device), student.parameters())
+    rate = len(images) / run(len(images))
+    memory = {"rise": gauge.rise(), "whole": gauge.whole()}
+    theta = nn.utils.parameters_to_vector(student.parameters()).detach()
+    return {"first": first, "rate": rate, "stubbed": [], **memory}, theta
+
+
 def _ours(spec: Spec, seen: Pictures, network: ConvNet, device: torch.device) -> tuple[Found, Tensor]:
     kernels = cache(
         lambda: ARMS[spec["arm"]].kernels(network, spec["folder"], spec["batch"], spec["together"])
@@ -134,22 +161,24 @@ def _print(options: argparse.Namespace, found: dict[str, list[Found]]) -> None:
         label = f"{name} and its test epoch"
         rates[label], rows_of[label] = [run["with_test"] for run in found[name]], found[name]
     theirs = [name for name in PEERS if name in found]
+    others = [name for name in (*PEERS, *PLAINS) if name in found]
     data = "images of the given bundle" if options.data else "made-up images, 3x32x32"
     print(describe(options.peer, options.data, options.runs))
     print(
-        f"\nConvNet W{options.width}, one epoch of {options.steps} batches of {options.batch}, {data}, DSA, "
-        f"{options.device}, {options.together} of our experts at once; median of {options.repeats} processes (min-max)."
+        f"\nConvNet W{options.width}, one epoch of {options.steps} batches of {options.batch}, {data}, DSA (none in "
+        f"the plain arms), {options.device}, {options.together} of our experts at once; median of {options.repeats} "
+        "processes (min-max)."
         + missing(sorted({stub for name in theirs for run in found[name] for stub in run["stubbed"]}))
         + "\n"
     )
-    head = ["arm", "images a second", *(f"times as fast as {name}" for name in theirs)]
+    head = ["arm", "images a second", *(f"times as fast as {name}" for name in others)]
     head += [f"first {_WARM} batches, cold / warm cache, s", "peak MiB above start", "peak MiB in all"]
     head += [f"loss after, on {_JUDGED} images", "n"]
     rows = [
         [
             name,
             spread(rates[name], 0),
-            *(ratio(rates[name], rates[peer]) for peer in theirs),
+            *(ratio(rates[name], rates[other]) for other in others),
             f"{runs[0]['first']:.1f} / {spread([run['first'] for run in runs[1:]], 1)}",
             spread([run["rise"] for run in runs], 0),
             spread([run["whole"] for run in runs], 0),
@@ -165,7 +194,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser)
     parser.add_argument("--peer", type=Path, metavar="PATH", help="your checkout of the MTT reference")
-    parser.add_argument("--arms", nargs="+", default=[PEER, PEER_TUNED, *OURS], choices=[*PEERS, *OURS])
+    parser.add_argument("--arms", nargs="+", default=_ARMS, choices=_ARMS)
     parser.add_argument("--steps", type=int, default=20, help="batches that are timed (%(default)s)")
     parser.add_argument("--batch", type=int, default=256, help="images a step (%(default)s)")
     parser.add_argument("--width", type=int, default=128, help="of the ConvNet (%(default)s)")

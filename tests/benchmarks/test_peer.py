@@ -12,9 +12,11 @@ import torch
 
 from benchmarks import evaluate, peer_experts, peer_step
 from benchmarks.peer import Peer, Unroll
+from benchmarks.plain import module
 from benchmarks.setting import Setting, outer_gradient, prepare, save
 from core.engine.kernels import Eager
 from core.engine.keys import Key
+from core.engine.networks import ConvNet
 
 CPU = torch.device("cpu")
 
@@ -87,6 +89,21 @@ def test_experts_do_the_same_work_in_both(checkout: Path) -> None:
     assert theirs["with_test"] < theirs["rate"]
     assert ours["rate"] > 0
     assert max(theirs["loss"], ours["loss"]) < 1.9, "both learned: guessing one of ten costs 2.3"
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 8), (1, 28, 28)])
+def test_plain_layers_are_the_same_function(shape: tuple[int, int, int]) -> None:
+    network = ConvNet(shape, 10, 4, 2, "instance")
+    theta, images = network.init(Key(0)), Key(1).normal(3, *shape)
+    torch.testing.assert_close(module(network, theta)(images), network.apply(theta, images))
+
+
+def test_plain_pytorch_learns_as_an_expert_does_without_augmentation(tmp_path: Path) -> None:
+    spec = {"device": "cpu", "data": None, "steps": 80, "batch": 16, "width": 8, "seed": 0, "round": 0}
+    with torch.compiler.set_stance("force_eager"):  # compiled it takes a minute, and does the same
+        found = peer_experts.measure({**spec, "peer": "", "together": 1, "folder": str(tmp_path), "arm": "plain"})
+    assert found["rate"] > 0
+    assert found["loss"] < 1.9, "it learned"
 
 
 @pytest.mark.parametrize("way", evaluate.WAYS)
