@@ -9,16 +9,24 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
+from torch import Tensor
 
 from core import methods
+from core.engine.kernels.compiled import Compiled, Shape, passes
+from core.engine.kernels.trial import fault
+from core.engine.keys import Key
+from core.engine.networks import convnet
 from core.engine.workspace import Drained
-from core.recipe import Recipe
+from core.recipe import Network, Recipe
 from tests.engine.attempts import attempt, two_classes
 from tests.engine.conftest import small
 from tests.engine.pretend import NAME, pretended
+from worker.engine import calibrate
 from worker.protocol import JobFolder
 
 IPC = 2
+WITHIN = 1e-3
+"""Share of the length of a result that may be rounding."""
 
 DATED = {"README.md", "SHA256SUMS", "manifest.json", "metrics.parquet", "recipe.json", "report.json"}
 """Files of an artifact that say when, where and how fast it was made."""
@@ -59,6 +67,44 @@ def test_a_job_that_is_stopped_on_a_gpu_ends_as_one_on_the_cpu(name: str, data: 
         assert lasting(found) == lasting(expected)
         assert lasting(report(there)) == lasting(report(here))
         assert files(there) == files(here)
+
+
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+def test_the_written_out_passes_are_right_on_a_gpu(norm: str) -> None:
+    """By the trial of compiled programs there; several students are one call of theirs."""
+    with pretended() as device:
+        network = convnet(Network(width=4, depth=2, norm=norm), (1, 8, 8), 2)
+        two = passes(network, "bfloat16", device)
+
+        def observe(theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
+            g, kept, _ = two.first(theta, images, labels)
+            seen = two.moments(theta, kept)
+            return (g, *seen.means, *seen.variances)
+
+        def keep(theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
+            return tuple(two.first(theta, images, labels)[1].leaves)
+
+        assert fault("keep", keep, two, 1, 3, device, WITHIN) is None
+        assert fault("observe", torch.vmap(observe), two, 2, 3, device, WITHIN) is None
+        assert fault("keep", lambda *given: [-leaf for leaf in keep(*given)], two, 1, 3, device, WITHIN) is not None
+
+
+def test_without_a_compiler_for_the_gpu_a_kernel_is_run_as_it_is_written(tmp_path: Path) -> None:
+    with pretended() as device:
+        network = convnet(Network(width=4, depth=2), (1, 8, 8), 2)
+        kernels = Compiled(network, frozenset({Shape(1, 3)}), folder=tmp_path)
+        given = [Key(0).normal(network.size), Key(1).normal(3, 1, 8, 8), Key(2).uniform(3, 2)]
+        found = kernels.gradient(*(part.to(device) for part in given))
+        assert found.is_cuda
+        assert torch.equal(found.cpu(), kernels.eager.gradient(*given))
+        assert not kernels.stored("gradient", Shape(1, 3), device)
+
+
+def test_what_a_calibration_measures_runs_on_a_gpu() -> None:
+    with pretended() as device:
+        for site in (calibrate._SMALL[0], calibrate._SMALL[-1]):
+            for point, call in calibrate._sites(site, device):
+                assert calibrate._once(call, device) > 0, point
 
 
 def affordable(name: str) -> Recipe:
