@@ -8,8 +8,9 @@ from argparse import Namespace
 from pathlib import Path
 
 import pytest
+import torch
 
-from benchmarks import limits, peer_step, scaling
+from benchmarks import convolutions, limits, peer_step, scaling
 from benchmarks.processes import Runs
 
 SCRIPTS = ("peer_step", "peer_experts", "evaluate", "limits", "scaling")
@@ -68,6 +69,17 @@ def test_a_child_that_fails_is_heard(checkout: Path, tmp_path: Path) -> None:
     command = ["--peer", str(checkout), "--steps", "1", "--batch", "2", "--expert-steps", "0", "--arms", "peer"]
     with pytest.raises(SystemExit, match="a broken checkout"):
         peer_step.main([*command, *QUICK])
+
+
+def test_every_way_to_convolve_is_timed(capsys: pytest.CaptureFixture[str]) -> None:
+    convolutions.main(["--widths", "16", "--sides", "8", "--batches", "2", "--turns", "1"])
+    found = rows(capsys.readouterr().out)
+    assert [row[0] for row in found] == ["16, 8, 2, float32", "16, 8, 2, bfloat16"]
+    contestants = convolutions.ways(16, 8, 2, torch.float32)
+    assert {row[-1] for row in found} <= set(contestants)
+    direct, last, _, tiles, grouped = (forward() for forward, _ in contestants.values())
+    torch.testing.assert_close(last, direct)
+    torch.testing.assert_close(grouped.view(36, 16, -1).mT, tiles)
 
 
 @pytest.mark.slow
