@@ -145,7 +145,7 @@ def test_any_two_choices_that_may_meet_do_run_together(
     for place_, combination in enumerate(chosen):
         recipe, folder = runnable[combination], JobFolder(tmp_path / str(place_), 1)
         try:
-            forecast = predict(recipe, facts, IPC, "mtt", None, past)
+            forecast = predict(recipe, facts, IPC, "mtt", None, past, seed=0)
             calls.clear()
             attempt(recipe, IPC, data, folder)
             past.append(Past(f"job_{place_}", "mtt", {}, {}, forecast.leaves))
