@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from core.advice.study import Study
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised whenever the same study would measure something else; part of what advice is kept under."""
 
 Source = Literal["random", "window", "distilled"]

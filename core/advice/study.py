@@ -126,10 +126,12 @@ def cost(asked: Study, facts: DatasetFacts, price: Price) -> float:
         each += price("data", own, real, 1) + price("data", own, ipc, 1)
         return recipe.schedule.steps * facts.classes * each + training(ipc, asked.networks)
 
-    windows = sum(training(each.ipc, asked.networks) for each in asked.windows)
+    rates = len(evaluation.baseline_lrs)
+    networks = asked.networks + (rates if rates > 1 else 0)  # real images are trained on at the best of several
+    windows = sum(training(each.ipc, networks) for each in asked.windows)
     scored = price("forward", own, facts.train_count, 1) * asked.networks if asked.windows else 0.0
     pilots = asked.runs * sum(pilot(ipc) for ipc in asked.pilots)
-    return sum(training(ipc, asked.networks) for ipc in asked.sizes) + pilots + windows + scored
+    return sum(training(ipc, networks) for ipc in asked.sizes) + pilots + windows + scored
 
 
 def modest(kernel: Kernel, network: Geometry, batch: int, networks: int, /) -> float:

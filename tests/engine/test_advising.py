@@ -49,6 +49,15 @@ def test_everything_that_was_asked_is_measured(whole: Measured, toy: Dataset) ->
     assert Measured.model_validate_json(whole.model_dump_json()) == whole
 
 
+def test_real_images_are_trained_on_at_the_rate_that_a_job_would_choose(toy: Dataset) -> None:
+    def random(*rates: float) -> list[Any]:
+        recipe = override(asked(toy).recipe, {"evaluation.baseline_lrs": rates, "evaluation.epochs": 40})
+        few = asked(toy, recipe=recipe, sizes=(4,), pilots=(1,), windows=())
+        return [each.accuracies for each in measure(few, toy).points if each.source == "random"]
+
+    assert random(1e-8, 0.05) == random(0.05) != random(1e-8)
+
+
 def test_nothing_looks_at_the_test_split(whole: Measured, toy: Dataset) -> None:
     nothing = Images(np.zeros_like(toy.test.images), np.zeros_like(toy.test.labels))
     assert points(measure(asked(toy), replace(toy, test=nothing))) == points(whole)

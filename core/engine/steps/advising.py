@@ -17,10 +17,10 @@ from torch import Tensor
 
 from core.advice.measured import Point
 from core.advice.study import VALIDATION, Study, WindowPoint
-from core.engine import distill, evaluate, init, selection, stored
+from core.engine import distill, evaluate, init, lines, selection, stored
 from core.engine.context import JobContext, follow
 from core.engine.distill import State
-from core.engine.evaluate import Draws, Images, Trained
+from core.engine.evaluate import Trained
 from core.engine.journal import Journal
 from core.engine.keys import Key
 from core.engine.real import Labelled
@@ -156,16 +156,15 @@ class Measuring:
         labels = F.one_hot(init.classes(real, equal(ipc, real.classes)), real.classes).float()
         if self.asked.labels == "soft":
             labels = torch.stack([self._labelled(real.train.take(own), labels) for own in chosen])
-        return self._judged(self._networks(Draws(real.train, chosen), labels))
+        return self._judged(self._networks(chosen, labels))
 
-    def _networks(self, images: Images, labels: Tensor) -> list[Trained]:
-        recipe, real = self.context.recipe, self.context.real
-        rate = recipe.evaluation.lr
-        assert rate is not None, "the pilots' method learns no step size, and so comes with a rate"
-        marks = torch.ones(labels.shape[-2], dtype=torch.bool, device=real.device)
-        protocol = evaluate.on_synthetic(recipe.evaluation, recipe.augment, rate, marks)
-        keys = [Key(0).fold("advice").fold("seed", seed) for seed in range(self.asked.networks)]
-        return self._trained(evaluate.train(self.context.kernels, images, labels, protocol, keys))
+    def _networks(self, chosen: Tensor, labels: Tensor) -> list[Trained]:
+        """Networks on real images, at the rate that a job would choose for as many."""
+        key = Key(0).fold("advice")
+        arm = replace(lines.Drawn.of(self.context, chosen, key), labels=labels)
+        rate = follow(self.context, arm.rate(self.context, key), self._say)
+        keys = [key.fold("seed", seed) for seed in range(self.asked.networks)]
+        return self._trained(evaluate.train(arm.kernels, arm.images, labels, replace(arm.protocol, lr=rate), keys))
 
     def _trained(self, work: Generator[float, None, list[Trained]]) -> list[Trained]:
         return follow(self.context, work, self._say)
@@ -191,7 +190,7 @@ class Measuring:
         if not self._judges:
             real, ipc = self.context.real, self.asked.sizes[-1]
             labels = F.one_hot(init.classes(real, equal(ipc, real.classes)), real.classes).float()
-            self._judges = self._networks(Draws(real.train, self._draws(ipc)), labels)
+            self._judges = self._networks(self._draws(ipc), labels)
         return self._judges
 
     def _difficulty(self) -> Tensor:
