@@ -26,7 +26,8 @@ def test_a_job_finds_what_was_compiled_ahead(tmp_path: Path) -> None:
     pixels, labels = rng.integers(0, 256, (300, 28, 28, 1), dtype=np.uint8), np.arange(300) % 3
     arrays = {"x_train": pixels, "y_train": labels, "x_test": pixels[:30], "y_test": labels[:30]}
     write_bundle(settings.datasets / "noise.npz", arrays)
-    overrides = {"network.width": 16, "evaluation.epochs": 20_000, "evaluation.full": None}
+    overrides = {"network.width": 8, "network.depth": 1, "evaluation.seeds": 2, "evaluation.epochs": 30_000}
+    overrides |= {"evaluation.full": None}
     order = {"dataset": "noise", "ipc": 10, "method": "dm", "overrides": overrides}
     first, second = list(compiled(order, settings)), list(compiled(order, settings))
     assert first[0]["compiled"] == first[0]["programs"] > 0
