@@ -260,7 +260,9 @@ def _distil(made: Made, step: steps.Distil) -> Made:
         objective = distillation.objective_of(context, state, made.experts, made.networks, made.taught)
     found = distillation.distilled(context, state, objective, before.last if before else None)
     if context.most_steps and found.last.step > context.recipe.schedule.steps:  # what another job would ask for
-        context = replace(context, recipe=distillation.lasting(context.recipe, found.last.step))
+        selects = context.recipe.evaluation.select == "best_validation"
+        steps_made = found.last.step if selects else found.chosen.step
+        context = replace(context, recipe=distillation.lasting(context.recipe, steps_made))
     result = distillation.result_of(context, found.chosen)
     return replace(
         made,

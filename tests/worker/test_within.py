@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from core.artifacts import verify
@@ -42,8 +43,8 @@ def test_a_run_ends_within_its_time_and_says_what_that_cost(tmp_path: Path) -> N
     assert json.loads((done.folder.staging / "recipe.json").read_text())["request"]["within"] == 112
 
 
-def test_a_job_with_time_to_spare_goes_on_to_the_steps_that_it_gave_up(tmp_path: Path) -> None:
-    """To the images that a job of so many steps makes, be it stopped on the way, and with no word of an early end."""
+def test_a_job_with_time_to_spare_goes_on_and_has_the_best_of_what_came_of_it(tmp_path: Path) -> None:
+    """The images are those that a job of so many steps makes, be it stopped on the way; nothing ended early."""
     small = SMALL | {"schedule.steps": 3}
     within = {
         "seconds": 3600,
@@ -69,13 +70,19 @@ def test_a_job_with_time_to_spare_goes_on_to_the_steps_that_it_gave_up(tmp_path:
         return one
 
     whole, resumed = made("whole"), made("resumed", stop_at=5)
-    plain = here(tmp_path / "plain", overrides=small | {"schedule.steps": 7})
-    assert_same_result(whole, plain)
     assert_same_result(whole, resumed)
+    curves = pq.read_table(whole.folder.staging / "metrics.parquet").to_pylist()
+    looks = {row["step"]: row["value"] for row in curves if row["name"] == "validation_accuracy"}
+    assert list(looks) == [3, 4, 5, 6, 7], "from the step on that was to be the last"
+    best = max(looks, key=lambda step: looks[step])
+    plain = here(tmp_path / "plain", overrides=small | {"schedule.steps": best})
+    assert_same_result(whole, plain)
     report = json.loads((whole.folder.staging / "report.json").read_text())
-    assert report["within"]["given_up"] == ["experts.count 9 -> 2"], "no step was given up in the end"
+    steps = [] if best == 7 else [f"schedule.steps 7 -> {best}"]
+    assert report["within"]["given_up"] == [*steps, "experts.count 9 -> 2"]
     assert report["ended"] is None
-    assert json.loads((whole.folder.staging / "recipe.json").read_text())["recipe"]["schedule"]["steps"] == 7
+    assert report["selection"] == f"best of the looks on the validation split: step {best}"
+    assert json.loads((whole.folder.staging / "recipe.json").read_text())["recipe"]["schedule"]["steps"] == best
     told = [message["message"] for message in whole.messages if message["type"] == "log"]
     assert "There is time for more outer steps: about 7 in all." in told
 

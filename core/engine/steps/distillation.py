@@ -13,6 +13,7 @@ from typing import final
 from torch import Tensor
 
 from core.engine import checkpoint, continued, distill, ending, init, stored
+from core.engine.beyond import Beyond
 from core.engine.context import JobContext
 from core.engine.distill import Objective, State
 from core.engine.keys import Key
@@ -116,6 +117,7 @@ def distilled(context: JobContext, state: State, objective: Objective | None, be
     total = planned = recipe.schedule.total_steps
     until = _last_step(context, state.stage)
     looks, selects = Looks(context.hurried), recipe.evaluation.select == "best_validation"
+    beyond = Beyond(context) if context.most_steps > planned else None
 
     def store(state: State) -> None:
         # The curves first: a crash between the two leaves points beyond the state, which resuming drops.
@@ -129,6 +131,8 @@ def distilled(context: JobContext, state: State, objective: Objective | None, be
     def choose(state: State) -> tuple[State, str]:
         if state.step == 0:
             return state, "initialisation"
+        if beyond is not None and not selects and state.step > planned:
+            return beyond.best(state)
         return looks.best(state) if selects else (state, "last iterate")
 
     if context.journal.phase != "distilling":
@@ -155,13 +159,14 @@ def distilled(context: JobContext, state: State, objective: Objective | None, be
         show(state)
         with suppress(TimeUp):
             looks.at(state)
+        more = workspace.time_left() > 0 and (beyond is None or state.step < planned or beyond.goes_on(state))
         stops = workspace.should_stop()
         if stops or time.monotonic() - saved >= workspace.interval:
             store(state)
             saved = time.monotonic()
         if stops:  # asked once: what stops has stored
             raise Drained
-        if workspace.time_left() <= 0 or (state.step >= planned and workspace.spare() <= 0):
+        if not more:
             break
     chosen, selection = choose(state)
     is_whole = state.step == until and not is_left and workspace.time_left() > 0
