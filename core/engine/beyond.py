@@ -18,7 +18,7 @@ _APART: Final = 3
 
 @final
 class Beyond:
-    """The steps beyond those planned. More are not always better: few experts are learned by heart, for instance.
+    """The steps beyond those planned. More are not always better (benchmarks/RESULTS.md: `mtt` on CIFAR-10).
 
     So the validation split looks at the state that was to be the last and at some that follow, and the best one of
     these is the result; a recipe that selects by looks of its own needs no others.

@@ -35,7 +35,7 @@ def auto(task: Task) -> Recipe:
 
     A race of the methods that a forecast says can finish: real images of four kinds, distribution, gradient and
     trajectory matching, performance matching. Each distils for a share of the time, the validation split says which go
-    on, and the rest of the time is the best one's. The recipe shown is what all of them share: the network, the
+    on, and the rest of the time is for what promises most. The recipe shown is what all of them share: the network, the
     preprocessing, the augmentation, the evaluation and whose labels; with it go random real images, which the others
     have to beat. If none does, real images are the result, and the report says so.
 
@@ -58,7 +58,7 @@ def auto(task: Task) -> Recipe:
     return preset(PRESETS["auto"], task, recipe)
 
 
-# Whitened where trajectories are matched on whitened pixels: by the same rates they diverge on others within 60 steps.
+# Whitened where trajectories are matched on whitened pixels, which their rates are for (benchmarks/RESULTS.md).
 PRESETS: Presets = {
     "auto": {
         key: {name: changes[name] for name in ("preprocess",) if name in changes}
