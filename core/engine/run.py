@@ -278,7 +278,7 @@ def _distil(made: Made, step: steps.Distil) -> Made:
 
 def _evaluate(made: Made, step: steps.Evaluate) -> Made:
     context = ending.judged(made.context)
-    return replace(made, context=context, rows=evaluation.rows(context, made.whole, made.taught))
+    return replace(made, context=context, rows=evaluation.rows(context, step, made.whole, made.taught))
 
 
 RUNNERS: Final[Mapping[type[Step], Callable[[Made, Any], Made]]] = {

@@ -13,6 +13,7 @@ from core.forecast import history, memory
 from core.forecast.calibration import Calibration
 from core.forecast.history import ENOUGH, LEVEL, Interval, Past
 from core.forecast.identity import FIELDS, ResultNames, every_step, field, leaves
+from core.methods import AUTO
 from core.plan import packing
 from core.plan.build import plan
 from core.plan.cost import Item, cost, stack_on, work
@@ -173,7 +174,8 @@ def predict(
         entrants: those that race, where the recipe is what they share.
         seed: the job's; of results that depend on one that is not known none is taken to be there.
     """
-    network, planned = geometry(recipe.network, facts.shape, facts.classes), plan(recipe, facts, ipc, entrants, seed)
+    network = geometry(recipe.network, facts.shape, facts.classes)
+    planned = plan(recipe, facts, ipc, entrants, seed, shared=method == AUTO)
     sizes = Sizes.of(facts, ipc * recipe.parameterize.formation)
     named = leaves(planned, facts)
     found, makers = history.there(past, planned, named)

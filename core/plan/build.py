@@ -40,14 +40,16 @@ def plan(
     ipc: int,
     searching: Entrants | Sizing | None = None,
     seed: int | None = None,
+    *,
+    shared: bool = False,
 ) -> Plan:
     """The steps of a job of `ipc` images a class. A seed changes nothing but the names of networks on random images.
 
     The names of results stand for a dataset's content by its digest: of a dataset without one they mean nothing.
     Where candidates race, at one size or at several, `recipe` has what they share, and what follows is the report on
-    the winner.
+    the winner. A recipe that is `shared` by candidates is reported on as the dearest of them, images that are made.
     """
-    job = _Job(facts, ipc, seed)
+    job = _Job(facts, ipc, seed, shared or searching is not None)
     return job.whole(recipe) if searching is None else job.raced(recipe, searching)
 
 
@@ -64,12 +66,19 @@ def judged_by(recipe: Recipe) -> LearnedScore | Embedding | None:
             return None
 
 
+def _rounds(recipe: Recipe) -> bool:
+    """Whether images change when they are rounded to 8-bit pixels; real ones that are left as they are do not."""
+    left = recipe.objective.keeps_images and not recipe.init.alters_images and recipe.parameterize.formation == 1
+    return recipe.preprocess.mixes_pixels or not left
+
+
 @final
 @dataclass(frozen=True)
 class _Job:
     facts: DatasetFacts
     ipc: int
     seed: int | None
+    shared: bool
 
     def whole(self, recipe: Recipe) -> Plan:
         """The plan: the teacher, what is searched for, and then the job itself."""
@@ -153,7 +162,7 @@ class _Job:
         names, evaluation = self._names(recipe), recipe.evaluation
         if recipe.relabel.needs_teacher:
             yield steps.Relabel()
-        yield steps.Evaluate()
+        yield steps.Evaluate(rounds=self.shared or _rounds(recipe))
         kept = None if self.seed is None else Kept.several(self._baseline(recipe), evaluation.seeds, ".json")
         yield steps.Baseline(evaluation.seeds, kept)
         if evaluation.full is not None:

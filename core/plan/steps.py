@@ -230,6 +230,8 @@ class Evaluate:
     """Networks on the result, and on what it alone is compared with, a line of the report each."""
 
     phase: ClassVar[Phase] = "evaluating"
+    rounds: bool
+    """Whether rounding changes the images, so that the rounded ones have networks of their own."""
 
 
 @final

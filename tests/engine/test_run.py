@@ -217,6 +217,18 @@ def test_a_result_is_judged_by_as_many_networks_as_there_is_time_for(toy: Datase
     assert compose(done, "cpu").n_seeds == 2
 
 
+@pytest.mark.parametrize(("method", "equal"), [("random", True), ("dm", False)])
+def test_images_that_rounding_leaves_as_they_are_are_judged_once(method: str, equal: bool, toy: Dataset) -> None:
+    messages: list[dict[str, Any]] = []
+    lines = {line["name"]: line for line in distil(small(method), toy, 2, 0, InMemory(Journal(messages.append))).rows}
+    exact, rounded = lines["distilled"], lines["distilled_8bit"]
+    assert (rounded["seconds"] == 0) is equal
+    assert exact["seconds"] > 0
+    if equal:
+        shared = exact.keys() - {"name", "seconds", "confusion"}
+        assert {field: exact[field] for field in shared} == {field: rounded[field] for field in shared}
+
+
 def test_the_reference_that_another_job_kept_is_no_matter_of_time(toy: Dataset) -> None:
     workspace = InMemory()
     distil(small("random"), toy, 2, 0, workspace)

@@ -22,9 +22,10 @@ def evaluated(step: Evaluate, scale: Scale, missing: int) -> Iterator[Work | Alg
     epochs, batch, seeds = evaluation.epochs, evaluation.batch_size, evaluation.seeds
     looks, labelled = _tried(scale) if recipe.relabel.needs_teacher else 0, recipe.relabel.needs_teacher
     students: list[Work] = []
-    for _ in ("distilled", "distilled_8bit"):
+    versions = 1 + step.rounds
+    for _ in range(versions):
         students += in_order(step.phase, seeds, epochs, shown, own[1], stack(min(sizes.synthetic, batch)))
-    networks = 2 * seeds
+    networks = versions * seeds
     if labelled:  # random images labelled as the distilled ones, and those with one class an image
         for together in (seeds, looks):
             students += training(step.phase, together, epochs * recipe.schedule.stages.count, *own, stack)
