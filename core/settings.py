@@ -117,6 +117,12 @@ class Settings(BaseSettings):
         ge=0,
         description="Seconds a job waits for an artifact store that is away; only then does its attempt count as lost.",
     )
+    stall_after: float = Field(
+        default=1_800,
+        gt=0,
+        description="Seconds an engine may say nothing, neither progress nor a line, before it is taken to stand still "
+        "and its attempt for lost; ten times the longest silence of the job's phase if that is more.",
+    )
     job_timeout: float = Field(default=86_400, gt=0, description="Seconds one attempt at a job may run.")
     expert_cache_bytes: int = Field(
         default=20 * 2**30,

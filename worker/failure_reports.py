@@ -55,6 +55,12 @@ def timeout(seconds: float, phase: str | None) -> Error:
     }
 
 
+def stall(phase: str | None) -> str:
+    """One sentence on an engine that stood still."""
+    where = f" in the phase {phase}" if phase else ""
+    return f"The engine said nothing{where} for longer than STILLHOUSE_STALL_AFTER allows, and was ended."
+
+
 def storage(problem: Exception) -> Error:
     """The error of an artifact that could not be published."""
     return {

@@ -18,6 +18,7 @@ from core.settings import Settings
 from worker.child import Message
 from worker.database_retry import AWAY
 from worker.progress import Progress
+from worker.silence import Silence
 
 _TICK: Final = 1.0
 """Seconds between looks at the ledger; a cancel is noticed, and progress written, this often."""
@@ -54,6 +55,8 @@ class Heartbeat:
         self._tick = min(_TICK, settings.heartbeat_interval)
         self._began = self._last_beat = claimed_at
         self._progress = Progress(claim.job.progress)
+        self.engine = Silence(settings.stall_after, claimed_at)
+        """How long the engine has said nothing."""
         self._latest: Document | None = None
         self._metrics: dict[str, Document] = {}
         self._metrics_due = claimed_at
@@ -83,6 +86,7 @@ class Heartbeat:
     def hear(self, message: Message) -> None:
         """Takes one message of the channel, to be written with the next tick. Never raises: the engine may err."""
         with self._hearing:
+            self.engine.hear(time.monotonic(), message.get("phase"))
             match message:
                 case {"type": "progress", "phase": str(phase), **rest}:
                     self._latest = self._progress.update(phase, rest)

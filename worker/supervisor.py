@@ -52,6 +52,7 @@ class Stop(enum.Enum):
     PAUSED = "a user paused the job"
     DRAINED = "the worker was told to stop"
     TIMED_OUT = "the attempt ran too long"
+    STALLED = "the engine says nothing any more"
 
 
 @final
@@ -216,6 +217,7 @@ class Supervisor:
     def _watch(self, child: Child, heartbeat: Heartbeat, folder: JobFolder) -> tuple[int, Stop | None]:
         """Waits for the engine's end, and brings it about when there is a reason to."""
         started = time.monotonic()
+        heartbeat.engine.hear(started)
         stop: Stop | None = None
         deadline = float("inf")
         while (status := child.wait(_TICK)) is None:
@@ -242,6 +244,8 @@ class Supervisor:
             return Stop.DRAINED
         if time.monotonic() - started > self._settings.job_timeout:
             return Stop.TIMED_OUT
+        if heartbeat.engine.too_long(time.monotonic()):
+            return Stop.STALLED
         return None
 
     def _grace(self, stop: Stop) -> float:
@@ -270,6 +274,9 @@ class Supervisor:
         if status == Exit.FAILED:
             error = failure_reports.failure(folder, heartbeat.phase)
             return self._settle(claim, Outcome.FAILED, lambda: ledger.fail(claim, error))
+        if stop is Stop.STALLED:  # also one that checkpoints when it is told to: what it waits for may never come
+            reason = failure_reports.stall(heartbeat.phase)
+            return self._settle(claim, Outcome.CRASHED, lambda: ledger.lose(claim, reason))
         if status == Exit.DRAINED or (stop is not None and (child.killed or status == -signal.SIGTERM)):
             # An engine that was told too early, or would not go in time, did not crash: its last checkpoint is good.
             reason = (stop or Stop.DRAINED).value

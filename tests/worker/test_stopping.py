@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable
 
 from core.ledger import Status
+from tests.worker.double import state_after
 from tests.worker.service import BOTH, Service, is_alive, over, until
+from worker.silence import Silence
 
 FEW_SECONDS = 15.0
 """How soon a cancel must have worked: one or two seconds, and five more for a deaf engine, on a machine under load."""
@@ -111,6 +114,33 @@ def test_an_attempt_that_takes_too_long_fails(new_service: Callable[..., Service
     assert job.error is not None
     assert (job.error["code"], job.error["phase"]) == ("timeout", "distilling")
     assert "STILLHOUSE_JOB_TIMEOUT" in job.error["hint"]
+
+
+def test_an_engine_that_stands_still_is_ended_and_its_job_goes_on(new_service: Callable[..., Service]) -> None:
+    service = new_service("poller", "sqlite", stall_after=3.0)
+    play = service.submit(steps=12, hold_at=7)
+    with service.supervisor_at_work():
+        engine = play.wait_for_step(1, 6)
+        os.kill(engine, signal.SIGSTOP)
+        play.open_gate()
+        job = play.wait_for_end()
+    assert (job.status, job.attempt, job.losses) == (Status.SUCCEEDED, 2, 1)
+    assert play.state() == state_after(12)
+    assert not is_alive(engine)
+    (lost,) = play.events("job.requeued")
+    assert "said nothing in the phase distilling" in lost.data["reason"]
+    assert "STILLHOUSE_STALL_AFTER" in lost.data["reason"]
+
+
+def test_an_engine_that_was_slow_before_may_be_slow_again() -> None:
+    silence = Silence(least=600.0, now=0.0)
+    silence.hear(100.0, "distilling")
+    silence.hear(300.0, "distilling")
+    assert not silence.too_long(300.0 + 1_999)  # ten times the 200 seconds of before
+    assert silence.too_long(300.0 + 2_001)
+    silence.hear(400.0, "evaluating")  # a phase of its own pace
+    assert not silence.too_long(400.0 + 599)
+    assert silence.too_long(400.0 + 601)
 
 
 @over(BOTH, "running")
