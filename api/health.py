@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, Response
 from prometheus_client import generate_latest
 
+from api.disk import LEAST_FREE, free_bytes
 from api.problems import Kind, ProblemError, responses
 from api.schemas import Health, Readiness
 from api.services import Services, ServicesDep
@@ -17,9 +17,6 @@ from core.masks import masked
 VERSION = version("stillhouse")
 
 router = APIRouter(tags=["operations"])
-
-_LEAST_FREE = 64 << 20
-"""Bytes free in HOME without which the service is not ready: an upload or a checkpoint would soon fail."""
 
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -74,8 +71,7 @@ def _store(services: Services) -> dict[str, Any]:
 
 
 def _disk(services: Services) -> dict[str, Any]:
-    home = services.settings.home.absolute()
-    free = shutil.disk_usage(next(folder for folder in (home, *home.parents) if folder.exists())).free
-    if free < _LEAST_FREE:
+    free = free_bytes(services.settings.home)
+    if free < LEAST_FREE:
         return {"ready": False, "detail": f"{free >> 20} MiB are free where STILLHOUSE_HOME is."}
     return {"ready": True, "detail": None}

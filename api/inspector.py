@@ -9,10 +9,11 @@ import hashlib
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, TypeVar, final
+from typing import IO, Any, Final, TypeVar, final
 
 import structlog
 from sqlalchemy import exc
@@ -20,13 +21,16 @@ from sqlalchemy import exc
 from core.artifacts import Store
 from core.data import DatasetInvalid
 from core.data.inspection import inspect
+from core.files import PART, draft, is_orphan
 from core.ledger import Ledger, UnknownUpload, Upload
 
 AT_ONCE: Final = 2
 AWAY: Final = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
 """A database that is absent, restarting, locked or full."""
 
-_FORGOTTEN = 86_400.0
+_OPENING: Final = 60.0
+"""Seconds that a folder may be without its file: two calls of the system lie between."""
+
 _PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
 T = TypeVar("T")
@@ -45,11 +49,20 @@ class Inspector:
         self._closing = closing
         self._workers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="inspection")
 
-    def place(self, upload_id: str) -> Path:
-        """Where the file of an upload is written to, in a folder of its own."""
+    @contextmanager
+    def place(self, upload_id: str) -> Iterator[IO[bytes]]:
+        """The file that an upload is written to, in a folder of its own, which goes with it where the block raises.
+
+        Within the block the upload is to become one of the ledger.
+        """
         folder = self._folder / upload_id
         folder.mkdir(parents=True)
-        return folder / "upload"
+        try:
+            with draft(folder / "upload") as file:
+                yield file
+        except BaseException:
+            self.drop(upload_id)
+            raise
 
     def drop(self, upload_id: str) -> None:
         """Forget an upload that did not arrive whole, or was inspected."""
@@ -62,12 +75,13 @@ class Inspector:
     def resume(self) -> None:
         """Go on with what was left the last time."""
         for folder in sorted(self._folder.iterdir()) if self._folder.exists() else ():
+            if _arrives(folder):
+                continue  # at another process of this HOME, just now
             try:
                 waits = self._ledger.uploads.get(folder.name).state == "inspecting"
             except UnknownUpload:
-                # It may be arriving at another process of this HOME just now; a day later it is not.
-                if time.time() - folder.stat().st_mtime > _FORGOTTEN:
-                    self.drop(folder.name)
+                self.drop(folder.name)
+                self._ledger.uploads.release(folder.name)
                 continue
             if waits:
                 self.take(folder.name)
@@ -137,3 +151,13 @@ class Inspector:
                 log.warning("the ledger does not answer", reason=type(error).__name__)
                 if self._closing.wait(_PAUSE):
                     raise
+
+
+def _arrives(folder: Path) -> bool:
+    """Whether a living process writes the upload of this folder."""
+    with suppress(FileNotFoundError):
+        files = list(folder.iterdir())
+        if not files:
+            return time.time() - folder.stat().st_mtime < _OPENING
+        return any(file.suffix == PART and not is_orphan(file) for file in files)
+    return False

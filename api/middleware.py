@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import ipaddress
 import re
 import secrets
@@ -16,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.dashboard.refusal import respond
+from api.disk import full, is_full
 from api.metrics import Metrics
 from api.problems import Kind, ProblemError
 from core.settings import Settings
@@ -36,7 +36,6 @@ UPLOADS = ("/v1/datasets", "/uploads")
 
 _DISCARDED = 16 * 2**20
 _DISCARD_SECONDS = 3.0
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _REPORT = "Try again; if it persists, tell the operator the request_id."
 
 log = structlog.stdlib.get_logger(__name__)
@@ -179,10 +178,8 @@ def _is_own(host: str, names: frozenset[str]) -> bool:
 
 def _fault(error: Exception) -> ProblemError:
     """The answer to an exception that nobody expected: the service's own fault, but for a disk that is full."""
-    if isinstance(error, OSError) and error.errno in _FULL:
-        hint = "Try again later; the operator should make room where STILLHOUSE_HOME is."
-        headers = {"Retry-After": "60", "Connection": "close"}
-        return ProblemError(Kind.NOT_READY, "The service has no room left on its disk.", hint=hint, headers=headers)
+    if is_full(error):
+        return full()
     return ProblemError(Kind.INTERNAL, "The request could not be finished.", hint=_REPORT)
 
 

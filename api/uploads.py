@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Annotated, Literal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import IO, Annotated, Final, Literal, final
 
 import anyio
 from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from pydantic import Field
-from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 
 from api.dataset_schema import MIRROR, Dataset
+from api.disk import LEAST_FREE, free_bytes, full
 from api.problems import Kind, ProblemError, header, invalid, responses, sentence
 from api.services import Services, ServicesDep
 from core.data.folders import AUTO, SIDES
-from core.ledger import UnknownUpload, Upload, UploadInUse, new_upload_id
+from core.ledger import NoRoom, UnknownUpload, Upload, UploadInUse, new_upload_id
 from core.recipe import FieldError
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], responses=responses(Kind.INVALID_REQUEST))
 
 MEDIA_TYPES = ("application/zip", "application/x-zip-compressed", "application/octet-stream", "application/x-npz")
-_INSPECTING_AT_ONCE = 4
+_AT_ONCE: Final = 4
+"""Uploads of an owner that may arrive or be inspected at a time."""
+_UNANNOUNCED: Final = 1 << 20
+"""Bytes that are kept free at first for a body that announces no length."""
 
 Name = Annotated[str, Query(min_length=1, max_length=100, description="What to call it.", examples=["flowers"])]
 Size = Annotated[
@@ -78,60 +84,84 @@ async def create_dataset(
             f"The body is declared as '{kind}'." if kind else "The body has no Content-Type.",
             hint="Send the file itself: `curl -H 'Content-Type: application/zip' --data-binary @flowers.zip`.",
         )
-    upload = await receive(services, request.stream(), name, AUTO if size == "auto" else size, MIRROR[mirror])
+    async with arriving(services, request.headers) as arrival:
+        upload = await arrival.take(request.stream(), name, AUTO if size == "auto" else size, MIRROR[mirror])
     response.headers["Location"] = f"/v1/datasets/{upload.id}"
     response.headers["Retry-After"] = "1"
     return Dataset.of_upload(upload)
 
 
-async def receive(
-    services: Services, pieces: AsyncIterator[bytes], name: str, size: int | None, mirror: bool | None
-) -> Upload:
-    """The upload whose bytes are these, in the ledger and about to be inspected. Raises ProblemError."""
-    if not name.isprintable() or not name.strip():
-        raise invalid([FieldError("name", "It has to be printable, and not all blank.", "Use a short plain name.")])
-    await run_in_threadpool(check_room, services)
-    upload_id = new_upload_id()
-    place = await run_in_threadpool(services.inspector.place, upload_id)
-    length = 0
-    try:
-        async with await anyio.open_file(place, "wb") as file:
-            async for piece in pieces:
-                length += len(piece)
-                await file.write(piece)
-        if not length:
+@final
+class Arrival:
+    """An upload on its way: its file, and the bytes that are kept free for it."""
+
+    def __init__(self, services: Services, file: IO[bytes], upload_id: str) -> None:
+        self._services = services
+        self._file = anyio.wrap_file(file)
+        self._id = upload_id
+        self._reserved = self._length = 0
+
+    async def reserve(self, length: int) -> None:
+        """Keep so many bytes free. Raises ProblemError where the owner, or the disk, has not so many left."""
+        await run_in_threadpool(_keep_free, self._services, self._id, length, length - self._length)
+        self._reserved = length
+
+    async def take(self, pieces: AsyncIterator[bytes], name: str, size: int | None, mirror: bool | None) -> Upload:
+        """The upload whose bytes are these, in the ledger. Raises ProblemError."""
+        if not name.isprintable() or not name.strip():
+            raise invalid([FieldError("name", "It has to be printable, and not all blank.", "Use a short plain name.")])
+        async for piece in pieces:
+            self._length += len(piece)
+            if self._length > self._reserved:  # of a body that announced no length
+                await self.reserve(2 * self._length)
+            await self._file.write(piece)
+        if not self._length:
             raise invalid([FieldError("body", "It is empty.", "Send a zip of class folders, or an npz bundle.")])
-        upload = await run_in_threadpool(services.ledger.uploads.add, upload_id, name, size, length, mirror)
-    except BaseException:
-        services.inspector.drop(upload_id)
-        raise
+        uploads = self._services.ledger.uploads
+        return await run_in_threadpool(uploads.add, self._id, name, size, self._length, mirror)
+
+
+@asynccontextmanager
+async def arriving(services: Services, headers: Headers) -> AsyncIterator[Arrival]:
+    """An upload that begins to arrive; inspected afterwards, unless it was not taken. Raises ProblemError."""
+    upload_id = new_upload_id()
+    announced = headers.get("content-length", "")
+    async with contextmanager_in_threadpool(_reserving(services, upload_id)) as file:
+        arrival = Arrival(services, file, upload_id)
+        await arrival.reserve(int(announced[:18]) if announced.isdecimal() else _UNANNOUNCED)
+        yield arrival
     services.inspector.take(upload_id)
-    return upload
 
 
-def check_room(services: Services) -> None:
-    """Refuse an upload of an owner who has filled their room, or sends faster than is inspected."""
-    if services.settings.auth == "off":
+@contextmanager
+def _reserving(services: Services, upload_id: str) -> Iterator[IO[bytes]]:
+    try:
+        with services.inspector.place(upload_id) as file:
+            yield file
+    except BaseException:
+        if services.settings.auth == "keys":
+            services.ledger.uploads.release(upload_id)
+        raise
+
+
+def _keep_free(services: Services, upload_id: str, length: int, more: int) -> None:
+    settings = services.settings
+    if more + LEAST_FREE > free_bytes(settings.home):
+        raise full()
+    if settings.auth == "off":
         return
-    kept, inspecting = services.ledger.uploads.usage()
-    for current, allowed, what, hint in (
-        (
-            kept,
-            services.settings.max_stored_bytes,
-            "bytes of uploads are kept",
-            "Delete one: DELETE /v1/datasets/{id}.",
-        ),
-        (inspecting, _INSPECTING_AT_ONCE, "uploads are being inspected", "Wait until one of them is done."),
-    ):
-        if current >= allowed:
-            raise ProblemError(
-                Kind.QUOTA_EXCEEDED,
-                f"{current:,} {what}, and {allowed:,} may be.",
-                hint=hint,
-                headers={"Retry-After": "30"},
-                allowed=allowed,
-                current=current,
-            )
+    try:
+        services.ledger.uploads.reserve(upload_id, length, settings.max_stored_bytes, _AT_ONCE)
+    except NoRoom as error:
+        hint = "Delete one: DELETE /v1/datasets/{id}." if error.of == "bytes" else "Wait until one of them is done."
+        raise ProblemError(
+            Kind.QUOTA_EXCEEDED,
+            sentence(error),
+            hint=hint,
+            headers={"Retry-After": "30"},
+            allowed=error.allowed,
+            current=error.current,
+        ) from None
 
 
 @router.delete(

@@ -13,9 +13,9 @@ from starlette.exceptions import HTTPException
 
 from api.dashboard.rendering import page
 from api.dataset_schema import MIRROR, Dataset
-from api.problems import ProblemError
+from api.problems import Kind, ProblemError
 from api.services import Services, ServicesDep
-from api.uploads import delete_dataset, receive
+from api.uploads import arriving, delete_dataset
 from core.data.folders import LAYOUT, SIDES
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -33,22 +33,22 @@ def show_uploads(request: Request, services: ServicesDep) -> HTMLResponse:
 async def send_upload(request: Request, services: ServicesDep) -> Response:
     """The form without its script: the browser sends the file as one part of several."""
     try:
-        async with request.form(max_files=1, max_fields=3) as form:
+        async with arriving(services, request.headers) as arrival, request.form(max_files=1, max_fields=3) as form:
             file, name, size = form.get("file"), form.get("name"), form.get("size")
             if not isinstance(file, UploadFile) or not file.filename or not isinstance(name, str):
-                return await run_in_threadpool(_uploads, request, services, 422, "Choose a file, and give it a name.")
+                raise ProblemError(Kind.INVALID_REQUEST, "Choose a file, and give it a name.")
             side = int(size) if isinstance(size, str) and size.isdecimal() and len(size) < 5 else None
             if (size and side is None) or (side is not None and not SIDES[0] <= side <= SIDES[1]):
                 fault = f"The side is a number from {SIDES[0]} to {SIDES[1]}, or left empty."
-                return await run_in_threadpool(_uploads, request, services, 422, fault)
+                raise ProblemError(Kind.INVALID_REQUEST, fault)
             mirror = form.get("mirror", "auto")
             if mirror not in MIRROR:
                 fault = f"A mirrored picture stays what it is, or not: say one of {', '.join(MIRROR)}."
-                return await run_in_threadpool(_uploads, request, services, 422, fault)
-            upload = await receive(services, _pieces(file), name[:100], side, MIRROR[mirror])
+                raise ProblemError(Kind.INVALID_REQUEST, fault)
+            upload = await arrival.take(_pieces(file), name[:100], side, MIRROR[mirror])
     except ProblemError as problem:
         told = [f"{error.message} {error.fix}" for error in problem.errors] or [str(problem.detail), problem.hint or ""]
-        return await run_in_threadpool(_uploads, request, services, problem.status_code, " ".join(told))
+        return await run_in_threadpool(_uploads, request, services, problem.status_code, " ".join(told).strip())
     except HTTPException as refused:  # the framework's, for a body that is no form
         return await run_in_threadpool(_uploads, request, services, refused.status_code, "The form arrived damaged.")
     return RedirectResponse(f"/uploads#{upload.id}", 303)

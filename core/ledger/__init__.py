@@ -1,6 +1,7 @@
 """Jobs, events, leases and artifacts in SQL: the truth of the service. `Ledger` is the door; the rest are values."""
 
 from core.ids import new_upload_id
+from core.ledger.arrivals import NoRoom
 from core.ledger.keys import SCOPES, ApiKey, UnknownKey
 from core.ledger.ledger import Ledger
 from core.ledger.listing import Filters, Position
@@ -46,6 +47,7 @@ __all__ = [
     "IllegalTransition",
     "Job",
     "Ledger",
+    "NoRoom",
     "Outcome",
     "Position",
     "QuotaExceeded",

@@ -274,6 +274,18 @@ class UploadRow(Base):
 
 
 @final
+class ArrivalRow(Base):
+    """An upload on its way here, and the bytes that are kept free for it."""
+
+    __tablename__ = "arrivals"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(index=True)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime]
+
+
+@final
 class WorkerRow(Base):
     """A worker process that has announced itself."""
 

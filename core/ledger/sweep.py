@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from core.ledger import claims, clock, uploads
+from core.ledger import arrivals, claims, clock, uploads
 from core.ledger.models import JobRow, KeyRow, SessionRow, WorkerRow, stands
 from core.ledger.types import HELD, Status, Swept
 
@@ -40,5 +40,6 @@ def forget(session: Session) -> None:
     now = clock.now(session)
     session.execute(delete(KeyRow).where(KeyRow.expires_at <= now))
     uploads.give_up(session, now)
+    arrivals.forget(session)
     session.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
     session.execute(delete(WorkerRow).where(WorkerRow.last_seen <= now - WORKER_MEMORY))

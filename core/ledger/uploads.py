@@ -10,9 +10,9 @@ from sqlalchemy import func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.ids import is_upload
-from core.ledger import clock, deletion
+from core.ledger import arrivals, clock, deletion
 from core.ledger.database import Database
-from core.ledger.models import JobRow, UploadRow, stands
+from core.ledger.models import ArrivalRow, JobRow, UploadRow, stands
 from core.ledger.types import ENDED, Document, Reach, UploadState
 
 FORGOTTEN: Final = timedelta(days=1)
@@ -64,6 +64,25 @@ class Uploads:
         self._database = database
         self._reach = reach
 
+    def reserve(self, upload_id: str, length: int, room: int, at_once: int) -> None:
+        """Keep so many bytes of the owner's `room` for an upload that arrives, or that grows beyond what was announced.
+
+        Raises:
+            NoRoom: there are not so many left, or `at_once` uploads of theirs arrive or are being inspected.
+        """
+        with self._database.write() as session:
+            arrivals.reserve(session, upload_id, self._reach.owner, length, room, at_once)
+
+    def release(self, upload_id: str) -> None:
+        """Keep nothing any more for an upload that does not arrive."""
+        with self._database.write() as session:
+            arrivals.release(session, upload_id)
+
+    def arriving(self) -> list[str]:
+        """The ids of all uploads that bytes are kept free for."""
+        with self._database.read() as session:
+            return list(session.scalars(select(ArrivalRow.id)))
+
     def add(self, upload_id: str, name: str, size: int | None, length: int, mirror: bool | None = None) -> Upload:
         """An upload that has arrived whole, and is to be inspected."""
         with self._database.write() as session:
@@ -78,6 +97,7 @@ class Uploads:
                 created_at=clock.now(session),
             )
             session.add(row)
+            arrivals.release(session, upload_id)
             session.flush()
             return _view(row)
 
@@ -93,14 +113,6 @@ class Uploads:
             statement = statement.where(UploadRow.owner == self._reach.owner)
         with self._database.read() as session:
             return [_view(row) for row in session.scalars(statement)]
-
-    def usage(self) -> tuple[int, int]:
-        """Bytes the owner keeps, and uploads of theirs that are being inspected."""
-        own = select(func.coalesce(func.sum(UploadRow.bytes), 0)).where(UploadRow.owner == self._reach.owner)
-        busy = select(func.count()).select_from(UploadRow)
-        busy = busy.where(UploadRow.owner == self._reach.owner, UploadRow.state == "inspecting")
-        with self._database.read() as session:
-            return int(session.scalars(own).one()), session.scalars(busy).one()
 
     def conclude(
         self,
