@@ -7,15 +7,28 @@ image, except a residual network's, which reads its mean. The ConvNet is not amo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from core.plan.packing import Convolutions, padded
-from core.recipe.network import AlexNet, Architecture, LeNet, Mlp, Network, ResNet18, Vgg11
+from core.recipe.network import (
+    AlexNet,
+    Architecture,
+    LeNet,
+    Linear,
+    Mlp,
+    Network,
+    ResNet18,
+    SeriesConvNet,
+    Vgg11,
+)
 
 Shape = tuple[int, int, int]
 """(channels, height, width)."""
 
+MOST_BLOCKS: Final = 3
+"""Blocks of a ConvNet for series that says no depth, at most."""
 LARGEST: Final = 1024
 """Pixels a side up to which the least is looked for that an architecture can read."""
 
@@ -26,6 +39,16 @@ class Conv(NamedTuple):
     outputs: int
     kernel: int = 3
     padding: int = 1
+
+
+class ConvAlong(NamedTuple):
+    """A convolution over 3 steps of a series, with a bias, the norm and a ReLU."""
+
+    outputs: int
+
+
+class MeanPool(NamedTuple):
+    """The mean of 2 steps of a series."""
 
 
 class Stem(NamedTuple):
@@ -57,7 +80,7 @@ class Hidden(NamedTuple):
     outputs: int
 
 
-Step = Conv | Stem | Residual | MaxPool | Mean | Hidden
+Step = Conv | ConvAlong | Stem | Residual | MaxPool | MeanPool | Mean | Hidden
 
 
 class Layer(NamedTuple):
@@ -71,16 +94,23 @@ class Layer(NamedTuple):
     biased: bool
     normed: bool
     linear: bool = False
+    along: bool = False
+    """Whether the kernel is one row."""
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Height and width of the kernel."""
+        return (1, self.kernel) if self.along else (self.kernel, self.kernel)
 
     @property
     def operations(self) -> int:
         """Multiplications and additions for one image."""
-        return 2 * self.kernel**2 * self.inputs * self.outputs * self.height * self.width
+        return 2 * math.prod(self.window) * self.inputs * self.outputs * self.height * self.width
 
     @property
     def parameters(self) -> int:
         """Weights and biases, those of its norm included."""
-        return self.outputs * (self.kernel**2 * self.inputs + self.biased + 2 * self.normed)
+        return self.outputs * (math.prod(self.window) * self.inputs + self.biased + 2 * self.normed)
 
 
 class Body(NamedTuple):
@@ -105,6 +135,10 @@ def steps(network: Architecture, shape: Shape) -> tuple[Step, ...]:
     match network:
         case Mlp():
             return Hidden(w), Hidden(w)
+        case Linear():
+            return ()
+        case SeriesConvNet():
+            return (ConvAlong(w), MeanPool()) * network_depth(network, shape)
         case LeNet():
             first = Conv(w, 5, 2 if shape[0] == 1 else 0)
             return first, MaxPool(), Conv(8 * w // 3, 5, 0), MaxPool(), Hidden(20 * w), Hidden(14 * w)
@@ -133,7 +167,7 @@ def body(network: Architecture, shape: Shape) -> Body | None:
     normed, instance = network.norm != "none", network.norm == "instance"
     for step in steps(network, shape):
         match step:
-            case Conv() | Stem() | Residual():
+            case Conv() | ConvAlong() | Stem() | Residual():
                 for layer in _convolutions(step, channels, height, width, normed):
                     pixels = layer.height * layer.width if min(layer.height, layer.width) > 0 else 0
                     if pixels < 1 + instance:
@@ -143,6 +177,10 @@ def body(network: Architecture, shape: Shape) -> Body | None:
             case MaxPool(side):
                 height, width = height // side, width // side
                 if not (height and width):
+                    return None
+            case MeanPool():
+                width //= 2
+                if not width:
                     return None
             case Mean():
                 height = width = 1
@@ -154,16 +192,18 @@ def body(network: Architecture, shape: Shape) -> Body | None:
     return Body(tuple(layers), channels * height * width)
 
 
-def network_depth(network: Network, shape: Shape) -> int:
-    """Blocks of a ConvNet for images of a shape; one of no depth halves the image down to 4x4."""
+def network_depth(network: Network | SeriesConvNet, shape: Shape) -> int:
+    """Blocks of a ConvNet for images of a shape; one of no depth halves the image down to 4x4, or series to 4 steps."""
+    if isinstance(network, SeriesConvNet):
+        return network.depth or min(MOST_BLOCKS, max(1, (shape[2] // 4).bit_length() - 1))
     return network.depth or max(1, (min(shape[1:]) // 4).bit_length() - 1)
 
 
 def network_name(network: Architecture, shape: Shape) -> str:
     """For instance `convnet-d3-w128-instance` or `mlp-w128`: of equal networks, and of no others."""
     norm = [network.norm] if "norm" in type(network).model_fields else []
-    depth = [f"d{network_depth(network, shape)}"] if isinstance(network, Network) else []
-    return "-".join([network.kind, *depth, f"w{network.width}", *norm])
+    depth = [f"d{network_depth(network, shape)}"] if isinstance(network, Network | SeriesConvNet) else []
+    return "-".join([network.kind, *depth, *([f"w{network.width}"] if network.width else []), *norm])
 
 
 def least_side(network: Architecture, channels: int) -> int:
@@ -180,12 +220,16 @@ def reads(network: Architecture, shape: Shape) -> bool:
     return body(network, shape) is not None
 
 
-def _convolutions(step: Conv | Stem | Residual, inputs: int, height: int, width: int, normed: bool) -> Iterator[Layer]:
+def _convolutions(
+    step: Conv | ConvAlong | Stem | Residual, inputs: int, height: int, width: int, normed: bool
+) -> Iterator[Layer]:
     """Those of a step; a residual block's own first, then that of its way around, which has the same shape."""
     match step:
         case Conv(outputs, kernel, padding):
             more = 2 * padding - kernel + 1
             yield Layer(inputs, outputs, kernel, height + more, width + more, biased=True, normed=normed)
+        case ConvAlong(outputs):
+            yield Layer(inputs, outputs, 3, height, width, biased=True, normed=normed, along=True)
         case Stem(outputs):
             yield Layer(inputs, outputs, 3, height, width, biased=False, normed=normed)
         case Residual(outputs, stride):

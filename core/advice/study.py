@@ -184,7 +184,7 @@ def _study(facts: DatasetFacts, labels: LabelMode, seconds: float, effort: _Effo
 
 def _recipe(facts: DatasetFacts, effort: _Effort) -> Recipe:
     """The pilots' recipe: the method's own, but for width, epochs and steps."""
-    task = methods.Task(facts.name, PILOTS[-1], facts.shape, facts.classes, facts.mirroring.allowed, facts.unequal)
+    task = methods.Task.of(facts, PILOTS[-1])
     recipe = methods.method(METHOD).recipe(task)
     network, evaluation = recipe.network, recipe.evaluation
     assert isinstance(network, Network), "the method's network is a ConvNet"

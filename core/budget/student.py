@@ -154,7 +154,7 @@ def joined(name: str, shared: Recipe, facts: DatasetFacts, ipc: int, fixed: Coll
 
 def task(facts: DatasetFacts, ipc: int) -> methods.Task:
     """A job as the recipes of methods are made for it."""
-    return methods.Task(facts.name, ipc, facts.shape, facts.classes, facts.mirroring.allowed, facts.unequal)
+    return methods.Task.of(facts, ipc)
 
 
 def sharing(recipe: Recipe, shared: Recipe, fixed: Collection[str]) -> Recipe:

@@ -12,6 +12,9 @@ _SPLITS |= {"val": "val", "valid": "val", "validation": "val"}
 _KINDS = dict.fromkeys(("x", "image", "images", "img", "imgs", "pictures", "pixels", "data"), "x")
 _KINDS |= dict.fromkeys(("y", "label", "labels", "target", "targets"), "y")
 _CLASSES = (["class", "names"], ["classnames"], ["label", "names"], ["classes"])
+_COLUMNS = (["columns"], ["column", "names"], ["feature", "names"], ["features"], ["channels"], ["channel", "names"])
+_ALONE = {"x": ("x", "X", "data"), "y": ("y", "Y", "target", "labels", "label")}
+_SPLIT = {"x_train", "y_train", "x_test", "y_test"}
 
 
 @final
@@ -20,7 +23,8 @@ class ArrayNames:
     """The arrays of a file that a bundle is made of, and the others."""
 
     of: dict[str, str]
-    """`x_train`, `y_train`, `x_test`, `y_test`, `class_names`, `mirror` -> the file's name, as far as there is one."""
+    """`x_train`, `y_train`, `x_test`, `y_test`, `class_names`, `mirror`, and of numbers `x`, `y`, `columns`, `kind` ->
+    the file's name, as far as there is one; `x` and `y` only where nothing is split."""
     others: tuple[str, ...]
     """The file's arrays that are not read."""
     tested_on_validation: bool = False
@@ -48,6 +52,9 @@ def assigned(names: Iterable[str]) -> ArrayNames:
     validation = {"x_test": of.pop("x_val", ""), "y_test": of.pop("y_val", "")}
     instead = all(validation.values()) and not {"x_test", "y_test"} & set(meant)
     of |= validation if instead else {}
+    if not _SPLIT & of.keys() and not instead:
+        alone = {part: next((name for name in named if name in present), "") for part, named in _ALONE.items()}
+        of |= alone if all(alone.values()) else {}
     return ArrayNames(of, tuple(name for name in present if name not in of.values()), instead)
 
 
@@ -57,10 +64,12 @@ def _part(name: str) -> str | None:
         return None
     spelled = re.sub(r"^([xyXY])(?=(?:train|test|val)\w*$)", r"\1_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)).lower()
     words = re.findall(r"[a-z]+", spelled)
-    if name == "mirror":
+    if name in ("mirror", "kind"):
         return name
     if words in _CLASSES:
         return "class_names"
+    if words in _COLUMNS:
+        return "columns"
     splits = [_SPLITS[word] for word in words if word in _SPLITS]
     kinds = [_KINDS[word] for word in words if word in _KINDS]
     return f"{kinds[0]}_{splits[0]}" if len(words) == 2 and len(splits) == len(kinds) == 1 else None

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.array_names import ArrayNames, assigned
-from core.data.facts import DatasetInvalid, Images
+from core.data.facts import DatasetInvalid, Images, Kind
 from core.data.npz import Npz, is_bomb, lacking, opened
+from core.data.numbers import COLUMNS, KIND, TABLES, Missing, kind_of, natural_values, read_numbers
 from core.data.rules import (
     ARRAYS,
     FORMAT,
@@ -26,13 +27,13 @@ from core.data.rules import (
     class_names_of,
 )
 
-_FORM = f"a bundle is {FORMAT}"
+_FORM = f"a bundle is {FORMAT}; {TABLES}"
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """The images and classes of a source, before the validation split."""
+    """The examples and classes of a source, before the validation split."""
 
     train: Images
     test: Images
@@ -41,16 +42,24 @@ class Bundle:
     """Whether a mirrored picture stays what it is, where the source says so."""
     remarks: tuple[str, ...] = ()
     """The decisions about a file that does not say all itself, in sentences."""
+    kind: Kind = "pictures"
+    columns: tuple[str, ...] = ()
+    """The names of a table's columns, or of the channels of series, where the source has them."""
 
 
-def read_bundle(path: Path) -> Bundle:
+def read_bundle(path: Path, missing: Missing = "refuse") -> Bundle:
     """Read and check the bundle at `path`, whose arrays may have other names that say as much.
+
+    `missing` says what becomes of values that are missing in a table or in series.
 
     Raises DatasetInvalid, which names the file, the fault and its fix, for anything that is not a sound bundle;
     FileNotFoundError if there is no such file.
     """
     with opened(path, _FORM) as npz:
-        names = _names(npz)
+        names = assigned(npz.members)
+        if (kind := kind_of(npz, names)) != "pictures":
+            return _numbers(npz, names, kind, missing)
+        names = _names(npz, names)
         check_arrays(npz, names)
         return _bundle({ours: npz.array(name) for ours, name in names.of.items()}, names)
 
@@ -60,7 +69,7 @@ def write_bundle(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
     It is compressed, unless flat pictures would become so small that reading them again would be refused.
     """
-    rows = {name: np.asarray(arrays[name], order="C") for name in (*ARRAYS, MIRROR) if name in arrays}
+    rows = {name: np.asarray(arrays[name], order="C") for name in (*ARRAYS, MIRROR, KIND, COLUMNS) if name in arrays}
     for write in (np.savez_compressed, np.savez):
         with path.open("wb") as file:
             write(file, allow_pickle=False, **rows)
@@ -69,8 +78,39 @@ def write_bundle(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
                 return
 
 
-def _names(npz: Npz) -> ArrayNames:
-    names = assigned(npz.members)
+def bundle_arrays(bundle: Bundle) -> dict[str, NDArray[Any]]:
+    """The arrays that `write_bundle` writes of a bundle."""
+    arrays: dict[str, NDArray[Any]] = {"class_names": np.array(bundle.class_names)}
+    for split, part in (("train", bundle.train), ("test", bundle.test)):
+        if bundle.kind == "pictures":
+            last = part.images.transpose(0, 2, 3, 1)
+            arrays[f"x_{split}"] = last[..., 0] if last.shape[3] == 1 else last
+        else:
+            arrays[f"x_{split}"] = natural_values(part.images, bundle.kind)
+        arrays[f"y_{split}"] = part.labels
+    if bundle.kind != "pictures":
+        arrays[KIND] = np.array(bundle.kind)
+    if bundle.columns:
+        arrays[COLUMNS] = np.array(bundle.columns)
+    return arrays
+
+
+def _numbers(npz: Npz, names: ArrayNames, kind: Kind, missing: Missing) -> Bundle:
+    """The bundle of a table or of series."""
+    wanted = ("x", "y") if "x" in names.of else ARRAYS[:-1]
+    if lack := [ours for ours in wanted if ours not in names.of]:
+        raise DatasetInvalid(f"{lacking(lack, npz.members)}; {_FORM}")
+    read = {ours: name for ours, name in names.of.items() if ours not in (MIRROR, KIND)}
+    npz.check_sizes(list(read.values()))
+    for name in read.values():
+        npz.header(name)  # which refuses what is no plain array
+    arrays = {ours: npz.array(name) for ours, name in read.items()}
+    train, test, class_names, columns, remarks = read_numbers(arrays, names, kind, missing)
+    told = tuple(_remarks(names, len(class_names))) if "class_names" in read else ()
+    return Bundle(train, test, class_names, None, (*told, *remarks), kind, columns)
+
+
+def _names(npz: Npz, names: ArrayNames) -> ArrayNames:
     if missing := [ours for ours in ARRAYS[:-1] if ours not in names.of]:
         raise DatasetInvalid(f"{lacking(missing, npz.members)}; {_FORM}")
     npz.check_sizes(list(names.of.values()))

@@ -103,11 +103,13 @@ class Catalogue:
         )
 
     def glimpse(self, name: str) -> Images | None:
-        """One picture of each of the first classes of the dataset `name`; None while it is not on disk.
+        """One picture of each of the first classes of the dataset `name`; None while it is not on disk, or
+        where it has none.
 
         Raises UnknownDataset, or DatasetInvalid (how to mend it).
         """
-        if not self.facts(name).on_disk:
+        facts = self.facts(name)
+        if not facts.on_disk or facts.kind != "pictures":
             return None
         path = self._bundle(name)
         try:
@@ -254,6 +256,8 @@ def _facts(name: str, measured: Measured, source: Source, where: str) -> Dataset
         digest=measured.digest,
         copies=measured.copies,
         brightest=measured.brightest,
+        kind=measured.kind,
+        columns=measured.columns,
         licence=known.licence if known else "unknown",
         citation=known.citation if known else "",
         on_disk=True,

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from core.data.bundle import Bundle
 from core.data.doubts import copies_in
-from core.data.facts import Copies, Mirroring
-from core.data.mirroring import mirroring_of, verdict
+from core.data.facts import Copies, Kind, Mirroring
+from core.data.mirroring import NUMBERS, mirroring_of, verdict
+from core.data.numbers import kind_named
 from core.data.split import validation_of
 from core.files import write_atomic
 
@@ -35,9 +36,11 @@ class Measured:
     members: tuple[int, ...]
     digest: str
     copies: Copies
-    brightest: tuple[int, int]
-    """Largest value of a pixel of the training and of the test images."""
+    brightest: tuple[int, int] | None
+    """Largest value of a pixel of the training and of the test images; None of what is no picture."""
     mirroring: Mirroring
+    kind: Kind = "pictures"
+    columns: tuple[str, ...] = ()
 
 
 @final
@@ -63,6 +66,7 @@ def measure(bundle: Bundle, before: Measured | None = None) -> Measured:
     usable = np.bincount(bundle.train.labels[~validation_of(bundle.train)], minlength=len(bundle.class_names))
     _, channels, height, width = bundle.train.images.shape
     digest = content_digest(bundle)
+    pictures = bundle.kind == "pictures"
     probed = before.mirroring if before is not None and before.digest == digest else None
     return Measured(
         shape=(channels, height, width),
@@ -73,8 +77,10 @@ def measure(bundle: Bundle, before: Measured | None = None) -> Measured:
         members=tuple(usable.tolist()),
         digest=digest,
         copies=copies_in(bundle.train, bundle.test),
-        brightest=(int(bundle.train.images.max()), int(bundle.test.images.max())),
-        mirroring=verdict(bundle, probed),
+        brightest=(int(bundle.train.images.max()), int(bundle.test.images.max())) if pictures else None,
+        mirroring=verdict(bundle, probed) if pictures else NUMBERS,
+        kind=bundle.kind,
+        columns=bundle.columns,
     )
 
 
@@ -91,7 +97,10 @@ def content_digest(bundle: Bundle) -> str:
         ("y_test", bundle.test.labels),
     ):
         _feed(content, name, array)
-    content.update(json.dumps({"class_names": bundle.class_names}).encode())
+    said: dict[str, Any] = {"class_names": bundle.class_names}
+    if bundle.kind != "pictures":
+        said |= {"kind": bundle.kind, "columns": bundle.columns}
+    content.update(json.dumps(said).encode())
     return f"sha256:{content.hexdigest()}"
 
 
@@ -125,8 +134,10 @@ def _measured(entry: dict[str, Any]) -> Measured:
         members=tuple(int(count) for count in entry["members"]),
         digest=str(entry["digest"]),
         copies=Copies(**{name: int(count) for name, count in entry["copies"].items()}),
-        brightest=(int(entry["brightest"][0]), int(entry["brightest"][1])),
+        brightest=(int(entry["brightest"][0]), int(entry["brightest"][1])) if entry["brightest"] else None,
         mirroring=mirroring_of(entry["mirroring"]),
+        kind=kind_named(entry.get("kind", "pictures")),
+        columns=tuple(str(name) for name in entry.get("columns", ())),
     )
 
 

@@ -10,6 +10,12 @@ from numpy.typing import NDArray
 
 Source = Literal["embedded", "torchvision", "bundle", "upload"]
 
+Kind = Literal["pictures", "vectors", "series"]
+"""Pictures are uint8 of H x W pixels; vectors are rows of a table, series run in time, both float32."""
+
+Values = NDArray[np.uint8] | NDArray[np.float32]
+"""Pixels of pictures, or the numbers of vectors and series."""
+
 Judge = Literal["known", "uploader", "probe", "undecided"]
 """Whose word it is: ours on a famous dataset, the uploader's, a probe's of the images, or nobody's."""
 
@@ -82,7 +88,7 @@ class DatasetFacts:
     name: str
     title: str
     shape: tuple[int, int, int]
-    """(channels, height, width)."""
+    """(channels, height, width); of vectors of F columns (F, 1, 1), of series of C channels and T steps (C, 1, T)."""
     classes: int
     class_names: tuple[str, ...]
     train_count: int
@@ -103,7 +109,16 @@ class DatasetFacts:
     copies: Copies | None = None
     """None when the dataset is not on disk."""
     brightest: tuple[int, int] | None = None
-    """Largest value of a pixel of the training and of the test images; None when the dataset is not on disk."""
+    """Largest value of a pixel of the training and of the test images; None when the dataset is not on disk, and of
+    what is no picture."""
+    kind: Kind = "pictures"
+    columns: tuple[str, ...] = ()
+    """The names of a table's columns or of the channels of series; empty where they have none."""
+
+    @property
+    def natural(self) -> tuple[int, ...]:
+        """The shape of an example as its source has it: (C, H, W), of vectors (F,), of series (C, T)."""
+        return natural(self.kind, self.shape)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -130,9 +145,13 @@ class DatasetFacts:
 @final
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Labelled pictures: `images` uint8 [N, C, H, W], `labels` int64 [N] in 0..classes-1."""
+    """Labelled examples: `images` [N, C, H, W], `labels` int64 [N] in 0..classes-1.
 
-    images: NDArray[np.uint8]
+    Pictures are uint8. Vectors [N, F, 1, 1] and series [N, C, 1, T] are float32: each column and each channel is a
+    channel of its own.
+    """
+
+    images: Values
     labels: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -158,3 +177,9 @@ class Dataset:
     test: Images
     c_scores: NDArray[np.float64] | None = None
     c_scores_digest: str | None = None
+
+
+def natural(kind: Kind, shape: tuple[int, int, int]) -> tuple[int, ...]:
+    """The shape of an example of a kind as its source has it, of its (channels, height, width)."""
+    channels, height, width = shape
+    return {"pictures": (channels, height, width), "vectors": (channels,), "series": (channels, width)}[kind]

@@ -6,6 +6,7 @@ A refusal ends with one of them: once it was run and the arrays were saved again
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from core.data.header import Extent, Header
 
@@ -33,6 +34,15 @@ def one_of_columns(name: str) -> str:
 def one_label_alone(images: str, labels: str) -> str:
     """Leaves only images of which one column is set, and one label an image."""
     return f"one = {labels}.sum(1) == 1; {images}, {labels} = {images}[one], {labels}[one].argmax(1)"
+
+
+AS_SERIES: Final = "kind = np.array('series')"
+"""Says that floats with three axes are series and no pictures."""
+
+
+def as_table(name: str) -> str:
+    """Makes an array of two axes a table, which its floats say."""
+    return f"{name} = {name}.astype(np.float32)"
 
 
 def without_alpha(name: str, channels: int) -> str:

@@ -26,13 +26,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.bundle import Bundle, read_bundle, write_bundle
+from core.data.bundle import Bundle, bundle_arrays, read_bundle, write_bundle
 from core.data.digest import measure
 from core.data.doubts import doubts, single_pictures
 from core.data.facts import Copies, DatasetFacts, DatasetInvalid
 from core.data.folders import AUTO, read_folders
 from core.data.formats import check_zip
 from core.data.mirroring import mirroring_of
+from core.data.numbers import kind_named
 from core.data.rules import ARRAYS, MIRROR, check_class_names, check_counts, check_pictures
 
 MEMORY_BYTES: Final = 8 * 2**30
@@ -115,6 +116,8 @@ def facts_of(dataset_id: str, title: str, found: dict[str, Any]) -> DatasetFacts
         source="upload",
         where="uploaded; in the artifact store",
         mirroring=mirroring_of(found.get("mirroring"), (channels, height, width)),
+        kind=kind_named(found.get("kind", "pictures")),
+        columns=tuple(found.get("columns", ())),
     )
 
 
@@ -125,7 +128,7 @@ def examine(source: Path, target: Path, size: int | None, mirror: bool | None = 
             raise DatasetInvalid("`size` is for archives of pictures; a bundle's images have one size: leave it out")
         given = read_bundle(source)
         mirror = given.mirror if mirror is None else mirror
-        arrays, remarks = _arrays(given), ("The split into train and test is the bundle's own.", *given.remarks)
+        arrays, remarks = bundle_arrays(given), ("The split into train and test is the bundle's own.", *given.remarks)
     else:
         arrays, remarks = (read := read_folders(source, size)).arrays, read.remarks
         _check(arrays)
@@ -140,14 +143,6 @@ def examine(source: Path, target: Path, size: int | None, mirror: bool | None = 
     remarks += tuple(single_pictures(bundle.train, bundle.class_names))
     remarks += tuple(doubts(measured.copies, measured.brightest, measured.test_count))
     return asdict(measured) | {"remarks": remarks} | _counts(bundle)
-
-
-def _arrays(bundle: Bundle) -> dict[str, NDArray[Any]]:
-    arrays: dict[str, NDArray[Any]] = {"class_names": np.array(bundle.class_names)}
-    for split, part in (("train", bundle.train), ("test", bundle.test)):
-        last = part.images.transpose(0, 2, 3, 1)
-        arrays |= {f"x_{split}": last[..., 0] if last.shape[3] == 1 else last, f"y_{split}": part.labels}
-    return arrays
 
 
 def _check(arrays: Mapping[str, NDArray[Any]]) -> None:

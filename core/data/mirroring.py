@@ -43,7 +43,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.bundle import Bundle
-from core.data.facts import Images, Judge, Mirroring
+from core.data.facts import Images, Judge, Mirroring, Values
 from core.data.known import KNOWN
 from core.data.split import pictures_of
 
@@ -60,6 +60,9 @@ _FLOOR = 8.0  # grey levels: fainter edges than this are noise
 _PIXELS_AT_ONCE = 1 << 24
 _ONCE_MIRRORED = 16
 """Pixels of a side from which every upload used to be mirrored."""
+
+NUMBERS: Final = Mirroring(False, "known", "numbers are no picture")
+"""The verdict on tables and series."""
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -244,7 +247,7 @@ def _left_out(kernel: Floats, targets: Floats) -> tuple[Labels, Floats, Floats]:
     return taken_for, inverse, weights
 
 
-def _small(images: NDArray[np.uint8], chosen: Labels) -> NDArray[np.float32]:
+def _small(images: Values, chosen: Labels) -> NDArray[np.float32]:
     """The images at `chosen`, some at a time, at most so many pixels a side."""
     some = max(1, _PIXELS_AT_ONCE // images[0].size)
     parts = (chosen[first : first + some] for first in range(0, len(chosen), some))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.data import fixes
 from core.data.array_names import ArrayNames
-from core.data.facts import DatasetInvalid
+from core.data.facts import DatasetInvalid, Values
 from core.data.header import Header
 from core.data.npz import Npz
 
@@ -80,8 +80,9 @@ def _unflattened(name: str, header: Header) -> str:
         side = round((header.shape[1] / channels) ** 0.5)
         if side > 1 and channels * side**2 == header.shape[1]:
             planes = f" (of planes of colour: .reshape(-1, 3, {side}, {side}).transpose(0, 2, 3, 1))" if shape else ""
-            return f"{planes}: {name} = {name}.reshape(-1, {side}, {side}{shape})"
-    return "; a row of numbers is no image, but (N, 1, W) is one of one row"
+            table = f"; or, if it is a table: {fixes.as_table(name)}"
+            return f"{planes}: {name} = {name}.reshape(-1, {side}, {side}{shape}){table}"
+    return f"; rows of numbers are a table, whose numbers are floats: {fixes.as_table(name)}"
 
 
 def _check_pixels(npz: Npz, names: ArrayNames, headers: Mapping[str, Header]) -> None:
@@ -94,11 +95,12 @@ def _check_pixels(npz: Npz, names: ArrayNames, headers: Mapping[str, Header]) ->
     for other in alike[1:]:
         extent = extent.joined(npz.extent(names.of[other]))
     called = [names.of[each] for each in alike]
+    series = f" # or, if they are series: {fixes.AS_SERIES}" if len(header.shape) == 3 else ""
     finite = "" if extent.finite else ", some not finite"
     values = "" if header.dtype.kind == "b" or extent.low > extent.high else f" from {extent.low:g} to {extent.high:g}"
     raise DatasetInvalid(
         f"{' and '.join(called)}: {name} is {header}{',' * bool(values)}{values}{finite}; "
-        f"store pixels as uint8 from 0 to 255: {fixes.pixels(called, header, extent)}"
+        f"store pixels as uint8 from 0 to 255: {fixes.pixels(called, header, extent)}{series}"
     )
 
 
@@ -129,7 +131,7 @@ def _check_labels(npz: Npz, names: ArrayNames, split: str, headers: Mapping[str,
             raise DatasetInvalid(
                 f"{name} has shape {shape}; one class an image: store integers 0..K-1 of shape ({count},)"
             )
-        raise DatasetInvalid(f"{name} has shape {shape}; {_of_columns(npz.array(name), name, pictures)}")
+        raise DatasetInvalid(f"{name} has shape {shape}; {of_columns(npz.array(name), name, pictures)}")
     if len(shape) > 2 and shape[0] == count and max(shape[1:]) > 1:
         raise DatasetInvalid(
             f"{name} has shape {shape}; one class an image: pictures that label each pixel cannot be distilled"
@@ -139,7 +141,7 @@ def _check_labels(npz: Npz, names: ArrayNames, split: str, headers: Mapping[str,
         raise DatasetInvalid(f"{name} has {found} labels for {count:,} images; give each image exactly one")
 
 
-def _of_columns(labels: NDArray[np.generic], name: str, pictures: str) -> str:
+def of_columns(labels: NDArray[np.generic], name: str, pictures: str) -> str:
     """The fault of labels in columns, and its fix."""
     values = labels.astype(float) if labels.dtype.kind in "biuf" else None
     if values is not None and np.isin(values, (0, 1)).all():
@@ -241,7 +243,7 @@ def check_counts(split: str, labels: NDArray[np.int64], class_names: tuple[str, 
         )
 
 
-def check_pictures(images: NDArray[np.uint8]) -> None:
+def check_pictures(images: Values) -> None:
     """Refuse training images that are all one picture."""
     if all(np.array_equal(images[0], image) for image in images):
         raise DatasetInvalid(

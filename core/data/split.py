@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.facts import Images
+from core.data.facts import Images, Values
 
 Pictures = NDArray[np.uint64]
 """A number for each image [N]: equal where all pixels are."""
@@ -20,7 +20,7 @@ def held_out(count: int) -> int:
     return max(1, (count + 5) // 10)
 
 
-def pictures_of(images: Iterable[NDArray[np.uint8]]) -> Pictures:
+def pictures_of(images: Iterable[Values] | Values) -> Pictures:
     """The picture each of the images is: its BLAKE2b hash."""
     return np.array([_pixel_hash(image) for image in images], dtype=np.uint64)
 
@@ -47,7 +47,7 @@ def validation_of(images: Images) -> NDArray[np.bool_]:
 
 
 def split_test(
-    labels: NDArray[np.int64], seed: int, images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
+    labels: NDArray[np.int64], seed: int, images: Sequence[Values] | Values
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Indices (train, test) of a stratified 80/20 split, ascending, a function of `labels`, `images` and `seed`.
 
@@ -89,5 +89,5 @@ def _drawn(classes: Iterable[tuple[NDArray[np.int64], int]], pictures: Pictures,
     return drawn
 
 
-def _pixel_hash(image: NDArray[np.uint8]) -> int:
+def _pixel_hash(image: Values) -> int:
     return int.from_bytes(hashlib.blake2b(image.tobytes(), digest_size=8).digest(), "big")

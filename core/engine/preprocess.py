@@ -17,14 +17,16 @@ class Transform:
     """A fitted preprocessing, as data.
 
     mean_std: mean and std [C]. zca: mean [D], whiten and unwhiten [D, D] with D = C * H * W. none: nothing.
+    `pixels` says that it is of uint8 pixels, which are brought into [0, 1] before; else it is of numbers as they are.
     """
 
     kind: str
     arrays: dict[str, Tensor] = field(default_factory=dict)
+    pixels: bool = True
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """uint8 [N, C, H, W] to float32 of the same shape."""
-        x = pixels.float() / 255
+        """uint8 or float32 [N, C, H, W] to float32 of the same shape."""
+        x = pixels.float() / 255 if self.pixels else pixels
         a = self.arrays
         match self.kind:
             case "mean_std":
@@ -35,16 +37,19 @@ class Transform:
                 return x
 
     def inverse(self, images: Tensor) -> Tensor:
-        """Back to uint8 pixels, rounded and clipped."""
-        return self._values(images).clamp(0, 255).to(torch.uint8)
+        """Back to uint8 pixels, rounded and clipped, or to the numbers of the source, float32."""
+        values = self._values(images)
+        return values.clamp(0, 255).to(torch.uint8) if self.pixels else values
 
     def clipped(self, images: Tensor) -> float:
-        """The share of the values of images [N, C, H, W] that uint8 pixels clip."""
+        """The share of the values of images [N, C, H, W] that uint8 pixels clip; numbers are never clipped."""
+        if not self.pixels:
+            return 0.0
         x = self._values(images)
         return float(((x < 0) | (x > 255)).float().mean())
 
     def _values(self, images: Tensor) -> Tensor:
-        """Pixels as whole numbers of any size, float32."""
+        """Pixels as whole numbers of any size, or the numbers of the source, float32."""
         a = self.arrays
         match self.kind:
             case "mean_std":
@@ -53,7 +58,7 @@ class Transform:
                 x = (images.flatten(1) @ a["unwhiten"] + a["mean"]).view_as(images)
             case _:
                 x = images
-        return (x * 255).round()
+        return (x * 255).round() if self.pixels else x
 
     def clamp(self, images: Tensor) -> Tensor:
         """Every pixel brought into [0, 1]: channel by channel into [-mean / std, (1 - mean) / std]; not for zca."""
@@ -69,7 +74,12 @@ class Transform:
 
 
 def fit(preprocess: Preprocess, pixels: Tensor) -> Transform:
-    """Fit on training pixels, uint8 [N, C, H, W]; everything is computed in float64 and kept in float32."""
+    """Fit on training pixels, uint8 [N, C, H, W]; everything is computed in float64 and kept in float32.
+
+    Numbers, float32, may have any scale: each channel is divided by its own standard deviation, however small.
+    """
+    if pixels.dtype != torch.uint8:
+        return _fit_numbers(preprocess, pixels)
     match preprocess:
         case MeanStd():
             flat = pixels.transpose(0, 1).flatten(1)
@@ -81,6 +91,16 @@ def fit(preprocess: Preprocess, pixels: Tensor) -> Transform:
             return _fit_zca(pixels, eps)
         case Unprocessed():
             return Transform("none")
+
+
+def _fit_numbers(preprocess: Preprocess, values: Tensor) -> Transform:
+    """Standardisation of each channel of values [N, C, H, W], or nothing."""
+    assert not preprocess.mixes_pixels, "whitening of numbers is refused with its recipe"
+    if isinstance(preprocess, Unprocessed):
+        return Transform("none", pixels=False)
+    std, mean = torch.std_mean(values.double().transpose(0, 1).flatten(1), 1)
+    std = torch.where(std > 0, std, 1.0)  # constant in what validation has left of it
+    return Transform("mean_std", {"mean": mean.float(), "std": std.float()}, pixels=False)
 
 
 def _fit_zca(pixels: Tensor, eps: float) -> Transform:

@@ -17,9 +17,9 @@ from core.recipe import Preprocess
 class Labelled:
     """Images and their class indices int64 [N], on one device.
 
-    `stored` [N, C, H, W] are uint8 pixels, which `transform` preprocesses whenever they are read: that costs no more
-    than to gather float32. Whitening would add a fifth to a training step at width 32 (54 ms to 252 ms, eager, one
-    core), so that with ZCA the whitened float32 are stored and there is no `transform`.
+    `stored` [N, C, H, W] are uint8 pixels, or float32 numbers, which `transform` preprocesses whenever they are read:
+    that costs no more than to gather float32. Whitening would add a fifth to a training step at width 32 (54 ms to
+    252 ms, eager, one core), so that with ZCA the whitened float32 are stored and there is no `transform`.
     """
 
     stored: Tensor

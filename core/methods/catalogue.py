@@ -31,7 +31,7 @@ from core.methods import (
 )
 from core.methods.task import Settings, Task, alike
 from core.overrides import nearest
-from core.recipe import Recipe
+from core.recipe import FieldError, Recipe, RecipeError
 
 if TYPE_CHECKING:
     from core.data import DatasetFacts
@@ -51,6 +51,9 @@ FAMILIES: Final = (
     generative,
 )
 
+FOR_NUMBERS: Final = "Take method 'random', 'herding', 'k-means', 'dm', 'dc', 'mtt', 'rat-bptt' or 'frepo'."
+"""The fix where a method needs pictures."""
+
 _SECTIONS = ("Family", "Equation", "Citation", "Published", "Use", "Avoid")
 
 
@@ -69,9 +72,18 @@ class Method:
     avoid: str
     presets: tuple[tuple[str, int], ...]
     expression: Callable[[Task], Recipe]
+    of_pictures: bool = False
+    """Whether it means nothing for vectors and series."""
 
     def recipe(self, task: Task) -> Recipe:
-        """The recipe for a task; where its classes are of unequal size, each counts alike."""
+        """The recipe for a task; where its classes are of unequal size, each counts alike.
+
+        Raises:
+            RecipeError: the method is for pictures, and the task has none.
+        """
+        if self.of_pictures and task.kind != "pictures":
+            told = f"'{self.name}' makes pictures, of crops or by convolutions, and these are {task.kind}."
+            raise RecipeError([FieldError("method", told, FOR_NUMBERS)])
         recipe = self.expression(task)
         return alike(recipe) if task.unequal else recipe
 
@@ -86,6 +98,7 @@ class Listing:
 
     recipe: Callable[[Task], Recipe]
     settings: Settings
+    of_pictures: bool
 
 
 def listed(*families: ModuleType) -> dict[str, Listing]:
@@ -101,7 +114,8 @@ def listed(*families: ModuleType) -> dict[str, Listing]:
             name = function.replace("_", "-")
             if name in found:
                 raise ValueError(f"{family.__name__}: there is a method '{name}' already. Name this one differently.")
-            found[name] = Listing(getattr(family, function), presets.pop(name, {}))
+            of_pictures = function in getattr(family, "OF_PICTURES", ())
+            found[name] = Listing(getattr(family, function), presets.pop(name, {}), of_pictures)
         if presets:
             raise ValueError(f"{family.__name__}: PRESETS of no method here: {', '.join(presets)}. Mend the name.")
     return dict(sorted(found.items()))
@@ -139,6 +153,7 @@ def method(name: str) -> Method:
         avoid=text["Avoid"],
         presets=tuple(sorted(listing.settings)),
         expression=listing.recipe,
+        of_pictures=listing.of_pictures,
     )
 
 
@@ -148,6 +163,8 @@ def cuts_tiles(name: str, facts: DatasetFacts) -> bool:
     Raises:
         UnknownMethod: with the closest name.
     """
+    if facts.kind != "pictures":
+        return False
     channels, height, width = facts.shape
     even = (channels, height + height % 2, width + width % 2)
     task = Task(facts.name, 1, even, facts.classes, facts.mirroring.allowed)

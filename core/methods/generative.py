@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from core.methods.task import Presets, Task, augment, embedding, evaluation, network, preset, tiny
 from core.recipe import Generative, Identity, KlAutoencoder, Noise, Recipe, Schedule, UVit
 
 __all__ = ["diffusion"]
+
+OF_PICTURES: Final = frozenset(__all__)
+"""Methods that mean nothing for vectors and series."""
 
 
 def diffusion(task: Task) -> Recipe:

@@ -87,7 +87,7 @@ def idc(task: Task) -> Recipe:
         init=Mixed() if tiles else Real(),
         parameterize=tiles or Pixels(),
         objective=Gradient(
-            distance="mse",
+            distance="cosine" if task.kind == "vectors" else "mse",  # which is of convolutions
             real_batch=64,
             syn_batch=128,
             outer_loops=100,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from core.methods.task import Presets, Settings, Task, augment, evaluation, network, preset, tiny
 from core.recipe import Generated, Meta, NoObjective, Recipe, Regression, Schedule, Solved, Spanning, Targets
 
 __all__ = ["frepo", "linear_exact", "mgdd"]
+
+OF_PICTURES: Final = frozenset({"mgdd"})
+"""Methods that mean nothing for vectors and series."""
 
 
 def frepo(task: Task) -> Recipe:

@@ -32,10 +32,10 @@ def selmatch(task: Task) -> Recipe:
         twelfth of Fashion-MNIST, where it was 2.9 and 2.3 points better after 60 steps each. And with few steps for
         many images: after those 60 it was 1.7 points below random ones at 20 % (our claims table).
     """
-    most = 50 if tiny(task) else 125
+    most, own = 50 if tiny(task) else 125, network(task)
     recipe = Recipe(
         augment=augment(task),
-        network=network(task).model_copy(update={"norm": "batch"}),
+        network=own.model_copy(update={"norm": "batch"}) if own.convolves else own,
         init=Window(score=forgetting(task), beta="auto"),
         parameterize=Pixels(update=0.6 if task.ipc > 1 else 1.0),
         objective=Trajectory(
@@ -56,7 +56,8 @@ def selmatch(task: Task) -> Recipe:
 def _evaluation(task: Task) -> Evaluation:
     """As many image visits at every ipc, cosine decay, and views by the kind of image; a short one for tiny images."""
     if tiny(task):
-        common = {"policy": "combined", "schedule": "cosine", "batch_size": 64, "baseline_lrs": (0.01, 0.03, 0.1)}
+        policy = "combined" if task.kind == "pictures" else "batch"
+        common = {"policy": policy, "schedule": "cosine", "batch_size": 64, "baseline_lrs": (0.01, 0.03, 0.1)}
         return evaluation(task, lr=0.03).model_copy(update=common | {"coverage": coverage(task)})
     return Evaluation(
         lr=0.1,

@@ -6,7 +6,7 @@ name, and shorter ones for tiny images.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from core.methods.task import Presets, Settings, Task, augment, evaluation, network, preset, tiny
 from core.overrides import override
@@ -25,6 +25,9 @@ from core.recipe import (
 )
 
 __all__ = ["cda", "dwa", "lpld", "rded", "sre2l"]
+
+OF_PICTURES: Final = frozenset(__all__)
+"""Methods that mean nothing for vectors and series."""
 
 
 def sre2l(task: Task) -> Recipe:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 from core.overrides import override
 from core.recipe import (
+    Architecture,
     Augment,
     Coverage,
     El2n,
@@ -16,13 +17,18 @@ from core.recipe import (
     Forgetting,
     FullTraining,
     LearnedScore,
+    Mlp,
     Network,
     Performance,
     Recipe,
     Regression,
+    SeriesConvNet,
     Solved,
     search,
 )
+
+if TYPE_CHECKING:
+    from core.data import DatasetFacts
 
 Settings = Mapping[tuple[str, int], Mapping[str, Any]]
 """Changes to a method's recipe, by path, per dataset and ipc."""
@@ -48,6 +54,14 @@ class Task:
     """Whether a mirrored picture stays what it is."""
     unequal: bool = False
     """Whether some class has far fewer images than others (`core.data.DatasetFacts.unequal`)."""
+    kind: str = "pictures"
+    """The kind of data: pictures, vectors or series."""
+
+    @classmethod
+    def of(cls, facts: DatasetFacts, ipc: int) -> Self:
+        """The task of a dataset and so many images per class."""
+        shape, mirror = facts.shape, facts.mirroring.allowed
+        return cls(facts.name, ipc, shape, facts.classes, mirror, facts.unequal, facts.kind)
 
 
 def tiny(task: Task) -> bool:
@@ -56,7 +70,9 @@ def tiny(task: Task) -> bool:
 
 
 def augment(task: Task) -> Augment:
-    """The augmentation that keeps an image of this dataset what it is."""
+    """The augmentation that keeps an image of this dataset what it is: of vectors and series none."""
+    if task.kind != "pictures":
+        return Augment(transforms=())
     # Half of an 8x8 digit cut out leaves no digit, and its brightness is the pen's.
     left_out = {"color", "cutout"} if tiny(task) else set[str]()
     if not task.mirror:
@@ -64,8 +80,12 @@ def augment(task: Task) -> Augment:
     return Augment(transforms=tuple(name for name in Augment().transforms if name not in left_out))
 
 
-def network(task: Task) -> Network:
-    """The ConvNet of the papers, or a small one for tiny images."""
+def network(task: Task) -> Architecture:
+    """The ConvNet of the papers, or a small one for tiny images; of vectors an MLP, of series a ConvNet along time."""
+    if task.kind == "vectors":
+        return Mlp()
+    if task.kind == "series":
+        return SeriesConvNet(width=64)
     return Network(width=32, depth=2) if tiny(task) else Network()
 
 

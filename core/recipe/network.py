@@ -40,6 +40,39 @@ class Mlp(NetworkTraits):
         return "none"
 
 
+class Linear(NetworkTraits):
+    """One linear layer on the values: multinomial logistic regression."""
+
+    kind: Literal["linear"] = "linear"
+    convolves: ClassVar[bool] = False
+
+    @property
+    def norm(self) -> Norm:
+        """None of its layers is normalised."""
+        return "none"
+
+    @property
+    def width(self) -> int:
+        """It has no hidden layer."""
+        return 0
+
+
+class SeriesConvNet(NetworkTraits):
+    """The ConvNet along time: blocks of convolution over 3 steps, norm, ReLU and average pooling of 2, then one linear
+    layer.
+
+    The form that the ConvNet of DC takes on series in condensation for time series (CondTSC, ShapeCond). `depth=None`
+    halves a series down to 4 steps, in three blocks at most.
+    """
+
+    kind: Literal["convnet-1d"] = "convnet-1d"
+    width: int = Field(default=128, ge=1, le=1024, description="Channels of every convolution.")
+    depth: int | None = Field(
+        default=None, ge=1, le=10, description="Blocks; none halves a series down to 4 steps, in three at most."
+    )
+    norm: Norm = Field(default="instance", description="Normalisation in each block.")
+
+
 class LeNet(NetworkTraits):
     """LeNet-5 with ReLUs and max pooling (LeCun et al. 1998, in the form of DC's code), without normalisation."""
 
@@ -88,10 +121,12 @@ def _or_convnet(value: Any) -> Any:
 
 
 Architecture = Annotated[
-    Network | Mlp | LeNet | AlexNet | Vgg11 | ResNet18, Field(discriminator="kind"), BeforeValidator(_or_convnet)
+    Network | Mlp | LeNet | AlexNet | Vgg11 | ResNet18 | Linear | SeriesConvNet,
+    Field(discriminator="kind"),
+    BeforeValidator(_or_convnet),
 ]
-"""A network that can be trained: the ConvNet, or another one of the field's cross-architecture tables (Zhao, Mopuri &
-Bilen 2021, as released)."""
+"""A network that can be trained: the ConvNet, another one of the field's cross-architecture tables (Zhao, Mopuri &
+Bilen 2021, as released), or one for vectors and series."""
 
 
 class PlainSgd(OptimiserTraits):

@@ -18,6 +18,7 @@ from core.feasibility import (
 from core.recipe import FieldError, Recipe, RecipeError, Window
 from core.recipe.checks.images import learns_step_size
 from core.request.order import JobRequest
+from core.suited import unsuited
 
 if TYPE_CHECKING:
     from core.data import DatasetFacts
@@ -34,7 +35,7 @@ def check(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
     errors = [
         *(_too_many_images(recipe, request, facts) or _beyond_the_class(recipe, request, facts)),
         *untileable(recipe, facts),
-        *illegible(recipe, facts),
+        *(unsuited(recipe, facts) or illegible(recipe, facts)),
         *(
             _too_few_for_stages(recipe, request)
             or [*_batch_too_large(recipe, request, facts), *_nothing_to_update(recipe, request, facts)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from core import methods
@@ -105,6 +106,6 @@ def recipe_of(request: JobRequest, facts: DatasetFacts) -> Recipe:
 def _recipe(asked: Asked, ipc: int, facts: DatasetFacts) -> Recipe:
     """The recipe of so many images per class, whether or not the dataset has them."""
     method = methods.method(asked.method)
-    task = methods.Task(asked.dataset, ipc, facts.shape, facts.classes, facts.mirroring.allowed, facts.unequal)
+    task = replace(methods.Task.of(facts, ipc), dataset=asked.dataset)
     recipe = override(method.recipe(task), asked.overrides)
     return override(recipe, {f"evaluation.{path}": value for path, value in asked.evaluation.items()}, prefix="")

@@ -38,6 +38,7 @@ def artifact_of(job: Job, done: Distillation) -> Distilled:
     soft = None if result.soft_labels is None else result.soft_labels.cpu().numpy().astype(np.float32)
     targets = None if result.targets is None else result.targets.cpu().numpy().astype(np.float32)
     transform = {name: array.cpu().numpy() for name, array in result.transform.arrays.items()}
+    numbers = {} if result.transform.pixels else {"values": "numbers"}
     remarks = [
         *doubts(facts.copies, facts.brightest, facts.test_count),
         *_remarks(job.request, context, result),
@@ -58,7 +59,7 @@ def artifact_of(job: Job, done: Distillation) -> Distilled:
         step_size=result.step_size,
         stage=None if result.stage is None else result.stage.cpu().numpy().astype(np.int64),
         step_sizes=result.step_sizes,
-        transform={"kind": result.transform.kind, **transform},
+        transform={"kind": result.transform.kind, **numbers, **transform},
         facts=facts,
         request=job.request.model_copy(update={"ipc": context.ipc}).model_dump(mode="json"),
         recipe=recipe.model_dump(mode="json"),

@@ -40,6 +40,8 @@ class Pictures:
         if step % max(1, math.ceil(total / COUNT)) and step != total:
             return
         made = result()
+        if not made.transform.pixels:
+            return
         picture = sheet(made.transform.inverse(made.images).cpu().numpy(), made.labels.cpu().numpy())
         self.journal.say({"type": "preview", "step": step, "path": self._write(str(step), picture)})
 

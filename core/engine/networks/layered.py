@@ -1,4 +1,4 @@
-"""The other networks of cross-architecture tables: MLP, LeNet, AlexNet, VGG11 and ResNet-18."""
+"""The other networks: MLP, LeNet, AlexNet, VGG11 and ResNet-18; for vectors and series linear ones and ConvNets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,21 @@ from itertools import count
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.architectures import Body, Conv, Hidden, Layer, MaxPool, Mean, Residual, Stem, body, network_name, steps
+from core.architectures import (
+    Body,
+    Conv,
+    ConvAlong,
+    Hidden,
+    Layer,
+    MaxPool,
+    Mean,
+    MeanPool,
+    Residual,
+    Stem,
+    body,
+    network_name,
+    steps,
+)
 from core.engine.networks.network import Network, Run
 from core.plan.packing import Convolutions
 from core.recipe import Architecture, Norm
@@ -67,6 +81,10 @@ class Layered(Network):
             match step:
                 case Conv(_, _, padding):
                     x = F.relu(self._convolve(run, next(convolutions), x, padding))
+                case ConvAlong():
+                    x = F.relu(self._convolve(run, next(convolutions), x, (0, 1)))
+                case MeanPool():
+                    x = F.avg_pool2d(x, (1, 2))
                 case Stem():
                     x = F.relu(self._convolve(run, next(convolutions), x, 1))
                 case Residual(outputs, stride):
@@ -89,9 +107,9 @@ class Layered(Network):
 
 
 def _convolution(place: int, layer: Layer) -> Parameters:
-    out, kernel = layer.outputs, layer.kernel
+    out = layer.outputs
     return (
-        (f"conv{place}.weight", (out, layer.inputs, kernel, kernel)),
+        (f"conv{place}.weight", (out, layer.inputs, *layer.window)),
         *(((f"conv{place}.bias", (out,)),) if layer.biased else ()),
         *(((f"norm{place}.weight", (out,)), (f"norm{place}.bias", (out,))) if layer.normed else ()),
     )

@@ -117,7 +117,7 @@ class Network(ABC):
         pieces = theta.split([math.prod(shape) for _, shape in self.layout])
         return {name: piece.view(shape) for (name, shape), piece in zip(self.layout, pieces, strict=True)}
 
-    def _convolve(self, run: Run, place: int, x: Tensor, padding: int, stride: int = 1) -> Tensor:
+    def _convolve(self, run: Run, place: int, x: Tensor, padding: int | tuple[int, int], stride: int = 1) -> Tensor:
         """The convolution `conv{place}` and its norm, if it has one."""
         p, into = run.parameters, x
         x = F.conv2d(x, p[f"conv{place}.weight"], p.get(f"conv{place}.bias"), stride=stride, padding=padding)

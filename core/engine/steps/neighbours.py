@@ -5,6 +5,7 @@ The picture shows training images, so it is no part of the artifact, which is ma
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from core.engine import neighbours
@@ -35,5 +36,6 @@ def nearest(context: JobContext, result: SyntheticDataset) -> Neighbours | None:
         names,
         len(made),
     )
-    context.workspace.show_neighbours(pixels.cpu().numpy(), data.images, said.pairs)
+    if context.dataset.facts.kind == "pictures":
+        context.workspace.show_neighbours(pixels.cpu().numpy(), data.images.astype(np.uint8, copy=False), said.pairs)
     return said

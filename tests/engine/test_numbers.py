@@ -1,0 +1,135 @@
+"""Vectors and series through the engine: the methods whose parts make sense there, and why the others do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from core import methods
+from core.data import Catalogue, Dataset
+from core.engine.networks import build
+from core.engine.preprocess import fit
+from core.engine.run import distil
+from core.methods import Task
+from core.recipe import Linear, MeanStd, Mlp, RecipeError, SeriesConvNet, Unprocessed
+from core.request import JobRequest, resolve
+from tests.data.bundles import place
+from tests.data.tables import waves, wine
+
+OF_PICTURES = {"cda", "diffusion", "dwa", "lpld", "mgdd", "rded", "sre2l"}
+QUICK: dict[str, Any] = {"network.width": 4, "evaluation.seeds": 1, "evaluation.epochs": 2, "evaluation.full": None}
+
+
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Dataset]:
+    folder = tmp_path_factory.mktemp("numbers")
+    for name, arrays in (("wine", wine()), ("waves", waves())):
+        place(folder, name, arrays)
+    return {name: Catalogue(folder).load(name) for name in ("wine", "waves")}
+
+
+def _resolved(dataset: Dataset, method: str, **changes: Any) -> Any:
+    overrides = {path.replace("__", "."): value for path, value in changes.items()}
+    return resolve(JobRequest(dataset=dataset.facts.name, method=method, ipc=2, overrides=overrides), dataset.facts)
+
+
+@pytest.mark.parametrize("name", ["wine", "waves"])
+def test_every_method_resolves_or_is_refused_with_its_reason(name: str, numbers: dict[str, Dataset]) -> None:
+    dataset = numbers[name]
+    refused = dict[str, str]()
+    for method in methods.names():
+        try:
+            recipe = _resolved(dataset, method)
+        except RecipeError as error:
+            refused[method] = str(error)
+            continue
+        assert recipe.augment.transforms == ()
+        assert recipe.network.kind == ("mlp" if name == "wine" else "convnet-1d")
+    assert all("Take method 'random'" in told for told in refused.values()), refused
+    assert set(refused) >= OF_PICTURES
+    assert not set(refused) & {"auto", "at-bptt", "bptt", "datm", "dc", "dm", "el2n", "forgetting", "frepo", "herding"}
+    assert not set(refused) & {"k-center", "k-means", "linear-exact", "mtt", "random", "rat-bptt", "window"}
+
+
+SHORT: dict[str, dict[str, Any]] = {
+    "random": {},
+    "dm": {"schedule.steps": 2},
+    "dc": {"schedule.steps": 2},
+    "mtt": {
+        "schedule.steps": 2,
+        "schedule.image_lr": 1.0,
+        "objective.syn_steps": 3,
+        "objective.max_start_epoch": 1,
+        "experts.count": 1,
+        "experts.epochs": 3,
+    },
+    "rat-bptt": {"schedule.steps": 2, "objective.syn_steps": 4, "objective.window": 2},
+    "frepo": {"schedule.steps": 2, "objective.pool.networks": 2},
+}
+
+
+@pytest.mark.parametrize("name", ["wine", "waves"])
+@pytest.mark.parametrize("method", SHORT)
+def test_a_method_distils_numbers(method: str, name: str, numbers: dict[str, Dataset]) -> None:
+    dataset = numbers[name]
+    request = JobRequest(dataset=name, method=method, ipc=2, overrides=SHORT[method] | QUICK)
+    done = distil(resolve(request, dataset.facts), dataset, 2, 0)
+    assert done.result.images.shape == (2 * dataset.facts.classes, *dataset.facts.shape)
+    lines = {line["name"]: line["accuracy_mean"] for line in done.rows}
+    assert lines["distilled"] == lines["distilled_8bit"], "numbers are not rounded to 8 bits"
+    shown = done.result.transform.inverse(done.result.images)
+    assert shown.dtype == torch.float32
+    again = done.result.transform.forward(shown)
+    torch.testing.assert_close(again, done.result.images, rtol=1e-3, atol=1e-4)
+
+
+REFUSED = {
+    "augment__transforms": (["flip"], "Set augment.transforms to []."),
+    "preprocess__kind": ("zca", "Set preprocess.kind to 'mean_std'."),
+    "storage__kind": ("compact", "Set storage.kind to 'exact'"),
+    "network__kind": ("convnet", "Set network.kind to 'mlp'."),
+    "evaluation__across": ([{"kind": "resnet18"}], "Leave it out of evaluation.across"),
+}
+
+
+@pytest.mark.parametrize("path", REFUSED)
+def test_what_is_for_pictures_is_refused_with_the_fix(path: str, numbers: dict[str, Dataset]) -> None:
+    value, fix = REFUSED[path]
+    with pytest.raises(RecipeError) as refused:
+        _resolved(numbers["wine"], "random", **{path: value})
+    assert fix in str(refused.value)
+
+
+def test_a_network_for_series_does_not_read_pictures(tmp_path: Path) -> None:
+    digits = Catalogue(tmp_path).facts("digits")
+    with pytest.raises(RecipeError, match=r"Set network.kind to 'convnet'"):
+        resolve(JobRequest(dataset="digits", ipc=1, method="random", overrides={"network.kind": "convnet-1d"}), digits)
+
+
+def test_each_column_is_standardised_whatever_its_scale() -> None:
+    values = torch.randn(50, 3, 1, 1) * torch.tensor([1e-6, 1.0, 1e6]).view(1, 3, 1, 1) + 5
+    values[:, 0] = torch.arange(50).view(-1, 1, 1) * 1e-7
+    transform = fit(MeanStd(), values)
+    seen = transform.forward(values)
+    torch.testing.assert_close(seen.std(0).flatten(), torch.ones(3), rtol=1e-3, atol=1e-3)
+    assert transform.clipped(seen) == 0
+    assert torch.equal(fit(Unprocessed(), values).inverse(values), values)
+
+
+def test_the_networks_for_numbers() -> None:
+    linear = build(Linear(), (13, 1, 1), 3)
+    assert (linear.name, linear.size) == ("linear", 3 * 13 + 3)
+    assert build(Mlp(width=8), (13, 1, 1), 3).size == 8 * 13 + 8 + 8 * 8 + 8 + 3 * 8 + 3
+    along = build(SeriesConvNet(width=4), (2, 1, 24), 2)
+    assert along.name == "convnet-1d-d2-w4-instance"
+    assert dict(along.layout)["conv1.weight"] == (4, 4, 1, 3)
+    assert dict(along.layout)["linear.weight"] == (2, 4 * 6)
+
+
+def test_a_task_of_numbers_is_known_by_its_kind() -> None:
+    task = Task("wine", 1, (13, 1, 1), 3, mirror=False, kind="vectors")
+    with pytest.raises(RecipeError, match="'sre2l' makes pictures"):
+        methods.method("sre2l").recipe(task)
