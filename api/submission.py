@@ -80,7 +80,7 @@ def resolved(order: JobOrder, catalogue: VisibleDatasets) -> tuple[JobRequest, R
     except RecipeError as error:
         raise invalid(error.errors) from None
     except DatasetInvalid as error:
-        other = "Or set init.score.kind to 'forgetting' or 'el2n', which the service computes."
+        other = "Or set init.score.kind to 'forgetting', 'el2n' or 'dual', which the service computes."
         raise invalid([FieldError("overrides.init.score.kind", sentence(error), other)]) from None
 
 

@@ -25,8 +25,13 @@ from core.plan.race import LOOKS, SHARES, Candidate, Entrants, LeftOut
 from core.recipe import Recipe, RecipeError
 from core.request import JobRequest, check
 
-REAL: Final = ("k-means", "herding", "window")
+REAL: Final = ("k-means", "herding", "window", "dual")
 """Other methods that choose real images; what is distilled has to beat them."""
+
+LARGE: Final = ("dual",)
+"""Those of them that are for large sets, and take no time where sets are small."""
+_LARGE: Final = (25, 0.05)
+"""Images a class, and the share of the smallest class, from which on sets are large."""
 
 DISTILLED: Final = ("dm", "dsa", "mtt", "rat-bptt")
 """Methods whose images have a class each: of every family that has one, the one that does best."""
@@ -47,7 +52,7 @@ _SETUPS: Final = 0.4
 """The same for all candidates together."""
 _SETUPS_REAL: Final = 0.1
 """The same for real images: what is distilled from them is worth more in most cases."""
-_DISPENSABLE: Final = ("window", "herding", "k-means", "mtt")
+_DISPENSABLE: Final = ("window", "dual", "herding", "k-means", "mtt")
 """The order in which candidates are left out that need too much of it, all together."""
 _FEWEST: Final = 5
 """Outer steps that a candidate takes in its first turn, at least: fewer say nothing."""
@@ -110,6 +115,9 @@ class _Field:
                     LeftOut(name=name, reason="its labels say more than a class; labels are asked for as hard.")
                 )
                 continue
+            if name in LARGE and (small := self._small()):
+                left_out.append(LeftOut(name=name, reason=small))
+                continue
             if names and name not in names:
                 left_out.append(LeftOut(name=name, reason="it did worse at another size."))
                 continue
@@ -120,6 +128,12 @@ class _Field:
                     left_out.append(LeftOut(name=name, reason=reason))
         found, late = self._affordable(found)
         return self._race(found, [*left_out, *late])
+
+    def _small(self) -> str:
+        """Why a method for large sets takes no part; nothing where this set is large."""
+        images, share = _LARGE
+        least = max(images, math.ceil(share * self.facts.smallest_class))
+        return "" if self.ipc >= least else f"it is for {least} images a class and more of this dataset."
 
     def alone(self, name: str, recipe: Recipe) -> Entrants:
         """Random real images, and one method where it can finish."""

@@ -16,6 +16,7 @@ from core.engine.real import Real
 from core.engine.teacher import Teacher
 from core.plan import limits
 from core.recipe import (
+    BetaDraw,
     Correct,
     Counts,
     Crops,
@@ -42,10 +43,12 @@ _PIXELS, _ONE = Pixels(), Stages()
 Learned = Callable[[Tensor], Tensor]
 """A function learned before anything is distilled: training images [n] to difficulty [n] or features [n, d].
 
+For a draw by a Beta density to both difficulty and ease, [n, 2].
+
 For a generator: images [n, C, H, W] to the images that it makes of them.
 """
 
-Selecting = Herding | KCenter | KMeans | Ranked | Window
+Selecting = Herding | KCenter | KMeans | Ranked | BetaDraw | Window
 """Starts that choose real images by it."""
 
 
@@ -175,5 +178,7 @@ def _pick(init: Selecting, learned: Tensor, ipc: int, key: Key) -> Tensor:
             return selection.k_means(learned, ipc, iterations, key)
         case Ranked():
             return selection.window(learned, 0, ipc, key)
+        case BetaDraw(concentration=concentration, exponent=exponent):
+            return selection.beta_draw(learned[:, 0], learned[:, 1], ipc, concentration, exponent, key)
         case Window():
             return selection.window(learned, init.first_rank(ipc, len(learned)), ipc, key)

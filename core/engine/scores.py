@@ -1,12 +1,13 @@
 """How hard each real training image is, judged while networks learn it; the higher, the harder.
 
 Several networks are trained at once, by the loop that trains everything; what is judged are the images as they are
-stored, without augmentation. Both scores yield the share of the work that is done, and return a row a network.
+stored, without augmentation. Each score yields the share of the work that is done, and returns a row a network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+import math
+from collections.abc import Generator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -19,7 +20,7 @@ from core.engine.keys import Key
 from core.engine.real import Labelled
 from core.engine.train import Protocol, order, sgd
 from core.plan import limits
-from core.recipe import Augment, El2n, Forgetting, LearnedScore
+from core.recipe import Augment, CScore, Dual, El2n, Forgetting, LearnedScore, Score
 
 
 class Events(NamedTuple):
@@ -52,13 +53,32 @@ class Events(NamedTuple):
 
 def difficulty(
     score: LearnedScore, kernels: Kernels, real: Labelled, augment: Augment, keys: Sequence[Key]
-) -> Generator[float, None, Tensor]:
-    """The score of every image of `real` by one network a key, [S, n]; their mean is what images are ranked by."""
+) -> Generator[float, None, Mapping[str, Tensor]]:
+    """The figures of every image of `real` by one network a key, [S, n] each, under the names of kept results.
+
+    The mean of `score` is what images are ranked by; a score that does not say how easy they are has `ease` beside it.
+    """
     match score:
         case Forgetting():
-            return (yield from forgetting(score, kernels, real, augment, keys))
+            return {"score": (yield from forgetting(score, kernels, real, augment, keys))}
         case El2n():
-            return (yield from el2n(score, kernels, real, augment, keys))
+            return {"score": (yield from el2n(score, kernels, real, augment, keys))}
+        case Dual():
+            found, ease = yield from dual(score, kernels, real, augment, keys)
+            return {"score": found, "ease": ease}
+
+
+def ease(score: Score, known: Mapping[str, Tensor]) -> Tensor:
+    """How easy images are, between 0 and 1, [n], of means over networks."""
+    match score:
+        case Forgetting():
+            return 1 - known["score"] / score.epochs
+        case El2n():
+            return 1 - known["score"] / math.sqrt(2)
+        case CScore():
+            return 1 - known["score"]
+        case Dual():
+            return known["ease"]
 
 
 def forgetting(
@@ -107,6 +127,39 @@ def el2n(
             for one in trained
         ]
     return torch.stack([error.norm(dim=1) for error in errors])
+
+
+def dual(
+    score: Dual, kernels: Kernels, real: Labelled, augment: Augment, keys: Sequence[Key]
+) -> Generator[float, None, tuple[Tensor, Tensor]]:
+    """Difficulty times uncertainty over windows of epochs, and the mean probability of the class, [S, n] each.
+
+    Cho, Shin, Kang & Yun, "Lightweight Dataset Pruning without Full Training via Example Difficulty and Prediction
+    Uncertainty", ICML 2025: the mean over windows of (1 - mean) x standard deviation. Unlike there, what is judged is
+    the image itself after an epoch, not the view that was trained on during it.
+    """
+    network, protocol = kernels.network, _protocol(score, augment)
+    # torch's split leaves a last batch of fewer images, as that of the training images does
+    classes = real.labels.split(limits.TESTED)
+    epochs = list[Tensor]()
+    for moment in sgd(kernels, real.take, _labels(score, kernels, real), protocol, keys):
+        if moment.step == 0 and moment.epoch:
+            with torch.no_grad():
+                answers = [
+                    torch.cat(
+                        [
+                            network.apply(theta, x, moment.moments(place)).softmax(1).gather(1, own[:, None])[:, 0]
+                            for x, own in zip(real.batches(limits.TESTED), classes, strict=True)
+                        ]
+                    )
+                    for place, theta in enumerate(moment.theta)
+                ]
+            epochs.append(torch.stack(answers))
+        yield moment.epochs / protocol.epochs
+    known = torch.stack(epochs)
+    windows = [known[first : first + score.span] for first in range(len(known) - score.span + 1)]
+    found = [(1 - window.mean(0)) * window.std(0) for window in windows]
+    return torch.stack(found).mean(0), known.mean(0)
 
 
 def _protocol(score: LearnedScore, augment: Augment) -> Protocol:

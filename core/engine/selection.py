@@ -9,6 +9,8 @@ from torch import Tensor
 from core.engine.keys import Key
 
 _ROOM = 2**24  # distances held at a time
+_LEAST = 1e-12  # of a weight, and of an ease's distance from 0 and 1
+_TELLING = 10  # images that say where a Beta density lies
 
 
 def window(difficulty: Tensor, first: int, ipc: int, key: Key) -> Tensor:
@@ -24,6 +26,33 @@ def window(difficulty: Tensor, first: int, ipc: int, key: Key) -> Tensor:
     drawn = key.permutation(len(difficulty)).to(difficulty.device)
     ranked = drawn[torch.sort(difficulty[drawn], descending=True, stable=True).indices]
     return ranked[first : first + ipc].flip(0)
+
+
+def beta_draw(difficulty: Tensor, ease: Tensor, ipc: int, concentration: float, exponent: float, key: Key) -> Tensor:
+    """Images drawn without replacement, of weight difficulty x Beta density at their ease; the easiest first.
+
+    The density is moved to easier images as fewer are taken: b = C (1 - m) (1 - r^c), a = C + 1 - b, with m the mean
+    ease of the ten of highest difficulty, r the share that is left out. Cho et al., ICML 2025, as released.
+
+    Args:
+        difficulty: of the images of the class, [n]; the score, of at least 0.
+        ease: of the images of the class, [n]; between 0 and 1.
+        ipc: images to take, at most n.
+        concentration: C, how narrow the density is.
+        exponent: c, how fast the density moves.
+        key: draws.
+    """
+    weight, place = difficulty.double().cpu(), ease.double().cpu().clamp(_LEAST, 1 - _LEAST)
+    telling = weight.topk(min(_TELLING, len(weight))).indices
+    left = 1 - ipc / len(weight)
+    b = concentration * (1 - float(place[telling].mean())) * (1 - left**exponent)
+    a = concentration + 1 - b
+    density = (a - 1) * place.log() + (b - 1) * (1 - place).log()
+    # the largest log weight + Gumbel noise: one draw after the other, each in proportion to what is left
+    noise = -(-key.uniform(len(weight)).double().clamp_min(_LEAST).log()).log()
+    chosen: Tensor = (weight.clamp_min(_LEAST).log() + density + noise).topk(ipc).indices
+    easiest_first = place[chosen].argsort(descending=True, stable=True)
+    return chosen[easiest_first].to(difficulty.device)
 
 
 def herding(features: Tensor, ipc: int) -> Tensor:

@@ -33,7 +33,7 @@ SHARED: Final = (
 def auto(task: Task) -> Recipe:
     """The best method for the time there is.
 
-    A race of the methods that a forecast says can finish: real images of four kinds, distribution, gradient and
+    A race of the methods that a forecast says can finish: real images of several kinds, distribution, gradient and
     trajectory matching, performance matching. Each distils for a share of the time, the validation split says which go
     on, and the rest of the time is for what promises most. The recipe shown is what all of them share: the network, the
     preprocessing, the augmentation, the evaluation and whose labels; with it go random real images, which the others

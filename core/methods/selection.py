@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from core.methods.task import Presets, Settings, Task, augment, embedding, evaluation, network, preset
+from core.methods.task import dual as uncertainty
 from core.methods.task import el2n as errors
 from core.methods.task import forgetting as difficulty
-from core.recipe import Herding, Init, KCenter, KMeans, NoObjective, Ranked, Real, Recipe, Schedule, Window
+from core.recipe import BetaDraw, Herding, Init, KCenter, KMeans, NoObjective, Ranked, Real, Recipe, Schedule, Window
 
-__all__ = ["el2n", "forgetting", "herding", "k_center", "k_means", "random", "window"]
+__all__ = ["dual", "el2n", "forgetting", "herding", "k_center", "k_means", "random", "window"]
 
 
 def random(task: Task) -> Recipe:
@@ -112,6 +113,28 @@ def el2n(task: Task) -> Recipe:
     return _select(PRESETS["el2n"], task, Ranked(score=errors(task)))
 
 
+def dual(task: Task) -> Recipe:
+    """Difficulty and uncertainty, drawn by a Beta density.
+
+    Real images of each class drawn by how hard and how unsure early epochs show them to be, and the fewer of them, the
+    more of the easy ones; left as they are. One short training scores them, where counts of forgetting take several
+    whole ones. Not to be confused with dual problems or dual networks: the name stands for Difficulty and
+    Uncertainty-Aware Lightweight.
+
+    Family: selection
+    Equation: P(x) ~ Beta(m(x); a_r, b_r) mean_k (1 - m_k(x)) s_k(x), m_k and s_k the mean and the standard deviation of
+        p_e(y | x) over a window of J epochs, m the mean over T; b_r = C (1 - m*) (1 - r^c), a_r = C + 1 - b_r, of each
+        class
+    Citation: Cho, Shin, Kang & Yun, "Lightweight Dataset Pruning without Full Training via Example Difficulty and
+        Prediction Uncertainty", ICML 2025; T = 30, J = 10, C = 15 reconstructed from the released code
+    Published: CIFAR-10, ResNet-18, hard labels: about 87.1 / 91.4 / 93.0 % where 10 / 20 / 30 % are kept, random 83.7 /
+        88.3 / 90.4 (read off a plot; the draw is over all classes together)
+    Use: at 5 to 50 per cent of a dataset, in the place of `forgetting` and `window`, at a fifth of their cost.
+    Avoid: at some images a class, where herding and all that distils are far ahead.
+    """
+    return _select(PRESETS["dual"], task, BetaDraw(score=uncertainty(task)))
+
+
 def window(task: Task) -> Recipe:
     """A window of difficulty.
 
@@ -154,6 +177,7 @@ PRESETS: Presets = {
     "k-means": {},
     "forgetting": {},
     "el2n": {},
+    "dual": {("cifar100", 50): {"init.exponent": 4.0}},
     "window": {
         ("cifar10", 250): {"init.beta": 0.5},
         ("cifar10", 500): {"init.beta": 0.3},

@@ -11,6 +11,7 @@ from core.recipe import (
     Architecture,
     Augment,
     Coverage,
+    Dual,
     El2n,
     Embedding,
     Evaluation,
@@ -134,6 +135,11 @@ def forgetting(task: Task) -> Forgetting:
 def el2n(task: Task) -> El2n:
     """The EL2N score, or a short one for tiny images."""
     return El2n(networks=5, epochs=4, batch_size=64) if tiny(task) else El2n()
+
+
+def dual(task: Task) -> Dual:
+    """The DUAL score, or a short one for tiny images."""
+    return Dual(epochs=6, window=3, batch_size=64) if tiny(task) else Dual()
 
 
 def embedding(task: Task) -> Embedding:

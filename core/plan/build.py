@@ -15,9 +15,8 @@ from core.plan.race import Entrants
 from core.plan.sizing import Sizing
 from core.plan.steps import Kept, Plan, Snapshots, Step
 from core.recipe import (
-    El2n,
+    CScore,
     Embedding,
-    Forgetting,
     Generated,
     Generative,
     Herding,
@@ -26,8 +25,8 @@ from core.recipe import (
     LearnedScore,
     Network,
     Noise,
-    Ranked,
     Recipe,
+    Scored,
     Trajectory,
     Window,
     search,
@@ -56,8 +55,8 @@ def plan(
 def judged_by(recipe: Recipe) -> LearnedScore | Embedding | None:
     """The networks that judge images for the recipe's init to choose by; None where none does, or a file says it."""
     match recipe.init:
-        case Ranked(score=Forgetting() | El2n() as score) | Window(score=Forgetting() | El2n() as score):
-            return score
+        case init if isinstance(init, Scored):
+            return None if isinstance(init.score, CScore) else init.score
         case Herding(embedding=embedding) | KCenter(embedding=embedding) | KMeans(embedding=embedding):
             return embedding
         case Noise() if isinstance(recipe.objective, Generative):

@@ -35,7 +35,9 @@ from core.recipe.regression import Generated, Meta, Pool, Regression, Solved, Sp
 from core.recipe.relabel import KeepLabels, LabelledViews, Relabel, SoftLabels
 from core.recipe.schedule import Schedule
 from core.recipe.selection import (
+    BetaDraw,
     CScore,
+    Dual,
     El2n,
     Embedding,
     Forgetting,
@@ -45,6 +47,7 @@ from core.recipe.selection import (
     LearnedScore,
     Ranked,
     Score,
+    Scored,
     Window,
 )
 from core.recipe.share import Counts, Share
@@ -73,6 +76,7 @@ __all__ = [
     "AlexNet",
     "Architecture",
     "Augment",
+    "BetaDraw",
     "CScore",
     "Compact",
     "Component",
@@ -82,6 +86,7 @@ __all__ = [
     "Crops",
     "CutMix",
     "Distribution",
+    "Dual",
     "El2n",
     "Embedding",
     "Evaluation",
@@ -135,6 +140,7 @@ __all__ = [
     "ResNet18",
     "Schedule",
     "Score",
+    "Scored",
     "Sdc",
     "SeriesConvNet",
     "Share",

@@ -47,6 +47,27 @@ class El2n(Training):
     augment: bool = Field(default=True, description="Whether the networks learn from augmented images.")
 
 
+class Dual(Training):
+    """How hard an image is early in training, times how unsure networks are of it (DUAL, Cho et al. 2025).
+
+    After each epoch networks say with what probability the image, as it is stored, is of its class. Of each window of
+    successive epochs the standard deviation of these is taken times one minus their mean; the score is the mean over
+    windows and networks. Constant rate: the papers' first epochs of many. Hard and easy images alike score low, the
+    ones as networks never have them right, the others as they always have.
+    """
+
+    kind: Literal["dual"] = "dual"
+    networks: int = Field(default=1, ge=1, le=100, description="Networks the scores are averaged over.")
+    epochs: int = Field(default=30, ge=2, le=1000, description="Passes over the training split.")
+    window: int = Field(default=10, ge=2, le=1000, description="Epochs of a window; of fewer epochs, all of them.")
+    augment: bool = Field(default=True, description="Whether the networks learn from augmented images.")
+
+    @property
+    def span(self) -> int:
+        """The epochs that a window has."""
+        return min(self.window, self.epochs)
+
+
 class CScore(Component):
     """How rarely networks are right about an image they did not learn from: 1 - its C-score (Jiang et al. 2021).
 
@@ -60,7 +81,7 @@ class CScore(Component):
     )
 
 
-LearnedScore = Forgetting | El2n
+LearnedScore = Forgetting | El2n | Dual
 """The scores of difficulty for which networks are trained."""
 
 Score = Annotated[LearnedScore | CScore, Field(discriminator="kind")]
@@ -114,6 +135,24 @@ class Ranked(InitTraits):
     score: Score = Field(default=Forgetting(), description="What images are ranked by.")
 
 
+class BetaDraw(InitTraits):
+    """Images drawn by their score and by a Beta density that a smaller set moves to easier ones (DUAL, 2025).
+
+    An image's weight is its score times the density of Beta(a, b) at its ease, in [0, 1]: the mean probability of its
+    class for `dual`, the C-score itself, and for the others one minus the share of the largest score there can be.
+    b = concentration (1 - m) (1 - r^exponent) and a = concentration + 1 - b, with m the mean ease of the ten images
+    that score highest and r the share of the class that is left out. Drawn class by class, where the paper draws from
+    all classes together. They lie easiest first.
+    """
+
+    kind: Literal["beta"] = "beta"
+    score: Score = Field(default=Dual(), description="What images are weighted by.")
+    concentration: float = Field(default=15.0, gt=0, le=1000, description="How narrow the density is.")
+    exponent: float = Field(
+        default=5.5, gt=0, le=100, description="How fast the density turns to easy images as fewer are taken."
+    )
+
+
 class Window(InitTraits):
     """A window of difficulty: each class is ranked from hard to easy, and the hardest are skipped (Lee & Chung 2024).
 
@@ -162,3 +201,7 @@ class Window(InitTraits):
         """
         assert self.beta != "auto", "a sweep has put a number in its place"
         return math.floor(self.beta * (members if self.of == "class" else ipc) + 1e-9)  # 0.29 * 100 is no 28
+
+
+Scored = Ranked | BetaDraw | Window
+"""Starts that choose real images by a score."""

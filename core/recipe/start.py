@@ -9,7 +9,7 @@ from pydantic import Field
 
 from core.recipe.component import Component
 from core.recipe.regression import Generated, Solved, Spanning, Targets
-from core.recipe.selection import Herding, KCenter, KMeans, Ranked, Window
+from core.recipe.selection import BetaDraw, Herding, KCenter, KMeans, Ranked, Window
 from core.recipe.traits import InitTraits, LabelTraits
 
 
@@ -61,7 +61,19 @@ class Crops(InitTraits):
 
 
 Init = Annotated[
-    Real | Noise | Mixed | Crops | Herding | KCenter | KMeans | Ranked | Window | Correct | Spanning | Generated,
+    Real
+    | Noise
+    | Mixed
+    | Crops
+    | Herding
+    | KCenter
+    | KMeans
+    | Ranked
+    | BetaDraw
+    | Window
+    | Correct
+    | Spanning
+    | Generated,
     Field(discriminator="kind"),
 ]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from core.recipe import CScore, FieldError, Generated, Ranked, Recipe, RecipeError, Window
+from core.recipe import CScore, FieldError, Generated, Recipe, RecipeError, Scored
 
 
 def needs_c_scores(recipe: Recipe) -> bool:
     """Whether images are ranked by the C-scores given beside the dataset."""
-    return isinstance(recipe.init, Ranked | Window) and isinstance(recipe.init.score, CScore)
+    return isinstance(recipe.init, Scored) and isinstance(recipe.init.score, CScore)
 
 
 def scored(recipe: Recipe, digest: str) -> Recipe:
@@ -16,7 +16,7 @@ def scored(recipe: Recipe, digest: str) -> Recipe:
     Raises:
         RecipeError: it names others.
     """
-    assert isinstance(recipe.init, Ranked | Window), "needs_c_scores says so"
+    assert isinstance(recipe.init, Scored), "needs_c_scores says so"
     assert isinstance(recipe.init.score, CScore), "needs_c_scores says so"
     if recipe.init.score.digest not in (None, digest):
         raise RecipeError(
@@ -37,6 +37,6 @@ def with_digests_of(recipe: Recipe, other: Recipe) -> Recipe:
     init = other.init
     if isinstance(recipe.init, Generated) and isinstance(init, Generated):
         init = init.model_copy(update={"digest": recipe.init.digest})
-    elif needs_c_scores(recipe) and isinstance(recipe.init, Ranked | Window):
+    elif needs_c_scores(recipe) and isinstance(recipe.init, Scored):
         init = init.model_copy(update={"score": recipe.init.score})
     return other.model_copy(update={"init": init})

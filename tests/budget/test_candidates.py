@@ -11,7 +11,7 @@ import pytest
 
 from core import methods
 from core.budget import TooShort
-from core.budget.candidates import DISTILLED, LABELLED, REAL, entrants
+from core.budget.candidates import DISTILLED, LABELLED, LARGE, REAL, entrants
 from core.budget.student import RANDOM, Student, student, unnamed
 from core.forecast import predict, raced_job
 from core.methods.automatic import SHARED
@@ -141,7 +141,7 @@ def test_labels_that_say_more_than_a_class_are_asked_for() -> None:
     hard, soft = raced("digits", 1, 60)[1], raced("digits", 1, 60, soft=True)[1]
     further = {candidate.name: candidate.recipe for candidate in soft.candidates if candidate not in hard.candidates}
     assert set(further) == {*LABELLED}
-    assert [each.name for each in hard.left_out] == [*LABELLED]
+    assert [each.name for each in hard.left_out] == [*LARGE, *LABELLED]
     assert further["frepo"].regresses
     taught, shared = further["rded"], soft.candidates[0].recipe
     assert taught.relabel.kind == "soft", "one label an image, as a byte budget counts it"
@@ -166,6 +166,14 @@ def test_what_the_client_sets_holds_for_all() -> None:
     for candidate in race.candidates:
         assert candidate.recipe.network.model_dump()["width"] == 48
         assert (candidate.recipe.evaluation.epochs, candidate.recipe.evaluation.lr) == (200, 0.02)
+
+
+@pytest.mark.parametrize(("ipc", "takes_part"), [(1, False), (224, False), (225, True)])
+def test_a_choice_for_large_sets_takes_no_time_of_small_ones(ipc: int, takes_part: bool) -> None:
+    """Five per cent of CIFAR-10's classes, of which a tenth is held out, are 225 images."""
+    _, race = raced("cifar10", ipc, 3600)
+    assert (set(LARGE) <= {candidate.name for candidate in race.candidates}) == takes_part
+    assert takes_part or {*LARGE} <= {each.name for each in race.left_out}
 
 
 def test_a_time_in_which_nothing_can_be_evaluated_is_refused_with_one_that_is_enough() -> None:

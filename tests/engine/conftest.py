@@ -13,7 +13,7 @@ from core import methods
 from core.data import Catalogue, Dataset, Images
 from core.engine.real import Labelled, Real, prepare
 from core.overrides import override
-from core.recipe import MeanStd, Ranked, Recipe, Window, search
+from core.recipe import MeanStd, Recipe, Scored, search
 
 BUDGET = {
     "network.width": 4,
@@ -84,7 +84,7 @@ def small(method: str, **changes: object) -> Recipe:
         budget |= TRAJECTORY_BUDGET
     if search.RATE in search.left(recipe):  # a preset is too far away, and there is no worker here to probe
         budget[search.RATE] = 10.0
-    if isinstance(recipe.init, Ranked | Window):
+    if isinstance(recipe.init, Scored):
         budget |= {"init.score.networks": 2, "init.score.epochs": 2}
     if recipe.objective.kind == "performance":
         budget |= {"objective.syn_steps": 4, "objective.real_batch": 40}

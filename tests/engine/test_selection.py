@@ -48,6 +48,42 @@ def test_images_equally_hard_are_drawn_by_the_key() -> None:
     assert torch.equal(selection.window(counts, 1, 3, Key(7)), selection.window(counts, 1, 3, Key(7)))
 
 
+def drawn(difficulty: torch.Tensor, ease: torch.Tensor, ipc: int, seed: int) -> list[int]:
+    chosen = selection.beta_draw(difficulty, ease, ipc, 15.0, 5.5, Key(seed)).tolist()
+    assert len(set(chosen)) == ipc
+    assert [ease[i] for i in chosen] == sorted((ease[i] for i in chosen), reverse=True)
+    return list(chosen)
+
+
+def test_the_fewer_images_are_drawn_the_easier_they_are() -> None:
+    """Images of equal score and an ease of 0 to 1; those that say where the density lies are of middling ease."""
+    ease = torch.linspace(0, 1, 2001)
+    difficulty = torch.where((ease - 0.4).abs() < 0.003, 1.01, 1.0)
+    means = [ease[drawn(difficulty, ease, ipc, 0)].mean().item() for ipc in (20, 200, 600, 2001)]
+    assert means == sorted(means, reverse=True)
+    assert means[0] > 0.9
+    assert means[-1] == pytest.approx(0.5)
+
+
+def test_images_are_drawn_in_proportion_to_score_and_density() -> None:
+    """One of four, a thousand times, against the density as another library has it."""
+    difficulty, ease = torch.tensor([0.1, 0.2, 0.1, 0.3]), torch.tensor([0.9, 0.7, 0.8, 0.6])
+    b = 15 * (1 - ease.double().mean()) * (1 - 0.75**5.5)
+    density = torch.distributions.Beta(16 - b, b).log_prob(ease.double()).exp()
+    expected = difficulty * density / (difficulty * density).sum()
+    counts = torch.zeros(4)
+    for seed in range(1000):
+        counts[drawn(difficulty, ease, 1, seed)] += 1
+    assert counts.div(1000).tolist() == pytest.approx(expected.tolist(), abs=0.05)
+
+
+def test_images_without_any_score_are_drawn_last() -> None:
+    difficulty, ease = torch.tensor([0.0, 0.1, 0.0, 0.2, 0.3]), torch.tensor([1.0, 0.5, 0.0, 0.6, 0.7])
+    for seed in range(5):
+        assert set(drawn(difficulty, ease, 3, seed)) == {1, 3, 4}
+        assert set(drawn(difficulty, ease, 5, seed)) == set(range(5))
+
+
 def cloud(n: int, seed: int = 0, d: int = 5) -> torch.Tensor:
     return Key(seed).fold("cloud").normal(n, d)
 

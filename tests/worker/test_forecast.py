@@ -112,6 +112,7 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
         "mtt",
         TRAJECTORY | {"objective.max_start_epoch": "auto", "experts.epochs": 10, "schedule.steps": 40},
     ),
+    "a draw": ("dual", CHEAP | {"init.score.networks": 2, "init.score.epochs": 3, "network.norm": "batch"}),
     "errors": ("el2n", CHEAP | {"init.score.epochs": 2, "network.norm": "batch"}),
 }
 

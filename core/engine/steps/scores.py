@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -12,19 +14,18 @@ from core.engine.init import Learned
 from core.engine.kept import Contents, Making
 from core.engine.keys import Key
 from core.plan.steps import ScoreImages, TrainEmbedder
-from core.recipe import CScore, Ranked, Window
+from core.recipe import BetaDraw, CScore, Score, Scored
+from core.recipe.start import Init
 
 
 def given(context: JobContext) -> Learned | None:
     """1 - C-score of the training images, of the file beside the dataset; None where nothing asks for it."""
-    match context.recipe.init:
-        case Ranked(score=CScore()) | Window(score=CScore()):
-            found = context.dataset.c_scores
-            assert found is not None, "a dataset whose images are ranked by C-scores is loaded with them"
-            known = torch.from_numpy(1 - found).to(context.real.device)
-            return lambda index: known[index]
-        case _:
-            return None
+    init = context.recipe.init
+    if not isinstance(init, Scored) or not isinstance(init.score, CScore):
+        return None
+    found = context.dataset.c_scores
+    assert found is not None, "a dataset whose images are ranked by C-scores is loaded with them"
+    return _said(init, init.score, {"score": torch.from_numpy(1 - found).to(context.real.device)})
 
 
 def difficulty(context: JobContext, step: ScoreImages) -> Learned:
@@ -37,7 +38,7 @@ def difficulty(context: JobContext, step: ScoreImages) -> Learned:
     def make(indices: list[int]) -> Contents:
         keys = [Key(0).fold("score", index) for index in indices]
         rows = yield from scores.difficulty(score, context.kernels, real, recipe.augment, keys)
-        return [stored.packed({"score": row}) for row in rows]
+        return [stored.packed({name: row[place] for name, row in rows.items()}) for place in range(len(keys))]
 
     making = Making(
         make,
@@ -46,9 +47,17 @@ def difficulty(context: JobContext, step: ScoreImages) -> Learned:
         said=lambda found: f"The scores of {found} of {score.networks} networks were in the cache.",
         together=kept.stacks(score.networks, kept.together(context, score.batch_size)),
     )
-    found = [known["score"] for known in kept.gather(context, step.kept.files, making, "selecting")]
-    mean = torch.stack(found).mean(0)
-    return lambda index: mean[index]
+    found = kept.gather(context, step.kept.files, making, "selecting")
+    means = {name: torch.stack([known[name] for known in found]).mean(0) for name in found[0]}
+    return _said(recipe.init, score, means)
+
+
+def _said(init: Init, score: Score, known: Mapping[str, Tensor]) -> Learned:
+    """The function by which the init chooses: difficulty, and for a draw ease as well."""
+    told = known["score"]
+    if isinstance(init, BetaDraw):
+        told = torch.stack([told, scores.ease(score, known)], 1)
+    return lambda index: told[index]
 
 
 def embedder(context: JobContext, step: TrainEmbedder) -> Trained:

@@ -8,7 +8,7 @@ from core.plan.cost.geometry import Geometry
 from core.plan.cost.passes import Algebra, Sizes, Work, batches, testing, training
 from core.plan.cost.scale import Scale
 from core.plan.steps import ScoreImages, TrainEmbedder
-from core.recipe import Forgetting, KMeans, Recipe
+from core.recipe import Dual, Forgetting, KMeans, Recipe
 
 # How much longer than in a forward pass an operation takes that multiplies features by one vector, or by few.
 VECTOR, _THIN = 30, 4
@@ -22,7 +22,8 @@ def scored(step: ScoreImages, scale: Scale, missing: int) -> Iterator[Work]:
         for calls, images in batches(train, score.batch_size):
             yield Work(step.phase, "forward", missing * score.epochs * calls, images)
     else:
-        yield from testing(step.phase, missing, train)
+        looks = score.epochs if isinstance(score, Dual) else 1
+        yield from testing(step.phase, missing * looks, train)
 
 
 def embedded(step: TrainEmbedder, scale: Scale, missing: int) -> Iterator[Work | Algebra]:
