@@ -32,11 +32,17 @@ def build(folder: Path, result: Distilled) -> Manifest:
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty; an artifact is built in a folder of its own")
-    names = layout.image_names(result.labels, result.facts.class_names)
-    pictures = [png(_picture(image)) for image in result.pixels]
-    for name, content in zip(names, pictures, strict=True):
-        _place(folder, name).write_bytes(content)
-    arrays.write_parquet(_place(folder, layout.PARQUET), result, names, pictures)
+    if result.facts.kind == "pictures":
+        names = layout.image_names(result.labels, result.facts.class_names)
+        pictures = [png(_picture(image)) for image in result.pixels.astype(uint8, copy=False)]
+        for name, content in zip(names, pictures, strict=True):
+            _place(folder, name).write_bytes(content)
+        arrays.write_parquet(_place(folder, layout.PARQUET), result, names, pictures)
+        held = sum(map(len, pictures))
+    else:
+        arrays.write_rows(_place(folder, layout.PARQUET), result)
+        arrays.write_csv(folder / layout.CSV, result)
+        held = result.pixels.nbytes + result.labels.nbytes
     arrays.write_tensors(folder / layout.TENSORS, result)
     arrays.write_bundle(folder / layout.BUNDLE, result)
     if result.stored is not None:
@@ -53,7 +59,7 @@ def build(folder: Path, result: Distilled) -> Manifest:
             chart(section.chart, title).save(folder / layout.chart(section.name))
     _write(folder / layout.REPORT, json_text(result.report.document()))
     _write(folder / layout.RECIPE, _recipe(result))
-    _write(folder / layout.CARD, card(result, sum(map(len, pictures)), _size(folder / layout.PARQUET)))
+    _write(folder / layout.CARD, card(result, held, _size(folder / layout.PARQUET)))
     shutil.copyfile(load.__file__, folder / layout.LOADER)
     shutil.copyfile(Path(load.__file__).with_name(layout.STUDENT), folder / layout.STUDENT)  # unread: it needs torch
     size = result.report.compression

@@ -10,25 +10,28 @@ from core.artifacts import layout
 from core.artifacts.distilled import Distilled
 from core.artifacts.front_matter import front_matter
 from core.artifacts.loading import how_to_load
+from core.data import DatasetFacts
 from core.methods import UnknownMethod, cuts_tiles, method
 from core.report import Curves, Section, Table
+from core.report.nouns import worded
 from core.report.section import written
 
 
 def card(result: Distilled, picture_bytes: int, parquet_bytes: int) -> str:
     """The card's text; `picture_bytes` and `parquet_bytes` are the sizes its front matter states."""
+    kind = result.facts.kind
     parts = [
         front_matter(result, picture_bytes, parquet_bytes),
         f"# {result.facts.title}, distilled to {result.size}",
-        _summary(result),
-        f"![the images, enlarged]({layout.PREVIEW})",
+        worded(_summary(result), kind),
+        f"![{'the images, enlarged' if kind == 'pictures' else 'plots'}]({layout.PREVIEW})",
         *map(_section, result.report.sections()),
         "## How to load it",
         how_to_load(result),
         "## How it was made",
         _making(result),
         "## Source and licence",
-        _source(result),
+        worded(_source(result), kind),
         "## Limits",
         _limits(result),
     ]
@@ -82,7 +85,7 @@ def _making(result: Distilled) -> str:
         how = (
             "Here without tiles: every stored image is one training image, of the full side."
             if untiled
-            else known.summary
+            else worded(known.summary, result.facts.kind)
         )
         lines = [f"Method `{name}`: {known.title}. {how}", f"Reference: {known.citation}."]
     except UnknownMethod:
@@ -115,12 +118,31 @@ def _source(result: Distilled) -> str:
         part
         for part in (
             f"Distilled from {facts.title}: {facts.train_count:,} training and {facts.test_count:,} test images, "
-            f"{facts.classes} classes, {'x'.join(map(str, facts.shape[1:]))} pixels, "
-            f"{'grey' if facts.shape[0] == 1 else 'RGB'}.",
+            f"{facts.classes} classes, {_extent(facts)}.",
             f"Please cite the source: {facts.citation}" if facts.citation else "",
+            _named(facts),
             f"{licence} These images derive from it, so its terms hold for them too.",
         )
         if part
+    )
+
+
+def _extent(facts: DatasetFacts) -> str:
+    match facts.kind:
+        case "vectors":
+            return f"{facts.shape[0]} columns"
+        case "series":
+            return f"{facts.shape[0]} channel{'s' if facts.shape[0] > 1 else ''} of {facts.shape[2]} steps"
+        case _:
+            return f"{'x'.join(map(str, facts.shape[1:]))} pixels, {'grey' if facts.shape[0] == 1 else 'RGB'}"
+
+
+def _named(facts: DatasetFacts) -> str:
+    """The names of columns, those of zeros and ones that stand for a word among them."""
+    if not facts.columns:
+        return ""
+    return (
+        f"{'Columns' if facts.kind == 'vectors' else 'Channels'}: {', '.join(f'`{name}`' for name in facts.columns)}."
     )
 
 
@@ -133,11 +155,15 @@ def _limits(result: Distilled) -> str:
         + (f" (`{'`, `'.join(sorted(networks))}`)" if networks else "")
         + f"; {others} and other ways of training may gain less, and were not measured here.",
         "They live in the preprocessed space and unclamped: use the floats with the shipped preprocessing. PNG and "
-        "parquet hold them rounded to 8 bits and clipped, which costs what the table says.",
+        "parquet hold them rounded to 8 bits and clipped, which costs what the table says."
+        if result.facts.kind == "pictures"
+        else "Learned rows need not be possible ones: columns of zeros and ones hold numbers between and beyond, and "
+        "what is whole in the source is not whole here. Trees split at such values, and networks do not: how trees "
+        "fare is not measured here, and selected real rows (`k-means`, `herding`) are the safer choice for them.",
         "They are no means of anonymisation: they are, start from or resemble real training images, and no privacy "
         "guarantee is made.",
     ]
-    return "\n".join(f"- {line}" for line in lines)
+    return worded("\n".join(f"- {line}" for line in lines), result.facts.kind)
 
 
 def _words(value: Any) -> str:

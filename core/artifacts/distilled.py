@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from core.artifacts import layout
 from core.artifacts.load import MADE
 from core.data import DatasetFacts
+from core.data.facts import Values
 from core.report import Report
+from core.report.nouns import worded
 
 
 @final
@@ -47,19 +49,20 @@ class Distilled:
 
     `transform` is the preprocessing as data, for x in [0, 1]: `{"kind": "none"}`;
     `{"kind": "mean_std", "mean": [C], "std": [C]}` for (x - mean) / std; or
-    `{"kind": "zca", "mean": [D], "whiten": [D, D], "unwhiten": [D, D]}` for (flat(x) - mean) @ whiten.
+    `{"kind": "zca", "mean": [D], "whiten": [D, D], "unwhiten": [D, D]}` for (flat(x) - mean) @ whiten. Of vectors and
+    series `"values": "numbers"` says that x are the numbers as they are.
     """
 
     images: NDArray[np.float32]
-    """[n, C, H, W] in the preprocessed space, exactly as optimised."""
+    """[n, C, H, W] in the preprocessed space, exactly as optimised, as the engine has them (`core.data.Images`)."""
     labels: NDArray[np.int64]
     """[n] class of each image."""
     soft_labels: NDArray[np.float32] | None
     """[n, classes] probabilities, where the labels were learned."""
     regression_targets: NDArray[np.float32] | None = field(default=None, kw_only=True)
     """[n, classes] real numbers, where networks are to learn them by squared error."""
-    pixels: NDArray[np.uint8]
-    """[n, C, H, W] the images brought back to 0..255 and clipped."""
+    pixels: Values
+    """[n, C, H, W] the images brought back to 0..255 and clipped, or to the numbers of their source, float32."""
     real: NDArray[np.bool_]
     """[n] which of the images are real ones that nothing has changed."""
     views: Mapping[str, NDArray[Any]] | None = field(default=None, kw_only=True)
@@ -90,7 +93,8 @@ class Distilled:
         assert self.images.shape == (n, *self.facts.shape), f"images are {self.images.shape}"
         assert self.pixels.shape == self.images.shape, f"pixels are {self.pixels.shape}"
         assert self.images.dtype == np.float32, f"images are {self.images.dtype}"
-        assert self.pixels.dtype == np.uint8, f"pixels are {self.pixels.dtype}"
+        kept = np.uint8 if self.facts.kind == "pictures" else np.float32
+        assert self.pixels.dtype == kept, f"pixels are {self.pixels.dtype}"
         assert 0 <= self.labels.min() <= self.labels.max() < self.facts.classes, "labels name classes"
         assert self.real.shape == (n,), f"marks of real images are {self.real.shape}"
         assert self.stage is None or self.stage.shape == (n,), "one stage an image"
@@ -133,8 +137,21 @@ class Distilled:
 
     @property
     def size(self) -> str:
-        """How large it is, as people say it: "10 images per class", "1 to 9 images per class"."""
+        """How large it is, as people say it: "10 images per class", "1 to 9 rows per class"."""
         counts = np.bincount(self.labels, minlength=self.facts.classes)
         low, high = int(counts.min()), int(counts.max())
         each = f"{high:,}" if low == high else f"{low:,} to {high:,}"
-        return f"{each} image{'s' if high > 1 else ''} per class"
+        return worded(f"{each} image{'s' if high > 1 else ''} per class", self.facts.kind)
+
+
+def columns_of(facts: DatasetFacts) -> list[str]:
+    """The names of a table's columns, or of the channels of series: their own, else `x0`, `x1` and so on."""
+    return list(facts.columns) or [f"x{place}" for place in range(facts.shape[0])]
+
+
+def label_of(facts: DatasetFacts) -> str:
+    """The name of the column of labels: one that no other column has."""
+    name = "label"
+    while name in facts.columns:
+        name += "_"
+    return name

@@ -9,7 +9,8 @@ import json
 import re
 
 from core.artifacts import layout
-from core.artifacts.distilled import Distilled
+from core.artifacts.distilled import Distilled, columns_of, label_of
+from core.data import DatasetFacts
 
 _LICENCES = {
     "CC BY 4.0": "cc-by-4.0",
@@ -20,6 +21,7 @@ _LICENCES = {
     "none stated by the authors": "unknown",
     "unknown": "unknown",
 }
+_TASKS = {"pictures": "image-classification", "vectors": "tabular-classification", "series": "other"}
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
 
 
@@ -32,13 +34,14 @@ def front_matter(result: Distilled, picture_bytes: int, parquet_bytes: int) -> s
         lines.append(f"license_name: {_slug(facts.licence)}")
     lines += [
         "task_categories:",
-        "- image-classification",
+        f"- {_TASKS[facts.kind]}",
         "size_categories:",
         f"- {next((name for limit, name in _SIZES if len(result.labels) < limit), '100K<n<1M')}",
         "source_datasets:",
         f"- {_quoted(facts.name)}",
         "tags:",
         "- dataset-distillation",
+        *(["- time-series"] if facts.kind == "series" else []),
         *(["- synthetic"] if result.is_synthetic else []),
         "configs:",
         "- config_name: default",
@@ -47,9 +50,8 @@ def front_matter(result: Distilled, picture_bytes: int, parquet_bytes: int) -> s
         f"    path: {layout.PARQUET}",
         "dataset_info:",
         "  features:",
-        "  - name: image",
-        "    dtype: image",
-        "  - name: label",
+        *_features(facts),
+        f"  - name: {_quoted(name) if (name := label_of(facts)) != 'label' else name}",
         "    dtype:",
         "      class_label:",
         "        names:",
@@ -69,6 +71,14 @@ def front_matter(result: Distilled, picture_bytes: int, parquet_bytes: int) -> s
         "---",
     ]
     return "\n".join(lines)
+
+
+def _features(facts: DatasetFacts) -> list[str]:
+    if facts.kind == "pictures":
+        return ["  - name: image", "    dtype: image"]
+    length = facts.shape[2]
+    kind = ["    dtype: float32"] if facts.kind == "vectors" else ["    list: float32", f"    length: {length}"]
+    return [line for name in columns_of(facts) for line in (f"  - name: {_quoted(name)}", *kind)]
 
 
 def _slug(text: str) -> str:

@@ -14,6 +14,7 @@ CARD = "README.md"
 PARQUET = "data/train-00000-of-00001.parquet"
 BUNDLE = "dataset.npz"
 TENSORS = "dataset.safetensors"
+CSV = "dataset.csv"
 COMPACT = "dataset.compact.safetensors"
 VIEWS = "dataset.views.safetensors"
 PREVIEW = "preview.png"
@@ -31,6 +32,7 @@ _SPLIT = re.compile(r"(?<![a-z])(train|training|validation|valid|dev|val|test|te
 """Words between other signs than letters that `datasets` takes for the name of a split, wherever in a path they are."""
 
 _MEDIA_TYPES = {
+    ".csv": "text/csv; charset=utf-8",
     ".json": "application/json",
     ".md": "text/markdown; charset=utf-8",
     ".npz": "application/zip",

@@ -4,7 +4,8 @@ python load.py                  check every file against its SHA-256; prints OK,
 
 from load import load
 data = load()
-data.images                     float32 [n, C, H, W], exactly as optimised, in the preprocessed space
+data.images                     float32 [n, C, H, W], exactly as optimised, in the preprocessed space; of rows [n, F],
+                                of series [n, C, T]
 data.targets                    soft labels float32 [n, classes] if there are any, else labels int64 [n]; real numbers
                                 float32 [n, classes] to be learned by squared error where regression_targets are set
 data.real                       which images are real ones that nothing has changed, bool [n]
@@ -13,7 +14,7 @@ for images, targets, rate in data.stages():   what to train one network on, in t
 data.temperature                what to divide a student's logits by before its loss; 1 unless a teacher made the labels
 data.batches(seed=0)            where a teacher labelled views: its batches again, (x float32 [B, C, H, W], targets
                                 float32 [B, classes]), as many as there are steps in the evaluation
-data.transform(pixels)          brings real images, uint8 [N, C, H, W], into the same preprocessed space
+data.transform(pixels)          brings real images, uint8 [N, C, H, W], or rows or series into the same space
 
 compact()                       the same out of dataset.compact.safetensors, where there is one: few bytes
 
@@ -61,6 +62,10 @@ class Distilled:
     """[n] the stage of each image, counted from 0; all 0 where the images have no order."""
     step_sizes: tuple[float, ...]
     """The learning rate learned in each stage; empty where none was. `step_size` is that of an only stage."""
+    kind: str = "pictures"
+    """The kind of data: "pictures", "vectors" (rows of a table) or "series"."""
+    columns: tuple[str, ...] = ()
+    """The names of a table's columns or of the channels of series, where they have any."""
     regression_targets: NDArray[np.float32] | None = None
     """[n, classes] real numbers to be learned by squared error: half the squared distance of a network's answers."""
     views: dict[str, NDArray[Any]] | None = field(default=None, repr=False)
@@ -143,14 +148,14 @@ class Distilled:
             seen, learned = self.stage <= stage, self.step_sizes[stage] if self.step_sizes else None
             yield self.images[seen], self.targets[seen], rate or learned
 
-    def transform(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Bring images uint8 [N, C, H, W] into the space of `images`, float32 of the same shape."""
+    def transform(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
+        """Bring images uint8 [N, C, H, W], or numbers, into the space of `images`, float32 of the same shape."""
         import numpy as np
 
-        x = pixels.astype(np.float32) / np.float32(255)
+        x = pixels.astype(np.float32) / np.float32(255 if self.kind == "pictures" else 1)
         how = self.preprocessing
         if how["kind"] == "mean_std":
-            x = (x - _per_channel(how["mean"])) / _per_channel(how["std"])
+            x = (x - _per_channel(how["mean"], x.ndim)) / _per_channel(how["std"], x.ndim)
         elif how["kind"] == "zca":
             x = ((x.reshape(len(x), -1) - how["mean"]) @ how["whiten"]).reshape(pixels.shape)
         return np.asarray(x, dtype=np.float32)
@@ -159,12 +164,16 @@ class Distilled:
         """The inverse of `transform`: rounded to whole values and clipped to 0..255, for looking at."""
         import numpy as np
 
+        return np.asarray(np.rint(np.clip(self.to_numbers(images), 0, 1) * 255), dtype=np.uint8)
+
+    def to_numbers(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The inverse of `transform` for rows and series: numbers in the units of their source."""
         x, how = images, self.preprocessing
         if how["kind"] == "mean_std":
-            x = x * _per_channel(how["std"]) + _per_channel(how["mean"])
+            x = x * _per_channel(how["std"], x.ndim) + _per_channel(how["mean"], x.ndim)
         elif how["kind"] == "zca":
             x = (x.reshape(len(x), -1) @ how["unwhiten"] + how["mean"]).reshape(images.shape)
-        return np.asarray(np.rint(np.clip(x, 0, 1) * 255), dtype=np.uint8)
+        return x
 
 
 def load(folder: Path | str = HERE) -> Distilled:
@@ -186,6 +195,8 @@ def load(folder: Path | str = HERE) -> Distilled:
         real=_real(arrays, about["recipe"]),
         recipe=about["recipe"],
         preprocessing=about["transform"] | whitening,
+        kind=about.get("kind", "pictures"),
+        columns=tuple(about.get("columns", ())),
         stage=arrays.get("stage", 0 * arrays["labels"]),
         step_sizes=tuple(map(float, arrays["step_sizes"])) if "step_sizes" in arrays else only,
         views=other("dataset.views.safetensors", folder),
@@ -367,10 +378,10 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _per_channel(values: list[float]) -> NDArray[np.float32]:
+def _per_channel(values: list[float], axes: int) -> NDArray[np.float32]:
     import numpy as np
 
-    return np.array(values, dtype=np.float32)[:, None, None]
+    return np.array(values, dtype=np.float32).reshape(-1, *(1,) * (axes - 2))
 
 
 if __name__ == "__main__":

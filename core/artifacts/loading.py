@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from core.artifacts import layout
-from core.artifacts.distilled import Distilled
+from core.artifacts.distilled import Distilled, label_of
+from core.report.nouns import worded
 
 
 def how_to_load(result: Distilled) -> str:
     """Markdown with fenced Python blocks: training as the report did, a loop of one's own, `datasets` and NumPy."""
+    kind = result.facts.kind
     return "\n\n".join(
         (
             "In the folder of this file, with PyTorch, NumPy and safetensors. A network is trained on the floats "
@@ -22,11 +24,11 @@ def how_to_load(result: Distilled) -> str:
                 ]
             ),
             _protocol(result),
-            "Real images must go through the same preprocessing before such a network sees them:",
+            worded("Real images must go through the same preprocessing before such a network sees them:", kind),
             _python(
                 [
-                    "pixels = data.to_pixels(data.images)  # or any real images, uint8 [N, C, H, W]",
-                    "x = data.transform(pixels)  # float32, ready for the network",
+                    _REAL[kind],
+                    f"x = data.transform({_REAL[kind].split()[0]})  # float32, ready for the network",
                     "share = accuracy(trained, x, data.labels)",
                 ]
             ),
@@ -36,21 +38,14 @@ def how_to_load(result: Distilled) -> str:
                     "from student import loss, stages",
                     "",
                     "for stage in stages(data):  # one, unless the images have an order",
-                    "    for images, targets, rate in stage:  # of every step, the images as augmented views",
+                    "    for images, targets, rate in stage:  # of every step"
+                    + (", the images as augmented views" if kind == "pictures" else ""),
                     "        error = loss(trained(images), targets, data)",
                 ]
             ),
             _targets(result),
-            "Hugging Face `datasets`, with 8-bit images:",
-            _python(
-                [
-                    "from datasets import load_dataset",
-                    "",
-                    f'rows = load_dataset("parquet", data_files="{layout.PARQUET}", split="train")',
-                    'image, label = rows[0]["image"], rows.features["label"].int2str(rows[0]["label"])',
-                ]
-            ),
-            "Plain NumPy, with 8-bit images:",
+            *(_rows(result) if kind != "pictures" else _pictures()),
+            "Plain NumPy, with 8-bit images:" if kind == "pictures" else "Plain NumPy:",
             _python(
                 [
                     "import numpy as np",
@@ -59,11 +54,56 @@ def how_to_load(result: Distilled) -> str:
                     'x, y, names = bundle["x_train"], bundle["y_train"], bundle["class_names"]',
                 ]
             ),
-            *_trees(result),
-            "As PNG, for readers of class folders (torchvision, Keras, timm, `imagefolder`): give them `images/`, "
-            "whose folders sort as the labels do, and not the folder around it, which holds other pictures too.",
+            *(_folders(result) if kind == "pictures" else ()),
             *_more(result),
         )
+    )
+
+
+_REAL = {
+    "pictures": "pixels = data.to_pixels(data.images)  # or any real images, uint8 [N, C, H, W]",
+    "vectors": "given = data.to_numbers(data.images)  # or any real rows, float [N, F], in their own units",
+    "series": "given = data.to_numbers(data.images)  # or any real series, float [N, C, T], in their own units",
+}
+
+
+def _pictures() -> tuple[str, ...]:
+    """The card's text about the parquet file of pictures."""
+    return (
+        "Hugging Face `datasets`, with 8-bit images:",
+        _python(
+            [
+                "from datasets import load_dataset",
+                "",
+                f'rows = load_dataset("parquet", data_files="{layout.PARQUET}", split="train")',
+                'image, label = rows[0]["image"], rows.features["label"].int2str(rows[0]["label"])',
+            ]
+        ),
+    )
+
+
+def _rows(result: Distilled) -> tuple[str, ...]:
+    """The card's text about the files of rows and series, whose numbers have the units of their source."""
+    label = label_of(result.facts)
+    return (
+        f"pandas, in the units of the source (`{layout.CSV}` has the classes' names):",
+        _python(
+            [
+                "import pandas",
+                "",
+                f'table = pandas.read_parquet("{layout.PARQUET}")  # or read_csv("{layout.CSV}")',
+                f'numbers, label = table.drop(columns="{label}"), table["{label}"]',
+            ]
+        ),
+    )
+
+
+def _folders(result: Distilled) -> tuple[str, ...]:
+    """The card's text for readers of pixels and of folders of pictures."""
+    return (
+        *_trees(result),
+        "As PNG, for readers of class folders (torchvision, Keras, timm, `imagefolder`): give them `images/`, "
+        "whose folders sort as the labels do, and not the folder around it, which holds other pictures too.",
     )
 
 

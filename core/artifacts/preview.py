@@ -13,7 +13,9 @@ from PIL import Image, ImageDraw
 from core.artifacts.distilled import Distilled
 from core.artifacts.grid import arrange
 from core.artifacts.lettering import FRAME, INK, PAPER, QUIET, length, write
+from core.data.plots import plotted, standardised
 from core.report import Report
+from core.report.nouns import worded
 
 _MARGIN = 28
 _TITLE, _TEXT, _SMALL = 24, 15, 13
@@ -22,7 +24,15 @@ _TITLE, _TEXT, _SMALL = 24, 15, 13
 def preview(result: Distilled) -> Image.Image:
     """The picture of a finished job, titled with dataset, images per class, method and, if known, its accuracy."""
     title = f"{result.facts.label} · {result.size} · {result.request.get('method', 'distilled')}"
-    return draw(result.pixels, result.labels, result.facts.class_names, title, _worth(result.report))
+    return draw(pictures(result), result.labels, result.facts.class_names, title, worded(_worth(result.report), result.facts.kind))
+
+
+def pictures(result: Distilled) -> NDArray[np.uint8]:
+    """The images uint8 [n, C, H, W]; of rows and series plots of them."""
+    if result.facts.kind == "pictures":
+        return result.pixels.astype(np.uint8, copy=False)
+    whitened = result.transform["kind"] == "mean_std"
+    return plotted(result.images if whitened else standardised(result.images, result.images))
 
 
 def png(picture: Image.Image) -> bytes:

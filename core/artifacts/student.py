@@ -6,7 +6,7 @@ from student import accuracy, network, train
 data = load()
 trained = train(network(data), data)    a fresh network of the report's kind, trained as those of the report were: with
                                         its learning rate, epochs, augmentation, optimiser, loss and kind of label
-accuracy(trained, data.transform(pixels), labels)   its share of right answers on real images, uint8 [N, C, H, W]
+accuracy(trained, data.transform(pixels), labels)   its share of right answers on real examples
 
 Any other `torch.nn.Module` can be given to `train`. For a training loop of your own:
 
@@ -243,7 +243,7 @@ def network(data: Distilled, seed: int = 0) -> nn.Module:
 
 
 def _layers(known: Mapping[str, Any], shape: tuple[int, ...]) -> list[nn.Module]:
-    w, norm, (channels, *sides) = known["width"], known.get("norm", "none"), shape
+    w, norm, (channels, *sides) = known.get("width", 0), known.get("norm", "none"), shape
     padded = 2 if tuple(shape) == (1, 28, 28) else 0  # 28 becomes 32, as the field does for MNIST
     middle, pool = 3 * w // 2, nn.MaxPool2d(2)
     match known["kind"]:
@@ -251,6 +251,12 @@ def _layers(known: Mapping[str, Any], shape: tuple[int, ...]) -> list[nn.Module]
             depth = known["depth"] or max(1, (min(sides) // 4).bit_length() - 1)
             blocks = [_conv(w if block else channels, w, 3, 1 if block else 1 + padded, norm) for block in range(depth)]
             return [layer for block in blocks for layer in (block, nn.AvgPool2d(2))]
+        case "linear":
+            return [nn.Flatten()]
+        case "convnet-1d":  # of series [B, C, T]
+            depth = known["depth"] or min(3, max(1, (sides[0] // 4).bit_length() - 1))
+            along = [nn.Conv1d(w if block else channels, w, 3, padding=1) for block in range(depth)]
+            return [layer for conv in along for layer in (conv, *_norm(w, norm, 1), nn.ReLU(), nn.AvgPool1d(2))]
         case "mlp":
             return [nn.Flatten(), *_hidden(math.prod(shape), w), *_hidden(w, w)]
         case "lenet":
@@ -287,11 +293,11 @@ def _hidden(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
     return nn.Linear(inputs, outputs), nn.ReLU()
 
 
-def _norm(width: int, norm: str) -> list[nn.Module]:
+def _norm(width: int, norm: str, axes: int = 2) -> list[nn.Module]:
     """The layers that normalise a convolution's channels: instance norm is one group a channel."""
     if norm == "instance":
         return [nn.GroupNorm(width, width)]
-    return [nn.BatchNorm2d(width)] if norm == "batch" else []
+    return [(nn.BatchNorm2d if axes == 2 else nn.BatchNorm1d)(width)] if norm == "batch" else []
 
 
 class _Residual(nn.Module):

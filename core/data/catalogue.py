@@ -20,7 +20,7 @@ from core.data.digest import Measured, Stamp, measure, recall, remember
 from core.data.digits import digits, measured_digits
 from core.data.download import SOURCES, download, unavailable
 from core.data.facts import Dataset, DatasetFacts, DatasetInvalid, Images, Source, UnknownDataset
-from core.data.glimpse import firsts, read_glimpse
+from core.data.glimpse import firsts, read_glimpse, read_plots
 from core.data.known import KNOWN
 from core.data.rules import FORMAT
 from core.data.split import held_out, validation_of
@@ -103,17 +103,19 @@ class Catalogue:
         )
 
     def glimpse(self, name: str) -> Images | None:
-        """One picture of each of the first classes of the dataset `name`; None while it is not on disk, or
-        where it has none.
+        """One picture of each of the first classes of the dataset `name`, of vectors and series a plot; None while it
+        is not on disk, and of tables that are large.
 
         Raises UnknownDataset, or DatasetInvalid (how to mend it).
         """
         facts = self.facts(name)
-        if not facts.on_disk or facts.kind != "pictures":
+        if not facts.on_disk:
             return None
         path = self._bundle(name)
         try:
-            return firsts(digits().train) if name == _EMBEDDED or path is None else read_glimpse(path)
+            if name == _EMBEDDED or path is None:
+                return firsts(digits().train)
+            return read_glimpse(path) if facts.kind == "pictures" else read_plots(path)
         except FileNotFoundError:
             return None
 

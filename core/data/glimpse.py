@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.array_names import assigned
+from core.data.bundle import read_bundle
 from core.data.facts import Images
 from core.data.npz import opened
+from core.data.plots import plotted, standardised
 
 CLASSES = 10
 """Classes that are shown: one picture of each."""
@@ -20,6 +22,19 @@ _BYTES = 32 * 2**20  # of a bundle's images, read to find them
 def firsts(data: Images) -> Images:
     """The first picture of each of the first classes."""
     return data.take(_places(data.labels))
+
+
+def read_plots(path: Path) -> Images | None:
+    """The same of the vectors or series in the sound bundle at `path`, as plots; None of one that is large.
+
+    Raises DatasetInvalid or FileNotFoundError, as reading it whole does.
+    """
+    if path.stat().st_size > _BYTES:
+        return None
+    train = read_bundle(path).train
+    shown = firsts(train)
+    whole = train.images.astype(np.float32, copy=False)
+    return Images(plotted(standardised(shown.images.astype(np.float32, copy=False), whole)), shown.labels)
 
 
 def read_glimpse(path: Path) -> Images:

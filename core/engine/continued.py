@@ -66,7 +66,7 @@ def read(path: Path, facts: DatasetFacts, device: torch.device) -> Continued:
     selects = about["recipe"]["objective"]["kind"] == "nothing"
     whole = selects and not _INIT.validate_python(about["recipe"]["init"]).alters_images
     return Continued(
-        images=tensors["images"].float(),
+        images=tensors["images"].float().view(-1, *facts.shape),
         labels=tensors["labels"].long(),
         soft_labels=tensors.get("soft_labels"),
         targets=tensors.get("regression_targets"),

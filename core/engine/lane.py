@@ -7,9 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from core.data.facts import Values
 from core.engine.journal import Journal
 from core.engine.stored import Source
 from core.engine.synthetic import SyntheticDataset
@@ -106,5 +104,5 @@ class Lane:
     def preview(self, step: int, total: int, result: Callable[[], SyntheticDataset]) -> None:
         """Several recipes' images in turns would be no picture of a job."""
 
-    def show_neighbours(self, pixels: NDArray[np.uint8], real: NDArray[np.uint8], pairs: Sequence[Pair]) -> None:
+    def show_neighbours(self, pixels: Values, real: Values, pairs: Sequence[Pair]) -> None:
         """None are looked for."""

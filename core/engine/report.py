@@ -113,6 +113,7 @@ def compose(done: Distillation, hardware: str, remarks: Sequence[str] = (), with
     return Report.model_validate(
         {
             "schema_version": SCHEMA_VERSION,
+            **({} if facts.kind == "pictures" else {"kind": facts.kind}),
             "protocol": recipe.evaluation.model_dump(mode="json"),
             "augment": recipe.augment.model_dump(mode="json"),
             "views": {"distilled": _views(recipe, all_real=False), "random": _views(recipe, all_real=True)},
@@ -127,7 +128,7 @@ def compose(done: Distillation, hardware: str, remarks: Sequence[str] = (), with
                 "images_before": facts.train_count,
                 "images_after": len(result.images),
                 "images_real": int(result.real.sum()),
-                "bytes_before": facts.train_count * math.prod(facts.shape),
+                "bytes_before": facts.train_count * math.prod(facts.shape) * (1 if facts.kind == "pictures" else 4),
                 **_bytes(recipe, facts, result),
             },
             "labels": {

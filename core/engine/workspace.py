@@ -7,9 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from core.data.facts import Values
 from core.engine.journal import Journal
 from core.engine.stored import Source
 from core.engine.synthetic import SyntheticDataset
@@ -81,7 +79,7 @@ class Workspace(Protocol):
     def preview(self, step: int, total: int, result: Callable[[], SyntheticDataset]) -> None:
         """Show the images as they are after a step, if they are to be watched; `result` makes them."""
 
-    def show_neighbours(self, pixels: NDArray[np.uint8], real: NDArray[np.uint8], pairs: Sequence[Pair]) -> None:
+    def show_neighbours(self, pixels: Values, real: Values, pairs: Sequence[Pair]) -> None:
         """Show images [n, C, H, W] beside the nearest of `real` [N, C, H, W], as the report pairs them."""
 
 
@@ -125,5 +123,5 @@ class InMemory:
     def preview(self, step: int, total: int, result: Callable[[], SyntheticDataset]) -> None:
         """Nobody watches."""
 
-    def show_neighbours(self, pixels: NDArray[np.uint8], real: NDArray[np.uint8], pairs: Sequence[Pair]) -> None:
+    def show_neighbours(self, pixels: Values, real: Values, pairs: Sequence[Pair]) -> None:
         """Nobody watches."""

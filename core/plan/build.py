@@ -161,7 +161,7 @@ class _Job:
         names, evaluation = self._names(recipe), recipe.evaluation
         if recipe.relabel.needs_teacher:
             yield steps.Relabel()
-        yield steps.Evaluate(rounds=self.shared or _rounds(recipe))
+        yield steps.Evaluate(rounds=self.facts.kind == "pictures" and (self.shared or _rounds(recipe)))
         kept = None if self.seed is None else Kept.several(self._baseline(recipe), evaluation.seeds, ".json")
         yield steps.Baseline(evaluation.seeds, kept)
         if evaluation.full is not None:

@@ -14,6 +14,7 @@ from core.report.ended import Ended
 from core.report.generator import Generator
 from core.report.labels import Compression, Labels, sizes
 from core.report.neighbours import Neighbours
+from core.report.nouns import Kind, about
 from core.report.race import Race
 from core.report.results import Across, Majority, Row, intervals, results
 from core.report.section import Entry, Section
@@ -32,6 +33,8 @@ class Report(Entry):
     """
 
     schema_version: int = SCHEMA_VERSION
+    kind: Kind = "pictures"
+    """The kind of data."""
     protocol: dict[str, Any] = Field(default={})
     """The evaluation as the recipe has it."""
     augment: dict[str, Any] = Field(default={})
@@ -90,6 +93,11 @@ class Report(Entry):
         """The share of the gap that is closed, by the lines: old reports claimed shares that nothing had measured."""
         return gap(intervals(self.results, unequal=self.largest is not None)[0])
 
+    @property
+    def _shown(self) -> tuple[Row, ...]:
+        """The lines that differ: numbers are never rounded to 8 bits."""
+        return tuple(row for row in self.results if self.kind == "pictures" or row.name != "distilled_8bit")
+
     def sections(self) -> list[Section]:
         """The report as people read it, warnings first: the one list that card, page and command line show."""
         warned = Section(name="warnings", title="To be read before the numbers", words=self.warnings)
@@ -99,7 +107,7 @@ class Report(Entry):
             self.within and self.within.section(),
             self.aim and self.aim.section(self.lines),
             self.stages and self.stages.section(),
-            results(self.results, self.gap, self.largest, self.selection),
+            results(self._shown, self.gap, self.largest, self.selection),
             self.across and self.across.section(unequal=self.largest is not None),
             classes(
                 list(self.per_class.items()),
@@ -115,4 +123,4 @@ class Report(Entry):
             self.generator and self.generator.section(),
             self.compression and sizes(self.compression, self.labels),
         )
-        return [section for section in each if section is not None]
+        return [about(section, self.kind) for section in each if section is not None]

@@ -36,7 +36,10 @@ def test_series_are_known_by_their_channels(tmp_path: Path) -> None:
     place(tmp_path, "waves", halved(waves()))
     facts = Catalogue(tmp_path).facts("waves")
     assert (facts.kind, facts.shape, facts.natural, facts.class_names) == ("series", (2, 1, 24), (2, 24), ("0", "1"))
-    assert Catalogue(tmp_path).glimpse("waves") is None
+    shown = Catalogue(tmp_path).glimpse("waves")
+    assert shown is not None
+    assert (shown.images.shape, shown.images.dtype) == ((2, 3, 32, 64), np.uint8)
+    assert len(np.unique(shown.images)) > 10, "there are lines on it"
 
 
 def test_a_bundle_of_numbers_is_read_as_it_was_written(tmp_path: Path) -> None:

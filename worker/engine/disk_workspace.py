@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from core.data.facts import Values
 from core.engine.cache import Cache
 from core.engine.journal import Journal
 from core.engine.synthetic import SyntheticDataset
@@ -69,7 +67,7 @@ class DiskWorkspace:
         if self.pictures is not None:
             self.pictures.at(step, total, result)
 
-    def show_neighbours(self, pixels: NDArray[np.uint8], real: NDArray[np.uint8], pairs: Sequence[Pair]) -> None:
+    def show_neighbours(self, pixels: Values, real: Values, pairs: Sequence[Pair]) -> None:
         """A picture of them, for the job's owner alone."""
         if self.pictures is not None:
             self.pictures.neighbours(pixels, real, pairs)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.artifacts.preview import png
+from core.data.facts import Values
+from core.data.plots import HEIGHT, WIDTH, plotted, standardised
 from core.engine.journal import Journal
 from core.engine.synthetic import SyntheticDataset
 from core.report import Pair
@@ -23,7 +25,7 @@ COUNT: Final = 24
 _CLASSES = 10
 _APART = 4  # pixels between two pairs of pictures
 _ROWS = 10
-_TILE = 32  # pixels of an image's longer side
+_TILE = 32  # pixels of an image's longer side; plots are twice as wide
 _PIXELS = 1 << 15  # of a picture: about 100 kB where they are noise
 
 
@@ -40,14 +42,21 @@ class Pictures:
         if step % max(1, math.ceil(total / COUNT)) and step != total:
             return
         made = result()
-        if not made.transform.pixels:
-            return
-        picture = sheet(made.transform.inverse(made.images).cpu().numpy(), made.labels.cpu().numpy())
+        labels = made.labels.cpu().numpy()
+        if made.transform.pixels:
+            picture = sheet(made.transform.inverse(made.images).cpu().numpy(), labels)
+        else:
+            shown = _first(labels)
+            picture = sheet(plotted(made.images.cpu().numpy()[shown]), labels[shown])
         self.journal.say({"type": "preview", "step": step, "path": self._write(str(step), picture)})
 
-    def neighbours(self, pixels: NDArray[np.uint8], real: NDArray[np.uint8], found: Sequence[Pair]) -> None:
+    def neighbours(self, pixels: Values, real: Values, found: Sequence[Pair]) -> None:
         """Take a picture of synthetic images beside the real ones nearest to them."""
-        name = self._write("neighbours", pairs(pixels, real, found))
+        if pixels.dtype == np.uint8 and real.dtype == np.uint8:
+            picture = pairs(pixels.astype(np.uint8, copy=False), real.astype(np.uint8, copy=False), found)
+        else:
+            picture = _plotted_pairs(pixels.astype(np.float32), real.astype(np.float32), found)
+        name = self._write("neighbours", picture)
         self.journal.say({"type": "neighbours", "path": name})
 
     def _write(self, name: str, picture: bytes) -> str:
@@ -94,10 +103,23 @@ def pairs(pixels: NDArray[np.uint8], real: NDArray[np.uint8], found: Sequence[Pa
     return png(canvas)
 
 
+def _first(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The places of the examples that a picture may show."""
+    return np.sort(np.concatenate([np.flatnonzero(labels == label)[:_ROWS] for label in np.unique(labels)[:_CLASSES]]))
+
+
+def _plotted_pairs(values: NDArray[np.float32], real: NDArray[np.float32], found: Sequence[Pair]) -> bytes:
+    """The same picture as `pairs` of rows or series: of those alone that it may show plots are drawn."""
+    made = plotted(standardised(values[[pair.image for pair in found]], real))
+    near = plotted(standardised(real[[pair.nearest for pair in found]], real))
+    at = [pair.model_copy(update={"image": place, "nearest": place}) for place, pair in enumerate(found)]
+    return pairs(made, near, at)
+
+
 def _size(pixels: NDArray[np.uint8]) -> tuple[int, int]:
     """Width and height of images in a picture: their own or, if large, shrunk."""
     height, width = pixels.shape[2:]
-    shrink = min(1.0, _TILE / max(height, width))
+    shrink = min(1.0, (2 * _TILE if (width, height) == (WIDTH, HEIGHT) else _TILE) / max(height, width))
     return max(1, round(width * shrink)), max(1, round(height * shrink))
 
 

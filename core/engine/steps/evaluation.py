@@ -39,7 +39,9 @@ def rows(context: JobContext, step: Evaluate, result: SyntheticDataset, taught: 
     """
     recipe, seeds = context.recipe, context.recipe.evaluation.seeds
     key = context.key.fold("evaluate")
-    rounded = result.transform.forward(result.transform.inverse(result.images))
+    rounded = result.images
+    if result.transform.pixels:
+        rounded = result.transform.forward(result.transform.inverse(result.images))
     arms: dict[str, Work] = {
         "distilled": lines.trained_on(context, result, "distilled", result.images, context.judging),
         "distilled_8bit": lines.trained_on(context, result, "distilled_8bit", rounded, context.judging),

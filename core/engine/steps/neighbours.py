@@ -5,7 +5,6 @@ The picture shows training images, so it is no part of the artifact, which is ma
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
 from core.engine import neighbours
@@ -36,6 +35,5 @@ def nearest(context: JobContext, result: SyntheticDataset) -> Neighbours | None:
         names,
         len(made),
     )
-    if context.dataset.facts.kind == "pictures":
-        context.workspace.show_neighbours(pixels.cpu().numpy(), data.images.astype(np.uint8, copy=False), said.pairs)
+    context.workspace.show_neighbours(pixels.cpu().numpy(), data.images, said.pairs)
     return said
