@@ -24,7 +24,8 @@ _TITLE, _TEXT, _SMALL = 24, 15, 13
 def preview(result: Distilled) -> Image.Image:
     """The picture of a finished job, titled with dataset, images per class, method and, if known, its accuracy."""
     title = f"{result.facts.label} · {result.size} · {result.request.get('method', 'distilled')}"
-    return draw(pictures(result), result.labels, result.facts.class_names, title, worded(_worth(result.report), result.facts.kind))
+    worth = worded(_worth(result.report), result.facts.kind)
+    return draw(pictures(result), result.labels, result.facts.class_names, title, worth)
 
 
 def pictures(result: Distilled) -> NDArray[np.uint8]:
