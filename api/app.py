@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from api import (
     advice,
     artifacts,
+    by_digest,
     datasets,
     events,
     exception_handlers,
@@ -54,6 +55,7 @@ def create_app(configuration: Settings | None = None) -> FastAPI:
         advice,
         events,
         artifacts,
+        by_digest,
         datasets,
         uploads,
         methods,

@@ -52,6 +52,7 @@ class Kind(Enum):
     UNKNOWN_KEY = 404, "There is no such key", "No key that you may see has this id."
     UNKNOWN_METHOD = 404, "There is no such method", "The catalogue holds no method of this name."
     UNKNOWN_FILE = 404, "The job has no such file", "The artifact of this job holds no file of this name."
+    UNKNOWN_ARTIFACT = 404, "There is no such artifact", "No finished job has an artifact of this digest."
     METHOD_NOT_ALLOWED = (
         405,
         "This path does not answer that method",

@@ -220,6 +220,33 @@ class FilePage(Page[File]):
     """The files of an artifact, by name."""
 
 
+class Artifact(Shown):
+    """A finished job's result by its content, whatever the version of the engine is by now."""
+
+    digest: str = Field(description="`sha256:` and the SHA-256 of its manifest.json, which covers every other file.")
+    job: str = Field(description="The id of the job that published it.")
+    dataset: str
+    method: str
+    ipc: int
+    fingerprint: str | None = Field(description="Of the request, by the engine that carried it out.")
+    files_url: str
+    archive_url: str
+
+    @classmethod
+    def of(cls, digest: str, job: ledger.Job) -> Self:
+        """The artifact of this digest, which the job has published."""
+        return cls(
+            digest=digest,
+            job=job.id,
+            dataset=job.dataset,
+            method=job.method,
+            ipc=job.ipc,
+            fingerprint=job.fingerprint,
+            files_url=f"/v1/jobs/{job.id}/files",
+            archive_url=f"/v1/jobs/{job.id}/archive.zip",
+        )
+
+
 class Sections(Shown):
     """The worth of a result, section by section, the warnings first."""
 

@@ -9,7 +9,6 @@ with Client("http://127.0.0.1:8000") as service:
 from __future__ import annotations
 
 import json
-import math
 import os
 import time
 import uuid
@@ -22,21 +21,19 @@ import httpx
 from stillhouse.advice import Advice, Question
 from stillhouse.checksums import verify
 from stillhouse.download import Received, download
-from stillhouse.errors import ClientError, HashMismatch, InvalidDataset, JobCancelled, JobFailed, OutOfTime, WaitTimeout
+from stillhouse.errors import ClientError, HashMismatch, InvalidDataset, OutOfTime, WaitTimeout
 from stillhouse.forecast import Forecast
 from stillhouse.http import Http
 from stillhouse.jobs import Event, File, Job
 from stillhouse.order import AUTO, Order, Sort, body, fields
 from stillhouse.stream import messages
 from stillhouse.upload import Size, equal, ready, send, title_of
+from stillhouse.waiting import Watch, ended
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 _FORECAST_PAUSE = 1.0
 """Seconds between two questions for a forecast."""
-
-Watch = Callable[[Job], None]
-"""Called with the job as it is, again and again."""
 
 
 @final
@@ -328,28 +325,9 @@ class Client:
             WaitTimeout: `timeout` seconds, or the client's `limit`, are over; the job goes on.
         """
         try:
-            return self._wait(job_id, timeout, watch)
+            return ended(self.job, job_id, timeout, watch)
         except OutOfTime as error:
             raise WaitTimeout(job_id, self._http.limit or 0.0) from error
-
-    def _wait(self, job_id: str, timeout: float | None, watch: Watch | None) -> Job:
-        deadline = math.inf if timeout is None else time.monotonic() + timeout
-        longest = 30 if watch is None else 1
-        job = self.job(job_id)
-        while True:
-            if watch:
-                watch(job)
-            match job.status:
-                case "succeeded":
-                    return job
-                case "cancelled":
-                    raise JobCancelled(job_id)
-                case "failed":
-                    raise JobFailed(job_id, job.error or {})
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                raise WaitTimeout(job_id, timeout or 0.0)
-            job = self.job(job_id, wait=min(longest, remaining))
 
     # --- results
 
@@ -365,14 +343,20 @@ class Client:
         """The report as people read it: sections of measures and words, its warnings first."""
         return list(self._http.json("GET", f"/v1/jobs/{job_id}/sections")["items"])
 
-    def download(self, job_id: str, folder: Path, received: Received | None = None) -> int:
+    def artifact(self, digest: str) -> dict[str, Any]:
+        """The artifact of a digest, `sha256:` and that of its manifest.json: the job that published it, its files."""
+        return dict(self._http.json("GET", f"/v1/artifacts/{digest}"))
+
+    def download(
+        self, job_id: str, folder: Path, received: Received | None = None, *, digest: str | None = None
+    ) -> int:
         """Bring the artifact into `folder` and verify it there; returns the bytes that crossed the wire.
 
         Raises:
-            HashMismatch: bytes are not as published.
+            HashMismatch: bytes are not as published, or it is another artifact than that of `digest`.
         """
-        fetched = download(self._http, job_id, self.files(job_id), folder, received)
-        if problems := verify(folder):
+        fetched = download(self._http, job_id, self.files(job_id), folder, received, digest)
+        if problems := verify(folder, digest):
             raise HashMismatch("\n".join(["The downloaded artifact is not as published:", *problems]))
         return fetched
 

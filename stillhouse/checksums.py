@@ -11,11 +11,12 @@ SUMS = "SHA256SUMS"
 MANIFEST = "manifest.json"
 
 
-def verify(folder: Path) -> list[str]:
+def verify(folder: Path, digest: str | None = None) -> list[str]:
     """Everything wrong with the artifact in `folder`; empty if every byte is as published.
 
     `SHA256SUMS` is checked file by file, then `manifest.json` must say the same (names, bytes, sha256). Files that
-    neither of them names are not looked at.
+    neither of them names are not looked at. Who changes a file and both lists is told by the `digest` of the artifact
+    that it must be, see `digest_of`.
     """
     problems: list[str] = []
     try:
@@ -35,12 +36,22 @@ def verify(folder: Path) -> list[str]:
             actual[name] = sha256(folder / name)
             if actual[name] != expected[name]:
                 problems.append(f"{name}: its sha256 is {actual[name]}, published was {expected[name]}.")
-    for name, (size, digest) in sorted(listed.items()):
-        if expected.get(name) != digest:
+    for name, (size, listing) in sorted(listed.items()):
+        if expected.get(name) != listing:
             problems.append(f"{name}: {MANIFEST} and {SUMS} disagree.")
         elif name in actual and (folder / name).stat().st_size != size:
             problems.append(f"{name}: {(folder / name).stat().st_size} bytes, published were {size}.")
+    problems += [f"{name}: {SUMS} lists it, {MANIFEST} does not." for name in sorted({*expected} - {*listed, MANIFEST})]
+    if MANIFEST not in expected:
+        problems.append(f"{MANIFEST}: {SUMS} does not list it.")
+    if digest is not None and digest_of(folder) != digest:
+        problems.append(f"{MANIFEST}: this is the artifact {digest_of(folder)}, not {digest}.")
     return problems
+
+
+def digest_of(folder: Path) -> str:
+    """The identity of the artifact in `folder`: `sha256:` and the SHA-256 of its manifest.json."""
+    return f"sha256:{sha256(folder / MANIFEST)}"
 
 
 def published(folder: Path) -> set[str]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
@@ -18,19 +16,14 @@ from stillhouse import forecast as cost
 from stillhouse import serve as service
 from stillhouse.advise import advise
 from stillhouse.api import Client
-from stillhouse.checksums import published
-from stillhouse.checksums import verify as find_problems
-from stillhouse.download import writable
-from stillhouse.errors import ClientError, HashMismatch, Unreachable, UsageError
+from stillhouse.errors import ClientError
 from stillhouse.home import Home, home_folder
-from stillhouse.interrupt import interruptible
-from stillhouse.jobs import File, Job
 from stillhouse.operations import JobId, cancel, delete, finish, pause, resume, retry
-from stillhouse.options import Words, metadata, ordering
-from stillhouse.order import SIZES, Order, Sort, body
-from stillhouse.output import Commands, JsonOption, data, say, stderr, table
-from stillhouse.progress import display
+from stillhouse.options import Asked, Words, metadata, ordering, seconds
+from stillhouse.order import Order, Sort, body
+from stillhouse.output import Commands, JsonOption, data, say, table
 from stillhouse.report import report
+from stillhouse.results import PATIENCE, distill, get, submitted, verify, wait
 
 app = typer.Typer(
     cls=Commands,
@@ -44,22 +37,10 @@ app = typer.Typer(
 
 app.add_typer(keys.app, name="key")
 
-Asked = dict[str, Any]  # the arguments of `Client.submit`
-Out = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder for the artifact.")]
-Timeout = Annotated[
-    str | None,
-    typer.Option(
-        "--timeout", metavar="TIME", help="Longest the command may take: 90, 90s, 30m, 2h. Default: no limit."
-    ),
-]
 Host = Annotated[str, typer.Option("--host", envvar="STILLHOUSE_HOST", help="Address to listen on.")]
 Port = Annotated[
     int, typer.Option("--port", envvar="STILLHOUSE_PORT", min=0, max=65535, help="Port; 0 takes a free one.")
 ]
-
-_PATIENCE = 60.0  # seconds a command survives a restart of the service
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
-
 
 # --- the service
 
@@ -160,7 +141,7 @@ def forecast(
     as_json: JsonOption = False,
 ) -> None:
     """Say what a job would cost in time, memory and disk, without asking for it."""
-    patience = _seconds(timeout) or 0.0
+    patience = seconds(timeout) or 0.0
     with Client(limit=patience or None) as client:
         found = client.forecast(**asked, wait=patience)
     if as_json:
@@ -183,68 +164,14 @@ def forecast(
 @ordering
 def submit(asked: Asked, as_json: JsonOption = False) -> None:
     """Ask for a distilled dataset and print the job's id."""
-    with Client(patience=_PATIENCE) as client:
-        job = _submit(client, asked)
+    with Client(patience=PATIENCE) as client:
+        job = submitted(client, asked)
     data(job.raw if as_json else job.id)
 
 
-@app.command()
-@ordering
-def distill(
-    asked: Asked,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", file_okay=False, help="Folder for the artifact; else named after what was distilled."),
-    ] = None,
-    timeout: Timeout = None,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Wait for the result (always so; for scripts to say it).")
-    ] = True,
-    name: Annotated[str | None, typer.Option("--name", help="What to call the upload; else as the folder.")] = None,
-    size: catalogue.Side = None,
-    mirror: Annotated[
-        catalogue.Mirror | None, typer.Option("--mirror", help="Of an upload: whether mirrored pictures stay the same.")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Submit, wait, download, verify. Succeeds only with a verified artifact in --out, and prints that folder.
-
-    DATASET may be a folder of class folders, or its zip, here: it is uploaded first, unless an equal one was before.
-    --name, --size and --mirror are then as in 'stillhouse upload'.
-    """
-    if out is not None and not writable(out):
-        raise UsageError(f"{out} cannot be made: name another folder with --out.")
-    if all(asked.get(size) is None for size in SIZES):  # before a folder is sent, which may take long
-        raise UsageError("Nothing says how small the set is to be: add --ipc 10, or see 'stillhouse distill --help'.")
-    with Client(patience=_PATIENCE, limit=_seconds(timeout)) as client:
-        try:
-            dataset = catalogue.located(client, asked["dataset"], name=name, size=size, mirror=mirror)
-            submitted = _submit(client, asked | {"dataset": dataset})
-        except Unreachable as error:
-            if out and published(out):
-                left = f"The artifact in {out} is left as it was; its recipe.json says what was asked for."
-                raise Unreachable(f"{error}\n  {left}") from None
-            raise
-        job = _wait(client, submitted.id)
-        out = out or Path(re.sub(r"[^\w.]+", "-", f"{job.dataset_title}-{job.method}-{job.ipc}").strip("-."))
-        _download(client, job.id, out)
-    data({"folder": str(out), "cached": submitted.cached, "job": job.raw} if as_json else str(out))
-
-
-@app.command()
-def wait(job_id: JobId, timeout: Timeout = None, as_json: JsonOption = False) -> None:
-    """Wait until a job has succeeded, with live progress."""
-    with Client(patience=_PATIENCE, limit=_seconds(timeout)) as client:
-        job = _wait(client, job_id)
-    data(job.raw if as_json else job.status)
-
-
-@app.command()
-def get(job_id: JobId, out: Out, as_json: JsonOption = False) -> None:
-    """Download a finished job's artifact, continue where an earlier download stopped, verify every byte."""
-    with Client(patience=_PATIENCE) as client:
-        fetched = _download(client, job_id, out)
-    data({"folder": str(out), "bytes_fetched": fetched} if as_json else str(out))
+app.command()(ordering(distill))
+for command in (wait, get):
+    app.command()(command)
 
 
 @app.command()
@@ -296,7 +223,7 @@ def events(
     as_json: JsonOption = False,
 ) -> None:
     """Print a job's history, one event a line."""
-    with Client(patience=_PATIENCE if follow else 0) as client:
+    with Client(patience=PATIENCE if follow else 0) as client:
         for event in client.follow(job_id, after=after) if follow else client.events(job_id, after=after):
             line: dict[str, Any] = vars(event)
             data(line if as_json else f"{event.seq:>5}  {event.at}  {event.type:<20} {json.dumps(event.data)}")
@@ -306,18 +233,7 @@ for operation in (cancel, finish, pause, resume, retry, delete):
     app.command()(operation)
 
 
-@app.command()
-def verify(
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of an artifact.")],
-    as_json: JsonOption = False,
-) -> None:
-    """Check an artifact's files against its checksums; needs no service."""
-    problems = find_problems(folder)
-    if as_json:
-        data({"folder": str(folder), "verified": not problems, "problems": problems})
-    if problems:
-        raise HashMismatch("\n".join([f"{folder} is not as published:", *problems]))
-    say(f"Every file in {folder} is as published.")
+app.command()(verify)
 
 
 # --- inside
@@ -325,52 +241,3 @@ def verify(
 
 def _words(metadata: Mapping[str, str]) -> str:
     return " ".join(f"{key}={value}" for key, value in metadata.items())
-
-
-def _submit(client: Client, asked: Asked) -> Job:
-    job = client.submit(**asked)
-    say(f"job {job.id}  {job.title}" + ("  (finished before)" if job.cached else ""))
-    for remark in cost.remarks(job.forecast) if job.forecast and not job.ended else ():
-        say(remark)
-    return job
-
-
-def _wait(client: Client, job_id: str) -> Job:
-    try:
-        with interruptible() as check, display(stderr()) as show:
-
-            def watch(job: Job) -> None:
-                check()
-                show(job)
-
-            job = client.wait(job_id, watch=watch)
-    except KeyboardInterrupt:
-        say(f"\nThe job goes on. Wait again: stillhouse wait {job_id}   End it: stillhouse cancel {job_id}")
-        raise typer.Exit(130) from None
-    if job.forecast and job.forecast.seconds:
-        say(f"It took {cost.duration(job.seconds)}; the forecast was {job.forecast.seconds}.")
-    return job
-
-
-def _download(client: Client, job_id: str, out: Path) -> int:
-    names: set[str] = set()
-
-    def received(file: File, arrived: int) -> None:
-        names.add(file.name)
-
-    try:
-        fetched = client.download(job_id, out, received)
-    except OSError as error:
-        told = f"{out} cannot be written: {error.strerror}. The result is kept: stillhouse get {job_id} --out FOLDER"
-        raise ClientError(told) from None
-    say(f"{len(names)} files in {out}, every byte verified ({fetched:,} bytes fetched)")
-    return fetched
-
-
-def _seconds(text: str | None) -> float | None:
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
-    if not match:
-        raise UsageError(f"--timeout {text}: write a time like 90, 90s, 30m or 2h")
-    return float(match[1]) * _UNITS[match[2]]

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import httpx
 
-from stillhouse.checksums import is_inside, published, sha256
+from stillhouse.checksums import MANIFEST, is_inside, published, sha256
 from stillhouse.errors import HashMismatch
 from stillhouse.http import Http
 from stillhouse.jobs import File
@@ -20,7 +20,14 @@ Received = Callable[[File, int], None]
 _PART = ".part"
 
 
-def download(http: Http, job_id: str, files: Sequence[File], folder: Path, received: Received | None = None) -> int:
+def download(
+    http: Http,
+    job_id: str,
+    files: Sequence[File],
+    folder: Path,
+    received: Received | None = None,
+    digest: str | None = None,
+) -> int:
     """Bring every file into `folder`; returns the bytes that crossed the wire.
 
     A file that is already here with the published sha256 is left alone. Bytes arrive in `<name>.part`, which a later
@@ -28,12 +35,16 @@ def download(http: Http, job_id: str, files: Sequence[File], folder: Path, recei
     downloaded to the same folder are removed, so that its pictures do not mix with these.
 
     Raises:
-        HashMismatch: a file's bytes are wrong even when fetched afresh; nothing is left under its name.
+        HashMismatch: a file's bytes are wrong even when fetched afresh, and nothing is left under its name; or the
+            files are not those of the artifact that `digest` names, and nothing is fetched.
         Problem, Unreachable, OutOfTime: as every call of the service.
     """
     for file in files:
         if not is_inside(file.name):
             raise HashMismatch(f"The service publishes '{file.name}', a name that leads out of the artifact.")
+    manifest = next((file.sha256 for file in files if file.name == MANIFEST), None)
+    if digest is not None and digest != f"sha256:{manifest}":
+        raise HashMismatch(f"The service publishes the artifact sha256:{manifest}, not {digest}.")
     stale = published(folder) - {file.name for file in files}
     fetched = sum(_one(http, job_id, file, folder / file.name, received or _quiet) for file in files)
     for name in stale:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Final, get_type_hints
 
@@ -22,6 +23,10 @@ _OF_ALL: Final[dict[str, Any]] = {
         str, typer.Option("--method", help="Name of a method (see 'stillhouse methods'), or a search for one in time.")
     ],
 }
+Asked = dict[str, Any]
+"""The arguments of `Client.submit`, as the command line has them."""
+
+_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
 _DEFAULTS: Final = {"method": AUTO}
 _CHANGES: Final = Annotated[
     list[str] | None,
@@ -85,6 +90,16 @@ def metadata(words: list[str] | None) -> dict[str, str] | None:
                 f"--metadata {key}{equals}{value}: write KEY=VALUE, for instance --metadata commit=3f2c1a9"
             )
     return {key: value for key, _, value in pairs} or None
+
+
+def seconds(text: str | None) -> float | None:
+    """The seconds of `--timeout`. Raises UsageError: it is no time."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if not match:
+        raise UsageError(f"--timeout {text}: write a time like 90, 90s, 30m or 2h")
+    return float(match[1]) * _UNITS[match[2]]
 
 
 def _help(hint: Any) -> str | None:

@@ -67,6 +67,16 @@ def file(session: Session, job_id: str, name: str, reach: Reach) -> File | None:
     return None if row is None else _file(row)
 
 
+def publishing(session: Session, name: str, sha256: str, reach: Reach) -> Job | None:
+    """The first job whose artifact has a file of this name and SHA-256, if there is one within reach."""
+    held = select(FileRow.job_id).where(FileRow.sha256 == sha256, FileRow.name == name)
+    statement = select(JobRow).where(JobRow.id.in_(held)).order_by(JobRow.id)
+    if not reach.everything:
+        statement = statement.where(JobRow.owner == reach.owner)
+    row = session.scalars(statement).first()
+    return None if row is None else view(session, row)
+
+
 def open_twin(session: Session, fingerprint: str | None, owner: str) -> JobRow | None:
     """The owner's queued or running job of this fingerprint that is to run to its end; there is at most one."""
     if fingerprint is None:

@@ -205,6 +205,11 @@ class Ledger:
         with self.database.read() as session:
             return jobs.file(session, job_id, name, self._reach)
 
+    def publishing(self, name: str, sha256: str) -> Job | None:
+        """The first job whose artifact has a file of this name and SHA-256, None if there is none."""
+        with self.database.read() as session:
+            return jobs.publishing(session, name, sha256, self._reach)
+
     def request_cancel(self, job_id: str) -> Job:
         """Cancel a job that waits at once; ask a running one's worker to stop ("cancelling"). Idempotent.
 

@@ -212,6 +212,8 @@ PATHS: list[tuple[str, Kind, Break]] = [
     ("a dataset that is needed", Kind.DATASET_IN_USE, needed_dataset),
     ("no such key", Kind.UNKNOWN_KEY, guarded("DELETE", "/v1/keys/key_1", "jobs:read")),
     ("keys where there are none", Kind.KEYS_OFF, get("/v1/keys")),
+    ("no such artifact", Kind.UNKNOWN_ARTIFACT, get(f"/v1/artifacts/sha256:{'0' * 64}")),
+    ("no digest", Kind.INVALID_REQUEST, get("/v1/artifacts/sha256:0")),
     ("no such file", Kind.UNKNOWN_FILE, get("/v1/jobs/{id}/files/absent", Status.SUCCEEDED)),
     (
         "a range beyond the end",

@@ -54,6 +54,18 @@ def test_the_listing_is_the_artifact(client: TestClient, base: str, artifact: Pa
     assert paged == files
 
 
+def test_an_artifact_is_found_by_the_digest_of_its_manifest(workshop: Workshop, client: TestClient) -> None:
+    first, other = workshop.job(Status.SUCCEEDED), workshop.job(Status.SUCCEEDED)
+    held = {file["name"]: file["sha256"] for file in client.get(f"/v1/jobs/{first}/files").json()["items"]}
+    found = client.get(f"/v1/artifacts/sha256:{held['manifest.json']}").json()
+    assert found["digest"] == f"sha256:{held['manifest.json']}"
+    assert found["job"] in (first, other), "both have the same files"
+    assert {file["name"]: file["sha256"] for file in client.get(found["files_url"]).json()["items"]} == held
+    assert client.get(found["archive_url"]).headers["Content-Type"] == "application/zip"
+    for name in ("report.json", "SHA256SUMS"):
+        assert client.get(f"/v1/artifacts/sha256:{held[name]}").status_code == 404, "the digest of one file of it"
+
+
 def test_a_file_of_json_is_what_the_document_says_of_it(app: FastAPI, client: TestClient, base: str) -> None:
     """A client that checks answers against the document reads a JSON file as the value that it holds."""
     content = app.openapi()["paths"]["/v1/jobs/{id}/files/{name}"]["get"]["responses"]["200"]["content"]

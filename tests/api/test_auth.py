@@ -99,6 +99,10 @@ def test_nobody_finds_anothers_job_on_any_route(
     for path in (f"/v1/jobs/{job_id}", f"/v1/jobs/{job_id}/files/README.md", f"/v1/jobs/{job_id}/archive.zip"):
         assert client.get(path, headers=people["alice"]).status_code == 200
         assert client.get(path, headers=people["root"]).status_code == 200
+    files = client.get(f"/v1/jobs/{job_id}/files", headers=people["alice"]).json()["items"]
+    digest = next(file["sha256"] for file in files if file["name"] == "manifest.json")
+    seen = [client.get(f"/v1/artifacts/sha256:{digest}", headers=people[who]) for who in ("alice", "bob", "root")]
+    assert [answer.status_code for answer in seen] == [200, 404, 200]
     listed = {who: client.get("/v1/jobs", headers=shown).json()["items"] for who, shown in people.items()}
     assert [[job["owner"] for job in jobs] for jobs in listed.values()] == [["alice"], [], ["alice"]]
     assert job_id not in client.get("/", headers=people["bob"]).text

@@ -1,0 +1,232 @@
+"""The commands that bring a result here and check it: `stillhouse distill`, `wait`, `get`, `verify`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stillhouse import catalogue, pins
+from stillhouse import forecast as cost
+from stillhouse.api import Client
+from stillhouse.checksums import digest_of, published
+from stillhouse.checksums import verify as find_problems
+from stillhouse.download import writable
+from stillhouse.errors import ClientError, HashMismatch, Problem, Unreachable, UsageError
+from stillhouse.interrupt import interruptible
+from stillhouse.jobs import File, Job
+from stillhouse.operations import JobId
+from stillhouse.options import Asked, seconds
+from stillhouse.order import SIZES
+from stillhouse.output import JsonOption, data, say, stderr
+from stillhouse.pins import Pin
+from stillhouse.progress import display
+
+Out = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder for the artifact.")]
+Timeout = Annotated[
+    str | None,
+    typer.Option(
+        "--timeout", metavar="TIME", help="Longest the command may take: 90, 90s, 30m, 2h. Default: no limit."
+    ),
+]
+
+PATIENCE = 60.0
+"""Seconds a command survives a restart of the service."""
+
+
+def distill(
+    asked: Asked,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", file_okay=False, help="Folder for the artifact; else named after what was distilled."),
+    ] = None,
+    timeout: Timeout = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for the result (always so; for scripts to say it).")
+    ] = True,
+    name: Annotated[str | None, typer.Option("--name", help="What to call the upload; else as the folder.")] = None,
+    size: catalogue.Side = None,
+    mirror: Annotated[
+        catalogue.Mirror | None, typer.Option("--mirror", help="Of an upload: whether mirrored pictures stay the same.")
+    ] = None,
+    lock: Annotated[
+        Path | None,
+        typer.Option("--lock", dir_okay=False, help="Pin the artifact in this file, and from then on bring that one."),
+    ] = None,
+    relock: Annotated[bool, typer.Option("--relock", help="With --lock: ask anew, and pin what comes.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="With --lock: ask no service; --out must hold the pinned artifact.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Submit, wait, download, verify. Succeeds only with a verified artifact in --out, and prints that folder.
+
+    DATASET may be a folder of class folders, or its zip, here: it is uploaded first, unless an equal one was before.
+    --name, --size and --mirror are then as in 'stillhouse upload'.
+
+    With --lock the first run pins the artifact, and every later one brings that very artifact, whatever the service
+    would make by then; commit the file.
+    """
+    if out is not None and not writable(out):
+        raise UsageError(f"{out} cannot be made: name another folder with --out.")
+    if all(asked.get(size) is None for size in SIZES):  # before a folder is sent, which may take long
+        raise UsageError("Nothing says how small the set is to be: add --ipc 10, or see 'stillhouse distill --help'.")
+    pin = _pin(asked, out, lock, relock, offline)
+    with Client(patience=PATIENCE, limit=seconds(timeout)) as client:
+        if pin is not None and out is not None:
+            done = _pinned(client, pin, out, offline)
+        else:
+            upload = catalogue.Upload(name=name, size=size, mirror=mirror)
+            done = _ordered(client, asked, upload, out, lock)
+    data(done if as_json else done["folder"])
+
+
+def wait(job_id: JobId, timeout: Timeout = None, as_json: JsonOption = False) -> None:
+    """Wait until a job has succeeded, with live progress."""
+    with Client(patience=PATIENCE, limit=seconds(timeout)) as client:
+        job = _wait(client, job_id)
+    data(job.raw if as_json else job.status)
+
+
+def get(job_id: JobId, out: Out, as_json: JsonOption = False) -> None:
+    """Download a finished job's artifact, continue where an earlier download stopped, verify every byte."""
+    with Client(patience=PATIENCE) as client:
+        fetched = _download(client, job_id, out)
+    data({"folder": str(out), "bytes_fetched": fetched, "digest": digest_of(out)} if as_json else str(out))
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of an artifact.")],
+    digest: Annotated[
+        str | None,
+        typer.Option("--digest", metavar="sha256:HEX", help="The artifact that it must be, as stillhouse.lock has it."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check an artifact's files against its checksums; needs no service.
+
+    An artifact that somebody has changed, its checksums with it, is told by --digest alone.
+    """
+    if digest is not None and not re.fullmatch("sha256:[0-9a-f]{64}", digest):
+        raise UsageError(f"--digest {digest}: write sha256: and 64 hexadecimal digits, as 'stillhouse verify' prints.")
+    problems = find_problems(folder, digest)
+    if as_json:
+        own = None if problems else digest_of(folder)
+        data({"folder": str(folder), "verified": not problems, "digest": own, "problems": problems})
+    if problems:
+        raise HashMismatch("\n".join([f"{folder} is not as published:", *problems]))
+    say(f"Every file in {folder} is as published: {digest_of(folder)}")
+
+
+def submitted(client: Client, asked: Asked) -> Job:
+    """The job that an order becomes, with a line that says so and what is to be known of it."""
+    job = client.submit(**asked)
+    say(f"job {job.id}  {job.title}" + ("  (finished before)" if job.cached else ""))
+    for remark in cost.remarks(job.forecast) if job.forecast and not job.ended else ():
+        say(remark)
+    return job
+
+
+def _pin(asked: Asked, out: Path | None, lock: Path | None, relock: bool, offline: bool) -> Pin | None:
+    """The pin of the folder, if it is to be kept to; raises UsageError where the order is another one than its."""
+    if lock is None:
+        if said := [name for name, value in {"--relock": relock, "--offline": offline}.items() if value]:
+            raise UsageError(f"{' and '.join(said)}: add --lock FILE, which says what is pinned.")
+        return None
+    if out is None:
+        raise UsageError("--lock pins what a folder holds: add --out FOLDER.")
+    if relock and offline:
+        raise UsageError("--relock asks the service, --offline does not: leave one of them out.")
+    if not writable(lock.parent):
+        raise UsageError(f"{lock} cannot be written there: name another file with --lock.")
+    pin = pins.read(lock).get(pins.path_in(lock, out))
+    if pin is None and offline:
+        raise UsageError(f"{lock} pins nothing for {out}: run it once without --offline, and commit {lock}.")
+    if pin is None or relock:
+        return None
+    path, source = Path(asked["dataset"]), pin.source
+    if source is not None and path.exists():
+        asked, source = asked | {"dataset": pins.path_in(lock, path)}, pins.source(path)
+    if departures := pin.departures(asked, source):
+        told = [f"{lock} pins another artifact for {out}:", *departures]
+        raise UsageError("\n  ".join([*told, "Add --relock to ask for this one and pin it, or name another --out."]))
+    return pin
+
+
+def _pinned(client: Client, pin: Pin, out: Path, offline: bool) -> dict[str, Any]:
+    """The pinned artifact in its folder: as it is there, or brought."""
+    problems = find_problems(out, pin.digest)
+    if problems and offline:
+        fix = "Without --offline it is brought from the service."
+        raise HashMismatch("\n".join([f"{out} does not hold the pinned artifact:", *problems, fix]))
+    if problems:
+        try:
+            job_id = client.artifact(pin.digest)["job"]
+        except Problem as error:
+            if error.status != 404:
+                raise
+            told = f"The service at {client.url} has no artifact {pin.digest}: it was deleted, or made elsewhere."
+            raise ClientError(f"{told}\n  Add --relock to ask for it anew, and pin what comes.", exit_code=7) from None
+        _download(client, job_id, out, pin.digest)
+    else:
+        say(f"{out} holds the pinned artifact, every byte verified.")
+    return {"folder": str(out), "cached": True, "job": None, "digest": pin.digest}
+
+
+def _ordered(
+    client: Client, asked: Asked, upload: catalogue.Upload, out: Path | None, lock: Path | None
+) -> dict[str, Any]:
+    """The artifact that the service makes, or made before, in its folder; pinned, if there is a lock file."""
+    try:
+        dataset = catalogue.located(client, asked["dataset"], **upload)
+        first = submitted(client, asked | {"dataset": dataset})
+    except Unreachable as error:
+        if out and published(out):
+            left = f"The artifact in {out} is left as it was; its recipe.json says what was asked for."
+            raise Unreachable(f"{error}\n  {left}") from None
+        raise
+    job = _wait(client, first.id)
+    out = out or Path(re.sub(r"[^\w.]+", "-", f"{job.dataset_title}-{job.method}-{job.ipc}").strip("-."))
+    _download(client, job.id, out)
+    digest = digest_of(out)
+    if lock is not None:
+        path, source = Path(asked["dataset"]), None
+        if dataset != asked["dataset"]:
+            asked, source = asked | {"dataset": pins.path_in(lock, path)}, pins.source(path)
+        pins.write(lock, pins.path_in(lock, out), Pin(pins.pinned(asked), source, job.raw.get("fingerprint"), digest))
+        say(f"{lock} pins it: {digest}")
+    return {"folder": str(out), "cached": first.cached, "job": job.raw, "digest": digest}
+
+
+def _wait(client: Client, job_id: str) -> Job:
+    try:
+        with interruptible() as check, display(stderr()) as show:
+
+            def watch(job: Job) -> None:
+                check()
+                show(job)
+
+            job = client.wait(job_id, watch=watch)
+    except KeyboardInterrupt:
+        say(f"\nThe job goes on. Wait again: stillhouse wait {job_id}   End it: stillhouse cancel {job_id}")
+        raise typer.Exit(130) from None
+    if job.forecast and job.forecast.seconds:
+        say(f"It took {cost.duration(job.seconds)}; the forecast was {job.forecast.seconds}.")
+    return job
+
+
+def _download(client: Client, job_id: str, out: Path, digest: str | None = None) -> int:
+    names: set[str] = set()
+
+    def received(file: File, arrived: int) -> None:
+        names.add(file.name)
+
+    try:
+        fetched = client.download(job_id, out, received, digest=digest)
+    except OSError as error:
+        told = f"{out} cannot be written: {error.strerror}. The result is kept: stillhouse get {job_id} --out FOLDER"
+        raise ClientError(told) from None
+    say(f"{len(names)} files in {out}, every byte verified ({fetched:,} bytes fetched)")
+    return fetched
