@@ -169,8 +169,7 @@ def submit(asked: Asked, as_json: JsonOption = False) -> None:
     data(job.raw if as_json else job.id)
 
 
-app.command()(ordering(distill))
-for command in (wait, get):
+for command in (distill, wait, get):
     app.command()(command)
 
 

@@ -50,7 +50,7 @@ class Pin:
 
 
 def pinned(order: Mapping[str, Any]) -> dict[str, Any]:
-    """What an order says about the result, as JSON has it."""
+    """The part of an order that decides the result, as JSON has it."""
     said = {name: value for name, value in order.items() if name not in _FREE and value not in (None, {})}
     return dict(json.loads(json.dumps(said)))
 

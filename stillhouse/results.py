@@ -18,7 +18,7 @@ from stillhouse.errors import ClientError, HashMismatch, Problem, Unreachable, U
 from stillhouse.interrupt import interruptible
 from stillhouse.jobs import File, Job
 from stillhouse.operations import JobId
-from stillhouse.options import Asked, seconds
+from stillhouse.options import Asked, ordering, seconds
 from stillhouse.order import SIZES
 from stillhouse.output import JsonOption, data, say, stderr
 from stillhouse.pins import Pin
@@ -36,6 +36,7 @@ PATIENCE = 60.0
 """Seconds a command survives a restart of the service."""
 
 
+@ordering
 def distill(
     asked: Asked,
     out: Annotated[

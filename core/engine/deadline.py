@@ -73,8 +73,12 @@ class Deadline:
         self._longer[phase] = times
 
     def networks(self, asked: int) -> int:
-        """How many networks of a line can be judged in time, of so many."""
-        need = _MARGIN * self._need("evaluating")
+        """How many networks of a line can be judged in time, of so many; the first lines tell of those that follow."""
+        journal = self._journal
+        if journal.phase == "evaluating" and journal.share >= _SEEN:
+            need = _MARGIN * journal.taken()["evaluating"] * (1 - journal.share) / journal.share
+        else:
+            need = _MARGIN * self._need("evaluating")
         share = self._left() / need if need else 1.0
         return asked if share >= 1 else max(min(asked, _FEWEST), math.floor(asked * share))
 

@@ -300,7 +300,9 @@ RUNNERS: Final[Mapping[type[Step], Callable[[Made, Any], Made]]] = {
     steps.Distil: _distil,
     steps.Relabel: lambda made, _: replace(made, result=teacher.relabelled(made.context, made.taught, made.whole)),
     steps.Evaluate: _evaluate,
-    steps.Baseline: lambda made, _: replace(made, rows=evaluation.baseline(made.context, made.whole, made.rows)),
+    steps.Baseline: lambda made, _: replace(
+        made, rows=evaluation.baseline(ending.judged(made.context), made.whole, made.rows)
+    ),
     steps.FullReference: lambda made, step: replace(made, rows=evaluation.full(made.context.hurried, step, made.rows)),
     steps.Transfer: lambda made, _: replace(
         made, across=across(made.context.hurried, made.whole, made.trained, made.taught)

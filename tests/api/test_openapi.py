@@ -24,6 +24,7 @@ OPERATIONS = {
     *("list_files", "get_file", "get_archive", "get_picture", "get_preview", "get_report", "get_sections"),
     *(
         "list_datasets",
+        "get_artifact",
         "get_dataset",
         "create_dataset",
         "delete_dataset",

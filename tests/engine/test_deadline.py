@@ -112,6 +112,18 @@ def test_fewer_networks_judge_where_there_is_no_time_for_more(left: float, netwo
     assert found.networks(1) == 1
 
 
+@pytest.mark.parametrize(("took", "networks"), [(60.0, 5), (100.0, 4), (150.0, 2)])
+def test_lines_that_take_longer_than_foreseen_leave_fewer_networks_to_the_next(took: float, networks: int) -> None:
+    """As on a machine that others use, too, once the evaluation has begun."""
+    journal, clock = Journal(), Clock()
+    found = Deadline(200, {"preparing": 2.0, "evaluating": 90.0}, journal, clock.now, clock)
+    at(journal, "evaluating", 0.0, preparing=2)
+    assert found.networks(5) == 5
+    clock.now += took
+    at(journal, "evaluating", 0.5, preparing=2, evaluating=took)
+    assert found.networks(5) == networks
+
+
 def test_a_loop_goes_on_in_the_time_that_even_the_reference_does_not_need() -> None:
     journal, clock = Journal(), Clock()
     found = Deadline(900, FORESEEN, journal, clock.now, clock, reference=100.0)

@@ -18,7 +18,7 @@ from tests.stillhouse.conftest import EVALUATION
 from tests.stillhouse.running import Answer, Running, command
 
 ORDER = ("distill", "digits", "--ipc", 1, "--method", "random", *EVALUATION)
-"""What `finished` is an answer to."""
+"""The command that `finished` answers."""
 
 
 @pytest.fixture

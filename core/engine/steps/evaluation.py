@@ -26,6 +26,7 @@ TEACHER = "teacher"
 """The name of a teacher's own line, the last one."""
 
 _FILE = "rows.json"
+_ROUNDED = "distilled_8bit"
 
 
 def rows(context: JobContext, step: Evaluate, result: SyntheticDataset, taught: Teacher | None = None) -> list[Row]:
@@ -44,9 +45,11 @@ def rows(context: JobContext, step: Evaluate, result: SyntheticDataset, taught: 
         rounded = result.transform.forward(result.transform.inverse(result.images))
     arms: dict[str, Work] = {
         "distilled": lines.trained_on(context, result, "distilled", result.images, context.judging),
-        "distilled_8bit": lines.trained_on(context, result, "distilled_8bit", rounded, context.judging),
+        _ROUNDED: lines.trained_on(context, result, _ROUNDED, rounded, context.judging),
         **ridge_lines.arms(context, result, key.fold("regression")),
     }
+    if not step.rounds and torch.equal(rounded, result.images):  # of the same keys: the same networks once more
+        del arms[_ROUNDED]
     if recipe.relabel.needs_teacher:
         chosen, drawn = lines.draws(context, result), key.fold("random")
         arms["random"] = lines.random("random", context, chosen, drawn, taught, stages=result.stages)
@@ -63,16 +66,16 @@ def rows(context: JobContext, step: Evaluate, result: SyntheticDataset, taught: 
             context.journal.progress(place * seeds + int(share * seeds), total)
 
         if name not in known:
-            # the keys are the same, so networks on the same images would be the same networks
-            copied = name == "distilled_8bit" and not step.rounds and torch.equal(rounded, result.images)
-            known[name] = _renamed(known["distilled"], name) if copied else _line(follow(context, work, say))
+            known[name] = _line(follow(context, work, say))
             context.workspace.store(_FILE, stored.written(known))
         say(1.0)
+    known.setdefault(_ROUNDED, _renamed(known["distilled"], _ROUNDED))
+    names = list(dict.fromkeys(("distilled", _ROUNDED, *arms)))
     if taught is not None and recipe.teacher is not None:
         trained = Trained(taught.theta, taught.moments, 0.0)
         known[TEACHER] = row(evaluate.judged(TEACHER, taught.network, trained, recipe.teacher.lr, context.real))
-        return [known[name] for name in (*arms, TEACHER)]
-    return [known[name] for name in arms]
+        names.append(TEACHER)
+    return [known[name] for name in names]
 
 
 def _total(context: JobContext, arms: int) -> int:
@@ -99,11 +102,12 @@ def baseline(context: JobContext, result: SyntheticDataset, behind: Sequence[Row
     """
     known: dict[str, Row] = stored.document(context.workspace.checkpoint(_FILE), {})
     own, teacher = _parted(behind)
-    total, seeds = _total(context, len(own) + 1), context.recipe.evaluation.seeds
+    made = sum(line["seconds"] > 0 for line in own)
+    total, seeds = _total(context, made + 1), context.recipe.evaluation.seeds
     name, place = ("random_hard", len(own)) if context.recipe.relabel.needs_teacher else ("random", 2)
 
     def say(share: float) -> None:
-        context.journal.progress(len(own) * seeds + int(share * seeds), total)
+        context.journal.progress(made * seeds + int(share * seeds), total)
 
     if name not in known:
         known[name] = shared.line(name, context, result, say)
