@@ -62,7 +62,7 @@ class LedgerCollector(Collector):
 
     def describe(self) -> list[GaugeMetricFamily]:
         """The names, without asking the ledger: registering must not need a database."""
-        return [_jobs(), _workers()]
+        return [_jobs(), _workers(), _damaged()]
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The gauges now."""
@@ -73,6 +73,9 @@ class LedgerCollector(Collector):
         workers = _workers()
         workers.add_metric([], len(self._ledger.workers()))
         yield workers
+        damaged = _damaged()
+        damaged.add_metric([], len(self._ledger.keeping.damaged()))
+        yield damaged
 
 
 def _jobs() -> GaugeMetricFamily:
@@ -81,3 +84,7 @@ def _jobs() -> GaugeMetricFamily:
 
 def _workers() -> GaugeMetricFamily:
     return GaugeMetricFamily("stillhouse_workers", "Workers that have been heard of lately.", labels=())
+
+
+def _damaged() -> GaugeMetricFamily:
+    return GaugeMetricFamily("stillhouse_damaged_files", "Stored files that are not what they were.", labels=())

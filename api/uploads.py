@@ -176,7 +176,7 @@ def delete_dataset(
 ) -> None:
     """Its bundle leaves the store; what was distilled from it stays. Refused while jobs that are not over need it."""
     try:
-        address = services.ledger.uploads.delete(dataset_id)
+        services.ledger.uploads.delete(dataset_id, services.store.delete)
     except UnknownUpload:
         hint = "GET /v1/datasets lists your uploads; the catalogue's own datasets stay."
         raise ProblemError(Kind.UNKNOWN_DATASET, "No upload of yours has this id.", hint=hint) from None
@@ -185,5 +185,3 @@ def delete_dataset(
         raise ProblemError(Kind.DATASET_IN_USE, sentence(error), hint=hint) from None
     services.inspector.drop(dataset_id)
     services.catalogue.forget(dataset_id)
-    if address is not None:
-        services.store.delete(address)

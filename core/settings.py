@@ -50,7 +50,9 @@ class Settings(BaseSettings):
     broker_url: str | None = Field(
         default=None,
         description="Celery broker that carries the doorbells: `redis://host:6379/0` (for Valkey and KeyDB, too), "
-        "`rediss://` for Redis over TLS (`?ssl_cert_reqs=required` checks its certificate), or "
+        "`rediss://` for Redis over TLS, whose certificate is checked (by the authority of "
+        "`?ssl_ca_certs=FILE` if that is given, not at all with `?ssl_cert_reqs=none`), "
+        "`sentinel://host:26379/0?master_name=mymaster` for Redis behind Sentinel (several are separated by `;`), or "
         "`amqp://user:password@host//`. Default: none, the worker polls.",
     )
     store_url: str | None = Field(
@@ -78,6 +80,11 @@ class Settings(BaseSettings):
         default="",
         description="Names, separated by commas, that the service is reached by besides `localhost`, the machine's "
         "own, addresses and names without a dot; with `STILLHOUSE_AUTH=off` it answers to no others.",
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.1",
+        description="Addresses and networks, separated by commas, of the proxies whose `X-Forwarded-For` and `-Proto` "
+        "are believed, or `*`: behind TLS that is what makes cookies `Secure` and links `https://`.",
     )
     max_open_jobs: int | None = Field(
         default=100, ge=1, description="Jobs an owner of keys may have queued or running; more are refused for now."
@@ -124,6 +131,20 @@ class Settings(BaseSettings):
         "and its attempt for lost; ten times the longest silence of the job's phase if that is more.",
     )
     job_timeout: float = Field(default=86_400, gt=0, description="Seconds one attempt at a job may run.")
+    retention_days: float | None = Field(
+        default=None,
+        gt=0,
+        description="Days after its end that a job is deleted, with its events and files. Default: none is.",
+    )
+    checkpoint_days: float = Field(
+        default=30, gt=0, description="Days that the checkpoint of a failed or cancelled job is kept for a retry."
+    )
+    verified_bytes: int = Field(
+        default=10 * 2**30,
+        ge=0,
+        description="Bytes of stored files that are read again each day to see whether they are what they were; "
+        "0: none.",
+    )
     expert_cache_bytes: int = Field(
         default=20 * 2**30,
         ge=0,

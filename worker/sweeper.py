@@ -13,11 +13,13 @@ from typing import final
 import structlog
 
 from core import doorbell, logs
+from core.artifacts.store import Store
 from core.ledger import HELD, Job, Ledger, Status, UnknownJob
 from core.settings import Settings, settings
 from worker import uploads
 from worker.database_retry import AWAY, until_ready
 from worker.drain import Drain
+from worker.housekeeping import Housekeeper
 from worker.protocol import staging_of
 
 log = structlog.stdlib.get_logger(__name__)
@@ -30,6 +32,7 @@ class Sweeper:
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self._settings = settings
         self._ledger = ledger
+        self._housekeeper = Housekeeper(settings, ledger, Store(settings.artifacts_url))
 
     def run(self, drain: Drain) -> None:
         """Sweeps at once and then at intervals; returns when drain is set. Never raises."""
@@ -52,12 +55,15 @@ class Sweeper:
             doorbell.ring(self._settings)
         self._tidy()
         uploads.tidy(self._ledger, self._settings.datasets)
+        self._housekeeper.keep()
 
     def _tidy(self) -> None:
-        """Deletes staging folders of attempts that are over, and all of a job that succeeded or was deleted."""
+        """Deletes staging folders of attempts that are over, and all of a job that needs nothing of it any more."""
         with suppress(FileNotFoundError):
             roots = list(self._settings.jobs.iterdir())
-            for name in self._ledger.deleted([root.name for root in roots]):
+            names = [root.name for root in roots]
+            given_up = self._ledger.keeping.given_up(names, self._settings.checkpoint_days)
+            for name in self._ledger.deleted(names) | given_up:
                 shutil.rmtree(self._settings.jobs / name, ignore_errors=True)
             for root in roots:
                 attempts = _attempts(root)

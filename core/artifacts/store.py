@@ -8,6 +8,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, cast, final
 
@@ -105,6 +106,32 @@ class Store:
             with self._files.open(draft, "wb") as target:
                 target.write(b"ready?")
             self._files.rm_file(draft)
+
+    def objects(self) -> Iterator[tuple[str, int, float]]:
+        """SHA-256, bytes and age in seconds of all that is stored, in no order."""
+        with _one_kind_of_trouble():
+            for address, found in self._found_below("sha256"):
+                if _HEX.fullmatch(name := address.rpartition("/")[2]):
+                    yield name, int(found["size"]), self._age(address)
+
+    def tidy(self, older_than: float) -> int:
+        """Delete what writers that died have left half written, if it is older than so many seconds; how many."""
+        with _one_kind_of_trouble():
+            drafts = [address for address, _ in self._found_below("tmp") if self._age(address) > older_than]
+            for draft in drafts:
+                with contextlib.suppress(FileNotFoundError):
+                    self._files.rm_file(draft)
+        return len(drafts)
+
+    def _found_below(self, folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        try:
+            yield from self._files.find(f"{self._root}/{folder}", detail=True).items()
+        except FileNotFoundError:
+            return
+
+    def _age(self, address: str) -> float:
+        modified: datetime = self._files.modified(address)
+        return (datetime.now(UTC) - modified.astimezone(UTC)).total_seconds()
 
     def delete(self, sha256: str) -> None:
         """Remove the object; no error if there is none."""

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from core.ledger import claims, deletion, jobs, listing, requests, schema, submissions, sweep, workers
 from core.ledger import events as log
 from core.ledger.database import LOCK_WAIT, Database
+from core.ledger.keeping import Keeping
 from core.ledger.keys import Keys
 from core.ledger.types import Beat, Claim, Document, Event, File, Job, Reach, Sort, Submission, Swept, Worker
 from core.ledger.uploads import Uploads
@@ -383,6 +384,11 @@ class Ledger:
         with self.database.write() as session:
             sweep.forget(session)
         return swept
+
+    @property
+    def keeping(self) -> Keeping:
+        """What is to be tidied up and looked after."""
+        return Keeping(self.database)
 
     def _insert(self, work: Callable[[Session], Result]) -> Result:
         """Run a transaction that a unique index may refuse because another one was faster: then look again."""

@@ -149,6 +149,7 @@ class JobRow(Base):
         Index("ix_jobs_fingerprint", "fingerprint", "finished_at"),
         Index("ix_jobs_created", "created_at", "id"),
         Index("ix_jobs_owner", "owner", "created_at", "id"),
+        Index("ix_jobs_owner_status", "owner", "status"),
         Index("ix_jobs_accuracy", "accuracy", "created_at", "id"),
         Index("ix_jobs_ipc", "ipc", "created_at", "id"),
     )
@@ -283,6 +284,17 @@ class ArrivalRow(Base):
     owner: Mapped[str] = mapped_column(index=True)
     bytes: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime]
+
+
+@final
+class ChoreRow(Base):
+    """Work that nobody waits for, of which one process at a time does a piece: when next, and how far it has come."""
+
+    __tablename__ = "chores"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    due_at: Mapped[datetime]
+    state: Mapped[dict[str, Any]]
 
 
 @final

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, cast, final
@@ -127,6 +128,7 @@ class Uploads:
         state = "invalid" if problem is not None else "ready"
         values = {"state": state, "found": found, "sha256": sha256, "problem": problem, "bytes": length}
         with self._database.write() as session:
+            deletion.lock(session, shared=True)
             row = session.get(UploadRow, upload_id, with_for_update=True)
             if row is None or row.state != "inspecting":
                 return False
@@ -134,8 +136,8 @@ class Uploads:
                 setattr(row, name, value)
             return True
 
-    def delete(self, upload_id: str) -> str | None:
-        """Forget an upload; the address of its bundle, if nothing else needs it any more.
+    def delete(self, upload_id: str, remove: Callable[[str], None]) -> None:
+        """Forget an upload; `remove` takes its bundle out of the store if nothing else needs it, by its SHA-256.
 
         Raises:
             UnknownUpload: there is none.
@@ -151,10 +153,11 @@ class Uploads:
                 raise UploadInUse(jobs)
             address = row.sha256
             session.delete(row)
-            session.flush()
-            if address is None or deletion.needed(session, address):
-                return None
-            return address
+        if address is not None:
+            with self._database.write() as session:  # the upload is gone by now, whatever becomes of its bundle
+                deletion.lock(session, shared=False)
+                if not deletion.needed(session, address):
+                    remove(address)
 
     def _row(self, session: Session, upload_id: str) -> UploadRow:
         row = session.get(UploadRow, upload_id) if is_upload(upload_id) else None

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 import redis
@@ -64,14 +65,19 @@ def test_a_database_that_is_away_is_no_surprise(tmp_path_factory: pytest.TempPat
 
 @ON_SQLITE
 def test_a_full_disk_is_told_and_no_fault(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.inspector.Inspector.place", lambda *_: Path("/dev/full"))
+    @contextmanager
+    def place(*_: object) -> Iterator[IO[bytes]]:
+        with Path("/dev/full").open("wb", buffering=0) as file:
+            yield file
+
+    monkeypatch.setattr("api.inspector.Inspector.place", place)
     sent = {"params": {"name": "x"}, "content": b"PK", "headers": {"Content-Type": "application/zip"}}
     refused = client.post("/v1/datasets", **sent)
     assert (refused.status_code, refused.json()["type"]) == (503, "/problems#not-ready")
     assert "disk" in refused.json()["detail"]
     assert int(refused.headers["Retry-After"]) > 0
     assert client.get("/readyz").status_code == 200
-    monkeypatch.setattr("api.health._LEAST_FREE", 1 << 62)
+    monkeypatch.setattr("api.health.LEAST_FREE", 1 << 62)
     assert client.get("/readyz").json()["checks"]["disk"]["ready"] is False
 
 

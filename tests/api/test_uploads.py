@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
 from api.app import create_app
@@ -205,6 +206,26 @@ def test_a_bundle_whose_twin_is_deleted_while_this_one_ends_stays(
     address = workshop.ledger.uploads.get(name).sha256
     assert address is not None
     assert services.store.exists(address)
+
+
+@ON_SQLITE
+def test_a_bundle_stays_that_becomes_anothers_while_its_upload_is_deleted(settings: Settings) -> None:
+    ledger, another = Ledger(settings.ledger_url), Ledger(settings.ledger_url)
+    ledger.migrate()
+    twins, address = (new_id("ds"), new_id("ds")), "0" * 64
+    for upload_id in twins:
+        ledger.uploads.add(upload_id, "pets", None, 1)
+    ledger.uploads.conclude(twins[0], found={}, sha256=address, length=1)
+
+    @event.listens_for(Session, "after_commit", once=True)  # of the deletion, which has its bundle to remove still
+    def conclude(_: object) -> None:
+        assert another.uploads.conclude(twins[1], found={}, sha256=address, length=1)
+
+    removed: list[str] = []
+    ledger.uploads.delete(twins[0], removed.append)
+    assert removed == []
+    ledger.uploads.delete(twins[1], removed.append)
+    assert removed == [address]
 
 
 @ON_SQLITE

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
+from structlog.testing import capture_logs
 
-from core.ledger import Claim, Ledger
+from core.artifacts.store import Store
+from core.ledger import Claim, File, Job, Ledger
+from core.ledger.models import ChoreRow, JobRow
 from core.settings import Settings
+from worker import housekeeping
 from worker.sweeper import Sweeper
 
 TTL = 60.0
@@ -118,3 +125,95 @@ def test_the_checkpoint_of_a_job_that_was_deleted_goes_too(settings: Settings, l
     Sweeper(settings, ledger).sweep()
     assert not root.exists()
     assert kept.exists()
+
+
+def published(settings: Settings, ledger: Ledger, *texts: str) -> Job:
+    """A finished job with a file of each text in the store."""
+    claim, store, files = start(ledger), Store(settings.artifacts_url), []
+    for text in texts:
+        path = settings.home / "file"
+        path.write_text(text)
+        sha256, length = store.put(path)
+        files.append(File(name=text, bytes=length, sha256=sha256, media_type="text/plain"))
+    assert ledger.succeed(claim, files)
+    return ledger.job(claim.job.id)
+
+
+def made_old(ledger: Ledger, days: float) -> None:
+    """Lets all jobs that are over have ended so many days earlier."""
+    with ledger.database.write() as session:
+        for row in session.scalars(select(JobRow).where(JobRow.finished_at.is_not(None))):
+            assert row.finished_at is not None
+            row.finished_at -= timedelta(days=days)
+
+
+def test_jobs_past_their_date_are_deleted_where_that_is_set(settings: Settings, ledger: Ledger) -> None:
+    old = published(settings, ledger, "alone", "shared")
+    made_old(ledger, 8)
+    new, store = published(settings, ledger, "shared"), Store(settings.artifacts_url)
+    Sweeper(settings, ledger).sweep()
+    assert ledger.job(old.id)
+    Sweeper(settings.model_copy(update={"retention_days": 7.0}), ledger).sweep()
+    assert [job.id for job in ledger.jobs()] == [new.id]
+    (shared,) = ledger.files(new.id)
+    assert [address for address, _, _ in store.objects()] == [shared.sha256]
+
+
+def test_a_checkpoint_is_kept_so_long(settings: Settings, ledger: Ledger) -> None:
+    claim = start(ledger)
+    root = staged(settings, claim)
+    ledger.fail(claim, {"code": "engine_error", "message": "no", "type": "No", "hint": None})
+    made_old(ledger, 29)
+    Sweeper(settings, ledger).sweep()
+    assert root.exists()
+    made_old(ledger, 2)
+    Sweeper(settings, ledger).sweep()
+    assert not root.exists()
+
+
+def test_a_stored_file_that_rots_is_noticed_and_so_is_its_repair(settings: Settings, ledger: Ledger) -> None:
+    job = published(settings, ledger, "good", "lost", "rotten")
+    good, lost, rotten = (file.sha256 for file in ledger.files(job.id))
+    place = settings.home / "store/sha256"
+    (place / lost[:2] / lost).unlink()
+    (place / rotten[:2] / rotten).write_text("ROTTEN")
+
+    def swept() -> list[str]:
+        with ledger.database.write() as session:
+            session.execute(update(ChoreRow).values(due_at=job.created_at))  # as if the day had passed
+        with capture_logs() as logs:
+            Sweeper(settings, ledger).sweep()
+            Sweeper(settings, ledger).sweep()  # another sweeper has nothing to do for now
+        told = [line["sha256"] for line in logs if line["event"] == "a stored file is damaged or gone"]
+        assert sorted(told) == ledger.keeping.damaged()
+        return told
+
+    assert sorted(swept()) == sorted([lost, rotten])
+    assert ledger.keeping.jobs_with(lost) == [job.id]
+    published(settings, ledger, "rotten")  # which replaces it
+    assert swept() == [lost]
+    assert Store(settings.artifacts_url).exists(good)
+
+
+def test_what_nobody_needs_is_found_and_removed_when_asked(
+    settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job, store, put = published(settings, ledger, "needed"), Store(settings.artifacts_url), dict[str, str]()
+    for text in ("shown", "orphan", "recent"):
+        (settings.home / "file").write_text(text)
+        put[text] = store.put(settings.home / "file")[0]
+    ledger.record(start(ledger), events=[("preview", {"step": 1, "sha256": put["shown"], "bytes": 5})])
+    draft = settings.home / "store/tmp/half"
+    draft.write_text("written")
+    for path in (draft, *(settings.home / "store/sha256").glob("*/*")):
+        if path.name != put["recent"]:
+            os.utime(path, (0, 0))
+    ours = settings.model_copy(update={"database_url": ledger.database.url.render_as_string(hide_password=False)})
+    monkeypatch.setattr(housekeeping, "settings", lambda: ours)
+    for arguments in ([], ["--delete"]):
+        with pytest.raises(SystemExit, match="0"):
+            housekeeping.main(arguments)
+        assert "1 objects, 6 bytes" in capsys.readouterr().out
+    assert not draft.exists()
+    left = {address for address, _, _ in store.objects()}
+    assert left == {ledger.files(job.id)[0].sha256, put["shown"], put["recent"]}
