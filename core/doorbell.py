@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import structlog
 from prometheus_client import Counter
@@ -29,6 +29,9 @@ STALE_AFTER: Final = 60.0
 """Seconds after which an unanswered doorbell is thrown away, so that a long busy time leaves no pile of them."""
 
 FAILURES: Final = Counter("stillhouse_doorbell_failures", "Doorbells that the broker did not take.")
+
+_MASTER: Final = "mymaster"
+"""Name of the group of servers that a Sentinel watches, as its documentation has it."""
 
 _PATIENCE: Final = 2.0
 """Seconds a publisher waits for the broker; short, since the backstop finds the job anyway."""
@@ -72,10 +75,17 @@ def transport(broker_url: str, patience: float) -> dict[str, Any]:
         "visibility_timeout": 3600,
         "global_keyprefix": "stillhouse:",
     }
-    return {
-        "broker_url": broker_url,
-        "broker_transport_options": options if urlsplit(broker_url).scheme.startswith("redis") else {},
-    }
+    if urlsplit(broker_url).scheme == "rediss" and "ssl_cert_reqs" not in broker_url:
+        broker_url += ("&" if "?" in broker_url else "?") + "ssl_cert_reqs=required"  # Celery would check nothing
+    if urlsplit(broker_url).scheme == "sentinel":  # several are separated by semicolons; the last one has the query
+        broker_url, _, query = broker_url.partition("?")
+        options["master_name"] = parse_qs(query).get("master_name", [_MASTER])[0]
+    return {"broker_url": broker_url, "broker_transport_options": options if speaks_redis(broker_url) else {}}
+
+
+def speaks_redis(broker_url: str) -> bool:
+    """Whether the broker is Redis or one of its kin."""
+    return urlsplit(broker_url).scheme in ("redis", "rediss", "sentinel")
 
 
 def _folders(broker_url: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import redis
@@ -175,6 +176,36 @@ def redis_server() -> Iterator[str]:
         url = f"redis://127.0.0.1:{port}/0"
         _wait_for(lambda: _ping(url), server, folder)
         yield url
+
+
+@contextmanager
+def redis_over_tls() -> Iterator[str]:
+    """Start Redis that speaks TLS alone and yield its URL, by which its certificate is checked."""
+    program, openssl = _program("redis-server", "redis-server"), _program("openssl", "openssl")
+    folder, port = _folder("redis-", None), free_port()
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    new = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"]
+    names = ["-subj", "/CN=broker", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*new, "-keyout", key, "-out", certificate, *names], check=True, capture_output=True)
+    tls = ["--tls-port", port, "--tls-cert-file", certificate, "--tls-key-file", key, "--tls-auth-clients", "no"]
+    command = [program, "--port", "0", *tls, "--bind", "127.0.0.1", "--dir", folder, "--save", ""]
+    with _lifeline("TERM", folder, command, None) as server:
+        url = f"rediss://127.0.0.1:{port}/0?ssl_cert_reqs=required&ssl_ca_certs={certificate}"
+        _wait_for(lambda: _ping(url), server, folder)
+        yield url
+
+
+@contextmanager
+def redis_sentinel(url: str) -> Iterator[str]:
+    """Start a Sentinel that watches the Redis server at this URL and yield the URL of its group."""
+    program = _program("redis-server", "redis-server")
+    folder, port, watched = _folder("sentinel-", None), free_port(), urlsplit(url)
+    configuration = folder / "sentinel.conf"  # which it rewrites
+    monitor = f"sentinel monitor ours {watched.hostname} {watched.port} 1"
+    configuration.write_text(f"port {port}\nbind 127.0.0.1\ndir {folder}\n{monitor}\n")
+    with _lifeline("TERM", folder, [program, configuration, "--sentinel"], None) as server:
+        _wait_for(lambda: _ping(f"redis://127.0.0.1:{port}"), server, folder)
+        yield f"sentinel://127.0.0.1:{port}/0?master_name=ours"
 
 
 def free_port() -> int:

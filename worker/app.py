@@ -9,7 +9,7 @@ from celery.signals import setup_logging
 from click import Option
 
 from core import logs
-from core.doorbell import QUEUE, transport
+from core.doorbell import QUEUE, speaks_redis, transport
 from core.settings import Settings, settings
 from worker.protocol import ENGINE
 
@@ -29,7 +29,7 @@ def create(settings: Settings) -> Celery:
         worker_pool="threads",
         worker_concurrency=1,
         worker_prefetch_multiplier=1,
-        worker_disable_prefetch=bool(settings.broker_url and settings.broker_url.startswith("redis")),
+        worker_disable_prefetch=bool(settings.broker_url and speaks_redis(settings.broker_url)),
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_soft_shutdown_timeout=settings.drain_grace + 5,
         worker_hijack_root_logger=False,

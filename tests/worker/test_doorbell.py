@@ -80,6 +80,23 @@ def test_celery_works_on_a_folder_as_well(new_service: Callable[..., Service], t
     assert service.submit(steps=2).wait_for_end().status is Status.SUCCEEDED
 
 
+@pytest.mark.parametrize("how", ["tls", "sentinel"])
+def test_redis_is_reached_over_tls_and_behind_a_sentinel(
+    new_service: Callable[..., Service], redis_url: str, how: str
+) -> None:
+    with services.redis_over_tls() if how == "tls" else services.redis_sentinel(redis_url) as url:
+        service = new_service("celery", "sqlite", broker_url=url, sweep_interval=600)
+        service.start_worker()
+        play = service.submit_quietly(steps=2)
+        assert doorbell.ring(service.settings)
+        assert play.wait_for_end().status is Status.SUCCEEDED
+
+
+def test_redis_of_another_certificate_is_not_spoken_to() -> None:
+    with services.redis_over_tls() as url:
+        assert not doorbell.ring(Settings(broker_url=url.partition("?")[0]))  # checked by the system's authorities
+
+
 def test_a_frozen_broker_costs_the_publisher_two_seconds() -> None:
     with services.redis_server() as url:
         settings = Settings(broker_url=url)
