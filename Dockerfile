@@ -2,13 +2,13 @@
 FROM python:3.11-slim AS environment
 
 WORKDIR /opt/stillhouse
-COPY requirements.lock ./
-RUN python -m venv .venv \
- && .venv/bin/pip install --no-cache-dir --disable-pip-version-check uv \
- && .venv/bin/uv pip install --python .venv/bin/python --no-cache --compile-bytecode --require-hashes -r requirements.lock
+COPY server.lock ./
+RUN pip install --no-cache-dir --disable-pip-version-check uv \
+ && python -m venv --without-pip .venv \
+ && uv pip install --python .venv/bin/python --no-cache --compile-bytecode --require-hashes -r server.lock
 
 COPY . .
-RUN .venv/bin/uv pip install --python .venv/bin/python --no-cache --no-deps --editable . \
+RUN uv pip install --python .venv/bin/python --no-cache --no-deps --editable . \
  && .venv/bin/python -m compileall -q api core migrations stillhouse worker
 
 

@@ -12,7 +12,7 @@ import uvicorn
 from api.app import create_app
 from api.protocol import Patient
 from core import lifeline, logs
-from core.settings import settings
+from core.settings import Settings, settings
 
 GRACE = 5
 """Seconds a response that is being sent has to end after the service was told to stop."""
@@ -35,6 +35,21 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def configured(settings: Settings) -> uvicorn.Config:
+    """The application as uvicorn is to run it."""
+    return uvicorn.Config(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        http=Patient,
+        forwarded_allow_ips=settings.trusted_proxies,
+        access_log=False,  # the middleware logs each request, with its id
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve; exit status 3 if the service cannot start."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -43,16 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         lifeline.hold(politely=True)
     configuration = settings()
     logs.configure(configuration)
-    config = uvicorn.Config(
-        create_app(configuration),
-        host=configuration.host,
-        port=configuration.port,
-        http=Patient,
-        access_log=False,  # the middleware logs each request, with its id
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE,
-    )
+    config = configured(configuration)
     listener = config.bind_socket()
     # Head and body of an answer are two writes: without this the second waits 40 ms for the client's delayed
     # acknowledgement. Accepted sockets inherit it; asyncio sets it only where it knows the protocol to be TCP.

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +18,12 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import uvicorn
 import yaml
+from fastapi.testclient import TestClient
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
+from api.__main__ import configured
 from api.app import create_app
 from core.ledger import Ledger
 from core.settings import Settings
@@ -138,8 +142,7 @@ def test_the_settings_file_reaches_the_services() -> None:
     assert set(example()) == used | {"COMPOSE_PROFILES"}
     for name, value in example().items():
         if name != "COMPOSE_PROFILES":
-            changed = composition({name: "changed"})["services"]["api"]["environment"]
-            assert changed != SERVICES["api"]["environment"], f"{name}={value} changes nothing"
+            assert composition({name: "changed"}) != FILE, f"{name}={value} changes nothing"
     known = {profile for service in SERVICES.values() for profile in service.get("profiles", ())}
     assert set(example()["COMPOSE_PROFILES"].split(",")) <= known
     for name, service in composition({"STILLHOUSE_AUTH": "keys"})["services"].items():
@@ -171,8 +174,7 @@ def test_a_service_that_uses_the_ledger_waits_for_its_migration() -> None:
 def test_every_variable_is_a_setting() -> None:
     names = {f"STILLHOUSE_{name.upper()}" for name in Settings.model_fields}
     for service in OURS.values():
-        # uvicorn reads the one that is not ours
-        assert set(service["environment"]) - {"FORWARDED_ALLOW_IPS"} <= names
+        assert set(service["environment"]) <= names
         values = {name.removeprefix("STILLHOUSE_").lower(): v for name, v in service["environment"].items()}
         Settings(**values)
     dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
@@ -252,12 +254,41 @@ def test_a_gpu_worker_differs_in_its_device_alone(name: str) -> None:
     assert rest == {key: value for key, value in worker.items() if key != "environment"}
 
 
-def test_a_proxy_that_is_named_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variable's meaning is uvicorn's; a session's cookie is Secure by the scheme that it arrives at."""
-    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "172.18.0.1")
-    config = uvicorn.Config("api.app:app", log_config=None)
-    assert config.forwarded_allow_ips == "172.18.0.1"
-    assert config.proxy_headers
+@pytest.mark.parametrize(("proxy", "believed"), [("172.18.0.1", True), ("172.18.0.2", False)])
+def test_a_cookie_is_secure_where_a_proxy_that_is_named_says_tls(tmp_path: Path, proxy: str, believed: bool) -> None:
+    named = composition({"STILLHOUSE_TRUSTED_PROXIES": "172.18.0.1"})["services"]["api"]["environment"]
+    proxies = named["STILLHOUSE_TRUSTED_PROXIES"]
+    config = configured(Settings(home=tmp_path, auth="keys", trusted_proxies=proxies))
+    config.load()
+    app: Any = config.loaded_app
+    services = app.app.state.services
+    services.ledger.migrate()
+    _, secret = services.ledger.keys.create("alice", "test")
+    with TestClient(app, client=(proxy, 40_000)) as client:
+        headers = {"X-Forwarded-Proto": "https"}
+        entered = client.post("/login", data={"key": secret}, headers=headers, follow_redirects=False)
+    assert ("; Secure" in entered.headers["Set-Cookie"]) is believed
+
+
+def test_every_service_has_a_limit_of_memory() -> None:
+    assert all("mem_limit" in service for service in SERVICES.values())
+
+
+def test_the_image_has_no_tools_of_developers() -> None:
+    pinned, ours = (
+        dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / name).read_text("utf-8"), re.MULTILINE))
+        for name in ("requirements.lock", "server.lock")
+    )
+    assert ours.items() <= pinned.items(), "run `make lock`"
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]
+    server, tools = ({canonical(line) for line in groups[name] if isinstance(line, str)} for name in ("server", "dev"))
+    assert server <= set(ours)
+    assert tools & set(ours) <= {"packaging", "pyyaml"}, "which libraries of the server need"
+    assert "requirements.lock" not in (ROOT / "Dockerfile").read_text("utf-8")
+
+
+def canonical(requirement: str) -> str:
+    return canonicalize_name(Requirement(requirement).name)
 
 
 @pytest.mark.parametrize("name", ["postgres", "redis"])
