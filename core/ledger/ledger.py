@@ -38,6 +38,8 @@ class Ledger:
 
     def __init__(self, url: str, lock_wait: float = LOCK_WAIT) -> None:
         self.database = Database(url, lock_wait)
+        self.keeping = Keeping(self.database)
+        """The chores: what is to be looked after and tidied up."""
         self._reach = Reach()
 
     def within(self, reach: Reach) -> Ledger:
@@ -384,11 +386,6 @@ class Ledger:
         with self.database.write() as session:
             sweep.forget(session)
         return swept
-
-    @property
-    def keeping(self) -> Keeping:
-        """What is to be tidied up and looked after."""
-        return Keeping(self.database)
 
     def _insert(self, work: Callable[[Session], Result]) -> Result:
         """Run a transaction that a unique index may refuse because another one was faster: then look again."""
