@@ -206,6 +206,18 @@ SELECTION: Final = Ladder(
     filled=(),
 )
 
+TWO_LAYER: Final = Ladder(
+    (
+        Rung(()),
+        Rung(_SEEDS),
+        Rung((AtMost("objective.students", 4),)),
+        Rung((AtMost("objective.rounds", 1), AtMost("objective.samples", 8192))),
+        Rung((AtMost("objective.students", 2), AtMost("objective.samples", 4096))),
+        Rung((AtMost("objective.width", 128), AtMost("objective.students", 1))),
+    ),
+    filled=(),
+)
+
 LADDERS: Final[Mapping[str, Ladder]] = {
     "trajectory": TRAJECTORY,
     "distribution": DISTRIBUTION,
@@ -215,6 +227,7 @@ LADDERS: Final[Mapping[str, Ladder]] = {
     "statistics": STATISTICS,
     "generative": GENERATIVE,
     "nothing": SELECTION,
+    "two_layer": TWO_LAYER,
 }
 """The ladder of each kind of objective."""
 

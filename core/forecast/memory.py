@@ -30,6 +30,7 @@ from core.recipe import (
     Regression,
     Statistics,
     Trajectory,
+    TwoLayer,
 )
 
 FLOAT: Final = 4
@@ -153,7 +154,7 @@ def _trajectories(recipe: Recipe, geometries: Geometries, sizes: Sizes, passes: 
             return passes + own * (geometries.teacher or network).parameters * FLOAT
         case Regression() as objective:
             return passes + 2 * objective.pool.networks * 3 * network.parameters * FLOAT
-        case Distribution() | Generative() | Gradient() | NoObjective():
+        case Distribution() | Generative() | Gradient() | NoObjective() | TwoLayer():
             return passes
 
 

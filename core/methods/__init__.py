@@ -6,7 +6,7 @@ every client, as the function's name with a dash for every underscore.
 """
 
 from core.methods.automatic import AUTO
-from core.methods.catalogue import Method, UnknownMethod, cuts_tiles, method, names, override_schema
+from core.methods.catalogue import Method, UnknownMethod, all_names, cuts_tiles, method, names, override_schema
 from core.methods.task import Task
 
-__all__ = ["AUTO", "Method", "Task", "UnknownMethod", "cuts_tiles", "method", "names", "override_schema"]
+__all__ = ["AUTO", "Method", "Task", "UnknownMethod", "all_names", "cuts_tiles", "method", "names", "override_schema"]

@@ -27,6 +27,7 @@ from core.methods import (
     selmatch,
     sequential,
     statistics,
+    theory,
     trajectory,
 )
 from core.methods.task import Settings, Task, alike
@@ -53,6 +54,9 @@ FAMILIES: Final = (
 
 FOR_NUMBERS: Final = "Take method 'random', 'herding', 'k-means', 'dm', 'dc', 'mtt', 'rat-bptt' or 'frepo'."
 """The fix where a method needs pictures."""
+
+LAB: Final = (theory,)
+"""Families of the theory lab, whose methods are of no pictures."""
 
 _SECTIONS = ("Family", "Equation", "Citation", "Published", "Use", "Avoid")
 
@@ -122,11 +126,18 @@ def listed(*families: ModuleType) -> dict[str, Listing]:
 
 
 _METHODS: Final = listed(*FAMILIES)
+_LAB: Final = listed(*LAB)
+_ALL: Final = dict(sorted({**_METHODS, **_LAB}.items()))
 
 
 def names() -> tuple[str, ...]:
-    """Names of all methods, in alphabetical order."""
+    """Names of all methods that distil images of classes, in alphabetical order."""
     return tuple(_METHODS)
+
+
+def all_names() -> tuple[str, ...]:
+    """Names of all methods, those of the theory lab included, in alphabetical order."""
+    return tuple(_ALL)
 
 
 def method(name: str) -> Method:
@@ -135,9 +146,9 @@ def method(name: str) -> Method:
     Raises:
         UnknownMethod: with the closest name.
     """
-    if name not in _METHODS:
-        raise UnknownMethod(f"There is no method '{name}'. {nearest(name, names())}")
-    listing = _METHODS[name]
+    if name not in _ALL:
+        raise UnknownMethod(f"There is no method '{name}'. {nearest(name, all_names())}")
+    listing = _ALL[name]
     title, _, rest = inspect.cleandoc(listing.recipe.__doc__ or "").partition("\n\n")
     summary, _, sections = rest.partition("\n\n")
     text = {label: _section(sections, label) for label in _SECTIONS}

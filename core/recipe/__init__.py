@@ -70,6 +70,7 @@ from core.recipe.start import (
 from core.recipe.statistics import Adjustment, Statistics, Views
 from core.recipe.storage import Compact, Exact, Storage
 from core.recipe.teacher import Teacher
+from core.recipe.two_layer import TwoLayer
 
 __all__ = [
     "Adjustment",
@@ -157,6 +158,7 @@ __all__ = [
     "Tiles",
     "Trajectory",
     "Transform",
+    "TwoLayer",
     "UVit",
     "Unprocessed",
     "Vgg11",

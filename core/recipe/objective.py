@@ -12,6 +12,7 @@ from core.recipe.diffusion import Generative
 from core.recipe.regression import Regression
 from core.recipe.statistics import Statistics
 from core.recipe.traits import ObjectiveTraits
+from core.recipe.two_layer import TwoLayer
 
 
 class Growth(Component):
@@ -218,6 +219,6 @@ class Sdc(Component):
 
 
 Objective = Annotated[
-    Trajectory | Distribution | Gradient | Performance | Statistics | Regression | Generative | NoObjective,
+    Trajectory | Distribution | Gradient | Performance | Statistics | Regression | Generative | TwoLayer | NoObjective,
     Field(discriminator="kind"),
 ]

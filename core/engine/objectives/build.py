@@ -28,6 +28,7 @@ from core.recipe import (
     Regression,
     Statistics,
     Trajectory,
+    TwoLayer,
 )
 
 
@@ -66,7 +67,7 @@ def objective(
         case Regression():
             learned = recipe.labels.learned and recipe.labels.regresses
             return Carrying(partial(regression.loss, asked, network, real, learned))
-        case Generative() | NoObjective():
+        case Generative() | NoObjective() | TwoLayer():
             return None
 
 

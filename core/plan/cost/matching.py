@@ -21,6 +21,7 @@ from core.recipe import (
     Regression,
     Statistics,
     Trajectory,
+    TwoLayer,
 )
 from core.recipe.objective import Objective
 
@@ -63,7 +64,7 @@ def _outer_steps(objective: Objective, steps: int, sizes: Sizes) -> Iterator[Wor
             yield from teacher.recovering(objective, steps, sizes)
         case Regression() as objective:
             yield from regression.regressing(objective, steps, sizes)
-        case Generative() | NoObjective():
+        case Generative() | NoObjective() | TwoLayer():
             return
 
 

@@ -24,9 +24,11 @@ from core.recipe.checks.teacher import (
     check_relabel,
     check_teacher,
 )
+from core.recipe.checks.two_layer import check_lab
 from core.recipe.choices import Choices
 
 CHECKS: Final[tuple[Callable[[Choices], None], ...]] = (
+    check_lab,
     check_selection,
     check_update,
     check_tiles,
