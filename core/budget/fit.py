@@ -191,7 +191,8 @@ class _Scaling:
 def steps_alike(recipe: Recipe) -> bool:
     """Whether an outer step is the same however many there will be."""
     schedule, sdc = recipe.schedule, recipe.sdc
-    return schedule.decay == "constant" and schedule.stages.count == 1 and (not sdc or sdc.schedule == "constant")
+    planned = schedule.decay != "constant" or schedule.stages.count > 1 or schedule.blend is not None
+    return not planned and (not sdc or sdc.schedule == "constant")
 
 
 @lru_cache(maxsize=1024)

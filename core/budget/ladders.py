@@ -174,6 +174,21 @@ STATISTICS: Final = Ladder(
     )
 )
 
+PAIRED: Final = Ladder(
+    (
+        Rung((), 200),
+        Rung(_EXTRAS, 200),
+        Rung(_SEEDS, 150),
+        Rung((*_wide(64), AtMost("init.crops", 3)), 100),
+        Rung((*_wide(32), AtMost("teacher.epochs", 10)), 100),
+        Rung((*_judged(200), AtMost("init.candidates", 100)), 60),
+        Rung((AtMost("teacher.epochs", 5), AtMost("init.crops", 1)), 50),
+        Rung(_judged(75), 30),
+        Rung((*_judged(40), AtMost("teacher.epochs", 3)), 20),
+        Rung((*_wide(16), *_judged(20), AtMost("teacher.epochs", 2)), 5),
+    )
+)
+
 GENERATIVE: Final = Ladder(
     (
         Rung((), 10_000),
@@ -225,6 +240,7 @@ LADDERS: Final[Mapping[str, Ladder]] = {
     "performance": PERFORMANCE,
     "regression": REGRESSION,
     "statistics": STATISTICS,
+    "paired": PAIRED,
     "generative": GENERATIVE,
     "nothing": SELECTION,
     "two_layer": TWO_LAYER,

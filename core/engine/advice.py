@@ -14,11 +14,11 @@ from core.advice.study import Study
 from core.data import Dataset
 from core.engine import evaluate
 from core.engine.context import JobContext, KernelPlan
-from core.engine.distill import State
 from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.real import prepare
+from core.engine.state import State
 from core.engine.steps import distillation
 from core.engine.steps.advising import Measuring, judged_on
 from core.engine.workspace import InMemory, Workspace

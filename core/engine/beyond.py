@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final, final
 
 from core.engine.context import JobContext
-from core.engine.distill import State
+from core.engine.state import State
 from core.engine.validation import Looks
 from core.engine.workspace import TimeUp
 

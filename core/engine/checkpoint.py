@@ -8,11 +8,12 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from core.engine.distill import Leaves, State
+from core.engine.state import Leaves, State
 from core.engine.stored import Source, opened
 
 _GROUPS = ("leaves", "velocity", "good")
 _AVERAGE = "average"
+_ALONE = ("student", "anchors", "initial")
 _LEAVES = ("images", "logits", "log_step_size")
 
 
@@ -38,8 +39,7 @@ def packed(state: State, run: str, real: int = 0) -> bytes:
     }
     if state.squares is not None:
         tensors |= {f"squares.{leaf}": getattr(state.squares, leaf).cpu().contiguous() for leaf in _LEAVES}
-    if state.student is not None:
-        tensors["student"] = state.student.cpu()
+    tensors |= {name: own.cpu() for name in _ALONE if (own := getattr(state, name)) is not None}
     numbers = {"step": state.step, "loss": repr(state.loss), "damping": state.damping, "rollbacks": state.rollbacks}
     numbers |= {"updates": state.updates, "usual": repr(state.usual)}
     numbers |= {"stage": state.stage, "step_sizes": state.step_sizes}
@@ -70,6 +70,8 @@ def load(source: Source | None, run: str, device: torch.device) -> State | None:
         damping=numbers["damping"],
         rollbacks=numbers["rollbacks"],
         student=tensors.get("student"),
+        anchors=tensors.get("anchors"),
+        initial=tensors.get("initial"),
         average=groups.get(_AVERAGE),
         squares=groups.get("squares"),
         updates=numbers["updates"],

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from torch import Tensor
 
 from core.data import DatasetFacts
-from core.engine.distill import Leaves, State
+from core.engine.state import Leaves, State
 from core.engine.stored import opened
 from core.recipe import Counts, Learnable, Recipe, RecipeError, Targets
 from core.recipe.checks.images import learns_step_size

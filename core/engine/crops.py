@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine.keys import Key
-from core.engine.parameterize import assemble
 from core.engine.real import Real
 from core.engine.recovery_views import enlarge
 from core.engine.teacher import Teacher
@@ -15,7 +14,7 @@ from core.recipe import Counts, Crops
 
 
 def recognised(crops: Crops, teacher: Teacher, real: Real, counts: Counts, key: Key) -> Tensor:
-    """[sum(counts), C, H, W]: of each class the parts with the least loss, the best first, `factor`^2 in an image.
+    """Parts [sum(counts) factor^2, C, H, W]: of each class those with the least loss, the best first.
 
     Sun, Shi, Yu & Lin, "On the Diversity and Realism of Distilled Dataset", CVPR 2024 (RDED). A part is judged enlarged
     to the size of an image; the paper pads it where several share one.
@@ -34,5 +33,4 @@ def recognised(crops: Crops, teacher: Teacher, real: Real, counts: Counts, key: 
             better = loss < least
             best, least = torch.where(better.view(-1, 1, 1, 1), parts, best), torch.where(better, loss, least)
         found.append(best[least.argsort(stable=True)[:wanted]])
-    images = torch.cat(found)
-    return images if crops.factor == 1 else assemble(images, crops.factor)
+    return torch.cat(found)

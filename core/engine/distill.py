@@ -7,8 +7,8 @@ determine everything that follows, so a run resumed from a stored state equals, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -19,10 +19,11 @@ from core.engine.expert_predictions import Judges, mean_logits
 from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.optimise import Adam, Sgd
-from core.engine.parameterize import decode
+from core.engine.parameterize import assemble, decode
 from core.engine.preprocess import Transform
 from core.engine.pullback import pullback
 from core.engine.real import Real
+from core.engine.state import Leaves, State, at_rest, still, tensors
 from core.engine.synthetic import Gradients, Synthetic, SyntheticDataset
 from core.engine.teacher import Teacher
 from core.recipe import Counts, Learnable, Recipe, Solved, Targets
@@ -53,52 +54,6 @@ class Diverged(ArithmeticError):
     """The loss became NaN or infinite again and again, and smaller steps did not help."""
 
 
-@dataclass(frozen=True)
-class Leaves:
-    """The tensors that are optimised: images [n, C, H, W], label logits [n, K], the logarithm of the step size."""
-
-    images: Tensor
-    logits: Tensor
-    log_step_size: Tensor
-
-
-@dataclass(frozen=True)
-class State:
-    """The loop between two outer steps.
-
-    `good` are the last leaves whose loss was finite; `curves` are what the objective noted of the step behind it;
-    `damping` multiplies every outer learning rate and is halved by each of the `rollbacks`. `average` is the running
-    mean of the leaves, if the recipe has one.
-    """
-
-    step: int
-    leaves: Leaves
-    velocity: Leaves
-    good: Leaves
-    loss: float = float("nan")
-    curves: Mapping[str, float] = field(default_factory=dict)
-    damping: float = 1.0
-    rollbacks: int = 0
-    student: Tensor | None = None
-    """The parameters that a `Carrying` objective trains beside the images, [P], or [G, P] of several networks."""
-    squares: Leaves | None = None
-    """Adam's second moments, of which `velocity` is the first; None for SGD and at rest."""
-    updates: int = 0
-    """The number of Adam's updates since it was at rest."""
-    usual: float = float("nan")
-    """Running mean of the norm of the images' gradient, where that is clipped."""
-    average: Leaves | None = None
-    stage: int = 0
-    """The one being distilled, counted from 0."""
-    step_sizes: tuple[float, ...] = ()
-    """The step sizes that the stages before the present one learned."""
-
-    @property
-    def result(self) -> Leaves:
-        """The leaves that are the result if this state is the last: their running mean, with the present step size."""
-        return replace(self.average, log_step_size=self.leaves.log_step_size) if self.average else self.leaves
-
-
 def begin(
     recipe: Recipe,
     real: Real,
@@ -117,7 +72,8 @@ def begin(
     """
     counts = init.counts_of(recipe, real, ipc)
     classes = init.classes(real, init.decoded(recipe.parameterize, counts))
-    images = drawn
+    anchors = init.anchors(recipe, real, counts, key.fold("init"), teacher)
+    images = drawn if anchors is None else assemble(anchors, recipe.parameterize.factor)
     if images is None:
         images = init.images(recipe.init, real, counts, key.fold("init"), learned, judges, recipe.parameterize, teacher)
     confidence = recipe.labels.confidence if isinstance(recipe.labels, Learnable) else 0.0
@@ -132,9 +88,11 @@ def begin(
         logits=logits,
         log_step_size=torch.tensor(recipe.initial_step_size(0), device=classes.device).log(),
     )
-    still = Leaves(*(torch.zeros_like(leaf) for leaf in _tensors(leaves)))
     average = None if recipe.schedule.ema is None else leaves
-    return State(step=0, leaves=leaves, velocity=still, good=leaves, average=average)
+    initial = None if recipe.schedule.blend is None else images
+    return State(
+        step=0, leaves=leaves, velocity=still(leaves), good=leaves, average=average, anchors=anchors, initial=initial
+    )
 
 
 def distill(
@@ -156,7 +114,7 @@ def distill(
     """
     counts = counts or equal(len(state.leaves.images) // state.leaves.logits.shape[1], state.leaves.logits.shape[1])
     while state.step < (state.stage + 1) * recipe.schedule.steps:
-        state = _advance(recipe, objective, state, key, transform, counts)
+        state = _blended(recipe, _advance(recipe, objective, state, key, transform, counts))
         yield state
 
 
@@ -173,7 +131,7 @@ def next_stage(recipe: Recipe, state: State) -> State | None:
     return State(
         step=stage * recipe.schedule.steps,
         leaves=leaves,
-        velocity=Leaves(*(torch.zeros_like(leaf) for leaf in _tensors(leaves))),
+        velocity=still(leaves),
         good=leaves,
         average=state.average and leaves,
         stage=stage,
@@ -217,7 +175,7 @@ def _advance(
     labels = probabilities(recipe, leaves, counts)
     images, encode = pullback(partial(decode, recipe.parameterize), leaves.images)
     begun, visible = _begun(recipe, state, counts, leaves.images.device)
-    seen = Synthetic(_those(begun, images), _those(begun, labels), _step_size(leaves), visible)
+    seen = Synthetic(_those(begun, images), _those(begun, labels), _step_size(leaves), visible, state.anchors)
     # a stage is a run of its own, and draws as one
     step, key = state.step - state.stage * recipe.schedule.steps, key.fold("stage", state.stage) if state.stage else key
     if isinstance(objective, Carrying):
@@ -228,7 +186,7 @@ def _advance(
     assert images_bar is not None, "every objective moves the images"
     gradients = gradients._replace(images=encode(images_bar), labels=labels_bar)
     pulled = _pull_back(recipe, state, labels, gradients, counts)
-    if not all(bool(t.isfinite().all()) for t in (loss, *_tensors(pulled))):
+    if not all(bool(t.isfinite().all()) for t in (loss, *tensors(pulled))):
         return _roll_back(state)
     state = replace(state, step=state.step + 1, good=leaves, loss=float(loss), curves=gradients.curves, student=student)
     if recipe.schedule.skip_above is not None and state.loss > recipe.schedule.skip_above:
@@ -267,8 +225,18 @@ def _averaged(recipe: Recipe, average: Leaves | None, leaves: Leaves) -> Leaves 
     """mean' = ema * mean + (1 - ema) * leaves. Written as lerp has it, what does not move stays as it is to the bit."""
     if average is None or recipe.schedule.ema is None:
         return None
-    pairs = zip(_tensors(average), _tensors(leaves), strict=True)
+    pairs = zip(tensors(average), tensors(leaves), strict=True)
     return Leaves(*(mean.lerp(leaf, 1 - recipe.schedule.ema) for mean, leaf in pairs))
+
+
+def _blended(recipe: Recipe, state: State) -> State:
+    """The state with images that went back in part to the initial ones, at rest, if it is time for that."""
+    blend = recipe.schedule.blend
+    if blend is None or state.step not in blend.after(recipe.schedule.steps):
+        return state
+    assert state.initial is not None, "a recipe that blends keeps what images began as"
+    images = state.leaves.images.lerp(state.initial, 1 - blend.keep)
+    return at_rest(replace(state, leaves=replace(state.leaves, images=images)))
 
 
 def _roll_back(state: State) -> State:
@@ -278,19 +246,17 @@ def _roll_back(state: State) -> State:
             f"The loss was not finite for the {MAX_ROLLBACKS + 1}th time, at outer step {state.step}. Lower "
             "schedule.image_lr or step_size.lr by a factor of ten, or step_size.initial by two."
         )
-    return replace(
+    back = replace(
         state,
         step=state.step + 1,
         leaves=state.good,
-        velocity=Leaves(*(torch.zeros_like(leaf) for leaf in _tensors(state.good))),
         loss=float("nan"),
         damping=state.damping / 2,
         rollbacks=state.rollbacks + 1,
         student=None,
         average=state.average and state.good,
-        squares=None,
-        updates=0,
     )
+    return at_rest(back)
 
 
 def _clipped(recipe: Recipe, state: State, pulled: Leaves) -> tuple[State, Leaves]:
@@ -321,7 +287,7 @@ def _move(recipe: Recipe, state: State, pulled: Leaves) -> State:
         logits, logits_v = Sgd(label_lr, label_momentum).update(leaves.logits, pulled.logits, velocity.logits)
         squares = None
     else:
-        old = state.squares or Leaves(*(torch.zeros_like(leaf) for leaf in _tensors(leaves)))
+        old = state.squares or still(leaves)
         images, images_v, images_s = Adam(image_lr, image_momentum, schedule.beta_2).update(
             leaves.images, pulled.images, velocity.images, old.images, state.updates
         )
@@ -381,7 +347,3 @@ def probabilities(recipe: Recipe, leaves: Leaves, counts: Counts) -> Tensor:
 
 def _step_size(leaves: Leaves) -> Tensor:
     return leaves.log_step_size.exp()
-
-
-def _tensors(leaves: Leaves) -> tuple[Tensor, Tensor, Tensor]:
-    return leaves.images, leaves.logits, leaves.log_step_size

@@ -74,12 +74,10 @@ def images(
             return real.train.take(correct(judges, real, counts, key))
         case RealInit():
             return real.train.take(chosen(real, counts, key))
-        case Mixed():
-            several = chosen(real, decoded(parameterize, counts), key)
-            return assemble(real.train.take(several), parameterize.factor)
-        case Crops():
-            assert teacher is not None, "a recipe that starts from what a teacher recognises has one"
-            return recognised(init, teacher, real, counts, key)
+        case Mixed() | Crops():
+            factor = init.factor if isinstance(init, Crops) else parameterize.factor
+            several = parts(init, real, counts, key, parameterize, teacher)
+            return several if factor == 1 else assemble(several, factor)
         case Generated():
             assert learned is not None, "a recipe that begins with these images has a generator"
             return learned(given(init, real, real.members, counts, [key.fold(c) for c in range(real.classes)]))
@@ -92,6 +90,24 @@ def images(
         case _:
             assert learned is not None, "a recipe that begins with these images has learned what they are chosen by"
             return real.train.take(selected(init, real, counts, key, learned))
+
+
+def parts(
+    init: Mixed | Crops, real: Real, counts: Counts, key: Key, parameterize: Pixels | Tiles, teacher: Teacher | None
+) -> Tensor:
+    """The real images, or parts of them, that go into the tiles of stored ones, in their order and at full size."""
+    if isinstance(init, Mixed):
+        return real.train.take(chosen(real, decoded(parameterize, counts), key))
+    assert teacher is not None, "a recipe that starts from what a teacher recognises has one"
+    return recognised(init, teacher, real, counts, key)
+
+
+def anchors(recipe: Recipe, real: Real, counts: Counts, key: Key, teacher: Teacher | None) -> Tensor | None:
+    """The real images behind the tiles of stored ones, where training images are compared with them."""
+    if not recipe.objective.pairs_images:
+        return None
+    assert isinstance(recipe.init, Crops | Mixed), "images that are paired are made of real ones"
+    return parts(recipe.init, real, counts, key, recipe.parameterize, teacher)
 
 
 def counts_of(recipe: Recipe, real: Real, ipc: int) -> Counts:

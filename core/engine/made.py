@@ -11,10 +11,10 @@ from core.engine import distill
 from core.engine.context import JobContext
 from core.engine.coverage import Witness
 from core.engine.diffusion.generator import Generator
-from core.engine.distill import State
 from core.engine.evaluate import Trained
 from core.engine.init import Learned
 from core.engine.planner import Planner, eager
+from core.engine.state import State
 from core.engine.steps import distillation, evaluation
 from core.engine.steps.distillation import Distilled
 from core.engine.synthetic import SyntheticDataset

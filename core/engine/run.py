@@ -24,7 +24,6 @@ from core.data import Dataset, UnknownDataset
 from core.engine import distill, ending
 from core.engine.context import JobContext, KernelPlan
 from core.engine.continued import Continued
-from core.engine.distill import State
 from core.engine.keys import Key
 from core.engine.made import Made
 from core.engine.meta_generator import Training
@@ -32,6 +31,7 @@ from core.engine.networks import build
 from core.engine.planner import Planner, eager
 from core.engine.real import prepare
 from core.engine.report import Distillation
+from core.engine.state import State
 from core.engine.steps import (
     coverage,
     diffusion,

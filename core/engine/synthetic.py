@@ -21,13 +21,15 @@ class Synthetic(NamedTuple):
     """The synthetic set as an objective sees it.
 
     images [n, C, H, W] in the preprocessed space, labels [n, K] probabilities, step_size scalar. Images lie class by
-    class: `counts` of each, or where it is empty as many of each.
+    class: `counts` of each, or where it is empty as many of each. `anchors` [n, C, H, W] are the real images that they
+    were made of, for an objective that compares both.
     """
 
     images: Tensor
     labels: Tensor
     step_size: Tensor
     counts: Counts = ()
+    anchors: Tensor | None = None
 
     def parts(self, classes: int) -> list[range]:
         """Which images are of each class."""

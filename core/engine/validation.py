@@ -7,8 +7,8 @@ from typing import Final, final
 
 from core.engine import checkpoint, distill, evaluate, stored
 from core.engine.context import JobContext, follow
-from core.engine.distill import State
 from core.engine.evaluate import Look
+from core.engine.state import State
 from core.plan import limits
 from core.recipe.balance import Measure
 

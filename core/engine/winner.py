@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 from core.engine.context import JobContext
-from core.engine.distill import State
+from core.engine.state import State
 from core.engine.teacher import Teacher
 from core.plan.race import Trial
 

@@ -25,6 +25,7 @@ from core.recipe import (
     Generative,
     Gradient,
     NoObjective,
+    Paired,
     Performance,
     Recipe,
     Regression,
@@ -44,6 +45,7 @@ _COPIES: Final = 3  # of images being whitened: as floats, centred, multiplied
 _VECTORS: Final = 8  # parameter vectors at hand in any step: theta, velocity, gradient, cotangents
 _DOUBLES: Final = 4.8  # copies in doubles of one channel that its mean and deviation take, gaps of the heap included
 _CHOSEN, _OPTIMISED = 2, 5  # copies of the synthetic images: with their pixels; with gradient, moments and next ones
+_PAIRED: Final = 3  # copies of the real images behind them: as they are, augmented, and the synthetic ones' views
 _BATCHES: Final = 3  # of images beside a pass: picked, scaled, augmented
 _FIXED: Final = 96_000  # bytes of an artifact that holds next to nothing: card, report, loader, training, checksums
 _PIXEL_COPIES: Final = 3.2  # uint8 copies of the images in an artifact: bundle, parquet, PNG, preview
@@ -137,6 +139,8 @@ def _set(recipe: Recipe, network: Geometry, sizes: Sizes) -> int:
     copies = _CHOSEN if recipe.objective.keeps_images else _OPTIMISED
     if isinstance(recipe.objective, Generative):
         copies = _CHOSEN + recipe.objective.candidates
+    if recipe.objective.pairs_images:
+        copies += _PAIRED
     return FLOAT * copies * sizes.synthetic * network.pixels
 
 
@@ -154,7 +158,7 @@ def _trajectories(recipe: Recipe, geometries: Geometries, sizes: Sizes, passes: 
             return passes + own * (geometries.teacher or network).parameters * FLOAT
         case Regression() as objective:
             return passes + 2 * objective.pool.networks * 3 * network.parameters * FLOAT
-        case Distribution() | Generative() | Gradient() | NoObjective() | TwoLayer():
+        case Distribution() | Generative() | Gradient() | NoObjective() | Paired() | TwoLayer():
             return passes
 
 

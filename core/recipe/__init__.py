@@ -29,11 +29,12 @@ from core.recipe.network import (
     Vgg11,
 )
 from core.recipe.objective import Distribution, Gradient, Growth, NoObjective, Objective, Performance, Sdc, Trajectory
+from core.recipe.pairing import Paired
 from core.recipe.pixels import Augment, MeanStd, Preprocess, Transform, Unprocessed, Zca
 from core.recipe.recipe import Recipe
 from core.recipe.regression import Generated, Meta, Pool, Regression, Solved, Spanning, Targets
 from core.recipe.relabel import KeepLabels, LabelledViews, Relabel, SoftLabels
-from core.recipe.schedule import Schedule
+from core.recipe.schedule import Blend, Schedule
 from core.recipe.selection import (
     BetaDraw,
     CScore,
@@ -78,6 +79,7 @@ __all__ = [
     "Architecture",
     "Augment",
     "BetaDraw",
+    "Blend",
     "CScore",
     "Compact",
     "Component",
@@ -125,6 +127,7 @@ __all__ = [
     "Norm",
     "Objective",
     "Optimiser",
+    "Paired",
     "Parameterize",
     "Performance",
     "Pixels",

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from core.recipe.balance import Balance
 from core.recipe.component import Component, invalid_combination, or_auto
 from core.recipe.diffusion import Generative
+from core.recipe.pairing import Paired
 from core.recipe.regression import Regression
 from core.recipe.statistics import Statistics
 from core.recipe.traits import ObjectiveTraits
@@ -219,6 +220,15 @@ class Sdc(Component):
 
 
 Objective = Annotated[
-    Trajectory | Distribution | Gradient | Performance | Statistics | Regression | Generative | TwoLayer | NoObjective,
+    Trajectory
+    | Distribution
+    | Gradient
+    | Performance
+    | Statistics
+    | Paired
+    | Regression
+    | Generative
+    | TwoLayer
+    | NoObjective,
     Field(discriminator="kind"),
 ]

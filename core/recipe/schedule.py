@@ -6,8 +6,26 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from core.recipe.component import Component, or_auto
+from core.recipe.component import Component, Later, or_auto
 from core.recipe.stages import Stages
+
+
+class Blend(Component):
+    """Images go back, in part, to those they began as (the data residuals of FADRM, Cui et al. 2025).
+
+    The outer steps are parted into `count` + 1 equal parts. After each but the last an image x becomes
+    keep * x + (1 - keep) * x_0, x_0 being the initial one, and the optimiser begins at rest; the rate's decay goes on.
+    So a real image that is optimised for long keeps what made it real. The paper blends at the two sizes of ImageNet's
+    images, too; here there is one size, as the paper has it for small images.
+    """
+
+    count: int = Field(default=3, ge=1, le=1000, description="How often, at equal distances.")
+    keep: float = Field(default=0.5, ge=0, lt=1, description="Share of an optimised image that stays.")
+
+    def after(self, steps: int) -> frozenset[int]:
+        """The outer steps, of so many, after which images are blended."""
+        places = {round(part * steps / (self.count + 1)) for part in range(1, self.count + 1)}
+        return frozenset(places - {0, steps})
 
 
 class Schedule(Component):
@@ -50,6 +68,9 @@ class Schedule(Component):
         ge=0,
         lt=1,
         description="Decay of a running mean of images and labels over outer steps; it then is the result (FTD).",
+    )
+    blend: Annotated[Blend | None, Later(neutral=None)] = Field(
+        default=None, description="How images are blended with those they began as (FADRM); null: not at all."
     )
     stages: Stages = Field(default=Stages(), description="Subsets that are distilled one after the other (SeqMatch).")
 

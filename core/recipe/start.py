@@ -42,6 +42,7 @@ class Mixed(InitTraits):
     """Start from random real images made small, one in each tile. Kim et al. 2022 (IDC)."""
 
     kind: Literal["mixed"] = "mixed"
+    tiles_images: ClassVar[bool] = True
 
 
 class Crops(InitTraits):
@@ -54,6 +55,7 @@ class Crops(InitTraits):
     kind: Literal["crops"] = "crops"
     alters_images: ClassVar[bool] = True
     needs_teacher: ClassVar[bool] = True
+    tiles_images: ClassVar[bool] = True
     candidates: int = Field(default=300, ge=1, le=1_000_000, description="Real images of a class that are looked at.")
     crops: int = Field(default=5, ge=1, le=1000, description="Parts of each that are tried.")
     smallest: float = Field(default=0.5, gt=0, le=1, description="Smallest share of the area that a part has.")

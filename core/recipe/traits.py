@@ -32,6 +32,8 @@ class ObjectiveTraits(Component):
     """The loss is that of a regression, which takes images of the whole set together."""
     needs_teacher: ClassVar[bool] = False
     """Images are recovered from a teacher."""
+    pairs_images: ClassVar[bool] = False
+    """Each tile is compared with the real image that it was made of."""
 
 
 class InitTraits(Component):
@@ -45,6 +47,8 @@ class InitTraits(Component):
     """Experts choose the images."""
     needs_teacher: ClassVar[bool] = False
     """A teacher chooses the images."""
+    tiles_images: ClassVar[bool] = False
+    """Each tile of an image is a real one made small."""
 
 
 class LabelTraits(Component):

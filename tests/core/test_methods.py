@@ -55,7 +55,9 @@ def test_presets_are_the_published_settings() -> None:
     assert (ipc10.schedule.image_lr, ipc10.step_size.initial, ipc10.step_size.lr) == (100.0, 0.001, 1e-5)
 
 
-@pytest.mark.parametrize("name", ["cda", "diffusion", "dwa", "frepo", "linear-exact", "lpld", "mgdd", "rded", "sre2l"])
+@pytest.mark.parametrize(
+    "name", ["cda", "cim", "diffusion", "dwa", "fadrm", "frepo", "linear-exact", "lpld", "mgdd", "rded", "sre2l"]
+)
 def test_what_the_service_brings_along_has_a_preset(name: str) -> None:
     embedded = {facts.name for facts in Catalogue(Path("nowhere")).list() if facts.source == "embedded"}
     assert embedded == {"digits"}

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from core.engine import distill
 from core.engine.context import JobContext
-from core.engine.distill import State
 from core.engine.expert_predictions import Judges
 from core.engine.init import Learned
 from core.engine.keys import Key
@@ -19,6 +18,7 @@ from core.engine.objectives.build import judges as judges_of
 from core.engine.planner import eager
 from core.engine.real import Real
 from core.engine.run import RUNNERS, alone, walk
+from core.engine.state import State
 from core.engine.steps.distillation import objective_of
 from core.engine.teacher import Teacher
 from core.engine.trajectories import Trajectories

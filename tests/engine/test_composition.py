@@ -23,6 +23,7 @@ from core.recipe import (
     FieldError,
     LabelledViews,
     Learnable,
+    Paired,
     Performance,
     Recipe,
     RecipeError,
@@ -43,7 +44,17 @@ IPC = 4
 MANY = 20
 """More fixes than a recipe can need one after the other."""
 
-KINDS = ("distribution", "generative", "gradient", "nothing", "performance", "regression", "statistics", "trajectory")
+KINDS = (
+    "distribution",
+    "generative",
+    "gradient",
+    "nothing",
+    "paired",
+    "performance",
+    "regression",
+    "statistics",
+    "trajectory",
+)
 
 
 Said = list[tuple[Combination, Recipe | FieldError]]
@@ -179,6 +190,8 @@ def decided(recipe: Recipe, work: dict[str, dict[str, int]]) -> dict[tuple[str, 
     objective, undecided = recipe.objective, set[tuple[str, str]]()
     if isinstance(objective, Statistics):
         undecided |= {("distilling", "gradient"), ("distilling", "forward"), ("training_experts", "forward")}
+    if isinstance(objective, Paired) and objective.depth < 1:  # features of a layer are by a pass of another name, too
+        undecided |= {("distilling", "gradient"), ("distilling", "forward")}
     if getattr(objective, "select", None) == "closest":
         undecided |= {("distilling", "adjoint")}
     if getattr(objective, "end", None) in ("random", "adaptive") or getattr(objective, "adjust", None):

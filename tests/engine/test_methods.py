@@ -14,6 +14,7 @@ import torch
 from core import methods
 from core.engine import checkpoint, distill
 from core.engine.real import Real
+from core.engine.state import State
 from core.methods import Task
 from core.recipe import Recipe
 from tests.engine.conftest import small
@@ -32,11 +33,11 @@ SEEDLESS = {"el2n", "herding"}
 """Methods that leave nothing to chance but the networks they ask, which every job shares."""
 
 
-def leaves(state: distill.State) -> list[torch.Tensor]:
+def leaves(state: State) -> list[torch.Tensor]:
     return [tensor for part in (state.leaves, state.result) for tensor in vars(part).values()]
 
 
-def same(one: distill.State, other: distill.State) -> bool:
+def same(one: State, other: State) -> bool:
     return all(torch.equal(a, b) for a, b in zip(leaves(one), leaves(other), strict=True))
 
 
@@ -44,7 +45,7 @@ def same(one: distill.State, other: distill.State) -> bool:
 class Seen:
     """One undisturbed run of a method on the toy, and what of the process it met before and after."""
 
-    states: list[distill.State]
+    states: list[State]
     before: tuple[torch.Tensor, str, set[str]]
     after: tuple[torch.Tensor, str, set[str]]
 

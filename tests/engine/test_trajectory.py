@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from core.engine import sdc
-from core.engine.distill import State
 from core.engine.objectives.trajectory import closest, start_epochs_end
 from core.engine.real import Real
+from core.engine.state import State
 from core.recipe import Growth, Sdc, Trajectory
 from tests.engine.conftest import small
 from tests.engine.still import states

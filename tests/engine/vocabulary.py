@@ -31,6 +31,7 @@ from core.recipe import (
     Mlp,
     Network,
     NoObjective,
+    Paired,
     Recipe,
     Schedule,
     SoftLabels,
@@ -85,6 +86,7 @@ TRIED: Mapping[tuple[str, str], tuple[Any, ...]] = {
     ("crops", "crops"): (2,),
     ("crops", "factor"): (1, 2),
     ("views", "keep"): (1.0, 0.5),
+    ("paired", "depth"): (1.0, 0.5),
     ("Views", "crop"): (None, 0.5),
     ("Adjustment", "rho"): (None, 0.1),
     ("Augment", "transforms"): (("color", "crop", "cutout", "flip", "scale", "rotate"), ()),
@@ -114,6 +116,8 @@ DETAILS = {
     "objective.inner_images",
     "objective.distance",
     "objective.statistics",
+    "objective.depth",
+    "schedule.blend.kind",
     "objective.group",
     "objective.adjust.kind",
     "objective.views.kind",
@@ -267,7 +271,7 @@ def said() -> Iterator[tuple[Combination, Recipe | FieldError]]:
     (kept,) = (variant for variant in drawn["relabel"] if isinstance(variant.part, KeepLabels))
     drawn["relabel"] += [kept] * (3 * len(drawn["relabel"]))  # or learned labels would be refused too often
     everything = itertools.chain(*drawn.values(), *(pool for pools in pools_of.values() for pool in pools))
-    asking = {id(v) for v in everything if isinstance(v.part, Statistics | Crops | SoftLabels | LabelledViews)}
+    asking = {id(v) for v in everything if isinstance(v.part, Statistics | Paired | Crops | SoftLabels | LabelledViews)}
     (untaught,) = (variant for variant in drawn["teacher"] if variant.part is None)
     taught = [variant for variant in drawn["teacher"] if variant.part is not None]
     for pools in itertools.product(*pools_of.values()):

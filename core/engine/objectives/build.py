@@ -13,7 +13,7 @@ from core.engine.expert_predictions import Judges
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.networks import Network
-from core.engine.objectives import distribution, gradient, performance, regression, statistics, trajectory
+from core.engine.objectives import distribution, gradient, pairing, performance, regression, statistics, trajectory
 from core.engine.real import Real
 from core.engine.teacher import Teacher
 from core.engine.trajectories import Trajectories
@@ -23,6 +23,7 @@ from core.recipe import (
     Gradient,
     NoObjective,
     Objective,
+    Paired,
     Performance,
     Recipe,
     Regression,
@@ -64,6 +65,9 @@ def objective(
             assert taught is not None, "statistics are those of a teacher"
             goals = teacher.goals(taught, asked, real)
             return Carrying(partial(statistics.loss, asked, taught, goals, real.classes, steps))
+        case Paired():
+            assert taught is not None, "features are those of a teacher"
+            return partial(pairing.distance, asked, taught, augment)
         case Regression():
             learned = recipe.labels.learned and recipe.labels.regresses
             return Carrying(partial(regression.loss, asked, network, real, learned))

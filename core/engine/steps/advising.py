@@ -19,11 +19,11 @@ from core.advice.measured import Point
 from core.advice.study import VALIDATION, Study, WindowPoint
 from core.engine import distill, evaluate, init, lines, selection, stored
 from core.engine.context import JobContext, follow
-from core.engine.distill import State
 from core.engine.evaluate import Trained
 from core.engine.journal import Journal
 from core.engine.keys import Key
 from core.engine.real import Labelled
+from core.engine.state import State
 from core.engine.workspace import Drained, InMemory
 from core.plan import limits
 from core.recipe.share import equal

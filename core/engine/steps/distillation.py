@@ -15,9 +15,10 @@ from torch import Tensor
 from core.engine import checkpoint, continued, distill, ending, init, stored
 from core.engine.beyond import Beyond
 from core.engine.context import JobContext
-from core.engine.distill import Objective, State
+from core.engine.distill import Objective
 from core.engine.keys import Key
 from core.engine.objectives import build
+from core.engine.state import State
 from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
 from core.engine.trajectories import Trajectories

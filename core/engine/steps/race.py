@@ -12,11 +12,12 @@ import torch
 
 from core.engine import checkpoint, distill, evaluate, relabel, stored
 from core.engine.context import JobContext, KernelPlan, follow
-from core.engine.distill import Diverged, State
+from core.engine.distill import Diverged
 from core.engine.evaluate import Replays
 from core.engine.keys import Key
 from core.engine.lane import Lane
 from core.engine.planner import Planning
+from core.engine.state import State
 from core.engine.teacher import Teacher, TeacherAtChance
 from core.engine.view_labels import Replay
 from core.engine.winner import Enough, Winner, never

@@ -13,11 +13,12 @@ import torch.nn.functional as F
 
 from core.engine import distill, evaluate, init, kept, stored
 from core.engine.context import JobContext, follow
-from core.engine.distill import Diverged, State
+from core.engine.distill import Diverged
 from core.engine.evaluate import Draws
 from core.engine.kept import Contents, Making
 from core.engine.keys import Key
 from core.engine.objectives import build
+from core.engine.state import State
 from core.engine.teacher import Teacher
 from core.engine.trajectories import Trajectories
 from core.engine.workspace import TimeUp

@@ -16,6 +16,7 @@ from core.recipe import (
     Generative,
     Gradient,
     NoObjective,
+    Paired,
     Performance,
     Recipe,
     Regression,
@@ -62,6 +63,8 @@ def _outer_steps(objective: Objective, steps: int, sizes: Sizes) -> Iterator[Wor
             yield from _unrolling(objective, steps, sizes)
         case Statistics() as objective:
             yield from teacher.recovering(objective, steps, sizes)
+        case Paired():
+            yield from teacher.pairing(steps, sizes)
         case Regression() as objective:
             yield from regression.regressing(objective, steps, sizes)
         case Generative() | NoObjective() | TwoLayer():

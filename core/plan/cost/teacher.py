@@ -30,7 +30,8 @@ def trained(step: TrainTeacher, scale: Scale, missing: int) -> Iterator[Work]:
 def choosing(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
     """Parts of real images that the teacher is shown."""
     if isinstance(recipe.init, Crops):
-        crops, wanted = recipe.init, sizes.synthetic // sizes.classes * recipe.init.factor**2
+        crops, stored = recipe.init, sizes.synthetic // sizes.classes // recipe.parameterize.formation
+        wanted = stored * crops.factor**2
         seen = min(max(crops.candidates, wanted), sizes.members)
         for call in _asked("selecting", seen):
             yield call._replace(calls=call.calls * sizes.classes * crops.crops)
@@ -47,6 +48,14 @@ def recovering(objective: Statistics, steps: int, sizes: Sizes) -> Iterator[Work
         if adjust:
             ascents = adjust.steps if adjust.rho is not None else _TRIALS * adjust.steps
             yield _recovered("gradient", ascents * calls, images, networks)
+
+
+def pairing(steps: int, sizes: Sizes) -> Iterator[Work]:
+    """Features of the real images, and a gradient in the synthetic ones; both are augmented, which is pulled back."""
+    for calls, images in batches(sizes.synthetic, limits.RECOVERED):
+        yield Work("distilling", "forward", steps * calls, images, teacher=True)
+        yield _recovered("gradient", steps * calls, images, 1)
+        yield _recovered("data", 3 * steps * calls, images, 1)
 
 
 def grouped(objective: Statistics, sizes: Sizes) -> tuple[int, int]:

@@ -12,7 +12,14 @@ from typing import Final
 
 from core.recipe.checks.evaluation import check_cutmix, check_evaluation_rate, check_looks, check_policy
 from core.recipe.checks.experts import check_experts, check_probes, check_reach
-from core.recipe.checks.images import check_generator, check_selection, check_tiles, check_update
+from core.recipe.checks.images import (
+    check_blend,
+    check_generator,
+    check_pairs,
+    check_selection,
+    check_tiles,
+    check_update,
+)
 from core.recipe.checks.networks import check_convolutions, check_precision, check_unseen
 from core.recipe.checks.objective import check_labels, check_memory, check_sdc, check_share, check_stages, check_steps
 from core.recipe.checks.regression import check_features, check_one_stage, check_spanning, check_targets
@@ -30,8 +37,10 @@ from core.recipe.choices import Choices
 CHECKS: Final[tuple[Callable[[Choices], None], ...]] = (
     check_lab,
     check_selection,
+    check_pairs,
     check_update,
     check_tiles,
+    check_blend,
     check_generator,
     check_labels,
     check_targets,

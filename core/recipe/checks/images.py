@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.recipe.choices import Choices
 from core.recipe.component import invalid_combination
 from core.recipe.regression import Generated
-from core.recipe.start import Mixed
+from core.recipe.start import Crops, Mixed
 
 
 def check_selection(recipe: Choices) -> None:
@@ -18,7 +18,7 @@ def check_selection(recipe: Choices) -> None:
             f"The objective '{recipe.objective.kind}' optimises no image, in {recipe.schedule.steps} steps or any.",
             "Set schedule.steps to 0, or objective.kind to 'trajectory'.",
         )
-    for field in ("ema", "clip", "skip_above"):
+    for field in ("ema", "clip", "skip_above", "blend"):
         if getattr(recipe.schedule, field) is not None:
             raise invalid_combination(
                 f"schedule.{field}",
@@ -102,6 +102,51 @@ def check_tiles(recipe: Choices) -> None:
             "parameterize.kind",
             f"The objective '{recipe.objective.kind}' optimises no tiles: they would be mere parts of whole images.",
             "Set parameterize.kind to 'pixels', or objective.kind to 'distribution'.",
+        )
+
+
+def check_blend(recipe: Choices) -> None:
+    """Images go back to what they began as only where that is worth something, and once for all of them."""
+    if recipe.schedule.blend is None:
+        return
+    if recipe.init.is_noise:
+        raise invalid_combination(
+            "schedule.blend",
+            "Blended with the initial images, these would become noise again.",
+            "Set schedule.blend to null, or init.kind to 'real'.",
+        )
+    if recipe.schedule.stages.count > 1:
+        raise invalid_combination(
+            "schedule.blend",
+            "The images of a stage begin as the stage before left them, and would be blended with that.",
+            "Set schedule.blend to null, or schedule.stages.count to 1.",
+        )
+
+
+def check_pairs(recipe: Choices) -> None:
+    """Pairs are of tiles, and of the real images that these were made of."""
+    if not recipe.objective.pairs_images:
+        return
+    tiles, init = recipe.parameterize, recipe.init
+    if tiles.formation == 1:
+        raise invalid_combination(
+            "parameterize.kind",
+            f"The objective '{recipe.objective.kind}' gives tiles back what they lost when they were made small: whole "
+            "images have lost nothing.",
+            "Set parameterize.kind to 'tiles', or objective.kind to 'distribution'.",
+        )
+    if not init.tiles_images:
+        raise invalid_combination(
+            "init.kind",
+            f"Tiles are paired with the real images that they were made of, and '{init.kind}' makes none of any.",
+            "Set init.kind to 'mixed', or objective.kind to 'distribution'.",
+        )
+    if isinstance(init, Crops) and init.factor != tiles.factor:
+        raise invalid_combination(
+            "init.factor",
+            f"Images of {init.factor} x {init.factor} parts cannot be paired with {tiles.factor} x {tiles.factor} "
+            "tiles.",
+            f"Set init.factor to {tiles.factor}.",
         )
 
 

@@ -29,7 +29,7 @@ def check_convolutions(recipe: Choices) -> None:
     if objective.needs_teacher and teacher is not None and not teacher.network.convolves:
         raise invalid_combination(
             "teacher.network.kind",
-            "An 'mlp' has no convolution or batch norm whose statistics could be matched.",
+            "An 'mlp' has no convolution or batch norm whose statistics or features could be matched.",
             "Set teacher.network.kind to 'convnet'.",
         )
 
