@@ -16,8 +16,19 @@ from numpy.typing import NDArray
 
 from core.recipe import Compact
 
-_NAMES: Final = {"uint8": "U8", "uint16": "U16", "float16": "F16", "float32": "F32", "float64": "F64", "int64": "I64"}
-_NAMES_MORE: Final = {"int8": "I8", "bool": "BOOL", "int16": "I16", "int32": "I32"}
+_NAMES: Final = {
+    "int64": "I64",
+    "float64": "F64",
+    "float32": "F32",
+    "int32": "I32",
+    "float16": "F16",
+    "uint16": "U16",
+    "int16": "I16",
+    "int8": "I8",
+    "uint8": "U8",
+    "bool": "BOOL",
+}
+"""The names of types in a safetensors file, in the order in which its arrays lie there."""
 
 
 @final
@@ -32,13 +43,12 @@ class Layout:
     def size(self) -> int:
         """Bytes of the file: the arrays, and what is said of them before, filled up to a multiple of 8."""
         header: dict[str, Any] = {"__metadata__": {"stillhouse": _json(self.about)}}
-        # The format's own order: large types first, then names. Offsets are written as decimals, of some length.
+        # Offsets are written as decimals, of some length. Arrays of one type lie in the order of their names.
         end = 0
-        for name in sorted(self.arrays, key=lambda name: (-np.dtype(self.arrays[name][0]).itemsize, name)):
+        for name in sorted(self.arrays, key=lambda name: (list(_NAMES).index(self.arrays[name][0]), name)):
             kind, shape = self.arrays[name]
             begin, end = end, end + self.bytes_of(name)
-            told = (_NAMES | _NAMES_MORE)[kind]
-            header[name] = {"dtype": told, "shape": list(shape), "data_offsets": [begin, end]}
+            header[name] = {"dtype": _NAMES[kind], "shape": list(shape), "data_offsets": [begin, end]}
         said = len(json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode())
         return 8 + 8 * -(-said // 8) + end
 

@@ -199,15 +199,15 @@ def too_many_labels(recipe: Recipe, ipc: int, facts: DatasetFacts) -> list[Field
         return []
     images, evaluation = ipc * facts.classes * recipe.parameterize.formation, recipe.evaluation
     records, size = recipe.relabel.stored(images, evaluation.epochs, evaluation.batch_size)
-    logits = records * size * facts.classes
+    each = recipe.relabel.logits(facts.classes)
+    logits = records * size * each
     if logits <= MAX_LOGITS:
         return []
     most = math.floor(1000 * recipe.relabel.keep * MAX_LOGITS / logits) / 1000
     return [
         FieldError(
             "overrides.relabel.keep",
-            f"{records * size:,} labelled views of {facts.classes} logits each exceed the {MAX_LOGITS:,} logits of one "
-            "result.",
+            f"{records * size:,} labelled views of {each} logits each exceed the {MAX_LOGITS:,} logits of one result.",
             f"Set relabel.keep to at most {most:g}, or relabel.kind to 'soft'."
             if most
             else "Set relabel.kind to 'soft'.",

@@ -141,7 +141,8 @@ def layout(recipe: Recipe, facts: DatasetFacts, ipc: int) -> Layout:
 def of_views(relabel: LabelledViews, images: int, evaluation: Evaluation, classes: int) -> Layout:
     """The arrays of the file with the labels of views."""
     records, size = relabel.stored(images, evaluation.epochs, evaluation.batch_size)
-    logits = {16: ("float16", classes), 8: ("uint8", classes), 4: ("uint8", -(-classes // 2))}[relabel.bits]
+    count, own = relabel.logits(classes), relabel.own(classes)
+    logits = {16: ("float16", count), 8: ("uint8", count), 4: ("uint8", -(-count // 2))}[relabel.bits]
     found: dict[str, tuple[str, tuple[int, ...]]] = {
         "index": ("uint16" if images <= 2**16 else "int32", (records, size)),
         "shift": ("int8", (records, size, 2)),
@@ -150,6 +151,8 @@ def of_views(relabel: LabelledViews, images: int, evaluation: Evaluation, classe
         "box": ("int16", (records, 4)),
         "logits": (logits[0], (records, size, logits[1])),
     }
+    if own is not None:
+        found["top"] = (index_type(classes), (records, size, own))
     if relabel.bits < 16:
         found["range"] = ("float16", (records, size, 2))
     return Layout(found, {"schema_version": 1, "classes": classes, **relabel.model_dump(mode="json")})

@@ -74,7 +74,8 @@ class Distilled:
     index [R, B] of images; shift int8 [R, B, 2], pixels down and right; mirror bool [R, B]; share float32 [R] of an
     image when it is mixed with the one as far from the batch's end as it is from the beginning, or box int16 [R, 4],
     top, bottom, left and right of what is cut from that one. logits float16 [R, B, classes], or their codes uint8
-    between the two ends range float16 [R, B, 2], two codes of 4 bits in a byte.
+    between the two ends range float16 [R, B, 2], two codes of 4 bits in a byte. With top [R, B, k] they are those of
+    these classes, and one more that all other classes share.
     """
 
     @property
@@ -122,13 +123,18 @@ class Distilled:
 
         assert self.views is not None, "there are views"
         stored, bits = self.views["logits"][record], self.recipe["relabel"]["bits"]
-        if bits == 16:
-            return np.asarray(stored, dtype=np.float32)
+        classes, top = len(self.class_names), self.views["top"][record] if "top" in self.views else None
         if bits == 4:
-            stored = np.stack((stored >> 4, stored & 15), -1).reshape(len(stored), -1)[:, : len(self.class_names)]
-        low, high = self.views["range"][record].astype(np.float32).T
-        unit = (high - low) / np.float32(2**bits - 1)
-        return np.asarray(low[:, None] + stored.astype(np.float32) * unit[:, None], dtype=np.float32)
+            count = classes if top is None else top.shape[1] + 1
+            stored = np.stack((stored >> 4, stored & 15), -1).reshape(len(stored), -1)[:, :count]
+        said = stored.astype(np.float32)
+        if bits < 16:
+            low, high = self.views["range"][record].astype(np.float32).T
+            said = low[:, None] + said * ((high - low) / np.float32(2**bits - 1))[:, None]
+        if top is not None:
+            own, said = said[:, :-1], np.repeat(said[:, -1:], classes, 1)
+            np.put_along_axis(said, top.astype(np.int64), own, 1)
+        return np.asarray(said, dtype=np.float32)
 
     @property
     def targets(self) -> NDArray[Any]:

@@ -14,7 +14,7 @@ from core.engine.context import JobContext, follow
 from core.engine.keys import Key
 from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
-from core.engine.view_labels import ViewLabels, packed
+from core.engine.view_labels import ViewLabels, packed, topmost
 from core.plan import limits
 from core.recipe import Augment, Evaluation, KeepLabels, LabelledViews, SoftLabels
 
@@ -49,13 +49,19 @@ def views(
     """
     records, size = relabel.stored(len(images), evaluation.epochs, evaluation.batch_size)
     blank = _drawn(relabel, images, records, size, augment, key)
-    at_once, logits = max(1, limits.TAUGHT // size), list[Tensor]()
+    at_once, logits, own = max(1, limits.TAUGHT // size), list[Tensor](), relabel.own(teacher.network.classes)
+    top = list[Tensor]()
     for first in range(0, records, at_once):
         seen = [blank.view(record, images) for record in range(first, min(first + at_once, records))]
-        logits.append(teacher.logits(torch.cat(seen)).view(len(seen), size, -1).cpu())
+        said = teacher.logits(torch.cat(seen)).view(len(seen), size, -1).cpu()
+        if own is not None:
+            said, among = topmost(said, own, relabel.temperature)
+            top.append(among)
+        logits.append(said)
         yield min(first + at_once, records) / records
     stored, span = packed(torch.cat(logits), relabel.bits)
-    return replace(blank, logits=stored, range=span, classes=teacher.network.classes)
+    places = torch.cat(top) if top else None
+    return replace(blank, logits=stored, range=span, top=places, classes=teacher.network.classes)
 
 
 def _drawn(relabel: LabelledViews, images: Tensor, records: int, size: int, augment: Augment, key: Key) -> ViewLabels:
@@ -88,6 +94,7 @@ def _drawn(relabel: LabelledViews, images: Tensor, records: int, size: int, augm
         box=box,
         logits=torch.zeros(0),
         range=None,
+        top=None,
         classes=0,
         temperature=relabel.temperature,
         mix=relabel.mix,

@@ -7,6 +7,7 @@ Shen & Xing 2022 (FKD); Yin, Xing & Shen 2023 (SRe2L).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,6 +18,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from core.compact import index_type
 from core.engine.keys import Key
 from core.engine.train import Lesson, Protocol
 
@@ -27,7 +29,8 @@ class ViewLabels:
 
     index int64 [R, B] of images, shift int8 [R, B, 2] rows and columns, mirror bool [R, B], share float32 [R] of an
     image in a mixed-up view, box int16 [R, 4] top, bottom, left and right of what comes from the other one. `logits`
-    float16 [R, B, K], or, quantised, uint8 [R, B, bytes] with their range, float16 [R, B, 2].
+    float16 [R, B, K], or, quantised, uint8 [R, B, bytes] with their range, float16 [R, B, 2]. Where only some classes
+    have logits of their own, top int64 [R, B, k] says which, and a logit more is that of each other class.
     """
 
     index: Tensor
@@ -37,6 +40,7 @@ class ViewLabels:
     box: Tensor
     logits: Tensor
     range: Tensor | None
+    top: Tensor | None
     classes: int
     temperature: float
     mix: Literal["none", "mixup", "cutmix"]
@@ -49,8 +53,10 @@ class ViewLabels:
 
     def stored(self, images: int) -> dict[str, NDArray[Any]]:
         """The arrays that say all this of so many images, in as few bytes as hold them."""
-        names = ("shift", "mirror", "share", "box", "logits", *(() if self.range is None else ("range",)))
-        arrays = {name: getattr(self, name).numpy() for name in names}
+        names = ("shift", "mirror", "share", "box", "logits", "range", "top")
+        arrays = {name: kept.numpy() for name in names if (kept := getattr(self, name)) is not None}
+        if self.top is not None:
+            arrays["top"] = arrays["top"].astype(index_type(self.classes))
         return arrays | {"index": self.index.numpy().astype(np.uint16 if images <= 2**16 else np.int32)}
 
     def nbytes(self, images: int) -> int:
@@ -76,8 +82,12 @@ class ViewLabels:
 
     def targets(self, record: int) -> Tensor:
         """Label probabilities [B, K] of its views: the softmax of logits / temperature."""
-        span = None if self.range is None else self.range[record]
-        return (unpacked(self.logits[record], span, self.classes, self.bits) / self.temperature).softmax(1)
+        span, top = (None if kept is None else kept[record] for kept in (self.range, self.top))
+        count = self.classes if top is None else top.shape[-1] + 1
+        logits = unpacked(self.logits[record], span, count, self.bits)
+        if top is not None:
+            logits = logits[:, -1:].expand(-1, self.classes).scatter(1, top, logits[:, :-1])
+        return (logits / self.temperature).softmax(1)
 
 
 @dataclass(frozen=True)
@@ -122,6 +132,17 @@ def shifted(images: Tensor, shift: Tensor) -> Tensor:
     rows = torch.arange(height, device=images.device)[None, :, None] + (reach - shift[:, 0].long())[:, None, None]
     columns = torch.arange(width, device=images.device)[None, None, :] + (reach - shift[:, 1].long())[:, None, None]
     return padded[image, rows, columns].permute(0, 3, 1, 2).contiguous()
+
+
+def topmost(logits: Tensor, own: int, temperature: float) -> tuple[Tensor, Tensor]:
+    """The highest logits [..., own + 1], the last of which stands for each other class, and their classes [..., own].
+
+    Under the softmax at this temperature the others are, all together, as likely as they were.
+    """
+    values, places = logits.sort(descending=True, stable=True)
+    rest = values[..., own:] / temperature
+    alike = temperature * (rest.logsumexp(-1, keepdim=True) - math.log(rest.shape[-1]))
+    return torch.cat((values[..., :own], alike), -1), places[..., :own].contiguous()
 
 
 def packed(logits: Tensor, bits: int) -> tuple[Tensor, Tensor | None]:

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from core.recipe.component import Later
 from core.recipe.traits import RelabelTraits
 
 
@@ -37,7 +38,9 @@ class LabelledViews(RelabelTraits):
     Of every batch of the evaluation's epochs its order, crops, mirrors and mixing are stored, and the teacher's logits
     of what came of them; the student replays both, and needs no teacher. `keep` stores that share of the batches, of
     which each step draws one (LPLD, Xiao & He 2024); `bits` quantises logits evenly between the lowest and the highest
-    of their view. What is stored is counted in the report.
+    of their view. `top_k` stores those of the likeliest classes, as LPQLD does (Xiao & He 2026), which was made for a
+    thousand classes; how it fills up the others is not known. Here they share one more logit, by which at this
+    temperature all of them together are as likely as they were. What is stored is counted in the report.
     """
 
     kind: Literal["views"] = "views"
@@ -49,6 +52,18 @@ class LabelledViews(RelabelTraits):
     alpha: float = Field(default=0.8, gt=0, le=100, description="Shares are drawn from Beta(alpha, alpha).")
     keep: float = Field(default=1.0, gt=0, le=1, description="Share of the batches whose labels are stored.")
     bits: Literal[4, 8, 16] = Field(default=16, description="Of a stored logit; 16 is half precision.")
+    top_k: Annotated[int | None, Later(neutral=None)] = Field(
+        default=None, ge=1, le=1_000_000, description="Classes of a view that have a logit of their own; null: all."
+    )
+
+    def own(self, classes: int) -> int | None:
+        """Classes that have a logit of their own, where others share one; None if each has its own."""
+        return None if self.top_k is None or self.top_k >= classes - 1 else self.top_k
+
+    def logits(self, classes: int) -> int:
+        """Logits that are stored of a view."""
+        own = self.own(classes)
+        return classes if own is None else own + 1
 
     def stored(self, images: int, epochs: int, batch_size: int) -> tuple[int, int]:
         """Batches that are stored, and images of each: the epochs' orders, one after the other, cut into batches."""
@@ -58,7 +73,9 @@ class LabelledViews(RelabelTraits):
     def size(self, images: int, epochs: int, batch_size: int, classes: int) -> int:
         """Bytes of all that is stored, as it is published."""
         records, size = self.stored(images, epochs, batch_size)
-        logits = -(-classes // 2) if self.bits == 4 else classes * self.bits // 8
+        count, own = self.logits(classes), self.own(classes)
+        logits = -(-count // 2) if self.bits == 4 else count * self.bits // 8
+        logits += 0 if own is None else own * (1 if classes <= 2**8 else 2)
         index = 2 if images <= 2**16 else 4
         view = index + 2 + 1 + logits + (0 if self.bits == 16 else 4)  # image, shift, mirror, logits, their range
         return records * (size * view + 4 + 8)  # share and box of a batch

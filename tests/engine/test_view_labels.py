@@ -21,9 +21,10 @@ from core.engine.keys import Key
 from core.engine.real import Real, prepare
 from core.engine.teacher import Teacher
 from core.engine.train import Protocol
-from core.engine.view_labels import Replay, ViewLabels, lesson, packed, unpacked
-from core.recipe import Augment, LabelledViews, MeanStd, Recipe
+from core.engine.view_labels import Replay, ViewLabels, lesson, packed, topmost, unpacked
+from core.recipe import Augment, Evaluation, LabelledViews, MeanStd, Recipe
 from core.recipe.share import equal
+from core.weight import of_views
 from tests.artifacts.results import digits, result
 from tests.engine.conftest import small
 from tests.engine.still import result as outcome
@@ -40,6 +41,18 @@ def test_logits_come_back_as_near_as_their_bits_allow(bits: int) -> None:
     assert (error <= unit * 0.51 + 0.02).all()
     alike = torch.full((1, 5), 3.0)
     assert torch.equal(unpacked(*packed(alike, bits), 5, bits), alike)
+
+
+def test_the_other_classes_are_together_as_likely_as_they_were() -> None:
+    logits, temperature = Key(0).normal(4, 3, 9) * 9, 4.0
+    values, places = topmost(logits, 2, temperature)
+    exact, kept = (
+        (logits / temperature).softmax(-1),
+        values[..., -1:].expand_as(logits).scatter(2, places, values[..., :-1]),
+    )
+    found = (kept / temperature).softmax(-1)
+    assert torch.allclose(found.gather(2, places), exact.topk(2).values)
+    assert torch.allclose(found.sort(descending=True).values[..., 2:].std(-1), torch.zeros(4, 3), atol=1e-6)
 
 
 def made(real: Real, known: Teacher, ipc: int, augment: Augment | None = None, **choice: Any) -> tuple[Any, ViewLabels]:
@@ -127,10 +140,17 @@ def downloaded(
     return views, images
 
 
-@pytest.mark.parametrize("choice", [{}, {"mix": "cutmix", "bits": 4, "keep": 0.5}], ids=["whole", "pruned"])
+@pytest.mark.parametrize(
+    "choice", [{}, {"mix": "cutmix", "bits": 4, "keep": 0.5, "top_k": 4}, {"bits": 8, "top_k": 9}, {"top_k": 1}]
+)
 def test_the_files_replay_what_the_engine_saw(choice: dict[str, Any], whole: Real, tmp_path: Path) -> None:
     views, images = downloaded(whole, tmp_path / "downloaded", **choice)
-    data = load(tmp_path / "downloaded")
+    data, asked = load(tmp_path / "downloaded"), LabelledViews(**choice)
+    file = tmp_path / "downloaded" / "dataset.views.safetensors"
+    evaluation = Evaluation.model_validate(data.recipe["evaluation"])
+    assert asked.size(100, evaluation.epochs, evaluation.batch_size, 10) == views.nbytes(100)
+    assert of_views(asked, 100, evaluation, 10).size == file.stat().st_size
+    assert (views.top is None) == (asked.own(10) is None)
     for record in range(0, len(views), 7):
         assert np.abs(data.view(record) - views.view(record, images).numpy()).max() < 1e-6
         targets = F.softmax(torch.from_numpy(data.logits(record)) / data.temperature, 1)

@@ -74,7 +74,9 @@ def begun(
             points = stored.document(context.workspace.checkpoint(_CURVES), [])
             context.journal.recall([p for p in points if p["step"] <= found.step])
         return found
-    if recipe.objective.optimises_images or recipe.regresses:
+    if recipe.init.needs_teacher:
+        context.journal.enter("selecting", 1)
+    elif recipe.objective.optimises_images or recipe.regresses:
         context.journal.enter("distilling", max(1, recipe.schedule.total_steps))
     say = partial(context.journal.log, level="warning")
     judges = None if known is None else build.judges(recipe, context.network, known, say)
