@@ -14,9 +14,11 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from stillhouse.errors import ClientError, FieldProblem, Problem
+from stillhouse.errors import ClientError, FieldProblem, Problem, UsageError
 
 _JSON = "stillhouse.json"
+_MISWRITTEN: Any = typer.BadParameter.__base__
+"""The exception for any call that is not written as a command is: Typer has a name for its heir alone."""
 
 
 def stderr() -> Console:
@@ -68,10 +70,15 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
+        asked = "--json" in (*ctx._protected_args, *ctx.args)
         try:
             return super().invoke(ctx)
         except ClientError as error:
             _fail(error, as_json=bool(ctx.meta.get(_JSON)))
+        except _MISWRITTEN as error:
+            if not asked:
+                raise  # Typer tells people
+            _fail(UsageError(error.format_message()), as_json=True)
 
 
 def _fail(error: ClientError, *, as_json: bool) -> NoReturn:

@@ -75,6 +75,11 @@ class Answer:
         """Its standard output, read as JSON."""
         return json.loads(self.out)
 
+    @property
+    def json_error(self) -> Any:
+        """Its standard error, read as JSON."""
+        return json.loads(self.err)
+
 
 @final
 @dataclass(frozen=True)

@@ -268,9 +268,19 @@ def test_an_unknown_job_is_not_found(running: Running, tmp_path: Path) -> None:
 
 def test_an_error_is_json_too(running: Running) -> None:
     answer = running.command("submit", "digits", "--ipc", 1000, "--method", "mtt", "--json")
-    problem = json.loads(answer.err)
+    problem = answer.json_error
     assert (problem["exit_code"], problem["status"]) == (2, 422)
     assert problem["errors"][0]["field"] == "ipc"
+
+
+@pytest.mark.parametrize(
+    "words", [("distill",), ("distill", "digits", "--ipc", "x"), ("nothing",), ("show", "--nope"), ("key", "--nope")]
+)
+def test_a_command_that_is_none_is_json_where_that_is_asked_for(words: tuple[str, ...]) -> None:
+    told, asked = command(*words), command(*words, "--json")
+    assert (told.code, asked.code, asked.json_error["exit_code"]) == (2, 2, 2)
+    assert "Usage: " in told.err
+    assert "Usage: " not in asked.json_error["message"]
 
 
 @pytest.mark.parametrize(("status", "code"), [(401, 6), (403, 6), (429, 6), (404, 7), (409, 2), (500, 1), (503, 9)])
