@@ -1,8 +1,8 @@
-"""What grows for ever or rots unseen: jobs past their date, stored files read again, objects that nobody needs.
+"""The chores of the store: jobs past their date are deleted, files read again, objects that nobody needs found.
 
-The sweeper does the first two by itself. `python -m worker.housekeeping` looks for the third, objects that attempts
-which died have left in the store, and with `--delete` removes those that are older than a day. Run it only where no
-other database's results are kept at STILLHOUSE_STORE_URL: they would be nobody's, too.
+The sweeper does the first two by itself. `python -m worker.housekeeping` does the third: it looks for objects that
+attempts which died have left in the store, and with `--delete` removes those that are older than a day. Run it only
+where no other database's results are kept at STILLHOUSE_STORE_URL: they would be nobody's, too.
 """
 
 from __future__ import annotations
