@@ -2,38 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
+from benchmarks.blended import BLENDED
+from benchmarks.claim import Arm, Claim
 from benchmarks.subsets import Changes
-
-
-@dataclass(frozen=True)
-class Arm:
-    """A job: method and changes to its recipe. line: of the report's results, whose accuracy is taken.
-
-    "across" is the mean over the unseen architectures of `evaluation.across`, "across_random" that of random images.
-    """
-
-    name: str
-    method: str
-    overrides: Changes = field(default_factory=dict)
-    line: str = "distilled"
-
-
-@dataclass(frozen=True)
-class Claim:
-    """`better` is claimed to be more accurate than `than`."""
-
-    name: str
-    paper: str
-    restated: str
-    dataset: str
-    ipc: int
-    better: Arm
-    than: Arm
-    overrides: Changes = field(default_factory=dict)
-
 
 _RANDOM, _MTT, _WINDOW = Arm("random", "random"), Arm("MTT", "mtt"), Arm("window", "window")
 _DC, _DSA, _PENALISED = Arm("DC", "dc"), Arm("DSA", "dsa"), {"sdc": {"weight": 0.002}}
@@ -378,4 +352,5 @@ CLAIMS = (
         Arm("RDED, a fortieth of the labels", "rded", {"relabel.keep": 0.025}),
         **_seen(_RECOVERED),
     ),
+    *BLENDED,
 )

@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import jobs, sections
-from benchmarks.claimed import CLAIMS, Arm, Claim
+from benchmarks.claim import Arm, Claim
+from benchmarks.claimed import CLAIMS
 from benchmarks.jobs import Ask, Order
 from benchmarks.machine import commit, describe
 from benchmarks.remarks import REMARKS

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from benchmarks import sections
-from benchmarks.claimed import CLAIMS, Arm, Claim
+from benchmarks.claim import Arm, Claim
+from benchmarks.claimed import CLAIMS
 from benchmarks.claims import judge, overrides, said
 from benchmarks.jobs import Finished, subset
 from benchmarks.remarks import REMARKS
