@@ -88,6 +88,7 @@ TRIED: Mapping[tuple[str, str], tuple[Any, ...]] = {
     ("views", "keep"): (1.0, 0.5),
     ("views", "top_k"): (None, 1),
     ("paired", "depth"): (1.0, 0.5),
+    ("two_layer", "width"): (8,),
     ("Views", "crop"): (None, 0.5),
     ("Adjustment", "rho"): (None, 0.1),
     ("Augment", "transforms"): (("color", "crop", "cutout", "flip", "scale", "rotate"), ()),
