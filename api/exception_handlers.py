@@ -9,13 +9,12 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
-from sqlalchemy import exc
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from api.dashboard.refusal import respond
 from api.problems import Kind, ProblemError, invalid
-from core.ledger import UnknownJob
+from core.ledger import AWAY, UnknownJob
 from core.overrides import MOST_ERRORS, fields_at, fix, nearest
 from core.recipe import FieldError
 
@@ -30,7 +29,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(UnknownJob, _unknown_job)
-    for away in (exc.OperationalError, exc.TimeoutError):
+    for away in AWAY:
         app.add_exception_handler(away, _unavailable)
 
 
@@ -77,12 +76,14 @@ def _http(request: Request, error: Exception) -> Response:
 
 
 def _unavailable(request: Request, error: Exception) -> Response:
-    """The database restarts, is full, or has no connection left: the same request may succeed soon."""
+    return respond(request, database_away(error))
+
+
+def database_away(error: Exception) -> ProblemError:
+    """The answer while the database restarts, is full, or has no connection left: the same request may succeed soon."""
     log.error("database away", reason=str(error))
-    problem = ProblemError(
-        Kind.NOT_READY, "The database does not answer.", hint="Try again.", headers={"Retry-After": "5"}
-    )
-    return respond(request, problem)
+    headers = {"Retry-After": "5"}
+    return ProblemError(Kind.NOT_READY, "The database does not answer.", hint="Try again.", headers=headers)
 
 
 def _malformed(detail: Mapping[str, Any], body: object) -> ProblemError:

@@ -16,18 +16,14 @@ from pathlib import Path
 from typing import IO, Any, Final, TypeVar, final
 
 import structlog
-from sqlalchemy import exc
 
 from core.artifacts import Store
 from core.data import DatasetInvalid
 from core.data.inspection import inspect
 from core.files import PART, draft, is_orphan
-from core.ledger import Ledger, UnknownUpload, Upload
+from core.ledger import AWAY, Ledger, UnknownUpload, Upload
 
 AT_ONCE: Final = 2
-AWAY: Final = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
-"""A database that is absent, restarting, locked or full."""
-
 _OPENING: Final = 60.0
 """Seconds that a folder may be without its file: two calls of the system lie between."""
 

@@ -16,8 +16,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.dashboard.refusal import respond
 from api.disk import full, is_full
+from api.exception_handlers import database_away
 from api.metrics import Metrics
 from api.problems import Kind, ProblemError
+from core.ledger import AWAY
 from core.settings import Settings
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -82,7 +84,8 @@ class RequestMiddleware:
             except ProblemError as problem:
                 await respond(Request(scope), problem)(scope, receive, answer)
             except Exception as error:
-                log.exception("request failed", method=scope["method"], path=scope["path"])
+                if status or not isinstance(error, AWAY):
+                    log.exception("request failed", method=scope["method"], path=scope["path"])
                 if status:
                     raise  # the response has begun: only breaking it off tells the client
                 await respond(Request(scope), _fault(error))(scope, receive, answer)
@@ -177,7 +180,9 @@ def _is_own(host: str, names: frozenset[str]) -> bool:
 
 
 def _fault(error: Exception) -> ProblemError:
-    """The answer to an exception that nobody expected: the service's own fault, but for a disk that is full."""
+    """The answer to an exception that nobody expected: the service's own fault, but for what is full or away."""
+    if isinstance(error, AWAY):  # before the application had the request: it looks keys up in the database
+        return database_away(error)
     if is_full(error):
         return full()
     return ProblemError(Kind.INTERNAL, "The request could not be finished.", hint=_REPORT)

@@ -7,14 +7,9 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core.ledger import Ledger
+from core.ledger import AWAY, Ledger
 from worker.drain import Drain
-
-AWAY: Final = (OperationalError, InterfaceError, PoolTimeout)
-"""Absent, restarting, locked or full: worth another try, unlike every other error."""
 
 PAUSE: Final = 1.0
 """Seconds between tries."""

@@ -13,10 +13,9 @@ from typing import Final, Self, final
 
 import structlog
 
-from core.ledger import HELD, Beat, Claim, Document, Ledger, Status
+from core.ledger import AWAY, HELD, Beat, Claim, Document, Ledger, Status
 from core.settings import Settings
 from worker.child import Message
-from worker.database_retry import AWAY
 from worker.progress import Progress
 from worker.silence import Silence
 

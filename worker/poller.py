@@ -16,10 +16,10 @@ import structlog
 from core import logs
 from core.artifacts.store import Store
 from core.forecast import Calibration
-from core.ledger import Ledger
+from core.ledger import AWAY, Ledger
 from core.settings import Settings, settings
 from worker.calibrator import Calibrator
-from worker.database_retry import AWAY, until_ready
+from worker.database_retry import until_ready
 from worker.drain import Drain
 from worker.protocol import ENGINE
 from worker.supervisor import Supervisor

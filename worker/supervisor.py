@@ -19,12 +19,12 @@ import structlog
 
 from core.artifacts.store import MissingObject, Store
 from core.files import write_atomic
-from core.ledger import Claim, Document, File, Job, Ledger, Status
+from core.ledger import AWAY, Claim, Document, File, Job, Ledger, Status
 from core.masks import masked
 from core.settings import Settings
 from worker import failure_reports, uploads
 from worker.child import Child
-from worker.database_retry import AWAY, PAUSE, until_answered, until_stored
+from worker.database_retry import PAUSE, until_answered, until_stored
 from worker.drain import Drain
 from worker.heartbeat import Heartbeat
 from worker.preview_uploader import PreviewUploader

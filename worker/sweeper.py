@@ -14,10 +14,10 @@ import structlog
 
 from core import doorbell, logs
 from core.artifacts.store import Store
-from core.ledger import HELD, Job, Ledger, Status, UnknownJob
+from core.ledger import AWAY, HELD, Job, Ledger, Status, UnknownJob
 from core.settings import Settings, settings
 from worker import uploads
-from worker.database_retry import AWAY, until_ready
+from worker.database_retry import until_ready
 from worker.drain import Drain
 from worker.housekeeping import Housekeeper
 from worker.protocol import staging_of

@@ -2,6 +2,7 @@
 
 from core.ids import new_upload_id
 from core.ledger.arrivals import NoRoom
+from core.ledger.database import AWAY
 from core.ledger.keys import SCOPES, ApiKey, UnknownKey
 from core.ledger.ledger import Ledger
 from core.ledger.listing import Filters, Position
@@ -32,6 +33,7 @@ from core.ledger.types import (
 from core.ledger.uploads import UnknownUpload, Upload, UploadInUse, Uploads
 
 __all__ = [
+    "AWAY",
     "DISTILLATION",
     "ENDED",
     "HELD",

@@ -6,13 +6,19 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Final, final
 
 from sqlalchemy import URL, Connection, Engine, Pool, create_engine, event, exc, make_url
 from sqlalchemy.orm import Session
 
 LOCK_WAIT = 30.0
 """Seconds a transaction waits for another writer before it gives up, unless it is told otherwise."""
+
+AWAY: Final = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
+"""A database that is absent, restarting, locked or full: worth another try, unlike every other error."""
+
+_ANSWER = 3
+"""An impatient caller waits so many times as long for the server's answer as for another writer."""
 
 _WRITES = {"ledger_writes": True}
 
@@ -62,6 +68,9 @@ def connect(
         connect_args={**patience, "application_name": "stillhouse", "prepare_threshold": None},
     )
     if lock_wait < LOCK_WAIT:
+        from core.ledger import patience as answers  # not where the ledger is in SQLite: it loads the driver
+
+        answers.limit(engine, _ANSWER * lock_wait)
 
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import event, text
 
 from api.app import create_app
+from api.auth import COOKIE
 from api.services import Services
 from core.doorbell import QUEUE
 from core.ledger import Status
@@ -52,15 +53,19 @@ def test_a_living_process_says_so_and_a_ready_one_says_more(
 
 def test_a_database_that_is_away_is_no_surprise(tmp_path_factory: pytest.TempPathFactory) -> None:
     away = f"postgresql://postgres@127.0.0.1:{free_port()}/none"
-    app = create_app(Settings(home=tmp_path_factory.mktemp("home"), database_url=away))
+    home = tmp_path_factory.mktemp("home")
+    app = create_app(Settings(home=home, database_url=away))
     client = TestClient(app, raise_server_exceptions=False)  # never started: it could not migrate
     assert client.get("/healthz").status_code == 200
     response = client.get("/readyz")
     assert (response.status_code, response.json()["type"]) == (503, "/problems#not-ready")
     assert response.json()["checks"]["ledger"]["ready"] is False
-    response = client.get("/v1/jobs")
-    assert (response.status_code, response.json()["type"]) == (503, "/problems#not-ready")
-    assert int(response.headers["Retry-After"]) > 0
+    for auth in ("off", "keys"):
+        app = create_app(Settings(home=home, database_url=away, auth=auth))
+        client = TestClient(app, raise_server_exceptions=False, cookies={COOKIE: "token"})
+        response = client.get("/v1/jobs")
+        assert (response.status_code, response.json()["type"]) == (503, "/problems#not-ready")
+        assert int(response.headers["Retry-After"]) > 0
 
 
 @ON_SQLITE

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -38,6 +41,21 @@ def test_sqlite_is_opened_safely(sqlite_url: str) -> None:
         found = {name: session.execute(text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "foreign_keys")}
         found |= {name: session.execute(text(f"PRAGMA {name}")).scalar() for name in ("busy_timeout", "synchronous")}
     assert found == {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 30_000, "synchronous": 1}
+    ledger.close()
+
+
+def test_a_caller_who_cannot_wait_gives_up_a_server_that_is_frozen(postgres_url: str) -> None:
+    ledger = Ledger(postgres_url, lock_wait=0.2)
+    with ledger.database.write() as session:
+        (server,) = session.execute(text("SELECT pg_backend_pid()")).one()
+        os.kill(server, signal.SIGSTOP)
+        began = time.monotonic()
+        with pytest.raises(exc.OperationalError):
+            session.execute(text("SELECT 1"))
+        session.rollback()
+    assert 0.5 < time.monotonic() - began < 10
+    os.kill(server, signal.SIGCONT)
+    assert ledger.counts()["queued"] == 0, "on another connection"
     ledger.close()
 
 
