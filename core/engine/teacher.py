@@ -121,19 +121,55 @@ def describe(taps: Taps, objective: Statistics, groups: int) -> list[Moment]:
     return [moment for x in taps.convolutions for moment in (_by_channel(x, groups), _by_patch(x, groups))]
 
 
-def goals(teacher: Teacher, objective: Statistics, real: Real) -> list[Moment]:
+def goals(teacher: Teacher, objective: Statistics, real: Real, slots: int = 1) -> list[Moment]:
     """The moments `describe` should find: those of the real images, [K, d] for class groups, else [1, d].
 
-    Batch norm's own running moments where those are what is wanted; otherwise one pass over the training split.
+    Batch norm's own running moments where those are what is wanted; otherwise one pass over the training split. Of
+    groups by difficulty [slots, d]: of the real images of each of so many parts, the easiest first.
     """
+    if objective.group == "difficulty":
+        return _together(
+            _described(teacher, objective, real.train, part) for part in _parts(teacher, objective, real, slots)
+        )
+    return _goals(teacher, objective, real)
+
+
+def _goals(teacher: Teacher, objective: Statistics, real: Real) -> list[Moment]:
     if objective.statistics == "norm" and objective.group != "class":
         assert teacher.moments is not None, "a teacher of norms' statistics has batch norm"
         pairs = zip(teacher.moments.means, teacher.moments.variances, strict=True)
         return [Moment(mean[None], variance[None]) for mean, variance in pairs]
     if objective.group == "class":
-        each = [_overall(_described(teacher, objective, real.train, members)) for members in real.members]
-        return [Moment(*(torch.cat(same) for same in zip(*layer, strict=True))) for layer in zip(*each, strict=True)]
+        return _together(_described(teacher, objective, real.train, members) for members in real.members)
     return _overall(_described(teacher, objective, real.train, torch.arange(len(real.train), device=real.device)))
+
+
+def _parts(teacher: Teacher, objective: Statistics, real: Real, slots: int) -> list[Tensor]:
+    """Training indices of so many parts, each with its share of every class, the easiest images first.
+
+    An image is the harder the farther its own moments are from those of the whole training split.
+    """
+    whole, every = _goals(teacher, objective, real), torch.arange(len(real.train), device=real.device)
+    apart = list[Tensor]()
+    for images in every.split(limits.TAUGHT):
+        with torch.no_grad():
+            taps = teacher.network.trace(teacher.theta, real.train.take(images), teacher.moments)[1]
+        own = zip(describe(taps, objective, len(images)), whole, strict=True)
+        apart.append(torch.stack([(a - b).norm(dim=1) for pair in own for a, b in zip(*pair, strict=True)]).sum(0))
+    difficulty = torch.cat(apart)
+    ranked = [members[difficulty[members].argsort(stable=True)] for members in real.members]
+
+    def part(own: Tensor, slot: int) -> Tensor:
+        first = len(own) * slot // slots
+        return own[first : max(first + 1, len(own) * (slot + 1) // slots)]
+
+    return [torch.cat([part(own, slot) for own in ranked]) for slot in range(slots)]
+
+
+def _together(groups: Iterable[Iterator[tuple[int, list[Moment]]]]) -> list[Moment]:
+    """Moments [G, d] of each layer, of groups of images that are described one after the other."""
+    layers = zip(*(_overall(group) for group in groups), strict=True)
+    return [Moment(*(torch.cat(same) for same in zip(*layer, strict=True))) for layer in layers]
 
 
 def _described(

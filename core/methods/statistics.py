@@ -98,7 +98,8 @@ def fadrm(task: Task) -> Recipe:
 
     As `sre2l`, from real images and with random crops; three times on the way each image is blended with the real one
     that it began as, so that the teacher does not wash it out. schedule.blend does the same in `cda` or `lpld`, where
-    init.kind is "real". The residual is one of data: not to be confused with the layers of a residual network.
+    init.kind is "real"; objective.group = "difficulty" gives each slot real images of its own to resemble, as in PSM.
+    The residual is one of data: not to be confused with the layers of a residual network.
 
     Family: statistics
     Equation: as `sre2l`; after each quarter of the steps but the last x <- keep x + (1 - keep) x_0, keep = 1 / 2

@@ -70,6 +70,43 @@ def test_the_real_images_have_their_own_statistics(group: str, norm: str, known:
     assert gradients.curves["variances"] < 1e-6
 
 
+def test_slots_have_the_statistics_of_real_images_of_one_difficulty(known: Teacher, real: Real) -> None:
+    """Parts of every class, of which the first is nearest to the teacher; together they are all real images."""
+    objective = Statistics(group="difficulty", views=STILL)
+    apart = []
+    for slots in (1, 3, 7):
+        found = teacher.goals(known, objective, real, slots)
+        assert known.moments is not None
+        sums = torch.zeros(slots)
+        for layer, mean, variance in zip(found, *known.moments, strict=True):
+            assert layer.mean.shape == (slots, len(mean))
+            sums += (layer.mean - mean).norm(dim=1) + (layer.variance - variance).norm(dim=1)
+        apart.append(sums)
+        if slots == 1:
+            whole = found
+    pixels = Statistics(statistics="convolution", group="difficulty", views=STILL)
+    parts = teacher._parts(known, pixels, real, 4)
+    assert sorted(torch.cat(parts).tolist()) == list(range(len(real.train)))
+    for part in parts:
+        assert real.train.labels[part].bincount().float().std() < 3, "as many of each class"
+    assert apart[1][0] < apart[1][-1]
+    assert apart[2][0] < apart[2][-1]
+    assert torch.allclose(whole[0].mean, teacher.goals(known, Statistics(group="whole"), real)[0].mean, atol=0.5)
+    seen = synthetic(real)
+    slotwise, own = Statistics(views=STILL), teacher.goals(known, objective, real, 2)
+    loss = partial(statistics.loss, classes=2, steps=10, synthetic=seen, key=Key(1), step=0, teachers=None)
+    _, by_slot, _ = loss(slotwise, known, teacher.goals(known, slotwise, real))
+    _, by_part, _ = loss(objective, known, own)
+    assert not torch.allclose(by_slot.images, by_part.images)
+    ends = [states(small("fadrm", objective__group=group), real)[-1].leaves.images for group in ("slot", "difficulty")]
+    assert ends[1].isfinite().all()
+    assert not torch.equal(*ends)
+    alone = [goal._replace(mean=goal.mean[1:], variance=goal.variance[1:]) for goal in own]
+    single = Synthetic(seen.images[1::2], seen.labels[1::2], seen.step_size)
+    _, second, _ = statistics.loss(objective, known, alone, 2, 10, single, Key(1), 0, None)
+    assert torch.allclose(by_part.images[1::2], second.images, atol=1e-6)
+
+
 def test_the_gradient_is_autograd_s_and_groups_are_alone(known: Teacher, real: Real) -> None:
     """A slot recovered by itself has the same gradient, and so has one pass in float64 that is written out here."""
     objective, seen = Statistics(views=STILL), synthetic(real, 3)

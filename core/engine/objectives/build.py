@@ -42,11 +42,13 @@ def objective(
     known: Trajectories | None = None,
     begin: Callable[[Key], Tensor] | None = None,
     taught: Teacher | None = None,
+    slots: int = 1,
 ) -> distill.Objective | None:
     """The loss that is asked for and its gradient; None where nothing is matched.
 
     `residual_bytes` is how much student steps may keep of their forward pass. `known` are the experts of trajectories,
-    `taught` is the teacher that statistics are of. `begin` says which networks others begin with, if not fresh ones.
+    `taught` is the teacher that statistics are of, and `slots` training images of each class are compared with them.
+    `begin` says which networks others begin with, if not fresh ones.
     """
     network, augment, steps = kernels.network, recipe.augment, recipe.schedule.steps
     match asked:
@@ -63,7 +65,7 @@ def objective(
             return partial(performance.loss, asked, kernels, augment, real, residual_bytes, steps, begin=begin)
         case Statistics():
             assert taught is not None, "statistics are those of a teacher"
-            goals = teacher.goals(taught, asked, real)
+            goals = teacher.goals(taught, asked, real, slots)
             return Carrying(partial(statistics.loss, asked, taught, goals, real.classes, steps))
         case Paired():
             assert taught is not None, "features are those of a teacher"

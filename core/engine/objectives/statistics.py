@@ -81,7 +81,7 @@ def groups(objective: Statistics, n: int, classes: int) -> Tensor:
     """Which images belong together, int64 [G, B]: image i of each class, those of a class, or all."""
     by_class = torch.arange(n).view(classes, -1)
     match objective.group:
-        case "slot":
+        case "slot" | "difficulty":
             return by_class.T.contiguous()
         case "class":
             return by_class

@@ -202,7 +202,8 @@ def objective_of(
             return networks[key.integer(0, len(networks))]
 
     kernels, real, residual_bytes = context.kernels, context.real, context.plan.residual_bytes
-    return build.objective(recipe, asked, kernels, real, residual_bytes, known, begin, taught)
+    slots = context.ipc * recipe.parameterize.formation
+    return build.objective(recipe, asked, kernels, real, residual_bytes, known, begin, taught, slots)
 
 
 def lasting(recipe: Recipe, steps: int) -> Recipe:

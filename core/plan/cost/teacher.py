@@ -23,8 +23,14 @@ def trained(step: TrainTeacher, scale: Scale, missing: int) -> Iterator[Work]:
     for call in training(step.phase, missing, teacher.epochs, train, teacher.batch_size, scale.stack):
         yield call._replace(teacher=True, by_kernels=shared)
     yield from _asked(step.phase, scale.sizes.validation)
-    if isinstance(objective, Statistics) and (objective.group == "class" or objective.statistics == "convolution"):
-        yield from _asked(step.phase, train)
+    if isinstance(objective, Statistics):
+        for _ in range((objective.group == "class" or objective.statistics == "convolution") + 2 * _ranks(objective)):
+            yield from _asked(step.phase, train)
+
+
+def _ranks(objective: Statistics) -> bool:
+    """Whether real images are ranked by their statistics, and those of parts of them taken."""
+    return objective.group == "difficulty"
 
 
 def choosing(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
@@ -62,7 +68,7 @@ def grouped(objective: Statistics, sizes: Sizes) -> tuple[int, int]:
     """Groups of images, and images of each."""
     ipc = sizes.synthetic // sizes.classes
     match objective.group:
-        case "slot":
+        case "slot" | "difficulty":
             return ipc, sizes.classes
         case "class":
             return sizes.classes, ipc
