@@ -12,9 +12,11 @@ from api.pagination import Page
 from api.schemas import Shown
 from core import data, ledger
 from core.data import DatasetFacts
+from core.data.facts import Kind as DataKind
 from core.data.facts import Source
 from core.data.folders import AUTO
 from core.data.mirroring import mirroring_of
+from core.data.numbers import Missing
 from core.ledger import UploadState
 
 
@@ -54,6 +56,9 @@ class Sent(Shown):
     sha256: str = Field(description="Hexadecimal, of the file.")
     size: int | Literal["auto"] | None = Field(description="The side that was asked for; null: as they are.")
     mirror: Literal["auto", "yes", "no"] = Field(description="The uploader's word on mirrored pictures.")
+    label_column: str = Field(default="", description="The column of a table's labels that was named; empty: none.")
+    missing: Missing = Field(default="refuse", description="What was to stand in for missing values.")
+    kind: Literal["auto", "vectors", "series"] = Field(default="auto", description="What a table's rows were to be.")
 
     @classmethod
     def of(cls, upload: ledger.Upload) -> Self | None:
@@ -62,7 +67,12 @@ class Sent(Shown):
             return None
         mirror = next(word for word, meant in MIRROR.items() if meant is upload.mirror)
         return cls.model_validate(
-            {"sha256": upload.found["sent"], "size": "auto" if upload.size == AUTO else upload.size, "mirror": mirror}
+            {
+                "sha256": upload.found["sent"],
+                "size": "auto" if upload.size == AUTO else upload.size,
+                "mirror": mirror,
+                **(upload.reading or {}),
+            }
         )
 
 
@@ -76,7 +86,13 @@ class Dataset(Shown):
     )
     problem: str | None = Field(default=None, description="Why an upload is invalid, and how to mend it.")
     owner: str = Field(default="", description="Whose upload it is; empty for what is everybody's.")
-    shape: list[int] | None = Field(min_length=3, max_length=3, description="Channels, height, width.")
+    kind: DataKind | None = Field(description="Pictures, vectors (rows of a table) or series.")
+    shape: list[int] | None = Field(
+        min_length=3,
+        max_length=3,
+        description="Channels, height, width; of vectors of F columns [F, 1, 1], of series [channels, 1, steps].",
+    )
+    columns: list[str] = Field(default=[], description="Names of a table's columns, or of the channels of series.")
     classes: int | None
     class_names: list[str] | None
     train_count: int | None = Field(description="Training images, the validation split included.")
@@ -112,6 +128,8 @@ class Dataset(Shown):
         return cls.model_validate(
             {
                 **known,
+                "kind": found.get("kind", "pictures") if found else None,
+                "columns": found.get("columns", []),
                 "name": upload.id,
                 "title": upload.name,
                 "state": upload.state,

@@ -108,7 +108,7 @@ class Inspector:
         """The finding on the upload, for the ledger; None if this process is to end before it is known."""
         folder = self._folder / upload.id
         try:
-            found = inspect(folder / "upload", folder, upload.size, self._closing.is_set, upload.mirror)
+            found = inspect(folder / "upload", folder, upload.size, self._closing.is_set, upload.mirror, upload.reading)
             if found is None:
                 return None
             with (folder / "upload").open("rb") as sent:

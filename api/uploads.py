@@ -17,12 +17,21 @@ from api.disk import LEAST_FREE, free_bytes, full
 from api.problems import Kind, ProblemError, header, invalid, responses, sentence
 from api.services import Services, ServicesDep
 from core.data.folders import AUTO, SIDES
+from core.data.numbers import Missing
+from core.data.table_files import Reading
 from core.ledger import NoRoom, UnknownUpload, Upload, UploadInUse, new_upload_id
 from core.recipe import FieldError
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], responses=responses(Kind.INVALID_REQUEST))
 
-MEDIA_TYPES = ("application/zip", "application/x-zip-compressed", "application/octet-stream", "application/x-npz")
+MEDIA_TYPES = (
+    "application/zip",
+    "application/x-zip-compressed",
+    "application/octet-stream",
+    "application/x-npz",
+    "text/csv",
+    "application/vnd.apache.parquet",
+)
 _AT_ONCE: Final = 4
 """Uploads of an owner that may arrive or be inspected at a time."""
 _UNANNOUNCED: Final = 1 << 20
@@ -42,6 +51,25 @@ Mirror = Annotated[
         description="Whether a mirrored picture stays what it is, so that networks may be trained on both: 'no' for "
         "digits, letters, left and right. 'auto' finds it out from the training images."
     ),
+]
+Label = Annotated[
+    str,
+    Query(
+        max_length=200,
+        description="Of a table: the column of the labels. Empty: the one by a usual name, such as 'label' or 'class'.",
+        examples=["species"],
+    ),
+]
+MissingValues = Annotated[
+    Missing,
+    Query(
+        description="Of a table or series: what stands in for missing values: the training rows' 'mean' or 'median' of "
+        "their column; 'drop' leaves their rows out, 'refuse' the dataset."
+    ),
+]
+TableKind = Annotated[
+    Literal["auto", "vectors", "series"],
+    Query(description="Of a table: 'series' where its columns are steps of one series a row."),
 ]
 
 
@@ -66,26 +94,38 @@ Mirror = Annotated[
     },
 )
 async def create_dataset(
-    services: ServicesDep, request: Request, response: Response, name: Name, size: Size = None, mirror: Mirror = "auto"
+    services: ServicesDep,
+    request: Request,
+    response: Response,
+    name: Name,
+    size: Size = None,
+    mirror: Mirror = "auto",
+    label_column: Label = "",
+    missing: MissingValues = "refuse",
+    kind: TableKind = "auto",
 ) -> Dataset:
-    """The body is the file itself: a zip of class folders of PNG, JPEG or WebP pictures, or an npz bundle.
+    """The body is the file itself: a zip of class folders of PNG, JPEG or WebP pictures, an npz bundle, or a table as
+    CSV or Parquet.
 
     In the zip lie `cat/1.png` and `dog/2.jpg`, or `train/cat/1.png` and `test/cat/2.png`; the bundle is what the data
-    folder takes, too. It is inspected in a process with limits: `GET /v1/datasets/{id}` then says `ready`, with counts
-    by class and how it was split, or `invalid`, with the fault and its fix. Pictures are encoded anew: nothing else of
-    the file is kept. Without `size` all pictures must have one size. Once it is inspected `sent` has the SHA-256 of the
-    file, by which a client knows that an equal one is here. Without `test/` a fifth of each class becomes the
-    test set, by a fixed seed. `mirroring` then says whether networks are trained on mirrored pictures, too, and why.
+    folder takes, too, and may hold rows or series in the place of pictures. It is inspected in a process with limits:
+    `GET /v1/datasets/{id}` then says `ready`, with counts by class and how it was split, or `invalid`, with the fault
+    and its fix. Pictures are encoded anew: nothing else of the file is kept. Without `size` all pictures must have one
+    size. Once it is inspected `sent` has the SHA-256 of the file, by which a client knows that an equal one is here.
+    Without `test/` a fifth of each class becomes the test set, by a fixed seed. `mirroring` then says whether networks
+    are trained on mirrored pictures, too, and why.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in MEDIA_TYPES:
+    declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if declared not in MEDIA_TYPES:
         raise ProblemError(
             Kind.UNSUPPORTED_MEDIA_TYPE,
-            f"The body is declared as '{kind}'." if kind else "The body has no Content-Type.",
+            f"The body is declared as '{declared}'." if declared else "The body has no Content-Type.",
             hint="Send the file itself: `curl -H 'Content-Type: application/zip' --data-binary @flowers.zip`.",
         )
     async with arriving(services, request.headers) as arrival:
-        upload = await arrival.take(request.stream(), name, AUTO if size == "auto" else size, MIRROR[mirror])
+        reading = Reading(label_column=label_column, missing=missing, kind=kind)
+        side = AUTO if size == "auto" else size
+        upload = await arrival.take(request.stream(), name, side, MIRROR[mirror], reading)
     response.headers["Location"] = f"/v1/datasets/{upload.id}"
     response.headers["Retry-After"] = "1"
     return Dataset.of_upload(upload)
@@ -106,7 +146,14 @@ class Arrival:
         await run_in_threadpool(_keep_free, self._services, self._id, length, length - self._length)
         self._reserved = length
 
-    async def take(self, pieces: AsyncIterator[bytes], name: str, size: int | None, mirror: bool | None) -> Upload:
+    async def take(
+        self,
+        pieces: AsyncIterator[bytes],
+        name: str,
+        size: int | None,
+        mirror: bool | None,
+        reading: Reading,
+    ) -> Upload:
         """The upload whose bytes are these, in the ledger. Raises ProblemError."""
         if not name.isprintable() or not name.strip():
             raise invalid([FieldError("name", "It has to be printable, and not all blank.", "Use a short plain name.")])
@@ -116,9 +163,11 @@ class Arrival:
                 await self.reserve(2 * self._length)
             await self._file.write(piece)
         if not self._length:
-            raise invalid([FieldError("body", "It is empty.", "Send a zip of class folders, or an npz bundle.")])
+            raise invalid(
+                [FieldError("body", "It is empty.", "Send a zip of class folders, an npz bundle or a table.")]
+            )
         uploads = self._services.ledger.uploads
-        return await run_in_threadpool(uploads.add, self._id, name, size, self._length, mirror)
+        return await run_in_threadpool(uploads.add, self._id, name, size, self._length, mirror, reading.said)
 
 
 @asynccontextmanager

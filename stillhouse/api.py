@@ -27,7 +27,7 @@ from stillhouse.http import Http
 from stillhouse.jobs import Event, File, Job
 from stillhouse.order import AUTO, Order, Sort, body, fields
 from stillhouse.stream import messages
-from stillhouse.upload import Size, equal, ready, send, title_of
+from stillhouse.upload import Reading, Size, equal, ready, send, title_of
 from stillhouse.waiting import Watch, ended
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -109,20 +109,19 @@ class Client:
         mirror: Literal["auto", "yes", "no"] = "auto",
         timeout: float = 900.0,
         told: Callable[[str], None] | None = None,
+        **reading: Unpack[Reading],
     ) -> dict[str, Any]:
-        """Upload a zip of class folders, such a folder itself, or an npz bundle, and wait until it was inspected.
+        """Upload a folder of class folders or its zip, a bundle, or a table, and wait until it was inspected.
 
-        What was uploaded before under the same name, and is equal, is not sent again.
+        An equal one that was uploaded before under the same name is not sent again.
 
         Args:
-            path: the file or folder.
-            name: what to call it; None: as the file or folder, or as it was called when it was uploaded before.
-            size: scale the pictures to squares of so many pixels; None where they have one size; "auto" has the service
-                choose a side of at most 64 where they are larger, or of several sizes.
-            mirror: whether a mirrored picture stays what it is ("no" for digits, letters, left and right); "auto" has
-                the service find it out.
+            name: what to call it; None: as the file or folder, or as when it was uploaded before.
+            size: scale pictures to squares of so many pixels; None where they have one size; "auto": 64 at most.
+            mirror: whether a mirrored picture stays what it is; "auto" has the service find it out.
             timeout: seconds to wait for the inspection.
-            told: called with a sentence on what happens to the file, once that is known.
+            told: called with a sentence on what happens to the file.
+            reading: how a table or series is to be read.
 
         Returns the dataset, whose `name` is what jobs call it.
 
@@ -130,14 +129,15 @@ class Client:
             InvalidDataset: it cannot be used; the message says why, and how to mend it.
         """
         name, called = name or title_of(path), name
+        asked = {"size": size, "mirror": mirror, **reading}
         with ready(path) as file:
-            if known := equal(self.datasets(), file, called, size, mirror):
+            if known := equal(self.datasets(), file, called, asked):
                 if told:
                     told(f"{path} was uploaded before: it is '{known['title']}' ({known['name']}).")
                 return dict(known)
             if told:
                 told(f"Uploading {path} as '{name}' ({file.stat().st_size:,} bytes).")
-            found = send(self._http, file, name, size, mirror)
+            found = send(self._http, file, name, asked)
         deadline = time.monotonic() + timeout
         while found["state"] == "inspecting":
             if time.monotonic() > deadline:

@@ -12,11 +12,11 @@ import typer
 from stillhouse.api import Client
 from stillhouse.errors import UsageError
 from stillhouse.output import JsonOption, data, say, table
-from stillhouse.upload import Size
+from stillhouse.upload import Missing, Reading, Size, TableKind
 
 Mirror = Literal["auto", "yes", "no"]
 
-_FILES = (".zip", ".npz")
+_FILES = (".zip", ".npz", ".csv", ".parquet")
 """How the names of files end that hold a dataset."""
 
 Side = Annotated[
@@ -29,12 +29,29 @@ Mirrored = Annotated[
 ]
 
 
+LabelColumn = Annotated[
+    str | None,
+    typer.Option("--label-column", metavar="NAME", help="Of a table: the column of the labels."),
+]
+Gaps = Annotated[
+    Missing | None,
+    typer.Option("--missing", help="Of a table or series: what stands in for missing values; else they are refused."),
+]
+Rows = Annotated[
+    TableKind | None,
+    typer.Option("--kind", help="Of a table: 'series' where its columns are the steps of one series a row."),
+]
+
+
 class Upload(TypedDict, total=False):
     """How the command line has files uploaded: what is missing, or None, says nothing."""
 
     name: str | None
     size: str | None
     mirror: Mirror | None
+    label_column: str | None
+    missing: Missing | None
+    kind: TableKind | None
 
 
 def datasets(as_json: JsonOption = False) -> None:
@@ -62,15 +79,24 @@ def datasets(as_json: JsonOption = False) -> None:
 
 
 def upload(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A zip or folder of class folders, or an npz bundle.")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PATH", help="A zip or folder of class folders, an npz bundle, or a table (CSV, Parquet)."
+        ),
+    ],
     name: Annotated[str | None, typer.Option("--name", help="What to call it; else as the file or folder.")] = None,
     size: Side = None,
     mirror: Mirrored = "auto",
+    label_column: LabelColumn = None,
+    missing: Gaps = None,
+    kind: Rows = None,
     as_json: JsonOption = False,
 ) -> None:
     """Upload a dataset, wait until it was inspected, and print what jobs call it."""
     with Client() as client:
-        found = client.upload(path, name, size=_side(size), mirror=mirror, told=say)
+        reading = _reading({"label_column": label_column, "missing": missing, "kind": kind})
+        found = client.upload(path, name, size=_side(size), mirror=mirror, told=say, **reading)
     say(_described(found))
     data(found if as_json else found["name"])
 
@@ -92,7 +118,7 @@ def located(client: Client, word: str, **upload: Unpack[Upload]) -> str:
             raise UsageError(f"There is no folder or file {word}: see 'stillhouse datasets' for what the service has.")
     elif path.is_dir() and word not in (each["name"] for each in client.datasets()):
         return _sent(client, path, upload)
-    if said := [f"--{name}" for name, value in upload.items() if value is not None]:
+    if said := [f"--{name.replace('_', '-')}" for name, value in upload.items() if value is not None]:
         here = f" The folder of this name is ./{word}." if path.exists() else ""
         raise UsageError(
             f"{' and '.join(said)}: said of what is uploaded, and {word} is a dataset of the service. Leave "
@@ -102,15 +128,31 @@ def located(client: Client, word: str, **upload: Unpack[Upload]) -> str:
 
 
 def _sent(client: Client, path: Path, upload: Upload) -> str:
-    size = upload.get("size") or ("auto" if path.suffix != ".npz" else None)
-    found = client.upload(path, upload.get("name"), size=_side(size), mirror=upload.get("mirror") or "auto", told=say)
+    size = upload.get("size") or ("auto" if path.suffix in ("", ".zip") or path.is_dir() else None)
+    mirror = upload.get("mirror") or "auto"
+    found = client.upload(path, upload.get("name"), size=_side(size), mirror=mirror, told=say, **_reading(upload))
     say(_described(found))
     return str(found["name"])
 
 
+def _reading(said: Upload) -> Reading:
+    """The words on how numbers are to be read."""
+    found: Reading = {}
+    if column := said.get("label_column"):
+        found["label_column"] = column
+    if missing := said.get("missing"):
+        found["missing"] = missing
+    if kind := said.get("kind"):
+        found["kind"] = kind
+    return found
+
+
 def _described(found: Mapping[str, Any]) -> str:
-    counts = f"{found['train_count']:,} training and {found['test_count']:,} test images, {found['classes']} classes"
-    return " ".join([f"{found['title']}: {counts}.", *found["remarks"], found["mirroring"]["remark"]])
+    kind = found.get("kind", "pictures")
+    noun = {"vectors": "rows", "series": "series"}.get(kind, "images")
+    counts = f"{found['train_count']:,} training and {found['test_count']:,} test {noun}, {found['classes']} classes"
+    mirrored = [found["mirroring"]["remark"]] if kind == "pictures" else []
+    return " ".join([f"{found['title']}: {counts}.", *found["remarks"], *mirrored])
 
 
 def _side(text: str | None) -> Size:

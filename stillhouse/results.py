@@ -52,6 +52,9 @@ def distill(
     mirror: Annotated[
         catalogue.Mirror | None, typer.Option("--mirror", help="Of an upload: whether mirrored pictures stay the same.")
     ] = None,
+    label_column: catalogue.LabelColumn = None,
+    missing: catalogue.Gaps = None,
+    kind: catalogue.Rows = None,
     lock: Annotated[
         Path | None,
         typer.Option("--lock", dir_okay=False, help="Pin the artifact in this file, and from then on bring that one."),
@@ -64,8 +67,8 @@ def distill(
 ) -> None:
     """Submit, wait, download, verify. Succeeds only with a verified artifact in --out, and prints that folder.
 
-    DATASET may be a folder of class folders, or its zip, here: it is uploaded first, unless an equal one was before.
-    --name, --size and --mirror are then as in 'stillhouse upload'.
+    DATASET may be a folder of class folders, its zip, or a table, here: it is uploaded first, unless an equal one was
+    before. --name, --size, --mirror, --label-column, --missing and --kind are then as in 'stillhouse upload'.
 
     With --lock the first run pins the artifact, and every later one brings that very artifact, whatever the service
     would make by then; commit the file.
@@ -80,6 +83,7 @@ def distill(
             done = _pinned(client, pin, out, offline)
         else:
             upload = catalogue.Upload(name=name, size=size, mirror=mirror)
+            upload |= {"label_column": label_column, "missing": missing, "kind": kind}
             done = _ordered(client, asked, upload, out, lock)
     data(done if as_json else done["folder"])
 

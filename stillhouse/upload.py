@@ -10,14 +10,30 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from stillhouse.checksums import sha256
 from stillhouse.errors import UsageError
 from stillhouse.http import Http
 
 Size = int | Literal["auto"] | None
+Missing = Literal["refuse", "mean", "median", "drop"]
+TableKind = Literal["auto", "vectors", "series"]
 
+
+class Reading(TypedDict, total=False):
+    """How a table, or series, is to be read; what is missing says nothing."""
+
+    label_column: str
+    """The column of the labels; else the one by a usual name."""
+    missing: Missing
+    """The numbers that stand in for missing values; else these are refused."""
+    kind: TableKind
+    """Whether a table's columns are the steps of one series a row."""
+
+
+_UNSAID: dict[str, Any] = {"size": None, "mirror": "auto", "label_column": "", "missing": "refuse", "kind": "auto"}
+"""The words on how a file is to be read that say nothing."""
 _PIECE = 1 << 20
 _MARK = stat.S_IFREG | 0o644
 """How a packed file is marked: a plain one, that anybody may read."""
@@ -39,32 +55,37 @@ def ready(path: Path) -> Iterator[Path]:
     elif path.is_file():
         yield path
     else:
-        raise UsageError(f"There is no file {path}: name a zip of class folders, such a folder, or an npz bundle.")
+        raise UsageError(
+            f"There is no file {path}: name a zip of class folders, such a folder, an npz "
+            "bundle, or a table as CSV or Parquet."
+        )
 
 
 def equal(
-    datasets: Iterable[Mapping[str, Any]], file: Path, name: str | None, size: Size, mirror: str
+    datasets: Iterable[Mapping[str, Any]], file: Path, name: str | None, asked: Mapping[str, Any]
 ) -> Mapping[str, Any] | None:
     """The dataset that an upload of the file would be once more, if it can be used; of several the latest.
 
     Args:
         name: what it has to be called; None: anything.
+        asked: how it is to be read, in the parameters of the request; what is None or not there says nothing.
     """
     try:
-        wanted = {"sha256": sha256(file), "size": size, "mirror": mirror}
+        wanted = _UNSAID | {"sha256": sha256(file)} | {key: word for key, word in asked.items() if word is not None}
     except PermissionError:
         return None  # sending it says so
     same = [each for each in datasets if each.get("sent") == wanted and each.get("state") == "ready"]
     return next((each for each in reversed(same) if name in (None, each.get("title"))), None)
 
 
-def send(http: Http, path: Path, name: str, size: Size, mirror: str) -> dict[str, Any]:
-    """Send a zip or an npz bundle; what the service calls it and says of it. Raises UsageError: it cannot be read."""
+def send(http: Http, path: Path, name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Send a file; what the service calls it and says of it. Raises UsageError: it cannot be read."""
     try:
         with path.open("rb") as file:
             pieces: Iterator[bytes] = iter(lambda: file.read(_PIECE), b"")
             headers = {"Content-Type": "application/zip", "Content-Length": str(path.stat().st_size)}
-            params = {"name": name, "size": size, "mirror": None if mirror == "auto" else mirror}
+            said = {key: word for key, word in asked.items() if word not in (None, _UNSAID[key])}
+            params = {"name": name, **said}
             return dict(http.json("POST", "/v1/datasets", content=pieces, params=params, headers=headers))
     except PermissionError as fault:
         raise UsageError(f"{_named(path)} cannot be read ({fault.strerror}).") from None

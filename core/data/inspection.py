@@ -1,8 +1,9 @@
 """An upload is looked at: in a process of its own, with limits, so that a bomb takes down nothing but that process.
 
 `inspect` starts it and tells what it found. Run as `python -m core.data.inspection FILE FOLDER [--size N]
-[--mirror | --no-mirror]`: it reads an archive of class folders (`core.data.folders`) or an npz bundle and writes
-`bundle.npz`, the pictures encoded anew and nothing else, and `finding.json` into the folder.
+[--mirror | --no-mirror] [--reading JSON]`: it reads an archive of class folders (`core.data.folders`), an npz bundle or
+a table (`core.data.table_files`) and writes `bundle.npz`, the pictures encoded anew and nothing else, and
+`finding.json` into the folder.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import errno
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -35,6 +37,7 @@ from core.data.formats import check_zip
 from core.data.mirroring import mirroring_of
 from core.data.numbers import kind_named
 from core.data.rules import ARRAYS, MIRROR, check_class_names, check_counts, check_pictures
+from core.data.table_files import Reading, read_table, table_format
 
 MEMORY_BYTES: Final = 8 * 2**30
 SECONDS: Final = 900
@@ -45,6 +48,11 @@ TOO_LARGE: Final = (
     "send fewer or smaller images"
 )
 
+_ROWS = (
+    "The pictures are one pixel high: if they are rows of a table, store them as floats of two axes, (N, F), which are "
+    "read as such."
+)
+_OWN_SPLIT = "The split into train and test is the bundle's own."
 _ANEW = "save what is in it anew, and pack it as a plain zip or with np.savez"
 _LIMITS = (-signal.SIGKILL, -signal.SIGXCPU, -signal.SIGXFSZ)
 """Statuses of a process that was ended because it took too much."""
@@ -57,18 +65,24 @@ _KEPT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TMPDIR", "HOME", "VIRTUAL_ENV"
 
 
 def inspect(
-    source: Path, folder: Path, size: int | None, stopped: Callable[[], bool], mirror: bool | None = None
+    source: Path,
+    folder: Path,
+    size: int | None,
+    stopped: Callable[[], bool],
+    mirror: bool | None = None,
+    reading: Mapping[str, str] | None = None,
 ) -> dict[str, Any] | None:
     """The findings on the upload at `source`; its bundle is then `folder/bundle.npz`. None if it was stopped before.
 
     `size` is the side to scale pictures to, and AUTO has it chosen, if need be. `mirror` is the uploader's word, if
-    there is one, on whether a mirrored picture stays what it is.
+    there is one, on whether a mirrored picture stays what it is, `reading` that on numbers (`Reading`).
 
     Raises DatasetInvalid, which says what is wrong with it and how to mend it.
     """
     command = [sys.executable, "-m", "core.data.inspection", str(source), str(folder)]
     command += [] if size is None else ["--size", str(size)]
     command += [] if mirror is None else ["--mirror" if mirror else "--no-mirror"]
+    command += ["--reading", json.dumps(dict(reading))] if reading else []
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | {"OMP_NUM_THREADS": "1"}
     deadline = time.monotonic() + SECONDS
     with subprocess.Popen(
@@ -121,18 +135,27 @@ def facts_of(dataset_id: str, title: str, found: dict[str, Any]) -> DatasetFacts
     )
 
 
-def examine(source: Path, target: Path, size: int | None, mirror: bool | None = None) -> dict[str, Any]:
+def examine(
+    source: Path, target: Path, size: int | None, mirror: bool | None = None, reading: Reading | None = None
+) -> dict[str, Any]:
     """Read an upload and write its bundle to `target`. Raises DatasetInvalid."""
-    if _is_bundle(check_zip(source)):
+    reading = reading or Reading()
+    if form := table_format(source):
+        if size not in (None, AUTO):
+            raise DatasetInvalid("`size` is for archives of pictures, and this is a table: leave it out")
+        given = read_table(source, form, reading)
+        arrays, remarks, mirror = bundle_arrays(given), given.remarks, None
+    elif _is_bundle(check_zip(source)):
         if size not in (None, AUTO):
             raise DatasetInvalid("`size` is for archives of pictures; a bundle's images have one size: leave it out")
-        given = read_bundle(source)
+        given = read_bundle(source, reading.missing)
         mirror = given.mirror if mirror is None else mirror
-        arrays, remarks = bundle_arrays(given), ("The split into train and test is the bundle's own.", *given.remarks)
+        own = () if any(each.startswith("Split here") for each in given.remarks) else (_OWN_SPLIT,)
+        arrays, remarks = bundle_arrays(given), (*own, *given.remarks)
     else:
         arrays, remarks = (read := read_folders(source, size)).arrays, read.remarks
         _check(arrays)
-    if mirror is not None:
+    if mirror is not None and "kind" not in arrays:
         arrays[MIRROR] = np.array(mirror)
     write_bundle(target, arrays)
     bundle = read_bundle(target)
@@ -141,6 +164,10 @@ def examine(source: Path, target: Path, size: int | None, mirror: bool | None = 
         copies = "image is a copy" if count == 1 else "images are copies"
         remarks += (f"{count:,} {copies} of another one in the same split.",)
     remarks += tuple(single_pictures(bundle.train, bundle.class_names))
+    if bundle.kind == "pictures" and min(measured.shape[1:]) == 1:
+        remarks += (_ROWS,)
+    if bundle.kind != "pictures":
+        remarks = tuple(re.sub(r"\bimage(s?)\b", r"row\1", each) for each in remarks)
     remarks += tuple(doubts(measured.copies, measured.brightest, measured.test_count))
     return asdict(measured) | {"remarks": remarks} | _counts(bundle)
 
@@ -173,13 +200,14 @@ def main() -> None:
     parser.add_argument("source", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--size", type=int)
+    parser.add_argument("--reading", type=json.loads)
     parser.add_argument("--mirror", action=argparse.BooleanOptionalAction)
     asked = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
     try:
-        found = examine(asked.source, asked.folder / "bundle.npz", asked.size, asked.mirror)
+        found = examine(asked.source, asked.folder / "bundle.npz", asked.size, asked.mirror, Reading.of(asked.reading))
     except DatasetInvalid as fault:
         found = {"fault": str(fault)}
     except MemoryError:

@@ -66,9 +66,16 @@ def kind_named(word: object) -> Kind:
 
 
 def read_numbers(
-    arrays: Mapping[str, NDArray[Any]], names: ArrayNames, kind: Kind, missing: Missing = "refuse"
+    arrays: Mapping[str, NDArray[Any]],
+    names: ArrayNames,
+    kind: Kind,
+    missing: Missing = "refuse",
+    *,
+    spare: frozenset[str] = frozenset(),
 ) -> tuple[Images, Images, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Train, test, class names, column names, and remarks in sentences, of checked arrays under our names.
+
+    Columns that may be `spare` are left out where they are constant in the training rows.
 
     Raises DatasetInvalid, which says how to mend the arrays.
     """
@@ -94,6 +101,10 @@ def read_numbers(
         remarks.append(f"Split here into {len(train):,} training and {len(test):,} test cases.")
     for split, part in zip(("train", "test"), labels, strict=True):
         check_counts(split, part, class_names)
+    if spared := [place for place, name in enumerate(columns) if name in spare and not np.ptp(values[0][:, place])]:
+        remarks.append(f"Left out, as no training row differs there: {named(np.array(spared), columns)}.")
+        values = [np.delete(x, spared, axis=1) for x in values]
+        columns = tuple(name for place, name in enumerate(columns) if place not in spared)
     _check_constant(values[0], given, columns, kind)
     train_part, test_part = (Images(_channelled(x), y) for x, y in zip(values, labels, strict=True))
     return train_part, test_part, class_names, columns, tuple(remarks)

@@ -262,6 +262,7 @@ class UploadRow(Base):
     bytes: Mapped[int] = mapped_column(BigInteger)
     size: Mapped[int | None]
     mirror: Mapped[bool | None]
+    reading: Mapped[dict[str, Any] | None]
     problem: Mapped[str | None]
     found: Mapped[dict[str, Any] | None]
     sha256: Mapped[str | None] = mapped_column(index=True)

@@ -34,6 +34,8 @@ class Upload:
     """Pixels of a side that the images are scaled to; None: as they are; 0: a side that the inspection chooses."""
     mirror: bool | None
     """The uploader's word on whether a mirrored picture stays what it is; None: it is to be found out."""
+    reading: Document | None
+    """The same on how numbers are to be read (`core.data.table_files.Reading`); None: nothing was said."""
     problem: str | None
     found: Document | None
     sha256: str | None
@@ -84,7 +86,15 @@ class Uploads:
         with self._database.read() as session:
             return list(session.scalars(select(ArrivalRow.id)))
 
-    def add(self, upload_id: str, name: str, size: int | None, length: int, mirror: bool | None = None) -> Upload:
+    def add(
+        self,
+        upload_id: str,
+        name: str,
+        size: int | None,
+        length: int,
+        mirror: bool | None = None,
+        reading: Document | None = None,
+    ) -> Upload:
         """An upload that has arrived whole, and is to be inspected."""
         with self._database.write() as session:
             row = UploadRow(
@@ -94,6 +104,7 @@ class Uploads:
                 state="inspecting",
                 size=size,
                 mirror=mirror,
+                reading=reading or None,
                 bytes=length,
                 created_at=clock.now(session),
             )
@@ -182,6 +193,7 @@ def _view(row: UploadRow) -> Upload:
         bytes=row.bytes,
         size=row.size,
         mirror=row.mirror,
+        reading=row.reading,
         problem=row.problem,
         found=row.found,
         sha256=row.sha256,

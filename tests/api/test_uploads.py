@@ -354,3 +354,27 @@ def test_an_inspection_outlasts_an_outage_of_the_database(
         held.close()
         assert settled(client, path, alice)["state"] == "ready"
     other.close()
+
+
+@ON_SQLITE
+def test_a_table_is_uploaded_by_the_column_of_its_labels(workshop: Workshop) -> None:
+    client, alice = workshop.client, key(workshop.ledger, "alice")
+    rows = "\n".join(f"{place % 7},{(place * 5) % 11},{'ant' if place % 2 else 'bee'}" for place in range(60))
+    table = f"legs,length,species\n{rows}\n".encode()
+    unsaid = settled(client, send(client, table, alice).headers["Location"], alice)
+    assert unsaid["state"] == "invalid"
+    assert "label_column=" in unsaid["problem"]
+    sent = send(client, table, alice, label_column="species", missing="median")
+    found = settled(client, sent.headers["Location"], alice)
+    assert (found["state"], found["kind"], found["shape"]) == ("ready", "vectors", [2, 1, 1])
+    assert (found["columns"], found["class_names"]) == (["legs", "length"], ["ant", "bee"])
+    assert (found["sent"]["label_column"], found["sent"]["missing"]) == ("species", "median")
+    for method, changes, field in (
+        ("sre2l", {}, "method"),
+        ("dm", {"augment.transforms": ["flip"]}, "overrides.augment.transforms"),
+    ):
+        asked = request(dataset=found["name"], ipc=2, method=method, overrides=changes)
+        refused = client.post("/v1/jobs", json=asked, headers=alice)
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, field)
+    job = client.post("/v1/jobs", json=request(dataset=found["name"], ipc=2, method="dm"), headers=alice).json()
+    assert job["recipe"]["network"]["kind"] == "mlp"

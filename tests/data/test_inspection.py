@@ -272,10 +272,10 @@ def torn(content: bytes) -> bytes:
 
 TAR = b"cat/1.png".ljust(257, b"\0") + b"ustar\0" + bytes(300)
 STRANGE: dict[str, tuple[bytes, str]] = {
-    "parquet": (b"PAR1" + bytes(90), "not a zip or npz archive but a Parquet file; write its pictures"),
+    "parquet": (b"PAR1" + bytes(90), "the Parquet file cannot be read: "),
     "tar": (TAR, "but a tar archive; unpack it"),
     "tar.gz": (gzip.compress(TAR), r"but a file packed by gzip \(.gz, .tgz\); unpack it"),
-    "csv": (b"label,pixel0\n1,0\n", r"but text \(CSV, JSON\?\); send a zip"),
+    "csv": (b"label,pixel0\n1,0\n", "the column 'pixel0' holds one value in every row"),
     "one array": (header("x"), r"but one array \(.npy\); save its arrays with np.savez"),
     "a pickle": (pickle.dumps({"data": [1]}), "but a pickle, which could run code"),
     "a picture": (picture(), "but one picture; send a zip"),

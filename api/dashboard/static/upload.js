@@ -68,6 +68,8 @@ form.addEventListener("submit", (event) => {
   const query = new URLSearchParams({ name: name.value });
   if (form.elements.size.value) query.set("size", form.elements.size.value);
   if (form.elements.mirror.value !== "auto") query.set("mirror", form.elements.mirror.value);
+  if (form.elements.label_column.value) query.set("label_column", form.elements.label_column.value);
+  if (form.elements.missing.value !== "refuse") query.set("missing", form.elements.missing.value);
   const request = new XMLHttpRequest();
   const over = () => { sending.hidden = true; button.disabled = false; };
   request.open("POST", `/v1/datasets?${query}`);

@@ -1,0 +1,309 @@
+"""CSV and Parquet files as tables: a column of labels, numbers as they are, words as columns of zeros and ones.
+
+Read in the process of an inspection alone: pyarrow is loaded when it is needed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.data.array_names import ArrayNames
+from core.data.bundle import Bundle
+from core.data.facts import DatasetInvalid, Kind
+from core.data.folders import LAYOUT
+from core.data.numbers import Missing, read_numbers
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LABELS: Final = ("label", "labels", "class", "target", "y")
+"""Names of a column that is taken for the labels where nobody says which it is."""
+MOST_WORDS: Final = 64
+"""Different words of a column up to which it is one of categories."""
+GAPS: Final = ("", "NA", "N/A", "NaN", "nan", "null", "None", "?")
+"""Entries of a CSV file that stand for a missing value."""
+
+_SIGNS: Final = (",", ";", "\t", "|")
+_MOST_NAMED: Final = 12
+
+
+@final
+@dataclass(frozen=True)
+class Reading:
+    """The uploader's word on how numbers are to be read; the defaults say nothing."""
+
+    label_column: str = ""
+    """The column of the labels; empty: one by a usual name."""
+    missing: Missing = "refuse"
+    kind: Literal["auto", "vectors", "series"] = "auto"
+    """Whether a table's columns are steps of series; 'auto': they are not."""
+
+    @property
+    def said(self) -> dict[str, str]:
+        """The words that say anything."""
+        return {name: word for name, word in asdict(self).items() if word != getattr(type(self)(), name)}
+
+    @classmethod
+    def of(cls, said: dict[str, Any] | None) -> Self:
+        """The reading of such words."""
+        return cls(**(said or {}))
+
+
+@final
+@dataclass
+class _Columns:
+    """The columns of numbers that a table becomes."""
+
+    names: list[str] = field(default_factory=list)
+    values: list[NDArray[np.float32]] = field(default_factory=list)
+    words: set[str] = field(default_factory=set)
+    """Those of zeros and ones."""
+    remarks: list[str] = field(default_factory=list)
+
+
+def table_format(path: Path) -> Literal["csv", "parquet"] | None:
+    """The format of a file that holds a table, by its beginning; None of any other."""
+    with path.open("rb") as file:
+        start = file.read(4096)
+    if start.startswith(b"PAR1"):
+        return "parquet"
+    try:
+        text = start.decode("utf-8-sig", "strict" if len(start) < 4096 else "ignore")
+    except UnicodeDecodeError:
+        return None
+    first = text.lstrip().partition("\n")[0]
+    plain = all(letter.isprintable() or letter in "\r\n\t" for letter in text)
+    return "csv" if plain and "\n" in text and first[:1] not in ("{", "[", "<") and _sign(first) else None
+
+
+def read_table(path: Path, form: Literal["csv", "parquet"], reading: Reading) -> Bundle:
+    """The table of a file as a bundle, split here.
+
+    Raises DatasetInvalid, which says what is wrong with it and how to mend it.
+    """
+    table = _csv(path) if form == "csv" else _parquet(path)
+    names = [str(name) for name in table.column_names]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise DatasetInvalid(f"the column {twice[0]!r} is there more than once; give every column its own name")
+    if table.num_rows == 0:
+        raise DatasetInvalid("the table has no rows below its names; add some")
+    label, told = _label(table, names, reading.label_column)
+    labels = _labels(table.column(label), label)
+    known = np.array([each is not None for each in labels])
+    if not known.all():
+        if reading.missing != "drop":
+            raise DatasetInvalid(
+                f"{(~known).sum():,} rows have no {label!r}: leave them out, or upload with missing=drop"
+            )
+        table = table.take(np.flatnonzero(known))
+    kept = [each for each in labels if each is not None]
+    found = _numbers(table, [name for name in names if name != label])
+    kind: Kind = "series" if reading.kind == "series" else "vectors"
+    x = np.stack(found.values, axis=1)
+    if len(set(kept)) > max(2, len(kept) // 3):
+        raise DatasetInvalid(
+            f"{label!r} has {len(set(kept)):,} different values in {len(kept):,} rows: it is no class. Make classes "
+            f"of it first, for instance table[{label!r}] = pandas.qcut(table[{label!r}], 3, labels=False), or name "
+            "another column with label_column"
+        )
+    arrays: dict[str, NDArray[Any]] = {"x": x, "y": np.array(kept)}
+    if kind == "series":
+        arrays["x"] = x[:, None]
+    else:
+        _refuse_constant(x, found)
+        arrays["columns"] = np.array(found.names)
+    called = ArrayNames({name: f"the table's {name}" for name in arrays}, ())
+    train, test, class_names, columns, remarks = read_numbers(
+        arrays, called, kind, reading.missing, spare=frozenset(found.words)
+    )
+    return Bundle(train, test, class_names, None, (told, *found.remarks, *remarks), kind, columns)
+
+
+def _csv(path: Path) -> pa.Table:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    with path.open("r", encoding="utf-8-sig", errors="replace", newline="") as file:
+        first, second = file.readline(), file.readline()
+    sign = _sign(first)
+    cells = [cell.strip().strip('"') for cell in first.strip().split(sign)]
+    if all(_is_number(cell) for cell in cells):
+        raise DatasetInvalid("the first line holds numbers and no names; put the names of the columns above it")
+    comma = sign == ";" and "," in second and "." not in second
+    try:
+        return csv.read_csv(
+            path,
+            parse_options=csv.ParseOptions(delimiter=sign, newlines_in_values=True),
+            convert_options=csv.ConvertOptions(
+                null_values=list(GAPS), strings_can_be_null=True, decimal_point="," if comma else "."
+            ),
+        )
+    except pa.ArrowInvalid as fault:
+        raise DatasetInvalid(
+            f"the CSV file cannot be read: {str(fault).splitlines()[0][:200]}; write it anew, with as many cells in "
+            "every line, for instance by pandas: table.to_csv(path, index=False)"
+        ) from None
+
+
+def _parquet(path: Path) -> pa.Table:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        return parquet.read_table(path)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as fault:
+        raise DatasetInvalid(
+            f"the Parquet file cannot be read: {str(fault).splitlines()[0][:200]}; write it anew, for instance by "
+            "pandas: table.to_parquet(path)"
+        ) from None
+
+
+def _label(table: pa.Table, names: Sequence[str], asked: str) -> tuple[str, str]:
+    """The column of labels, and a remark on how it was found."""
+    if asked:
+        if asked in names:
+            return asked, f"The labels are the column {asked!r}."
+        near = difflib.get_close_matches(asked, names, n=1, cutoff=0.5)
+        guess = f"did you mean {near[0]!r}? " if near else ""
+        raise DatasetInvalid(f"there is no column {asked!r}; {guess}name one of {_listed(names)} with label_column")
+    usual = [name for name in names if name.strip().lower() in LABELS]
+    if len(usual) == 1:
+        return usual[0], f"The labels are taken to be the column {usual[0]!r}; label_column says otherwise."
+    likely = [name for name in names if len(table.column(name).unique()) <= max(2, min(32, table.num_rows // 3))]
+    told = "several columns may be the labels" if len(usual) > 1 else "no column has a usual name of labels"
+    raise DatasetInvalid(
+        f"{told}: say which with label_column, for instance label_column={(usual or likely or list(names))[0]}. "
+        f"Columns of few values are {_listed(usual or likely) or 'none'}"
+    )
+
+
+def _labels(column: pa.ChunkedArray, name: str) -> list[int | str | None]:
+    found: list[int | str | None] = []
+    for value in column.to_pylist():
+        if value is None or value != value:  # NaN
+            found.append(None)
+        elif isinstance(value, float) and not value.is_integer():
+            raise DatasetInvalid(
+                f"{name!r} holds numbers that are not whole, such as {value:g}: it is no class. Make classes of it "
+                f"first, for instance table[{name!r}] = pandas.qcut(table[{name!r}], 3, labels=False), or name another "
+                "column with label_column"
+            )
+        elif isinstance(value, bool | str):
+            found.append(str(value))
+        elif isinstance(value, int | float):
+            found.append(int(value))
+        else:
+            raise DatasetInvalid(f"{name!r} holds {type(value).__name__}, which is no class; store words or numbers")
+    if not any(isinstance(each, str) for each in found):
+        return found
+    return [None if each is None else str(each) for each in found]
+
+
+def _numbers(table: pa.Table, names: Sequence[str]) -> _Columns:
+    """All columns but the labels as numbers."""
+    import pyarrow as pa
+
+    found = _Columns()
+    if not names:
+        raise DatasetInvalid("there is no column beside the labels; add those that they are to be told by")
+    for name in names:
+        column = table.column(name)
+        kind = column.type
+        if pa.types.is_dictionary(kind):
+            column = column.cast(kind.value_type)
+            kind = column.type
+        if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
+            values = np.array([np.nan if each is None else each for each in column.to_pylist()], dtype=np.float64)
+            _number(found, name, values, whole=pa.types.is_integer(kind))
+        elif pa.types.is_decimal(kind):
+            values = np.array([np.nan if each is None else float(each) for each in column.to_pylist()])
+            _number(found, name, values, whole=False)
+        elif pa.types.is_null(kind):
+            raise DatasetInvalid(f"the column {name!r} is empty: leave it out: table = table.drop(columns=[{name!r}])")
+        elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            _words(found, name, column.to_pylist())
+        elif pa.types.is_struct(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+            raise DatasetInvalid(
+                f"the column {name!r} holds {kind}: if they are pictures, write them into class folders and send "
+                f"{LAYOUT}"
+            )
+        else:
+            raise DatasetInvalid(
+                f"the column {name!r} holds {kind}, which is neither numbers nor words; make numbers of it (of a date, "
+                f"days since another one), or leave it out: table = table.drop(columns=[{name!r}])"
+            )
+    if found.words:
+        found.remarks.append(f"Words became {len(found.words):,} columns of zeros and ones, `column=word`.")
+    return found
+
+
+def _number(found: _Columns, name: str, values: NDArray[np.float64], *, whole: bool) -> None:
+    if whole and len(values) > 2 and len(np.unique(values)) == len(values) and np.ptp(values) == len(values) - 1:
+        found.remarks.append(f"{name!r} numbers the rows, it seems: if so, leave it out.")
+    found.names.append(name)
+    found.values.append(values.astype(np.float32))
+
+
+def _words(found: _Columns, name: str, words: Sequence[str | None]) -> None:
+    """A column of categories as one of zeros and ones for each; a gap is a category of its own."""
+    said = ["(missing)" if word is None else word.strip() for word in words]
+    each = sorted(set(said))
+    if len(each) > min(MOST_WORDS, max(2, len(said) // 2)):
+        raise DatasetInvalid(
+            f"the column {name!r} holds text: {len(each):,} different words in {len(said):,} rows, and at most "
+            f"{MOST_WORDS} are categories. Leave it out: table = table.drop(columns=[{name!r}])"
+        )
+    if len(each) == 1:
+        raise DatasetInvalid(
+            f"the column {name!r} is {each[0]!r} in every row, and tells classes nothing. Leave it out: "
+            f"table = table.drop(columns=[{name!r}])"
+        )
+    places = np.array([each.index(word) for word in said])
+    for place, word in enumerate(each):
+        found.names.append(f"{name}={word}")
+        found.values.append((places == place).astype(np.float32))
+        found.words.add(found.names[-1])
+
+
+def _refuse_constant(x: NDArray[np.float32], found: _Columns) -> None:
+    with np.errstate(invalid="ignore"):
+        flat = [name for name, values in zip(found.names, x.T, strict=True) if _constant(values)]
+    if flat:
+        many = len(flat) > 1
+        raise DatasetInvalid(
+            f"the column{'s' if many else ''} {_listed(flat)} hold{'' if many else 's'} one value in every row, and "
+            f"tell{'' if many else 's'} classes nothing. Leave {'them' if many else 'it'} out: "
+            f"table = table.drop(columns={flat[:_MOST_NAMED]})"
+        )
+
+
+def _constant(values: NDArray[np.float32]) -> bool:
+    known = values[~np.isnan(values)]
+    return not len(known) or bool(known.max() == known.min())
+
+
+def _sign(line: str) -> str:
+    """The sign between the cells of a line; empty where there is none."""
+    counts = {sign: line.count(sign) for sign in _SIGNS}
+    best = max(counts, key=lambda sign: counts[sign])
+    return best if counts[best] else ""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(map(repr, names[:_MOST_NAMED])) + more

@@ -1,0 +1,146 @@
+"""CSV and Parquet files as datasets: what becomes of their columns, and what is refused, with the fix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+import pytest
+
+from core.data import DatasetInvalid
+from core.data.bundle import Bundle
+from core.data.inspection import examine, facts_of
+from core.data.table_files import Reading, read_table, table_format
+
+ROWS = 90
+RNG = np.random.default_rng(0)
+PLAIN = pandas.DataFrame(
+    {
+        "age": RNG.integers(20, 60, ROWS),
+        "height": RNG.normal(size=ROWS).round(3),
+        "colour": RNG.choice(["red", "blue"], ROWS),
+        "species": np.array(["ant", "bee", "cat"])[np.arange(ROWS) % 3],
+    }
+)
+SPECIES = {"label_column": "species"}
+
+
+def written(folder: Path, table: pandas.DataFrame, form: str = "csv", **more: Any) -> Path:
+    path = folder / f"table.{form}"
+    if form == "csv":
+        table.to_csv(path, index=False, **more)
+    else:
+        table.to_parquet(path)
+    return path
+
+
+def read(path: Path, **said: Any) -> Bundle:
+    form = table_format(path)
+    assert form is not None
+    return read_table(path, form, Reading(**said))
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_words_become_columns_and_names_are_kept(form: str, tmp_path: Path) -> None:
+    bundle = read(written(tmp_path, PLAIN, form), **SPECIES)
+    assert (bundle.kind, bundle.class_names) == ("vectors", ("ant", "bee", "cat"))
+    assert bundle.columns == ("age", "height", "colour=blue", "colour=red")
+    assert (len(bundle.train), len(bundle.test)) == (72, 18)
+    values = np.concatenate([bundle.train.images, bundle.test.images])[:, :, 0, 0]
+    assert sorted(values[:, 1]) == sorted(PLAIN["height"].astype(np.float32))
+    assert (values[:, 2] + values[:, 3] == 1).all()
+
+
+def test_both_formats_are_the_same_dataset(tmp_path: Path) -> None:
+    digests = {
+        examine(written(tmp_path, PLAIN, form), tmp_path / f"{form}.npz", None, reading=Reading(**SPECIES))["digest"]
+        for form in ("csv", "parquet")
+    }
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize("more", [{"sep": ";", "decimal": ","}, {"sep": "\t"}, {"encoding": "utf-8-sig"}])
+def test_a_spreadsheets_csv_is_read_as_well(more: dict[str, Any], tmp_path: Path) -> None:
+    plain, other = read(written(tmp_path, PLAIN), **SPECIES), read(written(tmp_path, PLAIN, **more), **SPECIES)
+    assert np.array_equal(plain.train.images, other.train.images)
+
+
+def test_a_usual_name_of_the_labels_is_taken_and_said(tmp_path: Path) -> None:
+    bundle = read(written(tmp_path, PLAIN.rename(columns={"species": "Class"})))
+    assert bundle.remarks[0] == "The labels are taken to be the column 'Class'; label_column says otherwise."
+
+
+def test_gaps_are_filled_as_asked(tmp_path: Path) -> None:
+    gaps = PLAIN.copy()
+    gaps.loc[3, "height"] = gaps.loc[4, "colour"] = None
+    path = written(tmp_path, gaps)
+    filled = read(path, missing="median", **SPECIES)
+    assert "colour=(missing)" in filled.columns
+    assert np.isfinite(filled.train.images).all()
+    left = read(path, missing="drop", **SPECIES)
+    assert len(left.train) + len(left.test) == ROWS - 1
+
+
+def test_rows_may_be_series(tmp_path: Path) -> None:
+    steps = pandas.DataFrame(RNG.normal(size=(30, 12)), columns=[f"t{place}" for place in range(12)])
+    bundle = read(written(tmp_path, steps.assign(label=np.arange(30) % 2)), kind="series")
+    assert (bundle.kind, bundle.train.images.shape) == ("series", (24, 1, 1, 12))
+
+
+def test_the_finding_is_a_row_of_the_catalogue(tmp_path: Path) -> None:
+    found = examine(written(tmp_path, PLAIN), tmp_path / "bundle.npz", None, reading=Reading(**SPECIES))
+    facts = facts_of("ds_1", "mine", found)
+    assert (facts.kind, facts.natural, len(facts.columns)) == ("vectors", (4,), 4)
+    assert not any("image" in remark for remark in found["remarks"])
+
+
+Change = Callable[[pandas.DataFrame], pandas.DataFrame]
+REFUSED: dict[str, tuple[Change, dict[str, Any], str]] = {
+    "no label": (lambda t: t, {}, r"say which with label_column, for instance label_column=colour"),
+    "another label": (lambda t: t, {"label_column": "specie"}, r"there is no column 'specie'; did you mean 'species'"),
+    "a gap": (lambda t: t.assign(age=t["age"].where(t["age"] > 25)), SPECIES, r"Upload with missing=median"),
+    "a gap among labels": (lambda t: t.assign(species=t["species"].where(t["age"] > 25)), SPECIES, r"missing=drop"),
+    "text": (lambda t: t.assign(note=[f"note {n}" for n in range(ROWS)]), SPECIES, r"drop\(columns=\['note'\]\)"),
+    "constant": (lambda t: t.assign(one=1, two="x").drop(columns="two"), SPECIES, r"drop\(columns=\['one'\]\)"),
+    "a constant word": (lambda t: t.assign(two="x"), SPECIES, r"is 'x' in every row"),
+    "one class": (lambda t: t.assign(species="ant"), SPECIES, r"one class only, 'ant'"),
+    "a measurement": (lambda t: t, {"label_column": "height"}, r"pandas.qcut"),
+    "a number of rows": (lambda t: t.assign(row=np.arange(ROWS)), {"label_column": "row"}, r"it is no class"),
+    "only labels": (lambda t: t[["species"]].assign(species2="x")[["species", "species2"]], SPECIES, r"in every row"),
+    "no rows": (lambda t: t[:0], SPECIES, r"no rows"),
+    "no names": (lambda t: t.set_axis(["1", "2", "3", "4"], axis=1), SPECIES, r"holds numbers and no names"),
+}
+
+
+@pytest.mark.parametrize("fault", REFUSED)
+def test_a_fault_is_refused_with_the_fix(fault: str, tmp_path: Path) -> None:
+    change, said, told = REFUSED[fault]
+    with pytest.raises(DatasetInvalid, match=told):
+        read(written(tmp_path, change(PLAIN)), **said)
+
+
+def test_dates_and_pictures_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    for column, told in ((pandas.Timestamp("2026-01-01"), "days since"), (b"\x89PNG", "class folders")):
+        with pytest.raises(DatasetInvalid, match=told):
+            read(written(tmp_path, PLAIN.assign(more=[column] * ROWS), "parquet"), **SPECIES)
+
+
+def test_a_broken_file_is_no_crash(tmp_path: Path) -> None:
+    path = written(tmp_path, PLAIN, "parquet")
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(DatasetInvalid, match=r"table.to_parquet"):
+        read(path, **SPECIES)
+    ragged = tmp_path / "ragged.csv"
+    ragged.write_text("a,b,label\n1,2,x\n1,2,3,4,x\n")
+    with pytest.raises(DatasetInvalid, match="as many cells in every line"):
+        read(ragged)
+
+
+def test_json_and_prose_are_no_tables(tmp_path: Path) -> None:
+    for text in ('{"a": 1,\n "b": 2}', "one word\nanother\n", "<a,\nb>"):
+        path = tmp_path / "no"
+        path.write_text(text)
+        assert table_format(path) is None
