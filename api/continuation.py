@@ -105,6 +105,9 @@ def _misfits(
     if request.ipc < earlier.each:
         told = f"Job {job.id} has {earlier.each} images per class, more than {request.ipc}."
         yield FieldError("ipc", told, f"Set ipc to at least {earlier.each}.")
+    if recipe.rounds is not None:
+        told = "Rounds choose images for a set that begins with the recipe's own, not with those of another job."
+        yield FieldError("overrides.rounds", told, "Set rounds to null, or leave out continue_from.")
     share = earlier.recipe.get("share", "equal")
     if share != recipe.share:
         told = f"The images of job {job.id} have another share of each class."

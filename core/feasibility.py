@@ -198,7 +198,8 @@ def too_many_labels(recipe: Recipe, ipc: int, facts: DatasetFacts) -> list[Field
     if not isinstance(recipe.relabel, LabelledViews):
         return []
     images, evaluation = ipc * facts.classes * recipe.parameterize.formation, recipe.evaluation
-    records, size = recipe.relabel.stored(images, evaluation.epochs, evaluation.batch_size)
+    epochs = max(evaluation.epochs, recipe.rounds.epochs if recipe.rounds else 0)
+    records, size = recipe.relabel.stored(images, epochs, evaluation.batch_size)
     each = recipe.relabel.logits(facts.classes)
     logits = records * size * each
     if logits <= MAX_LOGITS:

@@ -25,10 +25,10 @@ from core.plan.race import LOOKS, SHARES, Candidate, Entrants, LeftOut
 from core.recipe import Recipe, RecipeError
 from core.request import JobRequest, check
 
-REAL: Final = ("k-means", "herding", "window", "dual")
+REAL: Final = ("k-means", "herding", "window", "dual", "self-evolved")
 """Other methods that choose real images; what is distilled has to beat them."""
 
-LARGE: Final = ("dual",)
+LARGE: Final = ("dual", "self-evolved")
 """Those of them that are for large sets, and take no time where sets are small."""
 _LARGE: Final = (25, 0.05)
 """Images a class, and the share of the smallest class, from which on sets are large."""
@@ -52,7 +52,7 @@ _SETUPS: Final = 0.4
 """The same for all candidates together."""
 _SETUPS_REAL: Final = 0.1
 """The same for real images: what is distilled from them is worth more in most cases."""
-_DISPENSABLE: Final = ("window", "dual", "herding", "k-means", "mtt")
+_DISPENSABLE: Final = ("self-evolved", "window", "dual", "herding", "k-means", "mtt")
 """The order in which candidates are left out that need too much of it, all together."""
 _FEWEST: Final = 5
 """Outer steps that a candidate takes in its first turn, at least: fewer say nothing."""

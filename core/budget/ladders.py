@@ -61,7 +61,7 @@ def _wide(width: int) -> tuple[Change, ...]:
 
 
 def _judged(epochs: int) -> tuple[Change, ...]:
-    return AtMost("evaluation.epochs", epochs), AtMost("schedule.stages.epochs", epochs)
+    return tuple(AtMost(path, epochs) for path in ("evaluation.epochs", "schedule.stages.epochs", "rounds.epochs"))
 
 
 def _choosing(networks: int, epochs: int) -> tuple[Change, ...]:
@@ -69,6 +69,8 @@ def _choosing(networks: int, epochs: int) -> tuple[Change, ...]:
     return (
         AtMost("init.score.networks", networks),
         AtMost("init.score.epochs", epochs),
+        AtMost("rounds.score.networks", networks),
+        AtMost("rounds.score.epochs", epochs),
         AtMost("init.embedding.epochs", epochs),
         AtMost("objective.judge.epochs", epochs),
     )

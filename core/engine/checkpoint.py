@@ -43,6 +43,8 @@ def packed(state: State, run: str, real: int = 0) -> bytes:
     numbers = {"step": state.step, "loss": repr(state.loss), "damping": state.damping, "rollbacks": state.rollbacks}
     numbers |= {"updates": state.updates, "usual": repr(state.usual)}
     numbers |= {"stage": state.stage, "step_sizes": state.step_sizes}
+    if state.rounds:
+        numbers["rounds"] = state.rounds
     # safetensors refuses tensors that share memory, as `good` and `leaves` do before the first step
     tensors = {name: tensor.clone() for name, tensor in tensors.items()}
     return safetensors.torch.save(tensors, {"state": json.dumps(numbers), "run": run, "real": str(real)})
@@ -78,4 +80,5 @@ def load(source: Source | None, run: str, device: torch.device) -> State | None:
         usual=float(numbers["usual"]),
         stage=numbers.get("stage", 0),
         step_sizes=tuple(numbers.get("step_sizes", ())),
+        rounds=numbers.get("rounds", 0),
     )

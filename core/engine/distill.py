@@ -72,10 +72,12 @@ def begin(
     """
     counts = init.counts_of(recipe, real, ipc)
     classes = init.classes(real, init.decoded(recipe.parameterize, counts))
-    anchors = init.anchors(recipe, real, counts, key.fold("init"), teacher)
+    made = init.made(recipe, counts)
+    anchors = init.anchors(recipe, real, made, key.fold("init"), teacher)
     images = drawn if anchors is None else assemble(anchors, recipe.parameterize.factor)
     if images is None:
-        images = init.images(recipe.init, real, counts, key.fold("init"), learned, judges, recipe.parameterize, teacher)
+        images = init.images(recipe.init, real, made, key.fold("init"), learned, judges, recipe.parameterize, teacher)
+    images = images if drawn is not None else init.with_blanks(recipe, counts, images)
     confidence = recipe.labels.confidence if isinstance(recipe.labels, Learnable) else 0.0
     logits = torch.nn.functional.one_hot(classes, real.classes).float() * confidence
     if isinstance(recipe.labels, Targets):
@@ -140,7 +142,7 @@ def next_stage(recipe: Recipe, state: State) -> State | None:
 
 
 def finish(recipe: Recipe, state: State, real: Real, ipc: int) -> SyntheticDataset:
-    """The dataset a state stands for; of stages, the images of those that have begun."""
+    """The dataset a state stands for; of stages, the images of those that have begun, and of rounds those over."""
     stored = compact.pixels(recipe.storage, state.result.images, real.transform)
     counts = init.counts_of(recipe, real, ipc)
     classes = init.classes(real, init.decoded(recipe.parameterize, counts))
@@ -161,6 +163,8 @@ def finish(recipe: Recipe, state: State, real: Real, ipc: int) -> SyntheticDatas
         targets=None if answers is None else compact.targets(recipe.storage, answers),
         stored=stored,
     )
+    if recipe.rounds is not None and state.rounds < recipe.rounds.count:
+        return whole.part((init.rounds(recipe, counts) <= state.rounds).to(real.device))
     if recipe.schedule.stages.count == 1:
         return whole
     stage = init.stages(recipe, counts).repeat_interleave(recipe.parameterize.formation).to(real.device)
@@ -199,8 +203,13 @@ def _advance(
 
 
 def _begun(recipe: Recipe, state: State, counts: Counts, device: torch.device) -> tuple[Tensor | None, Counts]:
-    """Which training images are of stages that have begun, bool [n], and how many of each class; None is all."""
+    """Which training images are of stages that have begun, bool [n], and how many of each class; None is all.
+
+    Those of rounds of real images never are: steps see what the recipe itself makes.
+    """
     stages = recipe.schedule.stages
+    if recipe.rounds is not None:
+        return (init.rounds(recipe, counts) == 0).to(device), init.made(recipe, counts)
     if state.stage + 1 == stages.count:
         return None, init.decoded(recipe.parameterize, counts)
     stage = init.stages(recipe, counts).repeat_interleave(recipe.parameterize.formation)

@@ -169,8 +169,33 @@ def stages(recipe: Recipe, counts: Counts) -> Tensor:
     return torch.arange(sizes.shape[1]).repeat(len(counts)).repeat_interleave(sizes.flatten())
 
 
+def made(recipe: Recipe, counts: Counts) -> Counts:
+    """The images of each class that the recipe makes itself: all, or what rounds of real images leave to it."""
+    return counts if recipe.rounds is None else tuple(map(recipe.rounds.made, counts))
+
+
+def rounds(recipe: Recipe, counts: Counts) -> Tensor:
+    """The round that takes each image, int64 [sum(counts)] on the CPU; 0 of those that the recipe makes itself."""
+    if recipe.rounds is None:
+        return torch.zeros(sum(counts), dtype=torch.int64)
+    sizes = torch.tensor([recipe.rounds.sizes(count) for count in counts])
+    return torch.arange(sizes.shape[1]).repeat(len(counts)).repeat_interleave(sizes.flatten())
+
+
+def with_blanks(recipe: Recipe, counts: Counts, images: Tensor) -> Tensor:
+    """The images that the recipe makes, [m, ...], among blank ones for those that rounds take, [sum(counts), ...]."""
+    if recipe.rounds is None:
+        return images
+    whole = images.new_zeros(sum(counts), *images.shape[1:])
+    whole[(rounds(recipe, counts) == 0).to(images.device)] = images
+    return whole
+
+
 def untouched(recipe: Recipe, real: Real, counts: Counts) -> Tensor:
     """Which images of a result are real ones that nothing has changed, bool [n]; `counts` are of stored ones."""
+    if recipe.rounds is not None:
+        alone, taken = recipe.model_copy(update={"rounds": None}), (rounds(recipe, counts) > 0).to(real.device)
+        return taken.masked_scatter(~taken, untouched(alone, real, made(recipe, counts)))
     n = sum(decoded(recipe.parameterize, counts))
     if recipe.init.alters_images:
         return torch.zeros(n, dtype=torch.bool, device=real.device)

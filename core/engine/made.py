@@ -43,6 +43,8 @@ class Made:
     """The parameters of the generator that initial images pass through, before it is adapted."""
     learned: Learned | None = None
     """The function that initial images are chosen, or made, by."""
+    hardness: Tensor | None = None
+    """How hard training images are, [n], for rounds that take the simplest."""
     generator: Generator | None = None
     """The one that draws the images."""
     found: tuple[Probe, ...] | None = None

@@ -40,6 +40,7 @@ from core.engine.steps import (
     experts,
     meta_generator,
     race,
+    rounds,
     scores,
     search,
     sizing,
@@ -158,6 +159,8 @@ def _is_found(made: Made, step: Step) -> bool:
             return made.resumed is not None or distillation.is_given(context)
         case steps.Distil(stage=stage):
             return distillation.is_over(context, made.resumed, stage)
+        case steps.ChooseRounds():
+            return rounds.are_over(context)
         case steps.Cover():
             return coverage.is_known(context)
         case _:
@@ -276,6 +279,15 @@ def _distil(made: Made, step: steps.Distil) -> Made:
     )
 
 
+def _choose_rounds(made: Made, step: steps.ChooseRounds) -> Made:
+    state = made.distilled.chosen if made.distilled else made.state
+    assert state is not None, "there is something to begin with"
+    found, words = rounds.taken(made.context, state, made.hardness, made.taught)
+    distilled = made.distilled and replace(made.distilled, chosen=found)
+    selection, result = ", ".join(filter(None, (made.selection, words))), distillation.result_of(made.context, found)
+    return replace(made, state=found, distilled=distilled, selection=selection, result=result)
+
+
 def _evaluate(made: Made, step: steps.Evaluate) -> Made:
     context = ending.judged(made.context)
     return replace(made, context=context, rows=evaluation.rows(context, step, made.whole, made.taught))
@@ -298,6 +310,8 @@ RUNNERS: Final[Mapping[type[Step], Callable[[Made, Any], Made]]] = {
     steps.FindSize: _find_size,
     steps.Begin: _begin,
     steps.Distil: _distil,
+    steps.RankImages: lambda made, step: replace(made, hardness=scores.hardness(made.context, step)),
+    steps.ChooseRounds: _choose_rounds,
     steps.Relabel: lambda made, _: replace(made, result=teacher.relabelled(made.context, made.taught, made.whole)),
     steps.Evaluate: _evaluate,
     steps.Baseline: lambda made, _: replace(

@@ -48,6 +48,8 @@ class State:
     """The one being distilled, counted from 0."""
     step_sizes: tuple[float, ...] = ()
     """The step sizes that the stages before the present one learned."""
+    rounds: int = 0
+    """The rounds of real images that are over; images of later ones are blank."""
     anchors: Tensor | None = None
     """The real images that training images are paired with, [n, C, H, W]."""
     initial: Tensor | None = None

@@ -83,15 +83,17 @@ class SyntheticDataset:
         """The part of a result in stages that the stages before the given one made."""
         assert self.stage is not None, "asked of results in stages only"
         assert self.targets is None, "targets are solved for the whole set, which has no stages then"
-        kept = self.stage < stage
+        return replace(self.part(self.stage < stage), step_sizes=self.step_sizes[:stage])
+
+    def part(self, kept: Tensor) -> SyntheticDataset:
+        """The images of a choice, bool [n], with what goes with them; of tiles all or none of a stored image."""
         return replace(
             self,
             images=self.images[kept],
             labels=self.labels[kept],
             soft_labels=None if self.soft_labels is None else self.soft_labels[kept],
             real=self.real[kept],
-            stage=self.stage[kept],
-            step_sizes=self.step_sizes[:stage],
+            stage=None if self.stage is None else self.stage[kept],
             stored=None if self.stored is None else self.stored[kept.view(len(self.stored), -1)[:, 0]],
         )
 

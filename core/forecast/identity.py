@@ -26,6 +26,8 @@ class ResultNames(BaseModel):
     final: int = Field(default=0, description="A later one after which they judge images, 0 if nothing asks them to.")
     judged: str | None = Field(default=None, description="Name of what networks said of the training images.")
     judges: int = Field(default=0, description="How many networks said it.")
+    ranked: str | None = Field(default=None, description="Name of what networks said for rounds of real images.")
+    rankers: int = Field(default=0, description="How many networks said that.")
     reference: str | None = Field(default=None, description="Name of the reference on the full training set.")
     baseline: str | None = Field(default=None, description="Name of the networks on random images.")
     baselines: int = Field(default=0, description="How many of them.")
@@ -47,6 +49,8 @@ class ResultNames(BaseModel):
             found |= set(indexed(self.experts, self.count))
         if self.judged is not None:
             found |= {self.judged, *indexed(self.judged, self.judges)}
+        if self.ranked is not None:
+            found |= {self.ranked, *indexed(self.ranked, self.rankers)}
         if self.baseline is not None:
             found |= set(indexed(self.baseline, self.baselines))
         return frozenset(found - {None})
@@ -59,6 +63,7 @@ _FIELDS: Final[Mapping[type[Step], str]] = {
     steps.TrainExperts: "experts",
     steps.ScoreImages: "judges",
     steps.TrainEmbedder: "judges",
+    steps.RankImages: "judges",
     steps.Baseline: "baselines",
     steps.FullReference: "reference",
     steps.TrainWitness: "witness",
@@ -96,6 +101,8 @@ def leaves(plan: Plan, facts: DatasetFacts) -> ResultNames:
                     found |= {"last": snapshots.last, "final": snapshots.final or 0}
             case steps.ScoreImages() | steps.TrainEmbedder():
                 found |= {"judged": kept.name, "judges": len(kept.keys)}
+            case steps.RankImages():
+                found |= {"ranked": kept.name, "rankers": len(kept.keys)}
             case steps.Baseline():
                 found |= {"baseline": kept.name, "baselines": step.count}
             case steps.Search() if name == _WINDOWS:

@@ -23,6 +23,7 @@ from core.recipe import (
     Performance,
     Recipe,
     Regression,
+    Rounds,
     SeriesConvNet,
     Solved,
     search,
@@ -116,6 +117,8 @@ def alike(recipe: Recipe) -> Recipe:
         changes["teacher.balance"] = "batches"
     if isinstance(getattr(recipe.init, "score", None), LearnedScore):
         changes["init.score.balance"] = "loss"
+    if recipe.rounds is not None:
+        changes["rounds.score.balance"] = "loss"
     if hasattr(recipe.init, "embedding"):
         changes["init.embedding.balance"] = "loss"
     if recipe.evaluation.coverage is not None:
@@ -140,6 +143,13 @@ def el2n(task: Task) -> El2n:
 def dual(task: Task) -> Dual:
     """The DUAL score, or a short one for tiny images."""
     return Dual(epochs=6, window=3, batch_size=64) if tiny(task) else Dual()
+
+
+def rounds(task: Task, *, first: float, score: LearnedScore) -> Rounds | None:
+    """Three rounds of real images, or as many as there are images for; None where there are none. `first` as there."""
+    asked = Rounds(first=first, epochs=100 if tiny(task) else 200, score=score)
+    left = task.ipc - asked.made(task.ipc)
+    return asked.model_copy(update={"count": min(asked.count, left)}) if left else None
 
 
 def embedding(task: Task) -> Embedding:

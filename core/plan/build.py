@@ -132,6 +132,10 @@ class _Job:
             if not stage:
                 yield steps.Begin()
             yield steps.Distil(stage)
+        if recipe.rounds is not None:
+            score = recipe.rounds.score
+            yield steps.RankImages(score, Kept.several(names.difficulty(score), score.networks))
+            yield steps.ChooseRounds()
 
     def _experts(self, recipe: Recipe, stage: int, *, some: bool = False) -> Iterator[Step]:
         """Only those of the first stage have names beforehand, and only they judge images."""

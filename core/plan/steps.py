@@ -218,6 +218,24 @@ class Distil:
 
 @final
 @dataclass(frozen=True)
+class RankImages:
+    """Scores of the training images by networks, which rounds of real images choose the simplest by."""
+
+    phase: ClassVar[Phase] = "selecting"
+    score: LearnedScore
+    kept: Kept
+
+
+@final
+@dataclass(frozen=True)
+class ChooseRounds:
+    """Rounds of real images, each chosen by a network on the set so far."""
+
+    phase: ClassVar[Phase] = "selecting"
+
+
+@final
+@dataclass(frozen=True)
 class Relabel:
     """The labels of the result, by the teacher."""
 
@@ -305,6 +323,8 @@ Step = (
     | FindSize
     | Begin
     | Distil
+    | RankImages
+    | ChooseRounds
     | Relabel
     | Evaluate
     | Baseline
@@ -321,6 +341,7 @@ SERVES: dict[type[Step], frozenset[type[Step]]] = {
     TrainExperts: frozenset({PrepareNetworks}),
     Begin: frozenset({ScoreImages, TrainEmbedder, MetaTrain, AdaptGenerator}),
     Distil: frozenset({PrepareNetworks, TrainExperts}),
+    ChooseRounds: frozenset({RankImages}),
     Cover: frozenset({TrainWitness}),
     Search: frozenset({TrainExperts, ScoreImages, TrainEmbedder, MetaTrain, AdaptGenerator}),
 }

@@ -34,6 +34,7 @@ from core.recipe.pixels import Augment, MeanStd, Preprocess, Transform, Unproces
 from core.recipe.recipe import Recipe
 from core.recipe.regression import Generated, Meta, Pool, Regression, Solved, Spanning, Targets
 from core.recipe.relabel import KeepLabels, LabelledViews, Relabel, SoftLabels
+from core.recipe.rounds import Rounds
 from core.recipe.schedule import Blend, Schedule
 from core.recipe.selection import (
     BetaDraw,
@@ -142,6 +143,7 @@ __all__ = [
     "Regression",
     "Relabel",
     "ResNet18",
+    "Rounds",
     "Schedule",
     "Score",
     "Scored",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from core.recipe.component import Component
+from core.recipe.component import Component, Later
 from core.recipe.evaluation import Evaluation
 from core.recipe.network import Architecture, Experts, Network
 from core.recipe.objective import Objective, Sdc, Trajectory
 from core.recipe.pixels import Augment, MeanStd, Preprocess
 from core.recipe.relabel import KeepLabels, Relabel
+from core.recipe.rounds import Rounds
 from core.recipe.schedule import Schedule
 from core.recipe.share import Share
 from core.recipe.start import Hard, Init, Labels, Parameterize, Pixels, Real, StepSize
@@ -45,6 +46,7 @@ class Choices(Component):
         description="Images of each class: as many of each, or in proportion to its training images and at least one; "
         "ipc is their mean.",
     )
+    rounds: Annotated[Rounds | None, Later(neutral=None)] = None
     evaluation: Evaluation = Evaluation()
 
     @property

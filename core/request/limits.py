@@ -38,6 +38,7 @@ def check(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
         *(unsuited(recipe, facts) or illegible(recipe, facts)),
         *(
             _too_few_for_stages(recipe, request)
+            or _too_many_rounds(recipe, request, facts)
             or [*_batch_too_large(recipe, request, facts), *_nothing_to_update(recipe, request, facts)]
         ),
         *of_one_class(facts),
@@ -123,8 +124,9 @@ def _beyond_the_class(recipe: Recipe, request: JobRequest, facts: DatasetFacts) 
 
 def _batch_too_large(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
     stages, batch = recipe.schedule.stages, getattr(recipe.objective, "batch_size", None)
-    images = stages.split(request.ipc)[0] * facts.classes * recipe.parameterize.formation
-    of = " of the first stage" if stages.count > 1 else ""
+    first = stages.split(request.ipc)[0] if recipe.rounds is None else recipe.rounds.made(request.ipc)
+    images = first * facts.classes * recipe.parameterize.formation
+    of = " of the first stage" if stages.count > 1 else " before its rounds of real images" if recipe.rounds else ""
     if batch is None or batch <= images:
         return []
     return [
@@ -145,6 +147,25 @@ def _too_few_for_stages(recipe: Recipe, request: JobRequest) -> list[FieldError]
             "overrides.schedule.stages.count",
             f"{request.ipc} image(s) per class are too few for {count} stages.",
             f"Set schedule.stages.count to at most {request.ipc}, or raise ipc.",
+        )
+    ]
+
+
+def _too_many_rounds(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:
+    """Rounds of which some would choose no image of any class."""
+    if recipe.rounds is None:
+        return []
+    left = max(count - recipe.rounds.made(count) for count, _ in taken(recipe, request.ipc, facts))
+    if recipe.rounds.count <= left:
+        return []
+    fewer = (
+        f"Set rounds.count to at most {left}, or raise ipc." if left else "Set rounds to null, or ipc to at least 2."
+    )
+    return [
+        FieldError(
+            "overrides.rounds.count" if left else "overrides.rounds",
+            f"{left} image(s) per class are left for {recipe.rounds.count} rounds.",
+            fewer,
         )
     ]
 

@@ -206,9 +206,28 @@ def test_a_network_may_not_pool_the_image_away() -> None:
         resolve(request(overrides={"network.depth": 4}), FACTS)
 
 
+@pytest.mark.parametrize(
+    ("ipc", "changes", "fix"),
+    [
+        (10, {"rounds.count": 9}, "Set rounds.count to at most 8, or raise ipc."),
+        (2, {"rounds.count": 2}, "Set rounds.count to at most 1, or raise ipc."),
+        (1, {"rounds": {}}, "Set rounds to null, or ipc to at least 2."),
+        (10, {"rounds.first": 1.0}, "Use a value of less than 1.0."),
+        (10, {"rounds.first": 0.95}, "Set rounds.count to at most 1, or raise ipc."),
+        (200, {}, f"Set ipc to at most {FACTS.smallest_class}."),
+    ],
+)
+def test_rounds_need_images_to_take(ipc: int, changes: dict[str, object], fix: str) -> None:
+    with pytest.raises(RecipeError) as refused:
+        resolve(request(method="self-evolved", ipc=ipc, overrides=changes), FACTS)
+    assert [error.fix for error in refused.value.errors] == [fix]
+
+
 def test_a_student_step_may_not_exceed_the_synthetic_set() -> None:
     with pytest.raises(RecipeError, match="at most 10"):
         resolve(request(overrides={"objective.batch_size": 11}), FACTS)
+    with pytest.raises(RecipeError, match="before its rounds of real images of 20.* at most 20"):
+        resolve(request(ipc=10, overrides={"rounds": {}, "objective.batch_size": 21}), FACTS)
 
 
 def test_a_share_of_few_images_may_be_none() -> None:
@@ -261,6 +280,7 @@ def test_a_field_that_recipes_gained_is_no_part_of_it_until_it_changes_something
     told = resolve(made, FACTS).model_dump(mode="json")
     assert told.pop("storage") == {"kind": "exact"}
     assert told.pop("share") == "equal"
+    assert told.pop("rounds") is None
     assert told["evaluation"].pop("cutmix") is None
     assert told["evaluation"].pop("measure") == "accuracy"
     assert told["experts"].pop("balance") == "none"
@@ -271,6 +291,7 @@ def test_a_field_that_recipes_gained_is_no_part_of_it_until_it_changes_something
     told = resolve(generated, FACTS).model_dump(mode="json")
     assert told.pop("storage") == {"kind": "exact"}
     assert told.pop("share") == "equal"
+    assert told.pop("rounds") is None
     assert (told["evaluation"].pop("cutmix"), told["init"].pop("given")) == (None, "images")
     assert (told["evaluation"].pop("measure"), told["labels"].pop("balance")) == ("accuracy", "none")
     before |= {"method": "mgdd", "recipe": told}

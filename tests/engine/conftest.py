@@ -86,6 +86,8 @@ def small(method: str, **changes: object) -> Recipe:
         budget[search.RATE] = 10.0
     if isinstance(recipe.init, Scored):
         budget |= {"init.score.networks": 2, "init.score.epochs": 2}
+    if recipe.rounds is not None:
+        budget |= {"rounds.epochs": 3, "rounds.score.networks": 2, "rounds.score.epochs": 2}
     if recipe.objective.kind == "performance":
         budget |= {"objective.syn_steps": 4, "objective.real_batch": 40}
         budget |= {"objective.window": 2} if recipe.objective.end != "last" else {}

@@ -113,6 +113,9 @@ def states(recipe: Recipe, real: Real, seed: int = 0, start: State | None = None
             if isinstance(step, steps.Begin):
                 assert made.state is not None
                 found = [made.state]
+            if isinstance(step, steps.ChooseRounds):
+                assert made.state is not None
+                found.append(made.state)
         elif made.state is not None and made.state.stage == step.stage:
             state, more = made.state, (real.transform, context.counts)
             objective = objective_of(context, state, made.experts, made.networks, made.taught)

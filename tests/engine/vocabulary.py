@@ -107,7 +107,7 @@ TRIED: Mapping[tuple[str, str], tuple[Any, ...]] = {
 SLOTS = ("objective", "init", "parameterize", "labels", "sdc", "schedule")
 """Slots whose choices are multiplied with each other."""
 
-DRAWN = ("experts", "relabel", "teacher", "evaluation", "preprocess", "network", "augment")
+DRAWN = ("experts", "relabel", "teacher", "evaluation", "preprocess", "network", "augment", "rounds")
 """Slots whose choices are drawn for each combination: what little they forbid is forbidden often enough."""
 
 DETAILS = {
@@ -133,6 +133,7 @@ DETAILS = {
     "objective.autoencoder.factor",
     "objective.growth.kind",
     "init.score.kind",
+    "rounds.score.kind",
     "init.of",
     "sdc.schedule",
     "schedule.optimiser",
@@ -267,12 +268,14 @@ def said() -> Iterator[tuple[Combination, Recipe | FieldError]]:
     Experts, outer steps and a teacher are there where they are wanted: the rest would be refused for that alone. So few
     are left without an objective that what is drawn for those is drawn again if nothing else was refused.
     """
-    draw, drawn = random.Random(0), {slot: variants_of(slot) for slot in DRAWN}
+    draw, apart, drawn = random.Random(0), random.Random(1), {slot: variants_of(slot) for slot in DRAWN}
     pools_of = {slot: _pools(slot) for slot in SLOTS}
     without = [variant for variant in drawn["experts"] if variant.part is None]
     trained = [variant for variant in drawn["experts"] if variant.part is not None]
     (kept,) = (variant for variant in drawn["relabel"] if isinstance(variant.part, KeepLabels))
     drawn["relabel"] += [kept] * (3 * len(drawn["relabel"]))  # or learned labels would be refused too often
+    (alone,) = (variant for variant in drawn["rounds"] if variant.part is None)
+    drawn["rounds"] += [alone] * (4 * len(drawn["rounds"]))  # most objectives have labels or images that forbid them
     everything = itertools.chain(*drawn.values(), *(pool for pools in pools_of.values() for pool in pools))
     asking = {id(v) for v in everything if isinstance(v.part, Statistics | Paired | Crops | SoftLabels | LabelledViews)}
     (untaught,) = (variant for variant in drawn["teacher"] if variant.part is None)
@@ -285,7 +288,7 @@ def said() -> Iterator[tuple[Combination, Recipe | FieldError]]:
             continue
         drawn["experts"] = trained if isinstance(kind, Trajectory) else without
         for _ in range(50 if isinstance(kind, NoObjective | Generative) else 1):
-            whole = picked | {slot: draw.choice(drawn[slot]) for slot in DRAWN}
+            whole = picked | {slot: (apart if slot == "rounds" else draw).choice(drawn[slot]) for slot in DRAWN}
             if asking.isdisjoint(map(id, whole.values())):
                 whole["teacher"] = untaught
             elif whole["teacher"].part is None:

@@ -113,6 +113,10 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
         TRAJECTORY | {"objective.max_start_epoch": "auto", "experts.epochs": 10, "schedule.steps": 40},
     ),
     "a draw": ("dual", CHEAP | {"init.score.networks": 2, "init.score.epochs": 3, "network.norm": "batch"}),
+    "rounds": (
+        "self-evolved",
+        CHEAP | {"rounds.epochs": 2, "rounds.score.networks": 2, "rounds.score.epochs": 2},
+    ),
     "errors": ("el2n", CHEAP | {"init.score.epochs": 2, "network.norm": "batch"}),
 }
 

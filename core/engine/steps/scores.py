@@ -13,7 +13,7 @@ from core.engine.evaluate import Trained
 from core.engine.init import Learned
 from core.engine.kept import Contents, Making
 from core.engine.keys import Key
-from core.plan.steps import ScoreImages, TrainEmbedder
+from core.plan.steps import RankImages, ScoreImages, TrainEmbedder
 from core.recipe import BetaDraw, CScore, Score, Scored
 from core.recipe.start import Init
 
@@ -29,7 +29,17 @@ def given(context: JobContext) -> Learned | None:
 
 
 def difficulty(context: JobContext, step: ScoreImages) -> Learned:
-    """The mean score of training images, over the networks the cache holds and those it does not.
+    """The function by which the init chooses: the mean score of training images."""
+    return _said(context.recipe.init, step.score, _means(context, step))
+
+
+def hardness(context: JobContext, step: RankImages) -> Tensor:
+    """How hard training images are, between 0 and 1, [n]."""
+    return 1 - scores.ease(step.score, _means(context, step))
+
+
+def _means(context: JobContext, step: ScoreImages | RankImages) -> Mapping[str, Tensor]:
+    """The mean figures of training images, over the networks the cache holds and those it does not.
 
     The networks do not depend on the job's seed, so that jobs can share what they say; each says it in a file.
     """
@@ -48,8 +58,7 @@ def difficulty(context: JobContext, step: ScoreImages) -> Learned:
         together=kept.stacks(score.networks, kept.together(context, score.batch_size)),
     )
     found = kept.gather(context, step.kept.files, making, "selecting")
-    means = {name: torch.stack([known[name] for known in found]).mean(0) for name in found[0]}
-    return _said(recipe.init, score, means)
+    return {name: torch.stack([known[name] for known in found]).mean(0) for name in found[0]}
 
 
 def _said(init: Init, score: Score, known: Mapping[str, Tensor]) -> Learned:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from core.data import DatasetFacts
 from core.plan import packing, steps
-from core.plan.cost import diffusion, evaluation, experts, matching, regression, search, selecting, teacher
+from core.plan.cost import diffusion, evaluation, experts, matching, regression, rounds, search, selecting, teacher
 from core.plan.cost.geometry import Geometry, geometry
 from core.plan.cost.passes import Algebra, Sizes, Stack, Work
 from core.plan.cost.scale import Scale
@@ -34,6 +34,8 @@ COSTS: Final[Mapping[type[Step], Callable[[Any, Scale, int], Iterator[Item]]]] =
     steps.FindSize: search.sized,
     steps.Begin: matching.begun,
     steps.Distil: matching.distilled,
+    steps.RankImages: rounds.ranked,
+    steps.ChooseRounds: rounds.chosen,
     steps.Relabel: teacher.relabelled,
     steps.Evaluate: evaluation.evaluated,
     steps.Baseline: evaluation.drawn,
@@ -44,6 +46,10 @@ COSTS: Final[Mapping[type[Step], Callable[[Any, Scale, int], Iterator[Item]]]] =
     steps.FindNeighbours: evaluation.compared,
 }
 """The work of a step of each kind, of whose results so many are missing."""
+
+
+_MAKING: Final = (steps.TrainEmbedder, steps.AdaptGenerator, steps.Search, steps.Begin, steps.Distil)
+"""The steps that see only what a recipe makes itself, without the real images of rounds."""
 
 
 def cost(plan: Plan, facts: DatasetFacts, ipc: int, stack: Stack, there: Collection[str] = ()) -> list[Item]:
@@ -61,8 +67,10 @@ def cost(plan: Plan, facts: DatasetFacts, ipc: int, stack: Stack, there: Collect
 
     network = geometry(plan.recipe.network, facts.shape, facts.classes)
     for part in plan.parts():
-        scale = Scale(part.recipe, Sizes.of(facts, ipc * part.recipe.parameterize.formation), network, stack)
+        sizes = Sizes.of(facts, ipc * part.recipe.parameterize.formation)
+        whole, made = (Scale(part.recipe, own, network, stack) for own in (sizes, rounds.made(part.recipe, sizes)))
         for step in part.needed(is_there):
+            scale = made if isinstance(step, _MAKING) else whole
             found += COSTS[type(step)](step, scale, _missing(step, known))
             known.update(steps.keys(step))
     return found

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from core.plan.cost.geometry import Geometry
 from core.plan.cost.passes import Algebra, Sizes, Work, batches, testing, training
 from core.plan.cost.scale import Scale
+from core.plan.phases import Phase
 from core.plan.steps import ScoreImages, TrainEmbedder
-from core.recipe import Dual, Forgetting, KMeans, Recipe
+from core.recipe import Dual, Forgetting, KMeans, LearnedScore, Recipe
 
 # How much longer than in a forward pass an operation takes that multiplies features by one vector, or by few.
 VECTOR, _THIN = 30, 4
@@ -16,14 +17,19 @@ VECTOR, _THIN = 30, 4
 
 def scored(step: ScoreImages, scale: Scale, missing: int) -> Iterator[Work]:
     """Networks are trained and say what they make of the training images."""
-    score, train = step.score, scale.sizes.train
-    yield from training(step.phase, missing, score.epochs, train, score.batch_size, scale.stack)
-    if isinstance(score, Forgetting):  # every batch is judged before it is learned from
-        for calls, images in batches(train, score.batch_size):
-            yield Work(step.phase, "forward", missing * score.epochs * calls, images)
+    yield from score(step.phase, step.score, scale, missing)
+
+
+def score(phase: Phase, wanted: LearnedScore, scale: Scale, missing: int) -> Iterator[Work]:
+    """So many networks of a score."""
+    train = scale.sizes.train
+    yield from training(phase, missing, wanted.epochs, train, wanted.batch_size, scale.stack)
+    if isinstance(wanted, Forgetting):  # every batch is judged before it is learned from
+        for calls, images in batches(train, wanted.batch_size):
+            yield Work(phase, "forward", missing * wanted.epochs * calls, images)
     else:
-        looks = score.epochs if isinstance(score, Dual) else 1
-        yield from testing(step.phase, missing * looks, train)
+        looks = wanted.epochs if isinstance(wanted, Dual) else 1
+        yield from testing(phase, missing * looks, train)
 
 
 def embedded(step: TrainEmbedder, scale: Scale, missing: int) -> Iterator[Work | Algebra]:

@@ -78,13 +78,13 @@ def grouped(objective: Statistics, sizes: Sizes) -> tuple[int, int]:
 
 def relabelled(step: Relabel, scale: Scale, missing: int) -> Iterator[Work]:
     """The labels of the synthetic images, or of their views."""
-    yield from _labels(step.phase, scale.recipe, scale.sizes)
+    yield from labels(step.phase, scale.recipe, scale.sizes)
 
 
 def comparing(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
     """The labels of the random images of each seed, once an architecture, and the teacher's own line of the report."""
     times = recipe.evaluation.seeds * (1 + len(recipe.evaluation.across))
-    for call in _labels("evaluating", recipe, sizes):
+    for call in labels("evaluating", recipe, sizes):
         yield call._replace(calls=call.calls * times)
     if recipe.teacher is not None:
         for n in (sizes.test, sizes.validation):
@@ -113,7 +113,8 @@ def label_bytes(recipe: Recipe, sizes: Sizes) -> int:
             return choice.size(sizes.synthetic, evaluation.epochs, evaluation.batch_size, sizes.classes)
 
 
-def _labels(phase: Phase, recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
+def labels(phase: Phase, recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
+    """The labels of so many images, or of their views."""
     match recipe.relabel:
         case KeepLabels():
             return

@@ -23,6 +23,7 @@ from core.recipe.checks.images import (
 from core.recipe.checks.networks import check_convolutions, check_precision, check_unseen
 from core.recipe.checks.objective import check_labels, check_memory, check_sdc, check_share, check_stages, check_steps
 from core.recipe.checks.regression import check_features, check_one_stage, check_spanning, check_targets
+from core.recipe.checks.rounds import check_rounds
 from core.recipe.checks.teacher import (
     check_adjustment,
     check_clamp,
@@ -42,6 +43,7 @@ CHECKS: Final[tuple[Callable[[Choices], None], ...]] = (
     check_tiles,
     check_blend,
     check_generator,
+    check_rounds,
     check_labels,
     check_targets,
     check_spanning,

@@ -1,0 +1,159 @@
+"""Real images at 10 and 20 %: how long scores take, and what networks learn from the images that they choose.
+
+    python -m benchmarks.choosing --data DIR --home DIR [--subset cifar10-500] [--seeds 5] [--shares 0.1 0.2]
+
+DIR holds npz bundles. Scores are those of the recipes, one after the other on one thread and with eager kernels; their
+processor seconds do not count what else runs on the machine. As in a service, all seeds share a score; a seed draws and
+trains a network of its own, the same for every way to choose. What is done is kept in `--home`, and a run that follows
+does the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+
+from benchmarks import jobs
+from benchmarks.claims import judge
+from benchmarks.machine import commit, describe
+from benchmarks.rows import percent, table
+from benchmarks.subsets import DATASETS
+from core.data import Catalogue
+from core.engine import evaluate, init, scores
+from core.engine.kernels import Eager
+from core.engine.keys import Key
+from core.engine.networks import build
+from core.engine.real import Real, prepare
+from core.methods import Task, method
+from core.recipe import BetaDraw, Dual, Forgetting, MeanStd, Ranked, Recipe, Scored, Window
+from core.recipe.share import equal
+
+SCORES: Final = {"dual": Dual(), "forgetting": Forgetting()}
+ARMS: Final[dict[str, tuple[str, Scored | None]]] = {
+    "random": ("", None),
+    "hardest by forgetting": ("forgetting", Ranked()),
+    "window by forgetting, half skipped": ("forgetting", Window(beta=0.5)),
+    "DUAL, drawn": ("dual", BetaDraw()),
+    "highest DUAL scores": ("dual", Ranked(score=Dual())),
+    "window by DUAL's ease, half skipped": ("dual ease", Window(beta=0.5)),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Do what is missing, print the tables."""
+    options = _options(arguments)
+    torch.set_num_threads(1)
+    options.home.mkdir(parents=True, exist_ok=True)
+    jobs.bundles([options.subset], options.data, options.home)
+    dataset = Catalogue(options.home).load(options.subset)
+    real = prepare(dataset, MeanStd(), torch.device("cpu"))
+    facts = dataset.facts
+    task = Task(facts.name, 45, facts.shape, facts.classes, facts.mirroring.allowed)
+    recipe = method("dual").recipe(task)
+    changes = {"width": 32} | ({"depth": 3} if options.subset.endswith("-3") else {})
+    recipe = recipe.model_copy(update={"network": recipe.network.model_copy(update=changes)})
+    seconds = {name: _scored(name, recipe, real, options.home) for name in SCORES}
+    for seed in range(options.seeds):
+        for share in options.shares:
+            for arm in ARMS:
+                _trained(arm, round(share * facts.smallest_class), seed, recipe, real, options.home)
+    print(f"{DATASETS[options.subset].told}. {describe(options.data, options.home)}, commit {commit()}\n")
+    rows = [[name, f"{one['processor']:.0f}", f"{one['wall']:.0f}"] for name, one in seconds.items()]
+    print(table(["score", "processor seconds", "seconds"], rows), "\n")
+    print(table(["arm", "images a class", "test accuracy, %", "over random, points", "p", "n"], _rows(options.home)))
+
+
+def _scored(name: str, recipe: Recipe, real: Real, home: Path) -> dict[str, float]:
+    """The seconds of a score, which is kept."""
+    file, score = home / f"{name}.safetensors", SCORES[name]
+    told = file.with_suffix(".json")
+    if not told.exists():
+        wall, processor = time.perf_counter(), time.process_time()
+        keys = [Key(0).fold("score", index) for index in range(score.networks)]
+        kernels = Eager(build(recipe.network, real.shape, real.classes))
+        found = _result(scores.difficulty(score, kernels, real.train, recipe.augment, keys))
+        taken = {"wall": time.perf_counter() - wall, "processor": time.process_time() - processor}
+        means = {part: values.mean(0).contiguous() for part, values in found.items()}
+        safetensors.torch.save_file(means | {"ease": scores.ease(score, means).contiguous()}, file)
+        told.write_text(json.dumps(taken))
+    taken_before: dict[str, float] = json.loads(told.read_text())
+    return taken_before
+
+
+def _trained(arm: str, ipc: int, seed: int, recipe: Recipe, real: Real, home: Path) -> None:
+    """A network on the images that an arm chooses, unless it was trained before."""
+    if any((one["arm"], one["ipc"], one["seed"]) == (arm, ipc, seed) for one in _known(home)):
+        return
+    key, counts, (of, choice) = Key(seed), equal(ipc, real.classes), ARMS[arm]
+    if choice is None:
+        index = init.chosen(real, counts, key.fold("draw"))
+    else:
+        index = init.selected(choice, real, counts, key.fold("draw"), _learned(of, choice, home))
+    labels = F.one_hot(init.classes(real, counts), real.classes).float()
+    evaluation = recipe.evaluation.model_copy(update={"epochs": 60, "batch_size": 64, "schedule": "cosine"})
+    protocol = evaluate.on_synthetic(evaluation, recipe.augment, 0.01)
+    kernels = Eager(build(recipe.network, real.shape, real.classes))
+    images = evaluate.Draws(real.train, index[None])
+    (network,) = _result(evaluate.train(kernels, images, labels, protocol, [key.fold("network")]))
+    accuracy = evaluate.measured("accuracy", kernels.network, network, real.test)
+    with _file(home).open("a") as lines:
+        lines.write(json.dumps({"arm": arm, "ipc": ipc, "seed": seed, "accuracy": accuracy}) + "\n")
+
+
+def _learned(of: str, choice: Scored, home: Path) -> Callable[[torch.Tensor], torch.Tensor]:
+    name, _, by_ease = of.partition(" ")
+    known = safetensors.torch.load_file(home / f"{name}.safetensors")
+    told = 1 - known["ease"] if by_ease else known["score"]
+    told = torch.stack([told, known["ease"]], 1) if isinstance(choice, BetaDraw) else told
+    return lambda index: told[index]
+
+
+def _rows(home: Path) -> list[list[str]]:
+    lines, rows = _known(home), []
+    for ipc in sorted({one["ipc"] for one in lines}):
+        found = {arm: {o["seed"]: o["accuracy"] for o in lines if (o["arm"], o["ipc"]) == (arm, ipc)} for arm in ARMS}
+        for arm, values in found.items():
+            seeds = sorted(values.keys() & found["random"].keys())
+            own, beside = ([one[seed] for seed in seeds] for one in (values, found["random"]))
+            verdict = judge(own, beside) if arm != "random" and len(seeds) > 1 else None
+            compared = [f"{100 * verdict.difference:+.1f}", f"{verdict.p:.2g}"] if verdict else ["", ""]
+            rows.append([arm, str(ipc), percent(own), *compared, str(len(seeds))])
+    return rows
+
+
+def _file(home: Path) -> Path:
+    return home / "accuracies.jsonl"
+
+
+def _known(home: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in _file(home).read_text().splitlines()] if _file(home).exists() else []
+
+
+def _result(work: Generator[float, None, Any]) -> Any:
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of npz bundles")
+    parser.add_argument("--home", type=Path, required=True, help="folder for what is done")
+    parser.add_argument("--subset", default="cifar10-500", choices=[name for name in DATASETS if name != "digits"])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--shares", type=float, nargs="+", default=[0.1, 0.2])
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()
