@@ -1,17 +1,19 @@
 """Real images at 10 and 20 %: how long scores take, and what networks learn from the images that they choose.
 
     python -m benchmarks.choosing --data DIR --home DIR [--subset cifar10-500] [--seeds 5] [--shares 0.1 0.2]
+                                  [--networks 5]
 
-DIR holds npz bundles. Scores are those of the recipes, one after the other on one thread and with eager kernels; their
-processor seconds do not count what else runs on the machine. As in a service, all seeds share a score; a seed draws and
-trains a network of its own, the same for every way to choose. What is done is kept in `--home`, and a run that follows
-does the rest.
+DIR holds npz bundles. Scores are those of the recipe for the dataset, of at most so many networks, one network after
+the other on one thread and with eager kernels; their processor seconds do not count what else runs on the machine. As
+in a service, all seeds share a score; a seed draws and trains a network of its own, the same for every way to choose.
+What is done is kept in `--home`, and a run that follows does the rest.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import time
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
@@ -33,10 +35,12 @@ from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.real import Real, prepare
 from core.methods import Task, method
-from core.recipe import BetaDraw, Dual, Forgetting, MeanStd, Ranked, Recipe, Scored, Window
+from core.methods.task import dual, forgetting
+from core.overrides import override
+from core.recipe import BetaDraw, Dual, LearnedScore, MeanStd, Ranked, Recipe, Scored, Window
 from core.recipe.share import equal
 
-SCORES: Final = {"dual": Dual(), "forgetting": Forgetting()}
+SCORES: Final = {"dual": dual, "forgetting": forgetting}
 ARMS: Final[dict[str, tuple[str, Scored | None]]] = {
     "random": ("", None),
     "hardest by forgetting": ("forgetting", Ranked()),
@@ -56,36 +60,54 @@ def main(arguments: Sequence[str] | None = None) -> None:
     dataset = Catalogue(options.home).load(options.subset)
     real = prepare(dataset, MeanStd(), torch.device("cpu"))
     facts = dataset.facts
-    task = Task(facts.name, 45, facts.shape, facts.classes, facts.mirroring.allowed)
+    task = Task(facts.name, 25, facts.shape, facts.classes, facts.mirroring.allowed)
     recipe = method("dual").recipe(task)
-    changes = {"width": 32} | ({"depth": 3} if options.subset.endswith("-3") else {})
-    recipe = recipe.model_copy(update={"network": recipe.network.model_copy(update=changes)})
-    seconds = {name: _scored(name, recipe, real, options.home) for name in SCORES}
+    own = {path: value for path, value in DATASETS[options.subset].overrides.items() if path.startswith("network.")}
+    recipe = override(recipe, own)
+    taken = {name: _scored(name, task, recipe, real, options) for name in SCORES}
     for seed in range(options.seeds):
         for share in options.shares:
             for arm in ARMS:
                 _trained(arm, round(share * facts.smallest_class), seed, recipe, real, options.home)
     print(f"{DATASETS[options.subset].told}. {describe(options.data, options.home)}, commit {commit()}\n")
-    rows = [[name, f"{one['processor']:.0f}", f"{one['wall']:.0f}"] for name, one in seconds.items()]
-    print(table(["score", "processor seconds", "seconds"], rows), "\n")
+    rows = [[name, *_costs(SCORES[name](task), each)] for name, each in taken.items()]
+    print(
+        table(["score", "epochs", "processor seconds a network", "n", "networks of the recipe", "of all"], rows), "\n"
+    )
     print(table(["arm", "images a class", "test accuracy, %", "over random, points", "p", "n"], _rows(options.home)))
 
 
-def _scored(name: str, recipe: Recipe, real: Real, home: Path) -> dict[str, float]:
-    """The seconds of a score, which is kept."""
-    file, score = home / f"{name}.safetensors", SCORES[name]
-    told = file.with_suffix(".json")
-    if not told.exists():
-        wall, processor = time.perf_counter(), time.process_time()
-        keys = [Key(0).fold("score", index) for index in range(score.networks)]
-        kernels = Eager(build(recipe.network, real.shape, real.classes))
-        found = _result(scores.difficulty(score, kernels, real.train, recipe.augment, keys))
-        taken = {"wall": time.perf_counter() - wall, "processor": time.process_time() - processor}
-        means = {part: values.mean(0).contiguous() for part, values in found.items()}
-        safetensors.torch.save_file(means | {"ease": scores.ease(score, means).contiguous()}, file)
-        told.write_text(json.dumps(taken))
-    taken_before: dict[str, float] = json.loads(told.read_text())
-    return taken_before
+def _scored(name: str, task: Task, recipe: Recipe, real: Real, options: argparse.Namespace) -> list[float]:
+    """The processor seconds of each network of a score, and the score's file, of all of them."""
+    score, found, taken = SCORES[name](task), list[dict[str, torch.Tensor]](), list[float]()
+    kernels = Eager(build(recipe.network, real.shape, real.classes))
+    for index in range(min(score.networks, options.networks)):
+        file = options.home / f"{name}-{index}.safetensors"
+        if not file.exists():
+            before = time.process_time()
+            rows = _result(scores.difficulty(score, kernels, real.train, recipe.augment, [Key(0).fold("score", index)]))
+            seconds = torch.tensor(time.process_time() - before)
+            safetensors.torch.save_file(
+                {part: row[0].contiguous() for part, row in rows.items()} | {"s": seconds}, file
+            )
+        known = safetensors.torch.load_file(file)
+        taken.append(float(known.pop("s")))
+        found.append(known)
+    means = {part: torch.stack([one[part] for one in found]).mean(0) for part in found[0]}
+    safetensors.torch.save_file(
+        means | {"ease": scores.ease(score, means).contiguous()}, _score_file(options.home, name)
+    )
+    return taken
+
+
+def _costs(score: LearnedScore, taken: Sequence[float]) -> list[str]:
+    each = statistics.fmean(taken)
+    told = f"{each:.1f}", str(len(taken)), str(score.networks), f"{each * score.networks:.1f}"
+    return [str(score.epochs), *told]
+
+
+def _score_file(home: Path, name: str) -> Path:
+    return home / f"{name}.safetensors"
 
 
 def _trained(arm: str, ipc: int, seed: int, recipe: Recipe, real: Real, home: Path) -> None:
@@ -110,7 +132,7 @@ def _trained(arm: str, ipc: int, seed: int, recipe: Recipe, real: Real, home: Pa
 
 def _learned(of: str, choice: Scored, home: Path) -> Callable[[torch.Tensor], torch.Tensor]:
     name, _, by_ease = of.partition(" ")
-    known = safetensors.torch.load_file(home / f"{name}.safetensors")
+    known = safetensors.torch.load_file(_score_file(home, name))
     told = 1 - known["ease"] if by_ease else known["score"]
     told = torch.stack([told, known["ease"]], 1) if isinstance(choice, BetaDraw) else told
     return lambda index: told[index]
@@ -147,9 +169,10 @@ def _result(work: Generator[float, None, Any]) -> Any:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of npz bundles")
+    parser.add_argument("--data", type=Path, help="folder of npz bundles")
     parser.add_argument("--home", type=Path, required=True, help="folder for what is done")
-    parser.add_argument("--subset", default="cifar10-500", choices=[name for name in DATASETS if name != "digits"])
+    parser.add_argument("--subset", default="cifar10-500", choices=list(DATASETS))
+    parser.add_argument("--networks", type=int, default=5, help="of a score, at most")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--shares", type=float, nargs="+", default=[0.1, 0.2])
     return parser.parse_args(arguments)

@@ -76,6 +76,8 @@ _DRAWN = Arm(
 _RDED_SOFT = Arm("RDED, soft", "rded", {"relabel": {"kind": "soft"}})
 _MGDD, _SOLVED = Arm("MGDD", "mgdd"), Arm("random images, labels solved", "mgdd", {"init": {"kind": "real"}})
 _MEANS = Arm("means as they are", "mgdd", {"init.meta": None, "init.steps": 0})
+_DUAL, _CCFS = Arm("DUAL", "dual"), Arm("CCFS", "ccfs")
+_BRIEF = {"evaluation.seeds": 1, "evaluation.epochs": 100}  # of 13 steps
 _UNADJUSTED = Arm("DWA, teachers as they are", "dwa", {"objective.adjust.rho": 0.0})
 
 
@@ -165,6 +167,26 @@ CLAIMS = (
         "forgetting", "the hardest images are worse than random at small ipc", 10, _RANDOM, Arm("hardest", "forgetting")
     ),
     _digits("el2n", "the hardest images are worse than random at small ipc", 10, _RANDOM, Arm("hardest", "el2n")),
+    _digits(
+        "dual",
+        "scores of the first epochs choose better than counts of forgetting",
+        25,
+        _DUAL,
+        Arm("hardest", "forgetting"),
+    ),
+    _digits("dual-random", "difficulty and uncertainty, drawn, beat random images", 25, _DUAL, _RANDOM),
+    _digits(
+        "self-evolved", "rounds of what is wrong beat random images", 25, Arm("self-evolved", "self-evolved"), _RANDOM
+    ),
+    _digits("ccfs", "above real images under a teacher's labels", 25, _CCFS, _same(_CCFS), **_BRIEF),
+    _digits(
+        "ccfs-hard",
+        "above real images with hard labels",
+        25,
+        replace(_CCFS, name="CCFS, hard", line="distilled_hard"),
+        replace(_CCFS, name="random, hard", line="random_hard"),
+        **_BRIEF,
+    ),
     _digits("window", "a window of difficulty beats the hardest images", 10, _WINDOW, Arm("hardest", "forgetting")),
     _digits("dc", "far above real images at ipc 1", 1, _DC, _RANDOM),
     _digits("dsa", "augmentation improves DC", 10, _DSA, _DC),

@@ -226,7 +226,7 @@ def test_rounds_need_images_to_take(ipc: int, changes: dict[str, object], fix: s
 def test_a_student_step_may_not_exceed_the_synthetic_set() -> None:
     with pytest.raises(RecipeError, match="at most 10"):
         resolve(request(overrides={"objective.batch_size": 11}), FACTS)
-    with pytest.raises(RecipeError, match="before its rounds of real images of 20.* at most 20"):
+    with pytest.raises(RecipeError, match=r"before its rounds of real images of 20.* at most 20"):
         resolve(request(ipc=10, overrides={"rounds": {}, "objective.batch_size": 21}), FACTS)
 
 

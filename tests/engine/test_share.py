@@ -19,7 +19,7 @@ from core.recipe.share import counts
 from tests.engine.conftest import small
 from tests.engine.still import states
 
-REFUSED = {"cda", "dwa", "fadrm", "lpld", "seqmatch", "seqmatch-idc", "sre2l"}
+REFUSED = {"ccfs", "cda", "dwa", "fadrm", "lpld", "seqmatch", "seqmatch-idc", "sre2l"}
 """Methods that need as many images of each class: in stages, or in groups that are worked on side by side."""
 
 
