@@ -52,8 +52,10 @@ _SETUPS: Final = 0.4
 """The same for all candidates together."""
 _SETUPS_REAL: Final = 0.1
 """The same for real images: what is distilled from them is worth more in most cases."""
-_DISPENSABLE: Final = ("self-evolved", "window", "dual", "herding", "k-means", "mtt")
+_DISPENSABLE: Final = ("window", "herding", "k-means", "mtt")
 """The order in which candidates are left out that need too much of it, all together."""
+_DISPENSABLE_LARGE: Final = ("herding", "k-means", "self-evolved", "window", "dual", "mtt")
+"""The same of large sets, for which typical images are worth less than those that say what is hard."""
 _FEWEST: Final = 5
 """Outer steps that a candidate takes in its first turn, at least: fewer say nothing."""
 _LONGER: Final = 4
@@ -221,7 +223,7 @@ class _Field:
     def _affordable(self, found: Sequence[Candidate]) -> tuple[list[Candidate], list[LeftOut]]:
         """Those that, all together, leave enough time to distil once they can begin to."""
         kept, late = list(found), list[LeftOut]()
-        for name in _DISPENSABLE:
+        for name in _DISPENSABLE if self._small() else _DISPENSABLE_LARGE:
             costly = [candidate for candidate in kept if candidate.name == name and candidate.setup]
             real = self._setups([candidate for candidate in kept if not candidate.steps]) if name in REAL else 0.0
             if costly and (real > _SETUPS_REAL * self.seconds or self._setups(kept) > _SETUPS * self.seconds):

@@ -166,13 +166,13 @@ STATISTICS: Final = Ladder(
         Rung((), 1000),
         Rung(_EXTRAS, 1000),
         Rung(_SEEDS, 600),
-        Rung(_wide(64), 500),
-        Rung((*_wide(32), AtMost("teacher.epochs", 10)), 300),
+        Rung((*_wide(64), *_choosing(3, 20)), 500),
+        Rung((*_wide(32), AtMost("teacher.epochs", 10), *_choosing(3, 10)), 300),
         Rung(_judged(200), 250),
-        Rung((AtMost("teacher.epochs", 5), AtMost("objective.adjust.steps", 6)), 200),
-        Rung(_judged(100), 100),
+        Rung((AtMost("teacher.epochs", 5), AtMost("objective.adjust.steps", 6), *_choosing(1, 10)), 200),
+        Rung((*_judged(100), *_choosing(1, 5)), 100),
         Rung((AtMost("teacher.epochs", 3),), 50),
-        Rung((*_wide(16), *_judged(50), AtMost("teacher.epochs", 2)), 20),
+        Rung((*_wide(16), *_judged(50), AtMost("teacher.epochs", 2), *_choosing(1, 2)), 20),
     )
 )
 
@@ -215,6 +215,7 @@ SELECTION: Final = Ladder(
         Rung((AtMost("evaluation.epochs", 500), AtMost("init.meta.tasks", 50))),
         Rung((*_wide(32), *_choosing(3, 10), AtMost("init.steps", 200), AtMost("labels.support", 1000))),
         Rung((*_judged(300), Chosen("init.beta", 0.5), AtMost("init.meta.tasks", 20), AtMost("init.crops", 3))),
+        Rung(_choosing(2, 10)),
         Rung((*_choosing(1, 10), AtMost("teacher.epochs", 5), AtMost("labels.networks", 4))),
         Rung((*_judged(150), *_choosing(1, 5), AtMost("init.steps", 100), AtMost("init.candidates", 100))),
         Rung((*_judged(100), AtMost("teacher.epochs", 3), Without("init.meta"), AtMost("labels.support", 500))),

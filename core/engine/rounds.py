@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from core.engine import init
-from core.engine.state import State
 from core.engine.evaluate import Trained
 from core.engine.keys import Key
 from core.engine.networks import Network
 from core.engine.real import Labelled, Real
+from core.engine.state import State
 from core.plan import limits
 from core.recipe import Counts, Recipe
 

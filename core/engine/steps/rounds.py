@@ -9,9 +9,9 @@ from torch import Tensor
 
 from core.engine import checkpoint, distill, evaluate, init, relabel, rounds, stored
 from core.engine.context import JobContext, follow
-from core.engine.state import State
 from core.engine.evaluate import Replays, Trained
 from core.engine.keys import Key
+from core.engine.state import State
 from core.engine.teacher import Teacher
 from core.engine.view_labels import Replay
 from core.recipe import Rounds
