@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, BackgroundTasks, Body, Depends, Response
 
+from api.auth import check_scope
 from api.forecast_request import hardware
 from api.jobs import json_only, unfit
 from api.known_job import advise, over_quota
@@ -83,6 +84,8 @@ def create_advice(
     found = known(services, mark) if mark else None
     if found is not None:
         return advice(services, facts, asked, *found)
+    if services.caller is not None:
+        check_scope(services.caller, "jobs:write")
     calibration = hardware(services)
     price = calibration.price if calibration else None
     wanted = study(facts, order.labels, services.settings.advice_seconds, price)

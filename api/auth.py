@@ -48,7 +48,7 @@ def needed(method: str, path: str) -> str | None:
         return None
     if resource == "metrics":
         return "admin"
-    if method in _SAFE or resource == "forecasts":
+    if method in _SAFE or resource in ("forecasts", "advice"):  # advice that needs a job looks at the key itself
         return "jobs:read"
     return "datasets:write" if resource in ("datasets", "uploads") else "jobs:write"
 
@@ -104,13 +104,19 @@ class AuthMiddleware:
                 wait,
             )
         scope_needed = needed(scope["method"], path)
-        if scope_needed is not None and not caller.allows(scope_needed):
-            raise ProblemError(
-                Kind.FORBIDDEN,
-                f"The key '{caller.prefix}...' lacks the scope {scope_needed}.",
-                hint=f"Use a key with the scope {scope_needed}; GET /v1/me says what a key may.",
-            )
+        if scope_needed is not None:
+            check_scope(caller, scope_needed)
         return caller
+
+
+def check_scope(caller: ApiKey, scope: str) -> None:
+    """Raise ProblemError if the key lacks the scope."""
+    if not caller.allows(scope):
+        raise ProblemError(
+            Kind.FORBIDDEN,
+            f"The key '{caller.prefix}...' lacks the scope {scope}.",
+            hint=f"Use a key with the scope {scope}; GET /v1/me says what a key may.",
+        )
 
 
 def note_failure(services: Services, scope: Scope) -> None:

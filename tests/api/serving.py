@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from core import lifeline
 from core.artifacts import Store
 from core.ledger import Ledger
 from core.settings import Settings
@@ -53,8 +54,9 @@ def environment(settings: Settings) -> dict[str, str]:
 @contextmanager
 def serving(settings: Settings, artifact: Path) -> Iterator[Server]:
     """The service with these settings, until the block ends."""
-    command = [sys.executable, "-m", "api"]
-    process = subprocess.Popen(command, env=environment(settings), stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "api", lifeline.OPTION]  # which ends it when the tests are killed
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    process = subprocess.Popen(command, env=environment(settings), **pipes, text=True)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()

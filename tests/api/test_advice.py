@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from api.app import create_app
 from api.services import Services
 from core.advice.measured import Measured
 from core.advice.order import fingerprint
 from core.artifacts import inventory
 from core.artifacts.advice import build_advice
 from core.ledger import File
+from core.settings import Settings
+from tests.api.test_auth import key
 from tests.api.test_forecasts import MEASURED
 from tests.api.workshop import ON_SQLITE, Workshop
 from tests.core.test_advice import REAL, gained, measured
@@ -61,6 +64,24 @@ def test_what_is_asked_wrongly_is_refused_with_a_fix(client: TestClient, asked: 
     assert client.get("/v1/jobs").json()["items"] == []
 
 
+def test_a_key_that_may_only_look_reads_advice_that_is_there(
+    settings: Settings, artifact: Path, tmp_path: Path
+) -> None:
+    app = create_app(settings.model_copy(update={"auth": "keys"}))
+    with TestClient(app) as client:
+        services: Services = app.state.services
+        ledger = services.ledger
+        writer, reader = key(ledger, "alice"), key(ledger, "alice", "jobs:read")
+        order = {"dataset": "digits", "ipc": 5}
+        refused = client.post("/v1/advice", json=order, headers=reader)
+        assert (refused.status_code, "jobs:write" in refused.json()["detail"]) == (403, True)
+        job = client.post("/v1/advice", json=order, headers=writer).json()
+        found = measured(REAL, gained(REAL, 0.5, 0.05), smallest=125)
+        publish(Workshop(client, ledger, services.store, artifact), job["id"], tmp_path / "advice", found)
+        assert client.post("/v1/advice", json=order, headers=reader).json()["verdict"] == "real"
+
+
+@ON_SQLITE
 def test_the_first_question_queues_one_job_that_later_ones_share(client: TestClient) -> None:
     first = ask(client, ipc=3)
     assert first.status_code == 202

@@ -116,6 +116,17 @@ def spawn(*arguments: object, environment: Mapping[str, str] | None = None, **op
 
 
 @contextmanager
+def ended_with_the_tests(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """While the block lasts the process is told to end if this one is killed."""
+    guard = ["sh", "-c", 'cat >/dev/null; kill "$1"', "sh", str(process.pid)]
+    with subprocess.Popen(guard, stdin=subprocess.PIPE, start_new_session=True) as watching:
+        try:
+            yield
+        finally:
+            watching.kill()
+
+
+@contextmanager
 def serving(home: Path, **options: Any) -> Iterator[Running]:
     """`stillhouse serve` in `home` on a free port, ready; it is told to end with the block.
 
@@ -132,6 +143,7 @@ def serving(home: Path, **options: Any) -> Iterator[Running]:
             stderr=stderr,
             **options,
         ) as process,
+        ended_with_the_tests(process),
     ):
         try:
             assert process.stdout is not None
