@@ -14,8 +14,7 @@ from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils.flop_counter import FlopCounterMode
 
-from core.engine.kernels import Adjoint, Compiled, Kernels
-from core.engine.kernels.compiled import passes
+from core.engine.kernels import Adjoint, Compiled, Kernels, Shape
 from core.engine.networks import ConvNet
 
 Number = TypeVar("Number", int, float)
@@ -83,7 +82,7 @@ def done(kernel: str, kernels: Kernels, theta: Tensor, images: Tensor, labels: T
     """Operations that `kernels` really do, what a compiler leaves out because nobody reads it not counted."""
     gradient, adjoint = kernels.gradient, kernels.adjoint
     if isinstance(kernels, Compiled):  # a program can't be looked into: count what it was compiled from
-        two = passes(kernels.network, kernels.precision, theta.device)
+        two = kernels.passes(Shape(1, len(images)), theta.device)
 
         def gradient(theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
             return two.first(theta, images, labels)[0]

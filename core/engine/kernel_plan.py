@@ -19,6 +19,7 @@ from core.plan.cost.passes import Sizes
 from core.plan.cost.programs import use
 from core.plan.cost.students import path_vectors, student_batch, unrolled_steps
 from core.plan.packing import Use
+from core.plan.ways import Verdict
 from core.recipe import Recipe
 
 
@@ -31,14 +32,19 @@ def plan(
     folder: Path | None,
     *,
     compiles: bool = True,
+    verdict: Verdict | None = None,
 ) -> KernelPlan:
-    """Decide before anything is computed. Compiled programs are looked for, and kept, in `folder`."""
+    """Decide before anything is computed. Compiled programs are looked for, and kept, in `folder`.
+
+    Args:
+        verdict: of the machine that the job began on, see `core.plan.ways`; None for the rule.
+    """
     sizes = Sizes.of(facts, ipc * recipe.parameterize.formation)
     planned = build.plan(recipe, facts, ipc)
     calls = work(cost(planned, facts, ipc, lambda batch: stack_for(network, batch, device)))
     uses = [found for call in calls if (found := use(call, network.norm))]
     kernels, reason = (
-        choose(network, uses, device, recipe.precision, folder)
+        choose(network, uses, device, recipe.precision, folder, verdict)
         if compiles
         else Chosen(Eager(network), "The kernels are not compiled: the setting STILLHOUSE_COMPILE forbids it.")
     )

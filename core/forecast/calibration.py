@@ -11,19 +11,25 @@ import functools
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, NamedTuple, Self, final
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self, final
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.plan.cost.geometry import Geometry, geometry
 from core.plan.cost.passes import Kernel
+from core.plan.ways import Kind, Precision, Verdict, kinds, relative
 from core.recipe import Architecture
 
 QUIET = 0.15
 """Share of the processors up to which others may be busy while a measurement is one of this machine."""
 SMALL = 256
 """Pixels up to which an image is small."""
+
+_MEASURED: Final[tuple[Precision, list[Kind]]] = "float32", kinds((3, 32, 32), 32, 3, 64)
+"""Where a calibration compares compiled kernels with others."""
+_PRODUCTS: Final = 0.7
+"""Share of a compiled kernel's time that is convolutions, at width 128."""
 
 
 class Load(NamedTuple):
@@ -80,6 +86,8 @@ class Calibration(BaseModel):
     """Measured points of eager kernels."""
     compiled: dict[Literal["gradient", "adjoint"], Annotated[float, Field(gt=0)]] | None = None
     """Seconds of a kernel that is compiled, over those of the same when it is not; None where jobs compile none."""
+    verdict: Verdict | None = None
+    """The fastest ways to multiply out convolutions; None where nothing is compiled, or on a GPU."""
     compiling: float | None = Field(default=None, ge=0)
     """Seconds that compiling a program took; None where none was compiled, or all were there already."""
     free_bytes: int = Field(default=0, ge=0)
@@ -105,7 +113,8 @@ class Calibration(BaseModel):
     @functools.cached_property
     def name(self) -> str:
         """Equal for equal prices."""
-        priced = self.model_dump_json(include={"hardware", "engine", "torch", "startup", "points", "compiled"})
+        fields = {"hardware", "engine", "torch", "startup", "points", "compiled"}
+        priced = self.model_dump_json(include=fields if self.verdict is None else fields | {"verdict"})
         return hashlib.sha256(priced.encode()).hexdigest()[:16]
 
     @functools.cached_property
@@ -119,6 +128,16 @@ class Calibration(BaseModel):
         for derived in ("name", "costs"):
             copy.__dict__.pop(derived, None)
         return copy
+
+    def convolved(self, precision: Precision, kinds: Sequence[Kind]) -> float:
+        """Time of a compiled kernel with convolutions of these kinds over what `price` takes it to be.
+
+        It was measured at one network; by the verdict others gain more or less by another way, or by bfloat16.
+        """
+        target, here = (
+            1 - _PRODUCTS + _PRODUCTS * relative(self.verdict, *pair) for pair in ((precision, kinds), _MEASURED)
+        )
+        return target / here
 
     def better_of(self, new: Calibration) -> Calibration:
         """The new measurement, with the best of both where the other one was faster: others only make it slower."""

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from core import weight
+from core.architectures import network_depth
 from core.data import DatasetFacts
 from core.forecast import history, memory
 from core.forecast.calibration import Calibration
@@ -24,6 +25,7 @@ from core.plan.packing import Batch
 from core.plan.phases import PHASES
 from core.plan.race import Entrants
 from core.plan.steps import Plan, keys
+from core.plan.ways import kinds
 from core.recipe import Compact, Network, Recipe, search
 
 _MIB = 2**20
@@ -274,6 +276,10 @@ def _price(
             price = item.calls * calibration.price(
                 item.kernel, geometries.behind(item), item.images, item.networks, compiled=quick
             )
+            if quick and item.networks == 1 and isinstance(recipe.network, Network):
+                of, shape = recipe.network, network.shape
+                alike = kinds(shape, of.width, network_depth(of, shape), item.images)
+                price *= calibration.convolved(recipe.precision, alike)
             if found and quick and item.calls:
                 programs = {(program, found.shape) for program in packing.PROGRAMS[found.kernel]} - made
                 made |= programs

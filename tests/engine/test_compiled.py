@@ -28,7 +28,9 @@ from core.engine.kernels.passes import Kept
 from core.engine.kernels.program import stamped
 from core.engine.networks import ConvNet
 from core.engine.unroll import Segment, adjoint
+from core.plan.ways import Pick
 from tests.engine.steps import Given, assert_same, given, stacked
+from tests.engine.verdicts import verdict_of
 
 CPU = torch.device("cpu")
 NETWORK = ConvNet((16, 8, 8), 3, 16, 1, "instance")  # shallow, so quick to compile, but wide enough for Winograd
@@ -212,6 +214,19 @@ def test_bfloat16_turns_the_adjoint_little(kernels: Compiled) -> None:
     truth = Eager(NETWORK).adjoint(*ONE)
     assert_same(ours.images, truth.images, within=0.04)  # a cosine above 0.999
     assert (ours.images - truth.images).norm() > 1e-4 * truth.images.norm(), "nothing was rounded to bfloat16"
+
+
+def test_a_verdict_is_compiled(kernels: Compiled) -> None:
+    verdict = verdict_of("bfloat16", Pick(forward="F(4)", rest="direct", factors="bfloat16"))
+    measured = replace(kernels, precision="bfloat16", verdict=verdict, _programs={})
+    name = next(iter(sorted(PROGRAMS)))[0]
+    assert measured.path(name, ALONE, CPU) != replace(measured, verdict=None).path(name, ALONE, CPU)
+    stacked_ones = Shape(2, BATCH)
+    assert measured.path(name, stacked_ones, CPU) == replace(measured, verdict=None).path(name, stacked_ones, CPU)
+    ours, truth = measured.adjoint(*ONE), Eager(NETWORK).adjoint(*ONE)
+    assert_same(ours.images, truth.images, within=0.02)  # a cosine above 0.9998
+    assert (ours.images - truth.images).norm() > 1e-4 * truth.images.norm(), "nothing was rounded to bfloat16"
+    assert not torch.equal(ours.images, replace(measured, verdict=None, _programs={}).adjoint(*ONE).images)
 
 
 def test_stacked_students_and_their_moments_equal_single_ones(kernels: Compiled, folder: Path) -> None:

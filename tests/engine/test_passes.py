@@ -14,7 +14,9 @@ from core.engine.kernels.convolution import Direct, Patches, Winograd
 from core.engine.kernels.passes import Passes
 from core.engine.keys import Key
 from core.engine.networks import ConvNet
+from core.plan.ways import Factors, Pick, Way
 from tests.engine.steps import assert_same, given, stacked
+from tests.engine.verdicts import verdict_of
 
 KEY = Key(13)
 BATCH = 5
@@ -26,9 +28,10 @@ SHAPES = {
     "shallow": ((2, 8, 8), 1),
 }
 WAYS = {
-    "patches": lambda depth: (Patches(),) * depth,
-    "direct": lambda depth: (Direct(),) * depth,
-    "winograd": lambda depth: (Patches(), Winograd(4), Winograd(2))[:depth] if depth > 1 else (Winograd(4),),
+    "patches": lambda depth: ((Patches(),) * depth,),
+    "direct": lambda depth: ((Direct(),) * depth,),
+    "winograd": lambda depth: ((Patches(), Winograd(4), Winograd(2))[:depth] if depth > 1 else (Winograd(4),),),
+    "mixed": lambda depth: ((Direct(), Winograd(2), Direct())[:depth], (Winograd(4), Direct(), None)[:depth]),
 }
 NORMS = ("instance", "batch", "none")
 CPU = torch.device("cpu")
@@ -44,7 +47,7 @@ def network(shape: str = "whole", norm: str = "instance", width: int = 5) -> Con
 def test_both_passes_equal_automatic_differentiation(shape: str, norm: str, way: str) -> None:
     net = network(shape, norm)
     theta, images, labels, u = given(net, BATCH).double()
-    two = Passes(net, WAYS[way](net.depth))
+    two = Passes(net, *WAYS[way](net.depth))
     g, kept, _ = two.first(theta, images, labels)
     assert_same(g, Eager(net).gradient(theta, images, labels), EXACT)
     ours, _ = two.second(theta, kept, u)
@@ -58,7 +61,7 @@ def test_both_passes_equal_automatic_differentiation(shape: str, norm: str, way:
 def test_the_moments_are_what_batch_norm_saw(shape: str) -> None:
     net = network(shape, "batch")
     theta, images, labels, _ = given(net, BATCH).double()
-    two = Passes(net, WAYS["winograd"](net.depth))
+    two = Passes(net, *WAYS["winograd"](net.depth))
     seen = two.moments(theta, two.first(theta, images, labels)[1])
     _, truth = Eager(net).gradient_and_batch_stats(theta, images, labels)
     assert [len(kind) for kind in seen] == [net.depth, net.depth]
@@ -71,7 +74,7 @@ def test_the_moments_are_what_batch_norm_saw(shape: str) -> None:
 def test_other_norms_have_no_moments(norm: str) -> None:
     net = network(norm=norm)
     theta, images, labels, _ = given(net, BATCH).double()
-    two = Passes(net, WAYS["patches"](net.depth))
+    two = Passes(net, *WAYS["patches"](net.depth))
     assert two.moments(theta, two.first(theta, images, labels)[1]) == ((), ())
 
 
@@ -79,7 +82,7 @@ def test_other_norms_have_no_moments(norm: str) -> None:
 def test_the_second_pass_is_the_slope_of_the_first(norm: str) -> None:
     net = network(norm=norm)
     args = given(net, BATCH).double()
-    two = Passes(net, WAYS["winograd"](net.depth))
+    two = Passes(net, *WAYS["winograd"](net.depth))
     adjoint, _ = two.second(args.theta, two.first(args.theta, args.images, args.labels)[1], args.u)
     step = 1e-6
     for name in ("theta", "images", "labels"):
@@ -94,7 +97,7 @@ def test_the_second_pass_is_the_slope_of_the_first(norm: str) -> None:
 def test_students_can_be_stacked() -> None:
     net = network()
     students = [given(net, BATCH, student).double() for student in range(2)]
-    two = Passes(net, WAYS["winograd"](net.depth))
+    two = Passes(net, *WAYS["winograd"](net.depth))
     g = torch.vmap(lambda *one: two.first(*one)[0])(*stacked(*students)[:3])
     for ours, student in zip(g, students, strict=True):
         assert_same(ours, two.first(*student[:3])[0], within=1e-13)
@@ -103,7 +106,7 @@ def test_students_can_be_stacked() -> None:
 def test_a_bias_that_a_norm_removes_has_no_gradient_at_all() -> None:
     net = network()
     theta, images, labels, u = given(net, BATCH).double()
-    two = Passes(net, WAYS["patches"](net.depth))
+    two = Passes(net, *WAYS["patches"](net.depth))
     g, kept, _ = two.first(theta, images, labels)
     for gradient in (g, two.second(theta, kept, u)[0].theta):
         parts = net.unflatten(gradient)
@@ -111,10 +114,13 @@ def test_a_bias_that_a_norm_removes_has_no_gradient_at_all() -> None:
         assert vanishing == {"conv0.bias", "conv1.bias"}
 
 
-def test_bfloat16_decides_no_relu_and_turns_the_adjoint_little() -> None:
+@pytest.mark.parametrize("rest", ["F(2)", "F(4)", "direct"])
+@pytest.mark.parametrize("factors", ["bfloat16", "rounded"])
+def test_bfloat16_decides_no_relu_and_turns_the_adjoint_little(rest: Way, factors: Factors) -> None:
     net = ConvNet((3, 16, 16), 10, 32, 2, "instance")
     theta, images, labels, u = given(net, batch=16)
-    fine, coarse = passes(net, "float32", CPU), passes(net, "bfloat16", CPU)
+    verdict = verdict_of("bfloat16", Pick(forward="F(4)", rest=rest, factors=factors))
+    fine, coarse = passes(net, "float32", CPU), passes(net, "bfloat16", CPU, 16, verdict)
     assert fine != coarse
     (g, kept, _), (rough, rough_kept, _) = (two.first(theta, images, labels) for two in (fine, coarse))
     for block, other in zip(kept.blocks, rough_kept.blocks, strict=True):

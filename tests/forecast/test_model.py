@@ -13,6 +13,7 @@ from core.architectures import reads
 from core.engine.networks import build
 from core.forecast import Calibration, predict
 from core.plan.cost.geometry import geometry
+from core.plan.ways import Verdict, kinds
 from core.recipe import AlexNet, Architecture, LeNet, Mlp, Network, ResNet18, Vgg11
 from tests.forecast.machines import COSTS, compiler, facts, forecast, machine, recipe
 
@@ -72,6 +73,30 @@ def test_a_copy_with_other_points_has_prices_and_a_name_of_its_own() -> None:
     slower = exact.model_copy(update={"points": points})
     assert slower.price("gradient", network, 100) == pytest.approx(2 * price)
     assert slower.name != name
+
+
+def test_what_another_way_or_bfloat16_gains_is_in_the_price() -> None:
+    exact, wide = machine(), kinds((3, 32, 32), 128, 3, 100)
+    assert exact.convolved("bfloat16", wide) == 1, "nobody has measured"
+    tiles, rounded = ({"forward": "F(4)", "rest": "F(4)", "factors": factors} for factors in ("float32", "bfloat16"))
+    place = {"side": 16, "batch": 64, "seconds": {"F(4)": 2.0, "F(4), then F(4) bfloat16": 1.0}}
+    found = [
+        {"precision": precision, "channels": channels, "pick": pick, "rule": pick, **place}
+        for precision, pick in (("float32", tiles), ("bfloat16", rounded))
+        for channels in (32, 128)
+    ]
+    measured = exact.model_copy(update={"verdict": Verdict.model_validate({"findings": found})})
+    assert measured.convolved("float32", wide) == pytest.approx(1)
+    assert 0.5 < measured.convolved("bfloat16", wide) < 0.8, "half the time of what is convolutions"
+    assert measured.name != exact.name
+    quick = compiler().model_copy(update={"verdict": measured.verdict})
+    fine, rough = (
+        predict(recipe("mtt", "cifar10", 10, precision=precision), facts("cifar10"), 10, "mtt", quick, ())
+        .phases["distilling"]
+        .model
+        for precision in ("float32", "bfloat16")
+    )
+    assert 0.5 * fine < rough < 0.95 * fine
 
 
 def test_no_noise_makes_a_price_negative() -> None:

@@ -19,7 +19,7 @@ import torch
 
 from core.artifacts.store import Store
 from core.data import Catalogue, DatasetFacts, UnknownDataset
-from core.engine.kernels import missing_compiler
+from core.engine.kernels import measurement, missing_compiler
 from core.forecast import QUIET, Calibration, forecast_job, off, predict, remembered
 from core.ledger import Job, Ledger, Status
 from core.plan.cost.geometry import geometry
@@ -81,6 +81,12 @@ def test_the_hardware_is_measured_once_and_remembered(
         assert first.known.compiling is not None
         assert first.known.compiling > 1
         assert len(programs) == 3
+        threads = torch.get_num_threads()
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
+        try:
+            assert measurement.read(settings.home / "kernels", torch.device("cpu")) == first.known.verdict
+        finally:
+            torch.set_num_threads(threads)
     assert "threads" in first.known.hardware
     assert first.known.baseline_mib > 50
     small, large = (geometry(Network(width=width), (3, 32, 32), 10) for width in (32, 128))

@@ -18,7 +18,7 @@ from core.engine.continued import read
 from core.engine.deadline import Deadline
 from core.engine.journal import Journal
 from core.engine.kernel_plan import plan
-from core.engine.kernels import Compiled, compile_within, trim_programs
+from core.engine.kernels import Compiled, compile_within, measurement, trim_programs
 from core.engine.networks import Network
 from core.engine.planner import Planner
 from core.engine.run import distil
@@ -27,6 +27,7 @@ from core.engine.workspace import Drained
 from core.feasibility import sourced
 from core.files import write_atomic
 from core.forecast import Sizes
+from core.plan.ways import Verdict
 from core.recipe import Recipe
 from core.request import check, needs_c_scores, scored
 from worker.engine.disk_workspace import ASKED, DiskWorkspace
@@ -56,6 +57,7 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
         journal.enter("preparing", 2)
         job, dataset = _loaded(job)
         use_threads(dataset.facts.shape)
+        verdict = measurement.of_job(folder.checkpoint, _programs(job).folder, device(job.device))
         # At submission the dataset may not have been here, or another one of this name.
         check(job.recipe, job.request, dataset.facts)
         journal.progress(1, 2)
@@ -86,7 +88,7 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
             ),
             device=device(job.device),
             run=job.fingerprint or job.job_id,
-            plan=_planner(job, journal, stopped, deadline.time_left),
+            plan=_planner(job, verdict, journal, stopped, deadline.time_left),
             load=source,
             continues=read(folder.continues, dataset.facts, device(job.device)) if job.request.continues else None,
             searching=job.searching,
@@ -123,12 +125,18 @@ def _loaded(job: Job) -> tuple[Job, Dataset]:
     return job, dataset
 
 
-def _planner(job: Job, journal: Journal, stopped: Callable[[], bool], time_left: Callable[[], float]) -> Planner:
+def _programs(job: Job) -> Cache:
+    return Cache(job.experts_dir.with_name("kernels"), _PROGRAM_BYTES)
+
+
+def _planner(
+    job: Job, verdict: Verdict, journal: Journal, stopped: Callable[[], bool], time_left: Callable[[], float]
+) -> Planner:
     """Plans the kernels, compiles what the job will call and this machine lacks, and says so.
 
     Of a job that is to end in time, what is not compiled in a share of what is left is given up, and run eagerly.
     """
-    programs = Cache(job.experts_dir.with_name("kernels"), _PROGRAM_BYTES)
+    programs, compiles = _programs(job), job.compile == "auto"
 
     def compiling(left: int) -> None:
         journal.progress(2, 2 + left)
@@ -138,7 +146,7 @@ def _planner(job: Job, journal: Journal, stopped: Callable[[], bool], time_left:
     def planned(
         recipe: Recipe, facts: DatasetFacts, ipc: int, network: Network, on: torch.device, *, waits: bool = True
     ) -> KernelPlan:
-        found = plan(recipe, facts, ipc, network, on, programs.folder, compiles=job.compile == "auto")
+        found = plan(recipe, facts, ipc, network, on, programs.folder, compiles=compiles, verdict=verdict)
         if not waits:
             if isinstance(found.kernels, Compiled):
                 found.kernels.give_up(found.programs, on)

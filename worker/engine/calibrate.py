@@ -1,6 +1,7 @@
 """Measure this hardware for a version of the engine: a few seconds of the kernels on images of two sizes.
 
-Then, where there is a compiler, a minute for what compiling costs and gains.
+Then, where there is a compiler, seconds for the ways to multiply out convolutions, whose verdict lies beside compiled
+programs, and a minute for what compiling costs and gains.
 
     python -m worker.engine.calibrate --job-dir D --channel FD
 
@@ -29,7 +30,7 @@ from torch import Tensor
 from core import lifeline
 from core.data import Catalogue
 from core.engine.augment import dsa_each
-from core.engine.kernels import Compiled, Eager, Kernels, Shape, environment, missing_compiler
+from core.engine.kernels import Compiled, Eager, Kernels, Shape, environment, measurement, missing_compiler
 from core.engine.keys import Key
 from core.engine.memory import free_bytes, peak_mib
 from core.engine.networks import build, convnet
@@ -37,7 +38,7 @@ from core.engine.preprocess import fit
 from core.engine.real import Labelled
 from core.engine.stored import document
 from core.files import write_atomic
-from core.forecast import Calibration, Point
+from core.forecast import QUIET, Calibration, Point
 from core.plan.cost.passes import Kernel
 from core.plan.packing import PROGRAMS
 from core.recipe import Augment, MeanStd, Network
@@ -107,8 +108,21 @@ def calibrate(
         found = _chosen(before, _eager(device, folder, began, identity), again)
         write_atomic(path, found.model_dump_json().encode())
     yield found
-    if compiles and (found.compiled is None or again):
-        found = _chosen(before, with_compiled(found, device, folder.with_name("kernels")), again)
+    if not compiles:
+        return
+    programs = folder.with_name("kernels")
+    if device.type == "cpu" and (found.verdict is None or again):
+        known, since = before.verdict if before else None, processors.read()
+        verdict = measurement.measure(before=known)
+        taken = processors.others(since, processors.read())
+        if taken is None or taken <= QUIET:
+            known = verdict
+        found = found.model_copy(update={"verdict": known})
+        write_atomic(path, found.model_dump_json().encode())
+    if found.verdict is not None:
+        measurement.write(programs, device, found.verdict)
+    if found.compiled is None or again:
+        found = _chosen(before, with_compiled(found, device, programs), again)
         write_atomic(path, found.model_dump_json().encode())
         yield found
 
@@ -117,7 +131,9 @@ def _chosen(before: Calibration | None, new: Calibration, again: Again | None) -
     if before is None:
         return new
     if again == "anew":
-        return new.model_copy(update={"compiling": new.compiling or before.compiling}) if new.quiet else before
+        if not new.quiet:
+            return before.model_copy(update={"verdict": new.verdict or before.verdict})
+        return new.model_copy(update={"compiling": new.compiling or before.compiling})
     return before.better_of(new)
 
 
@@ -159,7 +175,7 @@ def with_compiled(eager: Calibration, device: torch.device, folder: Path) -> Cal
     """
     began = time.perf_counter()
     network, shape = convnet(_COMPILED.network, _COMPILED.shape, _CLASSES), Shape(1, _COMPILED.batch)
-    kernels = Compiled(network, frozenset({shape}), folder=folder)
+    kernels = Compiled(network, frozenset({shape}), folder=folder, verdict=eager.verdict)
     programs = PROGRAMS["gradient"] | PROGRAMS["adjoint"]
     anew = sum(not kernels.stored(program, shape, device) for program in programs)
     slow, quick = _calls(_COMPILED, device, Eager(network)), _calls(_COMPILED, device, kernels)

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from core.data import Catalogue, DatasetFacts, DatasetUnavailable, UnknownDataset
 from core.engine.kernel_plan import plan
-from core.engine.kernels import Compiled, compile_ahead
+from core.engine.kernels import Compiled, compile_ahead, measurement
 from core.engine.networks import build
 from core.forecast import Calibration, fitted_anywhere, raced_job
 from core.methods import AUTO
@@ -48,7 +48,8 @@ def compiled(order: dict[str, Any], where: Settings) -> Iterator[dict[str, Any]]
     folder = where.experts.resolve().with_name("kernels")
     for name, recipe in recipes(request, facts, known):
         network, began = build(recipe.network, facts.shape, facts.classes), time.monotonic()
-        found = plan(recipe, facts, request.ipc, network, on, folder, compiles=where.compile == "auto")
+        verdict = measurement.read(folder, on)
+        found = plan(recipe, facts, request.ipc, network, on, folder, compiles=where.compile == "auto", verdict=verdict)
         done = 0
         if isinstance(found.kernels, Compiled):
             lacking = [program for program in found.programs if not found.kernels.stored(*program, on)]

@@ -6,11 +6,12 @@ knows how second-order gradients are obtained, and the only place to compile the
 
 from core.engine.kernels.ahead import Program, compile_ahead, compile_within
 from core.engine.kernels.choice import Chosen, choose, missing_compiler
-from core.engine.kernels.compiled import Compiled, Precision, Shape
+from core.engine.kernels.compiled import Compiled, Shape
 from core.engine.kernels.eager import Eager, adjoint_step, gradient
 from core.engine.kernels.environment import environment
 from core.engine.kernels.program import trim_programs
 from core.engine.kernels.step import Adjoint, Kernels, Loss
+from core.plan.ways import Precision
 
 __all__ = [
     "Adjoint",

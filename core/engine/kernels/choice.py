@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import torch
 
-from core.engine.kernels.compiled import Compiled, Precision, Shape, multiplies_bfloat16
+from core.engine.kernels.compiled import Compiled, Shape, multiplies_bfloat16
 from core.engine.kernels.eager import Eager
 from core.engine.kernels.step import Kernels
 from core.engine.networks import ConvNet, Network
 from core.plan import packing
 from core.plan.packing import Use
+from core.plan.ways import Precision, Verdict, kinds
 
 
 class Chosen(NamedTuple):
@@ -30,15 +31,20 @@ def choose(
     device: torch.device,
     precision: Precision = "float32",
     folder: Path | None = None,
+    verdict: Verdict | None = None,
 ) -> Chosen:
-    """Compile the shapes that are worth it, by `packing.worth_compiling`; programs may lie in `folder` already."""
+    """Compile the shapes that are worth it, by `packing.worth_compiling`; programs may lie in `folder` already.
+
+    Args:
+        verdict: of the machine that the job began on, on how to multiply out convolutions; None for the rule.
+    """
     if not isinstance(network, ConvNet):
         return Chosen(Eager(network), "No kernel is compiled: only the ConvNet's passes are written out.")
     if (missing := missing_compiler(device)) is not None:
         return Chosen(Eager(network), f"The kernels are not compiled: {missing}")
     uses = list(uses)
     wanted = {Shape(*use.shape) for use in uses}
-    candidate = Compiled(network, frozenset(wanted), precision, folder)
+    candidate = Compiled(network, frozenset(wanted), precision, folder, verdict)
     worth = packing.worth_compiling(
         network.convolutions, uses, device.type, lambda program, shape: candidate.stored(program, Shape(*shape), device)
     )
@@ -50,7 +56,11 @@ def choose(
     reason = f"Kernels are compiled for batches of {names}{left}."
     if precision == "bfloat16" and device.type == "cpu" and not multiplies_bfloat16():
         reason += " This processor has no products of bfloat16: factors are rounded to it and multiplied in float32."
-    return Chosen(Compiled(network, shapes, precision, folder), reason)
+    batches = sorted(shape.batch for shape in shapes if shape.students == 1)
+    alone = [kind for batch in batches for kind in kinds(network.shape, network.width, network.depth, batch)]
+    if verdict and device.type == "cpu" and (told := verdict.words(precision, alone)):
+        reason += f" As measured on the machine that it began on, convolutions are multiplied out as {told}."
+    return Chosen(Compiled(network, shapes, precision, folder, verdict), reason)
 
 
 def missing_compiler(device: torch.device) -> str | None:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Literal, NamedTuple, final
+from typing import NamedTuple, final
 
 import torch
 from torch import Tensor
 
-from core.engine.kernels.convolution import Convolution, Direct, Patches, Winograd
+from core.engine.kernels.convolution import Coarse, Convolution, Direct, Patches, Winograd
 from core.engine.kernels.eager import Eager
 from core.engine.kernels.environment import capabilities, environment
 from core.engine.kernels.passes import Kept, Passes
@@ -21,10 +21,8 @@ from core.engine.kernels.program import SUFFIX, Program
 from core.engine.kernels.step import Adjoint
 from core.engine.kernels.trial import fault
 from core.engine.networks import ConvNet, Moments
+from core.plan.ways import Pick, Precision, Verdict, Way, kinds
 
-Precision = Literal["float32", "bfloat16"]
-
-_FEW = 12  # input channels of a convolution for which patches beat Winograd's transforms
 _WITHIN: Mapping[Precision, float] = {"float32": 1e-3, "bfloat16": 0.1}
 """Share of a result's length that may be rounding, see `trial`."""
 
@@ -45,25 +43,52 @@ def multiplies_bfloat16() -> bool:
     return any(has is True and "bf16" in name for name, has in capabilities().items())
 
 
-def passes(network: ConvNet, precision: Precision, device: torch.device) -> Passes:
-    """The passes of a network as they are compiled for a device.
+def rule(precision: Precision) -> Pick:
+    """The way to multiply out a convolution on a CPU that nobody has measured, but for one of few channels."""
+    if precision == "float32":
+        return Pick(forward="F(4)", rest="F(4)", factors="float32")
+    return Pick(forward="F(4)", rest="F(4)", factors="bfloat16" if multiplies_bfloat16() else "rounded")
+
+
+def passes(
+    network: ConvNet, precision: Precision, device: torch.device, batch: int = 1, verdict: Verdict | None = None
+) -> Passes:
+    """The passes of a network as they are compiled for a device, for batches of a size.
 
     bfloat16 is for the large products whose rounding no ReLU depends on, see `Passes`; on a GPU the backend's own
-    convolutions stay in float32, or in whatever it may take for float32. What is learned depends on the precision and
-    not on the processor: one that cannot multiply bfloat16 rounds the same factors.
+    convolutions stay in float32, or in whatever it may take for float32. Which factors are rounded depends on the
+    precision and not on the processor: one that cannot multiply bfloat16, or not fast, rounds the same factors.
+
+    Args:
+        verdict: of the machine that the job began on; None for the rule.
     """
-    channels = [network.shape[0], *[network.width] * (network.depth - 1)]
+    if device.type == "cuda":
+        return Passes(network, (Direct(),) * network.depth)
+    measured = verdict or Verdict()
+    found = [measured.of(precision, *kind) for kind in kinds(network.shape, network.width, network.depth, batch)]
+    picks = [rule(precision) if each is None else each.pick for each in found]
+    few = [Patches()] * (network.depth - len(picks))
+    rest = [convolution_of(pick.rest, _coarse(pick)) for pick in picks]
+    others = [None if pick.forward == pick.rest else convolution_of(pick.forward, "no") for pick in picks]
+    return Passes(network, (*few, *rest), (*[None] * len(few), *others) if any(others) else ())
 
-    def chosen(inputs: int) -> Convolution:
-        if device.type == "cuda":
-            return Direct()
-        if inputs <= _FEW:
-            return Patches()
-        if precision == "float32":
-            return Winograd(4)
-        return Winograd(4, "bfloat16" if multiplies_bfloat16() else "rounded")
 
-    return Passes(network, tuple(chosen(inputs) for inputs in channels))
+def convolution_of(way: Way, coarse: Coarse) -> Convolution:
+    """The convolution multiplied out that way."""
+    match way:
+        case "direct":
+            return Direct(coarse)
+        case "F(2)":
+            return Winograd(2, coarse)
+        case "F(4)":
+            return Winograd(4, coarse)
+
+
+def _coarse(pick: Pick) -> Coarse:
+    """The rounding as this processor does it: the verdict may be another one's."""
+    if pick.factors == "bfloat16":
+        return "bfloat16" if multiplies_bfloat16() else "rounded"
+    return "rounded" if pick.factors == "rounded" else "no"
 
 
 @final
@@ -79,6 +104,8 @@ class Compiled:
     shapes: frozenset[Shape]
     precision: Precision = "float32"
     folder: Path | None = None
+    verdict: Verdict | None = None
+    """Of the machine that the job began on; it is for students alone, stacked ones follow the rule."""
     _programs: dict[tuple[str, Shape], Program | None] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -127,14 +154,20 @@ class Compiled:
             return self.eager.adjoint_from_residuals(theta, residuals, u)
         program = self._program("recall", theta, residuals.head.p, residuals.head.p, u, *residuals.leaves)
         if program is None:
-            return passes(self.network, self.precision, theta.device).second(theta, residuals, u)[0]
+            two = self.passes(Shape(1, len(residuals.head.p)), theta.device)
+            return two.second(theta, residuals, u)[0]
         return Adjoint(*program(theta, u, *residuals.leaves)[: len(Adjoint._fields)])
 
     def kept_bytes(self, theta: Tensor, batch: int) -> int:
         """Bytes that `gradient_with_residuals` keeps of a step."""
         if Shape(1, batch) not in self.shapes or theta.dtype != torch.float32:
             return self.eager.kept_bytes(theta, batch)
-        return _kept_bytes(passes(self.network, self.precision, theta.device), batch)
+        return _kept_bytes(self.passes(Shape(1, batch), theta.device), batch)
+
+    def passes(self, shape: Shape, device: torch.device) -> Passes:
+        """The passes that programs of a shape are compiled from."""
+        verdict = self.verdict if shape.students == 1 else None
+        return passes(self.network, self.precision, device, shape.batch, verdict)
 
     def give_up(self, programs: Collection[tuple[str, Shape]], device: torch.device) -> tuple[str, ...]:
         """Run eagerly, from now on, those of the programs that are not in the folder; returns their names."""
@@ -150,7 +183,7 @@ class Compiled:
         labels = torch.zeros(*lead, shape.batch, network.classes)
         if name == "recall":
             assert not lead, "only alone does a student have adjoints"
-            kept = passes(network, self.precision, theta.device).first(theta, images, labels)[1]
+            kept = self.passes(shape, theta.device).first(theta, images, labels)[1]
             self._built(name, shape, (theta, torch.zeros_like(theta), *kept.leaves))
         else:
             self._built(name, shape, (theta, images, labels))
@@ -164,7 +197,7 @@ class Compiled:
         """The file of a program in the folder, named by all that it depends on."""
         if self.folder is None:
             return None
-        identity = (name, shape, self.network, self.precision, *environment(device))
+        identity = (name, shape, self.passes(shape, device), self.precision, *environment(device))
         return self.folder / f"{hashlib.sha256(repr(identity).encode()).hexdigest()[:32]}{SUFFIX}"
 
     def _program(self, name: str, theta: Tensor, images: Tensor, labels: Tensor, *more: Tensor) -> Program | None:
@@ -178,7 +211,7 @@ class Compiled:
 
     def _built(self, name: str, shape: Shape, arguments: Sequence[Tensor]) -> Program | None:
         device = arguments[0].device
-        two = passes(self.network, self.precision, device)
+        two = self.passes(shape, device)
         within = _WITHIN[self.precision if device.type == "cpu" else "bfloat16"]  # a GPU may round factors as it likes
         try:
             return Program.of(

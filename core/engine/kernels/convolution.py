@@ -21,6 +21,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Matrix = tuple[tuple[float, ...], ...]
+Coarse = Literal["no", "bfloat16", "rounded"]
+"""How factors are rounded where a coarser one will do: not at all, to bfloat16, or to values of bfloat16 kept as
+float32, for processors that multiply only these fast."""
 
 
 class Convolution(ABC):
@@ -109,6 +112,12 @@ class Patches(Convolution):
 class Direct(Convolution):
     """The backend's own convolutions, where it has hardware for them; nothing is lifted."""
 
+    coarse: Coarse = "no"
+
+    def factor(self, lifted: Tensor) -> Tensor:
+        """Rounded, if it may be."""
+        return _coarsened(lifted, self.coarse)
+
     def lift(self, x: Tensor) -> Tensor:
         """[B, H, W, C] -> [B, C, H, W], the same memory."""
         return x.permute(0, 3, 1, 2)
@@ -159,23 +168,15 @@ class Winograd(Convolution):
     """F(m x m, 3 x 3) (Lavin & Gray 2016): (m + 2)^2 products for the 9 m^2 of the definition.
 
     m = 4 takes a quarter of the multiplications, m = 2 four ninths of them; in float32 m = 4 rounds about twice as
-    coarsely as the definition, m = 2 hardly more so. Sides that m does not divide are padded. `coarse` says how factors
-    are rounded where a coarser one will do: not at all, to bfloat16, or to values of bfloat16 kept as float32, for
-    processors that multiply only these fast.
+    coarsely as the definition, m = 2 hardly more so. Sides that m does not divide are padded.
     """
 
     m: int = 4
-    coarse: Literal["no", "bfloat16", "rounded"] = "no"
+    coarse: Coarse = "no"
 
     def factor(self, lifted: Tensor) -> Tensor:
         """Rounded, if it may be."""
-        match self.coarse:
-            case "no":
-                return lifted
-            case "bfloat16":
-                return lifted.to(torch.bfloat16)
-            case "rounded":
-                return _rounded(lifted)
+        return _coarsened(lifted, self.coarse)
 
     def lift(self, x: Tensor) -> Tensor:
         """[B, H, W, C] -> [(m + 2)^2, B * h * w, C] with h = ceil(H / m), w = ceil(W / m) tiles."""
@@ -222,6 +223,16 @@ class Winograd(Convolution):
         tiles = y.reshape(batch, -(-height // m), m, -(-width // m), m, channels)
         rows = _combine(back, tiles.unbind(2), 0)  # [m + 2, B, h, w, m, O]
         return _combine(back, rows.unbind(4), 1).view((m + 2) ** 2, -1, channels)
+
+
+def _coarsened(factor: Tensor, coarse: Coarse) -> Tensor:
+    match coarse:
+        case "no":
+            return factor
+        case "bfloat16":
+            return factor.to(torch.bfloat16)
+        case "rounded":
+            return _rounded(factor)
 
 
 def _rounded(x: Tensor) -> Tensor:

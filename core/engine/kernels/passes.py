@@ -90,12 +90,15 @@ class _Layer(NamedTuple):
 class Passes:
     """The two passes of one network; `convolutions` says how each block's convolution is multiplied out.
 
+    The first pass may go forwards another way than all the rest, by `forwards` (None: the same way).
+
     Whatever decides which ReLUs are alive is computed in full precision: rounding it to bfloat16 turns the second pass
     by 3 to 6 degrees, rounding all the rest by less than 2.
     """
 
     network: ConvNet
     convolutions: tuple[Convolution, ...]
+    forwards: tuple[Convolution | None, ...] = ()
 
     def first(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Kept, list[Tensor]]:
         """grad_theta of the mean cross-entropy, [P], what `second` needs, and some intermediates.
@@ -108,9 +111,13 @@ class Passes:
         x = self._enter(images)
         forwards: list[tuple[Tensor, ...]] = []
         written: list[Tensor] = []
-        for convolution, layer in zip(self.convolutions, layers, strict=True):
-            lifted = convolution.lift(x)
-            y = quads(convolution.lower(convolution.multiply(lifted, layer.kernel), x.shape))
+        for i, (convolution, layer) in enumerate(zip(self.convolutions, layers, strict=True)):
+            if other := self.forwards and self.forwards[i]:
+                product = other.multiply(other.lift(x), other.weigh(p[f"conv{i}.weight"]))
+                y, lifted = quads(other.lower(product, x.shape)), convolution.lift(x)
+            else:
+                lifted = convolution.lift(x)
+                y = quads(convolution.lower(convolution.multiply(lifted, layer.kernel), x.shape))
             lifted = convolution.factor(lifted)
             r, m = self._statistics(y)
             a, c = layer.gamma * r, layer.gamma * m + layer.beta
