@@ -1,12 +1,14 @@
 """The ways to multiply out a convolution, against each other on this machine.
 
-    python -m benchmarks.convolutions [--widths 32 128] [--sides 8 16] [--batches 10 100] [--turns 7]
+    python -m benchmarks.convolutions [--widths 32 128] [--sides 8 16] [--batches 10 100] [--turns 7] [--verdict]
 
 A row is a shape and a precision of the factors. The ways are the backend's own convolution (as tensors lie, and
 channels-last), the products of tiles F(2x2, 3x3) and F(4x4, 3x3), and the latter as a grouped 1x1 convolution. Each is
 timed in turn, turn after turn in one process, forward and then back to activations and weights. Rates are operations of
 the direct convolution a second, so ways compare by their seconds. The transforms of tiles are left out, which count
-more the fewer channels there are.
+more the fewer channels there are. With `--verdict` the engine measures as a worker does, by the busiest thread's
+processor time and with the memory that transforms move: milliseconds of a step's gradient and adjoint, convolutions
+alone, and the choice.
 """
 
 from __future__ import annotations
@@ -23,11 +25,14 @@ from torch import Tensor
 from benchmarks.instruments import seconds
 from benchmarks.machine import describe
 from benchmarks.rows import table
+from core.engine.kernels import measurement
+from core.plan.ways import Factors, Kind, Pick, Way
 
 Ways = Mapping[str, tuple[Callable[[], Tensor], Callable[[], object]]]
 """Name of a way to its forward and its backward pass."""
 
 _CPU = torch.device("cpu")
+_PATIENT = 60.0  # seconds that a verdict may take here
 _DIRECT, _LAST, _SMALL, _TILES, _GROUPED = "direct", "direct, channels-last", "F(2)", "F(4)", "F(4), grouped"
 _NAMES = (_DIRECT, _LAST, _SMALL, _TILES, _GROUPED)
 
@@ -36,15 +41,33 @@ def main(arguments: list[str] | None = None) -> None:
     """Print the table."""
     options = _options(arguments)
     print(f"{describe()}\n")
+    shapes = list(itertools.product(options.widths, options.sides, options.batches))
+    if options.verdict:
+        _judge(shapes)
+        return
     head = ["width, side, batch, factors", *(f"{way}: forward, backward, G/s" for way in _NAMES), "fastest in all"]
-    shapes = itertools.product(options.widths, options.sides, options.batches, (torch.float32, torch.bfloat16))
     rows = []
-    for width, side, batch, dtype in shapes:
+    for (width, side, batch), dtype in itertools.product(shapes, (torch.float32, torch.bfloat16)):
         taken = race(ways(width, side, batch, dtype), options.turns)
         work = 2 * 9 * width**2 * side**2 * batch / 1e9
         rates = [f"{work / taken[way][0]:,.0f}, {2 * work / taken[way][1]:,.0f}" for way in _NAMES]
         label = f"{width}, {side}, {batch}, {str(dtype).removeprefix('torch.')}"
         rows.append([label, *rates, min(_NAMES, key=lambda way: sum(taken[way]))])
+    print(table(head, rows))
+
+
+def _judge(kinds: list[Kind]) -> None:
+    """Print what the engine would choose here, rule or not."""
+    ways: list[Way] = ["direct", "F(2)", "F(4)"]
+    head = ["width, side, batch, factors", *(f"{way} from then on" for way in ways), "chosen"]
+    rows = []
+    for finding in measurement.measure(kinds, seconds=_PATIENT).findings:
+        factors: list[Factors] = ["float32"] if finding.precision == "float32" else ["bfloat16", "rounded"]
+        for kind in factors:
+            picks = (Pick(forward=finding.rule.forward, rest=way, factors=kind) for way in ways)
+            taken = [f"{1e3 * finding.seconds[str(pick)]:,.1f}" for pick in picks if str(pick) in finding.seconds]
+            label = f"{finding.channels}, {finding.side}, {finding.batch}, {kind}"
+            rows.append([label, *(taken or ["-"] * len(ways)), str(finding.pick)])
     print(table(head, rows))
 
 
@@ -94,6 +117,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--sides", type=int, nargs="+", default=[8, 16], help="pixels of a map's side (%(default)s)")
     parser.add_argument("--batches", type=int, nargs="+", default=[10, 100], help="images a step (%(default)s)")
     parser.add_argument("--turns", type=int, default=7, help="times that each is timed (%(default)s)")
+    parser.add_argument("--verdict", action="store_true", help="what a worker would measure, and the choice")
     return parser.parse_args(arguments)
 
 

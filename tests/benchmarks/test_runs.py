@@ -82,6 +82,13 @@ def test_every_way_to_convolve_is_timed(capsys: pytest.CaptureFixture[str]) -> N
     torch.testing.assert_close(grouped.view(36, 16, -1).mT, tiles)
 
 
+def test_a_verdict_is_printed_beside_the_ways(capsys: pytest.CaptureFixture[str]) -> None:
+    convolutions.main(["--widths", "16", "--sides", "8", "--batches", "2", "--verdict"])
+    found = {row[0]: row[1:] for row in rows(capsys.readouterr().out)}
+    assert set(found) == {f"16, 8, 2, {factors}" for factors in ("float32", "bfloat16", "rounded")}
+    assert all(float(milliseconds) > 0 for milliseconds in found["16, 8, 2, rounded"][:3])
+
+
 @pytest.mark.slow
 def test_limits_compares_with_both_peaks(capsys: pytest.CaptureFixture[str]) -> None:
     limits.main(["--arms", "eager", "--batches", "2", *QUICK])
