@@ -39,7 +39,7 @@ class Pick(BaseModel):
     rest: Way
     """All other products."""
     factors: Factors
-    """Of the latter."""
+    """Factors of the latter."""
 
     def __str__(self) -> str:
         rest = self.rest if self.factors == "float32" else f"{self.rest} {self.factors}"
@@ -61,7 +61,7 @@ class Finding(BaseModel):
     rule: Pick
     """The one where nobody has measured."""
     seconds: dict[str, float]
-    """Of each pick by its name: one step's gradient and adjoint, as far as they are this convolution."""
+    """Seconds of one step's gradient and adjoint, as far as they are this convolution, for each pick by its name."""
 
     @property
     def gain(self) -> float:

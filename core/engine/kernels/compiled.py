@@ -105,7 +105,7 @@ class Compiled:
     precision: Precision = "float32"
     folder: Path | None = None
     verdict: Verdict | None = None
-    """Of the machine that the job began on; it is for students alone, stacked ones follow the rule."""
+    """Verdict of the machine that the job began on, for students alone: stacked ones go by the rule."""
     _programs: dict[tuple[str, Shape], Program | None] = field(default_factory=dict, compare=False, repr=False)
 
     @property
