@@ -12,6 +12,7 @@ from core.data import Catalogue, DatasetFacts, DatasetInvalid, Images, UnknownDa
 from core.data.c_scores import CScores
 from core.data.catalogue import UPLOADS
 from core.data.inspection import facts_of
+from core.data.multi_index import family
 from core.ids import is_upload
 from core.ledger import UnknownUpload, Upload, Uploads
 
@@ -31,9 +32,9 @@ class VisibleDatasets:
         return [facts.name for facts in self.list()]
 
     def list(self) -> builtins.list[DatasetFacts]:
-        """Facts of all that can be distilled, by name."""
+        """Facts of all that can be distilled, by name; of the family of formulas those of an example."""
         own = [_facts(upload) for upload in self.uploads.all() if upload.state == "ready"]
-        return sorted([*self.catalogue.list(), *own], key=lambda facts: facts.name)
+        return sorted([*self.catalogue.list(), *own, family()], key=lambda facts: facts.name)
 
     def problems(self) -> dict[str, str]:
         """Name of each bundle of the data folder that cannot be used -> what is wrong with it."""

@@ -32,7 +32,7 @@ def settings_table() -> str:
 def methods_table() -> str:
     """Every method, and when to choose it."""
     lines = ["| method | family | choose it | not |", "| --- | --- | --- | --- |"]
-    for name in methods.names():
+    for name in methods.all_names():
         entry = methods.method(name)
         lines.append(f"| `{name}` | {entry.family} | {entry.use} | {entry.avoid} |")
     return "\n".join(lines)

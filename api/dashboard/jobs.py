@@ -77,7 +77,7 @@ def show_jobs(
         paged=bool(after),
         filtered=any(chosen.values()),
         datasets=services.catalogue.list(),
-        methods=[*methods.names(), KIND],
+        methods=[*methods.all_names(), KIND],
         active=counts["queued"] + counts["running"] + counts["pausing"] + counts["cancelling"],
         job_view=job_view,
     )

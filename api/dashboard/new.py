@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from fastapi import APIRouter, BackgroundTasks, Request, Response
@@ -20,6 +21,8 @@ from api.jobs import create_job
 from api.problems import ProblemError
 from api.services import Services, ServicesDep
 from core import measured_jobs, methods
+from core.data import UnknownDataset
+from core.data.multi_index import is_multi_index
 from core.ledger import DISTILLATION, Job, UnknownJob
 from core.methods import AUTO, Method
 from core.recipe import FieldError
@@ -33,6 +36,7 @@ _ORDER: Final = (
     "performance",
     "statistics",
     "regression",
+    "theory",
 )
 _PLACED: Final = ("dataset", "ipc", "target", "share", "method", "within")
 """The fields of a request that the page has a place of their own for; the others follow from the schema."""
@@ -81,6 +85,9 @@ def _shown(
     forecast, faults = (None, refused) if refused else form.forecast(services)
     datasets = sorted(services.catalogue.list(), key=lambda facts: not facts.on_disk)
     entries = form.entries
+    if is_multi_index(entries["dataset"]) and entries["dataset"] not in {facts.name for facts in datasets}:
+        with suppress(UnknownDataset):  # of the family's members one is listed, and this one is asked for
+            datasets.insert(0, replace(services.catalogue.facts(entries["dataset"]), name=entries["dataset"]))
     chosen = next((facts for facts in datasets if facts.name == entries["dataset"]), None)
     unasked = {"labels"} if entries["method"] != AUTO and entries["labels"] == FIRST["labels"] else set()
     others = [
@@ -127,7 +134,7 @@ def _shown(
 def families() -> dict[str, list[Method]]:
     """The methods by family, families in the order of the catalogue's modules."""
     found: dict[str, list[Method]] = {}
-    for name in methods.names():
+    for name in methods.all_names():
         method = methods.method(name)
         found.setdefault(method.family, []).append(method)
     return dict(sorted(found.items(), key=lambda family: _ORDER.index(family[0]) if family[0] in _ORDER else 99))

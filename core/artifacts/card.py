@@ -25,7 +25,7 @@ def card(result: Distilled, picture_bytes: int, parquet_bytes: int) -> str:
         f"# {result.facts.title}, distilled to {result.size}",
         worded(_summary(result), kind),
         f"![{'the images, enlarged' if kind == 'pictures' else 'plots'}]({layout.PREVIEW})",
-        *map(_section, result.report.sections()),
+        *map(section_text, result.report.sections()),
         "## How to load it",
         how_to_load(result),
         "## How it was made",
@@ -59,7 +59,7 @@ def _summary(result: Distilled) -> str:
     )
 
 
-def _section(section: Section) -> str:
+def section_text(section: Section) -> str:
     """A section of the report in Markdown: measures, words, and its picture."""
     words = list(section.words)
     if section.name == "warnings":

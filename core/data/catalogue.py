@@ -13,13 +13,13 @@ from typing import final
 
 import numpy as np
 
-from core.data import c_scores
+from core.data import c_scores, multi_index
 from core.data.bundle import Bundle, read_bundle
 from core.data.c_scores import CScores
 from core.data.digest import Measured, Stamp, measure, recall, remember
 from core.data.digits import digits, measured_digits
 from core.data.download import SOURCES, download, unavailable
-from core.data.facts import Dataset, DatasetFacts, DatasetInvalid, Images, Source, UnknownDataset
+from core.data.facts import Dataset, DatasetFacts, DatasetInvalid, DatasetUnavailable, Images, Source, UnknownDataset
 from core.data.glimpse import firsts, read_glimpse, read_plots
 from core.data.known import KNOWN
 from core.data.rules import FORMAT
@@ -63,6 +63,8 @@ class Catalogue:
 
         Raises UnknownDataset, with near matches, or DatasetInvalid if its bundle is broken.
         """
+        if multi_index.is_multi_index(name):
+            return multi_index.facts_of(multi_index.parse(name))
         if name == _EMBEDDED:
             return _facts(name, measured_digits(), "embedded", "inside scikit-learn")
         if (path := self._bundle(name)) is not None:
@@ -88,6 +90,9 @@ class Catalogue:
         With its C-scores if it is to be `scored`. Raises UnknownDataset, DatasetUnavailable (which file to put where)
         or DatasetInvalid (how to mend it).
         """
+        if multi_index.is_multi_index(name):
+            told = "a formula is generated chunk by chunk and never loaded whole"
+            raise DatasetUnavailable(f"{name}: {told}; distil it by method 'progressive-two-layer'")
         facts, bundle = self._read(name)
         held = validation_of(bundle.train)
         train, validation = bundle.train.take(np.flatnonzero(~held)), bundle.train.take(np.flatnonzero(held))
@@ -109,7 +114,7 @@ class Catalogue:
         Raises UnknownDataset, or DatasetInvalid (how to mend it).
         """
         facts = self.facts(name)
-        if not facts.on_disk:
+        if not facts.on_disk or facts.source == "formula":
             return None
         path = self._bundle(name)
         try:

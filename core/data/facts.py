@@ -8,7 +8,7 @@ from typing import Final, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
-Source = Literal["embedded", "torchvision", "bundle", "upload"]
+Source = Literal["embedded", "torchvision", "bundle", "upload", "formula"]
 
 Kind = Literal["pictures", "vectors", "series"]
 """Pictures are uint8 of H x W pixels; vectors are rows of a table, series run in time, both float32."""

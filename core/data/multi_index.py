@@ -12,14 +12,14 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.facts import UnknownDataset
+from core.data.facts import DatasetFacts, Mirroring, UnknownDataset
 
 FAMILY: Final = "multi-index"
 """The word before the colon of such a dataset's name."""
@@ -187,3 +187,31 @@ def _whole(key: str, text: str | None) -> int:
         shown = (text or "")[:20]
         raise UnknownDataset(f"{FAMILY}: {key}={shown} is no whole number from {low} to {high}; set {key} to one")
     return int(text)
+
+
+def family() -> DatasetFacts:
+    """The family in one row of a list of datasets: an example's facts, and in the title how others are called."""
+    return replace(facts_of(parse(EXAMPLE)), title=f"A family of regressions: {GRAMMAR}")
+
+
+def facts_of(task: MultiIndex) -> DatasetFacts:
+    """The facts of such a dataset: rows of d numbers with one target, of which every machine makes the same."""
+    return DatasetFacts(
+        name=task.name,
+        title=f"{task.d} dimensions, {task.r} of which matter: {LINKS[task.link].title}",
+        shape=(task.d, 1, 1),
+        classes=1,
+        class_names=("target",),
+        train_count=task.n,
+        test_count=TESTS,
+        smallest_class=task.n,
+        digest=task.digest,
+        licence="none needed: a formula",
+        citation="",
+        on_disk=True,
+        source="formula",
+        where=f"generated when it is read, chunk by chunk, and never stored; a name is {GRAMMAR}, all but d optional, "
+        f"and the link is one of {', '.join(LINKS)}",
+        mirroring=Mirroring(False, "known", "it is no picture"),
+        kind="vectors",
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
+from core.data.multi_index import CHUNK
 from core.plan import limits, packing
 from core.plan.build import judged_by
 from core.plan.cost import diffusion
@@ -92,6 +93,9 @@ def peak_bytes(
         free: bytes of memory that could be taken.
         compiled: the shapes whose kernels are compiled, which keep less.
     """
+    if isinstance(recipe.objective, TwoLayer):
+        width, numbers = recipe.objective.width, CHUNK * (2 * network.pixels + 3 * recipe.objective.width)
+        return FLOAT * numbers + 8 * (8 * width**2 + 3 * width * network.pixels)
     pixels, images = network.pixels, sizes.train + sizes.validation + sizes.test
     source = images * pixels  # uint8
     if recipe.preprocess.mixes_pixels:  # whitened beforehand, by two matrices that take eight in doubles to find
@@ -117,6 +121,9 @@ def peak_bytes(
 
 def stored_bytes(recipe: Recipe, network: Geometry, sizes: Sizes) -> Bytes:
     """The bytes that the job leaves on disk."""
+    if isinstance(recipe.objective, TwoLayer):
+        labels = FLOAT * recipe.objective.width
+        return Bytes(0, labels, _FIXED + 3 * (labels + FLOAT * sizes.synthetic * network.pixels))
     later = recipe.schedule.stages.count - 1
     networks = recipe.experts.count if recipe.experts else recipe.schedule.stages.networks
     experts = later * networks * (_THETA + FLOAT * network.parameters)

@@ -26,7 +26,7 @@ from core.plan.phases import PHASES
 from core.plan.race import Entrants
 from core.plan.steps import Plan, keys
 from core.plan.ways import kinds
-from core.recipe import Compact, Network, Recipe, search
+from core.recipe import Compact, Network, Recipe, TwoLayer, search
 
 _MIB = 2**20
 
@@ -299,6 +299,8 @@ def _reused(planned: Plan, there: Collection[str]) -> dict[str, int]:
 
 
 def _preparing(calibration: Calibration, recipe: Recipe, network: Geometry, sizes: Sizes) -> float:
+    if isinstance(recipe.objective, TwoLayer):  # whose samples are made as they are used
+        return calibration.startup
     images = sizes.train + sizes.validation + sizes.test
     seconds = calibration.startup + images * (_READ_IMAGE + _READ_BYTE * network.pixels)
     if recipe.preprocess.mixes_pixels:

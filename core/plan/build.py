@@ -14,6 +14,7 @@ from core.plan.cache_names import CacheNames, Identity
 from core.plan.race import Entrants
 from core.plan.sizing import Sizing
 from core.plan.steps import Kept, Plan, Snapshots, Step
+from core.plan.two_layer import two_layer_steps
 from core.recipe import (
     CScore,
     Embedding,
@@ -28,6 +29,7 @@ from core.recipe import (
     Recipe,
     Scored,
     Trajectory,
+    TwoLayer,
     Window,
     search,
 )
@@ -48,6 +50,8 @@ def plan(
     Where candidates race, at one size or at several, `recipe` has what they share, and what follows is the report on
     the winner. A recipe that is `shared` by candidates is reported on as the dearest of them, images that are made.
     """
+    if isinstance(recipe.objective, TwoLayer):
+        return Plan(recipe, two_layer_steps(recipe))
     job = _Job(facts, ipc, seed, shared or searching is not None)
     return job.whole(recipe) if searching is None else job.raced(recipe, searching)
 

@@ -15,6 +15,7 @@ from core.plan.cache_names import Identity, file_name, name_of
 from core.plan.phases import Phase
 from core.plan.race import Entrants
 from core.plan.sizing import Sizing
+from core.plan.two_layer import TwoLayerStep
 from core.recipe import Embedding, LearnedScore, Recipe, Trajectory
 from core.recipe.search import Candidates
 
@@ -333,6 +334,7 @@ Step = (
     | TrainWitness
     | Cover
     | FindNeighbours
+    | TwoLayerStep
 )
 """Every kind of step."""
 

@@ -19,6 +19,7 @@ from core.report.race import Race
 from core.report.results import Across, Majority, Row, intervals, results
 from core.report.section import Entry, Section
 from core.report.stages import Stages
+from core.report.theory import Theory
 from core.report.within import Within
 from core.worth import Gap, gap
 
@@ -70,6 +71,8 @@ class Report(Entry):
     coverage: Coverage | None = None
     neighbours: Neighbours | None = None
     generator: Generator | None = None
+    theory: Theory | None = None
+    """A regression memory beside the truth of its formula, in the place of all that is said of images."""
     phases: dict[str, float] = Field(default={})
     """Seconds by phase."""
     peak_memory_mib: float | None = None
@@ -101,6 +104,9 @@ class Report(Entry):
     def sections(self) -> list[Section]:
         """The report as people read it, warnings first: the one list that card, page and command line show."""
         warned = Section(name="warnings", title="To be read before the numbers", words=self.warnings)
+        if self.theory is not None:
+            cut = self.theory.cut_short(self.ended.why) if self.ended else None
+            return [each for each in (cut, self.within and self.within.section()) if each] + self.theory.sections()
         each = (
             warned if self.warnings else None,
             self.ended and self.ended.section(),

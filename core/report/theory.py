@@ -89,6 +89,11 @@ class Theory(Entry):
             found.append(self._curve("theory_width", "How many units it takes", self.by_width, "unit", 1))
         return found
 
+    def cut_short(self, why: str) -> Section:
+        """The section on an early end."""
+        words = f"Gradients are of the first {self.samples:,} samples. {why} More samples may align the points better."
+        return Section(name="ended", title="Ended early", words=(words,))
+
     def _worth(self) -> Section:
         known = self.lines
         lines = [

@@ -15,8 +15,9 @@ from core.feasibility import (
     unsolvable,
     untileable,
 )
-from core.recipe import FieldError, Recipe, RecipeError, Window
+from core.recipe import FieldError, Recipe, RecipeError, TwoLayer, Window
 from core.recipe.checks.images import learns_step_size
+from core.request import lab
 from core.request.order import JobRequest
 from core.suited import unsuited
 
@@ -32,6 +33,10 @@ def check(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
     Raises:
         RecipeError: the dataset is too small, or its images are.
     """
+    if mismatched := lab.unfit(recipe, request.ipc, facts):
+        raise RecipeError(mismatched)
+    if isinstance(recipe.objective, TwoLayer):
+        return
     errors = [
         *(_too_many_images(recipe, request, facts) or _beyond_the_class(recipe, request, facts)),
         *untileable(recipe, facts),

@@ -12,6 +12,7 @@ from core.feasibility import most_ipc
 from core.methods.automatic import WITHIN, candidates_own
 from core.overrides import override
 from core.recipe import FieldError, KeepLabels, Recipe, RecipeError, SoftLabels, Targets, Trajectory
+from core.request import lab
 from core.request.limits import MAX_SYNTHETIC_IMAGES, check
 from core.request.order import MOST_IPC, Asked, JobOrder, JobRequest
 from core.weight import Changes, bytes_of, fitted
@@ -35,6 +36,8 @@ def settle(order: JobOrder, facts: DatasetFacts) -> JobRequest:
     Raises:
         RecipeError: the bytes do not hold one image per class, the ratio is of too many, or an override is wrong.
     """
+    if errors := lab.unordered(order, facts):
+        raise RecipeError(errors)
     if order.share != "equal":
         order = order.model_copy(update={"overrides": order.overrides | {"share": order.share}})
     whole = facts.mean_class if order.overrides.get("share", "equal") != "equal" else facts.smallest_class

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from fastapi.testclient import TestClient
 
 from api.services import Services
@@ -48,7 +51,7 @@ def test_catalogues_are_paged_like_every_list(client: TestClient) -> None:
 
 def test_methods_are_shown_with_recipe_presets_and_schema(client: TestClient) -> None:
     listed = client.get("/v1/methods").json()["items"]
-    assert [method["name"] for method in listed] == list(methods.names())
+    assert [method["name"] for method in listed] == list(methods.all_names())
     for summary in listed:
         method = client.get(summary["url"]).json()
         assert summary.items() <= method.items()
@@ -65,3 +68,41 @@ def test_a_method_shows_its_recipe_for_a_task(client: TestClient, services: Serv
     assert shown["recipe"] != client.get("/v1/methods/mtt").json()["recipe"]
     asked = {"dataset": "cifar10", "ipc": 50, "method": "mtt"}
     assert client.post("/v1/jobs", json=asked).json()["recipe"] == shown["recipe"]
+
+
+def test_a_formula_is_asked_for_by_a_name_that_says_all_of_it(client: TestClient) -> None:
+    task = client.get("/v1/datasets/multi-index:d=16").json()
+    assert (task["name"], task["source"]) == ("multi-index:d=16,r=2,link=he2-he3,n=10240,seed=0", "formula")
+    assert client.get("/v1/datasets/multi-index:d=16,link=he4").status_code == 404
+    asked = {"dataset": "multi-index:d=16", "ipc": 8, "method": "progressive-two-layer"}
+    job = client.post("/v1/jobs", json=asked)
+    assert job.status_code == 202
+    assert client.post("/v1/jobs", json=asked | {"dataset": task["name"]}).json()["id"] == job.json()["id"]
+    assert client.post("/v1/forecasts", json=asked).status_code == 200
+    page = client.get("/new", params=asked)
+    assert 'value="multi-index:d=16" checked' in " ".join(page.text.split())
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "fix"),
+    [
+        ({"method": "dm"}, "method", "progressive-two-layer"),
+        ({"method": "auto"}, "method", "progressive-two-layer"),
+        ({"dataset": "digits"}, "method", "multi-index:d=32"),
+        ({"dataset": "digits", "ipc": None, "bytes": "2 kB"}, "method", "multi-index:d=32"),
+        ({"ipc": None, "ratio": 0.01}, "ratio", "ipc"),
+        ({"ipc": None, "target": "80%"}, "target", "ipc"),
+        ({"ipc": 5000}, "ipc", "1024"),
+        ({"overrides": {"network.width": 64}}, "overrides.network.width", "128"),
+        ({"dataset": "multi-index:d=0"}, "dataset", ""),
+    ],
+)
+def test_what_is_no_regression_is_refused_with_a_fix(
+    client: TestClient, changes: dict[str, Any], field: str, fix: str
+) -> None:
+    asked = {"dataset": "multi-index:d=16", "ipc": 8, "method": "progressive-two-layer"} | changes
+    answer = client.post("/v1/jobs", json={name: value for name, value in asked.items() if value is not None})
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["field"] == field
+    assert fix in error["fix"]

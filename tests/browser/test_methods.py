@@ -14,10 +14,10 @@ def test_methods_are_searched_while_one_types(watched: Watched) -> None:
     page = watched.page
     page.goto("/methods")
     entries = page.locator("article.method:visible")
-    expect(entries).to_have_count(len(methods.names()))
+    expect(entries).to_have_count(len(methods.all_names()))
     search = page.get_by_label("Search the methods")
     search.press_sequentially("cazenavette traj")
-    expect(page.locator("#found")).to_have_text(re.compile(rf"\d+ of {len(methods.names())} methods"))
+    expect(page.locator("#found")).to_have_text(re.compile(rf"\d+ of {len(methods.all_names())} methods"))
     expect(page.locator("article[aria-labelledby=mtt]")).to_be_visible()
     expect(page.locator("article[aria-labelledby=herding]")).to_be_hidden()
     expect(page.locator("#family-selection")).to_be_hidden()
@@ -26,7 +26,7 @@ def test_methods_are_searched_while_one_types(watched: Watched) -> None:
     page.reload()
     expect(entries).to_have_count(shown)  # the server finds the same
     search.fill("")
-    expect(entries).to_have_count(len(methods.names()))
+    expect(entries).to_have_count(len(methods.all_names()))
     assert "?" not in page.url
 
 

@@ -132,12 +132,12 @@ def test_pictures_of_a_dataset_are_read_without_the_dataset(client: TestClient, 
 
 @pytest.mark.parametrize(
     ("q", "expected"),
-    [("", set(methods.names())), ("cazenavette  2022", {"mtt"}), ("no such thing", set()), ("MTT", {"mtt"})],
+    [("", set(methods.all_names())), ("cazenavette  2022", {"mtt"}), ("no such thing", set()), ("MTT", {"mtt"})],
 )
 def test_methods_are_searched(client: TestClient, q: str, expected: set[str]) -> None:
     page = client.get("/methods", params={"q": q}).text
     entries = re.findall(r'<article class="panel method" aria-labelledby="([\w-]+)" data-family="\w+"( hidden)?>', page)
-    assert {name for name, _ in entries} == set(methods.names()), "a script may show them again"
+    assert {name for name, _ in entries} == set(methods.all_names()), "a script may show them again"
     shown = {name for name, hidden in entries if not hidden}
     assert shown >= expected
     assert len(shown) < len(entries) or not q
@@ -147,7 +147,7 @@ def test_methods_are_searched(client: TestClient, q: str, expected: set[str]) ->
 
 def test_every_method_is_there_with_its_equation(client: TestClient) -> None:
     page = client.get("/methods").text
-    for name in methods.names():
+    for name in methods.all_names():
         assert f'id="{name}"' in page
         assert f'aria-label="Equation of {name}"' in page
 

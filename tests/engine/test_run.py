@@ -19,6 +19,7 @@ from core.engine.journal import Journal
 from core.engine.meta_generator import Training
 from core.engine.report import Distillation, compose
 from core.engine.run import RUNNERS, distil, meta_train
+from core.engine.two_layer import run as two_layer
 from core.engine.workspace import Drained, InMemory
 from core.methods import Task, method
 from core.overrides import override
@@ -45,7 +46,8 @@ def test_ten_lines_distil_digits_and_write_nothing(tmp_path: Path, monkeypatch: 
 
 def test_each_kind_of_step_has_one_cost_and_one_runner() -> None:
     kinds = set(get_args(Step))
-    for table in (COSTS, RUNNERS):
+    assert not RUNNERS.keys() & two_layer.RUNNERS.keys(), "a job is of pictures or of a formula"
+    for table in (COSTS, {**RUNNERS, **two_layer.RUNNERS}):
         assert set(table) == kinds
         assert len(set(table.values())) == len(table), "none does for two"
 

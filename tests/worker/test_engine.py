@@ -53,13 +53,13 @@ class Run:
 
     def write(self, **fields: Any) -> None:
         """job.json, of a request made of `fields`."""
-        checkpoint_interval = fields.pop("checkpoint_interval", 0.0)
+        interval, cache_bytes = fields.pop("checkpoint_interval", 0.0), fields.pop("expert_cache_bytes", 2**30)
         data_dir = fields.pop("data_dir", self.folder.root / "datasets")
-        cache_bytes = fields.pop("expert_cache_bytes", 2**30)
         request = JobRequest.model_validate(
             {"dataset": "digits", "ipc": 1, "method": "mtt", "overrides": SMALL, **fields}
         )
-        known = request.dataset if Path(data_dir, f"{request.dataset}.npz").exists() else "digits"
+        there = ":" in request.dataset or Path(data_dir, f"{request.dataset}.npz").exists()
+        known = request.dataset if there else "digits"
         recipe = resolve(request.model_copy(update={"dataset": known}), Catalogue(Path(data_dir)).facts(known))
         self.folder.root.mkdir(parents=True, exist_ok=True)
         self.folder.job.write_text(
@@ -73,7 +73,7 @@ class Run:
                     "experts_dir": str(self.folder.root.parent / "experts"),
                     "expert_cache_bytes": cache_bytes,
                     "device": "cpu",
-                    "checkpoint_interval": checkpoint_interval,
+                    "checkpoint_interval": interval,
                     "fingerprint": fingerprint(request, recipe, "sha256:x"),
                 }
             )

@@ -28,10 +28,11 @@ from core.feasibility import sourced
 from core.files import write_atomic
 from core.forecast import Sizes
 from core.plan.ways import Verdict
-from core.recipe import Recipe
+from core.recipe import Recipe, TwoLayer
 from core.request import check, needs_c_scores, scored
 from worker.engine.disk_workspace import ASKED, DiskWorkspace
 from worker.engine.job import Job, device, use_threads
+from worker.engine.lab import run_lab
 from worker.engine.package import artifact_of
 from worker.engine.pictures import Pictures
 from worker.protocol import JobFolder
@@ -47,6 +48,8 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
     Raises:
         Drained: it was told to stop first.
     """
+    if isinstance(job.recipe.objective, TwoLayer):
+        return run_lab(job, folder, journal, stopped)
     folder.checkpoint.mkdir(parents=True, exist_ok=True)
     timings = folder.checkpoint / "seconds.json"
     journal.seconds = document(timings, {})

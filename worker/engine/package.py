@@ -68,7 +68,7 @@ def artifact_of(job: Job, done: Distillation) -> Distilled:
         provenance={
             "fingerprint": job.fingerprint,
             "engine_version": ENGINE_VERSION,
-            "commit": _commit(),
+            "commit": commit(),
             "versions": {"python": platform.python_version(), **{name: _version(name) for name in _VERSIONED}},
             "hardware": report.device,
             "seeds": {"request": job.request.seed, "evaluation": list(range(recipe.evaluation.seeds))},
@@ -167,7 +167,7 @@ def _published(context: JobContext) -> tuple[Beside, ...]:
 
 
 @cache
-def _commit() -> str | None:
+def commit() -> str | None:
     """The commit the service runs from, if it runs from a checkout."""
     try:
         found = subprocess.run(

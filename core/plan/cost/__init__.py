@@ -11,11 +11,23 @@ from typing import Any, Final
 
 from core.data import DatasetFacts
 from core.plan import packing, steps
-from core.plan.cost import diffusion, evaluation, experts, matching, regression, rounds, search, selecting, teacher
+from core.plan.cost import (
+    diffusion,
+    evaluation,
+    experts,
+    matching,
+    regression,
+    rounds,
+    search,
+    selecting,
+    teacher,
+    two_layer,
+)
 from core.plan.cost.geometry import Geometry, geometry
 from core.plan.cost.passes import Algebra, Sizes, Stack, Work
 from core.plan.cost.scale import Scale
 from core.plan.steps import Plan, Step
+from core.plan.two_layer import JudgeStudents, MatchGradients, MatchPerformance
 
 Item = Work | Algebra
 
@@ -44,6 +56,9 @@ COSTS: Final[Mapping[type[Step], Callable[[Any, Scale, int], Iterator[Item]]]] =
     steps.TrainWitness: evaluation.witnessed,
     steps.Cover: evaluation.covered,
     steps.FindNeighbours: evaluation.compared,
+    MatchGradients: two_layer.pointed,
+    MatchPerformance: two_layer.labelled,
+    JudgeStudents: two_layer.judged,
 }
 """The work of a step of each kind, of whose results so many are missing."""
 
