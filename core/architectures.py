@@ -121,10 +121,10 @@ class Body(NamedTuple):
 
     @property
     def cost(self) -> Convolutions:
-        """Arithmetic, and floats that are put out."""
+        """Arithmetic, and floats that are put out; those of an image where there is no layer, and no arithmetic."""
         return Convolutions(
-            sum(layer.operations for layer in self.layers),
-            sum(layer.outputs * layer.height * layer.width for layer in self.layers),
+            sum(layer.operations for layer in self.layers) or 1,
+            sum(layer.outputs * layer.height * layer.width for layer in self.layers) or self.features,
         )
 
 

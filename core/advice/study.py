@@ -15,7 +15,7 @@ from core.data.split import held_out
 from core.overrides import override
 from core.plan.cost.geometry import Geometry, geometry
 from core.plan.cost.passes import Kernel
-from core.recipe import Distribution, Network, Recipe
+from core.recipe import Architecture, Distribution, Network, Recipe
 
 LabelMode = Literal["hard", "soft"]
 
@@ -187,10 +187,10 @@ def _recipe(facts: DatasetFacts, effort: _Effort) -> Recipe:
     task = methods.Task.of(facts, PILOTS[-1])
     recipe = methods.method(METHOD).recipe(task)
     network, evaluation = recipe.network, recipe.evaluation
-    assert isinstance(network, Network), "the method's network is a ConvNet"
-    depths = range(network.depth, 0, -1) if network.depth else ()
+    depths = range(network.depth, 0, -1) if isinstance(network, Network) and network.depth else ()
+    fits = next((depth for depth in depths if _reads(network, depth, facts)), None)
     changes = {
-        "network.depth": next((depth for depth in depths if _reads(network, depth, facts)), network.depth),
+        **({} if fits is None else {"network.depth": fits}),
         "network.width": max(8, round(effort.width * network.width)),
         "evaluation.epochs": max(40, round(effort.epochs * evaluation.epochs)),
         "evaluation.seeds": effort.networks,
@@ -200,5 +200,5 @@ def _recipe(facts: DatasetFacts, effort: _Effort) -> Recipe:
     return override(recipe, changes)
 
 
-def _reads(network: Network, depth: int, facts: DatasetFacts) -> bool:
+def _reads(network: Architecture, depth: int, facts: DatasetFacts) -> bool:
     return reads(network.model_copy(update={"depth": depth}), facts.shape)

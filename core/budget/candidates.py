@@ -161,7 +161,11 @@ class _Field:
 
     def _candidate(self, name: str) -> Candidate | str:
         """A method of the catalogue as a candidate."""
-        return self._cut(name, methods.method(name).recipe(task(self.facts, self.ipc)))
+        try:
+            recipe = methods.method(name).recipe(task(self.facts, self.ipc))
+        except RecipeError as error:  # it is for another kind of data
+            return _first(error)
+        return self._cut(name, recipe)
 
     def _cut(self, name: str, recipe: Recipe) -> Candidate | str:
         """A candidate cut to the time that it may have; why there is none, if it cannot be cut so far."""

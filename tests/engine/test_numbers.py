@@ -9,15 +9,19 @@ import pytest
 import torch
 
 from core import methods
+from core.advice.study import measurable, study
 from core.data import Catalogue, Dataset
 from core.engine.networks import build
 from core.engine.preprocess import fit
 from core.engine.run import distil
+from core.forecast import raced_job
 from core.methods import Task
+from core.overrides import override
 from core.recipe import Linear, MeanStd, Mlp, RecipeError, SeriesConvNet, Unprocessed
-from core.request import JobRequest, resolve
+from core.request import JobOrder, JobRequest, resolve, settle
 from tests.data.bundles import place
 from tests.data.tables import waves, wine
+from tests.forecast.machines import machine
 
 OF_PICTURES = {"cda", "diffusion", "dwa", "lpld", "mgdd", "rded", "sre2l"}
 QUICK: dict[str, Any] = {"network.width": 4, "evaluation.seeds": 1, "evaluation.epochs": 2, "evaluation.full": None}
@@ -69,6 +73,13 @@ SHORT: dict[str, dict[str, Any]] = {
     "rat-bptt": {"schedule.steps": 2, "objective.syn_steps": 4, "objective.window": 2},
     "frepo": {"schedule.steps": 2, "objective.pool.networks": 2},
 }
+
+
+def test_a_linear_network_distils_as_well(numbers: dict[str, Dataset]) -> None:
+    changes = SHORT["mtt"] | {name: value for name, value in QUICK.items() if name != "network.width"}
+    request = JobRequest(dataset="wine", method="mtt", ipc=2, overrides=changes | {"network.kind": "linear"})
+    done = distil(resolve(request, numbers["wine"].facts), numbers["wine"], 2, 0)
+    assert done.context.network.name == "linear"
 
 
 @pytest.mark.parametrize("name", ["wine", "waves"])
@@ -127,6 +138,35 @@ def test_the_networks_for_numbers() -> None:
     assert along.name == "convnet-1d-d2-w4-instance"
     assert dict(along.layout)["conv1.weight"] == (4, 4, 1, 3)
     assert dict(along.layout)["linear.weight"] == (2, 4 * 6)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "linear"])
+@pytest.mark.parametrize("labels", ["hard", "soft"])
+def test_a_search_on_a_table_leaves_out_what_is_for_pictures(
+    kind: str, labels: str, numbers: dict[str, Dataset]
+) -> None:
+    facts = numbers["wine"].facts
+    changes: dict[str, Any] = {"network.kind": kind}
+    order = JobOrder(dataset="wine", ipc=2, within="60s", labels=labels, overrides=changes)  # type: ignore[arg-type]
+    recipe = resolve(settle(order, facts), facts)
+    shared, race = raced_job(recipe, facts, 2, machine(), (), 60, tuple(changes), soft=labels == "soft")
+    names = [candidate.name for candidate in race.candidates]
+    assert {"random", "k-means", "herding", "dm"} <= set(names)
+    assert shared.network.kind == kind
+    if labels == "soft":
+        told = {each.name: each.reason for each in race.left_out}
+        assert "makes pictures" in told["rded"]
+        assert "frepo" in names
+
+
+@pytest.mark.parametrize("name", ["wine", "waves"])
+def test_advice_can_be_measured_and_priced(name: str, numbers: dict[str, Dataset]) -> None:
+    facts = numbers[name].facts
+    assert measurable(facts)
+    asked = study(facts, "hard", 60.0)
+    assert asked.recipe.network.kind == ("mlp" if name == "wine" else "convnet-1d")
+    done = distil(override(asked.recipe, {"schedule.steps": 1} | QUICK), numbers[name], 1, 0)
+    assert len(done.result.images) == facts.classes
 
 
 def test_a_task_of_numbers_is_known_by_its_kind() -> None:
