@@ -8,7 +8,7 @@ timed in turn, turn after turn in one process, forward and then back to activati
 the direct convolution a second, so ways compare by their seconds. The transforms of tiles are left out, which count
 more the fewer channels there are. With `--verdict` the engine measures as a worker does, by the busiest thread's
 processor time and with the memory that transforms move: milliseconds of a step's gradient and adjoint, convolutions
-alone, and the choice.
+alone, which are nine forward passes, and the choice; then the rate of square matrix products by the same clock.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import argparse
 import itertools
 import statistics
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -32,6 +33,7 @@ Ways = Mapping[str, tuple[Callable[[], Tensor], Callable[[], object]]]
 """Name of a way to its forward and its backward pass."""
 
 _CPU = torch.device("cpu")
+_SIDE, _PRODUCTS = 2048, 5  # of the square products whose rate is the peak
 _PATIENT = 60.0  # seconds that a verdict may take here
 _DIRECT, _LAST, _SMALL, _TILES, _GROUPED = "direct", "direct, channels-last", "F(2)", "F(4)", "F(4), grouped"
 _NAMES = (_DIRECT, _LAST, _SMALL, _TILES, _GROUPED)
@@ -69,6 +71,11 @@ def _judge(kinds: list[Kind]) -> None:
             label = f"{finding.channels}, {finding.side}, {finding.batch}, {kind}"
             rows.append([label, *(taken or ["-"] * len(ways)), str(finding.pick)])
     print(table(head, rows))
+    print()
+    for dtype in (torch.float32, torch.bfloat16):
+        a, b = (torch.randn(_SIDE, _SIDE).to(dtype) for _ in range(2))
+        best = min(measurement.spent_by(partial(torch.mm, a, b), 1) for _ in range(_PRODUCTS))
+        print(f"Square products of {str(dtype).removeprefix('torch.')}: {2 * _SIDE**3 / best / 1e9:,.0f} G/s")
 
 
 def ways(width: int, side: int, batch: int, dtype: torch.dtype) -> Ways:

@@ -61,13 +61,13 @@ def measure(
     """
     runs, over = dict(each for kind in kinds for each in _runs(kind)), clock() + seconds
     with torch.no_grad():
-        first = {run: _spent(call, 1) for run, call in runs.items()}  # it loads what it needs
+        first = {run: spent_by(call, 1) for run, call in runs.items()}  # it loads what it needs
         calls = {run: max(1, math.ceil(_ENOUGH / max(spent, 1e-6))) for run, spent in first.items()}
         halves = [dict.fromkeys(runs, math.inf) for _ in range(_HALVES)]
         for turn in range(_MOST):
             best = halves[turn % _HALVES]
             for run, call in runs.items():
-                best[run] = min(best[run], _spent(call, calls[run]))
+                best[run] = min(best[run], spent_by(call, calls[run]))
             if turn + 1 >= _LEAST and clock() >= over:
                 break
     precisions: tuple[Precision, ...] = ("float32", "bfloat16")
@@ -111,7 +111,7 @@ def _path(folder: Path, device: torch.device) -> Path:
     return folder / file_name({"environment": environment(device)}, ".verdict")
 
 
-def _spent(call: Callable[[], object], calls: int) -> float:
+def spent_by(call: Callable[[], object], calls: int) -> float:
     """Seconds of one of several calls in a row."""
     began, before = time.perf_counter(), _busy()
     for _ in range(calls):
