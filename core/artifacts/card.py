@@ -158,8 +158,7 @@ def _limits(result: Distilled) -> str:
         "parquet hold them rounded to 8 bits and clipped, which costs what the table says."
         if result.facts.kind == "pictures"
         else "Learned rows need not be possible ones: columns of zeros and ones hold numbers between and beyond, and "
-        "what is whole in the source is not whole here. Trees split at such values, and networks do not: how trees "
-        "fare is not measured here, and selected real rows (`k-means`, `herding`) are the safer choice for them.",
+        "what is whole in the source is not whole here.",
         "They are no means of anonymisation: they are, start from or resemble real training images, and no privacy "
         "guarantee is made.",
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from core.artifacts import verify
 from core.artifacts.load import load
 from core.data import Catalogue
 from core.engine.continued import read
+from core.engine.run import distil
+from core.engine.trees import lost_by
+from core.request import JobRequest, resolve
 from tests.artifacts.test_card import blocks
 from tests.data.bundles import place
 from tests.data.tables import waves, wine
@@ -78,7 +82,7 @@ def test_report_and_card_speak_of_rows_and_series(done: Run) -> None:
     if report["kind"] == "vectors":
         assert "2 rows per class" in text
         assert "13 columns" in text
-        assert "how trees fare" in text
+        assert "need not be possible ones" in text
     else:
         assert "2 channels of 24 steps" in text
 
@@ -109,3 +113,19 @@ def test_another_job_goes_on_from_the_numbers(done: Run) -> None:
     facts = Catalogue(done.folder.root.parent / "data").facts(name)
     given = read(done.folder.staging / "dataset.safetensors", facts, torch.device("cpu"))
     assert given.images.shape == (2 * facts.classes, *facts.shape)
+
+
+def test_the_report_says_where_trees_lose(done: Run) -> None:
+    """Rows of a class and of noise: a forest knows the classes by random rows, and not by these."""
+    name = json.loads((done.folder.staging / "recipe.json").read_text())["dataset"]["name"]
+    dataset = Catalogue(done.folder.root.parent / "data").load(name)
+    request = JobRequest(dataset=name, method="dm", ipc=5, overrides=QUICK | {"schedule.steps": 1})
+    made = distil(resolve(request, dataset.facts), dataset, 5, 0)
+    noise = replace(made.result, images=torch.randn(made.result.images.shape, generator=torch.manual_seed(0)))
+    told = lost_by(made.context, noise)
+    if dataset.facts.kind == "series":
+        assert told == []
+    else:
+        assert re.search(r"^Trees lose by these rows: .* 'k-means' or 'herding'\.$", told[0])
+        real = replace(made.result, real=torch.ones_like(made.result.real))
+        assert lost_by(made.context, real) == []

@@ -18,6 +18,7 @@ from core.engine.diffusion import generator
 from core.engine.diffusion import stored as saved
 from core.engine.report import Distillation, compose
 from core.engine.synthetic import SyntheticDataset
+from core.engine.trees import lost_by
 from core.methods import cuts_tiles
 from core.recipe import Generated, Generative, Recipe
 from core.report import Within
@@ -42,6 +43,7 @@ def artifact_of(job: Job, done: Distillation) -> Distilled:
     remarks = [
         *doubts(facts.copies, facts.brightest, facts.test_count),
         *_remarks(job.request, context, result),
+        *lost_by(context, result),
         *(context.sampled.doubts if context.sampled else ()),
     ]
     within = Within(seconds=job.request.within, given_up=_given_up(job, recipe)) if job.request.within else None
