@@ -22,6 +22,7 @@ from api import (
     job_requests,
     jobs,
     keys,
+    links,
     listing,
     methods,
     openapi,
@@ -60,6 +61,7 @@ def create_app(configuration: Settings | None = None) -> FastAPI:
         uploads,
         methods,
         keys,
+        links,
         health,
         *PAGES,
     ):

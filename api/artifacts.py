@@ -6,6 +6,7 @@ A file's name is a key of the ledger's table and nothing else: it never becomes 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -19,7 +20,7 @@ from api.problems import Kind, ProblemError, header, responses
 from api.schemas import File, FilePage, Sections
 from api.services import ServicesDep
 from core import ledger
-from core.artifacts import zip_stream
+from core.artifacts import Store, zip_stream
 from core.artifacts.layout import REPORT
 
 router = APIRouter(prefix="/v1/jobs", tags=["artifacts"], responses=responses(Kind.INVALID_REQUEST))
@@ -27,7 +28,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["artifacts"], responses=responses(Ki
 _ETAG = header("ETag", "The file's SHA-256 (of an archive: that of its listing), in quotes.")
 _DIGEST = header("Repr-Digest", "The same as RFC 9530 writes it: sha-256=:base64:.")
 _SPAN = header("Content-Range", "Which bytes these are, of how many.")
-_BLOB = responses(Kind.UNKNOWN_JOB, Kind.UNKNOWN_FILE, Kind.NOT_SUCCEEDED, Kind.RANGE_NOT_SATISFIABLE, Kind.NOT_READY)
+BLOB = responses(Kind.UNKNOWN_JOB, Kind.UNKNOWN_FILE, Kind.NOT_SUCCEEDED, Kind.RANGE_NOT_SATISFIABLE, Kind.NOT_READY)
 
 
 def _succeeded(job: Known) -> ledger.Job:
@@ -46,7 +47,8 @@ Succeeded = Annotated[ledger.Job, Depends(_succeeded)]
 """Parameter of an operation: the job in the path, which has succeeded; 404 and 409 otherwise."""
 
 
-def _content(media_type: str, description: str, kind: str = "string") -> dict[int | str, dict[str, Any]]:
+def content(media_type: str, description: str, kind: str = "string") -> dict[int | str, dict[str, Any]]:
+    """The answers of a route that sends a file, for the document."""
     binary = {"type": "string", "format": "binary"}
     content = {media_type: {"schema": {"any": {}, "string": binary}.get(kind, {"type": kind})}}
     return {
@@ -75,7 +77,7 @@ def list_files(services: ServicesDep, job: Succeeded, limit: Limit = 200, after:
     operation_id="get_file",
     summary="Download a file",
     response_class=Response,
-    responses=_content("*/*", "The file: JSON, text, or bytes.", "any") | _BLOB,
+    responses=content("*/*", "The file: JSON, text, or bytes.", "any") | BLOB,
 )
 @router.head("/{id}/files/{name:path}", include_in_schema=False)
 def get_file(
@@ -96,7 +98,7 @@ def get_file(
     operation_id="get_preview",
     summary="See the synthetic images",
     response_class=Response,
-    responses=_content("image/png", "The synthetic images as a labelled grid.") | _BLOB,
+    responses=content("image/png", "The synthetic images as a labelled grid.") | BLOB,
 )
 @router.head("/{id}/preview.png", include_in_schema=False)
 def get_preview(request: Request, services: ServicesDep, job: Succeeded) -> Response:
@@ -109,7 +111,7 @@ def get_preview(request: Request, services: ServicesDep, job: Succeeded) -> Resp
     operation_id="get_picture",
     summary="See the synthetic images on their way",
     response_class=Response,
-    responses=_content("image/png", "A small grid of the images, a column for each of the first classes.")
+    responses=content("image/png", "A small grid of the images, a column for each of the first classes.")
     | responses(Kind.UNKNOWN_JOB, Kind.UNKNOWN_FILE, Kind.RANGE_NOT_SATISFIABLE, Kind.NOT_READY),
 )
 @router.head("/{id}/pictures/{seq}", include_in_schema=False)
@@ -138,7 +140,7 @@ def get_picture(
     operation_id="get_report",
     summary="Read what the result is worth",
     response_class=Response,
-    responses=_content("application/json", "The report.", "object") | _BLOB,
+    responses=content("application/json", "The report.", "object") | BLOB,
 )
 @router.head("/{id}/report", include_in_schema=False)
 def get_report(request: Request, services: ServicesDep, job: Succeeded) -> Response:
@@ -159,7 +161,7 @@ def get_sections(services: ServicesDep, job: Succeeded) -> Sections:
 
     They are made of the same numbers as `report`, for results of any age.
     """
-    return Sections(items=report(services.store, _file(services, job, REPORT)).sections())
+    return Sections(items=report(services.store, file_of(services, job, REPORT)).sections())
 
 
 @router.get(
@@ -180,7 +182,11 @@ def get_sections(services: ServicesDep, job: Succeeded) -> Sections:
 @router.head("/{id}/archive.zip", include_in_schema=False)
 def get_archive(request: Request, services: ServicesDep, job: Succeeded) -> Response:
     """All files as one zip, the same bytes every time; its ETag is a hash of every file's name and SHA-256."""
-    files = services.ledger.files(job.id)
+    return archive(request, services.store, job, services.ledger.files(job.id))
+
+
+def archive(request: Request, store: Store, job: ledger.Job, files: Sequence[ledger.File]) -> Response:
+    """The files of a job as one zip, or 304 if the client has it."""
     etag = f'"{_identity(files)}"'
     headers = {
         "ETag": etag,
@@ -189,10 +195,10 @@ def get_archive(request: Request, services: ServicesDep, job: Succeeded) -> Resp
     }
     if matches(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
-    look_for(services.store, *files)
+    look_for(store, *files)
     if request.method == "HEAD":
         return Response(headers=headers, media_type="application/zip")
-    entries = [(file.name, partial(services.store.open, file.sha256)) for file in files]
+    entries = [(file.name, partial(store.open, file.sha256)) for file in files]
     return StreamingResponse(zip_stream(entries), headers=headers, media_type="application/zip")
 
 
@@ -208,10 +214,11 @@ def _send(
     name: str,
     how: Literal["attachment", "inline"] = "attachment",
 ) -> Response:
-    return send(request, services.store, _file(services, job, name), how)
+    return send(request, services.store, file_of(services, job, name), how)
 
 
-def _file(services: ServicesDep, job: ledger.Job, name: str) -> ledger.File:
+def file_of(services: ServicesDep, job: ledger.Job, name: str) -> ledger.File:
+    """The file of a job's artifact by its name; 404 where it has none of this name."""
     file = services.ledger.file(job.id, name)
     if file is None:
         hint = f"GET /v1/jobs/{job.id}/files lists its files."
@@ -219,6 +226,6 @@ def _file(services: ServicesDep, job: ledger.Job, name: str) -> ledger.File:
     return file
 
 
-def _identity(files: list[ledger.File]) -> str:
+def _identity(files: Sequence[ledger.File]) -> str:
     lines = "".join(f"{file.sha256}  {file.name}\n" for file in files)
     return hashlib.sha256(lines.encode()).hexdigest()

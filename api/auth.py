@@ -30,6 +30,9 @@ OPEN: Final = frozenset({"/healthz", "/readyz", "/openapi.json", "/docs", "/prob
 _GREETING: Final = frozenset({"/docs", "/problems", "/login"})
 """Those of them that look at who is logged in."""
 
+LINKS: Final = "/v1/links/"
+"""Where links lead, each of which is a secret of its own."""
+
 _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 _GET_ONE: Final = (
     "Show a key: `Authorization: Bearer still_...`. `stillhouse key create` makes one on the server's machine."
@@ -38,7 +41,7 @@ _GET_ONE: Final = (
 
 def may_be_seen_by_all(path: str) -> bool:
     """Whether a path needs no key."""
-    return path in OPEN or path.startswith("/static/")
+    return path in OPEN or path.startswith(("/static/", LINKS))
 
 
 def needed(method: str, path: str) -> str | None:

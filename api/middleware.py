@@ -14,6 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.auth import LINKS
 from api.dashboard.refusal import respond
 from api.disk import full, is_full
 from api.exception_handlers import database_away
@@ -85,7 +86,7 @@ class RequestMiddleware:
                 await respond(Request(scope), problem)(scope, receive, answer)
             except Exception as error:
                 if status or not isinstance(error, AWAY):
-                    log.exception("request failed", method=scope["method"], path=scope["path"])
+                    log.exception("request failed", method=scope["method"], path=_told(scope["path"]))
                 if status:
                     raise  # the response has begun: only breaking it off tells the client
                 await respond(Request(scope), _fault(error))(scope, receive, answer)
@@ -155,7 +156,12 @@ class RequestMiddleware:
         self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.seconds.labels(method, route).observe(seconds)
         tell = log.debug if route in _PROBES else log.info
-        tell("answered", method=scope["method"], path=scope["path"], status=status, seconds=round(seconds, 4))
+        tell("answered", method=scope["method"], path=_told(scope["path"]), status=status, seconds=round(seconds, 4))
+
+
+def _told(path: str) -> str:
+    """The path as a log may have it: who reads a link there could follow it."""
+    return f"{LINKS}..." if path.startswith(LINKS) else path
 
 
 async def _discard(receive: Receive) -> None:

@@ -53,6 +53,11 @@ class Kind(Enum):
     UNKNOWN_METHOD = 404, "There is no such method", "The catalogue holds no method of this name."
     UNKNOWN_FILE = 404, "The job has no such file", "The artifact of this job holds no file of this name."
     UNKNOWN_ARTIFACT = 404, "There is no such artifact", "No finished job has an artifact of this digest."
+    UNKNOWN_LINK = (
+        404,
+        "There is no such link",
+        "It has ended, or its job or its key has, or there never was one.",
+    )
     METHOD_NOT_ALLOWED = (
         405,
         "This path does not answer that method",

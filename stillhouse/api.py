@@ -347,6 +347,11 @@ class Client:
         """The artifact of a digest, `sha256:` and that of its manifest.json: the job that published it, its files."""
         return dict(self._http.json("GET", f"/v1/artifacts/{digest}"))
 
+    def link(self, job_id: str, name: str | None = None, *, expires_in: str = "24h") -> str:
+        """A URL by which anybody has a file of a job, or all as one zip, for so long ("24h", "7d"), without a key."""
+        made = self._http.json("POST", f"/v1/jobs/{job_id}/links", body={"name": name, "expires_in": expires_in})
+        return f"{self.url.rstrip('/')}{made['url']}"
+
     def download(
         self, job_id: str, folder: Path, received: Received | None = None, *, digest: str | None = None
     ) -> int:

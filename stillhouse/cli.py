@@ -18,7 +18,7 @@ from stillhouse.advise import advise
 from stillhouse.api import Client
 from stillhouse.errors import ClientError
 from stillhouse.home import Home, home_folder
-from stillhouse.operations import JobId, cancel, delete, finish, pause, resume, retry
+from stillhouse.operations import JobId, cancel, delete, finish, link, pause, resume, retry
 from stillhouse.options import Asked, Words, metadata, ordering, seconds
 from stillhouse.order import Order, Sort, body
 from stillhouse.output import Commands, JsonOption, data, say, table
@@ -228,7 +228,7 @@ def events(
             data(line if as_json else f"{event.seq:>5}  {event.at}  {event.type:<20} {json.dumps(event.data)}")
 
 
-for operation in (cancel, finish, pause, resume, retry, delete):
+for operation in (cancel, finish, pause, resume, retry, delete, link):
     app.command()(operation)
 
 

@@ -1,4 +1,4 @@
-"""The commands that change a job that is there: `stillhouse cancel`, `finish`, `pause`, `resume`, `retry`, `delete`."""
+"""The commands on a job that is there: `stillhouse cancel`, `finish`, `pause`, `resume`, `retry`, `delete`, `link`."""
 
 from __future__ import annotations
 
@@ -50,6 +50,18 @@ def delete(
             typer.confirm(f"Delete {job.id} ({job.title}) for good?", abort=True, err=True)
         client.delete(job.id)
     say(f"{job.id} is deleted.")
+
+
+def link(
+    job_id: JobId,
+    name: Annotated[str | None, typer.Option("--name", help="A file of the artifact; else all as one zip.")] = None,
+    expires: Annotated[str, typer.Option("--expires", metavar="TIME", help="How long it lives: 24h, 30d.")] = "24h",
+    as_json: JsonOption = False,
+) -> None:
+    """Print a URL by which anybody has a finished job's files for a while, without a key: who has it has them."""
+    with Client() as client:
+        url = client.link(job_id, name, expires_in=expires)
+    data({"url": url} if as_json else url)
 
 
 def _ask(what: Callable[[Client], Callable[[str], Job]], job_id: str, as_json: bool) -> None:

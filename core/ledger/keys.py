@@ -127,7 +127,7 @@ class Keys:
             # Locked: a revocation of the parent at this moment either finds the new key or is found here.
             parent = session.get(ApiKeyRow, parent_id, with_for_update=True) if parent_id else None
             now = clock.now(session)
-            if parent_id and (parent is None or not _good(parent, now)):
+            if parent_id and (parent is None or not good(parent, now)):
                 raise UnknownKey("The key is revoked or expired: it makes no others.")
             ends = [None if lifetime is None else now + lifetime, parent.expires_at if parent else None]
             row = ApiKeyRow(
@@ -185,7 +185,7 @@ class Keys:
         with self._database.read() as session:
             row = session.scalars(select(ApiKeyRow).where(ApiKeyRow.digest == _digest(secret))).one_or_none()
             now = clock.now(session)
-            if row is None or not _good(row, now):
+            if row is None or not good(row, now):
                 return None
             key = _view(row)
         self._note_use(key, now)
@@ -195,7 +195,7 @@ class Keys:
         """Whether a key has neither been revoked nor expired."""
         with self._database.read() as session:
             row = session.get(ApiKeyRow, key_id)
-            return row is not None and _good(row, clock.now(session))
+            return row is not None and good(row, clock.now(session))
 
     def open_session(self, key: ApiKey, lifetime: timedelta) -> str:
         """A token that stands for the key in one browser, until it expires, is closed, or the key is revoked."""
@@ -212,7 +212,7 @@ class Keys:
             found = session.get(SessionRow, _digest(token))
             row = None if found is None else session.get(ApiKeyRow, found.key_id)
             now = clock.now(session)
-            if found is None or found.expires_at <= now or row is None or not _good(row, now):
+            if found is None or found.expires_at <= now or row is None or not good(row, now):
                 return None
             key = _view(row)
         self._note_use(key, now)
@@ -243,7 +243,8 @@ def _made_with(session: Session, rows: Sequence[ApiKeyRow]) -> list[ApiKeyRow]:
     return list(session.scalars(select(ApiKeyRow).where(ApiKeyRow.parent_id.in_(ids)).with_for_update()))
 
 
-def _good(row: ApiKeyRow, now: datetime) -> bool:
+def good(row: ApiKeyRow, now: datetime) -> bool:
+    """Whether a key has neither been revoked nor expired by then."""
     return row.revoked_at is None and (row.expires_at is None or row.expires_at > now)
 
 

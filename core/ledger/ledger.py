@@ -14,6 +14,7 @@ from core.ledger import events as log
 from core.ledger.database import LOCK_WAIT, Database
 from core.ledger.keeping import Keeping
 from core.ledger.keys import Keys
+from core.ledger.links import Links
 from core.ledger.types import Beat, Claim, Document, Event, File, Job, Reach, Sort, Submission, Swept, Worker
 from core.ledger.uploads import Uploads
 
@@ -52,6 +53,11 @@ class Ledger:
     def keys(self) -> Keys:
         """The API keys and browser sessions within reach."""
         return Keys(self.database, self._reach)
+
+    @property
+    def links(self) -> Links:
+        """Links to files of the jobs within reach, which nobody needs a key to follow."""
+        return Links(self.database, self._reach)
 
     @property
     def uploads(self) -> Uploads:
@@ -376,16 +382,7 @@ class Ledger:
 
     def sweep(self) -> Swept:
         """Take the jobs of dead workers away from them, count the losses, and forget what is out of date."""
-        swept = Swept()
-        while True:
-            with self.database.write() as session:
-                batch = sweep.expire(session)
-            swept = swept + batch
-            if len(batch) < sweep.BATCH:
-                break
-        with self.database.write() as session:
-            sweep.forget(session)
-        return swept
+        return sweep.everything(self.database)
 
     def _insert(self, work: Callable[[Session], Result]) -> Result:
         """Run a transaction that a unique index may refuse because another one was faster: then look again."""

@@ -250,6 +250,19 @@ class SessionRow(Base):
 
 
 @final
+class LinkRow(Base):
+    """A link to a file of a finished job, by the digest of its token; `name` "" stands for all files in one."""
+
+    __tablename__ = "links"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    key_id: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    expires_at: Mapped[datetime]
+
+
+@final
 class UploadRow(Base):
     """A dataset that somebody uploaded; `sha256` is its bundle's address in the store."""
 

@@ -1,4 +1,4 @@
-"""Cleaning up after the dead: expired leases, forgotten keys and sessions, workers not seen for a day."""
+"""Cleaning up after the dead: expired leases, forgotten keys, sessions and links, workers not seen for a day."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from datetime import timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from core.ledger import arrivals, claims, clock, uploads
+from core.ledger import arrivals, claims, clock, links, uploads
+from core.ledger.database import Database
 from core.ledger.models import JobRow, KeyRow, SessionRow, WorkerRow, stands
 from core.ledger.types import HELD, Status, Swept
 
@@ -16,6 +17,20 @@ BATCH = 100
 
 WORKER_MEMORY = timedelta(days=1)
 """How long a silent worker stays in the list."""
+
+
+def everything(database: Database) -> Swept:
+    """Take the jobs of dead workers away from them, a batch a transaction, and forget what is out of date."""
+    swept = Swept()
+    while True:
+        with database.write() as session:
+            batch = expire(session)
+        swept = swept + batch
+        if len(batch) < BATCH:
+            break
+    with database.write() as session:
+        forget(session)
+    return swept
 
 
 def expire(session: Session) -> Swept:
@@ -36,10 +51,11 @@ def expire(session: Session) -> Swept:
 
 
 def forget(session: Session) -> None:
-    """Delete idempotency keys and sessions past their time and workers that have long been silent."""
+    """Delete idempotency keys, sessions and links past their time and workers that have long been silent."""
     now = clock.now(session)
     session.execute(delete(KeyRow).where(KeyRow.expires_at <= now))
     uploads.give_up(session, now)
     arrivals.forget(session)
     session.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
+    links.forget(session, now)
     session.execute(delete(WorkerRow).where(WorkerRow.last_seen <= now - WORKER_MEMORY))

@@ -214,6 +214,7 @@ PATHS: list[tuple[str, Kind, Break]] = [
     ("keys where there are none", Kind.KEYS_OFF, get("/v1/keys")),
     ("no such artifact", Kind.UNKNOWN_ARTIFACT, get(f"/v1/artifacts/sha256:{'0' * 64}")),
     ("no digest", Kind.INVALID_REQUEST, get("/v1/artifacts/sha256:0")),
+    ("no such link", Kind.UNKNOWN_LINK, get("/v1/links/nothing")),
     ("no such file", Kind.UNKNOWN_FILE, get("/v1/jobs/{id}/files/absent", Status.SUCCEEDED)),
     (
         "a range beyond the end",

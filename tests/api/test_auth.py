@@ -147,6 +147,27 @@ def test_a_quota_is_an_owners_and_says_when_to_come_again(
 
 
 @ON_SQLITE
+def test_a_link_needs_no_key_and_ends_with_the_one_it_was_made_with(
+    workshop: Workshop, people: dict[str, dict[str, str]]
+) -> None:
+    client = workshop.client
+    client.headers.update(people["alice"])
+    job_id = workshop.submit()
+    workshop.succeed(job_id)
+    del client.headers["Authorization"]
+    order = f"/v1/jobs/{job_id}/links"
+    refused = [client.post(order, json={}, headers=shown) for shown in (people["bob"], {})]
+    assert [answer.status_code for answer in refused] == [404, 401]
+    assert client.post(order, json={}, headers=key(workshop.ledger, "alice", "jobs:read")).status_code == 403
+    url = client.post(order, json={"name": "report.json"}, headers=people["alice"]).json()["url"]
+    assert [client.get(url, headers=shown).status_code for shown in ({}, people["bob"])] == [200, 200]
+    for held in workshop.ledger.keys.all():
+        if held.owner == "alice":
+            workshop.ledger.keys.revoke(held.id)
+    assert client.get(url).status_code == 404
+
+
+@ON_SQLITE
 def test_scopes_are_kept(workshop: Workshop) -> None:
     client, reader = workshop.client, key(workshop.ledger, "alice", "jobs:read")
     assert client.get("/v1/jobs", headers=reader).status_code == 200

@@ -25,6 +25,8 @@ OPERATIONS = {
     *(
         "list_datasets",
         "get_artifact",
+        "create_link",
+        "follow_link",
         "get_dataset",
         "create_dataset",
         "delete_dataset",
