@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014_links"
-down_revision = "0013_owner_status"
+revision = "0015_links"
+down_revision = "0014_readings"
 branch_labels = None
 depends_on = None
 
