@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -36,11 +35,11 @@ def check_lab(recipe: Choices) -> None:
     own.pop("evaluation.seeds"), plain.pop("evaluation.seeds")
     path = next((path for path in {**plain, **own} if own.get(path) != plain.get(path)), None)
     if path is not None:
-        value = json.dumps(plain[path]) if path in plain else "what the method has"
         raise invalid_combination(
             path,
             f"A regression memory for two-layer networks has nothing that '{path}' would change.",
-            f"Set {path} to {value}: method '{_METHOD}' has fields under objective, and evaluation.seeds.",
+            f"Set objective.kind to 'distribution', or leave it out with method '{_METHOD}', which has fields under "
+            "objective, and evaluation.seeds.",
         )
 
 
