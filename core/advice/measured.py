@@ -6,6 +6,7 @@ from typing import Final, Literal, final
 
 from pydantic import BaseModel, ConfigDict
 
+from core.advice.directions import Directions
 from core.advice.study import Study
 
 VERSION: Final = 2
@@ -57,6 +58,8 @@ class Measured(BaseModel):
     hardware: str
     points: tuple[Point, ...]
     seconds: float
+    directions: Directions | None = None
+    """The directions that a network's answers depend on; None of earlier measurements, and where time was short."""
     left_out: tuple[str, ...] = ()
     """Points of the study that its time did not suffice for, in words."""
 

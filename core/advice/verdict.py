@@ -58,7 +58,7 @@ def answer(asked: Question, measured: Measured, seconds: Seconds = lambda ipc: N
         labels=measured.study.labels,
         verdict=verdict,
         sentence=words.sentence(told),
-        reasons=(*reasons, *words.basis(told, [*model.windows()])),
+        reasons=(*reasons, *words.basis(told, [*model.windows()]), *_subspace(measured)),
         ipc=ipc,
         needed=needed,
         distilled=distilled,
@@ -71,6 +71,12 @@ def answer(asked: Question, measured: Measured, seconds: Seconds = lambda ipc: N
         measured_seconds=measured.seconds,
         curves=tuple(model.lines()),
     )
+
+
+def _subspace(measured: Measured) -> tuple[str, ...]:
+    """The estimate of the intrinsic dimension, held against the pilots; nothing where none was made."""
+    found = measured.directions
+    return () if found is None else (found.sentence(measured.classes, measured.study.pilots),)
 
 
 def job(measured: Measured, ipc: int, stored: Changes) -> dict[str, Any]:

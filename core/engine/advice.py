@@ -59,6 +59,7 @@ def measure(
     )
     measuring = Measuring(context, asked, _piloted)
     measuring.run()
+    directions = measuring.directions()
     facts, measure = dataset.facts, asked.recipe.evaluation.measure
     judged, trained = judged_on(real.validation), real.train.labels
     assert facts.digest is not None, "a dataset that was loaded is on disk"
@@ -77,6 +78,7 @@ def measure(
         hardware=hardware,
         points=tuple(measuring.points),
         seconds=round(measuring.seconds, 1),
+        directions=directions,
         left_out=tuple(measuring.left_out),
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from core.advice.measured import Measured
 from core.advice.order import Question
@@ -15,9 +16,14 @@ from core.advice.study import Study, WindowPoint, study
 from core.advice.verdict import answer
 from core.data import Dataset, Images
 from core.engine.advice import measure
+from core.engine.directions import counted, spectrum
+from core.engine.evaluate import Trained
 from core.engine.journal import Journal
+from core.engine.keys import Key
+from core.engine.networks import build
 from core.engine.workspace import Drained, InMemory
 from core.overrides import override
+from core.recipe import Linear
 
 CHEAP = {"network.width": 4, "evaluation.epochs": 20, "schedule.steps": 3, "objective.real_batch": 8}
 
@@ -47,6 +53,22 @@ def test_everything_that_was_asked_is_measured(whole: Measured, toy: Dataset) ->
     assert (whole.validation, whole.left_out) == (len(toy.validation), ())
     assert answer(Question(ipc=2), whole).distilled is not None
     assert Measured.model_validate_json(whole.model_dump_json()) == whole
+
+
+def test_the_directions_that_answers_depend_on_are_counted(whole: Measured, toy: Dataset) -> None:
+    found = whole.directions
+    assert found is not None
+    assert 1 <= found.held <= min(found.numbers, found.examples)
+    assert (found.numbers, found.ipc) == (64, 16)
+    assert any(f"{found.held} hold 90 %" in reason for reason in answer(Question(ipc=2), whole).reasons)
+    linear = build(Linear(), (12, 1, 1), 3)
+    trained = Trained(Key(0).normal(linear.size), None, 0.0)
+    inputs = Key(1).normal(200, 12, 1, 1)
+    eigenvalues = spectrum(linear, trained, inputs, Key(2))
+    assert eigenvalues[1] > 0.01
+    assert eigenvalues[2:].max() < 1e-6, "a linear network of three classes has two directions"
+    assert counted(eigenvalues)[0] <= 2
+    assert counted(torch.tensor([3.0, 3.0, 0.3, 0.3])) == (2, pytest.approx(6.6**2 / 18.18))
 
 
 def test_real_images_are_trained_on_at_the_rate_that_a_job_would_choose(toy: Dataset) -> None:

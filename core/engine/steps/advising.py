@@ -15,10 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.advice.directions import Directions
 from core.advice.measured import Point
 from core.advice.study import VALIDATION, Study, WindowPoint
 from core.engine import distill, evaluate, init, lines, selection, stored
 from core.engine.context import JobContext, follow
+from core.engine.directions import EXAMPLES, counted, spectrum
 from core.engine.evaluate import Trained
 from core.engine.journal import Journal
 from core.engine.keys import Key
@@ -30,6 +32,9 @@ from core.recipe.share import equal
 
 FILE: Final = "advice.json"
 """The checkpoint's file: the points so far, and the seconds they took."""
+
+_READY: Final = 0.75
+"""Share of a study's time that may be over where a network has to be trained for its directions."""
 
 
 class _Late(Exception):
@@ -83,6 +88,23 @@ class Measuring:
     def seconds(self) -> float:
         """Seconds that measuring took so far, in all attempts."""
         return self.spent + time.monotonic() - self._began
+
+    def directions(self) -> Directions | None:
+        """The directions that a network of the largest size depends on; None where there is no time to train one."""
+        if not self._judges and self.seconds > _READY * self.asked.seconds:
+            return None
+        self._say = lambda share: None
+        judge, data = self._largest()[0], judged_on(self.context.real.validation)
+        images = data.take(torch.arange(min(EXAMPLES, len(data)), device=self.context.real.device))
+        eigenvalues = spectrum(self.context.network, judge, images, Key(0).fold("advice").fold("directions"))
+        held, effective = counted(eigenvalues)
+        return Directions(
+            held=held,
+            effective=round(effective, 2),
+            numbers=images[0].numel(),
+            examples=len(images),
+            ipc=self.asked.sizes[-1],
+        )
 
     def _measure(self, make: Callable[[], Point]) -> None:
         if self._late():
