@@ -266,7 +266,8 @@ def said() -> Iterator[tuple[Combination, Recipe | FieldError]]:
     """The cross product with what comes of each, in an order that is always the same.
 
     Experts, outer steps and a teacher are there where they are wanted: the rest would be refused for that alone. So few
-    are left without an objective that what is drawn for those is drawn again if nothing else was refused.
+    are left without an objective, or with pairs of images, that what is drawn for those is drawn again if nothing else
+    was refused.
     """
     draw, apart, drawn = random.Random(0), random.Random(1), {slot: variants_of(slot) for slot in DRAWN}
     pools_of = {slot: _pools(slot) for slot in SLOTS}
@@ -287,7 +288,7 @@ def said() -> Iterator[tuple[Combination, Recipe | FieldError]]:
         if (schedule.steps == 0) != isinstance(kind, NoObjective | Generative):
             continue
         drawn["experts"] = trained if isinstance(kind, Trajectory) else without
-        for _ in range(50 if isinstance(kind, NoObjective | Generative) else 1):
+        for _ in range(50 if isinstance(kind, NoObjective | Generative | Paired) else 1):
             whole = picked | {slot: (apart if slot == "rounds" else draw).choice(drawn[slot]) for slot in DRAWN}
             if asking.isdisjoint(map(id, whole.values())):
                 whole["teacher"] = untaught
