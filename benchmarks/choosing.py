@@ -16,6 +16,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,12 +35,15 @@ from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.real import Real, prepare
+from core.engine.run import distil
+from core.engine.workspace import InMemory
 from core.methods import Task, method
 from core.methods.task import dual, forgetting
 from core.overrides import override
 from core.recipe import BetaDraw, Dual, LearnedScore, MeanStd, Ranked, Recipe, Scored, Window
 from core.recipe.share import equal
 
+GROWN: Final = "self-evolved, three rounds"
 SCORES: Final = {"dual": dual, "forgetting": forgetting}
 ARMS: Final[dict[str, tuple[str, Scored | None]]] = {
     "random": ("", None),
@@ -48,6 +52,15 @@ ARMS: Final[dict[str, tuple[str, Scored | None]]] = {
     "DUAL, drawn": ("dual", BetaDraw()),
     "highest DUAL scores": ("dual", Ranked(score=Dual())),
     "window by DUAL's ease, half skipped": ("dual ease", Window(beta=0.5)),
+    GROWN: ("", None),
+}
+
+
+_UNJUDGED: Final = {
+    "evaluation.seeds": 1,
+    "evaluation.epochs": 1,
+    "evaluation.full": None,
+    "evaluation.baseline_lrs": [0.01],
 }
 
 
@@ -57,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     options.home.mkdir(parents=True, exist_ok=True)
     jobs.bundles([options.subset], options.data, options.home)
-    dataset = Catalogue(options.home).load(options.subset)
+    dataset, workspace = Catalogue(options.home).load(options.subset), InMemory()
     real = prepare(dataset, MeanStd(), torch.device("cpu"))
     facts = dataset.facts
     task = Task(facts.name, 25, facts.shape, facts.classes, facts.mirroring.allowed)
@@ -68,7 +81,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for seed in range(options.seeds):
         for share in options.shares:
             for arm in ARMS:
-                _trained(arm, round(share * facts.smallest_class), seed, recipe, real, options.home)
+                ipc = round(share * facts.smallest_class)
+
+                def grown(ipc: int = ipc, seed: int = seed) -> torch.Tensor:
+                    asked = override(method("self-evolved").recipe(replace(task, ipc=ipc)), own | _UNJUDGED)
+                    return distil(asked, dataset, ipc, seed, replace(workspace, checkpoints={})).result.images
+
+                _trained(arm, ipc, seed, recipe, real, options.home, grown)
     print(f"{DATASETS[options.subset].told}. {describe(options.data, options.home)}, commit {commit()}\n")
     rows = [[name, *_costs(SCORES[name](task), each)] for name, each in taken.items()]
     print(
@@ -110,7 +129,9 @@ def _score_file(home: Path, name: str) -> Path:
     return home / f"{name}.safetensors"
 
 
-def _trained(arm: str, ipc: int, seed: int, recipe: Recipe, real: Real, home: Path) -> None:
+def _trained(
+    arm: str, ipc: int, seed: int, recipe: Recipe, real: Real, home: Path, grown: Callable[[], torch.Tensor]
+) -> None:
     """A network on the images that an arm chooses, unless it was trained before."""
     if any((one["arm"], one["ipc"], one["seed"]) == (arm, ipc, seed) for one in _known(home)):
         return
@@ -123,7 +144,7 @@ def _trained(arm: str, ipc: int, seed: int, recipe: Recipe, real: Real, home: Pa
     evaluation = recipe.evaluation.model_copy(update={"epochs": 60, "batch_size": 64, "schedule": "cosine"})
     protocol = evaluate.on_synthetic(evaluation, recipe.augment, 0.01)
     kernels = Eager(build(recipe.network, real.shape, real.classes))
-    images = evaluate.Draws(real.train, index[None])
+    images = grown() if arm == GROWN else evaluate.Draws(real.train, index[None])
     (network,) = _result(evaluate.train(kernels, images, labels, protocol, [key.fold("network")]))
     accuracy = evaluate.measured("accuracy", kernels.network, network, real.test)
     with _file(home).open("a") as lines:

@@ -9,6 +9,7 @@ from core.advice.answer import Count, Estimate, Verdict
 from core.advice.measured import Measured, Point
 from core.advice.order import Question
 from core.advice.study import METHOD
+from core.methods.task import large_from
 
 SURE: Final = 0.8
 """Share of the curves in which something must hold to be said."""
@@ -112,6 +113,11 @@ def basis(told: Told, windows: Sequence[tuple[Point, float]]) -> list[str]:
         said.append(
             f"{point.ipc} real {_images(point.ipc)} a class of {kind} reach {100 * lead:.0f} points more than random "
             "ones (method `window`)."
+        )
+    if told.ipc is not None and told.ipc >= large_from(measured.smallest_class):
+        said.append(
+            "For as large a set methods `dual` and `self-evolved` choose real images, too; what they gain over random "
+            "ones was not measured here."
         )
     if measured.left_out:
         said.append(f"The time did not suffice for: {'; '.join(measured.left_out)} (images a class).")

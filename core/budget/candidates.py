@@ -19,6 +19,7 @@ from core.budget.ladders import LADDERS
 from core.budget.student import RANDOM, WINNING, Student, bare, joined, sharing, task
 from core.data import DatasetFacts
 from core.methods.automatic import SHARED
+from core.methods.task import large_from
 from core.plan import steps
 from core.plan.build import plan
 from core.plan.race import LOOKS, SHARES, Candidate, Entrants, LeftOut
@@ -30,8 +31,6 @@ REAL: Final = ("k-means", "herding", "window", "dual", "self-evolved")
 
 LARGE: Final = ("dual", "self-evolved")
 """Those of them that are for large sets, and take no time where sets are small."""
-_LARGE: Final = (25, 0.05)
-"""Images a class, and the share of the smallest class, from which on sets are large."""
 
 DISTILLED: Final = ("dm", "dsa", "mtt", "rat-bptt")
 """Methods whose images have a class each: of every family that has one, the one that does best."""
@@ -133,8 +132,7 @@ class _Field:
 
     def _small(self) -> str:
         """Why a method for large sets takes no part; nothing where this set is large."""
-        images, share = _LARGE
-        least = max(images, math.ceil(share * self.facts.smallest_class))
+        least = large_from(self.facts.smallest_class)
         return "" if self.ipc >= least else f"it is for {least} images a class and more of this dataset."
 
     def alone(self, name: str, recipe: Recipe) -> Entrants:

@@ -142,8 +142,10 @@ def dual(task: Task) -> Recipe:
         Prediction Uncertainty", ICML 2025; T = 30, J = 10, C = 15 reconstructed from the released code
     Published: CIFAR-10, ResNet-18, hard labels: about 87.1 / 91.4 / 93.0 % where 10 / 20 / 30 % are kept, random 83.7 /
         88.3 / 90.4 (read off a plot; the draw is over all classes together)
-    Use: at 5 to 50 per cent of a dataset, in the place of `forgetting` and `window`, at a fifth of their cost.
-    Avoid: at some images a class, where herding and all that distils are far ahead.
+    Use: at 5 to 50 per cent of a dataset, in the place of `forgetting`, at a fifth of its cost: on digits 0.7 seconds
+        of a processor for 4.0, and 7.6 points better at 10 %, as good at 20 % (n = 5).
+    Avoid: at some images a class, where herding and all that distils are far ahead. Its lead over random images was not
+        decided on digits: 1.8 points at 10 %, 0.2 at 20 %.
     """
     return _select(PRESETS["dual"], task, BetaDraw(score=uncertainty(task)))
 
@@ -163,7 +165,8 @@ def self_evolved(task: Task) -> Recipe:
         CVPR 2025, whose baseline without distilled images it is; rounds reconstructed from the released code
     Published: CIFAR-10, ResNet-18 with batch norm: 81.6 / 86.4 / 90.3 / 91.6 % at 5 / 10 / 20 / 30 %, random 73.4 /
         79.3 / 85.6 / 88.3 (the paper's table; how the first images are chosen there is not known)
-    Use: at 5 to 30 per cent of a dataset, where a network on a part of it still gets enough wrong.
+    Use: at 5 to 30 per cent of a dataset, where a network on a part of it still gets enough wrong: on digits 1.0 point
+        above random images at 20 % (n = 5, p = 0.03); 2.2 at 10 %, not decided.
     Avoid: at some images a class, and where a small set is right about nearly all: then rounds have nothing to take.
     """
     return _select(PRESETS["self-evolved"], task, Real(), rounds(task, first=0.25, score=difficulty(task)))

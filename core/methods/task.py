@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -69,6 +70,11 @@ class Task:
 def tiny(task: Task) -> bool:
     """Whether the images are too small for the settings of the papers, which begin at 28 pixels."""
     return min(task.shape[1:]) < 16
+
+
+def large_from(smallest_class: int) -> int:
+    """The images a class from which on a set is large: 25, and a twentieth of the smallest class."""
+    return max(25, math.ceil(smallest_class / 20))
 
 
 def augment(task: Task) -> Augment:
