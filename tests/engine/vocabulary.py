@@ -39,6 +39,7 @@ from core.recipe import (
     Statistics,
     Trajectory,
 )
+from core.suited import reads_kind
 
 SMALLEST: Mapping[str, Any] = {
     "networks": 1,
@@ -248,9 +249,11 @@ def variants_of(slot: str) -> list[Variant]:
 
 
 def legible(variant: Variant) -> bool:
-    """Whether it is no network that images of 8x8 pixels are too small for: only with them is that meaningless."""
+    """Whether it is no network for other data than pictures, nor one that 8x8 pixels are too few for."""
     part = variant.part
-    return not isinstance(part, typing.get_args(typing.get_args(Architecture)[0])) or reads(part, (1, 8, 8))
+    if not isinstance(part, typing.get_args(typing.get_args(Architecture)[0])):
+        return True
+    return reads(part, (1, 8, 8)) and reads_kind(part, "pictures")
 
 
 def _pools(slot: str) -> list[list[Variant]]:
