@@ -9,12 +9,13 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Request
 
 from api.pagination import After, Limit, cursor, position_of
-from api.problems import Kind, responses
+from api.problems import Kind, invalid, responses
 from api.schemas import Job, JobPage
 from api.services import Services, ServicesDep
 from core import ledger
 from core.ids import is_id
 from core.metadata import MOST_METADATA
+from core.recipe import FieldError
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=responses(Kind.INVALID_REQUEST))
 
@@ -32,8 +33,18 @@ _MOST: Final = 2**31 - 1
 
 
 def _wanted(request: Request) -> dict[str, str]:
-    """The metadata that jobs of a list are to have: what the query says as `metadata.KEY=VALUE`."""
-    given = request.query_params.items()
+    """The metadata that jobs of a list are to have: what the query says as `metadata.KEY=VALUE`.
+
+    Raises:
+        ProblemError: INVALID_REQUEST, it says one thing twice, or `metadata` without a key.
+    """
+    given = request.query_params.multi_items()
+    names = [name for name, _ in given if not name.startswith(_PREFIX)]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise invalid([FieldError(twice, "It is given more than once.", f"Give {twice} once.")])
+    if "metadata" in names:
+        told = "Jobs are found by one key of their metadata and its value."
+        raise invalid([FieldError("metadata", told, "Write metadata.KEY=VALUE, for instance metadata.commit=abc.")])
     return {name.removeprefix(_PREFIX): value for name, value in given if name.startswith(_PREFIX)}
 
 

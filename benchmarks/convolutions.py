@@ -67,7 +67,7 @@ def _judge(kinds: list[Kind]) -> None:
         factors: list[Factors] = ["float32"] if finding.precision == "float32" else ["bfloat16", "rounded"]
         for kind in factors:
             picks = (Pick(forward=finding.rule.forward, rest=way, factors=kind) for way in ways)
-            taken = [f"{1e3 * finding.seconds[str(pick)]:,.1f}" for pick in picks if str(pick) in finding.seconds]
+            taken = [f"{1e3 * finding.seconds[str(pick)]:,.3g}" for pick in picks if str(pick) in finding.seconds]
             label = f"{finding.channels}, {finding.side}, {finding.batch}, {kind}"
             rows.append([label, *(taken or ["-"] * len(ways)), str(finding.pick)])
     print(table(head, rows))

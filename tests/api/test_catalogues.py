@@ -93,7 +93,7 @@ def test_a_formula_is_asked_for_by_a_name_that_says_all_of_it(client: TestClient
         ({"ipc": None, "ratio": 0.01}, "ratio", "ipc"),
         ({"ipc": None, "target": "80%"}, "target", "ipc"),
         ({"ipc": 5000}, "ipc", "1024"),
-        ({"overrides": {"network.width": 64}}, "overrides.network.width", "128"),
+        ({"overrides": {"network.width": 64}}, "overrides.network.width", "Leave it out"),
         ({"dataset": "multi-index:d=0"}, "dataset", ""),
     ],
 )

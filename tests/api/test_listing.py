@@ -9,7 +9,7 @@ import pytest
 from api.pagination import cursor, position_of
 from core.ids import new_id
 from core.ledger import Status
-from tests.api.workshop import Workshop
+from tests.api.workshop import ON_SQLITE, Workshop
 
 
 def test_lists_are_filtered_and_paged_newest_first(workshop: Workshop) -> None:
@@ -71,6 +71,16 @@ def test_jobs_are_found_by_their_words(workshop: Workshop) -> None:
     )
     assert listed(**{f"metadata.k{n}": "x" for n in range(1200)}) == [], "no job has so many"
     assert workshop.client.get("/v1/jobs?metadata.commit=abc&metadata.commit=abc").json()["items"] != []
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("query", "field"), [("q=a&q=b", "q"), ("metadata=", "metadata"), ("metadata=abc", "metadata")]
+)
+def test_what_would_be_left_unheard_is_refused(workshop: Workshop, query: str, field: str) -> None:
+    answer = workshop.client.get(f"/v1/jobs?{query}")
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["field"]) == (422, field)
 
 
 @pytest.mark.parametrize("sort", ["newest", "oldest", "accuracy", "ipc"])

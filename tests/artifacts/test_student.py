@@ -162,6 +162,7 @@ def trained_by_the_engine(given: Distilled) -> Trained:
         index=torch.from_numpy(views["index"].astype(np.int64)),
         range=None,
         classes=10,
+        top=None,
         temperature=relabel.temperature,
         mix="cutmix",
         bits=16,

@@ -162,7 +162,7 @@ def test_images_of_a_rare_class_are_not_hard_because_it_is_rare(kind: type[Learn
     found, rare = [], unequal.train.labels == 0
     for alike in ALIKE:
         asked = kind(epochs=3, batch_size=64, lr=0.02, augment=False, balance=alike)
-        score = result(scores.difficulty(asked, Eager(NETWORK), unequal.train, Augment(), [KEY]))[0]
+        score = result(scores.difficulty(asked, Eager(NETWORK), unequal.train, Augment(), [KEY]))["score"][0]
         found.append(float(score[rare].mean() - score[~rare].mean()))
     assert found[1] < 0.5 * found[0]
 

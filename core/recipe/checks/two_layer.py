@@ -38,8 +38,8 @@ def check_lab(recipe: Choices) -> None:
         raise invalid_combination(
             path,
             f"A regression memory for two-layer networks has nothing that '{path}' would change.",
-            f"Set objective.kind to 'distribution', or leave it out with method '{_METHOD}', which has fields under "
-            "objective, and evaluation.seeds.",
+            f"Leave it out, as method '{_METHOD}' has fields under objective, and evaluation.seeds; or, on pictures, "
+            "set objective.kind to 'distribution'.",
         )
 
 
