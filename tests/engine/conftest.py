@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,7 +80,12 @@ def exact(real: Real) -> Real:
 def small(method: str, **changes: object) -> Recipe:
     """A method's recipe with the smallest budget that still does something; keyword `a__b` is the path `a.b`."""
     recipe = methods.method(method).recipe(methods.Task("digits", 2, (1, 8, 8), 2, mirror=False))
-    budget = dict(BUDGET)
+    return override(recipe, smallest(recipe) | {path.replace("__", "."): value for path, value in changes.items()})
+
+
+def smallest(recipe: Recipe) -> dict[str, Any]:
+    """The overrides that leave a recipe the smallest budget that still does something."""
+    budget: dict[str, Any] = dict(BUDGET)
     if recipe.objective.kind == "trajectory":
         budget |= TRAJECTORY_BUDGET
     if search.RATE in search.left(recipe):  # a preset is too far away, and there is no worker here to probe
@@ -108,4 +114,4 @@ def small(method: str, **changes: object) -> Recipe:
         budget |= {"objective.real_batch": 40, "objective.pool.networks": 2, "objective.pool.lifetime": 3}
     if recipe.schedule.steps:
         budget["schedule.steps"] = 4 // recipe.schedule.stages.count
-    return override(recipe, budget | {path.replace("__", "."): value for path, value in changes.items()})
+    return budget

@@ -21,9 +21,10 @@ from core.recipe import Linear, MeanStd, Mlp, RecipeError, SeriesConvNet, Unproc
 from core.request import JobOrder, JobRequest, resolve, settle
 from tests.data.bundles import place
 from tests.data.tables import waves, wine
+from tests.engine.conftest import smallest
 from tests.forecast.machines import machine
 
-OF_PICTURES = {"cda", "diffusion", "dwa", "lpld", "mgdd", "rded", "sre2l"}
+OF_PICTURES = {"ccfs", "cda", "cim", "diffusion", "dwa", "fadrm", "lpld", "mgdd", "rded", "sre2l"}
 QUICK: dict[str, Any] = {"network.width": 4, "evaluation.seeds": 1, "evaluation.epochs": 2, "evaluation.full": None}
 
 
@@ -58,36 +59,23 @@ def test_every_method_resolves_or_is_refused_with_its_reason(name: str, numbers:
     assert not set(refused) & {"k-center", "k-means", "linear-exact", "mtt", "random", "rat-bptt", "window"}
 
 
-SHORT: dict[str, dict[str, Any]] = {
-    "random": {},
-    "dm": {"schedule.steps": 2},
-    "dc": {"schedule.steps": 2},
-    "mtt": {
-        "schedule.steps": 2,
-        "schedule.image_lr": 1.0,
-        "objective.syn_steps": 3,
-        "objective.max_start_epoch": 1,
-        "experts.count": 1,
-        "experts.epochs": 3,
-    },
-    "rat-bptt": {"schedule.steps": 2, "objective.syn_steps": 4, "objective.window": 2},
-    "frepo": {"schedule.steps": 2, "objective.pool.networks": 2},
-}
+RUN = sorted({*methods.names()} - {"auto", "progressive-two-layer"} - OF_PICTURES)
+"""The methods that no kind of data is refused for; `auto` is a search among them."""
 
 
 def test_a_linear_network_distils_as_well(numbers: dict[str, Dataset]) -> None:
-    changes = SHORT["mtt"] | {name: value for name, value in QUICK.items() if name != "network.width"}
-    request = JobRequest(dataset="wine", method="mtt", ipc=2, overrides=changes | {"network.kind": "linear"})
-    done = distil(resolve(request, numbers["wine"].facts), numbers["wine"], 2, 0)
+    recipe = _resolved(numbers["wine"], "mtt", network__kind="linear")
+    changes = {path: value for path, value in smallest(recipe).items() if path != "network.width"}
+    done = distil(override(recipe, changes), numbers["wine"], 2, 0)
     assert done.context.network.name == "linear"
 
 
 @pytest.mark.parametrize("name", ["wine", "waves"])
-@pytest.mark.parametrize("method", SHORT)
+@pytest.mark.parametrize("method", RUN)
 def test_a_method_distils_numbers(method: str, name: str, numbers: dict[str, Dataset]) -> None:
     dataset = numbers[name]
-    request = JobRequest(dataset=name, method=method, ipc=2, overrides=SHORT[method] | QUICK)
-    done = distil(resolve(request, dataset.facts), dataset, 2, 0)
+    recipe = _resolved(dataset, method)
+    done = distil(override(recipe, smallest(recipe) | {"evaluation.full": None}), dataset, 2, 0)
     assert done.result.images.shape == (2 * dataset.facts.classes, *dataset.facts.shape)
     lines = {line["name"]: line["accuracy_mean"] for line in done.rows}
     assert lines["distilled"] == lines["distilled_8bit"], "numbers are not rounded to 8 bits"
