@@ -77,13 +77,13 @@ def distill(
         raise UsageError(f"{out} cannot be made: name another folder with --out.")
     if all(asked.get(size) is None for size in SIZES):  # before a folder is sent, which may take long
         raise UsageError("Nothing says how small the set is to be: add --ipc 10, or see 'stillhouse distill --help'.")
-    pin = _pin(asked, out, lock, relock, offline)
+    upload = catalogue.Upload(name=name, size=size, mirror=mirror)
+    upload |= {"label_column": label_column, "missing": missing, "kind": kind}
+    pin = _pin(_read_as(asked, upload), out, lock, relock, offline)
     with Client(patience=PATIENCE, limit=seconds(timeout)) as client:
         if pin is not None and out is not None:
             done = _pinned(client, pin, out, offline)
         else:
-            upload = catalogue.Upload(name=name, size=size, mirror=mirror)
-            upload |= {"label_column": label_column, "missing": missing, "kind": kind}
             done = _ordered(client, asked, upload, out, lock)
     data(done if as_json else done["folder"])
 
@@ -197,12 +197,17 @@ def _ordered(
     _download(client, job.id, out)
     digest = digest_of(out)
     if lock is not None:
-        path, source = Path(asked["dataset"]), None
+        order, path, source = _read_as(asked, upload), Path(asked["dataset"]), None
         if dataset != asked["dataset"]:
-            asked, source = asked | {"dataset": pins.path_in(lock, path)}, pins.source(path)
-        pins.write(lock, pins.path_in(lock, out), Pin(pins.pinned(asked), source, job.raw.get("fingerprint"), digest))
+            order, source = order | {"dataset": pins.path_in(lock, path)}, pins.source(path)
+        pins.write(lock, pins.path_in(lock, out), Pin(pins.pinned(order), source, job.raw.get("fingerprint"), digest))
         say(f"{lock} pins it: {digest}")
     return {"folder": str(out), "cached": first.cached, "job": job.raw, "digest": digest}
+
+
+def _read_as(asked: Asked, upload: catalogue.Upload) -> Asked:
+    """The order with how its files are read; what they are called says nothing about the result."""
+    return {**asked, **{field: value for field, value in upload.items() if field != "name"}}
 
 
 def _wait(client: Client, job_id: str) -> Job:

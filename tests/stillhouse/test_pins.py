@@ -148,6 +148,8 @@ def test_a_folder_of_pictures_is_pinned_with_its_files(running: Running, tmp_pat
     assert len(pins(lock)["set"]["source"]) == 64
     assert pins(lock)["set"]["request"]["dataset"] == "flowers", "wherever the repository lies"
     assert ask(running, lock, "--offline", order=order).code == 0
+    other = ask(running, lock, "--size", 8, order=order)
+    assert (other.code, 'size: null is pinned, "8" asked for' in other.err) == (2, True), other.err
     next(pictures.rglob("*.png")).unlink()
     told = ask(running, lock, "--offline", order=order)
     assert told.code == 2
