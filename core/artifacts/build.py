@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.artifacts import layout, load
-from core.artifacts.card import card
+from core.artifacts.card import card, summary
 from core.artifacts.chart import chart
+from core.artifacts.croissant import croissant
 from core.artifacts.distilled import Distilled
 from core.artifacts.manifest import Manifest, json_text, write_manifest
 from core.artifacts.preview import png, preview
@@ -62,6 +63,7 @@ def build(folder: Path, result: Distilled) -> Manifest:
     _write(folder / layout.CARD, card(result, held, _size(folder / layout.PARQUET)))
     shutil.copyfile(load.__file__, folder / layout.LOADER)
     shutil.copyfile(Path(load.__file__).with_name(layout.STUDENT), folder / layout.STUDENT)  # unread: it needs torch
+    _write(folder / layout.CROISSANT, json_text(croissant(folder, result, summary(result))))
     size = result.report.compression
     return write_manifest(
         folder, result.request, result.provenance, size.model_dump(mode="json", exclude_none=True) if size else {}

@@ -23,7 +23,7 @@ def card(result: Distilled, picture_bytes: int, parquet_bytes: int) -> str:
     parts = [
         front_matter(result, picture_bytes, parquet_bytes),
         f"# {result.facts.title}, distilled to {result.size}",
-        worded(_summary(result), kind),
+        summary(result),
         f"![{'the images, enlarged' if kind == 'pictures' else 'plots'}]({layout.PREVIEW})",
         *map(section_text, result.report.sections()),
         "## How to load it",
@@ -38,7 +38,12 @@ def card(result: Distilled, picture_bytes: int, parquet_bytes: int) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _summary(result: Distilled) -> str:
+def summary(result: Distilled) -> str:
+    """The set in a paragraph: how many examples, of which kind, and of what."""
+    return worded(_of_images(result), result.facts.kind)
+
+
+def _of_images(result: Distilled) -> str:
     n, facts = len(result.labels), result.facts
     if not result.is_synthetic:
         return (

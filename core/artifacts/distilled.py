@@ -125,7 +125,7 @@ class Distilled:
             ("real", "real", self.real if self.marks_real else None),
             ("stage", "stage", self.stage),
         )
-        return [Column(name, entry, values) for name, entry, values in each if values is not None]
+        return [Column(name, _free(entry, self.facts), values) for name, entry, values in each if values is not None]
 
     @property
     def files(self) -> tuple[Beside, ...]:
@@ -151,7 +151,10 @@ def columns_of(facts: DatasetFacts) -> list[str]:
 
 def label_of(facts: DatasetFacts) -> str:
     """The name of the column of labels: one that no other column has."""
-    name = "label"
+    return _free("label", facts)
+
+
+def _free(name: str, facts: DatasetFacts) -> str:
     while name in facts.columns:
         name += "_"
     return name

@@ -14,6 +14,7 @@ from core.artifacts import Distilled
 from core.data import Catalogue, Dataset
 from core.report import Report
 from core.request import JobRequest, resolve
+from tests.data.bundles import Arrays, place
 
 
 @cache
@@ -131,3 +132,25 @@ def report(images: int, everything: int, protocol: dict[str, Any]) -> Report:
         "warnings": ["The random baseline was tried with one learning rate only."],
     }
     return Report.model_validate(document)
+
+
+def of_numbers(folder: Path, name: str, arrays: Arrays, method: str = "dm") -> Distilled:
+    """The first two rows or series of each class of a bundle, which is placed in `folder`, as if distilled."""
+    place(folder, name, arrays)
+    data = Catalogue(folder).load(name)
+    facts, train = data.facts, data.train
+    index = np.concatenate([np.flatnonzero(train.labels == label)[:2] for label in range(facts.classes)])
+    request = JobRequest(dataset=name, ipc=2, method=method, overrides={}, seed=7)
+    recipe = resolve(request, facts).model_dump(mode="json")
+    return replace(
+        result(ipc=2, kind="none", step_size=None),
+        images=train.images[index],
+        labels=train.labels[index],
+        pixels=train.images[index],
+        real=np.zeros(len(index), bool),
+        transform={"kind": "none", "values": "numbers"},
+        facts=facts,
+        request=request.model_dump(mode="json"),
+        recipe=recipe,
+        report=report(len(index), facts.train_count, recipe["evaluation"]),
+    )

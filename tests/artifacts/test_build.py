@@ -24,6 +24,7 @@ def test_every_file_of_the_contract_is_there(tmp_path: Path) -> None:
     manifest = build(tmp_path, result(ipc=2))
     expected = {
         "README.md": "text/markdown; charset=utf-8",
+        "croissant.json": "application/json",
         "data/train-00000-of-00001.parquet": "application/vnd.apache.parquet",
         "dataset.npz": "application/zip",
         "dataset.safetensors": "application/octet-stream",
@@ -84,7 +85,7 @@ def test_the_same_result_gives_the_same_bytes_in_every_process(tmp_path: Path) -
         subprocess.run([sys.executable, "-c", script, folder], check=True, env=environment, timeout=60)
         sums.append((folder / "SHA256SUMS").read_text())
     assert sums[0] == sums[1]
-    assert len(sums[0].splitlines()) == 31
+    assert len(sums[0].splitlines()) == 32
 
 
 def test_the_digest_follows_the_images_and_not_the_clock(tmp_path: Path) -> None:
