@@ -22,6 +22,7 @@ from core.advice.study import METHOD, measurable, study
 from core.advice.verdict import answer
 from core.data import DatasetFacts, DatasetInvalid, UnknownDataset
 from core.forecast import forecast_job
+from core.nouns import worded
 from core.overrides import override
 from core.recipe import FieldError, RecipeError
 
@@ -149,7 +150,12 @@ def advice(services: Services, facts: DatasetFacts, asked: Question, job_id: str
         return forecast.seconds.expected if forecast.seconds else None
 
     own = measured.model_copy(update={"dataset": facts.name})  # which may have another name than where it was measured
-    return answer(asked, own, seconds, facts.label).model_copy(update={"job": job_id})
+    found = answer(asked, own, seconds, facts.label)
+    said = {
+        "sentence": worded(found.sentence, facts.kind),
+        "reasons": tuple(worded(each, facts.kind) for each in found.reasons),
+    }
+    return found.model_copy(update={"job": job_id, **said})
 
 
 _ONE_CLASS = FieldError(

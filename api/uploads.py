@@ -18,7 +18,7 @@ from api.problems import Kind, ProblemError, header, invalid, responses, sentenc
 from api.services import Services, ServicesDep
 from core.data.folders import AUTO, SIDES
 from core.data.numbers import Missing
-from core.data.table_files import Reading
+from core.data.table_files import Reading, Rows
 from core.ledger import NoRoom, UnknownUpload, Upload, UploadInUse, new_upload_id
 from core.recipe import FieldError
 
@@ -68,7 +68,7 @@ MissingValues = Annotated[
     ),
 ]
 TableKind = Annotated[
-    Literal["auto", "vectors", "series"],
+    Rows,
     Query(description="Of a table: 'series' where its columns are steps of one series a row."),
 ]
 

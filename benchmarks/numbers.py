@@ -50,19 +50,8 @@ Made = dict[str, Any]
 Floats = NDArray[np.float64]
 
 CORESETS: Final = ("random", "k-means", "herding", "kernel-herding")
-OURS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "dm": {"schedule.steps": 300},
-    "frepo": {"schedule.steps": 300, "schedule.image_lr": 0.05, "labels.lr": 0.02},
-    "rat-bptt": {
-        "schedule.steps": 100,
-        "schedule.image_lr": 0.03,
-        "objective.syn_steps": 20,
-        "objective.window": 6,
-        "objective.real_batch": 256,
-        "step_size.initial": 0.03,
-    },
-}
-"""Methods that distil, with their steps and rates, the same for all datasets and sizes."""
+OURS: Final = ("dm", "frepo", "rat-bptt")
+"""Methods that distil, by their own settings for rows and series."""
 TABLES: Final = ("breast_cancer", "wine", "spambase", "digits")
 SERIES: Final = ("ItalyPowerDemand", "GunPoint", "JapaneseVowels_eq", "OSULeaf")
 JUDGES: Final = ("network", "logistic regression", "random forest", "gradient boosting")
@@ -247,8 +236,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             loaded[job["dataset"]] = catalogue.load(job["dataset"])
         if job["ipc"] > loaded[job["dataset"]].facts.smallest_class:
             continue
-        own = OURS.get(job["method"], {})
-        done.append({**job, **measured(job, loaded[job["dataset"]], {**own, **changes.of(options.set, job["method"])})})
+        own = changes.of(options.set, job["method"])
+        done.append({**job, **measured(job, loaded[job["dataset"]], own)})
         print(f"{place + 1} of {len(wanted)}: {done[-1]}", file=sys.stderr, flush=True)
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(done[-1]) + "\n")

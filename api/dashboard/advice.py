@@ -28,6 +28,7 @@ from core.advice.measured import Measured
 from core.advice.order import KIND, AdviceOrder, Question, fingerprint
 from core.advice.verdict import answer
 from core.data import DatasetFacts
+from core.nouns import Kind, worded
 from core.overrides import explain
 from core.recipe import FieldError
 
@@ -93,15 +94,18 @@ def _advice(
             problem = refused
     faults = {} if problem is None else _faults(problem)
     shown = Job.of(job) if job else None
+    datasets = services.catalogue.list()
+    kind: Kind = next((each.kind for each in datasets if each.name == fields["dataset"]), "pictures")
     return page(
         request,
         "advice.html",
         problem.status_code if problem else 200,
         fields=fields,
         asks=ASKS,
-        datasets=services.catalogue.list(),
+        datasets=datasets,
+        kind=kind,
         advice=found,
-        curves=plot(found.curves) if found and found.curves else None,
+        curves=plot(found.curves, kind) if found and found.curves else None,
         job=shown,
         phase=job_view.phase,
         faults=faults,
@@ -152,19 +156,19 @@ def _measuring(services: Services, dataset: str, mark: str | None) -> ledger.Job
 def stored_curves(services: Services, facts: DatasetFacts) -> Plot | None:
     """The learning curves of a dataset as they were measured for advice; None where nobody has asked for it."""
     found = known(services, fingerprint(facts.digest, "hard")) if facts.digest else None
-    return _curves(found[1].model_dump_json()) if found else None
+    return _curves(found[1].model_dump_json(), facts.kind) if found else None
 
 
 @lru_cache(maxsize=20)
-def _curves(measured: str) -> Plot | None:
+def _curves(measured: str, kind: Kind) -> Plot | None:
     lines = answer(Question(ipc=1), Measured.model_validate_json(measured)).curves
-    return plot(lines) if lines else None
+    return plot(lines, kind) if lines else None
 
 
-def plot(lines: tuple[Line, ...]) -> Plot:
+def plot(lines: tuple[Line, ...], kind: Kind) -> Plot:
     """Curves of accuracy over images a class, each between the bounds that hold four of five results."""
     series = tuple(
-        Series.of(words, [(float(point.ipc), getattr(point, name)) for point in line.points])
+        Series.of(worded(words, kind), [(float(point.ipc), getattr(point, name)) for point in line.points])
         for line in lines
         for name, words in (
             ("expected", _NAMES[line.source]),
@@ -172,7 +176,9 @@ def plot(lines: tuple[Line, ...]) -> Plot:
             ("high", f"{_NAMES[line.source]}, high"),
         )
     )
-    return Plot("curves", "Test accuracy to expect", "images a class", "Test accuracy", series, percent=True)
+    return Plot(
+        "curves", "Test accuracy to expect", worded("images a class", kind), "Test accuracy", series, percent=True
+    )
 
 
 def _faults(problem: ProblemError) -> dict[str, FieldError]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, final
 from urllib.parse import urlencode
@@ -19,7 +20,9 @@ from api.schemas import File, Job
 from api.services import Services, ServicesDep
 from core import ledger
 from core.artifacts import layout
+from core.data import DatasetInvalid, UnknownDataset
 from core.ledger import Event, Status
+from core.nouns import Kind as DataKind
 from core.report import Report
 
 STEP_SIZE: Final = "step_size"
@@ -80,6 +83,7 @@ def show_job(request: Request, services: ServicesDep, job: Known) -> Response:
         words=words,
         seq=max((event.seq for event in events), default=0),
         report=report,
+        kind=report.kind if report else _kind(services, job.dataset),
         unread=found if isinstance(found, str) else None,
         sections=[(section, report_view.plot(section)) for section in report.sections()] if report else [],
         files=[File.of(job.id, file) for file in stored.values()],
@@ -87,6 +91,12 @@ def show_job(request: Request, services: ServicesDep, job: Known) -> Response:
         snippet=report_view.snippet(report_view.text(services, stored.get(layout.CARD))),
         base=str(request.base_url).rstrip("/"),
     )
+
+
+def _kind(services: Services, dataset: str) -> DataKind:
+    with suppress(UnknownDataset, DatasetInvalid):
+        return services.catalogue.facts(dataset).kind
+    return "pictures"
 
 
 def curves(job: Job) -> dict[str, tuple[str, bool]]:

@@ -113,6 +113,7 @@ def _shown(
         unplaced=[error for field, error in faults.items() if field not in placed],
         datasets=datasets,
         chosen=chosen,
+        kind=chosen.kind if chosen else "pictures",
         largest=largest,
         images=size * chosen.classes if chosen and size else None,
         families=families(),

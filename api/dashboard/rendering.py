@@ -14,6 +14,7 @@ from api import reference
 from api.dashboard import charts, figures
 from api.dashboard.schema_fields import spelled
 from api.health import VERSION
+from core.nouns import worded
 from core.report.section import written
 
 HERE: Final = Path(__file__).parent
@@ -55,6 +56,7 @@ _templates.filters.update(
     prose=reference.prose,
     written=written,
     spelled=spelled,
+    worded=worded,
 )
 _templates.globals.update(version=VERSION, navigation=NAVIGATION, short=charts.short)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_args
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from api.dashboard.rendering import page
@@ -18,7 +18,7 @@ from api.services import Services, ServicesDep
 from api.uploads import arriving, delete_dataset
 from core.data.folders import LAYOUT, SIDES
 from core.data.numbers import Missing
-from core.data.table_files import Reading
+from core.data.table_files import Reading, Rows
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -35,7 +35,7 @@ def show_uploads(request: Request, services: ServicesDep) -> HTMLResponse:
 async def send_upload(request: Request, services: ServicesDep) -> Response:
     """The form without its script: the browser sends the file as one part of several."""
     try:
-        async with arriving(services, request.headers) as arrival, request.form(max_files=1, max_fields=5) as form:
+        async with arriving(services, request.headers) as arrival, request.form(max_files=1, max_fields=6) as form:
             file, name, size = form.get("file"), form.get("name"), form.get("size")
             if not isinstance(file, UploadFile) or not file.filename or not isinstance(name, str):
                 raise ProblemError(Kind.INVALID_REQUEST, "Choose a file, and give it a name.")
@@ -47,18 +47,23 @@ async def send_upload(request: Request, services: ServicesDep) -> Response:
             if mirror not in MIRROR:
                 fault = f"A mirrored picture stays what it is, or not: say one of {', '.join(MIRROR)}."
                 raise ProblemError(Kind.INVALID_REQUEST, fault)
-            label, missing = form.get("label_column", ""), form.get("missing", "refuse")
-            if not isinstance(label, str) or missing not in get_args(Missing):
-                fault = f"Missing values are treated by one of {', '.join(get_args(Missing))}."
-                raise ProblemError(Kind.INVALID_REQUEST, fault)
-            reading = Reading.of({"label_column": label[:200], "missing": missing})
-            upload = await arrival.take(_pieces(file), name[:100], side, MIRROR[mirror], reading)
+            upload = await arrival.take(_pieces(file), name[:100], side, MIRROR[mirror], _reading(form))
     except ProblemError as problem:
         told = [f"{error.message} {error.fix}" for error in problem.errors] or [str(problem.detail), problem.hint or ""]
         return await run_in_threadpool(_uploads, request, services, problem.status_code, " ".join(told).strip())
     except HTTPException as refused:  # the framework's, for a body that is no form
         return await run_in_threadpool(_uploads, request, services, refused.status_code, "The form arrived damaged.")
     return RedirectResponse(f"/uploads#{upload.id}", 303)
+
+
+def _reading(form: FormData) -> Reading:
+    label, missing, kind = form.get("label_column", ""), form.get("missing", "refuse"), form.get("kind", "auto")
+    if not isinstance(label, str) or missing not in get_args(Missing):
+        fault = f"Missing values are treated by one of {', '.join(get_args(Missing))}."
+        raise ProblemError(Kind.INVALID_REQUEST, fault)
+    if kind not in get_args(Rows):
+        raise ProblemError(Kind.INVALID_REQUEST, f"A row of a table is read as one of {', '.join(get_args(Rows))}.")
+    return Reading.of({"label_column": label[:200], "missing": missing, "kind": kind})
 
 
 @router.post("/uploads/{id}/delete")

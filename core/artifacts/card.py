@@ -12,8 +12,8 @@ from core.artifacts.front_matter import front_matter
 from core.artifacts.loading import how_to_load
 from core.data import DatasetFacts
 from core.methods import UnknownMethod, cuts_tiles, method
+from core.nouns import worded
 from core.report import Curves, Section, Table
-from core.report.nouns import worded
 from core.report.section import written
 
 

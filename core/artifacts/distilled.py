@@ -13,8 +13,8 @@ from core.artifacts import layout
 from core.artifacts.load import MADE
 from core.data import DatasetFacts
 from core.data.facts import Values
+from core.nouns import worded
 from core.report import Report
-from core.report.nouns import worded
 
 
 @final

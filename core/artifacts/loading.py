@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.artifacts import layout
 from core.artifacts.distilled import Distilled, label_of
-from core.report.nouns import worded
+from core.nouns import worded
 
 
 def how_to_load(result: Distilled) -> str:

@@ -14,8 +14,8 @@ from core.artifacts.distilled import Distilled
 from core.artifacts.grid import arrange
 from core.artifacts.lettering import FRAME, INK, PAPER, QUIET, length, write
 from core.data.plots import plotted, standardised
+from core.nouns import worded
 from core.report import Report
-from core.report.nouns import worded
 
 _MARGIN = 28
 _TITLE, _TEXT, _SMALL = 24, 15, 13

@@ -34,6 +34,10 @@ _SIGNS: Final = (",", ";", "\t", "|")
 _MOST_NAMED: Final = 12
 
 
+Rows = Literal["auto", "vectors", "series"]
+"""The uploader's word on a table's rows: vectors, or series whose steps are the columns; 'auto': vectors."""
+
+
 @final
 @dataclass(frozen=True)
 class Reading:
@@ -42,8 +46,7 @@ class Reading:
     label_column: str = ""
     """The column of the labels; empty: one by a usual name."""
     missing: Missing = "refuse"
-    kind: Literal["auto", "vectors", "series"] = "auto"
-    """Whether a table's columns are steps of series; 'auto': they are not."""
+    kind: Rows = "auto"
 
     @property
     def said(self) -> dict[str, str]:

@@ -12,7 +12,8 @@ def dm(task: Task) -> Recipe:
     """Distribution matching.
 
     Synthetic images whose mean embedding, class by class, equals that of real batches under freshly initialised
-    networks. No inner loop, no experts: the cheapest optimised method, and it scales to many images.
+    networks. No inner loop, no experts: the cheapest optimised method, and it scales to many images. For rows and
+    series 300 steps suffice, by our own measurement.
 
     Family: distribution
     Equation: min_S E_{theta, w} sum_c || mean_{x in T_c} psi_theta(A_w(x)) - mean_{s in S_c} psi_theta(A_w(s)) ||^2
@@ -21,6 +22,7 @@ def dm(task: Task) -> Recipe:
     Use: when minutes matter, when experts are too expensive, or at ipc 50 and above.
     Avoid: at ipc 1, where a class mean is a blur.
     """
+    steps = 20_000 if task.kind == "pictures" else 300
     return preset(
         PRESETS["dm"],
         task,
@@ -28,7 +30,7 @@ def dm(task: Task) -> Recipe:
             augment=augment(task),
             network=network(task),
             objective=Distribution(real_batch=256),
-            schedule=Schedule(steps=20_000, image_lr=1.0 if task.ipc <= 50 else 10.0),
+            schedule=Schedule(steps=steps, image_lr=1.0 if task.ipc <= 50 else 10.0),
             evaluation=evaluation(task, lr=0.01),
         ),
     )

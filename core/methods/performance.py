@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, Final
+
 from core.methods.task import Presets, Settings, Task, augment, evaluation, network, preset
 from core.overrides import override
 from core.recipe import Performance, Recipe, Schedule, StepSize
@@ -51,6 +54,8 @@ def rat_bptt(task: Task) -> Recipe:
     Avoid: at large ipc, where students need more steps than a window reaches.
     """
     recipe = override(bptt(task), {"objective.syn_steps": 200, "objective.window": 60, "objective.end": "random"})
+    if task.kind != "pictures":
+        recipe = override(recipe, _OF_NUMBERS)
     return preset(PRESETS["rat-bptt"], task, recipe)
 
 
@@ -71,6 +76,17 @@ def at_bptt(task: Task) -> Recipe:
     Avoid: to reproduce the paper's numbers.
     """
     return preset(PRESETS["at-bptt"], task, override(rat_bptt(task), {"objective.end": "adaptive"}))
+
+
+_OF_NUMBERS: Final[Mapping[str, Any]] = {
+    "objective.syn_steps": 20,
+    "objective.window": 6,
+    "objective.real_batch": 256,
+    "step_size.initial": 0.03,
+    "schedule.steps": 100,
+    "schedule.image_lr": 0.03,
+}
+"""The settings for rows and series, which are ours (`benchmarks/numbers.py`)."""
 
 
 def _digits(task_steps: int, window: int | None) -> dict[str, int | float | None]:

@@ -29,15 +29,16 @@ def frepo(task: Task) -> Recipe:
     Use: for good accuracy at ipc 1 to 50 without experts, and labels that say more than a class.
     Avoid: where cross-entropy is what will be trained by: the labels are targets for squared error.
     """
+    steps, image_lr, lr = (10_000, 1e-3, 1e-3) if task.kind == "pictures" else (300, 0.05, 0.02)  # of numbers ours
     return preset(
         PRESETS["frepo"],
         task,
         Recipe(
             augment=augment(task),
             network=network(task),
-            labels=Targets(lr=1e-3),
+            labels=Targets(lr=lr),
             objective=Regression(),
-            schedule=Schedule(steps=10_000, image_lr=1e-3, image_momentum=0.9, optimiser="adam", decay="cosine"),
+            schedule=Schedule(steps=steps, image_lr=image_lr, image_momentum=0.9, optimiser="adam", decay="cosine"),
             evaluation=evaluation(task, lr=0.01),
         ),
     )

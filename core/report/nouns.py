@@ -1,33 +1,14 @@
-"""The words for the examples of a set: images, rows of a table, or series."""
+"""The sections of a report in the words of a kind of data."""
 
 from __future__ import annotations
 
-import re
-from typing import Final, Literal
+from typing import Final
 
+from core.nouns import Kind, worded
 from core.report.section import Line, Section, Table
 
-Kind = Literal["pictures", "vectors", "series"]
-
-_NOUNS: Final = {"vectors": ("row", "rows", "numbers"), "series": ("series", "series", "numbers")}
-_WORD: Final = re.compile(r"\b(images?|pictures?|(?:8-bit )?pixels?)\b", re.IGNORECASE)
-_MOVED: Final = "moved, mirrored or recoloured"
 _NAMED: Final = ("classes", "neighbours")
 """Sections whose lines are titled by classes."""
-
-
-def worded(text: str, kind: Kind) -> str:
-    """A text on images as one on rows or series."""
-    if kind == "pictures":
-        return text
-    one, many, values = _NOUNS[kind]
-
-    def noun(found: re.Match[str]) -> str:
-        word = found[0].lower()
-        said = values if "pixel" in word else many if word.endswith("s") else one
-        return said.capitalize() if found[0][0].isupper() else said
-
-    return _WORD.sub(noun, text).replace(_MOVED, "shifted or scaled")
 
 
 def about(section: Section, kind: Kind) -> Section:

@@ -6,6 +6,7 @@ from typing import Any, Final, final
 
 from pydantic import Field
 
+from core.nouns import Kind
 from core.report.aim import Aim
 from core.report.choices import Probe, Sweep, choices
 from core.report.classes import classes
@@ -14,7 +15,7 @@ from core.report.ended import Ended
 from core.report.generator import Generator
 from core.report.labels import Compression, Labels, sizes
 from core.report.neighbours import Neighbours
-from core.report.nouns import Kind, about
+from core.report.nouns import about
 from core.report.race import Race
 from core.report.results import Across, Majority, Row, intervals, results
 from core.report.section import Entry, Section

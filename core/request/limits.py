@@ -15,6 +15,7 @@ from core.feasibility import (
     unsolvable,
     untileable,
 )
+from core.nouns import worded
 from core.recipe import FieldError, Recipe, RecipeError, TwoLayer, Window
 from core.recipe.checks.images import learns_step_size
 from core.request import lab
@@ -37,10 +38,11 @@ def check(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
         raise RecipeError(mismatched)
     if isinstance(recipe.objective, TwoLayer):
         return
+    unlike = unsuited(recipe, facts)
     errors = [
         *(_too_many_images(recipe, request, facts) or _beyond_the_class(recipe, request, facts)),
         *untileable(recipe, facts),
-        *(unsuited(recipe, facts) or illegible(recipe, facts)),
+        *([] if unlike else illegible(recipe, facts)),
         *(
             _too_few_for_stages(recipe, request)
             or _too_many_rounds(recipe, request, facts)
@@ -52,8 +54,12 @@ def check(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> None:
         *too_many_labels(recipe, request.ipc, facts),
         *unsolvable(recipe, request.ipc, facts),
     ]
-    if errors:
-        raise RecipeError(errors)
+    if unlike or errors:
+        raise RecipeError([*unlike, *(_said(each, facts) for each in errors)])
+
+
+def _said(error: FieldError, facts: DatasetFacts) -> FieldError:
+    return FieldError(error.field, worded(error.message, facts.kind), worded(error.fix, facts.kind))
 
 
 def _met_by_guessing(recipe: Recipe, request: JobRequest, facts: DatasetFacts) -> list[FieldError]:

@@ -117,3 +117,10 @@ def test_classes_are_unequal_where_one_has_far_fewer_images(
     facts = Catalogue(Path("nowhere")).facts("digits")
     found = replace(facts, train_count=train, classes=classes, smallest_class=rarest)
     assert found.unequal is unequal
+
+
+def test_rows_and_series_are_distilled_in_minutes_by_the_methods_that_were_measured_on_them() -> None:
+    for kind, shape in (("vectors", (13, 1, 1)), ("series", (1, 1, 150))):
+        task = Task("mine", 10, shape, 3, mirror=False, kind=kind)
+        steps = {name: methods.method(name).recipe(task).schedule.steps for name in ("dm", "frepo", "rat-bptt")}
+        assert steps == {"dm": 300, "frepo": 300, "rat-bptt": 100}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from core.nouns import Kind, worded
 from core.report import Measure, Report, Section
 
 LINES = [
@@ -36,6 +37,19 @@ def test_a_report_of_old_says_its_lines_and_no_share_that_nothing_measured() -> 
     assert "No share of the gap" in found["results"].words[0]
     assert list(sections()) == ["results"]
     assert sections()["results"].words == ("Not evaluated: no accuracy is claimed for these images.",)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "said"),
+    [
+        ("Images per class, rounded to 8-bit pixels", "vectors", "Rows per class, rounded to numbers"),
+        ("one image of those images", "series", "one series of those series"),
+        ("what images' classes 'my images 2' has: set `parameterize.kind` to 'pixels'", "vectors", None),
+        ("One image", "pictures", "One image"),
+    ],
+)
+def test_examples_are_called_by_their_kind_and_names_stay(text: str, kind: Kind, said: str | None) -> None:
+    assert worded(text, kind) == (said or text.replace("images'", "rows'"))
 
 
 def test_only_what_was_given_is_written() -> None:

@@ -47,6 +47,21 @@ def test_the_form_takes_a_zip_and_the_page_tells_what_it_holds(client: TestClien
     assert "Nothing uploaded yet" in client.post(f"/uploads/{name[0]}/delete").text
 
 
+def test_pages_call_the_examples_of_a_table_rows_and_those_of_series_series(client: TestClient) -> None:
+    lines = [f"{place % 11},{place % 5},{place % 7},{'ab'[place % 2]}" for place in range(60)]
+    table = "\n".join(["u,v,w,label", *lines]).encode()
+    page = sent(client, table, name="rows")
+    assert "Training rows" in page, re.findall(r"notice bad.*", page)
+    assert "Training series" in sent(client, table, name="runs", kind="series")
+    name = re.findall(r"ds_[0-9a-zA-Z]{26}", page)[0]
+    shown = re.sub(r"<datalist.*?</datalist>", "", client.get(f"/new?dataset={name}&ipc=2").text, flags=re.DOTALL)
+    assert "<h2>Rows per class</h2>" in shown
+    assert re.search(r"4 rows in place of \d+: 48 B of numbers in place of", shown)
+    assert "rows a class, percent, or bytes" in client.get(f"/advice?dataset={name}").text.lower()
+    refused = client.post("/uploads", data={"name": "x", "kind": "cubes"}, files={"file": ("x.csv", table)})
+    assert "one of auto, vectors, series" in refused.text
+
+
 def test_a_bad_zip_says_how_to_mend_it(client: TestClient) -> None:
     page = sent(client, packed(classes() | {"cat/1.pkl": b"\x80\x04."}))
     assert "no picture that is read" in page

@@ -70,6 +70,7 @@ form.addEventListener("submit", (event) => {
   if (form.elements.mirror.value !== "auto") query.set("mirror", form.elements.mirror.value);
   if (form.elements.label_column.value) query.set("label_column", form.elements.label_column.value);
   if (form.elements.missing.value !== "refuse") query.set("missing", form.elements.missing.value);
+  if (form.elements.kind.value !== "auto") query.set("kind", form.elements.kind.value);
   const request = new XMLHttpRequest();
   const over = () => { sending.hidden = true; button.disabled = false; };
   request.open("POST", `/v1/datasets?${query}`);
