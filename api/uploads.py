@@ -29,6 +29,11 @@ MEDIA_TYPES = (
     "application/x-zip-compressed",
     "application/octet-stream",
     "application/x-npz",
+    "application/x-tar",
+    "application/gzip",
+    "application/x-gzip",
+    "application/x-bzip2",
+    "application/x-xz",
     "text/csv",
     "application/vnd.apache.parquet",
 )
@@ -104,11 +109,11 @@ async def create_dataset(
     missing: MissingValues = "refuse",
     kind: TableKind = "auto",
 ) -> Dataset:
-    """The body is the file itself: a zip of class folders of PNG, JPEG or WebP pictures, an npz bundle, or a table as
-    CSV or Parquet.
+    """The body is the file itself: a zip or tar of class folders of PNG, JPEG, WebP, GIF, BMP or TIFF pictures, an npz
+    bundle, or a table as CSV or Parquet.
 
-    In the zip lie `cat/1.png` and `dog/2.jpg`, or `train/cat/1.png` and `test/cat/2.png`; the bundle is what the data
-    folder takes, too, and may hold rows or series in the place of pictures. It is inspected in a process with limits:
+    In the archive lie `cat/1.png` and `dog/2.jpg`, or `train/cat/1.png` and `test/cat/2.png`; the bundle is what the
+    data folder takes, too, and may hold rows or series in the place of pictures. It is inspected within limits:
     `GET /v1/datasets/{id}` then says `ready`, with counts by class and how it was split, or `invalid`, with the fault
     and its fix. Pictures are encoded anew: nothing else of the file is kept. Without `size` all pictures must have one
     size. Once it is inspected `sent` has the SHA-256 of the file, by which a client knows that an equal one is here.
@@ -164,7 +169,7 @@ class Arrival:
             await self._file.write(piece)
         if not self._length:
             raise invalid(
-                [FieldError("body", "It is empty.", "Send a zip of class folders, an npz bundle or a table.")]
+                [FieldError("body", "It is empty.", "Send a zip or tar of class folders, an npz bundle or a table.")]
             )
         uploads = self._services.ledger.uploads
         return await run_in_threadpool(uploads.add, self._id, name, size, self._length, mirror, reading.said)

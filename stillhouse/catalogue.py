@@ -12,12 +12,12 @@ import typer
 from stillhouse.api import Client
 from stillhouse.errors import UsageError
 from stillhouse.output import JsonOption, data, say, table
-from stillhouse.upload import Missing, Reading, Size, TableKind
+from stillhouse.upload import FILES, Missing, Reading, Size, TableKind
 
 Mirror = Literal["auto", "yes", "no"]
 
-_FILES = (".zip", ".npz", ".csv", ".parquet")
-"""How the names of files end that hold a dataset."""
+_ARRAYS = (".npz", ".csv")
+"""How the names of files end that hold no pictures that could be scaled."""
 
 Side = Annotated[
     str | None,
@@ -82,7 +82,7 @@ def upload(
     path: Annotated[
         Path,
         typer.Argument(
-            metavar="PATH", help="A zip or folder of class folders, an npz bundle, or a table (CSV, Parquet)."
+            metavar="PATH", help="A zip, tar or folder of class folders, an npz bundle, or a table (CSV, Parquet)."
         ),
     ],
     name: Annotated[str | None, typer.Option("--name", help="What to call it; else as the file or folder.")] = None,
@@ -102,7 +102,7 @@ def upload(
 
 
 def located(client: Client, word: str, **upload: Unpack[Upload]) -> str:
-    """The dataset that a word means, by the name jobs call it: a folder, zip or bundle here is uploaded first.
+    """The dataset that a word means, by the name jobs call it: a folder or file here is uploaded first.
 
     A dataset of the catalogue comes before a folder of the same name, unless the word is more than a name: `./digits`.
 
@@ -111,7 +111,7 @@ def located(client: Client, word: str, **upload: Unpack[Upload]) -> str:
             upload it.
     """
     path = Path(word)
-    if path.name != word or path.suffix in _FILES:
+    if path.name != word or path.suffix.lower() in FILES:
         if path.exists():
             return _sent(client, path, upload)
         if word not in (each.get("title") for each in client.datasets()):
@@ -128,7 +128,7 @@ def located(client: Client, word: str, **upload: Unpack[Upload]) -> str:
 
 
 def _sent(client: Client, path: Path, upload: Upload) -> str:
-    size = upload.get("size") or ("auto" if path.suffix in ("", ".zip") or path.is_dir() else None)
+    size = upload.get("size") or (None if path.is_file() and path.suffix.lower() in _ARRAYS else "auto")
     mirror = upload.get("mirror") or "auto"
     found = client.upload(path, upload.get("name"), size=_side(size), mirror=mirror, told=say, **_reading(upload))
     say(_described(found))

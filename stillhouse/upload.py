@@ -34,15 +34,17 @@ class Reading(TypedDict, total=False):
 
 _UNSAID: dict[str, Any] = {"size": None, "mirror": "auto", "label_column": "", "missing": "refuse", "kind": "auto"}
 """The words on how a file is to be read that say nothing."""
+FILES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".npz", ".csv", ".parquet")
+"""How the names of files end that hold a dataset."""
 _PIECE = 1 << 20
 _MARK = stat.S_IFREG | 0o644
 """How a packed file is marked: a plain one, that anybody may read."""
-_HIDDEN = (".png", ".jpg", ".jpeg", ".webp")
+_HIDDEN = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 
 @contextmanager
 def ready(path: Path) -> Iterator[Path]:
-    """The file to send: the zip or bundle itself, or the zip that a folder of class folders becomes, for a while.
+    """The file to send: the archive, bundle or table itself, or the zip that a folder becomes, for a while.
 
     Raises:
         UsageError: there is no such file, or something in the folder cannot be sent; it is named.
@@ -56,8 +58,8 @@ def ready(path: Path) -> Iterator[Path]:
         yield path
     else:
         raise UsageError(
-            f"There is no file {path}: name a zip of class folders, such a folder, an npz "
-            "bundle, or a table as CSV or Parquet."
+            f"There is no file {path}: name a zip or tar of class folders, such a folder, an npz bundle, or a table as "
+            "CSV or Parquet."
         )
 
 
@@ -94,8 +96,16 @@ def send(http: Http, path: Path, name: str, asked: Mapping[str, Any]) -> dict[st
 def title_of(path: Path) -> str:
     """The name of a file or folder as the title of a dataset: printable, and of at most 100 characters."""
     whole = path.absolute()
-    word = _named(Path(whole.name if whole.is_dir() else whole.stem))
+    word = _named(Path(whole.name if whole.is_dir() else _stem(whole)))
     return "".join(each if each.isprintable() else "_" for each in word).strip()[:100] or "pictures"
+
+
+def _stem(path: Path) -> str:
+    """The name of a file without what says its format: `pets` of `pets.tar.gz`."""
+    name = path.name
+    while (rest := Path(name)).suffix.lower() in FILES and rest.stem:
+        name = rest.stem
+    return name if name != path.name else path.stem
 
 
 def pack(folder: Path, target: Path) -> None:

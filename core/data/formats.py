@@ -14,8 +14,7 @@ _UNPACK: Final = f"unpack it, and send {LAYOUT}"
 _ARRAYS: Final = "save its arrays with np.savez as x_train, y_train, x_test, y_test and class_names"
 _KINDS: Final = (
     (0, b"PAR1", "a Parquet file", f"write its pictures into class folders and send {LAYOUT}, or {_ARRAYS}"),
-    (257, b"ustar", "a tar archive", _UNPACK),
-    (0, b"\x1f\x8b", "a file packed by gzip (.gz, .tgz)", _UNPACK),
+    (0, b"\x1f\x8b", "a file packed by gzip (.gz)", _UNPACK),
     (0, b"BZh", "a file packed by bzip2", _UNPACK),
     (0, b"\xfd7zXZ\0", "a file packed by xz", _UNPACK),
     (0, b"\x28\xb5\x2f\xfd", "a file packed by zstd", _UNPACK),

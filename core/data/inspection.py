@@ -32,7 +32,7 @@ from core.data.bundle import Bundle, bundle_arrays, read_bundle, write_bundle
 from core.data.digest import measure
 from core.data.doubts import doubts, single_pictures
 from core.data.facts import Copies, DatasetFacts, DatasetInvalid
-from core.data.folders import AUTO, read_folders
+from core.data.folders import AUTO, is_tar, read_folders
 from core.data.formats import check_zip
 from core.data.mirroring import mirroring_of
 from core.data.numbers import kind_named
@@ -145,7 +145,7 @@ def examine(
             raise DatasetInvalid("`size` is for archives of pictures, and this is a table: leave it out")
         given = read_table(source, form, reading)
         arrays, remarks, mirror = bundle_arrays(given), given.remarks, None
-    elif _is_bundle(check_zip(source)):
+    elif not is_tar(source) and _is_bundle(check_zip(source)):
         if size not in (None, AUTO):
             raise DatasetInvalid("`size` is for archives of pictures; a bundle's images have one size: leave it out")
         given = read_bundle(source, reading.missing)

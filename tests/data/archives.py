@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import stat
 import struct
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -68,6 +69,51 @@ def packed(
             info.create_system, info.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
             archive.writestr(info, target)
     return file.getvalue()
+
+
+def tarred(members: Mapping[str, bytes], mode: str = "w:gz", *more: tarfile.TarInfo, top: str = "") -> bytes:
+    """The members as a tar, as `tar -czf` writes it: folders are entries, too; `more` are entries without data."""
+    file, folders = io.BytesIO(), set[str]()
+    with tarfile.open(fileobj=file, mode=mode) as archive:  # type: ignore[call-overload]
+        for name, data in members.items():
+            parts = f"{top}{name}".split("/")[:-1]
+            for folder in ("/".join(parts[:end]) for end in range(1, len(parts) + 1)):
+                if folder not in folders:
+                    info = tarfile.TarInfo(folder)
+                    info.type = tarfile.DIRTYPE
+                    archive.addfile(info)
+                folders.add(folder)
+            info = tarfile.TarInfo(f"{top}{name}")
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+        for info in more:
+            archive.addfile(info)
+    return file.getvalue()
+
+
+def tiff(samples: NDArray[np.uint16], order: str = "<", deflate: bool = False, **tags: int) -> bytes:
+    """A TIFF of 16 bits of samples [H, W, channels], which Pillow writes of grey alone; `tags` are `photometric` (262),
+    `planar` (284), `format` (339) and `extra` (338), where they are not as usual.
+    """
+    height, width, channels = samples.shape
+    data = samples.astype(f"{order}u2").tobytes()
+    data = zlib.compress(data) if deflate else data
+    fields = {256: (3, [width]), 257: (3, [height]), 258: (3, [16] * channels), 259: (3, [8 if deflate else 1])}
+    fields |= {262: (3, [tags.get("photometric", 2 if channels > 2 else 1)]), 273: (4, [8]), 277: (3, [channels])}
+    fields |= {278: (3, [height]), 279: (4, [len(data)]), 284: (3, [tags.get("planar", 1)])}
+    fields |= {339: (3, [tags["format"]] * channels)} if "format" in tags else {}
+    fields |= {338: (3, [tags.get("extra", 2)])} if channels == 4 else {}
+    place = 8 + len(data) + len(data) % 2
+    after = place + 2 + 12 * len(fields) + 4
+    table, beyond = b"", b""
+    for tag, (kind, values) in sorted(fields.items()):
+        packed = struct.pack(f"{order}{len(values)}{'H' if kind == 3 else 'I'}", *values)
+        if len(packed) > 4:
+            packed, beyond = struct.pack(f"{order}I", after + len(beyond)), beyond + packed
+        table += struct.pack(f"{order}HHI", tag, kind, len(values)) + packed.ljust(4, b"\0")
+    start = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", place)
+    count = struct.pack(f"{order}H", len(fields))
+    return start + data.ljust(place - 8, b"\0") + count + table + b"\0" * 4 + beyond
 
 
 def lie(width: int, height: int) -> bytes:

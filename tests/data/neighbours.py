@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.data.folders import Folders
-from tests.data.archives import deep, low
+from tests.data.archives import deep, low, tiff
 
 HEIGHT, WIDTH = 6, 8
 
@@ -133,6 +133,27 @@ def grey(rng: np.random.Generator) -> Drawn:
     return Drawn(encoded(Image.fromarray(pixels), form, lossless=True), pixels, form.lower())
 
 
+def other_grey(rng: np.random.Generator) -> Drawn:
+    pixels, form = _noise(rng), ("TIFF", "BMP", "GIF")[rng.integers(3)]
+    return Drawn(encoded(Image.fromarray(pixels), form), pixels, ("tif", "bmp", "gif", "png")[rng.integers(4)])
+
+
+def other_colour(rng: np.random.Generator) -> Drawn:
+    pixels = _noise(rng, 3)
+    form, options = (("TIFF", {}), ("BMP", {}), ("TIFF", {"compression": "tiff_lzw"}))[rng.integers(3)]
+    return Drawn(encoded(Image.fromarray(pixels), form, **options), pixels, form.lower())
+
+
+def few_colours(rng: np.random.Generator) -> Drawn:
+    """A GIF, one of whose colours is transparent."""
+    indices, palette = _noise(rng, top=16), rng.integers(0, 256, (16, 3)).astype(np.uint8)
+    indices.flat[:16] = np.arange(16)  # it stores the colours that occur alone
+    picture = Image.fromarray(indices, mode="P")
+    picture.putpalette(palette.reshape(-1).tolist())
+    right = np.where((indices == 3)[..., None], 255, palette[indices]).astype(np.uint8)
+    return Drawn(encoded(picture, "GIF", transparency=3), right, "gif")
+
+
 def black_and_white(rng: np.random.Generator) -> Drawn:
     bits = _noise(rng, top=2) > 0
     return Drawn(encoded(Image.fromarray(bits)), (bits * 255).astype(np.uint8))
@@ -204,6 +225,12 @@ def white_ink(rng: np.random.Generator) -> Drawn:
     return Drawn(encoded(Image.fromarray(np.dstack([white, alpha]))), _on(white, alpha, ground=0)[..., 0])
 
 
+def turned_tiff(rng: np.random.Generator) -> Drawn:
+    pixels, (orientation, turn) = _noise(rng, 3), ((3, lambda x: np.rot90(x, 2)), (4, np.flipud))[rng.integers(2)]
+    data = encoded(Image.fromarray(pixels), "TIFF", tiffinfo={0x0112: orientation})
+    return Drawn(data, np.ascontiguousarray(turn(pixels)), "tiff")
+
+
 def turned(rng: np.random.Generator) -> Drawn:
     """A JPEG that lies, with an EXIF that says how to turn it: without rotation by a quarter, to keep to one size."""
     orientation, turn = (
@@ -248,6 +275,25 @@ def deep_kind(channels: int) -> Callable[[np.random.Generator], Drawn]:
     return drawn
 
 
+def deep_tiff(channels: int) -> Callable[[np.random.Generator], Drawn]:
+    """The same as TIFFs, in either order of bytes."""
+
+    def drawn(rng: np.random.Generator) -> Drawn:
+        samples = rng.integers(0, 4096, (HEIGHT, WIDTH, channels)).astype(np.uint16)
+        if channels == 4:
+            samples[..., -1] = 65535
+        right = samples[..., 0] if channels < 3 else samples[..., :3]
+        return Drawn(tiff(samples, "<>"[rng.integers(2)], bool(rng.integers(2))), right, "tif")
+
+    return drawn
+
+
+def deep_grey_tiff(rng: np.random.Generator) -> Drawn:
+    samples = rng.integers(0, 4096, (HEIGHT, WIDTH)).astype(np.uint16)
+    options = ({}, {"compression": "tiff_deflate"})[rng.integers(2)]
+    return Drawn(encoded(Image.fromarray(samples), "TIFF", **options), samples, "tiff")
+
+
 CLASSES = (
     ("cat", "dog"),
     ("boat", "car", "train"),
@@ -282,5 +328,9 @@ FLAVOURS: tuple[tuple[Kind, ...], ...] = (
     (stood,),
     (deep_kind(1), deep_kind(3)),
     (deep_kind(1), deep_kind(2)),
+    (other_grey, grey, black_and_white),
+    (other_colour, other_grey, few_colours, turned_tiff),
+    (deep_tiff(1), deep_grey_tiff),
+    (deep_tiff(3), deep_tiff(4), deep_tiff(1), deep_kind(3)),
     (deep_kind(4), deep_kind(3), deep_kind(1)),
 )

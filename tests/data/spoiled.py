@@ -13,7 +13,7 @@ from zlib import crc32
 import numpy as np
 from PIL import Image
 
-from tests.data.archives import deep, packed, picture, unflagged
+from tests.data.archives import deep, packed, picture, tarred, unflagged
 from tests.data.neighbours import Drawn, Sent, colour, encoded, grey, sent
 
 NOTHING = np.zeros((1, 1), np.uint8)
@@ -62,6 +62,11 @@ def sound(rng: np.random.Generator) -> Spoiled:
     return Spoiled(sent(rng), "")
 
 
+def as_tar(rng: np.random.Generator) -> Spoiled:
+    mode, top = ("w", "w:gz", "w:bz2", "w:xz")[rng.integers(4)], ("", "./")[rng.integers(2)]
+    return Spoiled(sent(rng), "", pack=lambda members: tarred(members, mode, top=top))
+
+
 def without_flags(rng: np.random.Generator) -> Spoiled:
     return Spoiled(sent(rng), "", pack=lambda members: unflagged(packed(members)))
 
@@ -107,7 +112,7 @@ def broken(rng: np.random.Generator) -> Spoiled:
     """Up to 25 pictures that cannot be read: ten are named at a time, and all are counted."""
     drawn = sent(rng)
     count = int(rng.integers(1, 26))
-    ruined = (b"", drawn.pictures[some(drawn, rng, 1)[0]].data[:30], encoded(Image.new("L", (8, 6)), "GIF"), b"<svg/>")
+    ruined = (b"", drawn.pictures[some(drawn, rng, 1)[0]].data[:30], encoded(Image.new("L", (8, 6)), "TGA"), b"<svg/>")
     bad = {
         ("train" if drawn.splits else "", next(iter(drawn.pictures))[1], 500 + n): Drawn(ruined[n % 4], NOTHING)
         for n in range(count)
@@ -137,7 +142,7 @@ def other_format(rng: np.random.Generator) -> Spoiled:
     drawn = sent(rng)
     if any(each.is_deep for each in drawn.pictures.values()):  # beside 8 bits they are another fault
         return other_format(rng)
-    form = ("TIFF", "BMP", "GIF")[rng.integers(3)]
+    form = ("TGA", "PPM", "ICO")[rng.integers(3)]
     changed = {
         key: replace(drawn.pictures[key], data=encoded(Image.fromarray(drawn.pictures[key].right), form), ending=form)
         for key in some(drawn, rng, 2)
@@ -358,7 +363,21 @@ def dark(rng: np.random.Generator) -> Spoiled:
 
 
 FAULTS = [
-    *(sound, sound, sound, without_flags, decomposed, backslashes, table, litter, note, broken, damaged, other_format),
+    *(
+        sound,
+        sound,
+        sound,
+        as_tar,
+        without_flags,
+        decomposed,
+        backslashes,
+        table,
+        litter,
+        note,
+        broken,
+        damaged,
+        other_format,
+    ),
     *(note_in_class, loose, empty_folder, deeper, class_first, three_splits, flat_splits, parts, one_folder, rare),
     *(untested, unlabelled_test, beside, packed_otherwise, linked, sides, dark),
 ]

@@ -158,7 +158,7 @@ ATTACKS: dict[str, tuple[bytes, str]] = {
     "a long header": (packed(SOUND | {"cat/big.png": lie(4_000, 4_000)}), "cannot be read"),
     "no picture": (packed(SOUND | {"cat/evil.png": b"#!/bin/sh\nrm -rf /"}), "cannot be read as a picture"),
     "half a picture": (packed(SOUND | {"cat/half.png": picture()[:60]}), "cannot be read as a picture"),
-    "a format not taken": (packed(SOUND | {"cat/x.png": picture(form="GIF")}), "cannot be read as a picture"),
+    "a format not taken": (packed(SOUND | {"cat/x.png": picture(form="TGA")}), "cannot be read as a picture"),
     "a pickle": (packed(SOUND | {"cat/model.pkl": b"\x80\x04."}), "no picture that is read"),
     "an archive in it": (packed(SOUND | {"cat/more.zip": packed(SOUND)}), "no picture that is read"),
     "one class": (packed({f"cat/{n}.png": picture(n) for n in range(5)}), "two classes"),
@@ -273,8 +273,8 @@ def torn(content: bytes) -> bytes:
 TAR = b"cat/1.png".ljust(257, b"\0") + b"ustar\0" + bytes(300)
 STRANGE: dict[str, tuple[bytes, str]] = {
     "parquet": (b"PAR1" + bytes(90), "the Parquet file cannot be read: "),
-    "tar": (TAR, "but a tar archive; unpack it"),
-    "tar.gz": (gzip.compress(TAR), r"but a file packed by gzip \(.gz, .tgz\); unpack it"),
+    "a broken tar": (TAR, "the tar archive is damaged .*; pack it anew"),
+    "gzip": (gzip.compress(b"x" * 900), r"but a file packed by gzip \(.gz\); unpack it"),
     "csv": (b"label,pixel0\n1,0\n", "the column 'pixel0' holds one value in every row"),
     "one array": (header("x"), r"but one array \(.npy\); save its arrays with np.savez"),
     "a pickle": (pickle.dumps({"data": [1]}), "but a pickle, which could run code"),

@@ -15,7 +15,7 @@ from PIL import Image
 
 from core.data import DatasetInvalid
 from core.data.folders import AUTO, Folders, read_folders
-from tests.data.archives import classes, deep, packed, picture
+from tests.data.archives import classes, deep, packed, picture, tiff
 from tests.data.neighbours import encoded
 
 
@@ -159,8 +159,54 @@ def test_several_pictures_in_a_file_are_its_first(tmp_path: Path) -> None:
     members["cat/a.png"] = encoded(frames[0], save_all=True, append_images=frames[1:])
     members["cat/b.jpg"] = encoded(frames[0], "MPO", save_all=True, append_images=frames[1:])  # as cameras store
     found = read(tmp_path, members)
-    assert "The first picture alone was kept of animated ones: 'cat/a.png'." in found.remarks
+    assert "The first picture alone was kept of files with several: 'cat/a.png'." in found.remarks
     assert sum(image[..., 0].max() < 20 for image in everything(found)) == 2
+
+
+@pytest.mark.parametrize("form", ["GIF", "TIFF"])
+def test_the_first_of_several_pictures_is_kept_of_other_formats_and_said(tmp_path: Path, form: str) -> None:
+    frames = [Image.fromarray(np.full((6, 6), value, np.uint8)) for value in (10, 200)]
+    members = classes(3, size=(6, 6)) | {
+        f"cat/a.{form.lower()}": encoded(frames[0], form, save_all=True, append_images=frames[1:])
+    }
+    found = read(tmp_path, members)
+    assert f"The first picture alone was kept of files with several: 'cat/a.{form.lower()}'." in found.remarks
+    assert sum((image == 10).all() for image in everything(found)) == 1
+
+
+@pytest.mark.parametrize(("orientation", "shape"), [(6, (9, 5)), (1, (5, 9))])
+def test_a_tiff_is_turned_once(tmp_path: Path, orientation: int, shape: tuple[int, int]) -> None:
+    pixels = [np.random.default_rng(n).integers(0, 256, (5, 9)).astype(np.uint8) for n in range(6)]
+    files = [encoded(Image.fromarray(each), "TIFF", tiffinfo={0x0112: orientation}) for each in pixels]
+    found = read(tmp_path, {f"{'ab'[n % 2]}/{n}.tif": data for n, data in enumerate(files)}, AUTO)
+    assert everything(found).shape == (6, *shape)
+    right = {(np.rot90(each, -1) if orientation == 6 else each).tobytes() for each in pixels}
+    assert {image.tobytes() for image in everything(found)} == right
+
+
+SAMPLES = np.random.default_rng(2).integers(0, 4096, (6, 8, 4)).astype(np.uint16)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        tiff(SAMPLES[..., :1], photometric=0),
+        tiff(SAMPLES[..., :3], planar=2),
+        tiff(SAMPLES[..., :1], format=2),
+        tiff(SAMPLES, extra=1),
+        encoded(Image.fromarray(SAMPLES[..., 0].astype(np.float32)), "TIFF"),
+        encoded(Image.fromarray(SAMPLES[..., 0].astype(np.int32)), "TIFF"),
+    ],
+    ids=["white is 0", "planes", "signed", "premultiplied", "floats", "32 bits"],
+)
+def test_a_tiff_of_other_numbers_is_refused_with_the_fix(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(DatasetInvalid, match=r"'cat/a.tif' (is a TIFF of|cannot be read).* save it"):
+        read(tmp_path, classes(3) | {"cat/a.tif": data})
+
+
+def test_a_note_of_git_lfs_is_told_from_a_broken_picture(tmp_path: Path) -> None:
+    with pytest.raises(DatasetInvalid, match="run `git lfs pull`"):
+        read(tmp_path, classes(3) | {"cat/a.png": b"version https://git-lfs.github.com/spec/v1\noid sha256:0"})
 
 
 def test_grey_counts_one_channel_unless_a_picture_is_in_colour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

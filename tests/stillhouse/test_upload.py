@@ -8,7 +8,7 @@ import pytest
 
 from stillhouse import InvalidDataset, UsageError
 from stillhouse.catalogue import located
-from tests.data.archives import classes, packed, photographs, spread
+from tests.data.archives import classes, packed, photographs, spread, tarred
 from tests.stillhouse.conftest import EVALUATION
 from tests.stillhouse.running import CHEAP, Running
 
@@ -102,7 +102,8 @@ def test_the_uploader_says_whether_pictures_may_be_mirrored(running: Running, tm
         assert "No picture is mirrored in training: whoever gave the dataset said so." in answer.err
         assert client.dataset(answer.out.strip())["mirroring"]["by"] == "uploader"
         assert running.command("upload", tmp_path / "pets.zip", "--name", "pets", "--mirror", "maybe").code == 2
-        distilled = located(client, str(tmp_path / "pets.zip"), name="small pets", size="6", mirror="yes")
+        (tmp_path / "small pets.tar.gz").write_bytes(tarred(classes(4)))
+        distilled = located(client, str(tmp_path / "small pets.tar.gz"), size="6", mirror="yes")
         small = client.dataset(distilled)
         assert (small["title"], small["shape"][1:], small["mirroring"]["by"]) == ("small pets", [6, 6], "uploader")
         for dataset in (found["name"], answer.out.strip(), distilled):

@@ -1,10 +1,11 @@
-"""A zip of class folders of pictures, as the arrays of a bundle. Nothing in it is believed before it was checked.
+"""A zip or tar of class folders of pictures, as the arrays of a bundle. Nothing in it is believed unchecked.
 
-No member is ever written to disk, no name of a member becomes a path, and no picture is decoded before its header said
+No name of a member becomes a path, and no picture is decoded before its header said
 how large it is. Whatever is refused is refused with the way to mend it.
 """
 
 from core.data.folders.arrays import SPLIT_SEED, Folders, read_folders
 from core.data.folders.limits import AUTO, LAYOUT, SIDES
+from core.data.folders.tars import is_tar
 
-__all__ = ["AUTO", "LAYOUT", "SIDES", "SPLIT_SEED", "Folders", "read_folders"]
+__all__ = ["AUTO", "LAYOUT", "SIDES", "SPLIT_SEED", "Folders", "is_tar", "read_folders"]

@@ -19,8 +19,8 @@ _LARGEST_FILE = 64 * 2**20
 _SMALL = 2**20
 _MOST_RATIO = 200
 _OTHER_PICTURES = (
-    *(".tif", ".tiff", ".bmp", ".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".tga", ".ico", ".dcm", ".svg"),
-    *(".pgm", ".ppm", ".pbm", ".pnm", ".psd", ".dng", ".nef", ".cr2", ".arw"),
+    *(".heic", ".heif", ".avif", ".jp2", ".jxl", ".tga", ".ico", ".dcm", ".svg"),
+    *(".j2k", ".pgm", ".ppm", ".pbm", ".pnm", ".psd", ".dng", ".nef", ".cr2", ".arw"),
 )
 _MASK = re.compile("[_ -](mask|masks|seg|segmentation|gt|label|annotation)(_[0-9]+)?$", re.IGNORECASE)
 _TABLES = (".csv", ".tsv", ".xls", ".xlsx", ".parquet", ".json", ".jsonl")
@@ -136,16 +136,15 @@ def _checked(pictures: Sequence[Picture], others: Sequence[Member]) -> list[Memb
 
 
 def _fault(member: Member) -> Fault | None:
-    info = member.info
     if not member.is_picture:
         return Fault(member.quoted, "is no picture that is read", "save it as PNG, or leave it out")
-    if info.file_size > _LARGEST_FILE:
+    if member.size > _LARGEST_FILE:
         return Fault(
             member.quoted,
-            f"has {info.file_size:,} bytes, more than {_LARGEST_FILE:,}",
+            f"has {member.size:,} bytes, more than {_LARGEST_FILE:,}",
             "make it smaller, or leave it out",
         )
-    if info.file_size > max(_SMALL, _MOST_RATIO * info.compress_size):
+    if member.size > max(_SMALL, _MOST_RATIO * member.packed):
         return Fault(
             member.quoted,
             f"unpacks to more than {_MOST_RATIO} times its packed size, as a zip bomb does",

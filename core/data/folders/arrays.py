@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.facts import DatasetInvalid
+from core.data.folders.archives import opened
 from core.data.folders.arrangement import Picture, arrangement_of
 from core.data.folders.faults import listed
 from core.data.folders.limits import AUTO, LAYOUT
-from core.data.folders.members import members_of
 from core.data.folders.pictures import images_of, side_of
 from core.data.rules import check_share, check_splittable
 from core.data.split import pictures_of, split_test
@@ -37,7 +37,7 @@ class Folders:
 
 
 def read_folders(path: Path, size: int | None = None) -> Folders:
-    """The pictures of a zip of class folders.
+    """The pictures of a zip or tar of class folders.
 
     Args:
         path: the archive.
@@ -47,12 +47,11 @@ def read_folders(path: Path, size: int | None = None) -> Folders:
     Raises DatasetInvalid, which names the members at fault and how to mend them.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = members_of(archive)
+        with opened(path) as members:
             arrangement = arrangement_of(members.files)
             if chosen := size == AUTO:
-                size = side_of(archive, arrangement.pictures)
-            found = images_of(archive, arrangement.pictures, size)
+                size = side_of(arrangement.pictures)
+            found = images_of(arrangement.pictures, size)
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -62,7 +61,7 @@ def read_folders(path: Path, size: int | None = None) -> Folders:
         UnicodeError,
         OSError,
     ) as fault:
-        raise DatasetInvalid(f"not a whole zip archive ({fault}); pack it anew: {LAYOUT}") from None
+        raise DatasetInvalid(f"not a whole archive ({fault}); pack it anew: {LAYOUT}") from None
     names = _ordered({picture.label for picture in arrangement.pictures})
     arrays, split = _assembled(arrangement.pictures, found.images, names)
     remarks = [split, *found.remarks, *arrangement.remarks, *members.remarks, *_of_names(names)]

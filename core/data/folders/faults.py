@@ -23,6 +23,15 @@ class Fault:
     fix: str
 
 
+@final
+class UnreadableError(ValueError):
+    """A picture that cannot be taken: `fault` and `fix` say why and how to mend it."""
+
+    def __init__(self, fault: str, fix: str) -> None:
+        self.fault, self.fix = fault, fix
+        super().__init__(f"{fault}; {fix}")
+
+
 def refusal(faults: Sequence[Fault]) -> DatasetInvalid:
     """One refusal of all the files: it names up to ten of them, each with its fault, and their number."""
     if len(faults) == 1:

@@ -1,4 +1,4 @@
-"""The limits of a zip of class folders."""
+"""The limits of an archive of class folders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AUTO: Final = 0
 CHOSEN: Final = (4, 8, 16, 32, 64)
 """Sides that are chosen; larger ones are for those who say so, for the cost grows with the square."""
 LAYOUT: Final = (
-    "a zip of class folders (cat/1.png, dog/7.jpg), or of train/ and test/ with the same class folders in both"
+    "a zip or tar of class folders (cat/1.png, dog/7.jpg), or of train/ and test/ with the same class folders in both"
 )
-PICTURES: Final = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp")
+PICTURES: Final = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 """How the names of files end that are read as pictures."""

@@ -1,25 +1,48 @@
-"""The files of a zip: called what their packer meant, and checked before any of them is unpacked."""
+"""The files of an archive, checked before any of them is unpacked."""
 
 from __future__ import annotations
 
 import re
-import stat
-import unicodedata
-import zipfile
-import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import IO, Final, final
 
 from core.data.facts import DatasetInvalid
 from core.data.folders.faults import Fault, listed, quoted, refusal
 from core.data.folders.limits import MOST_FILES, PICTURES
 
-_UTF8, _ENCRYPTED = 0x800, 0x1
-_UNICODE_PATH = 0x7075
-_METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd", 99: "AES"}
+LINK: Final = "is a link or a device", "pack the files themselves (tar: --dereference --hard-dereference)"
+"""The fault of an entry that is no file, and its fix."""
 _LITTER = ("thumbs.db", "ehthumbs.db", "desktop.ini", "picasa.ini", "icon\r")
 _LITTER_FOLDERS = ("__MACOSX", "@eaDir")
+
+
+@final
+@dataclass(frozen=True)
+class Entry:
+    """A file or a folder as an archive lists it."""
+
+    name: str
+    """Its path in Unicode's composed form."""
+    key: str
+    """Its path as it is written in the archive."""
+    is_folder: bool
+    size: int
+    packed: int
+    """Bytes that it takes in the archive, where these are its own."""
+    open: Callable[[], IO[bytes]]
+    fault: tuple[str, str] | None = None
+    """Why an archive of its kind cannot be read there, and the fix."""
+
+
+@final
+@dataclass(frozen=True)
+class Listing:
+    """All that an archive lists."""
+
+    entries: Sequence[Entry]
+    guessed: tuple[str, ...] = ()
+    """Names that may be written in another way than they were read."""
 
 
 @final
@@ -27,8 +50,11 @@ _LITTER_FOLDERS = ("__MACOSX", "@eaDir")
 class Member:
     """A file of the archive and its path, taken apart."""
 
-    info: zipfile.ZipInfo
     parts: tuple[str, ...]
+    key: str
+    size: int
+    packed: int
+    open: Callable[[], IO[bytes]]
 
     @property
     def path(self) -> str:
@@ -53,25 +79,26 @@ class Members:
     remarks: tuple[str, ...]
 
 
-def members_of(archive: zipfile.ZipFile) -> Members:
-    """The files of the archive.
+def members_of(listing: Listing) -> Members:
+    """The files of an archive.
 
     Raises DatasetInvalid for what leads out of it, links, devices, encryption, methods of packing that are not read,
     a name that is there twice, and folders that hold nothing.
     """
-    infos = archive.infolist()
-    if len(infos) > MOST_FILES:
-        raise DatasetInvalid(f"holds {len(infos):,} files, more than {MOST_FILES:,}; leave some of the images out")
-    names, guessed = _names(infos)
+    if len(listing.entries) > MOST_FILES:
+        raise DatasetInvalid(
+            f"holds {len(listing.entries):,} files, more than {MOST_FILES:,}; leave some of the images out"
+        )
     files, folders, faults = list[Member](), list[tuple[str, ...]](), list[Fault]()
-    for info, name in zip(infos, names, strict=True):
+    for entry in listing.entries:
+        name = entry.name
         parts = tuple(part for part in name.rstrip("/").split("/") if part != ".")
-        if fault := _fault(info, name, parts):
+        if fault := _fault(entry, parts):
             faults.append(fault)
-        elif name.endswith("/") or stat.S_IFMT(info.external_attr >> 16) == stat.S_IFDIR:
+        elif entry.is_folder:
             folders.append(parts)
         elif parts:
-            files.append(Member(info, parts))
+            files.append(Member(parts, entry.key, entry.size, entry.packed, entry.open))
     if faults:
         raise refusal(faults)
     kept = [member for member in files if not _is_litter(member.parts)]
@@ -80,76 +107,31 @@ def members_of(archive: zipfile.ZipFile) -> Members:
     _check_folders(folders, kept)
     hidden = [member.path for member in files if _is_hidden_picture(member)]
     remarks = [] if not hidden else [f"Left out, as their names begin with a dot: {listed(hidden)}."]
-    if guessed:
+    if listing.guessed:
         remarks.append(
-            f"The archive does not say how its names are written: {listed(guessed)} were read as DOS wrote them "
-            "(code page 437); if that is wrong, rename the folders, or pack them with names in UTF-8."
+            f"The archive does not say how its names are written: {listed(listing.guessed)} were read as DOS wrote "
+            "them (code page 437); if that is wrong, rename the folders, or pack them with names in UTF-8."
         )
     return Members(tuple(kept), tuple(remarks))
 
 
-def _names(infos: Sequence[zipfile.ZipInfo]) -> tuple[list[str], list[str]]:
-    """The names of all members in Unicode's composed form, and those among them that had to be guessed."""
-    names, guessed = [], []
-    for info in infos:
-        name, known = _name(info)
-        names.append(unicodedata.normalize("NFC", name))
-        if not known:
-            guessed.append(names[-1])
-    if not any("/" in name for name in names):  # as some packers of Windows write paths
-        names = [name.replace("\\", "/") for name in names]
-    return names, guessed
-
-
-def _name(info: zipfile.ZipInfo) -> tuple[str, bool]:
-    """The name of a member as its packer meant it, and whether that is known.
-
-    Without bit 11 of the flags `zipfile` takes a name for code page 437, as the format says (APPNOTE.TXT, D.1). Packers
-    of macOS and Linux write UTF-8 all the same, others add the name in UTF-8 (field 0x7075, APPNOTE.TXT, 4.6.9).
-    """
-    name = info.orig_filename
-    if info.flag_bits & _UTF8 or name.isascii():
-        return name, True
-    raw = name.encode("cp437")
-    try:
-        return raw.decode(), True
-    except UnicodeDecodeError:
-        return (told, True) if (told := _unicode_path(info.extra, raw)) else (name, False)
-
-
-def _unicode_path(extra: bytes, raw: bytes) -> str | None:
-    while len(extra) >= 4:
-        kind, size = int.from_bytes(extra[:2], "little"), int.from_bytes(extra[2:4], "little")
-        field, extra = extra[4 : 4 + size], extra[4 + size :]
-        if kind == _UNICODE_PATH and field[:1] == b"\1" and field[1:5] == zlib.crc32(raw).to_bytes(4, "little"):
-            return field[5:].decode(errors="replace")
-    return None
-
-
-def _fault(info: zipfile.ZipInfo, name: str, parts: Sequence[str]) -> Fault | None:
+def _fault(entry: Entry, parts: Sequence[str]) -> Fault | None:
+    name = entry.name
     if "\\" in name or "\0" in name or re.match("[A-Za-z]:", name) or name.startswith("/") or {"", ".."} & set(parts):
         return Fault(
             quoted(name),
             "leads out of the archive or is no plain path",
             "pack the folder anew, with relative paths, '/' between folders and no '\\' or drive letter in a name",
         )
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return Fault(quoted(name), "is a link or a device", "pack the files themselves")
-    if info.flag_bits & _ENCRYPTED:
-        return Fault(quoted(name), "is encrypted", "pack it without a password")
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        method = _METHODS.get(info.compress_type, f"method {info.compress_type}")
-        return Fault(quoted(name), f"is packed by {method}", "pack the folder anew, stored or deflated as by `zip -r`")
-    return None
+    return Fault(quoted(name), *entry.fault) if entry.fault else None
 
 
 def _check_names(files: Sequence[Member]) -> None:
     names, twice = set[str](), list[Fault]()
     for member in files:
-        if member.info.orig_filename in names:
+        if member.key in names:
             twice.append(Fault(member.quoted, "is in the archive twice", "give every file a name of its own"))
-        names.add(member.info.orig_filename)
+        names.add(member.key)
     if twice:
         raise refusal(twice)
 

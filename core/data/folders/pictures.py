@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from core.data.facts import DatasetInvalid
 from core.data.folders.arrangement import Picture
-from core.data.folders.faults import Fault, listed, refusal
+from core.data.folders.faults import Fault, UnreadableError, listed, refusal
 from core.data.folders.limits import CHOSEN, MOST_BYTES, SIDES
-from core.data.folders.pixels import DEEPEST, Look, Pixels, UnreadableError, pixels_of, size_of
+from core.data.folders.pixels import DEEPEST, Look, Pixels, pixels_of, size_of
 
 _GROUNDS = {255: "white", 0: "black"}
 
@@ -30,43 +30,43 @@ class Images:
     remarks: tuple[str, ...]
 
 
-def images_of(archive: zipfile.ZipFile, pictures: Sequence[Picture], size: int | None) -> Images:
+def images_of(pictures: Sequence[Picture], size: int | None) -> Images:
     """The pictures' pixels. Raises DatasetInvalid, which names the members at fault and how to mend them."""
     look = Look()
-    seen = _read(archive, pictures, size, look)
+    seen = _read(pictures, size, look)
     if (better := _look(seen)) != look:
         seen.clear()  # of many pictures there is no room for two looks
-        seen = _read(archive, pictures, size, better)
+        seen = _read(pictures, size, better)
     return Images([each.kept for each in seen], tuple(_remarks(pictures, seen, better)))
 
 
-def side_of(archive: zipfile.ZipFile, pictures: Sequence[Picture]) -> int | None:
+def side_of(pictures: Sequence[Picture]) -> int | None:
     """The side that pictures are scaled to where nobody says one; None where they can stay as they are.
 
     Pictures of one size stay unless a side exceeds the largest of CHOSEN. Else it is the largest of CHOSEN that at
     least half of the pictures have. What cannot be read is passed over: reading the pixels says so.
     """
-    sizes = [size for each in pictures if (size := _size(archive, each)) is not None]
+    sizes = [size for each in pictures if (size := _size(each)) is not None]
     if not sizes or (len(set(sizes)) == 1 and max(sizes[0]) <= CHOSEN[-1]):
         return None
     shorter = int(np.median([min(size) for size in sizes]))
     return max((side for side in CHOSEN if side <= shorter), default=CHOSEN[0])
 
 
-def _size(archive: zipfile.ZipFile, picture: Picture) -> tuple[int, int] | None:
+def _size(picture: Picture) -> tuple[int, int] | None:
     with suppress(UnreadableError):
-        return size_of(_unpacked(archive, picture))
+        return size_of(_unpacked(picture))
     return None
 
 
-def _read(archive: zipfile.ZipFile, pictures: Sequence[Picture], size: int | None, look: Look) -> list[Pixels]:
+def _read(pictures: Sequence[Picture], size: int | None, look: Look) -> list[Pixels]:
     seen, faults = list[Pixels](), list[Fault]()
     odd: DatasetInvalid | None = None
     first, pixels, channels = pictures[0], 0, 1
     least, most = SIDES
     for picture in pictures:
         try:
-            each = pixels_of(_unpacked(archive, picture), size, look)
+            each = pixels_of(_unpacked(picture), size, look)
         except UnreadableError as fault:
             faults.append(Fault(picture.member.quoted, fault.fault, fault.fix))
             continue
@@ -97,9 +97,10 @@ def _read(archive: zipfile.ZipFile, pictures: Sequence[Picture], size: int | Non
     return seen
 
 
-def _unpacked(archive: zipfile.ZipFile, picture: Picture) -> bytes:
+def _unpacked(picture: Picture) -> bytes:
     try:
-        return archive.read(picture.member.info)
+        with picture.member.open() as file:
+            return file.read()
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as fault:
         raise UnreadableError(f"is damaged in the archive ({fault})", "pack the folder anew, or leave it out") from None
 
@@ -138,7 +139,7 @@ def _remarks(pictures: Sequence[Picture], seen: Sequence[Pixels], look: Look) ->
         )
     names = [picture.member.path for picture in pictures]
     if animated := [name for name, each in zip(names, seen, strict=True) if each.animated]:
-        remarks.append(f"The first picture alone was kept of animated ones: {listed(animated)}.")
+        remarks.append(f"The first picture alone was kept of files with several: {listed(animated)}.")
     if lost := [name for name, each in zip(names, seen, strict=True) if each.exif_lost]:
         remarks.append(f"The EXIF of these could not be read, so they were not turned: {listed(lost)}.")
     return remarks

@@ -10,14 +10,19 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
+from core.data.folders.faults import UnreadableError
 from core.data.folders.limits import MOST_PIXELS
 from core.data.folders.png import bit_depth, deep_samples, low_transparency
+from core.data.folders.tiff import deep_of_tiff
 
 DEEPEST: Final = 2**16 - 1
 """The largest sample of 16 bits."""
 
-_FORMATS = ("PNG", "JPEG", "WEBP")
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+_ANIMATED = ("PNG", "WEBP", "GIF", "TIFF")
+"""Formats whose files hold several pictures; a JPEG's others are views of the same."""
 _TURNS: dict[int, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -36,15 +41,6 @@ _LYING = (
 )
 _BLANK = 16
 """A picture whose pixels differ by less, of 255, shows nothing."""
-
-
-@final
-class UnreadableError(ValueError):
-    """A picture that cannot be taken: `fault` and `fix` say why and how to mend it."""
-
-    def __init__(self, fault: str, fix: str) -> None:
-        self.fault, self.fix = fault, fix
-        super().__init__(f"{fault}; {fix}")
 
 
 @final
@@ -116,8 +112,8 @@ def _reason(fault: Exception, data: bytes) -> str:
     if not data:
         return "the file is empty"
     if isinstance(fault, UnidentifiedImageError):
-        kinds = {b"GIF8": "it is a GIF", b"BM": "it is a BMP", b"II*\0": "it is a TIFF", b"MM\0*": "it is a TIFF"}
-        return next((kind for start, kind in kinds.items() if data.startswith(start)), "it is no PNG, JPEG or WebP")
+        pointer = data.startswith(b"version https://git-lfs")
+        return "it is Git LFS's note of one: run `git lfs pull`" if pointer else f"it is no {', '.join(_FORMATS)}"
     return type(fault).__name__
 
 
@@ -125,13 +121,16 @@ def _pixels(data: bytes, size: int | None, look: Look) -> Pixels:
     with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
         if picture.width * picture.height > MOST_PIXELS:
             raise Image.DecompressionBombError
-        animated = picture.format in ("PNG", "WEBP") and getattr(picture, "n_frames", 1) > 1
+        animated = picture.format in _ANIMATED and getattr(picture, "n_frames", 1) > 1
         picture.load()
         turn, exif_lost = _turn(picture)
         brightest = None
         stored_grey = picture.mode in ("1", "L", "LA", "I;16")
-        if bit_depth(data) == 16 and picture.format == "PNG":
-            samples = deep_samples(data)
+        if isinstance(picture, TiffImageFile):
+            samples = deep_of_tiff(picture, data)
+        else:
+            samples = deep_samples(data) if bit_depth(data) == 16 else None
+        if samples is not None:
             stored_grey = samples.shape[2] < 3
             brightest = _brightest(samples)
             colours, alpha = _eighths(samples, look.brightest)
