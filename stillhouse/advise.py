@@ -53,7 +53,7 @@ def advise(
         return
     data(found.sentence)
     rows = [
-        (f"{found.ipc} {title} images a class", _percent(each.expected), _percent(each.low), _percent(each.high))
+        (f"{found.ipc} {title} a class", _percent(each.expected), _percent(each.low), _percent(each.high))
         for title, each in (("distilled", found.distilled), ("random real", found.random))
         if each is not None
     ]

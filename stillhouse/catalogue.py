@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict, Unpack
 
@@ -66,7 +66,7 @@ def datasets(as_json: JsonOption = False) -> None:
         [
             (
                 d["name"],
-                "x".join(map(str, d.get("shape") or ())),
+                "x".join(map(str, _natural(d))),
                 d.get("classes"),
                 d.get("train_count"),
                 d.get("test_count"),
@@ -76,6 +76,12 @@ def datasets(as_json: JsonOption = False) -> None:
             for d in rows
         ],
     )
+
+
+def _natural(dataset: Mapping[str, Any]) -> Sequence[int]:
+    """The shape of an example as its source has it: pictures (C, H, W), rows (F,), series (C, T)."""
+    shape = dataset.get("shape") or ()
+    return {"vectors": shape[:1], "series": shape[::2]}.get(dataset.get("kind", "pictures"), shape)
 
 
 def upload(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from core.nouns import Kind, worded
-from core.report.section import Line, Section, Table
+from core.report.section import Curves, Line, Matrix, Section, Table
 
 _NAMED: Final = ("classes", "neighbours")
 """Sections whose lines are titled by classes."""
@@ -22,8 +22,17 @@ def about(section: Section, kind: Kind) -> Section:
             "words": tuple(worded(each, kind) for each in section.words),
             "measures": section.measures and _table(section.measures, kind, named=named),
             "details": section.details and _table(section.details, kind, named=named),
+            "chart": section.chart and _chart(section.chart, kind),
         }
     )
+
+
+def _chart(chart: Curves | Matrix, kind: Kind) -> Curves | Matrix:
+    title = worded(chart.title, kind)
+    if isinstance(chart, Matrix):
+        return chart.model_copy(update={"title": title})
+    series = tuple(each.model_copy(update={"name": worded(each.name, kind)}) for each in chart.series)
+    return chart.model_copy(update={"title": title, "x_name": worded(chart.x_name, kind), "series": series})
 
 
 def _table(table: Table, kind: Kind, *, named: bool) -> Table:

@@ -106,6 +106,9 @@ def test_the_commonest_mistakes_come_first_and_many_classes_are_details() -> Non
     assert "another: 'dog' for 'cat' (50.0 %), 'cat' for 'dog' (20.0 %), 'ship' for 'dog' (10.0 %)." in words
     assert found["classes"].chart is not None
     assert found["classes"].details is None
+    rows = sections(kind="vectors", class_names=names, confusion=confusion, per_class=dict.fromkeys(names, 0.5))
+    assert rows["classes"].chart is not None
+    assert rows["classes"].chart.title.startswith("Share of each class's test rows (row)")
     many = [f"c{place}" for place in range(21)]
     shares = dict.fromkeys(many, 0.5)
     told = sections(class_names=many, per_class=shares, confusion=[[1] * 21] * 21)["classes"]

@@ -60,7 +60,7 @@ def test_advice_is_measured_once_and_then_answered_at_once(running: Running, tmp
     told = running.command("advise", "digits", "--ipc", 5)
     assert told.code == 0, told.err
     assert told.out.startswith(f"{advice.sentence}\n")
-    assert "5 random real images a class" in told.out
+    assert "5 random real a class" in told.out
     assert running.command("advise", "digits", "--accuracy", 0.4, "--json").json["object"] == "advice"
 
 
