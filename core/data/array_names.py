@@ -13,8 +13,12 @@ _KINDS = dict.fromkeys(("x", "image", "images", "img", "imgs", "pictures", "pixe
 _KINDS |= dict.fromkeys(("y", "label", "labels", "target", "targets"), "y")
 _CLASSES = (["class", "names"], ["classnames"], ["label", "names"], ["classes"])
 _COLUMNS = (["columns"], ["column", "names"], ["feature", "names"], ["features"], ["channels"], ["channel", "names"])
-_ALONE = {"x": ("x", "X", "data"), "y": ("y", "Y", "target", "labels", "label")}
+_ALONE = {
+    "x": ("x", "X", "data", "images", "image", "imgs", "pixels"),
+    "y": ("y", "Y", "target", "targets", "labels", "label"),
+}
 _SPLIT = {"x_train", "y_train", "x_test", "y_test"}
+_VALIDATION = ("x_val", "y_val")
 
 
 @final
@@ -23,8 +27,9 @@ class ArrayNames:
     """The arrays of a file that a bundle is made of, and the others."""
 
     of: dict[str, str]
-    """`x_train`, `y_train`, `x_test`, `y_test`, `class_names`, `mirror`, and of numbers `x`, `y`, `columns`, `kind` ->
-    the file's name, as far as there is one; `x` and `y` only where nothing is split."""
+    """`x_train`, `y_train`, `x_test`, `y_test`, `class_names`, `mirror`, `x_val` and `y_val` or `held_out` where the
+    file has a validation split of its own, and of numbers `columns`, `kind` -> the file's name, as far as there is one;
+    `x` and `y` only where nothing is split."""
     others: tuple[str, ...]
     """The file's arrays that are not read."""
     tested_on_validation: bool = False
@@ -35,10 +40,23 @@ class ArrayNames:
         """The file's name -> ours, where they differ."""
         return {name: ours for ours, name in self.of.items() if name != ours}
 
-    def without(self, ours: str) -> ArrayNames:
-        """The same, but one of the arrays is not read."""
-        of = {each: name for each, name in self.of.items() if each != ours}
-        return ArrayNames(of, (*self.others, self.of[ours]), self.tested_on_validation)
+    def without(self, *ours: str) -> ArrayNames:
+        """The same, but these arrays are not read."""
+        of = {each: name for each, name in self.of.items() if each not in ours}
+        left = (self.of[each] for each in ours if each in self.of)
+        return ArrayNames(of, (*self.others, *left), self.tested_on_validation)
+
+    @property
+    def unsplit(self) -> ArrayNames:
+        """The same, where nothing but training images are told from others: `x` and `y` alone are such."""
+        parts = {"x": "x_train", "y": "y_train"}
+        of = {parts.get(ours, ours): name for ours, name in self.of.items()}
+        return ArrayNames(of, self.others, self.tested_on_validation)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits whose images and labels are there: "train", then "val" and "test" as far as there are any."""
+        return tuple(split for split in ("train", "val", "test") if {f"x_{split}", f"y_{split}"} <= self.of.keys())
 
 
 def assigned(names: Iterable[str]) -> ArrayNames:
@@ -49,9 +67,12 @@ def assigned(names: Iterable[str]) -> ArrayNames:
         if part := _part(name):
             meant.setdefault(part, []).append(name)
     of = {part: part if part in them else them[0] for part, them in meant.items() if part in them or len(them) == 1}
-    validation = {"x_test": of.pop("x_val", ""), "y_test": of.pop("y_val", "")}
+    validation = {part: of.pop(part, "") for part in _VALIDATION}
     instead = all(validation.values()) and not {"x_test", "y_test"} & set(meant)
-    of |= validation if instead else {}
+    if instead:
+        of |= {part.replace("val", "test"): name for part, name in validation.items()}
+    elif all(validation.values()):
+        of |= validation
     if not _SPLIT & of.keys() and not instead:
         alone = {part: next((name for name in named if name in present), "") for part, named in _ALONE.items()}
         of |= alone if all(alone.values()) else {}
@@ -64,7 +85,7 @@ def _part(name: str) -> str | None:
         return None
     spelled = re.sub(r"^([xyXY])(?=(?:train|test|val)\w*$)", r"\1_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)).lower()
     words = re.findall(r"[a-z]+", spelled)
-    if name in ("mirror", "kind"):
+    if name in ("mirror", "kind", "held_out"):
         return name
     if words in _CLASSES:
         return "class_names"

@@ -18,15 +18,22 @@ from core.data.numbers import COLUMNS, KIND, TABLES, Missing, kind_of, natural_v
 from core.data.rules import (
     ARRAYS,
     FORMAT,
+    HELD_OUT,
     MIRROR,
     check_arrays,
     check_class_names,
     check_counts,
+    check_held_out,
     check_pictures,
     check_range,
+    check_share,
+    check_splittable,
     class_names_of,
 )
+from core.data.split import DRAWN, SPLIT_SEED, own_validation, pictures_of, split_test
 
+_TESTED = {"x_test", "y_test", "x_val", "y_val"}
+_OF_PICTURES = ("x_val", "y_val", HELD_OUT)
 _FORM = f"a bundle is {FORMAT}; {TABLES}"
 
 
@@ -45,6 +52,8 @@ class Bundle:
     kind: Kind = "pictures"
     columns: tuple[str, ...] = ()
     """The names of a table's columns, or of the channels of series, where the source has them."""
+    held_out: NDArray[np.bool_] | None = None
+    """Which of the training images are the source's own validation split; None where one is drawn."""
 
 
 def read_bundle(path: Path, missing: Missing = "refuse") -> Bundle:
@@ -58,10 +67,10 @@ def read_bundle(path: Path, missing: Missing = "refuse") -> Bundle:
     with opened(path, _FORM) as npz:
         names = assigned(npz.members)
         if (kind := kind_of(npz, names)) != "pictures":
-            return _numbers(npz, names, kind, missing)
-        names = _names(npz, names)
+            return _numbers(npz, names.without(*_OF_PICTURES), kind, missing)
+        names = _names(npz, names.unsplit)
         check_arrays(npz, names)
-        return _bundle({ours: npz.array(name) for ours, name in names.of.items()}, names)
+        return picture_bundle({ours: npz.array(name) for ours, name in names.of.items()}, names)
 
 
 def write_bundle(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -69,7 +78,11 @@ def write_bundle(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
     It is compressed, unless flat pictures would become so small that reading them again would be refused.
     """
-    rows = {name: np.asarray(arrays[name], order="C") for name in (*ARRAYS, MIRROR, KIND, COLUMNS) if name in arrays}
+    rows = {
+        name: np.asarray(arrays[name], order="C")
+        for name in (*ARRAYS, MIRROR, HELD_OUT, KIND, COLUMNS)
+        if name in arrays
+    }
     for write in (np.savez_compressed, np.savez):
         with path.open("wb") as file:
             write(file, allow_pickle=False, **rows)
@@ -88,6 +101,8 @@ def bundle_arrays(bundle: Bundle) -> dict[str, NDArray[Any]]:
         else:
             arrays[f"x_{split}"] = natural_values(part.images, bundle.kind)
         arrays[f"y_{split}"] = part.labels
+    if bundle.held_out is not None:
+        arrays[HELD_OUT] = bundle.held_out
     if bundle.kind != "pictures":
         arrays[KIND] = np.array(bundle.kind)
     if bundle.columns:
@@ -111,7 +126,8 @@ def _numbers(npz: Npz, names: ArrayNames, kind: Kind, missing: Missing) -> Bundl
 
 
 def _names(npz: Npz, names: ArrayNames) -> ArrayNames:
-    if missing := [ours for ours in ARRAYS[:-1] if ours not in names.of]:
+    wanted = ("x_train", "y_train") if len(names.splits) == 1 and not _TESTED & names.of.keys() else ARRAYS[:-1]
+    if missing := [ours for ours in wanted if ours not in names.of]:
         raise DatasetInvalid(f"{lacking(missing, npz.members)}; {_FORM}")
     npz.check_sizes(list(names.of.values()))
     called = names.of.get("class_names", "class_names")
@@ -120,22 +136,52 @@ def _names(npz: Npz, names: ArrayNames) -> ArrayNames:
     return names
 
 
-def _bundle(arrays: Mapping[str, NDArray[Any]], names: ArrayNames) -> Bundle:
-    train, test = (
-        Images(_channels_first(arrays[f"x_{split}"]), arrays[f"y_{split}"].reshape(-1).astype(np.int64))
-        for split in ("train", "test")
-    )
+def picture_bundle(arrays: Mapping[str, NDArray[Any]], names: ArrayNames) -> Bundle:
+    """The bundle of checked arrays under our names, uint8 [N, H, W] or [N, H, W, C] and integers; `names` are the
+    file's, for refusals and remarks. Without test images a fifth of each class is drawn.
+
+    Raises DatasetInvalid.
+    """
+    parts = {
+        split: Images(_channels_first(arrays[f"x_{split}"]), arrays[f"y_{split}"].reshape(-1).astype(np.int64))
+        for split in names.splits
+    }
+    labels = {names.of[f"y_{split}"]: part.labels for split, part in parts.items()}
     if "class_names" in arrays:
         class_names = tuple(str(name) for name in arrays["class_names"])
     else:
-        class_names = class_names_of(np.concatenate([train.labels, test.labels]), names)
+        class_names = class_names_of(np.concatenate(list(labels.values())), names)
     check_class_names(class_names)
-    check_range(train.labels, test.labels, class_names, names)
+    check_range(labels, class_names, names.of.get("class_names", "class_names"))
+    remarks = list(_remarks(names, len(class_names)))
+    if "test" not in parts:
+        parts, drawn = _with_test(parts["train"], class_names)
+        remarks.insert(0, drawn)
+    held = arrays[HELD_OUT] if HELD_OUT in arrays and "val" not in parts else None
+    if "val" in parts:
+        train, validation = parts["train"], parts.pop("val")
+        is_own, told = own_validation(train.labels, validation.labels, len(class_names))
+        remarks.append(told)
+        parts["train"] = Images(
+            np.concatenate([train.images, validation.images]), np.concatenate([train.labels, validation.labels])
+        )
+        held = np.arange(len(parts["train"])) >= len(train) if is_own else None
+    train, test = parts["train"], parts["test"]
     for split, part in (("train", train), ("test", test)):
         check_counts(split, part.labels, class_names)
+    if held is not None:
+        check_held_out(train.labels, held, class_names)
     check_pictures(train.images)
     mirror = bool(arrays[MIRROR]) if MIRROR in arrays else None
-    return Bundle(train, test, class_names, mirror, tuple(_remarks(names, len(class_names))))
+    return Bundle(train, test, class_names, mirror, tuple(remarks), held_out=held)
+
+
+def _with_test(images: Images, class_names: tuple[str, ...]) -> tuple[dict[str, Images], str]:
+    check_splittable(images.labels, pictures_of(images.images), class_names)
+    drawn = dict(zip(("train", "test"), split_test(images.labels, SPLIT_SEED, images.images), strict=True))
+    for split, index in drawn.items():
+        check_share(split, images.labels[index], class_names)
+    return {split: images.take(index) for split, index in drawn.items()}, DRAWN
 
 
 def _remarks(names: ArrayNames, classes: int) -> Iterator[str]:

@@ -23,7 +23,7 @@ from core.data.facts import Dataset, DatasetFacts, DatasetInvalid, DatasetUnavai
 from core.data.glimpse import firsts, read_glimpse, read_plots
 from core.data.known import KNOWN
 from core.data.rules import FORMAT
-from core.data.split import held_out, validation_of
+from core.data.split import held_of, held_out
 from core.ids import is_upload
 
 UPLOADS = "uploads"
@@ -94,7 +94,7 @@ class Catalogue:
             told = "a formula is generated chunk by chunk and never loaded whole"
             raise DatasetUnavailable(f"{name}: {told}; distil it by method 'progressive-two-layer'")
         facts, bundle = self._read(name)
-        held = validation_of(bundle.train)
+        held = held_of(bundle.train, bundle.held_out)
         train, validation = bundle.train.take(np.flatnonzero(~held)), bundle.train.take(np.flatnonzero(held))
         dataset = Dataset(facts, train, validation, bundle.test)
         if not scored:
@@ -265,6 +265,7 @@ def _facts(name: str, measured: Measured, source: Source, where: str) -> Dataset
         brightest=measured.brightest,
         kind=measured.kind,
         columns=measured.columns,
+        validation=measured.validation,
         licence=known.licence if known else "unknown",
         citation=known.citation if known else "",
         on_disk=True,

@@ -17,7 +17,7 @@ from core.data.doubts import copies_in
 from core.data.facts import Copies, Kind, Mirroring
 from core.data.mirroring import NUMBERS, mirroring_of, verdict
 from core.data.numbers import kind_named
-from core.data.split import validation_of
+from core.data.split import held_of
 from core.files import write_atomic
 
 _VERSION = 3
@@ -41,6 +41,8 @@ class Measured:
     mirroring: Mirroring
     kind: Kind = "pictures"
     columns: tuple[str, ...] = ()
+    validation: int | None = None
+    """Images of the source's own validation split; None where one is drawn."""
 
 
 @final
@@ -63,7 +65,8 @@ def measure(bundle: Bundle, before: Measured | None = None) -> Measured:
 
     Pictures with the digest from `before` are not probed for mirroring again.
     """
-    usable = np.bincount(bundle.train.labels[~validation_of(bundle.train)], minlength=len(bundle.class_names))
+    held = held_of(bundle.train, bundle.held_out)
+    usable = np.bincount(bundle.train.labels[~held], minlength=len(bundle.class_names))
     _, channels, height, width = bundle.train.images.shape
     digest = content_digest(bundle)
     pictures = bundle.kind == "pictures"
@@ -81,6 +84,7 @@ def measure(bundle: Bundle, before: Measured | None = None) -> Measured:
         mirroring=verdict(bundle, probed) if pictures else NUMBERS,
         kind=bundle.kind,
         columns=bundle.columns,
+        validation=None if bundle.held_out is None else int(held.sum()),
     )
 
 
@@ -97,6 +101,8 @@ def content_digest(bundle: Bundle) -> str:
         ("y_test", bundle.test.labels),
     ):
         _feed(content, name, array)
+    if bundle.held_out is not None:
+        _feed(content, "held_out", bundle.held_out)
     said: dict[str, Any] = {"class_names": bundle.class_names}
     if bundle.kind != "pictures":
         said |= {"kind": bundle.kind, "columns": bundle.columns}
@@ -138,6 +144,7 @@ def _measured(entry: dict[str, Any]) -> Measured:
         mirroring=mirroring_of(entry["mirroring"]),
         kind=kind_named(entry.get("kind", "pictures")),
         columns=tuple(str(name) for name in entry.get("columns", ())),
+        validation=None if entry.get("validation") is None else int(entry["validation"]),
     )
 
 

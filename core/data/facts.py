@@ -114,6 +114,8 @@ class DatasetFacts:
     kind: Kind = "pictures"
     columns: tuple[str, ...] = ()
     """The names of a table's columns or of the channels of series; empty where they have none."""
+    validation: int | None = None
+    """Training images that are the source's own validation split; None where a tenth of each class is drawn."""
 
     @property
     def natural(self) -> tuple[int, ...]:
@@ -133,6 +135,8 @@ class DatasetFacts:
     @property
     def unequal(self) -> bool:
         """Whether the rarest class is so rare that the mean of all has more than `UNEQUAL` times its images."""
+        if self.validation is not None:
+            return self.train_count - self.validation > UNEQUAL * self.classes * self.smallest_class
         rarest = self.smallest_class + max(1, round(self.smallest_class / 9))  # a tenth of a class is held out
         return self.train_count > UNEQUAL * self.classes * rarest
 

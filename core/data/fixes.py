@@ -6,6 +6,7 @@ A refusal ends with one of them: once it was run and the arrays were saved again
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from core.data.header import Extent, Header
@@ -17,12 +18,15 @@ def pixels(names: Sequence[str], header: Header, extent: Extent) -> str:
     return f"{', '.join(names)} = ({made} for x in ({', '.join(names)}))" if len(names) > 1 else f"{names[0]} = {made}"
 
 
-def renumbered(train: str, test: str, class_names: str, kind: str) -> str:
-    """Makes labels 0..K-1 and their class names of whatever both label arrays hold."""
+def renumbered(labels: Sequence[str], class_names: str, kind: str) -> str:
+    """Makes labels 0..K-1 and their class names of whatever all label arrays hold."""
     named = 'np.char.decode(names, "utf-8")' if kind == "S" else "names.astype(str)"
+    ends = [" + ".join(f"{name}.size" for name in labels[:place]) for place in range(len(labels))] + [""]
+    parts = ", ".join(f"y[{first}:{last}]" for first, last in pairwise(ends))
+    together = ", ".join(labels)
     return (
-        f"names, y = np.unique(np.concatenate([{train}, {test}], axis=None), return_inverse=True); "
-        f"{class_names}, {train}, {test} = {named}, y[:{train}.size], y[{train}.size:]"
+        f"names, y = np.unique(np.concatenate([{together}], axis=None), return_inverse=True); "
+        f"{class_names}, {together} = {named}, {parts}"
     )
 
 

@@ -43,7 +43,7 @@ def read_glimpse(path: Path) -> Images:
     Raises DatasetInvalid or FileNotFoundError, as reading it whole does.
     """
     with opened(path, "a bundle holds plain arrays") as npz:
-        names = assigned(npz.members).of
+        names = assigned(npz.members).unsplit.of
         labels = npz.array(names["y_train"]).reshape(-1).astype(np.int64)
         places = _places(labels)
         one = npz.rows(names["x_train"], 1)

@@ -37,6 +37,7 @@ from core.data.formats import check_zip
 from core.data.mirroring import mirroring_of
 from core.data.numbers import kind_named
 from core.data.rules import ARRAYS, MIRROR, check_class_names, check_counts, check_pictures
+from core.data.split import DRAWN
 from core.data.table_files import Reading, read_table, table_format
 
 MEMORY_BYTES: Final = 8 * 2**30
@@ -132,6 +133,7 @@ def facts_of(dataset_id: str, title: str, found: dict[str, Any]) -> DatasetFacts
         mirroring=mirroring_of(found.get("mirroring"), (channels, height, width)),
         kind=kind_named(found.get("kind", "pictures")),
         columns=tuple(found.get("columns", ())),
+        validation=found.get("validation"),
     )
 
 
@@ -150,7 +152,7 @@ def examine(
             raise DatasetInvalid("`size` is for archives of pictures; a bundle's images have one size: leave it out")
         given = read_bundle(source, reading.missing)
         mirror = given.mirror if mirror is None else mirror
-        own = () if any(each.startswith("Split here") for each in given.remarks) else (_OWN_SPLIT,)
+        own = () if any(each.startswith(("Split here", DRAWN)) for each in given.remarks) else (_OWN_SPLIT,)
         arrays, remarks = bundle_arrays(given), (*own, *given.remarks)
     else:
         arrays, remarks = (read := read_folders(source, size)).arrays, read.remarks

@@ -18,12 +18,10 @@ from core.data.array_names import ArrayNames
 from core.data.facts import DatasetInvalid, Images, Kind
 from core.data.npz import Npz
 from core.data.rules import check_class_names, check_counts, check_range, check_splittable, of_columns
-from core.data.split import pictures_of, split_test
+from core.data.split import SPLIT_SEED, pictures_of, split_test
 
 KIND: Final = "kind"
 COLUMNS: Final = "columns"
-SPLIT_SEED: Final = 0
-"""Seed of the 80/20 split of a source that has none."""
 TABLES: Final = (
     "a table is x_train and x_test float (N, F), series float (N, C, T), with y_train and y_test, or x and y alone"
 )
@@ -197,17 +195,16 @@ def _labels(
     if "class_names" in arrays and whole[0].dtype.kind == "i":
         class_names = tuple(str(each) for each in arrays["class_names"])
         check_class_names(class_names)
-        test = whole[1] if len(whole) > 1 else whole[0]
-        check_range(whole[0], test, class_names, ArrayNames({**names.of, **_labelled(called)}, ()))
+        check_range(_labelled(called, whole), class_names, names.of.get("class_names", "class_names"))
         return whole, class_names
     class_names = tuple(map(str, present.tolist()))
     check_class_names(class_names)
     return [np.searchsorted(present, part).astype(np.int64) for part in whole], class_names
 
 
-def _labelled(called: Mapping[str, str]) -> dict[str, str]:
-    alone = called.get("y", "y")
-    return {part: called.get(part, alone) for part in ("y_train", "y_test")}
+def _labelled(called: Mapping[str, str], labels: Sequence[NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
+    parts = ("y_train", "y_test") if len(labels) > 1 else ("y",)
+    return {called.get(part, part): each for part, each in zip(parts, labels, strict=True)}
 
 
 def _without_missing(

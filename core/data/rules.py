@@ -17,6 +17,8 @@ from core.data.npz import Npz
 ARRAYS = ("x_train", "y_train", "x_test", "y_test", "class_names")
 MIRROR = "mirror"
 """An array that a bundle may have besides: whether a mirrored picture stays what it is, one boolean."""
+HELD_OUT = "held_out"
+"""Another one: which of the training images are the validation split (N booleans), where that is the source's own."""
 FORMAT = (
     "an npz file (np.savez) with x_train and x_test uint8 (N, H, W) or (N, H, W, C) with C = 1 or 3, "
     "y_train and y_test integers 0..K-1, class_names K strings"
@@ -33,17 +35,25 @@ _MOST_LABELS = 2**26  # that are looked at to say how one is made of several
 def check_arrays(npz: Npz, names: ArrayNames) -> None:
     """Refuse arrays of a wrong type or shape; where it depends on values how to mend one, those are looked at."""
     headers = {ours: npz.header(name) for ours, name in names.of.items()}
-    for split in ("train", "test"):
+    for split in names.splits:
         _check_shape(names.of[f"x_{split}"], headers[f"x_{split}"], headers[f"y_{split}"])
     _check_pixels(npz, names, headers)
-    _check_alike(names, headers)
-    for split in ("train", "test"):
+    for split in names.splits[1:]:
+        _check_alike(names, headers, f"x_{split}")
+    for split in names.splits:
         _check_labels(npz, names, split, headers)
     _check_kinds(npz, names, headers)
     if MIRROR in headers and (headers[MIRROR].dtype.kind != "b" or headers[MIRROR].shape != ()):
         raise DatasetInvalid(
             f"{MIRROR} is {headers[MIRROR]}; store np.array(True) where a mirrored picture stays what it "
             "is, np.array(False) where it does not, or leave it out"
+        )
+    if HELD_OUT in headers and (
+        headers[HELD_OUT].dtype.kind != "b" or headers[HELD_OUT].shape != headers["x_train"].shape[:1]
+    ):
+        raise DatasetInvalid(
+            f"{HELD_OUT} is {headers[HELD_OUT]}; store a boolean for each of the {headers['x_train'].shape[0]:,} "
+            "training images, True for those of the validation split, or leave it out"
         )
     if names_header := headers.get("class_names"):
         _check_names(names.of["class_names"], names_header)
@@ -86,7 +96,7 @@ def _unflattened(name: str, header: Header) -> str:
 
 
 def _check_pixels(npz: Npz, names: ArrayNames, headers: Mapping[str, Header]) -> None:
-    wrong = [each for each in ("x_train", "x_test") if headers[each].dtype != np.uint8]
+    wrong = [each for split in names.splits if headers[each := f"x_{split}"].dtype != np.uint8]
     if not wrong:
         return
     name, header = names.of[wrong[0]], headers[wrong[0]]
@@ -104,21 +114,21 @@ def _check_pixels(npz: Npz, names: ArrayNames, headers: Mapping[str, Header]) ->
     )
 
 
-def _check_alike(names: ArrayNames, headers: Mapping[str, Header]) -> None:
-    sides = {each: (*headers[each].shape[1:3], *(headers[each].shape[3:] or (1,))) for each in ("x_train", "x_test")}
-    train, test = sides["x_train"], sides["x_test"]
+def _check_alike(names: ArrayNames, headers: Mapping[str, Header], other: str) -> None:
+    sides = {each: (*headers[each].shape[1:3], *(headers[each].shape[3:] or (1,))) for each in ("x_train", other)}
+    train, test = sides["x_train"], sides[other]
     if train == test:
         return
     if train[:2] == test[:2]:
-        name, header = next((names.of[e], headers[e]) for e in ("x_train", "x_test") if sides[e][2] == 1)
+        name, header = next((names.of[e], headers[e]) for e in sides if sides[e][2] == 1)
         once = name if len(header.shape) == 4 else f"{name}[..., None]"
         raise DatasetInvalid(
-            f"{names.of['x_train']} has {train[2]} channel(s) but {names.of['x_test']} {test[2]}; "
+            f"{names.of['x_train']} has {train[2]} channel(s) but {names.of[other]} {test[2]}; "
             f"give both as many: {name} = np.repeat({once}, 3, axis=3)"
         )
     raise DatasetInvalid(
-        f"{names.of['x_train']} has images of shape {headers['x_train'].shape[1:]} but {names.of['x_test']} of "
-        f"{headers['x_test'].shape[1:]}; resize them to one shape"
+        f"{names.of['x_train']} has images of shape {headers['x_train'].shape[1:]} but {names.of[other]} of "
+        f"{headers[other].shape[1:]}; resize them to one shape"
     )
 
 
@@ -158,14 +168,14 @@ def of_columns(labels: NDArray[np.generic], name: str, pictures: str) -> str:
 
 def _check_kinds(npz: Npz, names: ArrayNames, headers: Mapping[str, Header]) -> None:
     """Refuse labels that are no integers, by their type."""
-    kinds = {each: headers[each].dtype.kind for each in ("y_train", "y_test")}
+    kinds = {f"y_{split}": headers[f"y_{split}"].dtype.kind for split in names.splits}
     for each, kind in kinds.items():
         name, header = names.of[each], headers[each]
         if kind in "iu":
             continue
         if kind in "US" and set(kinds.values()) == {kind}:
             called = names.of.get("class_names", "class_names")
-            fix = fixes.renumbered(names.of["y_train"], names.of["y_test"], called, kind)
+            fix = fixes.renumbered(_labels(names), called, kind)
             raise DatasetInvalid(f"{name} is {header}; store integers 0..K-1, and what they stand for: {fix}")
         if kind == "b" or (kind == "f" and (extent := npz.extent(name)).whole and extent.finite):
             raise DatasetInvalid(f"{name} is {header}; store integers 0..K-1: {name} = {name}.astype(np.int64)")
@@ -173,7 +183,11 @@ def _check_kinds(npz: Npz, names: ArrayNames, headers: Mapping[str, Header]) -> 
             raise DatasetInvalid(
                 f"{name} is {header} and holds numbers that are not whole; one class an image: store integers 0..K-1"
             )
-        raise DatasetInvalid(f"{name} is {header}; store integers 0..K-1 in both label arrays")
+        raise DatasetInvalid(f"{name} is {header}; store integers 0..K-1 in all label arrays")
+
+
+def _labels(names: ArrayNames) -> list[str]:
+    return [names.of[f"y_{split}"] for split in names.splits]
 
 
 def _check_names(name: str, header: Header) -> None:
@@ -188,7 +202,7 @@ def class_names_of(labels: NDArray[np.int64], names: ArrayNames) -> tuple[str, .
     """Numbers as names, for the labels of both splits of a bundle without any. Raises DatasetInvalid for gaps."""
     present = np.unique(labels)
     if not np.array_equal(present, np.arange(len(present))):
-        fix = fixes.renumbered(names.of["y_train"], names.of["y_test"], "class_names", "i")
+        fix = fixes.renumbered(_labels(names), "class_names", "i")
         raise DatasetInvalid(
             f"the labels are {len(present):,} numbers from {present[0]} to {present[-1]} and there are no class_names; "
             f"number the classes from 0 and name each of them: {fix}"
@@ -211,22 +225,20 @@ def check_class_names(names: tuple[str, ...]) -> None:
             )
 
 
-def check_range(
-    train: NDArray[np.int64], test: NDArray[np.int64], class_names: tuple[str, ...], names: ArrayNames
-) -> None:
-    """Refuse labels outside the class names."""
-    classes, called = len(class_names), (names.of["y_train"], names.of["y_test"])
-    low, high = min(train.min(), test.min()), max(train.max(), test.max())
+def check_range(labels: Mapping[str, NDArray[np.int64]], class_names: tuple[str, ...], called_names: str) -> None:
+    """Refuse labels, by the names of their arrays, outside the class names, which are called so in the file."""
+    classes, called = len(class_names), list(labels)
+    low, high = min(each.min() for each in labels.values()), max(each.max() for each in labels.values())
     if low >= 0 and high < classes:
         return
-    first, labels = (called[0], train) if train.min() < 0 or train.max() >= classes else (called[1], test)
-    fix = fixes.renumbered(*called, names.of.get("class_names", "class_names"), "i")
+    first = next(name for name, each in labels.items() if each.min() < 0 or each.max() >= classes)
+    fix = fixes.renumbered(called, called_names, "i")
     shift = f"number the classes from 0 and name each of them: {fix}"
     if (low, high) == (1, classes):
-        both = f"{called[0]}, {called[1]} = {called[0]} - 1, {called[1]} - 1"
-        shift = f"number the classes from 0 and name each of them; if 1 stands for {class_names[0]!r}: {both}"
+        less = f"{', '.join(called)} = {', '.join(f'{name} - 1' for name in called)}"
+        shift = f"number the classes from 0 and name each of them; if 1 stands for {class_names[0]!r}: {less}"
     raise DatasetInvalid(
-        f"{first} runs from {labels.min()} to {labels.max()} but class_names names {classes} classes "
+        f"{first} runs from {labels[first].min()} to {labels[first].max()} but class_names names {classes} classes "
         f"(0 to {classes - 1}); {shift}"
     )
 
@@ -241,6 +253,17 @@ def check_counts(split: str, labels: NDArray[np.int64], class_names: tuple[str, 
             f"class {class_names[rarest]!r} has {counts[rarest]} {split} image(s) but needs {LEAST_IMAGES[split]} "
             f"({reason}); add images, or leave the class out and renumber the others"
         )
+
+
+def check_held_out(labels: NDArray[np.int64], held: NDArray[np.bool_], class_names: Sequence[str]) -> None:
+    """Refuse a validation split that has all images of a class, or none."""
+    for part, where in ((labels[held], "in"), (labels[~held], "beside")):
+        counts = np.bincount(part, minlength=len(class_names))
+        if missing := [repr(name) for name, count in zip(class_names, counts, strict=True) if not count]:
+            raise DatasetInvalid(
+                f"{HELD_OUT} leaves no image {where} the validation split of {', '.join(missing[:_MOST_NAMED])}; "
+                "hold out a part of each class, or leave the array out"
+            )
 
 
 def check_pictures(images: Values) -> None:

@@ -5,14 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.data.facts import Images, Values
 
+SPLIT_SEED: Final = 0
+"""Seed of the split that is made where none is given: a fifth of each class becomes the test set."""
+DRAWN: Final = f"A fifth of each class was set aside as the test set, drawn with seed {SPLIT_SEED}."
+"""The remark on a source without test images."""
 Pictures = NDArray[np.uint64]
 """A number for each image [N]: equal where all pixels are."""
+
+_ENOUGH = 10
 
 
 def held_out(count: int) -> int:
@@ -44,6 +51,23 @@ def validation_of(images: Images) -> NDArray[np.bool_]:
             held[members] = _drawn([(members, wanted)], pictures, left=1)[members]
             held[members[:wanted]] |= not held[members].any()
     return held
+
+
+def held_of(images: Images, given: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Which of the training images are the validation split: the source's own, where it is given, or those drawn."""
+    return validation_of(images) if given is None else given
+
+
+def own_validation(train: NDArray[np.int64], validation: NDArray[np.int64], classes: int) -> tuple[bool, str]:
+    """Whether choices can be made on a source's own validation split, by its labels, and a remark on what becomes of
+    it: it has to have ten images of each class, or as many as would be held out of the training images."""
+    counts = zip(*(np.bincount(labels, minlength=classes).tolist() for labels in (train, validation)), strict=True)
+    if all(trained and validated >= min(_ENOUGH, held_out(trained)) for trained, validated in counts):
+        return True, f"The validation split, {len(validation):,} images, is the source's own."
+    return False, (
+        f"The {len(validation):,} validation images are too few in some class to choose by: they were added to the "
+        "training images, of which a tenth is held out."
+    )
 
 
 def split_test(

@@ -204,24 +204,19 @@ def class_first(rng: np.random.Generator) -> Spoiled:
 
 
 def three_splits(rng: np.random.Generator) -> Spoiled:
-    """The fix is the user's choice: whichever of both is left out."""
-    drawn = replace(split(rng), wrapper="", inner=False, splits={"train": "train", "test": "test"})
-    validation = {label: grey(rng) for label in sorted({label for _, label, _ in drawn.pictures})}
-    extra = {f"val/{label}/1.png": each.data for label, each in validation.items()}
-
-    def fix(it: Sent, told: str) -> Sent:
-        assert "leave 'val' out to be judged on 'test'" in told
-        if rng.integers(2):
-            return replace(it, others={})
-        kept = {key: drawn for key, drawn in it.pictures.items() if key[0] == "train"}
-        kept |= {("test", label, 1): each for label, each in validation.items()}
-        return replace(it, pictures=kept, others={}, splits={"train": "train", "test": "val"})
-
+    """The validation images are training images that are held out, as far as there are enough of them."""
+    drawn = replace(split(rng), inner=False)
     if any(each.is_deep for each in drawn.pictures.values()) or (
         {drawn.right.shape[:2] for drawn in drawn.pictures.values()} != {(6, 8)}
     ):
         return three_splits(rng)
-    return Spoiled(replace(drawn, others=extra), "held out for validation", fix)
+    held = {("val", label, 1): grey(rng) for label in sorted({label for _, label, _ in drawn.pictures})}
+    missing = bool(rng.integers(2))
+    if missing:
+        held.popitem()
+    names = {"train": "train", "val": ("val", "valid", "Validation")[rng.integers(3)], "test": "test"}
+    said = "too few in some class to choose by" if missing else f"split, {len(held)} images, is the source's own"
+    return Spoiled(replace(drawn, pictures={**drawn.pictures, **held}, splits=names), "", said=said)
 
 
 def flat_splits(rng: np.random.Generator) -> Spoiled:

@@ -11,6 +11,7 @@ import itertools
 import re
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.data import DatasetInvalid
-from core.data.inspection import examine
+from core.data import Catalogue, DatasetInvalid
+from core.data.inspection import examine, facts_of
+from core.data.split import DRAWN
 
 Arrays = dict[str, NDArray[Any]]
 STATEMENT = re.compile(r": ((?:[a-zA-Z_]+(?:, )?)+ = .*)$")
@@ -183,7 +185,15 @@ WITHOUT: dict[str, tuple[Callable[[Arrays], Arrays], str]] = {
     "several labels": (each("y_", lambda y: np.eye(3, dtype=int)[y] | np.eye(3, dtype=int)[y // 2]), "several labels"),
     "labels of pixels": (each("y_", lambda y: np.repeat(y, 30).reshape(-1, 6, 5)), "label each pixel"),
     "ages": (each("y_", lambda y: y + 0.5), "not whole"),
-    "no test set": (lambda arrays: {n: arrays[n] for n in ("x_train", "y_train")}, "x_test or y_test, only x_train"),
+    "half a test set": (lambda arrays: {n: arrays[n] for n in arrays if n != "y_test"}, "no array y_test, only class"),
+    "a held-out part of another length": (
+        lambda arrays: arrays | {"held_out": np.zeros(9, dtype=bool)},
+        "held_out is bool (9,); store a boolean for each of the 36 training images",
+    ),
+    "a held-out part without a class": (
+        lambda arrays: arrays | {"held_out": arrays["y_train"] == 1},
+        "held_out leaves no image in the validation split of 'ant', 'cow'; hold out a part of each class",
+    ),
     "numbered arrays": (lambda arrays: {f"arr_{n}": x for n, x in enumerate(arrays.values())}, "only arr_0, arr_1"),
     "two of a sort": (
         lambda arrays: renamed(x_train="train_images")(arrays) | {"train_data": arrays["x_train"]},
@@ -243,3 +253,66 @@ def test_dark_pictures_are_told(tmp_path: Path, largest: int, split: str) -> Non
     assert (f"run from 0 to {largest} of 255" in said) == (split != "none")
     assert ("multiply" in said) == (split == "both")
     assert ("scale both alike" in said) == (split == "train")
+
+
+def look(folder: Path, arrays: Arrays) -> dict[str, Any]:
+    (folder / "upload").write_bytes(saved(arrays))
+    return examine(folder / "upload", folder / "bundle.npz", None)
+
+
+def medmnist(each: int = 4) -> Arrays:
+    """The arrays of MedMNIST's files: labels (N, 1), no names, and a validation split."""
+    arrays = nameless(sound(colour=False))
+    rng = np.random.default_rng(4)
+    arrays |= {"x_val": rng.integers(0, 256, (3 * each, 6, 5)).astype(np.uint8), "y_val": np.arange(3 * each) % 3}
+    names = {
+        f"{part}_{split}": f"{split}_{word}"
+        for part, word in (("x", "images"), ("y", "labels"))
+        for split in ("train", "val", "test")
+    }
+    return {names[name]: x[:, None].astype(np.uint8) if name[0] == "y" else x for name, x in arrays.items()}
+
+
+def test_the_validation_split_of_medmnist_is_kept(tmp_path: Path) -> None:
+    arrays = medmnist()
+    found = look(tmp_path, arrays)
+    assert (found["train_count"], found["validation"], found["members"]) == (48, 12, (12, 12, 12))
+    assert "The validation split, 12 images, is the source's own." in found["remarks"]
+    upload = "ds_01JZZZZZZZZZZZZZZZZZZZZZZZ"
+    (tmp_path / "uploads").mkdir()
+    (tmp_path / "bundle.npz").rename(tmp_path / "uploads" / f"{upload}.npz")
+    dataset = Catalogue(tmp_path).load(upload)
+    for part, split in ((dataset.train, "train"), (dataset.validation, "val"), (dataset.test, "test")):
+        assert np.array_equal(part.images[:, 0], arrays[f"{split}_images"])
+        assert np.array_equal(part.labels, arrays[f"{split}_labels"][:, 0])
+    assert dataset.facts == replace(facts_of(upload, upload, found), where=dataset.facts.where)
+    drawn = look(tmp_path, sound(colour=False) | {"held_out": np.arange(36) < 9})
+    assert drawn["validation"] == 9
+    assert drawn["digest"] != look(tmp_path, sound(colour=False))["digest"], "another split is another dataset"
+
+
+def test_a_validation_split_that_is_too_small_is_learned_from(tmp_path: Path) -> None:
+    arrays = medmnist(each=0)
+    found = look(
+        tmp_path, arrays | {"val_images": arrays["train_images"][:2], "val_labels": arrays["train_labels"][:2]}
+    )
+    assert (found["train_count"], found["validation"]) == (38, None)
+    assert "2 validation images are too few in some class to choose by" in " ".join(found["remarks"])
+
+
+@pytest.mark.parametrize("names", [("x_train", "y_train"), ("x", "y"), ("images", "labels"), ("data", "target")])
+def test_images_without_a_test_set_are_split_here(tmp_path: Path, names: tuple[str, str]) -> None:
+    arrays = sound(colour=True)
+    found = look(tmp_path, {names[0]: arrays["x_train"], names[1]: arrays["y_train"][:, None]})
+    assert (found["train_counts"], found["test_counts"]) == ([10, 10, 10], [2, 2, 2])
+    assert DRAWN in found["remarks"]
+    assert not any("own" in remark for remark in found["remarks"])
+
+
+def test_the_arrays_of_keras_are_taken(tmp_path: Path) -> None:
+    """`keras.datasets` gives labels (N, 1) for colours, and no names; what it keeps in its cache has these names."""
+    arrays = nameless(sound(colour=True))
+    found = look(tmp_path, {name: x[:, None].astype(np.uint8) if name[0] == "y" else x for name, x in arrays.items()})
+    assert found["class_names"] == ("0", "1", "2")
+    kept = np.load(tmp_path / "bundle.npz")
+    assert all(np.array_equal(kept[name], x) for name, x in arrays.items())

@@ -4,8 +4,8 @@ No name of a member becomes a path, and no picture is decoded before its header 
 how large it is. Whatever is refused is refused with the way to mend it.
 """
 
-from core.data.folders.arrays import SPLIT_SEED, Folders, read_folders
+from core.data.folders.arrays import Folders, read_folders
 from core.data.folders.limits import AUTO, LAYOUT, SIDES
 from core.data.folders.tars import is_tar
 
-__all__ = ["AUTO", "LAYOUT", "SIDES", "SPLIT_SEED", "Folders", "is_tar", "read_folders"]
+__all__ = ["AUTO", "LAYOUT", "SIDES", "Folders", "is_tar", "read_folders"]

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,8 @@ from core.data.folders.arrangement import Picture, arrangement_of
 from core.data.folders.faults import listed
 from core.data.folders.limits import AUTO, LAYOUT
 from core.data.folders.pictures import images_of, side_of
-from core.data.rules import check_share, check_splittable
-from core.data.split import pictures_of, split_test
-
-SPLIT_SEED: Final = 0
-"""Seed of the split that is made where none is given: a fifth of each class becomes the test set."""
+from core.data.rules import HELD_OUT, check_share, check_splittable
+from core.data.split import DRAWN, SPLIT_SEED, own_validation, pictures_of, split_test
 
 
 @final
@@ -79,16 +76,17 @@ def _assembled(
     """The arrays, and in a sentence where their split is from."""
     numbers = {name: number for number, name in enumerate(names)}
     labels = np.array([numbers[picture.label] for picture in pictures], dtype=np.int64)
-    is_test = np.array([picture.split == "test" for picture in pictures])
+    is_test, is_held = (np.array([picture.split == split for picture in pictures]) for split in ("test", "val"))
     if is_test.any():
         indices = np.flatnonzero(~is_test), np.flatnonzero(is_test)
         split = "The split into train and test is the archive's own."
     else:
+        is_held &= False
         check_splittable(labels, pictures_of(images), names)
         indices = split_test(labels, SPLIT_SEED, images)
         for part, index in zip(("train", "test"), indices, strict=True):
             check_share(part, labels[index], names)
-        split = f"A fifth of each class was set aside as the test set, drawn with seed {SPLIT_SEED}."
+        split = DRAWN
     channels = (3,) if any(image.ndim == 3 for image in images) else ()
     arrays: dict[str, NDArray[Any]] = {"class_names": np.array(names)}
     for part, index in zip(("train", "test"), indices, strict=True):
@@ -97,6 +95,11 @@ def _assembled(
             image = images[source]
             kept[place] = image[..., None] if channels and image.ndim == 2 else image
         arrays |= {f"x_{part}": kept, f"y_{part}": labels[index]}
+    if is_held.any():
+        held = is_held[indices[0]]
+        is_own, told = own_validation(labels[~is_held & ~is_test], labels[is_held], len(names))
+        arrays |= {HELD_OUT: held} if is_own else {}
+        split = f"{split} {told}"
     return arrays, split
 
 

@@ -92,14 +92,8 @@ def _used(named: Mapping[str, Split], tops: Mapping[str, Sequence[Placed]]) -> S
             f"holds {listed(list(named))} but no train/; add train/ with the same class folders, or call the folder "
             "train/ to have a fifth of each class set aside as the test set"
         )
-    if len(found) == 3:
-        raise DatasetInvalid(
-            f"holds {listed([*found['train'], *found['val'], *found['test']])}, but a tenth of train/ is held out for "
-            f"validation; leave {listed(found['val'])} out to be judged on {listed(found['test'])}, as others with "
-            f"this split are, or leave {listed(found['test'])} out to be judged on {listed(found['val'])}"
-        )
     remarks = []
-    if "val" in found:
+    if "val" in found and "test" not in found:
         remarks.append(f"There was no test/: {listed(found['val'])} became the test set.")
         found["test"] = found.pop("val")
     taken = [f"{top!r} as {split}/" for split, each in found.items() for top in each if not is_split(top)]

@@ -66,8 +66,8 @@ class Sizes:
 
     @classmethod
     def of(cls, facts: DatasetFacts, ipc: int) -> Sizes:
-        """One training image in ten is held out, class by class, and at least one of each class."""
-        validation = max(held_out(facts.train_count), facts.classes)
+        """One training image in ten is held out, class by class, and at least one of each class; or a source's own."""
+        validation = facts.validation or max(held_out(facts.train_count), facts.classes)
         return cls(
             max(facts.train_count - validation, 1), validation, facts.test_count, facts.classes, ipc * facts.classes
         )
