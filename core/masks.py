@@ -14,6 +14,7 @@ _NAMES: Final = r"(?:password|passwd|secret|token|access_key|secret_key|api_key)
 _SHAPES: Final = (
     re.compile(r"(://[^\s/:@\"'<>\\]*:)[^\s\"'<>\\]+(?=@)"),  # a URL's password, up to the last @ of the word
     re.compile(r"(\bstill_[0-9A-Za-z]{8})[0-9A-Za-z]+"),  # a key of ours; its beginning is shown in lists, too
+    re.compile(r"(\bwhsec_)[0-9A-Za-z+/=_-]+"),  # a webhook's
     re.compile(r"(stillhouse_session\W{1,4})[\w-]{16,}"),
     re.compile(r"(\bBearer\s+)[\w.~+/-]{16,}=*", re.IGNORECASE),
     re.compile(rf"({_NAMES}(?:\\?[\"'])?\s*[=:]\s*(?:\\?[\"'])?)[^\s&;,\"'\\]+", re.IGNORECASE),

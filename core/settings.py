@@ -16,12 +16,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.addresses import check_broker, check_database, check_store
 from core.masks import masked
+from core.webhooks import Network, networks
 
 _PREFIX: Final = "STILLHOUSE_"
 _CLIENTS: Final = frozenset({"URL", "API_KEY"})
 _ADDRESSES: Final = {"broker_url": check_broker, "database_url": check_database, "store_url": check_store}
 _BOUNDS: Final = {"ge": "at least", "gt": "more than", "le": "at most"}
-_KINDS: Final = {"int": "a whole number", "float": "a number", "finite": "a finite number", "path": "a path"}
+_KINDS: Final = {"int": "a whole number", "float": "a number", "finite": "a finite number", "path": "a path"} | {
+    "value_error": "networks, such as 127.0.0.0/8,10.1.0.0/16"
+}
 
 
 class Settings(BaseSettings):
@@ -102,6 +105,24 @@ class Settings(BaseSettings):
         default=20 * 2**30, ge=1, description="Bytes of uploaded datasets an owner of keys may keep."
     )
     session_days: float = Field(default=14, gt=0, description="Days until a browser has to show its key again.")
+    webhook_networks: str = Field(
+        default="",
+        description="Networks, separated by commas, that webhooks may be sent to besides the public internet, e.g. "
+        "`127.0.0.0/8,10.1.0.0/16`; only there by `http://`. Default: none.",
+    )
+    webhook_timeout: float = Field(default=10, gt=0, le=60, description="Seconds a webhook's receiver has to answer.")
+    webhook_pause: float = Field(
+        default=5,
+        gt=0,
+        description="Seconds until a delivery that was not taken is sent again; each pause is four times the one "
+        "before, six hours at most, give or take a fifth.",
+    )
+    webhook_attempts: int = Field(
+        default=10,
+        ge=1,
+        description="Times a delivery is sent. If the last one fails, and its webhook has taken nothing since the "
+        "first, the webhook is disabled.",
+    )
     lease_ttl: float = Field(default=60, gt=0, description="Seconds a worker's claim lasts without a heartbeat.")
     heartbeat_interval: float = Field(default=10, gt=0, description="Seconds between heartbeats.")
     self_fence_after: float = Field(
@@ -182,6 +203,17 @@ class Settings(BaseSettings):
                 f"ends: set it to at most {self.lease_ttl - self.heartbeat_interval:g}."
             )
         return self
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        networks(text)
+        return text
+
+    @property
+    def webhook_targets(self) -> tuple[Network, ...]:
+        """The networks that webhooks may be sent to besides the public internet."""
+        return networks(self.webhook_networks)
 
     @property
     def names(self) -> frozenset[str]:

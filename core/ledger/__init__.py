@@ -6,6 +6,7 @@ from core.ledger.database import AWAY
 from core.ledger.keys import SCOPES, ApiKey, UnknownKey
 from core.ledger.ledger import Ledger
 from core.ledger.listing import Filters, Position
+from core.ledger.outbox import EVENTS, Answer, Parcel
 from core.ledger.remaining import phase_remaining, remaining
 from core.ledger.types import (
     DISTILLATION,
@@ -13,6 +14,7 @@ from core.ledger.types import (
     HELD,
     Beat,
     Claim,
+    DeliveryState,
     Document,
     Event,
     File,
@@ -28,19 +30,25 @@ from core.ledger.types import (
     Swept,
     UnknownJob,
     UploadState,
+    WebhookState,
     Worker,
 )
 from core.ledger.uploads import UnknownUpload, Upload, UploadInUse, Uploads
+from core.ledger.webhooks import Delivery, TooManyWebhooks, UnknownWebhook, Webhook, Webhooks
 
 __all__ = [
     "AWAY",
     "DISTILLATION",
     "ENDED",
+    "EVENTS",
     "HELD",
     "SCOPES",
+    "Answer",
     "ApiKey",
     "Beat",
     "Claim",
+    "Delivery",
+    "DeliveryState",
     "Document",
     "Event",
     "File",
@@ -51,6 +59,7 @@ __all__ = [
     "Ledger",
     "NoRoom",
     "Outcome",
+    "Parcel",
     "Position",
     "QuotaExceeded",
     "Reach",
@@ -58,13 +67,18 @@ __all__ = [
     "Status",
     "Submission",
     "Swept",
+    "TooManyWebhooks",
     "UnknownJob",
     "UnknownKey",
     "UnknownUpload",
+    "UnknownWebhook",
     "Upload",
     "UploadInUse",
     "UploadState",
     "Uploads",
+    "Webhook",
+    "WebhookState",
+    "Webhooks",
     "Worker",
     "new_upload_id",
     "phase_remaining",

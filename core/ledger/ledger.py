@@ -15,8 +15,10 @@ from core.ledger.database import LOCK_WAIT, Database
 from core.ledger.keeping import Keeping
 from core.ledger.keys import Keys
 from core.ledger.links import Links
+from core.ledger.outbox import Outbox
 from core.ledger.types import Beat, Claim, Document, Event, File, Job, Reach, Sort, Submission, Swept, Worker
 from core.ledger.uploads import Uploads
+from core.ledger.webhooks import Webhooks
 
 Result = TypeVar("Result")
 
@@ -41,6 +43,8 @@ class Ledger:
         self.database = Database(url, lock_wait)
         self.keeping = Keeping(self.database)
         """The chores: what is to be looked after and tidied up."""
+        self.outbox = Outbox(self.database)
+        """The messages for webhooks that are to be sent."""
         self._reach = Reach()
 
     def within(self, reach: Reach) -> Ledger:
@@ -63,6 +67,11 @@ class Ledger:
     def uploads(self) -> Uploads:
         """Datasets that somebody uploaded."""
         return Uploads(self.database, self._reach)
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """The addresses that are told of what ends, within reach."""
+        return Webhooks(self.database, self._reach)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -126,22 +135,8 @@ class Ledger:
             QuotaExceeded: the owner has `max_open` jobs already.
         """
         owner = self._reach.owner
-        order = submissions.Order(
-            request,
-            recipe,
-            dataset,
-            method,
-            ipc,
-            seed,
-            fingerprint,
-            max_attempts,
-            forecast,
-            owner,
-            max_open,
-            unfit,
-            dataset_title,
-            metadata or {},
-        )
+        named = (request, recipe, dataset, method, ipc, seed, fingerprint, max_attempts, forecast)
+        order = submissions.Order(*named, owner, max_open, unfit, dataset_title, metadata or {})
         key = None
         if idempotency_key is not None:
             assert body_hash is not None, "an idempotency key needs the digest of its body"

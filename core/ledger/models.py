@@ -29,7 +29,7 @@ UNMEASURED = -1.0
 """The accuracy of a job that has none yet: in an order by accuracy such jobs come last."""
 
 
-def _among(column: str, values: Iterable[str]) -> str:
+def among(column: str, values: Iterable[str]) -> str:
     """The SQL by which a column has one of these values."""
     listed = ", ".join(f"'{value}'" for value in values)
     return f"{column} IN ({listed})"
@@ -43,9 +43,9 @@ def _accuracy(metrics: Document | None) -> float:
     return float(found) if isinstance(found, int | float) and math.isfinite(found) else UNMEASURED
 
 
-_HELD = _among("status", sorted(HELD, key=[*Status].index))
-_ENDED = _among("status", sorted(ENDED, key=[*Status].index))
-_OPEN = f"{_among('status', (Status.QUEUED, Status.RUNNING))} AND finish_requested_at IS NULL"
+_HELD = among("status", sorted(HELD, key=[*Status].index))
+_ENDED = among("status", sorted(ENDED, key=[*Status].index))
+_OPEN = f"{among('status', (Status.QUEUED, Status.RUNNING))} AND finish_requested_at IS NULL"
 
 
 class Base(DeclarativeBase):
@@ -117,7 +117,7 @@ class JobRow(Base):
     """When somebody asked it to end with the best that there is; gone if the result was whole by then."""
 
     __table_args__ = (
-        CheckConstraint(_among("status", Status), name="status_known"),
+        CheckConstraint(among("status", Status), name="status_known"),
         CheckConstraint(f"({_HELD}) = (lease_expires_at IS NOT NULL)", name="lease_while_held"),
         CheckConstraint(f"({_ENDED}) = (finished_at IS NOT NULL)", name="finished_at_the_end"),
         CheckConstraint("(status = 'failed') = (error IS NOT NULL)", name="error_when_failed"),
@@ -282,7 +282,7 @@ class UploadRow(Base):
     created_at: Mapped[datetime]
 
     __table_args__ = (
-        CheckConstraint(_among("state", get_args(UploadState)), name="state_known"),
+        CheckConstraint(among("state", get_args(UploadState)), name="state_known"),
         CheckConstraint("(state = 'ready') = (sha256 IS NOT NULL)", name="bundle_when_ready"),
         CheckConstraint("(state = 'invalid') = (problem IS NOT NULL)", name="problem_when_invalid"),
     )

@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from core.ledger import arrivals, claims, clock, links, uploads
+from core.ledger import arrivals, claims, clock, links, outbox, uploads
 from core.ledger.database import Database
 from core.ledger.models import JobRow, KeyRow, SessionRow, WorkerRow, stands
 from core.ledger.types import HELD, Status, Swept
@@ -51,11 +51,12 @@ def expire(session: Session) -> Swept:
 
 
 def forget(session: Session) -> None:
-    """Delete idempotency keys, sessions and links past their time and workers that have long been silent."""
+    """Delete keys of idempotency, sessions, links and deliveries past their time, and workers that are long silent."""
     now = clock.now(session)
     session.execute(delete(KeyRow).where(KeyRow.expires_at <= now))
     uploads.give_up(session, now)
     arrivals.forget(session)
     session.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
     links.forget(session, now)
+    outbox.forget(session, now)
     session.execute(delete(WorkerRow).where(WorkerRow.last_seen <= now - WORKER_MEMORY))

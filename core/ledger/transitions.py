@@ -13,9 +13,9 @@ from typing import Any, final
 
 from sqlalchemy.orm import Session
 
-from core.ledger import events
+from core.ledger import events, outbox
 from core.ledger.models import JobRow
-from core.ledger.types import ENDED, HELD, IllegalTransition, Status
+from core.ledger.types import DISTILLATION, ENDED, HELD, IllegalTransition, Status
 
 
 @final
@@ -117,4 +117,8 @@ def apply(session: Session, row: JobRow, transition: Transition, now: datetime, 
         row.worker_id = None
     if row.status in ENDED:
         row.finished_at = now
-    events.append(session, row, transition.event, now, {"status": row.status.value, "attempt": row.attempt, **data})
+    stands = {"status": row.status.value, "attempt": row.attempt}
+    events.append(session, row, transition.event, now, {**stands, **data})
+    if transition.event in outbox.EVENTS:
+        told = {"id": row.id, "kind": row.request.get("kind", DISTILLATION), **stands, "url": f"/v1/jobs/{row.id}"}
+        outbox.announce(session, row.owner, transition.event, now, told)

@@ -16,6 +16,9 @@ DISTILLATION: Final = "distillation"
 
 UploadState = Literal["inspecting", "ready", "invalid"]
 
+WebhookState = Literal["active", "failing", "disabled"]
+DeliveryState = Literal["pending", "delivered", "failed"]
+
 Sort = Literal["newest", "oldest", "accuracy", "ipc"]
 """The order of a list of jobs: by submission, either way; the most accurate first; the fewest images first."""
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, cast, final
 
-from sqlalchemy import func, not_, or_, select, update
+from sqlalchemy import func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from core.ids import is_upload
-from core.ledger import arrivals, clock, deletion
+from core.ledger import arrivals, clock, deletion, outbox
 from core.ledger.database import Database
 from core.ledger.models import ArrivalRow, JobRow, UploadRow, stands
 from core.ledger.types import ENDED, Document, Reach, UploadState
@@ -145,6 +145,7 @@ class Uploads:
                 return False
             for name, value in values.items():
                 setattr(row, name, value)
+            _announce(session, row, clock.now(session))
             return True
 
     def delete(self, upload_id: str, remove: Callable[[str], None]) -> None:
@@ -180,8 +181,16 @@ class Uploads:
 def give_up(session: Session, now: datetime) -> None:
     """Mark uploads whose inspection can't come to an end any more."""
     problem = "The inspection was interrupted; upload it again."
-    lost = update(UploadRow).where(UploadRow.state == "inspecting", UploadRow.created_at <= now - FORGOTTEN)
-    session.execute(lost.values(state="invalid", problem=problem, bytes=0))
+    lost = select(UploadRow).where(UploadRow.state == "inspecting", UploadRow.created_at <= now - FORGOTTEN)
+    for row in session.scalars(lost.with_for_update(skip_locked=True)).all():
+        row.state, row.problem, row.bytes = "invalid", problem, 0
+        _announce(session, row, now)
+
+
+def _announce(session: Session, row: UploadRow, now: datetime) -> None:
+    """Write for the owner's webhooks that an inspection has ended."""
+    told = {"id": row.id, "name": row.name, "state": row.state, "url": f"/v1/datasets/{row.id}"}
+    outbox.announce(session, row.owner, f"dataset.{row.state}", now, told)
 
 
 def _view(row: UploadRow) -> Upload:

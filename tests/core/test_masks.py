@@ -28,6 +28,7 @@ KEY = "still_" + "0aB" * 14 + "z"
         (json.dumps(json.dumps({"password": "hunter2", "port": 1})), '"{\\"password\\": \\"***\\", \\"port\\": 1}"'),
         ("s3://b/p?access_key=AKIA&secret=abc&region=x", "s3://b/p?access_key=***&secret=***&region=x"),
         ("host=db user=me password=hunter2 dbname=x", "host=db user=me password=*** dbname=x"),
+        ("signs with 'whsec_MfKQ9r8G+/w==' now", "signs with 'whsec_***' now"),
         ("tokens: 3 of 5", "tokens: 3 of 5"),
         ("Bearer realm", "Bearer realm"),
     ],
