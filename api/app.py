@@ -27,6 +27,7 @@ from api import (
     methods,
     openapi,
     uploads,
+    webhooks,
 )
 from api.auth import AuthMiddleware
 from api.dashboard import PAGES, static
@@ -62,6 +63,7 @@ def create_app(configuration: Settings | None = None) -> FastAPI:
         methods,
         keys,
         links,
+        webhooks,
         health,
         *PAGES,
     ):

@@ -38,6 +38,7 @@ _TAGS: Final = [
     },
     {"name": "datasets", "description": "What can be distilled."},
     {"name": "methods", "description": "The ways to distil, with their papers and their recipes."},
+    {"name": "webhooks", "description": "Addresses that are told when something has ended."},
     {"name": "keys", "description": "Who may ask, where the service wants to know."},
     {"name": "operations", "description": "For the people who keep the service running."},
 ]

@@ -53,6 +53,12 @@ class Kind(Enum):
     UNKNOWN_METHOD = 404, "There is no such method", "The catalogue holds no method of this name."
     UNKNOWN_FILE = 404, "The job has no such file", "The artifact of this job holds no file of this name."
     UNKNOWN_ARTIFACT = 404, "There is no such artifact", "No finished job has an artifact of this digest."
+    UNKNOWN_WEBHOOK = 404, "There is no such webhook", "No webhook that you may see has this id."
+    UNKNOWN_DELIVERY = (
+        404,
+        "There is no such delivery",
+        "The webhook was sent nothing of this id, or it was longer ago than deliveries are kept.",
+    )
     UNKNOWN_LINK = (
         404,
         "There is no such link",
@@ -76,6 +82,7 @@ class Kind(Enum):
     )
     DATASET_IN_USE = 409, "Jobs need the dataset", "An upload stays as long as jobs that are not over need it."
     KEYS_OFF = 409, "There are no keys here", "The service runs with STILLHOUSE_AUTH=off and asks nobody for a key."
+    TOO_MANY_WEBHOOKS = 409, "There are as many webhooks as there may be", "An owner may have 20 of them."
     JOB_ACTIVE = (
         409,
         "The job is not over",

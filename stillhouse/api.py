@@ -29,6 +29,7 @@ from stillhouse.order import AUTO, Order, Sort, body, fields
 from stillhouse.stream import messages
 from stillhouse.upload import Reading, Size, equal, ready, send, title_of
 from stillhouse.waiting import Watch, ended
+from stillhouse.webhooks import Webhooks
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -173,6 +174,11 @@ class Client:
     def revoke_key(self, key_id: str, *, alone: bool = False) -> None:
         """End a key, all keys made with it unless `alone`, and the browser sessions that stand for them."""
         self._http.json("DELETE", f"/v1/keys/{key_id}", params={"alone": "true"} if alone else None)
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Addresses that are told when something has ended."""
+        return Webhooks(self._http, self._pages)
 
     # --- jobs
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from stillhouse import catalogue, keys, server
+from stillhouse import catalogue, hooks, keys, server
 from stillhouse import doctor as machine
 from stillhouse import forecast as cost
 from stillhouse import serve as service
@@ -36,6 +36,7 @@ app = typer.Typer(
 )
 
 app.add_typer(keys.app, name="key")
+app.add_typer(hooks.app, name="webhooks")
 
 Host = Annotated[str, typer.Option("--host", envvar="STILLHOUSE_HOST", help="Address to listen on.")]
 Port = Annotated[

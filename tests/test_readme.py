@@ -82,7 +82,7 @@ def short(client: Client) -> str:
 @pytest.mark.slow
 def test_every_command_and_snippet_runs_in_order(calibrated: Running, tmp_path: Path) -> None:
     service = calibrated
-    # bash is run by tests/test_operations.py
+    # bash is run by tests/test_operations.py and tests/stillhouse/test_webhooks.py
     assert {kind for _, kind, _ in BLOCKS} == {"bash", "nginx", "python", "sh", "text"}
     environment = {
         **os.environ,

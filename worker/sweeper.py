@@ -1,11 +1,13 @@
-"""The work of no single attempt: expire leases, ring again, delete what dead attempts left. `python -m worker.sweeper`.
+"""The work of no single attempt: expire leases, ring again, clean up, tell webhooks. `python -m worker.sweeper`.
 
 Any number of sweepers may run anywhere; the ledger counts each loss once, and everything else is idempotent.
 """
 
 from __future__ import annotations
 
+import random
 import shutil
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import final
@@ -17,6 +19,7 @@ from core.artifacts.store import Store
 from core.ledger import AWAY, HELD, Job, Ledger, Status, UnknownJob
 from core.settings import Settings, settings
 from worker import uploads
+from worker.courier import Courier
 from worker.database_retry import until_ready
 from worker.drain import Drain
 from worker.housekeeping import Housekeeper
@@ -33,10 +36,12 @@ class Sweeper:
         self._settings = settings
         self._ledger = ledger
         self._housekeeper = Housekeeper(settings, ledger, Store(settings.artifacts_url))
+        self._courier = Courier(settings, ledger, random.Random())
 
     def run(self, drain: Drain) -> None:
-        """Sweeps at once and then at intervals; returns when drain is set. Never raises."""
+        """Sweeps at once and then at intervals, and tells webhooks; returns when drain is set. Never raises."""
         until_ready(self._ledger, drain)
+        threading.Thread(target=self._courier.run, args=(drain,), name="couriers", daemon=True).start()
         while not drain.is_set():
             try:
                 self.sweep()

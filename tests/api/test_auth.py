@@ -168,6 +168,31 @@ def test_a_link_needs_no_key_and_ends_with_the_one_it_was_made_with(
 
 
 @ON_SQLITE
+def test_nobody_finds_anothers_webhook(workshop: Workshop, people: dict[str, dict[str, str]]) -> None:
+    client, order = workshop.client, {"url": "https://example.org/"}
+    assert (
+        client.post("/v1/webhooks", json=order, headers=key(workshop.ledger, "alice", "jobs:read")).status_code == 403
+    )
+    path = "/v1/webhooks/" + client.post("/v1/webhooks", json=order, headers=people["alice"]).json()["id"]
+    delivery = client.post(f"{path}/test", headers=people["alice"]).json()["id"]
+    body = {"json": {}}
+    asked: list[tuple[str, str, dict[str, Any]]] = [
+        *(("GET", path + below, {}) for below in ("", "/deliveries")),
+        *(("POST", path + below, body) for below in ("/rotate", "/test", f"/deliveries/{delivery}/replay")),
+        *(("PATCH", path, body), ("DELETE", path, {})),
+    ]
+    for method, where, sent in asked:
+        assert client.request(method, where, headers=people["bob"], **sent).status_code == 404, where
+    for method, where, sent in asked:
+        assert client.request(method, where, headers=people["root"], **sent).status_code < 300, where
+    listed = [client.get("/v1/webhooks", headers=people[who]).json()["items"] for who in ("bob", "root")]
+    assert listed == [[], []]
+    mine = client.post("/v1/webhooks", json=order, headers=people["alice"]).json()["id"]
+    seen = [client.get("/v1/webhooks", headers=people[who]).json()["items"] for who in ("alice", "bob", "root")]
+    assert [[each["id"] for each in items] for items in seen] == [[mine], [], [mine]]
+
+
+@ON_SQLITE
 def test_scopes_are_kept(workshop: Workshop) -> None:
     client, reader = workshop.client, key(workshop.ledger, "alice", "jobs:read")
     assert client.get("/v1/jobs", headers=reader).status_code == 200

@@ -20,6 +20,8 @@ OPERATIONS = {
     *("pause_job", "resume_job", "finish_job", "delete_job"),
     "create_advice",
     "create_forecast",
+    *("list_webhooks", "create_webhook", "get_webhook", "change_webhook", "delete_webhook"),
+    *("rotate_webhook", "test_webhook", "list_deliveries", "replay_delivery"),
     *("get_me", "list_keys", "create_key", "revoke_key"),
     *("list_files", "get_file", "get_archive", "get_picture", "get_preview", "get_report", "get_sections"),
     *(

@@ -41,7 +41,10 @@ def test_everything_follows_from_home(tmp_path: Path, monkeypatch: pytest.Monkey
         ({"MAX_ATTEMPTS": "1.5"}, "STILLHOUSE_MAX_ATTEMPTS is '1.5': use a whole number."),
         ({"DEVICE": "tpu"}, "STILLHOUSE_DEVICE is 'tpu': use 'auto', 'cpu' or 'cuda'."),
         ({"CALIBRATE": "off"}, "STILLHOUSE_CALIBRATE is 'off': use 'auto' or 'never'."),
-        ({"WEBHOOK_NETWORKS": "10.0.0.0/8,home"}, "STILLHOUSE_WEBHOOK_NETWORKS is '10.0.0.0/8,home': use networks, such"),
+        (
+            {"WEBHOOK_NETWORKS": "10.0.0.0/8,home"},
+            "STILLHOUSE_WEBHOOK_NETWORKS is '10.0.0.0/8,home': use networks, such",
+        ),
         ({"BROKER_URL": "valkey://me:pw@h"}, "names the scheme valkey://: write redis:// instead"),
         ({"BROKER_URL": "keydbs://me:pw@h"}, "write rediss:// instead"),
         ({"BROKER_URL": "carrier://me:pw@h"}, "STILLHOUSE_BROKER_URL names the scheme carrier://, which nothing here"),

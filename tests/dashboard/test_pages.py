@@ -41,7 +41,17 @@ def pages(workshop: Workshop) -> list[str]:
     """A page of every sort, with a job in every status."""
     jobs = [workshop.job(status) for status in Status]
     several = "&".join(f"job={job_id}" for job_id in jobs)
-    others = ("/new", "/datasets", "/advice", "/methods", "/system", "/compare", f"/compare?{several}", "/docs")
+    others = (
+        "/new",
+        "/datasets",
+        "/advice",
+        "/methods",
+        "/system",
+        "/webhooks",
+        "/compare",
+        f"/compare?{several}",
+        "/docs",
+    )
     return ["/", "/problems", *others, *(f"/jobs/{job_id}" for job_id in jobs)]
 
 

@@ -21,7 +21,7 @@ SECOND = ("distill", "digits", "--ipc", 2, "--method", "random", "--seed", 7, "-
 @pytest.fixture(scope="package")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """API, worker and engine, started by `stillhouse serve`; advice measures as little as it can."""
-    little = {"STILLHOUSE_ADVICE_SECONDS": "12"}
+    little = {"STILLHOUSE_ADVICE_SECONDS": "12", "STILLHOUSE_WEBHOOK_NETWORKS": "127.0.0.0/8"}
     with serving(tmp_path_factory.mktemp("service") / "home", environment=little) as service:
         yield service
 

@@ -1,0 +1,67 @@
+"""The webhooks of a service, as objects: addresses that it tells when something has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, final
+
+from stillhouse.http import Http
+
+Raw = dict[str, Any]
+
+
+@final
+class Webhooks:
+    """Your webhooks; those of everybody for an administrator's key. What is shown is as the service says it, as JSON.
+
+    A message is verified by the secret that `create` tells, by any library of Standard Webhooks.
+    """
+
+    def __init__(self, http: Http, pages: Callable[..., Iterator[Raw]]) -> None:
+        self._http = http
+        self._pages = pages
+
+    def all(self) -> list[Raw]:
+        """The webhooks, oldest first, without their secrets."""
+        return list(self._pages("/v1/webhooks"))
+
+    def get(self, webhook_id: str) -> Raw:
+        """One of them: its state, and why it fails if it does."""
+        return dict(self._http.json("GET", f"/v1/webhooks/{webhook_id}"))
+
+    def create(self, url: str, events: Sequence[str] = ()) -> Raw:
+        """A new one, told of these types of events, or of all; its `secret` is told this once."""
+        return dict(self._http.json("POST", "/v1/webhooks", body={"url": url, "events": list(events)}))
+
+    def change(
+        self,
+        webhook_id: str,
+        *,
+        url: str | None = None,
+        events: Sequence[str] | None = None,
+        enabled: bool | None = None,
+    ) -> Raw:
+        """Change what is given; `enabled=True` sends what has waited."""
+        asked = {"url": url, "events": None if events is None else list(events), "enabled": enabled}
+        body = {name: value for name, value in asked.items() if value is not None}
+        return dict(self._http.json("PATCH", f"/v1/webhooks/{webhook_id}", body=body))
+
+    def delete(self, webhook_id: str) -> None:
+        """Send nothing there any more."""
+        self._http.json("DELETE", f"/v1/webhooks/{webhook_id}")
+
+    def rotate(self, webhook_id: str, overlap: str = "24h") -> Raw:
+        """A new `secret`, told this once; for so long the old one signs beside it."""
+        return dict(self._http.json("POST", f"/v1/webhooks/{webhook_id}/rotate", body={"overlap": overlap}))
+
+    def test(self, webhook_id: str) -> Raw:
+        """Send a message of the type webhook.test; its delivery."""
+        return dict(self._http.json("POST", f"/v1/webhooks/{webhook_id}/test"))
+
+    def deliveries(self, webhook_id: str, state: str | None = None, limit: int = 50) -> list[Raw]:
+        """What was sent there, or waits to be, newest first; only what is `pending`, `delivered` or `failed`."""
+        return list(self._pages(f"/v1/webhooks/{webhook_id}/deliveries", {"state": state}, most=limit))
+
+    def replay(self, webhook_id: str, delivery_id: str) -> Raw:
+        """Send a delivery again, under its id."""
+        return dict(self._http.json("POST", f"/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay"))
