@@ -52,7 +52,7 @@ class WebhookOrder(BaseModel):
 
 
 class WebhookChange(BaseModel):
-    """What is to change about a webhook."""
+    """The changes of a webhook."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -194,7 +194,7 @@ def get_webhook(webhook: Known) -> Webhook:
 
 @router.patch("/{id}", operation_id="change_webhook", summary="Change a webhook", **JSON)
 def change_webhook(services: ServicesDep, webhook: Known, order: Annotated[WebhookChange, Body()]) -> Webhook:
-    """What is given replaces what was; the secret stays. One that is enabled ends with the key that enabled it."""
+    """Fields that are given replace what was; the secret stays. Enabled, it ends with the key that enabled it."""
     if order.url is not None:
         check_target(services, order.url)
     key_id = services.caller.id if services.caller else None
@@ -208,7 +208,12 @@ def delete_webhook(services: ServicesDep, webhook: Known) -> None:
     services.ledger.webhooks.delete(webhook.id)
 
 
-@router.post("/{id}/rotate", operation_id="rotate_webhook", summary="Change a webhook's secret", **JSON)
+@router.post(
+    "/{id}/rotate",
+    operation_id="rotate_webhook",
+    summary="Change a webhook's secret",
+    responses=responses(Kind.MALFORMED_BODY, Kind.BODY_TOO_LARGE),
+)
 def rotate_webhook(
     services: ServicesDep, webhook: Known, order: Annotated[Rotation | None, Body()] = None
 ) -> NewWebhook:
@@ -243,7 +248,7 @@ def list_deliveries(
     limit: Limit = 50,
     after: After = None,
 ) -> DeliveryPage:
-    """What was sent, or waits to be, newest first, with the status of each answer; kept for 30 days."""
+    """Messages sent, or waiting to be, newest first, with the status of each answer; kept for 30 days."""
     listing = f"deliveries of {webhook.id} in {state}"
     position = None if after is None else position_of(listing, after, _delivery_id)
     found = services.ledger.webhooks.deliveries(webhook.id, limit + 1, position, state)

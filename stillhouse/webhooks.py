@@ -59,7 +59,7 @@ class Webhooks:
         return dict(self._http.json("POST", f"/v1/webhooks/{webhook_id}/test"))
 
     def deliveries(self, webhook_id: str, state: str | None = None, limit: int = 50) -> list[Raw]:
-        """What was sent there, or waits to be, newest first; only what is `pending`, `delivered` or `failed`."""
+        """Messages sent there, or waiting, newest first; only those `pending`, `delivered` or `failed`, if given."""
         return list(self._pages(f"/v1/webhooks/{webhook_id}/deliveries", {"state": state}, most=limit))
 
     def replay(self, webhook_id: str, delivery_id: str) -> Raw:

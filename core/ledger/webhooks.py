@@ -177,7 +177,7 @@ class Webhooks:
     def deliveries(
         self, webhook_id: str, limit: int = 50, after: str | None = None, state: DeliveryState | None = None
     ) -> list[Delivery]:
-        """What was sent to a webhook, or waits to be, newest first; below the id `after`, and in `state`, if given."""
+        """Messages that were sent to a webhook, or wait, newest first; below `after`, and in `state`, if given."""
         with self._database.read() as session:
             row = self._row(session, webhook_id)
             found = select(DeliveryRow).where(DeliveryRow.webhook_id == row.id).order_by(DeliveryRow.id.desc())

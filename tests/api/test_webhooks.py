@@ -61,6 +61,7 @@ def test_what_was_sent_is_listed_and_sent_again(client: TestClient, services: Se
     for status, problem in ((503, "It answered 503."), (200, None)):
         (parcel,) = services.ledger.outbox.take(1, 60.0)
         assert services.ledger.outbox.conclude(parcel, Answer(status, problem, 0.25), None)
+        assert client.patch(path, json={"enabled": True}).json()["state"] == "active"
     first = client.get(f"{path}/deliveries", params={"limit": 1}).json()
     second = client.get(f"{path}/deliveries", params={"limit": 1, "after": first["next"]}).json()
     (newer,), (older,) = first["items"], second["items"]
