@@ -12,6 +12,7 @@ from api.pagination import Page
 from api.schemas import Shown
 from core import data, ledger
 from core.data import DatasetFacts
+from core.data.evidence import Of
 from core.data.facts import Kind as DataKind
 from core.data.facts import Source
 from core.data.folders import AUTO
@@ -27,6 +28,34 @@ class Copies(Shown):
     test: int = Field(description="Test images that may.")
     across: int = Field(description="Test images that are training images.")
     classes: int = Field(description="Pictures that are in more than one class, in either split.")
+
+
+class NearCopies(Shown):
+    """Images that nearly are others: saved anew, in other brightness, scaled. Equal ones are `copies`."""
+
+    train: int = Field(description="Training images that nearly are another one.")
+    test: int = Field(description="Test images that nearly are another one.")
+    across: int = Field(description="Test images that nearly are a training image, and are equal to none.")
+    classes: int = Field(description="Images, in either split, that nearly are one of another class.")
+    complete: bool = Field(description="False where there may be more.")
+
+
+class EvidencePicture(Shown):
+    """A picture of an upload."""
+
+    split: Literal["train", "test"]
+    place: int = Field(description="Its place in that split.")
+    label: int = Field(description="Its class, by number.")
+    mirrored: bool = Field(description="Whether it is shown mirrored.")
+    taken_for: int | None = Field(description="The class that the probe of mirroring took it for.")
+    file: str | None = Field(description="The member of the archive that it is from.")
+
+
+class Evidence(Shown):
+    """Pictures that belong together: a pair of copies, a picture and its mirrored self, the first ones of a class."""
+
+    of: Of = Field(description="What is said of them.")
+    pictures: list[EvidencePicture]
 
 
 class Mirroring(Shown):
@@ -105,6 +134,12 @@ class Dataset(Shown):
     )
     digest: str | None = Field(description="Hash of all pixels and labels; null when not on disk.")
     copies: Copies | None = Field(default=None, description="Images that are others to the last pixel.")
+    near: NearCopies | None = Field(
+        default=None, description="Of an upload of pictures: images that nearly are others; null where nobody looked."
+    )
+    evidence: list[Evidence] | None = Field(
+        default=None, description="Of an upload of pictures, asked for alone: the pictures that led to its remarks."
+    )
     mirroring: Mirroring | None
     licence: str
     citation: str
@@ -120,11 +155,12 @@ class Dataset(Shown):
         return cls.model_validate(asdict(facts) | {"mirroring": Mirroring.of(facts.mirroring)})
 
     @classmethod
-    def of_upload(cls, upload: ledger.Upload) -> Self:
-        """A dataset that was uploaded, in whatever state."""
-        fields = ("shape", "class_names", "train_count", "test_count", "smallest_class", "digest", "copies")
+    def of_upload(cls, upload: ledger.Upload, *, alone: bool = False) -> Self:
+        """A dataset that was uploaded, in whatever state; its evidence too if it is asked for `alone`."""
+        fields = ["shape", "class_names", "train_count", "test_count", "smallest_class", "digest", "copies", "near"]
+        fields += ["train_counts", "test_counts", *(["evidence"] if alone else [])]
         found = upload.found or {}
-        known = {name: found.get(name) for name in (*fields, "train_counts", "test_counts")}
+        known = {name: found.get(name) for name in fields}
         return cls.model_validate(
             {
                 **known,

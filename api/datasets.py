@@ -40,12 +40,13 @@ def get_dataset(
 ) -> Dataset:
     """Shape, classes, counts, licence, content hash, and where it is or which file to put where.
 
-    Of an upload also what became of its inspection, its counts by class, and how it was split and scaled.
+    Of an upload also what became of its inspection, its counts by class, how it was split and scaled, and the pictures
+    that led to its remarks, which the page `/uploads/{id}` shows.
     """
     try:
         name = services.catalogue.named(name)
         if is_upload(name):
-            return Dataset.of_upload(services.catalogue.upload(name))
+            return Dataset.of_upload(services.catalogue.upload(name), alone=True)
         return Dataset.of(services.catalogue.facts(name))
     except UnknownDataset as error:
         raise ProblemError(Kind.UNKNOWN_DATASET, sentence(error), hint="GET /v1/datasets lists the names.") from None

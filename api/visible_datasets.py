@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.artifacts import MissingObject, Store
 from core.data import Catalogue, DatasetFacts, DatasetInvalid, Images, UnknownDataset
 from core.data.c_scores import CScores
 from core.data.catalogue import UPLOADS
+from core.data.evidence import read_evidence
 from core.data.inspection import facts_of
 from core.data.multi_index import family
 from core.ids import is_upload
@@ -76,21 +80,32 @@ class VisibleDatasets:
 
     def glimpse(self, name: str) -> Images | None:
         """A picture of each of the first classes; None while there is none here."""
-        if not is_upload(name):
-            return self.catalogue.glimpse(name)
-        upload = self.upload(name)
+        if is_upload(name) and self._here(self.upload(name)) is None:
+            return None
+        return self.catalogue.glimpse(name)
+
+    def evidence(self, name: str) -> NDArray[np.uint8] | None:
+        """The pictures [n, C, H, W] that led to the remarks on an upload; None where there are none, or none here.
+
+        Raises UnknownDataset.
+        """
+        path = self._here(self.upload(name))
+        return None if path is None else read_evidence(path)
+
+    def forget(self, name: str) -> None:
+        """Delete this machine's copy of an upload."""
+        assert is_upload(name), "a path is made of nothing else"
+        (self.data_dir / UPLOADS / f"{name}.npz").unlink(missing_ok=True)
+
+    def _here(self, upload: Upload) -> Path | None:
+        """This machine's copy of an upload's bundle; None while there is none."""
         path = self.data_dir / UPLOADS / f"{upload.id}.npz"
         if upload.sha256 is not None and not path.exists():
             try:
                 self.store.fetch(upload.sha256, path)
             except (MissingObject, OSError):
                 return None
-        return self.catalogue.glimpse(name) if upload.sha256 is not None else None
-
-    def forget(self, name: str) -> None:
-        """Delete this machine's copy of an upload."""
-        assert is_upload(name), "a path is made of nothing else"
-        (self.data_dir / UPLOADS / f"{name}.npz").unlink(missing_ok=True)
+        return None if upload.sha256 is None else path
 
     def upload(self, name: str) -> Upload:
         """The caller's upload of this id. Raises UnknownDataset."""

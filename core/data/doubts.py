@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from core.data.facts import Copies, Images
+from core.data.facts import Copies, DatasetFacts, Images, NearCopies
 from core.data.split import pictures_of
 
 BRIGHT = 16
 """Least value of 255 that some pixel of a set of pictures is expected to have."""
+UNSEARCHED = "There are too many images to look for near copies among them."
 _MOST_NAMED = 10
 
 
@@ -42,15 +43,21 @@ def single_pictures(train: Images, class_names: Sequence[str]) -> Iterator[str]:
         )
 
 
-def doubts(copies: Copies | None, brightest: tuple[int, int] | None, test_count: int) -> list[str]:
-    """The reasons to doubt numbers on a dataset, in sentences.
+def near_within(near: NearCopies) -> Iterator[str]:
+    """The sentence on images that nearly are another one of the same split."""
+    if count := near.train + near.test:
+        least = "" if near.complete else "At least "
+        yield f"{least}{count:,} {'image is' if count == 1 else 'images are'} nearly another one in the same split."
 
-    Args:
-        copies: None where they were never counted.
-        brightest: the largest values of a pixel of the training and the test images; None where unknown.
-        test_count: images of the test set.
-    """
-    return [*_of_copies(copies, test_count), *_of_values(brightest)]
+
+def doubts(facts: DatasetFacts) -> list[str]:
+    """The reasons to doubt numbers on a dataset, in sentences."""
+    return [
+        *_of_copies(facts.copies, facts.test_count),
+        *_of_near_copies(facts.near, facts.test_count),
+        *_of_values(facts.brightest),
+        *_of_sizes(facts),
+    ]
 
 
 def _of_copies(copies: Copies | None, test_count: int) -> Iterator[str]:
@@ -67,6 +74,36 @@ def _of_copies(copies: Copies | None, test_count: int) -> Iterator[str]:
             f"{copies.classes:,} {'picture is' if copies.classes == 1 else 'pictures are'} in more than one class, "
             "with equal pixels: no network can name all of their classes. Leave each in one class."
         )
+
+
+def _of_near_copies(near: NearCopies | None, test_count: int) -> Iterator[str]:
+    if near is None:
+        return
+    least = "" if near.complete else "At least "
+    if near.across:
+        told = _counted(near.across, test_count, "test image")
+        yield (
+            f"{least}{told} {'is' if near.across == 1 else 'are'} nearly a training image, such as one saved anew, in "
+            "other brightness or scaled: the accuracy on the test set is partly that on images that were learned. "
+            "Take them out of the test set."
+        )
+    if near.classes:
+        one = near.classes == 1
+        yield (
+            f"{least}{near.classes:,} {'image is' if one else 'images are'} nearly an image of another class: "
+            "leave each picture in one class."
+        )
+
+
+def _of_sizes(facts: DatasetFacts) -> Iterator[str]:
+    if not facts.members or not facts.unequal:
+        return
+    most, least = (facts.members.index(size) for size in (max(facts.members), min(facts.members)))
+    yield (
+        f"The classes are of unequal size: {facts.class_names[most]!r} has {facts.members[most]:,} images to train on, "
+        f"{facts.class_names[least]!r} {facts.members[least]:,}. Recipes count each class alike, and reports state "
+        "balanced accuracy, too."
+    )
 
 
 def _of_values(brightest: tuple[int, int] | None) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, final
 
 import numpy as np
@@ -56,6 +56,23 @@ class Copies:
 
 @final
 @dataclass(frozen=True)
+class NearCopies:
+    """Images that nearly are others, as `core.data.near_copies` compares them, and none that are equal to them."""
+
+    train: int
+    """Training images that nearly are another one."""
+    test: int
+    """Test images that nearly are another one."""
+    across: int
+    """Test images that nearly are a training image, and are equal to none."""
+    classes: int
+    """Images, in either split, that nearly are one of another class."""
+    complete: bool = True
+    """False where so many had to be compared that there may be more."""
+
+
+@final
+@dataclass(frozen=True)
 class Mirroring:
     """Whether a mirrored picture of a dataset stays what it is, so that networks may be trained on both."""
 
@@ -63,6 +80,8 @@ class Mirroring:
     by: Judge
     reason: str
     """Half a sentence: what speaks for it."""
+    examples: tuple[tuple[int, int], ...] = field(default=(), compare=False)
+    """Places of training images whose mirrored copies the probe was shown, and the class each was taken for."""
 
     @property
     def remark(self) -> str:
@@ -108,6 +127,8 @@ class DatasetFacts:
     """Images of each class in the part that distillation may use; empty where nobody counted them."""
     copies: Copies | None = None
     """None when the dataset is not on disk."""
+    near: NearCopies | None = None
+    """None where nobody looked for them: they are looked for in uploads."""
     brightest: tuple[int, int] | None = None
     """Largest value of a pixel of the training and of the test images; None when the dataset is not on disk, and of
     what is no picture."""

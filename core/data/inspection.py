@@ -30,11 +30,13 @@ from numpy.typing import NDArray
 
 from core.data.bundle import Bundle, bundle_arrays, read_bundle, write_bundle
 from core.data.digest import measure
-from core.data.doubts import doubts, single_pictures
-from core.data.facts import Copies, DatasetFacts, DatasetInvalid
+from core.data.doubts import UNSEARCHED, doubts, near_within, single_pictures
+from core.data.evidence import evidence_of, keep, named
+from core.data.facts import Copies, DatasetFacts, DatasetInvalid, NearCopies
 from core.data.folders import AUTO, is_tar, read_folders
 from core.data.formats import check_zip
 from core.data.mirroring import mirroring_of
+from core.data.near_copies import near_copies
 from core.data.numbers import kind_named
 from core.data.rules import ARRAYS, MIRROR, check_class_names, check_counts, check_pictures
 from core.data.split import DRAWN
@@ -111,7 +113,8 @@ def inspect(
 def facts_of(dataset_id: str, title: str, found: dict[str, Any]) -> DatasetFacts:
     """The findings of `inspect`, as a row of the catalogue."""
     channels, height, width = found["shape"]
-    copies, brightest = found.get("copies"), found.get("brightest")  # absent in what was found before they were
+    # Absent in what was found before they were looked for.
+    copies, near, brightest = found.get("copies"), found.get("near"), found.get("brightest")
     return DatasetFacts(
         name=dataset_id,
         title=title,
@@ -125,6 +128,7 @@ def facts_of(dataset_id: str, title: str, found: dict[str, Any]) -> DatasetFacts
         digest=found["digest"],
         copies=Copies(**copies) if copies else None,
         brightest=(brightest[0], brightest[1]) if brightest else None,
+        near=NearCopies(**near) if near else None,
         licence="unknown",
         citation="",
         on_disk=True,
@@ -141,7 +145,7 @@ def examine(
     source: Path, target: Path, size: int | None, mirror: bool | None = None, reading: Reading | None = None
 ) -> dict[str, Any]:
     """Read an upload and write its bundle to `target`. Raises DatasetInvalid."""
-    reading = reading or Reading()
+    reading, files = reading or Reading(), dict[str, Sequence[str]]()
     if form := table_format(source):
         if size not in (None, AUTO):
             raise DatasetInvalid("`size` is for archives of pictures, and this is a table: leave it out")
@@ -155,7 +159,8 @@ def examine(
         own = () if any(each.startswith(("Split here", DRAWN)) for each in given.remarks) else (_OWN_SPLIT,)
         arrays, remarks = bundle_arrays(given), (*own, *given.remarks)
     else:
-        arrays, remarks = (read := read_folders(source, size)).arrays, read.remarks
+        read = read_folders(source, size)
+        arrays, remarks, files = read.arrays, read.remarks, dict(read.files)
         _check(arrays)
     if mirror is not None and "kind" not in arrays:
         arrays[MIRROR] = np.array(mirror)
@@ -166,12 +171,18 @@ def examine(
         copies = "image is a copy" if count == 1 else "images are copies"
         remarks += (f"{count:,} {copies} of another one in the same split.",)
     remarks += tuple(single_pictures(bundle.train, bundle.class_names))
-    if bundle.kind == "pictures" and min(measured.shape[1:]) == 1:
-        remarks += (_ROWS,)
+    found = asdict(measured) | _counts(bundle)
+    if bundle.kind == "pictures":
+        near = near_copies(bundle.train, bundle.test)
+        rows = evidence_of(bundle, near, measured.mirroring)
+        keep(target, bundle, rows)
+        found |= {"near": near and asdict(near.counts), "evidence": list(map(asdict, named(rows, files)))}
+        remarks += (_ROWS,) if min(measured.shape[1:]) == 1 else ()
+        remarks += tuple(near_within(near.counts)) if near else (UNSEARCHED,)
+    remarks += tuple(doubts(facts_of("", "", found)))
     if bundle.kind != "pictures":
         remarks = tuple(re.sub(r"\bimage(s?)\b", r"row\1", each) for each in remarks)
-    remarks += tuple(doubts(measured.copies, measured.brightest, measured.test_count))
-    return asdict(measured) | {"remarks": remarks} | _counts(bundle)
+    return found | {"remarks": remarks}
 
 
 def _check(arrays: Mapping[str, NDArray[Any]]) -> None:

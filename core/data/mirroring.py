@@ -45,6 +45,7 @@ from numpy.typing import NDArray
 from core.data.bundle import Bundle
 from core.data.facts import Images, Judge, Mirroring, Values
 from core.data.known import KNOWN
+from core.data.shrinking import shrunk
 from core.data.split import pictures_of
 
 LARGEST_SAMPLE: Final = 1600
@@ -58,6 +59,7 @@ _FINE, _COARSE, _CELLS, _BINS, _PARTS = 32, 16, 7, 8, 4
 _BRIGHTNESS = 2.0  # length that a white image adds
 _FLOOR = 8.0  # grey levels: fainter edges than this are noise
 _PIXELS_AT_ONCE = 1 << 24
+_EXAMPLES = 8
 _ONCE_MIRRORED = 16
 """Pixels of a side from which every upload used to be mirrored."""
 
@@ -87,6 +89,8 @@ class Evidence:
     won: int
     confused: tuple[int, int] | None
     """Two classes that mirrored copies make hard to tell apart, or that are each other's mirror image."""
+    examples: tuple[tuple[int, int], ...] = ()
+    """Places of a few images and the class that their mirrored selves are taken for, those that do harm first."""
 
     @property
     def loss_chance(self) -> float:
@@ -144,7 +148,8 @@ def mirroring_of(stored: Mapping[str, Any] | None, shape: Sequence[int] | None =
     judge: Judge = stored["by"]
     if judge not in get_args(Judge):
         raise ValueError(f"a verdict by {judge!r}")
-    return Mirroring(bool(stored["allowed"]), judge, str(stored["reason"]))
+    examples = tuple((int(place), int(label)) for place, label in stored.get("examples", ()))
+    return Mirroring(bool(stored["allowed"]), judge, str(stored["reason"]), examples)
 
 
 def probe(train: Images, class_names: tuple[str, ...]) -> Mirroring:
@@ -164,8 +169,9 @@ def probe(train: Images, class_names: tuple[str, ...]) -> Mirroring:
         if evidence.confused is not None:
             one, other = (class_names[place] for place in evidence.confused)
             told += f"; mirrored, {one!r} and {other!r} are taken for each other"
-        return Mirroring(False, "probe", told)
-    return Mirroring(True, "probe", told) if evidence.harmless else Mirroring(False, "undecided", told)
+        return Mirroring(False, "probe", told, evidence.examples)
+    allowed = evidence.harmless
+    return Mirroring(allowed, "probe" if allowed else "undecided", told, evidence.examples)
 
 
 def weigh(train: Images, chosen: Labels, classes: int) -> Evidence:
@@ -187,6 +193,7 @@ def weigh(train: Images, chosen: Labels, classes: int) -> Evidence:
     taken_for = of_mirrored.argmax(1)
     with_copies, _, _ = _left_out(same + across, targets)
     before, after = without == labels, with_copies == labels
+    confused = _swapped(labels, taken_for, classes) or _worst_pair(labels, without, with_copies, classes)
     return Evidence(
         images=count,
         majority=float(np.bincount(labels).max() / count),
@@ -195,8 +202,22 @@ def weigh(train: Images, chosen: Labels, classes: int) -> Evidence:
         with_copies=float(after.mean()),
         lost=int((before & ~after).sum()),
         won=int((after & ~before).sum()),
-        confused=_swapped(labels, taken_for, classes) or _worst_pair(labels, without, with_copies, classes),
+        confused=confused,
+        examples=_examples(chosen, labels, taken_for, before, confused),
     )
+
+
+def _examples(
+    chosen: Labels, labels: Labels, taken_for: Labels, known: NDArray[np.bool_], confused: tuple[int, int] | None
+) -> tuple[tuple[int, int], ...]:
+    """Images that are recognised as they are: of the two confused classes, then taken for another mirrored, in turn."""
+    other = known & (taken_for != labels)
+    first = other & np.isin(labels, confused or ()) & np.isin(taken_for, confused or ())
+    turns = np.zeros(len(labels), dtype=int)  # how many of its class come before each
+    for label in np.unique(labels):
+        turns[labels == label] = np.arange((labels == label).sum())
+    order = np.lexsort((labels, turns, ~known, ~other, ~first))[:_EXAMPLES]
+    return tuple((int(chosen[place]), int(taken_for[place])) for place in order)
 
 
 def _sample(train: Images) -> Labels:
@@ -251,7 +272,7 @@ def _small(images: Values, chosen: Labels) -> NDArray[np.float32]:
     """The images at `chosen`, some at a time, at most so many pixels a side."""
     some = max(1, _PIXELS_AT_ONCE // images[0].size)
     parts = (chosen[first : first + some] for first in range(0, len(chosen), some))
-    return np.concatenate([_shrunk(images[part].astype(np.float32), _FINE) for part in parts])
+    return np.concatenate([shrunk(images[part].astype(np.float32), _FINE) for part in parts])
 
 
 def _features(images: NDArray[np.float32]) -> Floats:
@@ -259,35 +280,22 @@ def _features(images: NDArray[np.float32]) -> Floats:
 
     The first two are of length 1, whatever the contrast.
     """
-    pixels = _shrunk(images, _COARSE).reshape(len(images), -1)
+    pixels = shrunk(images, _COARSE).reshape(len(images), -1)
     grey = images.mean(1)
     down, right = np.zeros_like(grey), np.zeros_like(grey)
     down[:, 1:-1] = grey[:, 2:] - grey[:, :-2]
     right[:, :, 1:-1] = grey[:, :, 2:] - grey[:, :, :-2]
     strength, direction = np.hypot(down, right), np.arctan2(down, right) / (2 * np.pi) * _BINS
     far = [np.abs((direction - place + _BINS / 2) % _BINS - _BINS / 2) for place in range(_BINS)]
-    edges = _shrunk(np.stack([strength * np.maximum(1 - apart, 0) for apart in far], 1), _CELLS)
+    edges = shrunk(np.stack([strength * np.maximum(1 - apart, 0) for apart in far], 1), _CELLS)
     contrast = np.sqrt((edges**2).sum(1, keepdims=True)) + _FLOOR
-    levels = _shrunk(images, _PARTS).reshape(len(images), -1)
+    levels = shrunk(images, _PARTS).reshape(len(images), -1)
     parts = (
         _unit(pixels - pixels.mean(1, keepdims=True)),
         _unit((edges / contrast).reshape(len(edges), -1)),
         levels * (_BRIGHTNESS / 255 / math.sqrt(levels.shape[1])),
     )
     return np.concatenate(parts, 1).astype(np.float64)
-
-
-def _shrunk(images: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Images [N, C, H, W] averaged to at most `side` pixels a side; of a mirrored one, the same mirrored."""
-    rows, columns = (_averaging(length, min(side, length)) for length in images.shape[2:])
-    return (rows @ images @ columns.T).astype(np.float32, copy=False)
-
-
-def _averaging(length: int, cells: int) -> NDArray[np.float32]:
-    """The matrix [cells, length] that averages a line of pixels, those on a border by their share."""
-    ends, pixels = np.linspace(0, length, cells + 1), np.arange(length)
-    overlap = np.minimum(ends[1:, None], pixels + 1) - np.maximum(ends[:-1, None], pixels)
-    return (overlap.clip(0) * cells / length).astype(np.float32)
 
 
 def _unit(features: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 import time
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
 
 from tests.api.workshop import ON_SQLITE
 from tests.dashboard.test_pages import Page
@@ -60,6 +63,36 @@ def test_pages_call_the_examples_of_a_table_rows_and_those_of_series_series(clie
     assert "rows a class, percent, or bytes" in client.get(f"/advice?dataset={name}").text.lower()
     refused = client.post("/uploads", data={"name": "x", "kind": "cubes"}, files={"file": ("x.csv", table)})
     assert "one of auto, vectors, series" in refused.text
+
+
+def test_remarks_are_shown_with_the_pictures_that_led_to_them(client: TestClient) -> None:
+    members = {f"train/{name}": data for name, data in classes(6).items()}
+    members |= {f"test/{name}": data for name, data in classes(4, size=(8, 8)).items()}
+    grey = np.asarray(Image.open(io.BytesIO(members["train/dog/5.png"])))
+    file = io.BytesIO()
+    Image.fromarray((grey * 0.9).astype(np.uint8)).save(file, "PNG")
+    page = sent(client, packed(members | {"test/cat/darker.png": file.getvalue()}))
+    name = re.findall(r"ds_[0-9a-zA-Z]{26}", page)[0]
+    assert "1 of 9 test images is nearly a training image" in page
+    checks = client.get(f"/uploads/{name}").text
+    Page(checks)
+    assert "train/dog/5.png, dog and test/cat/darker.png, cat" in checks
+    assert "train/cat/2.png, cat and test/cat/2.png, cat" in checks
+    assert "Nearly one picture in several classes" in checks
+    found = client.get(f"/v1/datasets/{name}").json()
+    assert found["near"] == {"train": 0, "test": 0, "across": 1, "classes": 2, "complete": True}
+    assert client.get("/v1/datasets").json()["items"][-1]["evidence"] is None
+    places = {row["of"]: place for place, row in enumerate(found["evidence"])}
+    for of, place in places.items():
+        shown = client.get(f"/uploads/{name}/evidence/{place}.png")
+        left, right = np.split(np.asarray(Image.open(io.BytesIO(shown.content)).convert("L")), [9], axis=1)
+        if of == "near_across":
+            np.testing.assert_array_equal(left[:, :8], grey)
+        if of in ("copies_across", "mirrored"):
+            np.testing.assert_array_equal(left[:, :8], right[:, ::-1] if of == "mirrored" else right)
+    assert {"copies_across", "near_across", "near_classes", "mirrored", "classes"} <= places.keys()
+    assert client.get(f"/uploads/{name}/evidence/999.png").status_code == 404
+    assert client.get("/uploads/ds_nobody").status_code == 404
 
 
 def test_a_bad_zip_says_how_to_mend_it(client: TestClient) -> None:

@@ -41,7 +41,7 @@ def artifact_of(job: Job, done: Distillation) -> Distilled:
     transform = {name: array.cpu().numpy() for name, array in result.transform.arrays.items()}
     numbers = {} if result.transform.pixels else {"values": "numbers"}
     remarks = [
-        *doubts(facts.copies, facts.brightest, facts.test_count),
+        *doubts(facts),
         *_remarks(job.request, context, result),
         *lost_by(context, result),
         *(context.sampled.doubts if context.sampled else ()),

@@ -6,7 +6,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -31,6 +31,8 @@ class Folders:
 
     arrays: dict[str, NDArray[Any]]
     remarks: tuple[str, ...]
+    files: Mapping[str, Sequence[str]]
+    """The member that each row of `train` and of `test` was read from."""
 
 
 def read_folders(path: Path, size: int | None = None) -> Folders:
@@ -60,20 +62,20 @@ def read_folders(path: Path, size: int | None = None) -> Folders:
     ) as fault:
         raise DatasetInvalid(f"not a whole archive ({fault}); pack it anew: {LAYOUT}") from None
     names = _ordered({picture.label for picture in arrangement.pictures})
-    arrays, split = _assembled(arrangement.pictures, found.images, names)
+    arrays, split, files = _assembled(arrangement.pictures, found.images, names)
     remarks = [split, *found.remarks, *arrangement.remarks, *members.remarks, *_of_names(names)]
     if size is not None:
         remarks.append(
             f"Each was scaled until its shorter side had {size} pixels, and its middle {size} x {size} kept"
             + ("; say a size to have another side." if chosen else ".")
         )
-    return Folders(arrays, tuple(remarks))
+    return Folders(arrays, tuple(remarks), files)
 
 
 def _assembled(
     pictures: Sequence[Picture], images: list[NDArray[np.uint8]], names: Sequence[str]
-) -> tuple[dict[str, NDArray[Any]], str]:
-    """The arrays, and in a sentence where their split is from."""
+) -> tuple[dict[str, NDArray[Any]], str, dict[str, list[str]]]:
+    """The arrays, in a sentence where their split is from, and by split the member of each row."""
     numbers = {name: number for number, name in enumerate(names)}
     labels = np.array([numbers[picture.label] for picture in pictures], dtype=np.int64)
     is_test, is_held = (np.array([picture.split == split for picture in pictures]) for split in ("test", "val"))
@@ -100,7 +102,8 @@ def _assembled(
         is_own, told = own_validation(labels[~is_held & ~is_test], labels[is_held], len(names))
         arrays |= {HELD_OUT: held} if is_own else {}
         split = f"{split} {told}"
-    return arrays, split
+    parts = zip(("train", "test"), indices, strict=True)
+    return arrays, split, {part: [pictures[place].member.path for place in index.tolist()] for part, index in parts}
 
 
 def _ordered(names: Collection[str]) -> list[str]:
