@@ -109,8 +109,8 @@ async def create_dataset(
     missing: MissingValues = "refuse",
     kind: TableKind = "auto",
 ) -> Dataset:
-    """The body is the file itself: a zip or tar of class folders of PNG, JPEG, WebP, GIF, BMP or TIFF pictures, an npz
-    bundle, or a table as CSV or Parquet.
+    """The body is the file itself: a zip or tar of class folders of PNG, JPEG, WebP, GIF, BMP or TIFF pictures, or of
+    Parquet or Arrow files with pictures; one such Parquet file; an npz bundle; or a table as CSV or Parquet.
 
     In the archive lie `cat/1.png` and `dog/2.jpg`, or `train/cat/1.png` and `test/cat/2.png`; the bundle is what the
     data folder takes, too, and may hold rows or series in the place of pictures. It is inspected within limits:

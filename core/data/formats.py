@@ -12,8 +12,8 @@ from core.data.folders import LAYOUT
 
 _UNPACK: Final = f"unpack it, and send {LAYOUT}"
 _ARRAYS: Final = "save its arrays with np.savez as x_train, y_train, x_test, y_test and class_names"
+_SAVED: Final = "pack it into a zip, or send the folder that dataset.save_to_disk wrote, or dataset.to_parquet(path)"
 _KINDS: Final = (
-    (0, b"PAR1", "a Parquet file", f"write its pictures into class folders and send {LAYOUT}, or {_ARRAYS}"),
     (0, b"\x1f\x8b", "a file packed by gzip (.gz)", _UNPACK),
     (0, b"BZh", "a file packed by bzip2", _UNPACK),
     (0, b"\xfd7zXZ\0", "a file packed by xz", _UNPACK),
@@ -27,7 +27,8 @@ _KINDS: Final = (
     (0, b"\x80\x03", "a pickle, which could run code when read", _ARRAYS),
     (0, b"\x80\x04", "a pickle, which could run code when read", _ARRAYS),
     (0, b"\x80\x05", "a pickle, which could run code when read", _ARRAYS),
-    (0, b"ARROW1", "an Arrow file", f"write its pictures into class folders and send {LAYOUT}, or {_ARRAYS}"),
+    (0, b"ARROW1", "an Arrow file", _SAVED),
+    (0, b"\xff\xff\xff\xff", "an Arrow file", _SAVED),
     (0, b"SQLite format 3", "an SQLite database", f"write its pictures into class folders and send {LAYOUT}"),
     (0, b"\x89PNG", "one picture", f"send {LAYOUT}"),
     (0, b"\xff\xd8\xff", "one picture", f"send {LAYOUT}"),

@@ -1,7 +1,7 @@
 """An upload is looked at: in a process of its own, with limits, so that a bomb takes down nothing but that process.
 
 `inspect` starts it and tells what it found. Run as `python -m core.data.inspection FILE FOLDER [--size N]
-[--mirror | --no-mirror] [--reading JSON]`: it reads an archive of class folders (`core.data.folders`), an npz bundle or
+[--mirror | --no-mirror] [--reading JSON]`: it reads an archive (`core.data.archive`), an npz bundle or
 a table (`core.data.table_files`) and writes `bundle.npz`, the pictures encoded anew and nothing else, and
 `finding.json` into the folder.
 """
@@ -26,19 +26,19 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from core.data.archive import read_archive, read_shard
 from core.data.bundle import Bundle, bundle_arrays, read_bundle, write_bundle
 from core.data.digest import measure
 from core.data.doubts import UNSEARCHED, doubts, near_within, single_pictures
 from core.data.evidence import evidence_of, keep, named
 from core.data.facts import Copies, DatasetFacts, DatasetInvalid, NearCopies
-from core.data.folders import AUTO, is_tar, read_folders
+from core.data.folders import AUTO, Folders, is_tar
 from core.data.formats import check_zip
 from core.data.mirroring import mirroring_of
 from core.data.near_copies import near_copies
 from core.data.numbers import kind_named
-from core.data.rules import ARRAYS, MIRROR, check_class_names, check_counts, check_pictures
+from core.data.rules import ARRAYS, MIRROR
 from core.data.split import DRAWN
 from core.data.table_files import Reading, read_table, table_format
 
@@ -145,23 +145,8 @@ def examine(
     source: Path, target: Path, size: int | None, mirror: bool | None = None, reading: Reading | None = None
 ) -> dict[str, Any]:
     """Read an upload and write its bundle to `target`. Raises DatasetInvalid."""
-    reading, files = reading or Reading(), dict[str, Sequence[str]]()
-    if form := table_format(source):
-        if size not in (None, AUTO):
-            raise DatasetInvalid("`size` is for archives of pictures, and this is a table: leave it out")
-        given = read_table(source, form, reading)
-        arrays, remarks, mirror = bundle_arrays(given), given.remarks, None
-    elif not is_tar(source) and _is_bundle(check_zip(source)):
-        if size not in (None, AUTO):
-            raise DatasetInvalid("`size` is for archives of pictures; a bundle's images have one size: leave it out")
-        given = read_bundle(source, reading.missing)
-        mirror = given.mirror if mirror is None else mirror
-        own = () if any(each.startswith(("Split here", DRAWN)) for each in given.remarks) else (_OWN_SPLIT,)
-        arrays, remarks = bundle_arrays(given), (*own, *given.remarks)
-    else:
-        read = read_folders(source, size)
-        arrays, remarks, files = read.arrays, read.remarks, dict(read.files)
-        _check(arrays)
+    given, own_word = _read(source, size, reading or Reading())
+    arrays, remarks, mirror = given.arrays, given.remarks, own_word if mirror is None else mirror
     if mirror is not None and "kind" not in arrays:
         arrays[MIRROR] = np.array(mirror)
     write_bundle(target, arrays)
@@ -176,7 +161,7 @@ def examine(
         near = near_copies(bundle.train, bundle.test)
         rows = evidence_of(bundle, near, measured.mirroring)
         keep(target, bundle, rows)
-        found |= {"near": near and asdict(near.counts), "evidence": list(map(asdict, named(rows, files)))}
+        found |= {"near": near and asdict(near.counts), "evidence": list(map(asdict, named(rows, given.files)))}
         remarks += (_ROWS,) if min(measured.shape[1:]) == 1 else ()
         remarks += tuple(near_within(near.counts)) if near else (UNSEARCHED,)
     remarks += tuple(doubts(facts_of("", "", found)))
@@ -185,12 +170,22 @@ def examine(
     return found | {"remarks": remarks}
 
 
-def _check(arrays: Mapping[str, NDArray[Any]]) -> None:
-    names = tuple(str(name) for name in arrays["class_names"])
-    check_class_names(names)
-    for split in ("train", "test"):
-        check_counts(split, arrays[f"y_{split}"], names)
-    check_pictures(arrays["x_train"])
+def _read(source: Path, size: int | None, reading: Reading) -> tuple[Folders, bool | None]:
+    """The dataset in a file, and its own word on mirrored pictures."""
+    form = table_format(source)
+    if form == "parquet" and (read := read_shard(source, size, reading)):
+        return read, None
+    if not form and (is_tar(source) or not _is_bundle(check_zip(source))):
+        return read_archive(source, size, reading), None
+    if size not in (None, AUTO):
+        noun = "this is a table" if form else "a bundle's images have one size"
+        raise DatasetInvalid(f"`size` is for files of pictures, and {noun}: leave it out")
+    if form:
+        table = read_table(source, form, reading)
+        return Folders(bundle_arrays(table), table.remarks), None
+    bundle = read_bundle(source, reading.missing)
+    own = () if any(each.startswith(("Split here", DRAWN)) for each in bundle.remarks) else (_OWN_SPLIT,)
+    return Folders(bundle_arrays(bundle), (*own, *bundle.remarks)), bundle.mirror
 
 
 def _counts(bundle: Bundle) -> dict[str, list[int]]:

@@ -5,7 +5,6 @@ Read in the process of an inspection alone: pyarrow is loaded when it is needed.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,13 +17,12 @@ from core.data.array_names import ArrayNames
 from core.data.bundle import Bundle
 from core.data.facts import DatasetInvalid, Kind
 from core.data.folders import LAYOUT
+from core.data.label_column import LABELS, columns_listed, label_column, words_of
 from core.data.numbers import Missing, read_numbers
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-LABELS: Final = ("label", "labels", "class", "target", "y")
-"""Names of a column that is taken for the labels where nobody says which it is."""
 MOST_WORDS: Final = 64
 """Different words of a column up to which it is one of categories."""
 GAPS: Final = ("", "NA", "N/A", "NaN", "nan", "null", "None", "?")
@@ -170,43 +168,19 @@ def _parquet(path: Path) -> pa.Table:
 
 def _label(table: pa.Table, names: Sequence[str], asked: str) -> tuple[str, str]:
     """The column of labels, and a remark on how it was found."""
-    if asked:
-        if asked in names:
-            return asked, f"The labels are the column {asked!r}."
-        near = difflib.get_close_matches(asked, names, n=1, cutoff=0.5)
-        guess = f"did you mean {near[0]!r}? " if near else ""
-        raise DatasetInvalid(f"there is no column {asked!r}; {guess}name one of {_listed(names)} with label_column")
     usual = [name for name in names if name.strip().lower() in LABELS]
-    if len(usual) == 1:
-        return usual[0], f"The labels are taken to be the column {usual[0]!r}; label_column says otherwise."
-    likely = [name for name in names if len(table.column(name).unique()) <= max(2, min(32, table.num_rows // 3))]
-    told = "several columns may be the labels" if len(usual) > 1 else "no column has a usual name of labels"
-    raise DatasetInvalid(
-        f"{told}: say which with label_column, for instance label_column={(usual or likely or list(names))[0]}. "
-        f"Columns of few values are {_listed(usual or likely) or 'none'}"
-    )
+    most = max(2, min(32, table.num_rows // 3))
+    likely = [] if asked else [name for name in names if len(table.column(name).unique()) <= most]
+    return label_column(asked, names, likely, usual)
 
 
 def _labels(column: pa.ChunkedArray, name: str) -> list[int | str | None]:
-    found: list[int | str | None] = []
-    for value in column.to_pylist():
-        if value is None or value != value:  # NaN
-            found.append(None)
-        elif isinstance(value, float) and not value.is_integer():
-            raise DatasetInvalid(
-                f"{name!r} holds numbers that are not whole, such as {value:g}: it is no class. Make classes of it "
-                f"first, for instance table[{name!r}] = pandas.qcut(table[{name!r}], 3, labels=False), or name another "
-                "column with label_column"
-            )
-        elif isinstance(value, bool | str):
-            found.append(str(value))
-        elif isinstance(value, int | float):
-            found.append(int(value))
-        else:
-            raise DatasetInvalid(f"{name!r} holds {type(value).__name__}, which is no class; store words or numbers")
-    if not any(isinstance(each, str) for each in found):
-        return found
-    return [None if each is None else str(each) for each in found]
+    """Whole numbers where all are, else words."""
+    values = column.to_pylist()
+    words = words_of(values, name)
+    if any(isinstance(each, str | bool) for each in values):
+        return list(words)
+    return [None if word is None else int(word) for word in words]
 
 
 def _numbers(table: pa.Table, names: Sequence[str]) -> _Columns:
@@ -281,8 +255,8 @@ def _refuse_constant(x: NDArray[np.float32], found: _Columns) -> None:
     if flat:
         many = len(flat) > 1
         raise DatasetInvalid(
-            f"the column{'s' if many else ''} {_listed(flat)} hold{'' if many else 's'} one value in every row, and "
-            f"tell{'' if many else 's'} classes nothing. Leave {'them' if many else 'it'} out: "
+            f"the column{'s' if many else ''} {columns_listed(flat)} hold{'' if many else 's'} one value in every row, "
+            f"and tell{'' if many else 's'} classes nothing. Leave {'them' if many else 'it'} out: "
             f"table = table.drop(columns={flat[:_MOST_NAMED]})"
         )
 
@@ -305,8 +279,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(map(repr, names[:_MOST_NAMED])) + more

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from core.data import DatasetInvalid
-from core.data.folders import Folders, read_folders
+from core.data.archive import read_archive
+from core.data.folders import Folders
 from tests.data.archives import packed
 from tests.data.misplaced import MISPLACED
 from tests.data.spoiled import FAULTS, Spoiled
@@ -21,7 +22,7 @@ EACH = 12
 
 def read(tmp_path: Path, data: bytes, size: int | None = None) -> Folders:
     (tmp_path / "upload").write_bytes(data)
-    return read_folders(tmp_path / "upload", size)
+    return read_archive(tmp_path / "upload", size)
 
 
 def spoiled() -> Iterator[tuple[str, int, Callable[[np.random.Generator], Spoiled]]]:

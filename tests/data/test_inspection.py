@@ -23,9 +23,9 @@ from PIL import Image
 
 from core.data import Catalogue, DatasetInvalid
 from core.data import inspection as inspecting
+from core.data.archive import read_archive
 from core.data.bundle import read_bundle
 from core.data.facts import Copies
-from core.data.folders import read_folders
 from core.data.inspection import examine, facts_of, inspect
 from core.data.split import SPLIT_SEED, split_test
 from core.ids import new_id
@@ -217,7 +217,7 @@ def test_limits_count_files_and_bytes(tmp_path: Path, monkeypatch: pytest.Monkey
         with monkeypatch.context() as patch:
             patch.setattr(f"core.data.folders.{place}.{limit}", 3)
             with pytest.raises(DatasetInvalid, match=words):
-                read_folders(tmp_path / "upload")
+                read_archive(tmp_path / "upload")
 
 
 def test_a_process_of_its_own_inspects_and_can_be_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,14 +14,15 @@ import pytest
 from PIL import Image
 
 from core.data import DatasetInvalid
-from core.data.folders import AUTO, Folders, read_folders
+from core.data.archive import read_archive
+from core.data.folders import AUTO, Folders
 from tests.data.archives import classes, deep, packed, picture, tiff
 from tests.data.neighbours import encoded
 
 
 def read(tmp_path: Path, members: Mapping[str, bytes], size: int | None = None) -> Folders:
     (tmp_path / "upload").write_bytes(packed(members))
-    return read_folders(tmp_path / "upload", size)
+    return read_archive(tmp_path / "upload", size)
 
 
 def everything(found: Folders) -> np.ndarray:
@@ -259,11 +260,11 @@ def test_names_that_are_not_utf8_are_read_as_dos_wrote_them_or_as_told_beside(tm
     members = {f"{label}/{n}.png": picture(n + len(label)) for label in ("Xrgr", "dog") for n in range(3)}
     raw = "Bärg".encode("cp437")
     (tmp_path / "upload").write_bytes(renamed({n.replace("Xrgr", "Xxrg"): d for n, d in members.items()}, "Xxrg", raw))
-    found = read_folders(tmp_path / "upload")
+    found = read_archive(tmp_path / "upload")
     assert found.arrays["class_names"].tolist() == ["Bärg", "dog"]
     assert "does not say how its names are written: 'Bärg/0.png'" in " ".join(found.remarks)
     shift_jis = "犬".encode("shift-jis") + b"ab"
     (tmp_path / "upload").write_bytes(renamed(members, "Xrgr", shift_jis, "犬ab".encode()))
-    found = read_folders(tmp_path / "upload")
+    found = read_archive(tmp_path / "upload")
     assert found.arrays["class_names"].tolist() == ["dog", "犬ab"]
     assert "does not say" not in " ".join(found.remarks)

@@ -43,6 +43,8 @@ class Arrangement:
 
     pictures: tuple[Picture, ...]
     remarks: tuple[str, ...]
+    names: tuple[str, ...] | None = None
+    """The classes in their order, where the source has one of its own."""
 
 
 def arrangement_of(files: Sequence[Member]) -> Arrangement:

@@ -1,75 +1,61 @@
-"""A zip of class folders of pictures, as the arrays of a bundle."""
+"""Pictures with their classes, as the arrays of a bundle."""
 
 from __future__ import annotations
 
 import re
-import struct
-import zipfile
-import zlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.facts import DatasetInvalid
-from core.data.folders.archives import opened
-from core.data.folders.arrangement import Picture, arrangement_of
+from core.data.folders.arrangement import Arrangement, Picture
 from core.data.folders.faults import listed
-from core.data.folders.limits import AUTO, LAYOUT
+from core.data.folders.limits import AUTO
 from core.data.folders.pictures import images_of, side_of
-from core.data.rules import HELD_OUT, check_share, check_splittable
+from core.data.rules import HELD_OUT, check_class_names, check_counts, check_pictures, check_share, check_splittable
 from core.data.split import DRAWN, SPLIT_SEED, own_validation, pictures_of, split_test
 
 
 @final
 @dataclass(frozen=True)
 class Folders:
-    """The content of an archive: the arrays of a bundle, and the decisions about them in sentences."""
+    """The content of a file: the arrays of a bundle, and the decisions about them in sentences."""
 
     arrays: dict[str, NDArray[Any]]
     remarks: tuple[str, ...]
-    files: Mapping[str, Sequence[str]]
-    """The member that each row of `train` and of `test` was read from."""
+    files: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The file that each row of `train` and of `test` was read from."""
 
 
-def read_folders(path: Path, size: int | None = None) -> Folders:
-    """The pictures of a zip or tar of class folders.
+def assembled(arrangement: Arrangement, size: int | None, remarks: Sequence[str] = ()) -> Folders:
+    """The pictures of an arrangement as a dataset; `remarks` on where they are from come last.
 
     Args:
-        path: the archive.
         size: each picture is scaled until its shorter side has so many pixels, and the middle square of it is kept;
             None: all pictures have to have one size already; AUTO: a side is chosen by the pictures, if need be.
 
-    Raises DatasetInvalid, which names the members at fault and how to mend them.
+    Raises DatasetInvalid, which names the pictures at fault and how to mend them.
     """
-    try:
-        with opened(path) as members:
-            arrangement = arrangement_of(members.files)
-            if chosen := size == AUTO:
-                size = side_of(arrangement.pictures)
-            found = images_of(arrangement.pictures, size)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        struct.error,
-        EOFError,
-        NotImplementedError,
-        UnicodeError,
-        OSError,
-    ) as fault:
-        raise DatasetInvalid(f"not a whole archive ({fault}); pack it anew: {LAYOUT}") from None
-    names = _ordered({picture.label for picture in arrangement.pictures})
-    arrays, split, files = _assembled(arrangement.pictures, found.images, names)
-    remarks = [split, *found.remarks, *arrangement.remarks, *members.remarks, *_of_names(names)]
+    pictures = arrangement.pictures
+    if chosen := size == AUTO:
+        size = side_of(pictures)
+    found = images_of(pictures, size)
+    names = arrangement.names or tuple(_ordered({picture.label for picture in pictures}))
+    check_class_names(names)
+    arrays, split, files = _assembled(pictures, found.images, names)
+    for part in ("train", "test"):
+        check_counts(part, arrays[f"y_{part}"], names)
+    check_pictures(arrays["x_train"])
+    of_names = [] if arrangement.names else _of_names(names)
+    told = [split, *found.remarks, *arrangement.remarks, *remarks, *of_names]
     if size is not None:
-        remarks.append(
+        told.append(
             f"Each was scaled until its shorter side had {size} pixels, and its middle {size} x {size} kept"
             + ("; say a size to have another side." if chosen else ".")
         )
-    return Folders(arrays, tuple(remarks), files)
+    return Folders(arrays, tuple(told), files)
 
 
 def _assembled(
@@ -114,7 +100,7 @@ def _ordered(names: Collection[str]) -> list[str]:
 
 def _of_names(names: Sequence[str]) -> list[str]:
     remarks = []
-    if names != sorted(names):
+    if list(names) != sorted(names):
         remarks.append(f"The class folders are numbers and were ordered as such: {listed(names)}.")
     folded = {name.casefold(): name for name in names}
     if alike := [name for name in names if folded[name.casefold()] != name]:

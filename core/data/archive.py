@@ -1,0 +1,93 @@
+"""The dataset in an archive, by the kind of its files: pictures in class folders, or tables whose rows are pictures."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Final
+
+from core.data.facts import DatasetInvalid
+from core.data.folders import LAYOUT, Folders, assembled
+from core.data.folders.archives import opened
+from core.data.folders.arrangement import arrangement_of
+from core.data.folders.members import Member, Members
+from core.data.shards import Shard, arranged, holds_pictures, splits_of
+from core.data.table_files import Reading
+
+_DAMAGE: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    UnicodeError,
+    OSError,
+)
+_TABLES: Final = (".parquet", ".arrow")
+
+
+def read_archive(path: Path, size: int | None = None, reading: Reading | None = None) -> Folders:
+    """The dataset in a zip or a tar.
+
+    Args:
+        path: the archive.
+        size: of pictures, as in `assembled`.
+        reading: the uploader's word on tables.
+
+    Raises DatasetInvalid, which names the members at fault and how to mend them.
+    """
+    reading = reading or Reading()
+    try:
+        with opened(path) as members, ExitStack() as files:
+            if any(member.is_picture for member in members.files) or not (tables := _ending(members, _TABLES)):
+                return assembled(arrangement_of(members.files), size, members.remarks)
+            return _of_tables(tables, members, path.parent, size, reading, files)
+    except _DAMAGE as fault:
+        raise DatasetInvalid(f"not a whole archive ({fault}); pack it anew: {LAYOUT}") from None
+
+
+def read_shard(path: Path, size: int | None, reading: Reading) -> Folders | None:
+    """The dataset in a Parquet file whose rows are pictures; None if they are not. Raises DatasetInvalid."""
+    with path.open("rb") as file:
+        shard = Shard("the Parquet file", file)
+        if not holds_pictures(shard.schema):
+            return None
+        return assembled(arranged([(shard, None)], reading.label_column), size)
+
+
+def _of_tables(
+    tables: Sequence[Member], members: Members, folder: Path, size: int | None, reading: Reading, files: ExitStack
+) -> Folders:
+    placed, left = splits_of(tables)
+    shards = [(Shard(member.path, _copied(member, folder, files)), split) for member, split in placed]
+    if not holds_pictures(shards[0][0].schema):
+        raise DatasetInvalid(
+            f"{shards[0][0].name!r} holds no pictures; a table is sent as one file: pandas.concat its parts, with "
+            "table.to_parquet(path)"
+        )
+    left += [member.path for member in members.files if member not in tables and not _is_note(member)]
+    return assembled(arranged(shards, reading.label_column, left), size, members.remarks)
+
+
+def _copied(member: Member, folder: Path, files: ExitStack) -> IO[bytes]:
+    """A file of the archive, unpacked into one without a name, where its reader can go to and fro."""
+    file = files.enter_context(tempfile.TemporaryFile(dir=folder))  # noqa: SIM115  # the stack closes it
+    with member.open() as source:
+        shutil.copyfileobj(source, file, 1 << 20)
+    file.seek(0)
+    return file
+
+
+def _ending(members: Members, ends: tuple[str, ...]) -> list[Member]:
+    return [member for member in members.files if member.parts[-1].lower().endswith(ends)]
+
+
+def _is_note(member: Member) -> bool:
+    """Whether a file tells readers or programs of the data, and is none."""
+    return member.parts[-1].lower().endswith((".md", ".json", ".txt", ".lock"))
