@@ -101,10 +101,11 @@ def create_advice(
             fingerprint=mark,
             max_attempts=services.settings.max_attempts,
             max_open=services.settings.max_open_jobs,
+            room=services.settings.max_result_bytes,
             unfit=unfit(services, mark),
             dataset_title=None if facts.label == facts.name else facts.label,
         )
-    except ledger.QuotaExceeded as error:
+    except (ledger.QuotaExceeded, ledger.ResultsFull) as error:
         raise over_quota(error) from None
     services.metrics.submissions.labels(submission.outcome).inc()
     job = submission.job

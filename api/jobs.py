@@ -98,6 +98,7 @@ def json_only(content_type: Annotated[str, Header(include_in_schema=False)] = ""
             Kind.INVALID_REQUEST,
             Kind.IDEMPOTENCY_CONFLICT,
             Kind.QUOTA_EXCEEDED,
+            Kind.RESULTS_FULL,
             Kind.TOO_MANY_REQUESTS,
         ),
     },
@@ -147,11 +148,12 @@ def create_job(
             body_hash=ready.body_hash,
             forecast=forecast.model_dump(mode="json"),
             max_open=services.settings.max_open_jobs,
+            room=services.settings.max_result_bytes,
             unfit=damaged,
             dataset_title=None if ready.facts.label == ready.facts.name else ready.facts.label,
             metadata=ready.metadata,
         )
-    except ledger.QuotaExceeded as error:
+    except (ledger.QuotaExceeded, ledger.ResultsFull) as error:
         raise over_quota(error) from None
     except ledger.IdempotencyConflict:
         raise ProblemError(

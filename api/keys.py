@@ -55,7 +55,15 @@ Caller = Annotated[ApiKey, Depends(_caller)]
 @router.get("/me", operation_id="get_me", summary="Look at your own key")
 def get_me(services: ServicesDep, caller: Caller) -> Me:
     """Whose key this is, what it may do, and how much of its owner's quota is taken."""
-    return Me(key=Key.of(caller), owner=caller.owner, scopes=list(caller.scopes), open_jobs=quota(services, caller))
+    (kept,) = services.ledger.keeping.by_owner(caller.owner)
+    return Me(
+        key=Key.of(caller),
+        owner=caller.owner,
+        scopes=list(caller.scopes),
+        open_jobs=quota(services, caller),
+        result_bytes=Quota(used=kept.results, allowed=services.settings.max_result_bytes),
+        upload_bytes=Quota(used=kept.uploads, allowed=services.settings.max_stored_bytes),
+    )
 
 
 def quota(services: Services, caller: ApiKey) -> Quota:

@@ -25,8 +25,17 @@ Known = Annotated[ledger.Job, Depends(known_job)]
 """Parameter of an operation: the job whose id is in the path; 404 when there is none."""
 
 
-def over_quota(error: ledger.QuotaExceeded) -> ProblemError:
-    """The 429 of an owner who has as many open jobs as they may."""
+def over_quota(error: ledger.QuotaExceeded | ledger.ResultsFull) -> ProblemError:
+    """The refusal of an owner who has as many open jobs as they may, or as many bytes of results."""
+    if isinstance(error, ledger.ResultsFull):
+        return ProblemError(
+            Kind.RESULTS_FULL,
+            sentence(error),
+            hint="Delete jobs that are not needed any more, with DELETE /v1/jobs/{id} or `stillhouse delete JOB`: "
+            "GET /v1/jobs?status=succeeded&sort=oldest lists the oldest first.",
+            allowed=error.allowed,
+            current=error.current,
+        )
     return ProblemError(
         Kind.QUOTA_EXCEEDED,
         sentence(error),

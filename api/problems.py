@@ -40,6 +40,12 @@ class Kind(Enum):
         "The service answers to keys only. Show one as `Authorization: Bearer still_...`, or log in with a browser.",
     )
     FORBIDDEN = 403, "The key does not allow this", "Keys have scopes; `detail` names the one that is missing."
+    RESULTS_FULL = (
+        403,
+        "The room for results is used up",
+        "The owner's finished jobs have as many bytes of files as STILLHOUSE_MAX_RESULT_BYTES allows. Deleting jobs "
+        "makes room; a request that is equal to a finished job is answered all the same.",
+    )
     CROSS_ORIGIN = (
         403,
         "Another site's page sent this",

@@ -303,6 +303,8 @@ class Me(Shown):
     owner: str
     scopes: list[str]
     open_jobs: Quota = Field(description="Jobs that are queued or running.")
+    result_bytes: Quota = Field(description="Bytes of the files of finished jobs.")
+    upload_bytes: Quota = Field(description="Bytes of uploaded datasets.")
 
 
 class Preset(Shown):

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 
 from api.dashboard.fared import fared
 from api.dashboard.rendering import page
-from api.services import ServicesDep
+from api.services import Services, ServicesDep
 from core.advice.curves import LEVEL
 from core.advice.hits import coverage
 
@@ -47,9 +47,17 @@ def show_system(request: Request, services: ServicesDep) -> HTMLResponse:
         compared=len(advised),
         held=coverage([each.hit for each in advised]),
         level=LEVEL,
+        owners=services.ledger.keeping.by_owner(_whose(services)),
+        limits=None if settings.auth == "off" else (settings.max_result_bytes, settings.max_stored_bytes),
         cache_limit=settings.expert_cache_bytes,
         remote=settings.store_url,
     )
+
+
+def _whose(services: Services) -> str | None:
+    """The owner whose share of the store is shown; None: each owner's, to an administrator."""
+    caller = services.caller
+    return None if caller is None or caller.allows("admin") else caller.owner
 
 
 def weigh(folder: Path) -> tuple[int, int]:

@@ -8,8 +8,9 @@ from typing import Any, Final, final
 
 from sqlalchemy import Select, not_, select, union
 
-from core.ledger import clock, deletion
+from core.ledger import clock, deletion, kept
 from core.ledger.database import Database
+from core.ledger.kept import Kept
 from core.ledger.models import ChoreRow, EventRow, FileRow, JobRow, UploadRow, stands
 from core.ledger.types import ENDED, Status
 
@@ -50,10 +51,10 @@ class Keeping:
             if row.due_at > now:
                 return {}
             uploaded = select(UploadRow.sha256, UploadRow.bytes).where(UploadRow.sha256.is_not(None))
-            kept = union(select(FileRow.sha256, FileRow.bytes), uploaded).subquery()
-            in_order = select(kept).order_by(kept.c.sha256).limit(_MOST)
+            stored = union(select(FileRow.sha256, FileRow.bytes), uploaded).subquery()
+            in_order = select(stored).order_by(stored.c.sha256).limit(_MOST)
             cursor = row.state.get("cursor", "")
-            found = _first(session.execute(in_order.where(kept.c.sha256 > cursor)))
+            found = _first(session.execute(in_order.where(stored.c.sha256 > cursor)))
             found = found or _first(session.execute(in_order))
             row.state = {**row.state, "cursor": max(found, default="")}
             pause = max(_LEAST_PAUSE, sum(found.values()) * _DAY / bytes_a_day)
@@ -67,6 +68,11 @@ class Keeping:
             damaged = {address for address in row.state.get("damaged", ()) if address not in intact}
             damaged |= {address for address, good in intact.items() if not good}
             row.state = {**row.state, "damaged": sorted(damaged)}
+
+    def by_owner(self, owner: str | None = None) -> list[Kept]:
+        """The bytes that each owner keeps in the store, or the one owner."""
+        with self._database.read() as session:
+            return kept.by_owner(session, owner)
 
     def damaged(self) -> list[str]:
         """The objects that were damaged or missing when they were last read, and are needed still."""

@@ -111,6 +111,7 @@ class Ledger:
         unfit: str | None = None,
         dataset_title: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        room: int | None = None,
     ) -> Submission:
         """Accept a job, unless an equal one is open ("twin") or done ("cached") or the key was used ("replayed").
 
@@ -127,16 +128,18 @@ class Ledger:
             unfit: a finished job (see `answer`) that is no answer, since its files are not what they were.
             dataset_title: how people call the dataset, where that is not its name.
             metadata: words to find a new job by; one that is there already keeps those it has.
+            room: bytes that the results of a named owner may have before another job is refused.
 
         Equal jobs, and idempotency keys, are those of the same owner: nobody learns what others have asked for.
 
         Raises:
             IdempotencyConflict: the key came with another body before.
             QuotaExceeded: the owner has `max_open` jobs already.
+            ResultsFull: or `room` bytes of results.
         """
         owner = self._reach.owner
         named = (request, recipe, dataset, method, ipc, seed, fingerprint, max_attempts, forecast)
-        order = submissions.Order(*named, owner, max_open, unfit, dataset_title, metadata or {})
+        order = submissions.Order(*named, owner, max_open, unfit, dataset_title, metadata or {}, room)
         key = None
         if idempotency_key is not None:
             assert body_hash is not None, "an idempotency key needs the digest of its body"

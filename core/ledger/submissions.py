@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.ids import new_id
-from core.ledger import clock, events, jobs
+from core.ledger import clock, events, jobs, kept
 from core.ledger.models import JobRow, KeyRow, MetadataRow, stands
 from core.ledger.types import Document, IdempotencyConflict, Outcome, Status, Submission
 
@@ -25,7 +25,8 @@ KEY_LIFETIME = timedelta(hours=24)
 class Order:
     """A submission; `fingerprint` None means that no other job's result will do.
 
-    The `owner` may have `max_open` jobs queued or running; None and an owner without a name: any number.
+    The `owner` may have `max_open` jobs queued or running and `room` bytes of results; None and an owner without a
+    name: any number.
     `unfit` is the id of a finished job that is no answer, since its files are not what they were.
     """
 
@@ -43,6 +44,7 @@ class Order:
     unfit: str | None = None
     dataset_title: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    room: int | None = None
 
 
 @final
@@ -101,6 +103,7 @@ def _answer(session: Session, order: Order, now: datetime) -> tuple[JobRow, Outc
     if twin is not None:
         return twin, "twin"
     jobs.check_quota(session, order.owner, order.max_open)
+    kept.check_room(session, order.owner, order.room)
     return _create(session, order, now), "created"
 
 

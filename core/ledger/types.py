@@ -228,6 +228,16 @@ class QuotaExceeded(ValueError):
 
 
 @final
+class ResultsFull(ValueError):
+    """The owner's finished jobs have as many bytes as they may."""
+
+    def __init__(self, allowed: int, current: int) -> None:
+        super().__init__(f"The files of your finished jobs have {current:,} bytes, and {allowed:,} may be kept.")
+        self.allowed = allowed
+        self.current = current
+
+
+@final
 class IdempotencyConflict(ValueError):
     """An idempotency key came again with another request."""
 

@@ -17,7 +17,7 @@ from api.app import create_app
 from api.known_job import known_job
 from api.problems import Kind
 from api.services import Services
-from core.ledger import Status, new_upload_id
+from core.ledger import File, Reach, Status, new_upload_id
 from tests.api.workshop import Workshop, request
 
 JSON = {"Content-Type": "application/json"}
@@ -147,6 +147,25 @@ def guarded(method: str, path: str, *scopes: str, **limits: int) -> Break:
     return act
 
 
+def results_full(shop: Workshop, services: Services) -> Any:
+    theirs = services.ledger.within(Reach("alice", everything=False))
+    theirs.submit({}, {}, dataset="digits", method="random", ipc=1, seed=0)
+    claim = services.ledger.claim("worker", 60.0)
+    assert claim is not None
+    assert services.ledger.succeed(claim, [File("README.md", 10, "a" * 64, "text/markdown")])
+    return guarded("POST", "/v1/jobs", "jobs:write", max_result_bytes=10)(shop, services)
+
+
+def a_webhook_too_many(shop: Workshop, services: Services) -> Any:
+    answers = [shop.client.post("/v1/webhooks", json={"url": "https://example.org"}) for _ in range(21)]
+    return answers[-1]
+
+
+def sent_nothing(shop: Workshop, services: Services) -> Any:
+    made = shop.client.post("/v1/webhooks", json={"url": "https://example.org"}).json()
+    return shop.client.post(f"/v1/webhooks/{made['id']}/deliveries/msg_1/replay")
+
+
 PATHS: list[tuple[str, Kind, Break]] = [
     ("half a body", Kind.MALFORMED_BODY, post(b'{"dataset": "digits",\n  "ipc" 1}')),
     ("no text at all", Kind.MALFORMED_BODY, post(b"\xff\xfe\x00")),
@@ -208,12 +227,16 @@ PATHS: list[tuple[str, Kind, Break]] = [
     ("no key", Kind.UNAUTHENTICATED, guarded("GET", "/v1/jobs")),
     ("a key for looking", Kind.FORBIDDEN, guarded("POST", "/v1/jobs", "jobs:read")),
     ("a job too many", Kind.QUOTA_EXCEEDED, guarded("POST", "/v1/jobs", "jobs:write", max_open_jobs=1)),
+    ("a result too many", Kind.RESULTS_FULL, results_full),
     ("a request too many", Kind.TOO_MANY_REQUESTS, guarded("GET", "/v1/jobs", "jobs:read", max_requests=1)),
     ("a dataset that is needed", Kind.DATASET_IN_USE, needed_dataset),
     ("no such key", Kind.UNKNOWN_KEY, guarded("DELETE", "/v1/keys/key_1", "jobs:read")),
     ("keys where there are none", Kind.KEYS_OFF, get("/v1/keys")),
     ("no such artifact", Kind.UNKNOWN_ARTIFACT, get(f"/v1/artifacts/sha256:{'0' * 64}")),
     ("no digest", Kind.INVALID_REQUEST, get("/v1/artifacts/sha256:0")),
+    ("no such webhook", Kind.UNKNOWN_WEBHOOK, get("/v1/webhooks/hook_1")),
+    ("no such delivery", Kind.UNKNOWN_DELIVERY, sent_nothing),
+    ("a webhook too many", Kind.TOO_MANY_WEBHOOKS, a_webhook_too_many),
     ("no such link", Kind.UNKNOWN_LINK, get("/v1/links/nothing")),
     ("no such file", Kind.UNKNOWN_FILE, get("/v1/jobs/{id}/files/absent", Status.SUCCEEDED)),
     (

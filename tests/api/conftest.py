@@ -14,7 +14,7 @@ from api.app import create_app
 from api.services import Services
 from core.settings import Settings
 from tests.api.serving import Server, serving
-from tests.api.workshop import Workshop, make_artifact
+from tests.api.workshop import Workshop, key, make_artifact
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -74,3 +74,11 @@ def services(app: FastAPI) -> Services:
 def workshop(client: TestClient, services: Services, artifact: Path) -> Workshop:
     """Moves the jobs of the application along."""
     return Workshop(client, services.ledger, services.store, artifact)
+
+
+@pytest.fixture
+def people(workshop: Workshop) -> dict[str, dict[str, str]]:
+    """Two users and an administrator."""
+    ledger = workshop.ledger
+    workshop.client.headers["Accept"] = "application/json"
+    return {"alice": key(ledger, "alice"), "bob": key(ledger, "bob"), "root": key(ledger, "root", "admin")}

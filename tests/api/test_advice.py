@@ -16,9 +16,8 @@ from core.artifacts import inventory
 from core.artifacts.advice import build_advice
 from core.ledger import File
 from core.settings import Settings
-from tests.api.test_auth import key
 from tests.api.test_forecasts import MEASURED
-from tests.api.workshop import ON_SQLITE, Workshop
+from tests.api.workshop import ON_SQLITE, Workshop, key
 from tests.core.test_advice import REAL, gained, measured
 
 BAD: list[tuple[dict[str, Any], str]] = [

@@ -18,9 +18,8 @@ from core.ids import new_id
 from core.ledger import Ledger
 from core.settings import Settings
 from tests.api.serving import serving
-from tests.api.test_auth import key
 from tests.api.test_uploads import PATIENCE, send, settled
-from tests.api.workshop import ON_SQLITE
+from tests.api.workshop import ON_SQLITE, key
 from tests.data.archives import classes, packed
 
 

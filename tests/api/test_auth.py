@@ -14,10 +14,9 @@ from starlette.routing import Mount, Route
 
 from api.app import create_app
 from api.auth import COOKIE, may_be_seen_by_all
-from core.ledger import Ledger
 from core.ledger.keys import well_formed
 from core.settings import Settings
-from tests.api.workshop import ON_SQLITE, Workshop, request
+from tests.api.workshop import ON_SQLITE, Workshop, key, request
 
 BROWSER = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
 
@@ -25,20 +24,6 @@ BROWSER = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"auth": "keys", "max_open_jobs": 3})
-
-
-def key(ledger: Ledger, owner: str, *scopes: str) -> dict[str, str]:
-    """The header that shows a new key of this owner."""
-    _, secret = ledger.keys.create(owner, "test", scopes or ("jobs:read", "jobs:write", "datasets:write"))
-    return {"Authorization": f"Bearer {secret}"}
-
-
-@pytest.fixture
-def people(workshop: Workshop) -> dict[str, dict[str, str]]:
-    """Two users and an administrator."""
-    ledger = workshop.ledger
-    workshop.client.headers["Accept"] = "application/json"
-    return {"alice": key(ledger, "alice"), "bob": key(ledger, "bob"), "root": key(ledger, "root", "admin")}
 
 
 def routes(app: FastAPI) -> Iterator[tuple[str, str]]:
@@ -126,70 +111,6 @@ def test_what_is_equal_is_found_among_ones_own_only(workshop: Workshop, people: 
     cached = ask("alice")
     assert (cached.status_code, cached.json()["cached"]) == (200, True)
     assert ask("bob").json()["id"] == other.json()["id"]
-
-
-@ON_SQLITE
-def test_a_quota_is_an_owners_and_says_when_to_come_again(
-    workshop: Workshop, people: dict[str, dict[str, str]]
-) -> None:
-    client = workshop.client
-    client.headers.update(people["alice"])
-    jobs = [workshop.submit() for _ in range(3)]
-    response = client.post("/v1/jobs", json=request())
-    assert response.status_code == 429
-    assert int(response.headers["Retry-After"]) > 0
-    assert (response.json()["allowed"], response.json()["current"]) == (3, 3)
-    assert client.get("/v1/me").json()["open_jobs"] == {"used": 3, "allowed": 3}
-    assert client.post("/v1/jobs", json=request(), headers=people["bob"]).status_code == 202
-    client.post(f"/v1/jobs/{jobs[0]}/cancel")
-    assert client.post("/v1/jobs", json=request()).status_code == 202
-    assert client.post(f"/v1/jobs/{jobs[0]}/retry").status_code == 429
-
-
-@ON_SQLITE
-def test_a_link_needs_no_key_and_ends_with_the_one_it_was_made_with(
-    workshop: Workshop, people: dict[str, dict[str, str]]
-) -> None:
-    client = workshop.client
-    client.headers.update(people["alice"])
-    job_id = workshop.submit()
-    workshop.succeed(job_id)
-    del client.headers["Authorization"]
-    order = f"/v1/jobs/{job_id}/links"
-    refused = [client.post(order, json={}, headers=shown) for shown in (people["bob"], {})]
-    assert [answer.status_code for answer in refused] == [404, 401]
-    assert client.post(order, json={}, headers=key(workshop.ledger, "alice", "jobs:read")).status_code == 403
-    url = client.post(order, json={"name": "report.json"}, headers=people["alice"]).json()["url"]
-    assert [client.get(url, headers=shown).status_code for shown in ({}, people["bob"])] == [200, 200]
-    for held in workshop.ledger.keys.all():
-        if held.owner == "alice":
-            workshop.ledger.keys.revoke(held.id)
-    assert client.get(url).status_code == 404
-
-
-@ON_SQLITE
-def test_nobody_finds_anothers_webhook(workshop: Workshop, people: dict[str, dict[str, str]]) -> None:
-    client, order = workshop.client, {"url": "https://example.org/"}
-    assert (
-        client.post("/v1/webhooks", json=order, headers=key(workshop.ledger, "alice", "jobs:read")).status_code == 403
-    )
-    path = "/v1/webhooks/" + client.post("/v1/webhooks", json=order, headers=people["alice"]).json()["id"]
-    delivery = client.post(f"{path}/test", headers=people["alice"]).json()["id"]
-    body = {"json": {}}
-    asked: list[tuple[str, str, dict[str, Any]]] = [
-        *(("GET", path + below, {}) for below in ("", "/deliveries")),
-        *(("POST", path + below, body) for below in ("/rotate", "/test", f"/deliveries/{delivery}/replay")),
-        *(("PATCH", path, body), ("DELETE", path, {})),
-    ]
-    for method, where, sent in asked:
-        assert client.request(method, where, headers=people["bob"], **sent).status_code == 404, where
-    for method, where, sent in asked:
-        assert client.request(method, where, headers=people["root"], **sent).status_code < 300, where
-    listed = [client.get("/v1/webhooks", headers=people[who]).json()["items"] for who in ("bob", "root")]
-    assert listed == [[], []]
-    mine = client.post("/v1/webhooks", json=order, headers=people["alice"]).json()["id"]
-    seen = [client.get("/v1/webhooks", headers=people[who]).json()["items"] for who in ("alice", "bob", "root")]
-    assert [[each["id"] for each in items] for items in seen] == [[mine], [], [mine]]
 
 
 @ON_SQLITE

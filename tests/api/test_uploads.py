@@ -25,8 +25,8 @@ from core.ids import new_id
 from core.ledger import Ledger, Upload
 from core.ledger.models import UploadRow
 from core.settings import Settings
-from tests.api.test_auth import key, routes
-from tests.api.workshop import ON_SQLITE, Workshop, request
+from tests.api.test_auth import routes
+from tests.api.workshop import ON_SQLITE, Workshop, key, request
 from tests.data.archives import classes, packed
 from tests.data.drawn import arrow_left, arrow_right, bundle
 from worker import uploads as on_worker

@@ -40,6 +40,12 @@ def request(**changes: Any) -> dict[str, Any]:
     return {"dataset": "digits", "ipc": 1, "method": "random", "seed": next(_seeds)} | changes
 
 
+def key(ledger: Ledger, owner: str, *scopes: str) -> dict[str, str]:
+    """The header that shows a new key of this owner."""
+    _, secret = ledger.keys.create(owner, "test", scopes or ("jobs:read", "jobs:write", "datasets:write"))
+    return {"Authorization": f"Bearer {secret}"}
+
+
 NEAR = {"image": 7, "class": "7", "nearest": 1041, "nearest_class": "1", "distance": 0.25, "spacing": 0.5}
 
 

@@ -21,6 +21,7 @@ SPEAK = """
 import logging, sys, threading, warnings
 import structlog
 from core import logs
+from core.ledger import Parcel
 from core.settings import Settings, settings
 known = settings()
 logs.configure(known)
@@ -37,6 +38,8 @@ def provoked(tell):
         tell("first")
 
 provoked(lambda what: log.exception(what, settings=known, url=known.database_url, key="still_" + "Ab3" * 14 + "9"))
+signed = Parcel("m", "h", "https://x", b"", ("whsec_hook-s3cret/+",), 1, 1)
+log.warning("a webhook", parcel=signed, signs="whsec_hook-s3cret/+=")
 provoked(logging.getLogger("theirs").exception)
 logging.getLogger("theirs").error("connecting to %s with %r", known.store_url, known)
 logging.getLogger("theirs").error("database-passw0rd %d", "broker-passw0rd")
@@ -52,7 +55,7 @@ stumble("still_" + "Ab3" * 14 + "9", "session-t0ken-" * 4, known.broker_url)
 def test_no_way_to_speak_tells_a_secret(form: str) -> None:
     done = run([sys.executable, "-c", SPEAK], STILLHOUSE_LOG_FORMAT=form)
     assert done.returncode == 1
-    for secret in ("passw0rd", "Ab3Ab3Ab3Ab3", "t0ken-session"):
+    for secret in ("hook-s3cret", "passw0rd", "Ab3Ab3Ab3Ab3", "t0ken-session"):
         assert secret not in done.stderr
     said = done.stderr.splitlines()
     assert "A line of theirs could not be logged: TypeError" in said
