@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.downloads import content_disposition, look_for, matches, report, send
+from api.downloads import answer, content_disposition, look_for, matches, report, send, shard
 from api.known_job import Known
 from api.pagination import After, Limit, slice_of
 from api.problems import Kind, ProblemError, header, responses
@@ -21,7 +21,7 @@ from api.schemas import File, FilePage, Sections
 from api.services import ServicesDep
 from core import ledger
 from core.artifacts import Store, zip_stream
-from core.artifacts.layout import REPORT
+from core.artifacts.layout import PARQUET, REPORT
 
 router = APIRouter(prefix="/v1/jobs", tags=["artifacts"], responses=responses(Kind.INVALID_REQUEST))
 
@@ -185,13 +185,30 @@ def get_archive(request: Request, services: ServicesDep, job: Succeeded) -> Resp
     return archive(request, services.store, job, services.ledger.files(job.id))
 
 
+@router.get(
+    "/{id}/webdataset.tar",
+    operation_id="get_webdataset",
+    summary="Download a WebDataset shard",
+    response_class=Response,
+    responses=content("application/x-tar", "The set as one shard.") | BLOB,
+)
+@router.head("/{id}/webdataset.tar", include_in_schema=False)
+def get_webdataset(request: Request, services: ServicesDep, job: Succeeded) -> Response:
+    """The set as one tar for WebDataset: of each example `png` or `x.npy`, `cls`, `json`, and labels that are soft.
+
+    The same bytes every time, with the pixels of the parquet file. It is made when it is asked for.
+    """
+    file, made = shard(services.store, file_of(services, job, PARQUET), _archive_name(job, "tar"))
+    return answer(request, file, lambda: made)
+
+
 def archive(request: Request, store: Store, job: ledger.Job, files: Sequence[ledger.File]) -> Response:
     """The files of a job as one zip, or 304 if the client has it."""
     etag = f'"{_identity(files)}"'
     headers = {
         "ETag": etag,
         "Cache-Control": "private, max-age=31536000, immutable",
-        "Content-Disposition": content_disposition("attachment", _archive_name(job)),
+        "Content-Disposition": content_disposition("attachment", _archive_name(job, "zip")),
     }
     if matches(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
@@ -202,9 +219,9 @@ def archive(request: Request, store: Store, job: ledger.Job, files: Sequence[led
     return StreamingResponse(zip_stream(entries), headers=headers, media_type="application/zip")
 
 
-def _archive_name(job: ledger.Job) -> str:
+def _archive_name(job: ledger.Job, suffix: str) -> str:
     ipc = f"-ipc{job.ipc}" if job.kind == ledger.DISTILLATION else ""
-    return f"{job.dataset_title}-{job.method}{ipc}.zip"
+    return f"{job.dataset_title}-{job.method}{ipc}.{suffix}"
 
 
 def _send(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import IO, Final, Literal
+from tempfile import SpooledTemporaryFile
+from typing import IO, Final, Literal, cast
 from urllib.parse import quote
 
 import structlog
@@ -16,12 +18,15 @@ from pydantic import ValidationError
 
 from api.problems import Kind, ProblemError
 from core.artifacts import MissingObject, Store
+from core.artifacts.shard import write_shard
 from core.ledger import File
 from core.report import Report
 
 log = structlog.stdlib.get_logger(__name__)
 
 _CHUNK: Final = 1 << 18
+_IN_MEMORY: Final = 8 << 20
+"""Bytes of a shard beyond which it is written to disk."""
 _RANGE: Final = re.compile(r"bytes=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*")
 
 
@@ -33,6 +38,21 @@ def send(
     Raises:
         ProblemError: RANGE_NOT_SATISFIABLE, or NOT_READY when the store is away or has lost the file.
     """
+
+    def opened() -> IO[bytes]:
+        look_for(store, file)
+        return stored(store, file)
+
+    return answer(request, file, opened, disposition)
+
+
+def answer(
+    request: Request,
+    file: File,
+    opened: Callable[[], IO[bytes]],
+    disposition: Literal["attachment", "inline"] = "attachment",
+) -> Response:
+    """The bytes of what `opened` opens, which is called only if some are to be sent, or may be."""
     etag = f'"{file.sha256}"'
     headers = {
         "ETag": etag,
@@ -49,10 +69,11 @@ def send(
         status, (first, last) = 206, span
         headers["Content-Range"] = f"bytes {first}-{last}/{file.bytes}"
     headers["Content-Length"] = str(last - first + 1)
-    look_for(store, file)
+    source = opened()
     if request.method == "HEAD":
+        source.close()
         return Response(status_code=status, headers=headers, media_type=file.media_type)
-    body = _read(_open(store, file), first, last - first + 1)
+    body = _read(source, first, last - first + 1)
     return StreamingResponse(body, status, headers=headers, media_type=file.media_type)
 
 
@@ -64,6 +85,26 @@ def text(store: Store, file: File) -> str:
     """
     look_for(store, file)
     return _text(store, file)
+
+
+def shard(store: Store, parquet: File, name: str) -> tuple[File, IO[bytes]]:
+    """An artifact's set as a WebDataset shard of this name, which is made here and now, on disk where it is large.
+
+    Raises:
+        ProblemError: NOT_READY when the store is away, or has lost or spoiled the set.
+    """
+    look_for(store, parquet)
+    made = cast("IO[bytes]", SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115 (whoever sends it closes it)
+    try:
+        with stored(store, parquet) as source:
+            write_shard(source, made)
+    except ValueError as error:
+        raise _unavailable(parquet, error) from error
+    made.seek(0)
+    sha256 = hashlib.sha256()
+    while piece := made.read(_CHUNK):
+        sha256.update(piece)
+    return File(name, made.tell(), sha256.hexdigest(), "application/x-tar"), made
 
 
 def report(store: Store, file: File) -> Report:
@@ -116,11 +157,16 @@ def content_disposition(kind: Literal["attachment", "inline"], name: str) -> str
 
 @lru_cache(maxsize=64)
 def _text(store: Store, file: File) -> str:
-    with _open(store, file) as source:
+    with stored(store, file) as source:
         return source.read().decode("utf-8")
 
 
-def _open(store: Store, file: File) -> IO[bytes]:
+def stored(store: Store, file: File) -> IO[bytes]:
+    """The file's bytes, open for reading.
+
+    Raises:
+        ProblemError: NOT_READY when the store is away or has lost the file.
+    """
     try:
         return store.open(file.sha256)
     except (MissingObject, OSError) as error:

@@ -20,7 +20,7 @@ import httpx
 
 from stillhouse.advice import Advice, Question
 from stillhouse.checksums import verify
-from stillhouse.download import Received, download
+from stillhouse.download import Received, download, download_shard
 from stillhouse.errors import ClientError, HashMismatch, InvalidDataset, OutOfTime, WaitTimeout
 from stillhouse.forecast import Forecast
 from stillhouse.http import Http
@@ -370,6 +370,10 @@ class Client:
         if problems := verify(folder, digest):
             raise HashMismatch("\n".join(["The downloaded artifact is not as published:", *problems]))
         return fetched
+
+    def webdataset(self, job_id: str, folder: Path) -> Path:
+        """Bring a finished job's set as one WebDataset shard into `folder`; returns the file, every byte verified."""
+        return download_shard(self._http, job_id, folder)
 
     # --- inside
 

@@ -46,19 +46,33 @@ def download(
     if digest is not None and digest != f"sha256:{manifest}":
         raise HashMismatch(f"The service publishes the artifact sha256:{manifest}, not {digest}.")
     stale = published(folder) - {file.name for file in files}
-    fetched = sum(_one(http, job_id, file, folder / file.name, received or _quiet) for file in files)
+    fetched = sum(
+        _one(http, f"/v1/jobs/{job_id}/files/{quote(file.name)}", file, folder / file.name, received or _quiet)
+        for file in files
+    )
     for name in stale:
         (folder / name).unlink(missing_ok=True)
     return fetched
 
 
-def _one(http: Http, job_id: str, file: File, target: Path, received: Received) -> int:
+def download_shard(http: Http, job_id: str, folder: Path) -> Path:
+    """Bring a job's set into `folder` as the WebDataset shard `train-000000.tar`; returns that file.
+
+    Raises as `download` does.
+    """
+    url, target = f"/v1/jobs/{job_id}/webdataset.tar", folder / "train-000000.tar"
+    with http.stream(url, headers={"Accept-Encoding": "identity"}) as response:
+        size, sha256 = int(response.headers["Content-Length"]), response.headers["ETag"].strip('"')
+    _one(http, url, File(name=target.name, bytes=size, sha256=sha256, media_type="application/x-tar"), target, _quiet)
+    return target
+
+
+def _one(http: Http, url: str, file: File, target: Path, received: Received) -> int:
     if target.is_file() and target.stat().st_size == file.bytes and sha256(target) == file.sha256:
         received(file, file.bytes)
         return 0
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + _PART)
-    url = f"/v1/jobs/{job_id}/files/{quote(file.name)}"
     fetched = 0
     for _ in range(2):  # what an earlier call left may be wrong; what comes afresh may not
         fetched += _fetch(http, url, file, part, received)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -24,6 +26,7 @@ from stillhouse.output import JsonOption, data, say, stderr
 from stillhouse.pins import Pin
 from stillhouse.progress import display
 
+Form = Literal["artifact", "webdataset"]
 Out = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder for the artifact.")]
 Timeout = Annotated[
     str | None,
@@ -95,9 +98,21 @@ def wait(job_id: JobId, timeout: Timeout = None, as_json: JsonOption = False) ->
     data(job.raw if as_json else job.status)
 
 
-def get(job_id: JobId, out: Out, as_json: JsonOption = False) -> None:
+def get(
+    job_id: JobId,
+    out: Out,
+    form: Annotated[
+        Form, typer.Option("--format", help="All files, or the set alone as a shard for WebDataset.")
+    ] = "artifact",
+    as_json: JsonOption = False,
+) -> None:
     """Download a finished job's artifact, continue where an earlier download stopped, verify every byte."""
     with Client(patience=PATIENCE) as client:
+        if form == "webdataset":
+            with _kept(job_id, out):
+                shard = client.webdataset(job_id, out)
+            data({"file": str(shard), "bytes": shard.stat().st_size} if as_json else str(shard))
+            return
         fetched = _download(client, job_id, out)
     data({"folder": str(out), "bytes_fetched": fetched, "digest": digest_of(out)} if as_json else str(out))
 
@@ -233,10 +248,17 @@ def _download(client: Client, job_id: str, out: Path, digest: str | None = None)
     def received(file: File, arrived: int) -> None:
         names.add(file.name)
 
-    try:
+    with _kept(job_id, out):
         fetched = client.download(job_id, out, received, digest=digest)
+    say(f"{len(names)} files in {out}, every byte verified ({fetched:,} bytes fetched)")
+    return fetched
+
+
+@contextmanager
+def _kept(job_id: str, out: Path) -> Iterator[None]:
+    """Say of a folder that cannot be written how to have the result in another one."""
+    try:
+        yield
     except OSError as error:
         told = f"{out} cannot be written: {error.strerror}. The result is kept: stillhouse get {job_id} --out FOLDER"
         raise ClientError(told) from None
-    say(f"{len(names)} files in {out}, every byte verified ({fetched:,} bytes fetched)")
-    return fetched

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,7 +97,14 @@ def test_every_file_arrives_as_it_was_published(client: TestClient, base: str, t
 
 
 def test_head_says_what_get_would_send(client: TestClient, base: str) -> None:
-    for path in ("/files/report.json", f"/files/{PARQUET}", "/preview.png", "/report", "/archive.zip"):
+    for path in (
+        "/files/report.json",
+        f"/files/{PARQUET}",
+        "/preview.png",
+        "/report",
+        "/archive.zip",
+        "/webdataset.tar",
+    ):
         got, head = client.get(base + path), client.head(base + path)
         assert (head.status_code, head.content) == (200, b"")
         kept = {name: value for name, value in got.headers.items() if name != "x-request-id"}
@@ -147,7 +155,7 @@ def test_a_range_of_another_version_gets_everything(client: TestClient, base: st
     assert client.get(url, headers={"Range": "bytes=0-3", "If-Range": '"old"'}).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/files/report.json", "/preview.png", "/report", "/archive.zip"])
+@pytest.mark.parametrize("path", ["/files/report.json", "/preview.png", "/report", "/archive.zip", "/webdataset.tar"])
 def test_what_the_client_has_is_not_sent_again(client: TestClient, base: str, path: str) -> None:
     etag = client.get(base + path).headers["ETag"]
     for condition in (etag, f'"other", {etag}', f"W/{etag}", "*"):
@@ -183,6 +191,32 @@ def test_the_archive_is_everything_and_always_the_same(client: TestClient, base:
     with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
         archive.extractall(tmp_path / "unpacked")
     assert verify(tmp_path / "unpacked") == []
+
+
+def test_a_shard_is_the_set_and_always_the_same(client: TestClient, base: str, artifact: Path) -> None:
+    response = client.get(f"{base}/webdataset.tar")
+    assert response.headers["Content-Disposition"] == 'attachment; filename="digits-random-ipc1.tar"'
+    assert response.headers["ETag"] == f'"{hashlib.sha256(response.content).hexdigest()}"'
+    again = client.get(f"{base}/webdataset.tar", headers={"Range": "bytes=1000-"})
+    assert (again.status_code, again.content) == (206, response.content[1000:]), "a download goes on"
+    assert client.head(f"{base}/webdataset.tar").headers["Content-Length"] == str(len(response.content))
+    with tarfile.open(fileobj=io.BytesIO(response.content)) as archive:
+        assert archive.extractfile("000007.png").read() == (artifact / "images/7/0.png").read_bytes()  # type: ignore[union-attr]
+        assert archive.extractfile("000007.cls").read() == b"7"  # type: ignore[union-attr]
+
+
+def test_no_shard_is_made_of_a_spoiled_set(services: Services, workshop: Workshop, client: TestClient) -> None:
+    job_id = workshop.job(Status.SUCCEEDED)
+    file = services.ledger.file(job_id, PARQUET)
+    assert file is not None
+    blob = services.settings.home / "store/sha256" / file.sha256[:2] / file.sha256
+    content = blob.read_bytes()
+    blob.write_bytes(content[: len(content) // 2].ljust(len(content), b"?"))
+    try:
+        response = client.get(f"/v1/jobs/{job_id}/webdataset.tar")
+    finally:
+        blob.write_bytes(content)
+    assert (response.status_code, response.json()["type"].rpartition("#")[2]) == (503, "not-ready")
 
 
 @pytest.mark.parametrize("harm", ["gone", "torn"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -95,6 +96,22 @@ def test_a_dead_line_is_unreachable_and_keeps_what_came(
         download(Http(line.url), finished.id, [file], tmp_path)
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [part.name]
     assert part.stat().st_size == 1000
+
+
+def test_a_shard_arrives_whole_over_a_line_that_is_cut(
+    line: Line, running: Running, finished: Job, artifact: Path, tmp_path: Path
+) -> None:
+    with Client(line.url, patience=5) as client:
+        line.cuts, line.length = 1, 9000  # beyond the headers of the answer that says how much there is
+        shard = client.webdataset(finished.id, tmp_path / "cut")
+        assert line.cuts == 0
+    with tarfile.open(shard) as archive:
+        picture = archive.extractfile("000003.png")
+        assert picture is not None
+        assert picture.read() == (artifact / "images/3/0.png").read_bytes()
+    answer = running.command("get", finished.id, "--format", "webdataset", "--out", tmp_path / "whole")
+    assert answer.out.strip() == str(tmp_path / "whole/train-000000.tar")
+    assert Path(answer.out.strip()).read_bytes() == shard.read_bytes()
 
 
 def test_a_damaged_store_is_noticed(running: Running, finished: Job, file: File, tmp_path: Path) -> None:
