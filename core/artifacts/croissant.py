@@ -26,6 +26,9 @@ _OTHERS: Final = {
 }
 """Files that Croissant has no records for."""
 
+_LABEL: Final = "The class, by its label in the record set `classes`."
+"""Said in words: of records that refer to another set, mlcroissant 1.1.1 has nothing left for a second epoch."""
+
 _CONTEXT: Final[dict[str, Any]] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -127,7 +130,7 @@ def _examples(result: Distilled) -> dict[str, Any]:
         fields = [
             _field(name, "sc:Float", _plain(name, place), many=series) for place, name in enumerate(columns_of(facts))
         ]
-    label = _field(label_of(facts), "sc:Integer") | {"references": {"field": {"@id": "classes/label"}}}
+    label = _field(label_of(facts), "sc:Integer") | {"description": _LABEL}
     more = [_field(each.entry, _TYPES[each.values.dtype.kind], many=each.values.ndim > 1) for each in result.columns]
     return {
         "@type": "cr:RecordSet",
