@@ -8,7 +8,7 @@ from sqlalchemy import not_, select, text
 from sqlalchemy.orm import Session
 
 from core.ledger import clock, jobs
-from core.ledger.models import DeletedRow, EventRow, FileRow, JobRow, UploadRow, stands
+from core.ledger.models import CheckpointRow, DeletedRow, EventRow, FileRow, JobRow, ResultRow, UploadRow, stands
 from core.ledger.types import ENDED, IllegalTransition, Reach
 
 _SHOWN = EventRow.type.in_(("preview", "neighbours"))
@@ -27,7 +27,8 @@ def delete(session: Session, job_id: str, reach: Reach) -> list[str]:
         raise IllegalTransition(f"Job {needs} goes on from job {row.id} and is not over.")
     files = select(FileRow.sha256).where(FileRow.job_id == row.id)
     pictures = select(_ADDRESS).where(EventRow.job_id == row.id, _SHOWN)
-    addresses = {*session.scalars(files), *session.scalars(pictures)} - {None}
+    saved = select(CheckpointRow.sha256).where(CheckpointRow.job_id == row.id)
+    addresses = {*session.scalars(files), *session.scalars(pictures), *session.scalars(saved)} - {None}
     session.add(DeletedRow(job_id=row.id, dataset=row.dataset, deleted_at=clock.now(session)))
     session.delete(row)
     session.flush()
@@ -52,8 +53,8 @@ def drop(session: Session, job_id: str, addresses: Collection[str], remove: Call
 
 
 def needed(session: Session, address: str) -> bool:
-    """Whether an upload or an artifact has this object."""
-    for column in (UploadRow.sha256, FileRow.sha256):
+    """Whether an upload, an artifact, a result that jobs share or a checkpoint has this object."""
+    for column in (UploadRow.sha256, FileRow.sha256, ResultRow.sha256, CheckpointRow.sha256):
         if session.scalars(select(column).where(column == address).limit(1)).first() is not None:
             return True
     return False

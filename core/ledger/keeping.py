@@ -11,7 +11,7 @@ from sqlalchemy import Select, not_, select, union
 from core.ledger import clock, deletion, kept
 from core.ledger.database import Database
 from core.ledger.kept import Kept
-from core.ledger.models import ChoreRow, EventRow, FileRow, JobRow, UploadRow, stands
+from core.ledger.models import CheckpointRow, ChoreRow, EventRow, FileRow, JobRow, ResultRow, UploadRow, stands
 from core.ledger.types import ENDED, Status
 
 BATCH: Final = 100
@@ -87,7 +87,7 @@ class Keeping:
             return list(session.scalars(select(FileRow.job_id).where(FileRow.sha256 == address).distinct()))
 
     def needed(self) -> set[str]:
-        """All objects that are a file of an artifact, an upload's bundle or a picture of a job."""
+        """All objects that are a file of an artifact, a bundle, a picture of a job, or carried between workers."""
         with self._database.read() as session:
             return {address for query in _needs() for address in session.scalars(query) if address is not None}
 
@@ -129,4 +129,5 @@ def _first(objects: Iterable[Any]) -> dict[str, int]:
 
 
 def _needs() -> tuple[Select[Any], ...]:
-    return select(FileRow.sha256), select(UploadRow.sha256), select(_PICTURE).where(_PICTURED)
+    carried = select(ResultRow.sha256), select(CheckpointRow.sha256)
+    return select(FileRow.sha256), select(UploadRow.sha256), select(_PICTURE).where(_PICTURED), *carried

@@ -16,6 +16,7 @@ from core.ledger.keeping import Keeping
 from core.ledger.keys import Keys
 from core.ledger.links import Links
 from core.ledger.outbox import Outbox
+from core.ledger.sharing import Sharing
 from core.ledger.types import Beat, Claim, Document, Event, File, Job, Reach, Sort, Submission, Swept, Worker
 from core.ledger.uploads import Uploads
 from core.ledger.webhooks import Webhooks
@@ -45,6 +46,8 @@ class Ledger:
         """The chores: what is to be looked after and tidied up."""
         self.outbox = Outbox(self.database)
         """The messages for webhooks that are to be sent."""
+        self.sharing = Sharing(self.database)
+        """The parts of jobs that other workers make, and what workers leave to each other in the store."""
         self._reach = Reach()
 
     def within(self, reach: Reach) -> Ledger:

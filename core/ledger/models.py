@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
 
 from core.ledger.columns import Instant, JsonDocument
-from core.ledger.types import ENDED, HELD, Document, Status, UploadState
+from core.ledger.types import ENDED, HELD, Document, PartState, Status, UploadState
 
 UNMEASURED = -1.0
 """The accuracy of a job that has none yet: in an order by accuracy such jobs come last."""
@@ -323,6 +323,60 @@ class WorkerRow(Base):
     calibration: Mapped[dict[str, Any] | None]
     registered_at: Mapped[datetime]
     last_seen: Mapped[datetime]
+
+
+@final
+class PartRow(Base):
+    """Results of a running job that other workers may make in its stead, together; they go with the job's end.
+
+    `own` is a part that the job's own worker makes; no lease but the job's is on it.
+    """
+
+    __tablename__ = "job_parts"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int]
+    state: Mapped[str]
+    fence: Mapped[int]
+    """How often somebody has begun it."""
+    losses: Mapped[int]
+    """How often another worker has lost it."""
+    conditions: Mapped[str]
+    """What the bits of the results depend on, beside the order."""
+    order: Mapped[dict[str, Any]]
+    worker_id: Mapped[str | None]
+    lease_expires_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint(_among("state", get_args(PartState)), name="state_known"),
+        CheckConstraint("(state = 'held') = (lease_expires_at IS NOT NULL)", name="lease_while_held"),
+    )
+
+
+@final
+class ResultRow(Base):
+    """A result that jobs share, by the name that says all that its content depends on, and its address in the store."""
+
+    __tablename__ = "results"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(index=True)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    used_at: Mapped[datetime] = mapped_column(index=True)
+
+
+@final
+class CheckpointRow(Base):
+    """A file of a job's checkpoint, as an attempt left it, and its address in the store."""
+
+    __tablename__ = "checkpoints"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    attempt: Mapped[int]
+    sha256: Mapped[str] = mapped_column(index=True)
+    bytes: Mapped[int] = mapped_column(BigInteger)
 
 
 def stands(*statuses: Status) -> ColumnElement[bool]:

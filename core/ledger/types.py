@@ -18,6 +18,7 @@ UploadState = Literal["inspecting", "ready", "invalid"]
 
 WebhookState = Literal["active", "failing", "disabled"]
 DeliveryState = Literal["pending", "delivered", "failed"]
+PartState = Literal["offered", "own", "held", "made"]
 
 Sort = Literal["newest", "oldest", "accuracy", "ipc"]
 """The order of a list of jobs: by submission, either way; the most accurate first; the fewest images first."""
@@ -156,6 +157,48 @@ class Claim:
 
     job: Job
     attempt: int
+
+
+@final
+@dataclass(frozen=True)
+class Part:
+    """Results that are made together: their file names, and the order by which another engine makes the same."""
+
+    name: str
+    conditions: str
+    order: Document
+
+
+@final
+@dataclass(frozen=True)
+class PartClaim:
+    """A worker's hold on a part of another worker's job; `fence` is compared in every write."""
+
+    job: Job
+    part: Part
+    fence: int
+
+
+@final
+@dataclass(frozen=True)
+class Turn:
+    """The next part that a job's own worker is to make, and how it stands with the others.
+
+    `made` are the names of all parts that are made; `waits` is whether others still make some.
+    """
+
+    part: str | None
+    waits: bool
+    made: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True)
+class Stored:
+    """A file's address in the store."""
+
+    sha256: str
+    bytes: int
 
 
 @final
