@@ -71,6 +71,12 @@ class Settings(BaseSettings):
     advice_seconds: float = Field(
         default=240, gt=0, le=3600, description="Seconds that the measurements of advice on a dataset may take."
     )
+    help_above: float = Field(
+        default=30,
+        ge=0,
+        description="Seconds that a step (experts, scores) would still take alone above which idle workers are asked "
+        "to make parts of it; `inf`: never.",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where the engine computes; `auto` takes CUDA if present."
     )

@@ -137,6 +137,13 @@ class Child:
         except subprocess.TimeoutExpired:
             return None
 
+    def tell(self, message: Message) -> None:
+        """Says something on its life line; nothing happens where it is gone."""
+        assert self._process.stdin is not None
+        with suppress(OSError, ValueError):
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            self._process.stdin.flush()
+
     def terminate(self) -> None:
         """Asks it, and all it started, to checkpoint and go."""
         self._signal(signal.SIGTERM)

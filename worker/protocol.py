@@ -4,7 +4,9 @@ Between them runs a pipe of JSON lines (the channel), from engine to supervisor:
 `{"type": "progress", "phase", "done", "total", "eta_seconds"}` (the first one of a phase also says `skipped`, what was
 there before), `{"type": "metric", "name", "step", "value"}`, `{"type": "log", "level", "message"}`,
 `{"type": "preview", "step", "path"}` and `{"type": "neighbours", "path"}`, each a PNG in the folder `pictures`, which
-the supervisor takes to the store.
+the supervisor takes to the store; `{"type": "kept", "name"}`, a result in the cache that may go there, too; and
+`{"type": "ask", "number", "what", ...}`, which the supervisor answers by a line on the engine's standard input,
+`{"number", ...}`.
 """
 
 from __future__ import annotations
@@ -34,6 +36,9 @@ class Exit(enum.IntEnum):
 
     DRAINED = 20
     """Told to stop, and everything up to now is in the checkpoint."""
+
+    DECLINED = 30
+    """The part of another worker's job would not have the same bits here; nothing was kept."""
 
 
 @final

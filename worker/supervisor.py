@@ -26,7 +26,9 @@ from worker import failure_reports, uploads
 from worker.child import Child
 from worker.database_retry import PAUSE, until_answered, until_stored
 from worker.drain import Drain
+from worker.foreman import Foreman
 from worker.heartbeat import Heartbeat
+from worker.helper import Helper
 from worker.preview_uploader import PreviewUploader
 from worker.protocol import ENGINE, Exit, JobFolder
 from worker.publish import collect, metrics_of
@@ -100,6 +102,7 @@ class Supervisor:
         self._engine = engine
         self._record_forecast = record_forecast
         self._race = race
+        self._helper = Helper(settings, ledger, store, worker_id, drain, engine, self._order)
         self._slot = threading.Lock()
         self._rung = threading.Event()
 
@@ -144,7 +147,9 @@ class Supervisor:
         settings = self._settings
         claim = self._ledger.claim(self._worker_id, settings.lease_ttl, settings.max_running_jobs)
         if claim is None:
-            return False
+            helped = self._helper.run_next()  # whole jobs first: they take no more time than they would alone
+            self.worked_at = time.monotonic() if helped else self.worked_at
+            return helped
         self.worked_at = time.monotonic()
         with structlog.contextvars.bound_contextvars(job=claim.job.id, attempt=claim.attempt):
             log.info("attempt started", dataset=claim.job.dataset, method=claim.job.method)
@@ -177,7 +182,9 @@ class Supervisor:
             if ready is None:
                 return self._disturbed(claim, heartbeat)
             previews = PreviewUploader(self._store, folder, heartbeat.hear)
-            with previews, Child.spawn(self._engine, folder.root, previews.hear) as child:
+            foreman = Foreman(self._settings, self._ledger, self._store, claim, self._worker_id, previews.hear)
+            with previews, foreman, Child.spawn(self._engine, folder.root, foreman.hear) as child:
+                foreman.reply_by(child.tell)
                 status, stop = self._watch(child, heartbeat, folder)
             return self._conclude(claim, folder, heartbeat, child, status, stop)
 
@@ -194,7 +201,13 @@ class Supervisor:
         folder.checkpoint.mkdir(exist_ok=True)
         if job.finish_requested_at is not None:  # told before there is an engine: nothing is begun for nothing
             folder.finish.touch()
-        order = {
+        write_atomic(folder.job, json.dumps({**self._order(claim), "began": claimed_at, **race}, indent=2).encode())
+        return True
+
+    def _order(self, claim: Claim) -> Document:
+        """What an engine is told of a job on this worker."""
+        settings, job = self._settings, claim.job
+        return {
             "job_id": job.id,
             "attempt": claim.attempt,
             "request": job.request,
@@ -208,11 +221,9 @@ class Supervisor:
             "compile": settings.compile,
             "checkpoint_interval": settings.checkpoint_interval,
             "within": (job.forecast or {}).get("within"),
-            "began": claimed_at,
-            **race,
+            "help_above": settings.help_above,
+            "shares_results": settings.store_url is not None,
         }
-        write_atomic(folder.job, json.dumps(order, indent=2).encode())
-        return True
 
     def _watch(self, child: Child, heartbeat: Heartbeat, folder: JobFolder) -> tuple[int, Stop | None]:
         """Waits for the engine's end, and brings it about when there is a reason to."""

@@ -86,6 +86,9 @@ class JobContext:
     may_leave: bool = False
     """Whether the work at hand is left as soon as no time is left, since a result can be without it."""
 
+    only: frozenset[str] | None = None
+    """Names of the results that alone are made, for a job of another worker; then PartMade is raised."""
+
     @property
     def hurried(self) -> JobContext:
         """The same job for work that a result can be without: it raises TimeUp once no time is left."""

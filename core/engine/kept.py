@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar, final
 
 from core.engine import stored
 from core.engine.context import JobContext, follow
+from core.engine.crew import Turns, order
 from core.engine.evaluate import Trained
 from core.engine.stored import Source
 from core.engine.train import stack_for
-from core.engine.workspace import TimeUp
+from core.engine.workspace import PartMade, TimeUp
 from core.plan.phases import Phase
 from core.plan.steps import Kept
 
@@ -47,6 +49,7 @@ def gather(
     say: Callable[[float], None] | None = None,
     most: int | None = None,
     enough: int | None = None,
+    helped: bool = False,
 ) -> list[T]:
     """The results of these names, in their order: those of the workspace, and the others once they are made.
 
@@ -59,6 +62,7 @@ def gather(
         say: told the share of what is made at a time, in the place of the phase's progress.
         most: only so many of them.
         enough: so many will do, whichever they are, once no time is left.
+        helped: whether others may make some of them, which a plan of the recipe names.
 
     Raises:
         Drained: the job was told to stop.
@@ -74,30 +78,71 @@ def gather(
         journal.enter(phase, total, skipped=done)
     if line := making.said(len(found)):
         journal.log(line)
-    for indices in making.together([index for index in wanted if index not in found]):
-        will_do = enough is not None and len(found) >= enough
-        if will_do and workspace.time_left() <= 0:
-            break
-        own = len(indices) * making.units
+    missing = [index for index in wanted if index not in found]
+    if context.only is not None:
+        parts = [*filter(None, [[index for index in missing if files[index] in context.only]])]
+    else:
+        parts = list(making.together(missing))
+    turns = Turns(parts, files, workspace.crew if helped else None, partial(order, context.recipe, context.kernels))
 
-        def tell(share: float, behind: int = done, own: int = own) -> None:
-            if say is not None:
-                say((behind + share * own) / total)
-            elif phase is not None:
-                journal.progress(behind + int(share * own), total)
+    def take() -> None:
+        """Read what others have made."""
+        for index in turns.others:
+            source = None if index in found else workspace.find(files[index])
+            if source is not None and (result := making.read(source)) is not None:
+                found[index] = result
 
-        try:
-            contents = follow(context.hurried if will_do else context, making.make(indices), tell)
-        except TimeUp:
-            if will_do:
+    try:
+        for indices in _all(turns, take, parts, found):
+            will_do = enough is not None and len(found) >= enough
+            if will_do and workspace.time_left() <= 0:
                 break
-            raise
-        for index, content in zip(indices, contents, strict=True):
-            found[index] = _kept(context, files, index, content, making)
-        done += own
+            done = len(found) * making.units
+            if indices is None:
+                (context.hurried if will_do else context).raise_if_draining()
+                if phase is not None:
+                    journal.progress(done, total)
+                continue
+            own = len(indices) * making.units
+
+            def tell(share: float, behind: int = done, own: int = own) -> None:
+                turns.tell(share)
+                if say is not None:
+                    say((behind + share * own) / total)
+                elif phase is not None:
+                    journal.progress(behind + int(share * own), total)
+
+            try:
+                contents = follow(context.hurried if will_do else context, making.make(list(indices)), tell)
+            except TimeUp:
+                if will_do:
+                    break
+                raise
+            for index, content in zip(indices, contents, strict=True):
+                found[index] = _kept(context, files, index, content, making)
+    except TimeUp:
+        turns.close()
+        raise
+    turns.close()  # but not where the job is to stop: what others are at serves when it goes on
+    if turns.others:
+        journal.log(f"Other workers made {len(turns.others)} of {len(missing)} results of this step.")
+    if context.only is not None:
+        raise PartMade
     if phase is not None:
         journal.progress(total, total)
     return [found[index] for index in wanted if index in found]
+
+
+def _all(
+    turns: Turns, take: Callable[[], None], parts: Sequence[Sequence[int]], found: Container[int]
+) -> Iterator[Sequence[int] | None]:
+    """The turns, and then those of the parts that others made and that are not to be had."""
+    for indices in turns:
+        if indices is None:
+            take()
+        yield indices
+    take()
+    yield from filter(None, ([index for index in part if index not in found] for part in parts))
 
 
 def network(

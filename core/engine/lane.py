@@ -55,6 +55,10 @@ class Lane:
         """The method of `Workspace`, like all that follow."""
         return self.whole.interval
 
+    @property
+    def crew(self) -> None:
+        """Candidates have their turns by what they take here: nobody helps one of them."""
+
     def find(self, name: str) -> Source | None:
         """The result in the cache of all."""
         return self.whole.find(name)

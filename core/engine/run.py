@@ -24,10 +24,11 @@ from core.data import Dataset, UnknownDataset
 from core.engine import distill, ending
 from core.engine.context import JobContext, KernelPlan
 from core.engine.continued import Continued
+from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.made import Made
 from core.engine.meta_generator import Training
-from core.engine.networks import build
+from core.engine.networks import Network, build
 from core.engine.planner import Planner, eager
 from core.engine.real import prepare
 from core.engine.report import Distillation
@@ -51,7 +52,7 @@ from core.engine.steps.neighbours import nearest
 from core.engine.steps.transfer import across
 from core.engine.teacher import Teacher
 from core.engine.winner import Enough, Winner, never
-from core.engine.workspace import InMemory, TimeUp, Workspace
+from core.engine.workspace import InMemory, PartMade, TimeUp, Workspace
 from core.plan import steps
 from core.plan.build import plan as build_plan
 from core.plan.cache_names import name_of
@@ -127,6 +128,48 @@ def distil(
         teacher=made.taught,
         ended=ending.entry(made.context, made.left_out),
     )
+
+
+def assist(
+    recipe: Recipe,
+    dataset: Dataset,
+    ipc: int,
+    seed: int,
+    workspace: Workspace,
+    files: Collection[str],
+    kernels: Callable[[Network], Kernels],
+    *,
+    device: torch.device = _CPU,
+) -> bool:
+    """Make some results of a job that others work on, named by their files, and keep them in the workspace.
+
+    False where no step of the recipe's plan has results of these names. What the step would go on with is left out.
+
+    Raises:
+        Drained: the workspace said to stop.
+    """
+    real, only = prepare(dataset, recipe.preprocess, device), frozenset(files)
+    network = build(recipe.network, real.shape, real.classes)
+    context = JobContext(
+        recipe=recipe,
+        ipc=ipc,
+        key=Key(seed),
+        run="",
+        dataset=dataset,
+        real=real,
+        network=network,
+        plan=KernelPlan(kernels(network), "", 0, {}, frozenset()),
+        workspace=workspace,
+        load=alone,
+        only=only,
+    )
+    for step in build_plan(recipe, dataset.facts, ipc).steps:
+        kept = steps.kept_of(step)
+        if kept is not None and only <= frozenset(kept.files):
+            with suppress(PartMade):
+                RUNNERS[type(step)](Made(context), step)
+            return True
+    return False
 
 
 def walk(made: Made, planned: Plan | None, before: Collection[type[Step]] = ()) -> Made:

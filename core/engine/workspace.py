@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, final
 
 from core.data.facts import Values
+from core.engine.crew import Crew
 from core.engine.journal import Journal
 from core.engine.stored import Source
 from core.engine.synthetic import SyntheticDataset
@@ -20,6 +21,10 @@ class Drained(Exception):
 
 class TimeUp(Exception):
     """Work was left because the job is to end with what it has (`JobContext.hurried`)."""
+
+
+class PartMade(Exception):
+    """The results that alone were to be made are made and kept (`JobContext.only`)."""
 
 
 class Workspace(Protocol):
@@ -36,6 +41,10 @@ class Workspace(Protocol):
     @property
     def interval(self) -> float:
         """Seconds between two checkpoints of work that takes long."""
+
+    @property
+    def crew(self) -> Crew | None:
+        """Others who can make parts of the job's results; None where it is alone."""
 
     def find(self, name: str) -> Source | None:
         """The result of that name, which counts as used; None where there is none."""
@@ -99,6 +108,7 @@ class InMemory:
     foresee: Callable[[str, float], None] = lambda phase, seconds: None
     spare: Callable[[], float] = lambda: math.inf
     lengthen: Callable[[str, float], None] = lambda phase, times: None
+    crew: Crew | None = None
 
     def find(self, name: str) -> Source | None:
         """The method of `Workspace`, like all that follow."""

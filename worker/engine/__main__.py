@@ -35,8 +35,10 @@ from core.files import write_atomic
 from core.masks import masked
 from core.recipe import RecipeError
 from worker.engine.advising import advise
+from worker.engine.assisting import Declined, assist
 from worker.engine.attempt import run
 from worker.engine.channel import Warnings, open_channel
+from worker.engine.crew import Line
 from worker.engine.job import Job
 from worker.protocol import Exit, JobFolder
 
@@ -60,7 +62,8 @@ def main() -> Never:
     parser.add_argument("--channel", type=int, required=True, help="file descriptor the JSON lines are written to")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
-    lifeline.hold()
+    line = Line()
+    lifeline.hold(hear=line.hear)
     told_to_stop = threading.Event()
 
     def on_term(_signal: int, _frame: FrameType | None) -> None:
@@ -71,13 +74,13 @@ def main() -> Never:
     # end they go as always, since some complain of what is still there.
     gc.freeze()
     try:
-        sys.exit(attempt(options.job_dir, open_channel(options.channel), told_to_stop))
+        sys.exit(attempt(options.job_dir, open_channel(options.channel), told_to_stop, line))
     finally:
         gc.unfreeze()
 
 
-def attempt(job_dir: Path, journal: Journal, told_to_stop: threading.Event) -> Exit:
-    """Run the job of a folder to its result, its error, or a checkpoint."""
+def attempt(job_dir: Path, journal: Journal, told_to_stop: threading.Event, line: Line | None = None) -> Exit:
+    """Run the job of a folder to its result, its error, or a checkpoint; or a part of one that others work on."""
     content: dict[str, Any] = json.loads((job_dir / "job.json").read_text())
     folder = JobFolder(job_dir, content["attempt"])
     core, warnings = logging.getLogger("core"), Warnings(journal)
@@ -85,10 +88,16 @@ def attempt(job_dir: Path, journal: Journal, told_to_stop: threading.Event) -> E
     try:
         if content["request"].get("kind") == KIND:
             metrics = advise(content, folder, journal, told_to_stop.is_set)
+        elif "part" in content:
+            assist(Job.read(job_dir), content["part"], folder, journal, told_to_stop.is_set)
+            metrics = {}
         else:
-            metrics = run(Job.read(job_dir), folder, journal, told_to_stop.is_set)
+            metrics = run(Job.read(job_dir), folder, journal, told_to_stop.is_set, line)
     except Drained:
         return Exit.DRAINED
+    except Declined as error:
+        journal.log(str(error))
+        return Exit.DECLINED
     except Exception as error:
         traceback.print_exc()
         write_atomic(folder.error, written(_explain(error, journal.phase)))

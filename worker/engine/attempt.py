@@ -30,6 +30,7 @@ from core.forecast import Sizes
 from core.plan.ways import Verdict
 from core.recipe import Recipe, TwoLayer
 from core.request import check, needs_c_scores, scored
+from worker.engine.crew import Crew, Line
 from worker.engine.disk_workspace import ASKED, DiskWorkspace
 from worker.engine.job import Job, device, use_threads
 from worker.engine.lab import run_lab
@@ -42,8 +43,12 @@ _COMPILING = 0.15  # share of the time that is left
 _TOLD = {"accuracy_mean", "accuracy_std", "n_seeds"}  # of a line of the report, in the metrics of the job
 
 
-def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], bool]) -> dict[str, Any]:
+def run(
+    job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], bool], line: Line | None = None
+) -> dict[str, Any]:
     """Run a job to its artifact in the staging folder; returns the metrics of the job object.
+
+    By the `line` it reaches other workers.
 
     Raises:
         Drained: it was told to stop first.
@@ -58,9 +63,9 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
     deadline = Deadline(within, fit.phases if fit else {}, journal, began, reference=fit.reference if fit else 0.0)
     try:
         journal.enter("preparing", 2)
-        job, dataset = _loaded(job)
+        job, dataset = loaded(job)
         use_threads(dataset.facts.shape)
-        verdict = measurement.of_job(folder.checkpoint, _programs(job).folder, device(job.device))
+        verdict = measurement.of_job(folder.checkpoint, programs_of(job).folder, device(job.device))
         # At submission the dataset may not have been here, or another one of this name.
         check(job.recipe, job.request, dataset.facts)
         journal.progress(1, 2)
@@ -69,6 +74,11 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
             found = Catalogue(job.data_dir).load(name)
             sourced(job.recipe, found.facts, dataset.facts)  # others may lie there since the job was submitted
             return found
+
+        on = device(job.device)
+        crew = None
+        if line is not None and job.help_above is not None:
+            crew = Crew(line, journal, job.help_above, on, {"verdict": verdict.model_dump(mode="json")})
 
         done = distil(
             job.recipe,
@@ -88,8 +98,11 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
                 foresee=deadline.foresee,
                 spare=lambda: 0.0 if folder.finish.exists() else deadline.spare(),
                 lengthen=deadline.lengthen,
+                crew=crew,
+                fetch=crew.fetch if crew and job.shares_results else lambda name: False,
+                kept=crew.kept if crew and job.shares_results else lambda name: None,
             ),
-            device=device(job.device),
+            device=on,
             run=job.fingerprint or job.job_id,
             plan=_planner(job, verdict, journal, stopped, deadline.time_left),
             load=source,
@@ -117,7 +130,7 @@ def run(job: Job, folder: JobFolder, journal: Journal, stopped: Callable[[], boo
         write_atomic(timings, written(journal.seconds))
 
 
-def _loaded(job: Job) -> tuple[Job, Dataset]:
+def loaded(job: Job) -> tuple[Job, Dataset]:
     """The job's dataset, and the job with the digest of the scores that its recipe ranks images by."""
     given = needs_c_scores(job.recipe)
     dataset = Catalogue(job.data_dir).load(job.request.dataset, scored=given)
@@ -128,7 +141,7 @@ def _loaded(job: Job) -> tuple[Job, Dataset]:
     return job, dataset
 
 
-def _programs(job: Job) -> Cache:
+def programs_of(job: Job) -> Cache:
     return Cache(job.experts_dir.with_name("kernels"), _PROGRAM_BYTES)
 
 
@@ -139,7 +152,7 @@ def _planner(
 
     Of a job that is to end in time, what is not compiled in a share of what is left is given up, and run eagerly.
     """
-    programs, compiles = _programs(job), job.compile == "auto"
+    programs, compiles = programs_of(job), job.compile == "auto"
 
     def compiling(left: int) -> None:
         journal.progress(2, 2 + left)

@@ -10,6 +10,7 @@ from typing import Final, final
 
 from core.data.facts import Values
 from core.engine.cache import Cache
+from core.engine.crew import Crew
 from core.engine.journal import Journal
 from core.engine.synthetic import SyntheticDataset
 from core.files import write_atomic
@@ -38,16 +39,22 @@ class DiskWorkspace:
     foresee: Callable[[str, float], None] = lambda phase, seconds: None
     spare: Callable[[], float] = lambda: math.inf
     lengthen: Callable[[str, float], None] = lambda phase, times: None
+    crew: Crew | None = None
+    fetch: Callable[[str], bool] = lambda name: False
+    """Brings another worker's result into the cache; whether it did."""
+    kept: Callable[[str], None] = lambda name: None
+    """Told that a result is in the cache, for other workers."""
 
     def find(self, name: str) -> Path | None:
-        """The file in the cache, which counts as used."""
+        """The file in the cache, which counts as used; one that another worker left is brought there."""
         path = self.cache.path(name)
-        return path if path.exists() else None
+        return path if path.exists() or self.fetch(name) else None
 
     def keep(self, name: str, content: bytes, beside: Collection[str] = ()) -> None:
         """Into the cache, which makes room for it and says so."""
         in_use = frozenset(map(self.cache.path, (name, *beside)))
         self.cache.write(self.cache.path(name), content, self.journal.log, keep=in_use)
+        self.kept(name)
 
     def checkpoint(self, name: str) -> Path | None:
         """The file in the checkpoint's folder."""

@@ -42,6 +42,10 @@ class Job:
     """The candidates that race, or the search for a size, where the recipe is what they share."""
     calibration: Calibration | None = None
     """The measurement of this machine that the candidates of a size are fitted by."""
+    help_above: float | None = None
+    """Seconds of a step's work left above which other workers are asked to help; None where nobody can be asked."""
+    shares_results: bool = False
+    """Whether results that jobs share go from worker to worker through the store."""
 
     @classmethod
     def read(cls, job_dir: Path) -> Self:
@@ -64,6 +68,8 @@ class Job:
             began=content.get("began"),
             searching=_searching(content),
             calibration=Calibration.model_validate(content["calibration"]) if content.get("calibration") else None,
+            help_above=content.get("help_above"),
+            shares_results=content.get("shares_results", False),
         )
 
 

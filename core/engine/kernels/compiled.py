@@ -164,6 +164,11 @@ class Compiled:
             return self.eager.kept_bytes(theta, batch)
         return _kept_bytes(self.passes(Shape(1, batch), theta.device), batch)
 
+    @property
+    def used(self) -> frozenset[Shape]:
+        """The shapes but for those of which a program was given up, and that are run eagerly therefore."""
+        return self.shapes - {shape for (_, shape), program in self._programs.items() if program is None}
+
     def passes(self, shape: Shape, device: torch.device) -> Passes:
         """The passes that programs of a shape are compiled from."""
         verdict = self.verdict if shape.students == 1 else None

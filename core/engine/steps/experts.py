@@ -60,7 +60,7 @@ def gather(
         said=lambda found: f"{found} of {wanted} expert trajectories were in the cache.",
         together=kept.stacks(asked.count, kept.together(context, asked.batch_size)),
     )
-    known = kept.gather(context, files, making, "training_experts", most=wanted, enough=1)
+    known = kept.gather(context, files, making, "training_experts", most=wanted, enough=1, helped=before is None)
     if len(known) < wanted:
         said = f"There was time for {len(known)} of {wanted} expert trajectories."
         context.journal.log(said, level="warning")

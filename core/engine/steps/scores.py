@@ -57,7 +57,7 @@ def _means(context: JobContext, step: ScoreImages | RankImages) -> Mapping[str, 
         said=lambda found: f"The scores of {found} of {score.networks} networks were in the cache.",
         together=kept.stacks(score.networks, kept.together(context, score.batch_size)),
     )
-    found = kept.gather(context, step.kept.files, making, "selecting")
+    found = kept.gather(context, step.kept.files, making, "selecting", helped=True)
     return {name: torch.stack([known[name] for known in found]).mean(0) for name in found[0]}
 
 
