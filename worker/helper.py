@@ -23,7 +23,7 @@ from worker import uploads
 from worker.child import Child, Message
 from worker.drain import Drain
 from worker.foreman import carry_result
-from worker.protocol import Exit, JobFolder
+from worker.protocol import Exit, JobFolder, parts_of
 
 _TICK: Final = 0.2
 _BEATS: Final = 3
@@ -74,7 +74,7 @@ class Helper:
         return True
 
     def _make(self, claim: PartClaim) -> str:
-        root = self._settings.jobs.resolve() / claim.job.id / "parts" / f"{claim.part.name}-{claim.fence}"
+        root = parts_of(self._settings.jobs.resolve() / claim.job.id) / f"{claim.part.name}-{claim.fence}"
         folder = JobFolder(root, claim.job.attempt)
         try:
             self._prepare(folder, claim)

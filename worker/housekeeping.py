@@ -37,12 +37,15 @@ class Housekeeper:
         self._store = store
 
     def keep(self) -> None:
-        """One round: delete the jobs whose time is over, and read some files. Raises AWAY of the ledger."""
+        """One round: delete what is out of date or too much, and read some files. Raises AWAY of the ledger."""
         try:
             if self._settings.retention_days is not None:
                 self._retire(self._settings.retention_days)
             if self._settings.verified_bytes:
                 self._verify()
+            sharing, remove = self._ledger.sharing, self._store.delete
+            sharing.forget_ended(self._settings.checkpoint_days, remove)
+            sharing.trim_results(self._settings.expert_cache_bytes, remove)
         except OSError as error:
             log.warning("the store does not answer", reason=masked(str(error)))
 

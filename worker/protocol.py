@@ -97,3 +97,8 @@ class JobFolder:
 def staging_of(root: Path) -> Path:
     """Folder of the staging folders of all attempts at a job."""
     return root / "staging"
+
+
+def parts_of(root: Path) -> Path:
+    """Folder of the parts of a job that are made here for another worker, a job's folder each."""
+    return root / "parts"

@@ -16,14 +16,14 @@ import structlog
 
 from core import doorbell, logs
 from core.artifacts.store import Store
-from core.ledger import AWAY, HELD, Job, Ledger, Status, UnknownJob
+from core.ledger import AWAY, ENDED, HELD, Job, Ledger, Status, UnknownJob
 from core.settings import Settings, settings
 from worker import uploads
 from worker.courier import Courier
 from worker.database_retry import until_ready
 from worker.drain import Drain
 from worker.housekeeping import Housekeeper
-from worker.protocol import staging_of
+from worker.protocol import parts_of, staging_of
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -71,8 +71,8 @@ class Sweeper:
             for name in self._ledger.deleted(names) | given_up:
                 shutil.rmtree(self._settings.jobs / name, ignore_errors=True)
             for root in roots:
-                attempts = _attempts(root)
-                if not attempts:
+                attempts, parts = _attempts(root), parts_of(root)
+                if not attempts and not parts.exists():
                     continue
                 try:
                     job = self._ledger.job(root.name)
@@ -80,6 +80,8 @@ class Sweeper:
                     continue  # another database's job: not ours to delete
                 if job.status is Status.SUCCEEDED:
                     shutil.rmtree(root, ignore_errors=True)
+                if job.status in ENDED:
+                    shutil.rmtree(parts, ignore_errors=True)
                 for folder in attempts:
                     if _is_over(job, int(folder.name)):
                         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What workers leave to each other in the store: results that jobs share, by name, and checkpoints of running jobs."""
+"""The things that workers leave to each other in the store: results that jobs share, and checkpoints of running jobs."""
 
 from __future__ import annotations
 

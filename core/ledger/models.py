@@ -343,7 +343,7 @@ class PartRow(Base):
     losses: Mapped[int]
     """How often another worker has lost it."""
     conditions: Mapped[str]
-    """What the bits of the results depend on, beside the order."""
+    """A name of all that bits of the results depend on, beside the order."""
     order: Mapped[dict[str, Any]]
     worker_id: Mapped[str | None]
     lease_expires_at: Mapped[datetime | None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ def new_service(
     made: list[Service] = []
     databases, brokers = {"sqlite": sqlite_url, "postgresql": postgres_url}, {"poller": None, "celery": redis_url}
 
-    def new(trigger: Trigger, database: str, broker_url: str | None = None, **patience: float) -> Service:
+    def new(trigger: Trigger, database: str, broker_url: str | None = None, **patience: Any) -> Service:
         broker = broker_url or brokers[trigger]
         made.append(Service(tmp_path / "home", databases[database], broker, trigger, **patience))
         return made[-1]

@@ -132,7 +132,7 @@ class Service:
     """A ledger, and the processes that work for it."""
 
     def __init__(
-        self, home: Path, database_url: str, broker_url: str | None, trigger: Trigger, **patience: float
+        self, home: Path, database_url: str, broker_url: str | None, trigger: Trigger, **patience: Any
     ) -> None:
         home.mkdir(exist_ok=True)
         self.settings = Settings(
@@ -140,17 +140,21 @@ class Service:
         )
         self.ledger = Ledger(database_url)
         self.trigger = trigger
-        self._store = Store(self.settings.artifacts_url)
+        self.store = Store(self.settings.artifacts_url)
         self._processes: list[subprocess.Popen[bytes]] = []
         self._guards: list[subprocess.Popen[bytes]] = []
         self._logs: list[IO[bytes]] = []
         self._plays: list[Play] = []
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
-        """One worker with the engine double; returns once it looks for work."""
+    def start_worker(self, engine: str = "tests.worker.double", **changes: Any) -> subprocess.Popen[bytes]:
+        """One worker, with the engine double or another engine; returns once it looks for work.
+
+        Args:
+            changes: settings of this worker that are not the service's.
+        """
         known = {worker.worker_id for worker in self.ledger.workers()}
         module = "worker" if self.trigger == "celery" else "worker.poller"
-        worker = self._start(module, "--engine", "tests.worker.double")
+        worker = self._start(module, "--engine", engine, **changes)
         until(lambda: {w.worker_id for w in self.ledger.workers()} - known, "the worker has announced itself")
         return worker
 
@@ -171,8 +175,8 @@ class Service:
         """One sweeper, apart from those inside the workers."""
         return self._start("worker.sweeper")
 
-    def _start(self, *command: str) -> subprocess.Popen[bytes]:
-        given = {name: value for name, value in self.settings.model_dump().items() if value}
+    def _start(self, *command: str, **changes: Any) -> subprocess.Popen[bytes]:
+        given = {name: value for name, value in (self.settings.model_dump() | changes).items() if value is not None}
         log = (self.settings.home / f"{len(self._processes)}-{command[0]}.log").open("wb")
         self._logs.append(log)
         process = subprocess.Popen(
@@ -195,7 +199,7 @@ class Service:
     def supervisor_at_work(self) -> Iterator[Drain]:
         """A supervisor in this process, looking for work until the block ends; yields what makes it drain."""
         drain = Drain()
-        supervisor = Supervisor(self.settings, self.ledger, self._store, "test", drain, "tests.worker.double")
+        supervisor = Supervisor(self.settings, self.ledger, self.store, "test", drain, "tests.worker.double")
 
         def work() -> None:
             while not drain.is_set():
@@ -224,7 +228,7 @@ class Service:
         submission = self.ledger.submit(
             request, {}, dataset="digits", method="mtt", ipc=1, seed=0, max_attempts=max_attempts
         )
-        self._plays.append(Play(self.ledger, self._store, submission.job.id, trace, gate))
+        self._plays.append(Play(self.ledger, self.store, submission.job.id, trace, gate))
         return self._plays[-1]
 
     def describe(self) -> str:
