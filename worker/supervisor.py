@@ -23,12 +23,12 @@ from core.ledger import AWAY, Claim, Document, File, Job, Ledger, Status
 from core.masks import masked
 from core.settings import Settings
 from worker import failure_reports, uploads
+from worker.assistant import Assistant
 from worker.child import Child
 from worker.database_retry import PAUSE, until_answered, until_stored
 from worker.drain import Drain
 from worker.foreman import Foreman
 from worker.heartbeat import Heartbeat
-from worker.helper import Helper
 from worker.preview_uploader import PreviewUploader
 from worker.protocol import ENGINE, Exit, JobFolder
 from worker.publish import collect, metrics_of
@@ -102,7 +102,7 @@ class Supervisor:
         self._engine = engine
         self._record_forecast = record_forecast
         self._race = race
-        self._helper = Helper(settings, ledger, store, worker_id, drain, engine, self._order)
+        self._assistant = Assistant(settings, ledger, store, worker_id, drain, engine, self._order)
         self._slot = threading.Lock()
         self._rung = threading.Event()
 
@@ -147,7 +147,7 @@ class Supervisor:
         settings = self._settings
         claim = self._ledger.claim(self._worker_id, settings.lease_ttl, settings.max_running_jobs)
         if claim is None:
-            helped = self._helper.run_next()  # whole jobs first: they take no more time than they would alone
+            helped = self._assistant.run_next()  # whole jobs first: they take no more time than they would alone
             self.worked_at = time.monotonic() if helped else self.worked_at
             return helped
         self.worked_at = time.monotonic()
@@ -205,7 +205,7 @@ class Supervisor:
         return True
 
     def _order(self, claim: Claim) -> Document:
-        """What an engine is told of a job on this worker."""
+        """The words that tell an engine of a job on this worker."""
         settings, job = self._settings, claim.job
         return {
             "job_id": job.id,

@@ -1,4 +1,4 @@
-"""The things that workers leave to each other in the store: results that jobs share, and checkpoints of running jobs."""
+"""The things that workers leave to each other in the store: results that jobs share, and checkpoints of jobs."""
 
 from __future__ import annotations
 

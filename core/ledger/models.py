@@ -349,7 +349,7 @@ class PartRow(Base):
     lease_expires_at: Mapped[datetime | None]
 
     __table_args__ = (
-        CheckConstraint(_among("state", get_args(PartState)), name="state_known"),
+        CheckConstraint(among("state", get_args(PartState)), name="state_known"),
         CheckConstraint("(state = 'held') = (lease_expires_at IS NOT NULL)", name="lease_while_held"),
     )
 

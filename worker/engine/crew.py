@@ -62,7 +62,7 @@ class Crew:
     worth: float
     device: torch.device
     kernels: dict[str, Any] = field(default_factory=dict)
-    """What an order says beside the engine's own words."""
+    """An order has this beside the engine's own words."""
 
     def offer(self, parts: Sequence[tuple[str, dict[str, Any]]]) -> None:
         """The method of `Crew`, like all that follow."""

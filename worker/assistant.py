@@ -33,7 +33,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 @final
-class Helper:
+class Assistant:
     """Makes parts of others' jobs in the worker's slot."""
 
     def __init__(
