@@ -43,12 +43,28 @@ Port = Annotated[
     int, typer.Option("--port", envvar="STILLHOUSE_PORT", min=0, max=65535, help="Port; 0 takes a free one.")
 ]
 
+Workers = Annotated[
+    int,
+    typer.Option(
+        "--workers",
+        min=1,
+        max=64,
+        help="Workers, which run as many jobs at once and help each other; each has a GPU, or its share of the cores.",
+    ),
+]
+
 # --- the service
 
 
 @app.command()
-def serve(home: Home = None, host: Host = "127.0.0.1", port: Port = 8000, as_json: JsonOption = False) -> None:
-    """Run the whole service here: ledger, API, one worker, sweeper. Ctrl-C ends it."""
+def serve(
+    home: Home = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    workers: Workers = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the whole service here: ledger, API, workers, sweeper. Ctrl-C ends it."""
     server.require("stillhouse serve")
     address = service.claim_address(host, port, home_folder(home))
 
@@ -57,7 +73,7 @@ def serve(home: Home = None, host: Host = "127.0.0.1", port: Port = 8000, as_jso
             data({"url": where.url, "home": str(where.home), "pid": os.getpid()})
         say(f"Stillhouse is ready at {where.url}  (state in {where.home}; Ctrl-C ends it)")
 
-    service.serve(address, ready)
+    service.serve(address, ready, workers)
     say("Stillhouse has stopped.")
 
 

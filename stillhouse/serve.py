@@ -16,6 +16,7 @@ from typing import Self, final
 
 import httpx
 
+from stillhouse import machine
 from stillhouse.errors import ClientError, UsageError
 from stillhouse.server import python
 
@@ -79,10 +80,11 @@ def claim_address(host: str, port: int, home: Path) -> Address:
         return Address(host, int(probe.getsockname()[1]), home)
 
 
-def serve(address: Address, ready: Callable[[Address], None]) -> None:
+def serve(address: Address, ready: Callable[[Address], None], workers: int = 1) -> None:
     """Run the service until SIGINT or SIGTERM; then stop every process of it, and only return when they are gone.
 
-    `ready` is called once, as soon as the service takes jobs. A second signal kills instead of waiting.
+    `ready` is called once, as soon as the service takes jobs. A second signal kills instead of waiting. Several workers
+    have the processors between them, and a GPU each as far as there are any.
 
     Raises:
         ClientError: a part of the service ended by itself or did not come up; the others are stopped.
@@ -99,7 +101,8 @@ def serve(address: Address, ready: Callable[[Address], None]) -> None:
         try:
             children["api"] = _start("api", environment)  # which brings the ledger up to date
             if _becomes_ready(address, children, signals):
-                children["worker"] = _start("worker", environment)  # which sweeps as well
+                for number, own in enumerate(machine.divided(workers, environment)):  # each sweeps as well
+                    children["worker" if workers == 1 else f"worker {number + 1}"] = _start("worker", environment | own)
                 ready(address)
             while not signals.count:
                 _check(children)

@@ -22,8 +22,9 @@ from core.files import write_atomic
 from core.ledger import AWAY, Claim, Document, File, Job, Ledger, Status
 from core.masks import masked
 from core.settings import Settings
-from worker import failure_reports, uploads
+from worker import checkpoints, failure_reports, uploads
 from worker.assistant import Assistant
+from worker.checkpoints import CheckpointCarrier
 from worker.child import Child
 from worker.database_retry import PAUSE, until_answered, until_stored
 from worker.drain import Drain
@@ -183,9 +184,12 @@ class Supervisor:
                 return self._disturbed(claim, heartbeat)
             previews = PreviewUploader(self._store, folder, heartbeat.hear)
             foreman = Foreman(self._settings, self._ledger, self._store, claim, self._worker_id, previews.hear)
-            with previews, foreman, Child.spawn(self._engine, folder.root, foreman.hear) as child:
+            carrier = CheckpointCarrier(self._settings, self._ledger, self._store, claim, folder)
+            with previews, foreman, carrier, Child.spawn(self._engine, folder.root, foreman.hear) as child:
                 foreman.reply_by(child.tell)
                 status, stop = self._watch(child, heartbeat, folder)
+            if status != Exit.DONE:
+                carrier.last()
             return self._conclude(claim, folder, heartbeat, child, status, stop)
 
     def _prepare(self, folder: JobFolder, claim: Claim, claimed_at: float, race: Document) -> bool:
@@ -198,7 +202,7 @@ class Supervisor:
                 raise uploads.LostUpload(f"The result of {job.request['continue_from']} is lost: {fault}.") from None
         shutil.rmtree(folder.staging, ignore_errors=True)
         folder.staging.mkdir(parents=True, exist_ok=True)
-        folder.checkpoint.mkdir(exist_ok=True)
+        checkpoints.bring(settings, self._ledger, self._store, claim, folder)
         if job.finish_requested_at is not None:  # told before there is an engine: nothing is begun for nothing
             folder.finish.touch()
         write_atomic(folder.job, json.dumps({**self._order(claim), "began": claimed_at, **race}, indent=2).encode())

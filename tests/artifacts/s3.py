@@ -103,5 +103,11 @@ def s3_server() -> Iterator[str]:
         thread.join(timeout=10)
 
 
+def credentials(endpoint: str) -> dict[str, str]:
+    """The variables by which a process finds the server."""
+    keys = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_DEFAULT_REGION": "us-east-1"}
+    return {"AWS_ENDPOINT_URL": endpoint, **keys}
+
+
 def _etag(body: bytes) -> str:
     return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'

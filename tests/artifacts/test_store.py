@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from core.artifacts import MissingObject, Probe, Store, StoreUnavailable, StoreUnreachable
-from tests.artifacts.s3 import s3_server
+from tests.artifacts.s3 import credentials, s3_server
 
 CONTENT = bytes(range(256)) * 5000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -28,9 +28,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         yield Store(f"memory://{tmp_path.name}")
     else:
         with s3_server() as endpoint:
-            for name, value in {"ENDPOINT_URL": endpoint, "ACCESS_KEY_ID": "k", "SECRET_ACCESS_KEY": "s"}.items():
-                monkeypatch.setenv(f"AWS_{name}", value)
-            monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+            for name, value in credentials(endpoint).items():
+                monkeypatch.setenv(name, value)
             yield Store(f"s3://bucket/{tmp_path.name}")
 
 

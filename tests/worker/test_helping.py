@@ -17,6 +17,8 @@ from core.data import Catalogue
 from core.ledger import Job, Status
 from core.ledger.models import PartRow
 from core.request import JobRequest, resolve
+from tests.artifacts.s3 import credentials, s3_server
+from tests.worker.double import state_after
 from tests.worker.service import Service, until
 from tests.worker.test_engine import SMALL, Run, here
 from worker.protocol import JobFolder
@@ -47,6 +49,26 @@ def parts(service: Service) -> list[PartRow]:
     """The parts of jobs as they stand."""
     with service.ledger.database.read() as session:
         return list(session.scalars(select(PartRow)))
+
+
+def test_a_job_goes_on_from_its_checkpoint_under_another_home(
+    new_service: Callable[..., Service], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with s3_server() as endpoint:
+        for name, value in credentials(endpoint).items():
+            monkeypatch.setenv(name, value)
+        service = new_service("poller", "postgresql", store_url="s3://bucket/house", checkpoint_interval=0.05)
+        first = service.start_worker(home=tmp_path / "first")
+        play = service.submit(steps=12, checkpoint_every=4, hold_at=7)
+        play.wait_for_step(1, 6)
+        until(lambda: service.ledger.sharing.checkpoint(play.job_id)[1], "the checkpoint is in the store")
+        first.kill()
+        play.open_gate()
+        service.start_worker(home=tmp_path / "second")
+        assert play.wait_for_end().status is Status.SUCCEEDED
+        assert play.steps(attempt=2) == list(range(4, 12))
+        assert play.state() == state_after(12)
+        until(lambda: not service.ledger.sharing.checkpoint(play.job_id)[1], "nobody keeps it any longer")
 
 
 def children(pid: int) -> list[int]:

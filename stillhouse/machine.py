@@ -1,0 +1,50 @@
+"""This machine's processors and GPUs, divided between workers so that none is in another's way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+_THREADS = "OMP_NUM_THREADS"
+_SECONDS = 20.0
+
+
+def gpus(environment: Mapping[str, str]) -> list[str]:
+    """The GPUs that may be used, as CUDA_VISIBLE_DEVICES names them; none where there is no driver."""
+    if _VISIBLE in environment:
+        return [name.strip() for name in environment[_VISIBLE].split(",") if name.strip()]
+    program = shutil.which("nvidia-smi", path=environment.get("PATH"))
+    if program is None:
+        return []
+    try:
+        asked = [program, "--query-gpu=uuid", "--format=csv,noheader"]
+        answer = subprocess.run(asked, capture_output=True, text=True, timeout=_SECONDS)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return answer.stdout.split() if answer.returncode == 0 else []
+
+
+def divided(
+    workers: int, environment: Mapping[str, str], devices: Sequence[str] | None = None, cores: int | None = None
+) -> list[dict[str, str]]:
+    """The variables of each of so many workers; a worker alone has all there is, as it finds it.
+
+    With GPUs each has one, and those that are left over compute on the CPU: no two share one. Threads are divided
+    equally, so that all of them make the same bits.
+
+    Args:
+        devices: the GPUs; by default those that are found.
+        cores: processors that may be used; by default this process's.
+    """
+    if workers == 1:
+        return [{}]
+    devices = gpus(environment) if devices is None else devices
+    threads = max(1, (cores or len(os.sched_getaffinity(0))) // workers)
+    shared = {} if _THREADS in environment else {_THREADS: str(threads)}
+    if not devices or environment.get("STILLHOUSE_DEVICE") == "cpu":
+        return [dict(shared) for _ in range(workers)]
+    without = {_VISIBLE: "", "STILLHOUSE_DEVICE": "cpu"}
+    return [shared | ({_VISIBLE: devices[number]} if number < len(devices) else without) for number in range(workers)]
