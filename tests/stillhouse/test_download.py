@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import tarfile
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from core.artifacts import zip_bytes
+from core.artifacts.archive import Entry
 from stillhouse import Client, File, HashMismatch, Job, Unreachable, verify
+from stillhouse.archive import members
 from stillhouse.download import download
 from stillhouse.errors import OutOfTime
 from stillhouse.http import Http
@@ -96,6 +102,44 @@ def test_a_dead_line_is_unreachable_and_keeps_what_came(
         download(Http(line.url), finished.id, [file], tmp_path)
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [part.name]
     assert part.stat().st_size == 1000
+
+
+def test_many_files_are_one_answer_and_what_a_cut_leaves_out_comes_by_itself(
+    line: Line, running: Running, finished: Job, tmp_path: Path
+) -> None:
+    with Client(line.url, patience=5) as client:
+        files = client.files(finished.id)
+        half = sum(file.bytes for file in files) // 2
+        line.cuts, line.length = 1, half
+        fetched = client.download(finished.id, tmp_path)
+        assert line.cuts == 0
+    assert verify(tmp_path) == []
+    assert not list(tmp_path.rglob("*.part"))
+    assert fetched < half + sum(file.bytes for file in files), "what had arrived was not sent again"
+
+
+def entries(contents: dict[str, bytes]) -> list[Entry]:
+    return [(name, partial(io.BytesIO, content)) for name, content in contents.items()]
+
+
+@pytest.mark.parametrize("piece", [1, 7, 1 << 20])
+def test_an_archive_is_read_as_it_comes(piece: int) -> None:
+    contents = {"a/b.png": b"x" * 100, "empty": b"", "z": bytes(range(256)) * 30}
+    zipped = zip_bytes(entries(contents))
+    pieces = (zipped[start : start + piece] for start in range(0, len(zipped), piece))
+    assert {name: b"".join(content) for name, content in members(pieces)} == contents
+    assert [name for name, _ in members(iter([zipped]))] == list(contents), "what is not read is passed over"
+
+
+@pytest.mark.parametrize("form", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_an_archive_that_is_torn_or_of_another_form_is_none(form: int) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", form) as archive:
+        archive.writestr("a", b"x" * 100)
+    with pytest.raises(ValueError, match="archive"):
+        dict(members(iter([file.getvalue()[:60]])))
+    with pytest.raises(ValueError, match="archive"):
+        list(members(iter([b"<html>"])))
 
 
 def test_a_shard_arrives_whole_over_a_line_that_is_cut(
