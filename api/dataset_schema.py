@@ -88,6 +88,10 @@ class Sent(Shown):
     label_column: str = Field(default="", description="The column of a table's labels that was named; empty: none.")
     missing: Missing = Field(default="refuse", description="What was to stand in for missing values.")
     kind: Literal["auto", "vectors", "series"] = Field(default="auto", description="What a table's rows were to be.")
+    order: str = Field(default="", description="The order of the classes that was said.")
+    train_folder: str = Field(default="", description="The folder that was said to be the training set.")
+    test_folder: str = Field(default="", description="The folder that was said to be the test set.")
+    skip_broken: bool = Field(default=False, description="Whether broken files were to be left out.")
 
     @classmethod
     def of(cls, upload: ledger.Upload) -> Self | None:

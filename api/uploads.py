@@ -18,7 +18,7 @@ from api.problems import Kind, ProblemError, header, invalid, responses, sentenc
 from api.services import Services, ServicesDep
 from core.data.folders import AUTO, SIDES
 from core.data.numbers import Missing
-from core.data.table_files import Reading, Rows
+from core.data.reading import Reading, Rows
 from core.ledger import NoRoom, UnknownUpload, Upload, UploadInUse, new_upload_id
 from core.recipe import FieldError
 
@@ -76,6 +76,31 @@ TableKind = Annotated[
     Rows,
     Query(description="Of a table: 'series' where its columns are steps of one series a row."),
 ]
+Order = Annotated[
+    str,
+    Query(
+        max_length=8000,
+        description="The classes in their order, each once, as a line of CSV. Empty: folders in the order of numbers "
+        "where all are, else of letters; a bundle's own.",
+        examples=["small,medium,large"],
+    ),
+]
+TrainFolder = Annotated[
+    str,
+    Query(
+        max_length=200, description="Of an archive: the folder that is the training set. Empty: one called train or so."
+    ),
+]
+TestFolder = Annotated[
+    str,
+    Query(max_length=200, description="Of an archive: the folder that is the test set. Empty: one called test or so."),
+]
+SkipBroken = Annotated[
+    bool,
+    Query(
+        description="Of an archive: leave out files that cannot be taken, and say which, rather than refuse it whole."
+    ),
+]
 
 
 @router.post(
@@ -108,6 +133,10 @@ async def create_dataset(
     label_column: Label = "",
     missing: MissingValues = "refuse",
     kind: TableKind = "auto",
+    order: Order = "",
+    train_folder: TrainFolder = "",
+    test_folder: TestFolder = "",
+    skip_broken: SkipBroken = False,
 ) -> Dataset:
     """The body is the file itself: a zip or tar of class folders of PNG, JPEG, WebP, GIF, BMP or TIFF pictures, or of
     Parquet or Arrow files with pictures; one such Parquet file; an npz bundle; or a table as CSV or Parquet.
@@ -128,7 +157,7 @@ async def create_dataset(
             hint="Send the file itself: `curl -H 'Content-Type: application/zip' --data-binary @flowers.zip`.",
         )
     async with arriving(services, request.headers) as arrival:
-        reading = Reading(label_column=label_column, missing=missing, kind=kind)
+        reading = Reading(label_column, missing, kind, order, train_folder, test_folder, skip_broken)
         side = AUTO if size == "auto" else size
         upload = await arrival.take(request.stream(), name, side, MIRROR[mirror], reading)
     response.headers["Location"] = f"/v1/datasets/{upload.id}"

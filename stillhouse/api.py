@@ -122,7 +122,7 @@ class Client:
             mirror: whether a mirrored picture stays what it is; "auto" has the service find it out.
             timeout: seconds to wait for the inspection.
             told: called with a sentence on what happens to the file.
-            reading: how a table or series is to be read.
+            reading: how its tables, classes, splits and broken files are to be read.
 
         Returns the dataset, whose `name` is what jobs call it.
 

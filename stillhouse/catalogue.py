@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypedDict, Unpack
+from typing import Annotated, Any, Literal, TypedDict, Unpack, cast, get_type_hints
 
 import typer
 
@@ -41,6 +41,22 @@ Rows = Annotated[
     TableKind | None,
     typer.Option("--kind", help="Of a table: 'series' where its columns are the steps of one series a row."),
 ]
+Order = Annotated[
+    str | None,
+    typer.Option("--order", metavar="CLASSES", help="The classes in their order, each once: small,medium,large."),
+]
+TrainFolder = Annotated[
+    str | None,
+    typer.Option("--train-folder", metavar="NAME", help="The folder that is the training set; else found by its name."),
+]
+TestFolder = Annotated[
+    str | None,
+    typer.Option("--test-folder", metavar="NAME", help="The folder that is the test set; else found by its name."),
+]
+SkipBroken = Annotated[
+    bool | None,
+    typer.Option("--skip-broken", help="Leave out files that cannot be taken, and say which; else all is refused."),
+]
 
 
 class Upload(TypedDict, total=False):
@@ -52,6 +68,10 @@ class Upload(TypedDict, total=False):
     label_column: str | None
     missing: Missing | None
     kind: TableKind | None
+    order: str | None
+    train_folder: str | None
+    test_folder: str | None
+    skip_broken: bool | None
 
 
 def datasets(as_json: JsonOption = False) -> None:
@@ -97,11 +117,16 @@ def upload(
     label_column: LabelColumn = None,
     missing: Gaps = None,
     kind: Rows = None,
+    order: Order = None,
+    train_folder: TrainFolder = None,
+    test_folder: TestFolder = None,
+    skip_broken: SkipBroken = None,
     as_json: JsonOption = False,
 ) -> None:
     """Upload a dataset, wait until it was inspected, and print what jobs call it."""
     with Client() as client:
-        reading = _reading({"label_column": label_column, "missing": missing, "kind": kind})
+        words = Upload(label_column=label_column, missing=missing, kind=kind, order=order, skip_broken=skip_broken)
+        reading = _reading(words | {"train_folder": train_folder, "test_folder": test_folder})
         found = client.upload(path, name, size=_side(size), mirror=mirror, told=say, **reading)
     say(_described(found))
     data(found if as_json else found["name"])
@@ -142,15 +167,9 @@ def _sent(client: Client, path: Path, upload: Upload) -> str:
 
 
 def _reading(said: Upload) -> Reading:
-    """The words on how numbers are to be read."""
-    found: Reading = {}
-    if column := said.get("label_column"):
-        found["label_column"] = column
-    if missing := said.get("missing"):
-        found["missing"] = missing
-    if kind := said.get("kind"):
-        found["kind"] = kind
-    return found
+    """The words on how the file is to be read."""
+    words = {name: said.get(name) for name in get_type_hints(Reading)}
+    return cast("Reading", {name: word for name, word in words.items() if word})
 
 
 def _described(found: Mapping[str, Any]) -> str:

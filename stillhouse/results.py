@@ -58,6 +58,10 @@ def distill(
     label_column: catalogue.LabelColumn = None,
     missing: catalogue.Gaps = None,
     kind: catalogue.Rows = None,
+    order: catalogue.Order = None,
+    train_folder: catalogue.TrainFolder = None,
+    test_folder: catalogue.TestFolder = None,
+    skip_broken: catalogue.SkipBroken = None,
     lock: Annotated[
         Path | None,
         typer.Option("--lock", dir_okay=False, help="Pin the artifact in this file, and from then on bring that one."),
@@ -71,7 +75,7 @@ def distill(
     """Submit, wait, download, verify. Succeeds only with a verified artifact in --out, and prints that folder.
 
     DATASET may be a folder of class folders, its zip, or a table, here: it is uploaded first, unless an equal one was
-    before. --name, --size, --mirror, --label-column, --missing and --kind are then as in 'stillhouse upload'.
+    before. The options of 'stillhouse upload' then say how it is read.
 
     With --lock the first run pins the artifact, and every later one brings that very artifact, whatever the service
     would make by then; commit the file.
@@ -81,7 +85,8 @@ def distill(
     if all(asked.get(size) is None for size in SIZES):  # before a folder is sent, which may take long
         raise UsageError("Nothing says how small the set is to be: add --ipc 10, or see 'stillhouse distill --help'.")
     upload = catalogue.Upload(name=name, size=size, mirror=mirror)
-    upload |= {"label_column": label_column, "missing": missing, "kind": kind}
+    upload |= {"label_column": label_column, "missing": missing, "kind": kind, "order": order}
+    upload |= {"train_folder": train_folder, "test_folder": test_folder, "skip_broken": skip_broken}
     pin = _pin(_read_as(asked, upload), out, lock, relock, offline)
     with Client(patience=PATIENCE, limit=seconds(timeout)) as client:
         if pin is not None and out is not None:

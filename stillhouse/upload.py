@@ -22,7 +22,7 @@ TableKind = Literal["auto", "vectors", "series"]
 
 
 class Reading(TypedDict, total=False):
-    """How a table, or series, is to be read; what is missing says nothing."""
+    """How a file is to be read; what is missing says nothing."""
 
     label_column: str
     """The column of the labels; else the one by a usual name."""
@@ -30,9 +30,18 @@ class Reading(TypedDict, total=False):
     """The numbers that stand in for missing values; else these are refused."""
     kind: TableKind
     """Whether a table's columns are the steps of one series a row."""
+    order: str
+    """The classes in their order, each once, as a line of CSV."""
+    train_folder: str
+    """The folder of an archive that is the training set, where it is not called train or so."""
+    test_folder: str
+    """The one that is the test set."""
+    skip_broken: bool
+    """Whether files of an archive that cannot be taken are left out rather than the archive refused."""
 
 
 _UNSAID: dict[str, Any] = {"size": None, "mirror": "auto", "label_column": "", "missing": "refuse", "kind": "auto"}
+_UNSAID |= {"order": "", "train_folder": "", "test_folder": "", "skip_broken": False}
 """The words on how a file is to be read that say nothing."""
 FILES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".npz", ".csv", ".parquet")
 """How the names of files end that hold a dataset."""

@@ -17,8 +17,8 @@ from core.data.folders import LAYOUT, Folders, assembled
 from core.data.folders.archives import opened
 from core.data.folders.arrangement import arrangement_of
 from core.data.folders.members import Member, Members
+from core.data.reading import FOLDERS, Reading
 from core.data.shards import Shard, arranged, holds_pictures, splits_of
-from core.data.table_files import Reading
 
 _DAMAGE: Final = (
     zipfile.BadZipFile,
@@ -38,7 +38,7 @@ def read_archive(path: Path, size: int | None = None, reading: Reading | None = 
     Args:
         path: the archive.
         size: of pictures, as in `assembled`.
-        reading: the uploader's word on tables.
+        reading: the uploader's word on it.
 
     Raises DatasetInvalid, which names the members at fault and how to mend them.
     """
@@ -46,7 +46,8 @@ def read_archive(path: Path, size: int | None = None, reading: Reading | None = 
     try:
         with opened(path) as members, ExitStack() as files:
             if any(member.is_picture for member in members.files) or not (tables := _ending(members, _TABLES)):
-                return assembled(arrangement_of(members.files), size, members.remarks)
+                arrangement = arrangement_of(members.files, reading)
+                return assembled(arrangement, size, members.remarks, skip_broken=reading.skip_broken)
             return _of_tables(tables, members, path.parent, size, reading, files)
     except _DAMAGE as fault:
         raise DatasetInvalid(f"not a whole archive ({fault}); pack it anew: {LAYOUT}") from None
@@ -58,12 +59,14 @@ def read_shard(path: Path, size: int | None, reading: Reading) -> Folders | None
         shard = Shard("the Parquet file", file)
         if not holds_pictures(shard.schema):
             return None
-        return assembled(arranged([(shard, None)], reading.label_column), size)
+        reading.check_unsaid("this is a table", FOLDERS)
+        return assembled(arranged([(shard, None)], reading.label_column), size, skip_broken=reading.skip_broken)
 
 
 def _of_tables(
     tables: Sequence[Member], members: Members, folder: Path, size: int | None, reading: Reading, files: ExitStack
 ) -> Folders:
+    reading.check_unsaid("these are tables", FOLDERS)
     placed, left = splits_of(tables)
     shards = [(Shard(member.path, _copied(member, folder, files)), split) for member, split in placed]
     if not holds_pictures(shards[0][0].schema):
@@ -72,7 +75,8 @@ def _of_tables(
             "table.to_parquet(path)"
         )
     left += [member.path for member in members.files if member not in tables and not _is_note(member)]
-    return assembled(arranged(shards, reading.label_column, left), size, members.remarks)
+    arrangement = arranged(shards, reading.label_column, left)
+    return assembled(arrangement, size, members.remarks, skip_broken=reading.skip_broken)
 
 
 def _copied(member: Member, folder: Path, files: ExitStack) -> IO[bytes]:

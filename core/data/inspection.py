@@ -29,18 +29,21 @@ import numpy as np
 
 from core.data.archive import read_archive, read_shard
 from core.data.bundle import Bundle, bundle_arrays, read_bundle, write_bundle
+from core.data.class_order import in_order
 from core.data.digest import measure
 from core.data.doubts import UNSEARCHED, doubts, near_within, single_pictures
 from core.data.evidence import evidence_of, keep, named
 from core.data.facts import Copies, DatasetFacts, DatasetInvalid, NearCopies
 from core.data.folders import AUTO, Folders, is_tar
+from core.data.folders.faults import listed
 from core.data.formats import check_zip
 from core.data.mirroring import mirroring_of
 from core.data.near_copies import near_copies
 from core.data.numbers import kind_named
+from core.data.reading import PICTURES, Reading
 from core.data.rules import ARRAYS, MIRROR
 from core.data.split import DRAWN
-from core.data.table_files import Reading, read_table, table_format
+from core.data.table_files import read_table, table_format
 
 MEMORY_BYTES: Final = 8 * 2**30
 SECONDS: Final = 900
@@ -73,12 +76,12 @@ def inspect(
     size: int | None,
     stopped: Callable[[], bool],
     mirror: bool | None = None,
-    reading: Mapping[str, str] | None = None,
+    reading: Mapping[str, Any] | None = None,
 ) -> dict[str, Any] | None:
     """The findings on the upload at `source`; its bundle is then `folder/bundle.npz`. None if it was stopped before.
 
     `size` is the side to scale pictures to, and AUTO has it chosen, if need be. `mirror` is the uploader's word, if
-    there is one, on whether a mirrored picture stays what it is, `reading` that on numbers (`Reading`).
+    there is one, on whether a mirrored picture stays what it is, `reading` that on all else (`Reading`).
 
     Raises DatasetInvalid, which says what is wrong with it and how to mend it.
     """
@@ -145,8 +148,12 @@ def examine(
     source: Path, target: Path, size: int | None, mirror: bool | None = None, reading: Reading | None = None
 ) -> dict[str, Any]:
     """Read an upload and write its bundle to `target`. Raises DatasetInvalid."""
-    given, own_word = _read(source, size, reading or Reading())
+    reading = reading or Reading()
+    given, own_word = _read(source, size, reading)
     arrays, remarks, mirror = given.arrays, given.remarks, own_word if mirror is None else mirror
+    if reading.order:
+        arrays = in_order(arrays, reading.order)
+        remarks += (f"The classes are in the order that was said: {listed(list(map(str, arrays['class_names'])))}.",)
     if mirror is not None and "kind" not in arrays:
         arrays[MIRROR] = np.array(mirror)
     write_bundle(target, arrays)
@@ -180,6 +187,7 @@ def _read(source: Path, size: int | None, reading: Reading) -> tuple[Folders, bo
     if size not in (None, AUTO):
         noun = "this is a table" if form else "a bundle's images have one size"
         raise DatasetInvalid(f"`size` is for files of pictures, and {noun}: leave it out")
+    reading.check_unsaid("this is a table" if form else "this is a bundle", PICTURES)
     if form:
         table = read_table(source, form, reading)
         return Folders(bundle_arrays(table), table.remarks), None

@@ -6,9 +6,9 @@ Read in the process of an inspection alone: pyarrow is loaded when it is needed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, final
+from typing import TYPE_CHECKING, Any, Final, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,8 @@ from core.data.bundle import Bundle
 from core.data.facts import DatasetInvalid, Kind
 from core.data.folders import LAYOUT
 from core.data.label_column import LABELS, columns_listed, label_column, words_of
-from core.data.numbers import Missing, read_numbers
+from core.data.numbers import read_numbers
+from core.data.reading import Reading
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,31 +31,6 @@ GAPS: Final = ("", "NA", "N/A", "NaN", "nan", "null", "None", "?")
 
 _SIGNS: Final = (",", ";", "\t", "|")
 _MOST_NAMED: Final = 12
-
-
-Rows = Literal["auto", "vectors", "series"]
-"""The uploader's word on a table's rows: vectors, or series whose steps are the columns; 'auto': vectors."""
-
-
-@final
-@dataclass(frozen=True)
-class Reading:
-    """The uploader's word on how numbers are to be read; the defaults say nothing."""
-
-    label_column: str = ""
-    """The column of the labels; empty: one by a usual name."""
-    missing: Missing = "refuse"
-    kind: Rows = "auto"
-
-    @property
-    def said(self) -> dict[str, str]:
-        """The words that say anything."""
-        return {name: word for name, word in asdict(self).items() if word != getattr(type(self)(), name)}
-
-    @classmethod
-    def of(cls, said: dict[str, Any] | None) -> Self:
-        """The reading of such words."""
-        return cls(**(said or {}))
 
 
 @final

@@ -118,6 +118,22 @@ def test_the_uploaders_word_on_mirroring_is_followed(workshop: Workshop) -> None
         assert ("flip" in job["recipe"]["augment"]["transforms"]) == (word == "yes")
 
 
+@ON_SQLITE
+def test_the_uploaders_word_on_classes_splits_and_broken_files_is_followed(workshop: Workshop) -> None:
+    client, alice = workshop.client, key(workshop.ledger, "alice")
+    parts = {"fit": classes(5), "held": classes(3)}
+    members = {f"{top}/{name}": data for top, each in parts.items() for name, data in each.items()}
+    data = packed(members | {"fit/cat/broken.png": b"x"})
+    words = {"order": "dog,cat", "train_folder": "fit", "test_folder": "held", "skip_broken": True}
+    found = settled(client, send(client, data, alice, **words).headers["Location"], alice)
+    assert (found["class_names"], found["train_counts"], found["test_counts"]) == (["dog", "cat"], [5, 5], [3, 3])
+    assert "'fit/cat/broken.png' cannot be read as a picture" in str(found["remarks"])
+    assert words.items() <= found["sent"].items()
+    for fault in ({"order": "dog"}, {"train_folder": "x"}, {"skip_broken": False}):
+        sent = send(client, data, alice, **words | fault, name="other")
+        assert settled(client, sent.headers["Location"], alice)["state"] == "invalid", fault
+
+
 def test_an_upload_from_before_there_were_verdicts_is_what_it_was(workshop: Workshop, services: Services) -> None:
     client, alice = workshop.client, key(workshop.ledger, "alice")
     found = settled(client, send(client, packed(classes(10, size=(20, 20))), alice).headers["Location"], alice)

@@ -19,7 +19,7 @@ from pyarrow import parquet
 
 from core.data import DatasetInvalid
 from core.data.inspection import examine
-from core.data.table_files import Reading
+from core.data.reading import Reading
 from tests.data.archives import packed, tarred
 from tests.data.neighbours import encoded
 

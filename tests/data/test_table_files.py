@@ -13,7 +13,8 @@ import pytest
 from core.data import DatasetInvalid
 from core.data.bundle import Bundle
 from core.data.inspection import examine, facts_of
-from core.data.table_files import Reading, read_table, table_format
+from core.data.reading import Reading
+from core.data.table_files import read_table, table_format
 
 ROWS = 90
 RNG = np.random.default_rng(0)

@@ -98,9 +98,12 @@ def test_the_uploader_says_whether_pictures_may_be_mirrored(running: Running, tm
     with running.client() as client:
         found = client.upload(tmp_path / "pets.zip", "pets", mirror="yes")
         assert found["mirroring"]["allowed"]
-        answer = running.command("upload", tmp_path / "pets.zip", "--name", "pets", "--mirror", "no")
+        words = ("--mirror", "no", "--order", "dog, cat", "--skip-broken")
+        answer = running.command("upload", tmp_path / "pets.zip", "--name", "pets", *words)
         assert "No picture is mirrored in training: whoever gave the dataset said so." in answer.err
-        assert client.dataset(answer.out.strip())["mirroring"]["by"] == "uploader"
+        said = client.dataset(answer.out.strip())
+        assert (said["mirroring"]["by"], said["class_names"]) == ("uploader", ["dog", "cat"])
+        assert (said["sent"]["order"], said["sent"]["skip_broken"]) == ("dog, cat", True)
         assert running.command("upload", tmp_path / "pets.zip", "--name", "pets", "--mirror", "maybe").code == 2
         (tmp_path / "small pets.tar.gz").write_bytes(tarred(classes(4)))
         distilled = located(client, str(tmp_path / "small pets.tar.gz"), size="6", mirror="yes")

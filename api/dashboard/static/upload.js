@@ -71,6 +71,10 @@ form.addEventListener("submit", (event) => {
   if (form.elements.label_column.value) query.set("label_column", form.elements.label_column.value);
   if (form.elements.missing.value !== "refuse") query.set("missing", form.elements.missing.value);
   if (form.elements.kind.value !== "auto") query.set("kind", form.elements.kind.value);
+  for (const word of ["order", "train_folder", "test_folder"]) {
+    if (form.elements[word].value.trim()) query.set(word, form.elements[word].value.trim());
+  }
+  if (form.elements.skip_broken.checked) query.set("skip_broken", "true");
   const request = new XMLHttpRequest();
   const over = () => { sending.hidden = true; button.disabled = false; };
   request.open("POST", `/v1/datasets?${query}`);

@@ -14,6 +14,7 @@ from core.data.folders.limits import LAYOUT, PICTURES
 from core.data.folders.members import Member
 from core.data.folders.splits import Splits, splits_of
 from core.data.folders.words import Split, are_parts, split_of
+from core.data.reading import Reading
 
 _LARGEST_FILE = 64 * 2**20
 _SMALL = 2**20
@@ -45,19 +46,23 @@ class Arrangement:
     remarks: tuple[str, ...]
     names: tuple[str, ...] | None = None
     """The classes in their order, where the source has one of its own."""
+    broken: tuple[Fault, ...] = ()
+    """Files that cannot be taken, where these are skipped."""
 
 
-def arrangement_of(files: Sequence[Member]) -> Arrangement:
+def arrangement_of(files: Sequence[Member], reading: Reading) -> Arrangement:
     """The pictures among the files, each with its class. Raises DatasetInvalid, which says how to arrange them."""
     drawn = [member for member in files if member.is_picture or _ends(member, _OTHER_PICTURES)]
     others = [member for member in files if not (member.is_picture or _ends(member, _OTHER_PICTURES))]
     if not drawn:
         held = f", only {listed([member.path for member in others])}" if others else ""
         raise DatasetInvalid(f"holds no pictures{held}; send {LAYOUT}")
-    splits = splits_of(drawn)
+    splits = splits_of(drawn, {"train": reading.train_folder, "test": reading.test_folder})
     pictures = _classes(splits, [member.path for member in others if _ends(member, _TABLES)])
-    left = _checked(pictures, others)
-    _check_counts(pictures)
+    pictures, left, broken = _checked(pictures, others)
+    if broken and not (reading.skip_broken and pictures):
+        raise refusal(broken)
+    check_sizes(pictures)
     remarks = list(splits.remarks)
     if left:
         remarks.append(f"Left out, as they are no pictures: {listed([member.path for member in left])}.")
@@ -67,7 +72,7 @@ def arrangement_of(files: Sequence[Member]) -> Arrangement:
         remarks.append(
             f"Pictures that are called as masks of others are taken as pictures of their class: {listed(masks)}."
         )
-    return Arrangement(tuple(pictures), tuple(remarks))
+    return Arrangement(tuple(pictures), tuple(remarks), broken=tuple(broken))
 
 
 def _classes(splits: Splits, tables: Sequence[str]) -> list[Picture]:
@@ -119,9 +124,10 @@ def _masks(pictures: Sequence[Picture]) -> list[str]:
     return masks
 
 
-def _checked(pictures: Sequence[Picture], others: Sequence[Member]) -> list[Member]:
-    """The files that may be left out. Raises DatasetInvalid for those that lie where pictures have to."""
-    faults = [fault for picture in pictures if (fault := _fault(picture.member))]
+def _checked(pictures: Sequence[Picture], others: Sequence[Member]) -> tuple[list[Picture], list[Member], list[Fault]]:
+    """The pictures that may be read, the files that may be left out, and the faults of those that may not be there."""
+    found = [(picture, _fault(picture.member)) for picture in pictures]
+    faults = [fault for _, fault in found if fault]
     classes = {picture.member.parts[:-1] for picture in pictures}
     beside = {folder[:-1] for folder in classes}
     left = []
@@ -132,9 +138,7 @@ def _checked(pictures: Sequence[Picture], others: Sequence[Member]) -> list[Memb
             faults.append(Fault(member.quoted, "is no picture that is read", fix))
         else:
             left.append(member)
-    if faults:
-        raise refusal(faults)
-    return left
+    return [picture for picture, fault in found if not fault], left, faults
 
 
 def _fault(member: Member) -> Fault | None:
@@ -155,7 +159,7 @@ def _fault(member: Member) -> Fault | None:
     return None
 
 
-def _check_counts(pictures: Sequence[Picture]) -> None:
+def check_sizes(pictures: Sequence[Picture]) -> None:
     """Refuse classes of which a split has none or too few."""
     train, test = (
         Counter(each.label for each in pictures if (each.split == "test") == is_test) for is_test in (False, True)

@@ -10,8 +10,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.folders.arrangement import Arrangement, Picture
-from core.data.folders.faults import listed
+from core.data.folders.arrangement import Arrangement, Picture, check_sizes
+from core.data.folders.faults import listed, skipped
 from core.data.folders.limits import AUTO
 from core.data.folders.pictures import images_of, side_of
 from core.data.rules import HELD_OUT, check_class_names, check_counts, check_pictures, check_share, check_splittable
@@ -29,19 +29,24 @@ class Folders:
     """The file that each row of `train` and of `test` was read from."""
 
 
-def assembled(arrangement: Arrangement, size: int | None, remarks: Sequence[str] = ()) -> Folders:
+def assembled(
+    arrangement: Arrangement, size: int | None, remarks: Sequence[str] = (), *, skip_broken: bool = False
+) -> Folders:
     """The pictures of an arrangement as a dataset; `remarks` on where they are from come last.
 
     Args:
         size: each picture is scaled until its shorter side has so many pixels, and the middle square of it is kept;
             None: all pictures have to have one size already; AUTO: a side is chosen by the pictures, if need be.
+        skip_broken: pictures that cannot be read are left out; else all are refused.
 
     Raises DatasetInvalid, which names the pictures at fault and how to mend them.
     """
-    pictures = arrangement.pictures
     if chosen := size == AUTO:
-        size = side_of(pictures)
-    found = images_of(pictures, size)
+        size = side_of(arrangement.pictures)
+    found = images_of(arrangement.pictures, size, skip_broken=skip_broken)
+    pictures = found.pictures
+    if found.broken:
+        check_sizes(pictures)
     names = arrangement.names or tuple(_ordered({picture.label for picture in pictures}))
     check_class_names(names)
     arrays, split, files = _assembled(pictures, found.images, names)
@@ -50,6 +55,8 @@ def assembled(arrangement: Arrangement, size: int | None, remarks: Sequence[str]
     check_pictures(arrays["x_train"])
     of_names = [] if arrangement.names else _of_names(names)
     told = [split, *found.remarks, *arrangement.remarks, *remarks, *of_names]
+    if broken := (*arrangement.broken, *found.broken):
+        told.append(skipped(broken))
     if size is not None:
         told.append(
             f"Each was scaled until its shorter side had {size} pixels, and its middle {size} x {size} kept"

@@ -46,6 +46,16 @@ def refusal(faults: Sequence[Fault]) -> DatasetInvalid:
     return DatasetInvalid(f"{len(faults):,} files cannot be taken{more}: {'. '.join(told)}")
 
 
+def skipped(faults: Sequence[Fault]) -> str:
+    """The remark on files that were left out as they cannot be taken, up to ten of them with their faults."""
+    files: defaultdict[str, list[str]] = defaultdict(list)
+    for each in faults[:NAMED]:
+        files[each.fault].append(each.file)
+    told = ", ".join(_each(names, fault) for fault, names in files.items())
+    more = f" and {len(faults) - NAMED:,} more" if len(faults) > NAMED else ""
+    return f"Left out, as they cannot be taken, {len(faults):,} files: {told}{more}."
+
+
 def _each(files: Sequence[str], fault: str) -> str:
     return f"{', '.join(files)}{' each ' if len(files) > 1 else ' '}{fault}"
 

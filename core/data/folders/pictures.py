@@ -27,17 +27,22 @@ class Images:
     """Each picture as uint8 [H, W] if it is grey, else [H, W, 3], all of one height and width, and what was decided."""
 
     images: list[NDArray[np.uint8]]
+    pictures: tuple[Picture, ...]
+    """The ones that were read; fewer where broken files are skipped."""
     remarks: tuple[str, ...]
+    broken: tuple[Fault, ...]
 
 
-def images_of(pictures: Sequence[Picture], size: int | None) -> Images:
+def images_of(pictures: Sequence[Picture], size: int | None, *, skip_broken: bool = False) -> Images:
     """The pictures' pixels. Raises DatasetInvalid, which names the members at fault and how to mend them."""
     look = Look()
-    seen = _read(pictures, size, look)
+    seen, faults = _read(pictures, size, look, skip_broken=skip_broken)
+    pictures = [each for each in pictures if each.member.path not in faults]
     if (better := _look(seen)) != look:
         seen.clear()  # of many pictures there is no room for two looks
-        seen = _read(pictures, size, better)
-    return Images([each.kept for each in seen], tuple(_remarks(pictures, seen, better)))
+        seen, _ = _read(pictures, size, better)
+    remarks = tuple(_remarks(pictures, seen, better))
+    return Images([each.kept for each in seen], tuple(pictures), remarks, tuple(faults.values()))
 
 
 def side_of(pictures: Sequence[Picture]) -> int | None:
@@ -59,8 +64,11 @@ def _size(picture: Picture) -> tuple[int, int] | None:
     return None
 
 
-def _read(pictures: Sequence[Picture], size: int | None, look: Look) -> list[Pixels]:
-    seen, faults = list[Pixels](), list[Fault]()
+def _read(
+    pictures: Sequence[Picture], size: int | None, look: Look, *, skip_broken: bool = False
+) -> tuple[list[Pixels], dict[str, Fault]]:
+    """The pixels of the pictures that can be read, and by path the faults of the others, where these are skipped."""
+    seen, faults = list[Pixels](), dict[str, Fault]()
     odd: DatasetInvalid | None = None
     first, pixels, channels = pictures[0], 0, 1
     least, most = SIDES
@@ -68,7 +76,7 @@ def _read(pictures: Sequence[Picture], size: int | None, look: Look) -> list[Pix
         try:
             each = pixels_of(_unpacked(picture), size, look)
         except UnreadableError as fault:
-            faults.append(Fault(picture.member.quoted, fault.fault, fault.fix))
+            faults[picture.member.path] = Fault(picture.member.quoted, fault.fault, fault.fix)
             continue
         (height, width), quoted = each.kept.shape[:2], picture.member.quoted
         if not seen:
@@ -90,11 +98,11 @@ def _read(pictures: Sequence[Picture], size: int | None, look: Look) -> list[Pix
             )
         if odd is None:
             seen.append(each)
-    if faults:
-        raise refusal(faults)
+    if faults and not (skip_broken and len(faults) < len(pictures)):
+        raise refusal(list(faults.values()))
     if odd:
         raise odd
-    return seen
+    return seen, faults
 
 
 def _unpacked(picture: Picture) -> bytes:

@@ -26,12 +26,17 @@ class Splits:
     remarks: tuple[str, ...]
 
 
-def splits_of(members: Sequence[Member]) -> Splits:
-    """The splits of the pictures. Raises DatasetInvalid for splits that say no class or cannot all be used."""
+def splits_of(members: Sequence[Member], said: Mapping[Split, str]) -> Splits:
+    """The splits of the pictures; `said` are the names of their folders, where the uploader says any.
+
+    Raises DatasetInvalid for splits that say no class or cannot all be used.
+    """
     placed = _unwrapped([(member, member.parts) for member in members])
     tops = defaultdict[str, list[Placed]](list)
     for member, parts in placed:
         tops[parts[0] if len(parts) > 1 else ""].append((member, parts))
+    if any(said.values()):
+        return _as_said(said, tops)
     called = {top: split for top in tops if (split := split_of(top))}
     flat = [top for top in called if all(len(parts) == 2 for _, parts in tops[top])]
     classes = {parts[-2] for top in called for _, parts in tops[top] if len(parts) > 2}
@@ -53,6 +58,26 @@ def splits_of(members: Sequence[Member]) -> Splits:
             "each class in there, called as in the other split"
         )
     return _used(named, tops)
+
+
+def _as_said(said: Mapping[Split, str], tops: Mapping[str, Sequence[Placed]]) -> Splits:
+    """The splits by the uploader's word; what it leaves open is told by the folders' names. Others are left out."""
+    folders = sorted(top for top in tops if top)
+    named: dict[str, Split] = {name.strip("/"): split for split, name in said.items() if name}
+    if unknown := [name for name in named if name not in folders]:
+        raise DatasetInvalid(f"holds no folder {listed(unknown)} at the top, only {listed(folders)}; name these")
+    if len(named) < sum(map(bool, said.values())):
+        raise DatasetInvalid(f"{listed(list(named))} cannot be both training and test set; name two folders")
+    rest = [top for top in folders if top not in named]
+    named |= {top: split for top in rest if (split := split_of(top)) and split not in named.values()}
+    if "train" not in named.values():
+        if len(rest) != 1:
+            raise DatasetInvalid(f"which of {listed(rest)} is the training set? Say it as train_folder")
+        named[rest[0]] = "train"
+    used = _used(named, {top: each for top, each in tops.items() if top in named})
+    left = [top for top in folders if top not in named] + [member.path for member, _ in tops.get("", ())]
+    told = f"The folders of the splits were said; left out beside them: {listed(left)}."
+    return Splits(used.pictures, (*used.remarks, *([told] if left else [])))
 
 
 def _placed_better(named: Mapping[str, Split], others: Sequence[str], loose: bool) -> str:
