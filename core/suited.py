@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from core.methods.catalogue import FOR_NUMBERS
 from core.recipe import (
     Architecture,
+    Columns,
     Compact,
     Crops,
     FieldError,
@@ -36,6 +37,9 @@ _NOUNS: Final[dict[Kind, str]] = {"pictures": "pictures", "vectors": "rows of a 
 def unsuited(recipe: Recipe, facts: DatasetFacts) -> list[FieldError]:
     """Why a recipe means nothing for the dataset's kind of data, with what to do about it."""
     networks = list(_networks(recipe, facts.kind))
+    if isinstance(recipe.storage, Columns) and facts.kind != "vectors":
+        told = f"Columns are those of a table, and these are {_NOUNS[facts.kind]}."
+        networks.append(FieldError("overrides.storage.kind", told, "Set storage.kind to 'exact'."))
     return networks if facts.kind == "pictures" else [*_of_pictures(recipe, facts.kind), *networks]
 
 

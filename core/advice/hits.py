@@ -66,6 +66,6 @@ def _like_a_pilot(method: str, recipe: Mapping[str, Any], own: Mapping[str, Any]
     return (
         method == METHOD
         and recipe.get("objective") == own["objective"]
-        and (recipe.get("storage") or {}).get("kind", "exact") == "exact"
+        and (recipe.get("storage") or {}).get("kind", "exact") != "compact"
         and (recipe.get("schedule") or {}).get("steps", 0) >= own["schedule"]["steps"]
     )

@@ -7,24 +7,24 @@ from torch import Tensor
 
 from core.compact import rounded, rounded_labels
 from core.engine.preprocess import Transform
-from core.recipe import Compact, Exact
+from core.recipe import Compact, Storage
 
 
-def pixels(storage: Exact | Compact, images: Tensor, transform: Transform) -> Tensor | None:
+def pixels(storage: Storage, images: Tensor, transform: Transform) -> Tensor | None:
     """The pixels uint8 that stand for images in few bits, on the device of these; None where nothing is rounded."""
-    if isinstance(storage, Exact):
+    if not isinstance(storage, Compact):
         return None
     found = rounded(transform.inverse(images).cpu().numpy(), storage.bits)
     return torch.from_numpy(found).to(images.device)
 
 
-def labels(storage: Exact | Compact, soft: Tensor) -> Tensor:
+def labels(storage: Storage, soft: Tensor) -> Tensor:
     """Probabilities [n, K] as they are read back."""
-    if isinstance(storage, Exact):
+    if not isinstance(storage, Compact):
         return soft
     return torch.from_numpy(rounded_labels(soft.cpu().numpy(), storage)).to(soft.device)
 
 
-def targets(storage: Exact | Compact, answers: Tensor) -> Tensor:
+def targets(storage: Storage, answers: Tensor) -> Tensor:
     """Regression targets [n, K] as they are read back."""
-    return answers if isinstance(storage, Exact) else answers.half().float()
+    return answers.half().float() if isinstance(storage, Compact) else answers

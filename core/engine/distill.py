@@ -14,7 +14,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from core.engine import compact, init, ridge, targets
+from core.engine import columns, compact, init, ridge, targets
 from core.engine.expert_predictions import Judges, mean_logits
 from core.engine.keys import Key
 from core.engine.networks import build
@@ -26,7 +26,7 @@ from core.engine.real import Real
 from core.engine.state import Leaves, State, at_rest, still, tensors
 from core.engine.synthetic import Gradients, Synthetic, SyntheticDataset
 from core.engine.teacher import Teacher
-from core.recipe import Counts, Learnable, Recipe, Solved, Targets
+from core.recipe import Columns, Counts, Learnable, Recipe, Solved, Targets
 from core.recipe.share import equal
 
 Measure = Callable[[Synthetic, Key, int], tuple[Tensor, Gradients]]
@@ -147,6 +147,9 @@ def finish(recipe: Recipe, state: State, real: Real, ipc: int) -> SyntheticDatas
     counts = init.counts_of(recipe, real, ipc)
     classes = init.classes(real, init.decoded(recipe.parameterize, counts))
     images = decode(recipe.parameterize, state.result.images if stored is None else real.transform.forward(stored))
+    untouched = init.untouched(recipe, real, counts)
+    if isinstance(recipe.storage, Columns):
+        images = columns.typical(images, untouched, real, recipe.storage.levels)
     soft = state.result.logits.softmax(1) if isinstance(recipe.labels, Learnable) else None
     answers = state.result.logits if isinstance(recipe.labels, Targets) else None
     if isinstance(recipe.labels, Solved):
@@ -159,7 +162,7 @@ def finish(recipe: Recipe, state: State, real: Real, ipc: int) -> SyntheticDatas
         soft_labels=None if soft is None else compact.labels(recipe.storage, soft),
         step_size=None if learned is None else float(learned),
         transform=real.transform,
-        real=init.untouched(recipe, real, counts),
+        real=untouched,
         targets=None if answers is None else compact.targets(recipe.storage, answers),
         stored=stored,
     )

@@ -31,7 +31,7 @@ from core.methods import (
     trajectory,
 )
 from core.methods.task import Settings, Task, alike
-from core.overrides import nearest
+from core.overrides import nearest, override
 from core.recipe import FieldError, Recipe, RecipeError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Method:
     """Whether it means nothing for vectors and series."""
 
     def recipe(self, task: Task) -> Recipe:
-        """The recipe for a task; where its classes are of unequal size, each counts alike.
+        """The recipe for a task; where its classes are of unequal size, each counts alike. A table keeps its numbers.
 
         Raises:
             RecipeError: the method is for pictures, and the task has none.
@@ -89,6 +89,8 @@ class Method:
             told = f"'{self.name}' makes pictures, of crops or by convolutions, and these are {task.kind}."
             raise RecipeError([FieldError("method", told, FOR_NUMBERS)])
         recipe = self.expression(task)
+        if task.kind == "vectors" and self.family != "theory":
+            recipe = override(recipe, {"storage.kind": "columns"})
         return alike(recipe) if task.unequal else recipe
 
 

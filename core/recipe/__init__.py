@@ -70,7 +70,7 @@ from core.recipe.start import (
     Tiles,
 )
 from core.recipe.statistics import Adjustment, Statistics, Views
-from core.recipe.storage import Compact, Exact, Storage
+from core.recipe.storage import Columns, Compact, Exact, Storage
 from core.recipe.teacher import Teacher
 from core.recipe.two_layer import TwoLayer
 
@@ -82,6 +82,7 @@ __all__ = [
     "BetaDraw",
     "Blend",
     "CScore",
+    "Columns",
     "Compact",
     "Component",
     "Correct",

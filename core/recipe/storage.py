@@ -35,4 +35,18 @@ class Compact(Component):
         return classes if self.top is None else min(self.top, classes)
 
 
-Storage = Annotated[Annotated[Exact | Compact, Field(discriminator="kind")], Later(neutral={"kind": "exact"})]
+class Columns(Component):
+    """Rows of a table in numbers that their columns have.
+
+    The result is judged after rounding. Each number of a row that is no real one becomes the nearest of `levels`
+    quantiles of its column's training rows. A column that is mostly zeros has zeros then, and whole numbers stay whole:
+    trees split a table where distilled rows of a class have a number that no real row has.
+    """
+
+    kind: Literal["columns"] = "columns"
+    levels: int = Field(
+        default=21, ge=2, le=1001, strict=True, description="Quantiles of a column, both ends included."
+    )
+
+
+Storage = Annotated[Annotated[Exact | Compact | Columns, Field(discriminator="kind")], Later(neutral={"kind": "exact"})]

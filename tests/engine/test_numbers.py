@@ -11,13 +11,15 @@ import torch
 from core import methods
 from core.advice.study import measurable, study
 from core.data import Catalogue, Dataset
+from core.engine.columns import typical
 from core.engine.networks import build
 from core.engine.preprocess import fit
+from core.engine.real import prepare
 from core.engine.run import distil
 from core.forecast import raced_job
 from core.methods import Task
 from core.overrides import override
-from core.recipe import Linear, MeanStd, Mlp, RecipeError, SeriesConvNet, Unprocessed
+from core.recipe import Columns, Exact, Linear, MeanStd, Mlp, RecipeError, SeriesConvNet, Unprocessed
 from core.request import JobOrder, JobRequest, resolve, settle
 from tests.data.bundles import place
 from tests.data.tables import waves, wine
@@ -116,6 +118,28 @@ def test_each_column_is_standardised_whatever_its_scale() -> None:
     torch.testing.assert_close(seen.std(0).flatten(), torch.ones(3), rtol=1e-3, atol=1e-3)
     assert transform.clipped(seen) == 0
     assert torch.equal(fit(Unprocessed(), values).inverse(values), values)
+
+
+def test_distilled_rows_have_numbers_that_their_columns_have(numbers: dict[str, Dataset]) -> None:
+    dataset = numbers["wine"]
+    real = prepare(dataset, MeanStd(), torch.device("cpu"))
+    training = real.train.take(torch.arange(len(real.train)))
+    moved, own = training[:40] + 0.05, torch.arange(40) % 2 == 0
+    stored = typical(moved, own, real, 21)
+    assert torch.equal(stored[own], moved[own])
+    for column in range(dataset.facts.shape[0]):
+        of_it, wanted, found = (each[:, column].ravel() for each in (training, moved[~own], stored[~own]))
+        known = of_it.sort().values[torch.linspace(0, len(of_it) - 1, 21).round().long()]
+        assert set(found.tolist()) <= set(known.tolist())
+        assert torch.allclose((found - wanted).abs(), (wanted[:, None] - known).abs().min(1).values)
+    recipe = _resolved(dataset, "dm")
+    assert recipe.storage == Columns()
+    assert _resolved(numbers["waves"], "dm").storage == Exact()
+    made = distil(override(recipe, {"schedule.steps": 2} | QUICK), dataset, 2, 0).result
+    for column in range(dataset.facts.shape[0]):
+        assert set(made.images[:, column].ravel().tolist()) <= set(training[:, column].ravel().tolist())
+    with pytest.raises(RecipeError, match="Columns are those of a table"):
+        _resolved(numbers["waves"], "dm", storage__kind="columns")
 
 
 def test_the_networks_for_numbers() -> None:
