@@ -18,6 +18,7 @@ from stillhouse.advise import advise
 from stillhouse.api import Client
 from stillhouse.errors import ClientError
 from stillhouse.home import Home, home_folder
+from stillhouse.moving import export_state, import_state
 from stillhouse.operations import JobId, cancel, delete, finish, link, pause, resume, retry
 from stillhouse.options import Asked, Words, metadata, ordering, seconds
 from stillhouse.order import Order, Sort, body
@@ -99,6 +100,10 @@ def doctor(home: Home = None, host: Host = "127.0.0.1", port: Port = 8000, as_js
             data(f"{mark:<5}{finding.name:<9}{finding.found}{fix}")
     if not healthy:
         raise ClientError("This machine is not ready; see the lines marked FAIL.")
+
+
+app.command(name="export")(export_state)
+app.command(name="import")(import_state)
 
 
 @app.command(name="compile")

@@ -18,7 +18,7 @@ from core.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 SHELL = re.findall(r"```bash\n(.*?)```", (ROOT / "docs/OPERATIONS.md").read_text("utf-8"), re.DOTALL)
-BACKUP, DUMP, RESTORE, RELOAD = SHELL
+BACKUP, DUMP, RESTORE, RELOAD, EXPORT, IMPORT = SHELL
 
 
 @pytest.fixture
@@ -70,6 +70,21 @@ def test_what_was_copied_in_this_order_comes_back_whole(settings: Settings) -> N
     (file,) = restored.files(job.id)
     assert Store(settings.artifacts_url).intact(file.sha256, file.bytes)
     restored.close()
+
+
+def test_an_export_is_taken_to_another_place(settings: Settings) -> None:
+    ledger = Ledger(settings.ledger_url)
+    ledger.migrate()
+    job = published(ledger, settings, "kept")
+    ledger.close()
+    assert "1 jobs, 1 objects" in shell(EXPORT, settings)
+    new = Settings(home=settings.home.parent / "new")
+    shell(IMPORT, settings, NEW_HOME=str(new.home))
+    moved = Ledger(new.ledger_url)
+    assert [each.id for each in moved.jobs()] == [job.id]
+    (file,) = moved.files(job.id)
+    assert Store(new.artifacts_url).intact(file.sha256, file.bytes)
+    moved.close()
 
 
 @pytest.fixture

@@ -83,8 +83,8 @@ def short(client: Client) -> str:
 @pytest.mark.slow
 def test_every_command_and_snippet_runs_in_order(calibrated: Running, tmp_path: Path) -> None:
     service = calibrated
-    # bash is run by tests/test_operations.py and tests/stillhouse/test_webhooks.py, what is foreign by
-    # `python -m benchmarks.readers`
+    # bash is run by tests/test_operations.py, tests/stillhouse/test_webhooks.py and tests/ledger/test_upgrading.py,
+    # what is foreign by `python -m benchmarks.readers`
     assert {kind for _, kind, _ in BLOCKS} == {"bash", "nginx", "python", "sh", "text"}
     environment = {
         **os.environ,

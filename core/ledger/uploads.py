@@ -183,8 +183,13 @@ def give_up(session: Session, now: datetime) -> None:
     problem = "The inspection was interrupted; upload it again."
     lost = select(UploadRow).where(UploadRow.state == "inspecting", UploadRow.created_at <= now - FORGOTTEN)
     for row in session.scalars(lost.with_for_update(skip_locked=True)).all():
-        row.state, row.problem, row.bytes = "invalid", problem, 0
-        _announce(session, row, now)
+        give_up_one(session, row, now, problem)
+
+
+def give_up_one(session: Session, row: UploadRow, now: datetime, problem: str) -> None:
+    """Mark one whose inspection can't come to an end."""
+    row.state, row.problem, row.bytes = "invalid", problem, 0
+    _announce(session, row, now)
 
 
 def _announce(session: Session, row: UploadRow, now: datetime) -> None:
