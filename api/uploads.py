@@ -61,7 +61,8 @@ Label = Annotated[
     str,
     Query(
         max_length=200,
-        description="Of a table: the column of the labels. Empty: the one by a usual name, such as 'label' or 'class'.",
+        description="Of a table, or of one that says the classes of pictures: the column of the labels. Empty: the one "
+        "by a usual name, such as 'label' or 'class'.",
         examples=["species"],
     ),
 ]
@@ -141,8 +142,9 @@ async def create_dataset(
     """The body is the file itself: a zip or tar of class folders of PNG, JPEG, WebP, GIF, BMP or TIFF pictures, or of
     Parquet or Arrow files with pictures; one such Parquet file; an npz bundle; or a table as CSV or Parquet.
 
-    In the archive lie `cat/1.png` and `dog/2.jpg`, or `train/cat/1.png` and `test/cat/2.png`; the bundle is what the
-    data folder takes, too, and may hold rows or series in the place of pictures. It is inspected within limits:
+    In the archive lie `cat/1.png` and `dog/2.jpg`, or `train/cat/1.png` and `test/cat/2.png`, or pictures anywhere and
+    a table `file,label`; the bundle is what the data folder takes, too, and may hold rows or series in the place of
+    pictures. It is inspected within limits:
     `GET /v1/datasets/{id}` then says `ready`, with counts by class and how it was split, or `invalid`, with the fault
     and its fix. Pictures are encoded anew: nothing else of the file is kept. Without `size` all pictures must have one
     size. Once it is inspected `sent` has the SHA-256 of the file, by which a client knows that an equal one is here.

@@ -31,7 +31,9 @@ Mirrored = Annotated[
 
 LabelColumn = Annotated[
     str | None,
-    typer.Option("--label-column", metavar="NAME", help="Of a table: the column of the labels."),
+    typer.Option(
+        "--label-column", metavar="NAME", help="Of a table, or of one beside pictures: the column of the labels."
+    ),
 ]
 Gaps = Annotated[
     Missing | None,

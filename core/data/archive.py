@@ -15,8 +15,9 @@ from typing import IO, Final
 from core.data.facts import DatasetInvalid
 from core.data.folders import LAYOUT, Folders, assembled
 from core.data.folders.archives import opened
-from core.data.folders.arrangement import arrangement_of
+from core.data.folders.arrangement import Arrangement, arrangement_of, drawn_of
 from core.data.folders.members import Member, Members
+from core.data.picture_lists import LISTS, listed_pictures
 from core.data.reading import FOLDERS, Reading
 from core.data.shards import Shard, arranged, holds_pictures, splits_of
 
@@ -46,11 +47,31 @@ def read_archive(path: Path, size: int | None = None, reading: Reading | None = 
     try:
         with opened(path) as members, ExitStack() as files:
             if any(member.is_picture for member in members.files) or not (tables := _ending(members, _TABLES)):
-                arrangement = arrangement_of(members.files, reading)
+                arrangement = _pictures(members.files, reading)
                 return assembled(arrangement, size, members.remarks, skip_broken=reading.skip_broken)
             return _of_tables(tables, members, path.parent, size, reading, files)
     except _DAMAGE as fault:
         raise DatasetInvalid(f"not a whole archive ({fault}); pack it anew: {LAYOUT}") from None
+
+
+def _pictures(files: Sequence[Member], reading: Reading) -> Arrangement:
+    """The pictures with their classes, by folders, else by tables; by tables where the uploader names a column."""
+    tables = [member for member in files if member.parts[-1].lower().endswith(LISTS)]
+    if reading.label_column:
+        reading.check_unsaid("label_column names a table's classes", FOLDERS)
+        if (said := listed_pictures(drawn_of(files), tables, reading)) is None:
+            raise DatasetInvalid(
+                f"label_column={reading.label_column} is said, and no table in the archive names its pictures; leave "
+                "it out, or add a CSV file with a column of files and one of classes"
+            )
+        return said
+    try:
+        return arrangement_of(files, reading)
+    except DatasetInvalid:
+        by_folders = not tables or any(word in FOLDERS for word in reading.said)
+        if by_folders or (said := listed_pictures(drawn_of(files), tables, reading)) is None:
+            raise
+        return said
 
 
 def read_shard(path: Path, size: int | None, reading: Reading) -> Folders | None:

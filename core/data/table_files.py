@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from core.data.array_names import ArrayNames
 from core.data.bundle import Bundle
+from core.data.csv_files import read_csv, sign_of
 from core.data.facts import DatasetInvalid, Kind
 from core.data.folders import LAYOUT
 from core.data.label_column import LABELS, columns_listed, label_column, words_of
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
 
 MOST_WORDS: Final = 64
 """Different words of a column up to which it is one of categories."""
-GAPS: Final = ("", "NA", "N/A", "NaN", "nan", "null", "None", "?")
-"""Entries of a CSV file that stand for a missing value."""
-
-_SIGNS: Final = (",", ";", "\t", "|")
 _MOST_NAMED: Final = 12
 
 
@@ -57,7 +54,7 @@ def table_format(path: Path) -> Literal["csv", "parquet"] | None:
         return None
     first = text.lstrip().partition("\n")[0]
     plain = all(letter.isprintable() or letter in "\r\n\t" for letter in text)
-    return "csv" if plain and "\n" in text and first[:1] not in ("{", "[", "<") and _sign(first) else None
+    return "csv" if plain and "\n" in text and first[:1] not in ("{", "[", "<") and sign_of(first) else None
 
 
 def read_table(path: Path, form: Literal["csv", "parquet"], reading: Reading) -> Bundle:
@@ -65,7 +62,7 @@ def read_table(path: Path, form: Literal["csv", "parquet"], reading: Reading) ->
 
     Raises DatasetInvalid, which says what is wrong with it and how to mend it.
     """
-    table = _csv(path) if form == "csv" else _parquet(path)
+    table = read_csv(path) if form == "csv" else _parquet(path)
     names = [str(name) for name in table.column_names]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise DatasetInvalid(f"the column {twice[0]!r} is there more than once; give every column its own name")
@@ -101,32 +98,6 @@ def read_table(path: Path, form: Literal["csv", "parquet"], reading: Reading) ->
         arrays, called, kind, reading.missing, spare=frozenset(found.words)
     )
     return Bundle(train, test, class_names, None, (told, *found.remarks, *remarks), kind, columns)
-
-
-def _csv(path: Path) -> pa.Table:
-    import pyarrow as pa
-    from pyarrow import csv
-
-    with path.open("r", encoding="utf-8-sig", errors="replace", newline="") as file:
-        first, second = file.readline(), file.readline()
-    sign = _sign(first)
-    cells = [cell.strip().strip('"') for cell in first.strip().split(sign)]
-    if all(_is_number(cell) for cell in cells):
-        raise DatasetInvalid("the first line holds numbers and no names; put the names of the columns above it")
-    comma = sign == ";" and "," in second and "." not in second
-    try:
-        return csv.read_csv(
-            path,
-            parse_options=csv.ParseOptions(delimiter=sign, newlines_in_values=True),
-            convert_options=csv.ConvertOptions(
-                null_values=list(GAPS), strings_can_be_null=True, decimal_point="," if comma else "."
-            ),
-        )
-    except pa.ArrowInvalid as fault:
-        raise DatasetInvalid(
-            f"the CSV file cannot be read: {str(fault).splitlines()[0][:200]}; write it anew, with as many cells in "
-            "every line, for instance by pandas: table.to_csv(path, index=False)"
-        ) from None
 
 
 def _parquet(path: Path) -> pa.Table:
@@ -240,18 +211,3 @@ def _refuse_constant(x: NDArray[np.float32], found: _Columns) -> None:
 def _constant(values: NDArray[np.float32]) -> bool:
     known = values[~np.isnan(values)]
     return not len(known) or bool(known.max() == known.min())
-
-
-def _sign(line: str) -> str:
-    """The sign between the cells of a line; empty where there is none."""
-    counts = {sign: line.count(sign) for sign in _SIGNS}
-    best = max(counts, key=lambda sign: counts[sign])
-    return best if counts[best] else ""
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -52,7 +52,7 @@ class Arrangement:
 
 def arrangement_of(files: Sequence[Member], reading: Reading) -> Arrangement:
     """The pictures among the files, each with its class. Raises DatasetInvalid, which says how to arrange them."""
-    drawn = [member for member in files if member.is_picture or _ends(member, _OTHER_PICTURES)]
+    drawn = drawn_of(files)
     others = [member for member in files if not (member.is_picture or _ends(member, _OTHER_PICTURES))]
     if not drawn:
         held = f", only {listed([member.path for member in others])}" if others else ""
@@ -75,8 +75,18 @@ def arrangement_of(files: Sequence[Member], reading: Reading) -> Arrangement:
     return Arrangement(tuple(pictures), tuple(remarks), broken=tuple(broken))
 
 
+def drawn_of(files: Sequence[Member]) -> list[Member]:
+    """The pictures among the files, those of formats that are not read among them."""
+    return [member for member in files if member.is_picture or _ends(member, _OTHER_PICTURES)]
+
+
+def faults_of(pictures: Sequence[Member]) -> dict[str, Fault]:
+    """By path, why pictures cannot be taken: those of formats that are not read, and those that are too large."""
+    return {member.path: fault for member in pictures if (fault := _fault(member))}
+
+
 def _classes(splits: Splits, tables: Sequence[str]) -> list[Picture]:
-    unread = f" (labels in a table as {listed(tables)} are not read)" if tables else ""
+    unread = f" (and no column of {listed(tables)} names them)" if tables else ""
     placed = [(member, split, parts) for split, each in splits.pictures.items() for member, parts in each]
     if all(len(parts) == 1 for _, _, parts in placed):
         raise DatasetInvalid(f"all pictures lie in no class folder{unread}; send {LAYOUT}")

@@ -1,0 +1,79 @@
+"""CSV files as columns, as spreadsheets and programs write them: commas, semicolons, tabs, and decimal commas."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final
+
+from core.data.facts import DatasetInvalid
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+GAPS: Final = ("", "NA", "N/A", "NaN", "nan", "null", "None", "?")
+"""Entries that stand for a missing value."""
+
+_SIGNS: Final = (",", ";", "\t", "|")
+
+
+def read_csv(source: Path | IO[bytes], words: Collection[str] = ()) -> pa.Table:
+    """The columns of a CSV file, whose first line names them; those of `words` are read as such, "007" and all.
+
+    Raises DatasetInvalid.
+    """
+    import pyarrow as pa
+    from pyarrow import csv
+
+    first, second = first_lines(source)
+    sign = sign_of(first)
+    if all(is_number(cell) for cell in cells(first, sign)):
+        raise DatasetInvalid("the first line holds numbers and no names; put the names of the columns above it")
+    comma = sign == ";" and "," in second and "." not in second
+    try:
+        return csv.read_csv(
+            source,
+            parse_options=csv.ParseOptions(delimiter=sign or ",", newlines_in_values=True),
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(words, pa.string()),
+                null_values=list(GAPS),
+                strings_can_be_null=True,
+                decimal_point="," if comma else ".",
+            ),
+        )
+    except pa.ArrowInvalid as fault:
+        raise DatasetInvalid(
+            f"the CSV file cannot be read: {str(fault).splitlines()[0][:200]}; write it anew, with as many cells in "
+            "every line, for instance by pandas: table.to_csv(path, index=False)"
+        ) from None
+
+
+def first_lines(source: Path | IO[bytes]) -> tuple[str, str]:
+    """The first two lines of a file of text; one that is open is then where it begins."""
+    with source.open("rb") if isinstance(source, Path) else io.BytesIO(source.read(1 << 20)) as file:
+        lines = [file.readline().decode("utf-8-sig", "replace") for _ in range(2)]
+    if not isinstance(source, Path):
+        source.seek(0)
+    return lines[0], lines[1]
+
+
+def cells(line: str, sign: str) -> list[str]:
+    """The entries of a line."""
+    return [cell.strip().strip('"') for cell in line.strip().split(sign or None)]
+
+
+def sign_of(line: str) -> str:
+    """The sign between the cells of a line; empty where there is none."""
+    counts = {sign: line.count(sign) for sign in _SIGNS}
+    best = max(counts, key=lambda sign: counts[sign])
+    return best if counts[best] else ""
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell holds a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
