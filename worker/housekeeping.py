@@ -1,8 +1,9 @@
 """The chores of the store: jobs past their date are deleted, files read again, objects that nobody needs found.
 
-The sweeper does the first two by itself. `python -m worker.housekeeping` does the third: it looks for objects that
-attempts which died have left in the store, and with `--delete` removes those that are older than a day. Run it only
-where no other database's results are kept at STILLHOUSE_STORE_URL: they would be nobody's, too.
+The sweeper does the first two by itself, and once a day the third where ledger and store both lie in HOME.
+`python -m worker.housekeeping` does it elsewhere: it looks for objects that attempts which died have left in the store,
+and with `--delete` removes those that are older than a day. Run it only where no other database's results are kept at
+STILLHOUSE_STORE_URL: they would be nobody's, too.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Housekeeper:
         self._store = store
 
     def keep(self) -> None:
-        """One round: delete what is out of date or too much, and read some files. Raises AWAY of the ledger."""
+        """One round: delete what is out of date, too much or nobody's, read some files. Raises AWAY of the ledger."""
         try:
             if self._settings.retention_days is not None:
                 self._retire(self._settings.retention_days)
@@ -46,8 +47,21 @@ class Housekeeper:
             sharing, remove = self._ledger.sharing, self._store.delete
             sharing.forget_ended(self._settings.checkpoint_days, remove)
             sharing.trim_results(self._settings.expert_cache_bytes, remove)
+            if self._is_alone and self._ledger.keeping.turn("collect", _RECENT):
+                self._collect()
         except OSError as error:
             log.warning("the store does not answer", reason=masked(str(error)))
+
+    @property
+    def _is_alone(self) -> bool:
+        """Whether no other ledger can need what is in the store."""
+        return self._settings.store_url is None and self._settings.database_url is None
+
+    def _collect(self) -> None:
+        surplus = self.surplus()
+        self.remove(list(surplus))
+        if surplus:
+            log.info("objects that nobody needs were removed", objects=len(surplus), bytes=sum(surplus.values()))
 
     def surplus(self) -> dict[str, int]:
         """The objects that nobody needs and that are no longer on their way, with their bytes."""

@@ -4,7 +4,8 @@
 asked again after it was interrupted, it goes on where it stopped. The manifest comes last: a folder without one is no
 whole export. `import` fills an empty service, on SQLite or PostgreSQL, once every byte has been found to be right.
 
-Not in it are checkpoints, caches, datasets that can be fetched again, and bundles placed in the data folder by hand.
+Not in it are caches, datasets that can be fetched again, bundles placed in the data folder by hand, and checkpoints
+that workers have not left in the store.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ def make(request: Request, services: ServicesDep, posted: Posted) -> HTMLRespons
     except ValueError:
         return _shown(request, services, 422, fault="A webhook needs an address: https://HOST/PATH.")
     except ProblemError as problem:
-        said = " ".join([*(f"{error.message} {error.fix}" for error in problem.errors), problem.hint or ""])
-        return _shown(request, services, problem.status_code, fault=said if problem.errors else problem.detail)
+        said = [f"{error.message} {error.fix}" for error in problem.errors] or [str(problem.detail), problem.hint or ""]
+        return _shown(request, services, problem.status_code, fault=" ".join(said))
     return _shown(request, services, 201, secret=secret, made=made)
 
 

@@ -61,6 +61,23 @@ class Keeping:
             row.due_at = now + timedelta(seconds=pause)
             return found
 
+    def turn(self, chore: str, pause: float) -> bool:
+        """Whether this process is to do a chore now, which nobody else does for the `pause` of seconds that follows."""
+        with self._database.read() as session:  # it is nobody's turn nearly always
+            row = session.get(ChoreRow, chore)
+            if row is not None and row.due_at > clock.now(session):
+                return False
+        with self._database.write() as session:
+            row = session.get(ChoreRow, chore, with_for_update=True)
+            now = clock.now(session)
+            if row is not None and row.due_at > now:
+                return False
+            if row is None:
+                row = ChoreRow(name=chore, due_at=now, state={})
+                session.add(row)
+            row.due_at = now + timedelta(seconds=pause)
+            return True
+
     def note(self, intact: Mapping[str, bool]) -> None:
         """Keep which of the objects that were read are as they should be."""
         with self._database.write() as session:

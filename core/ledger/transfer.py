@@ -1,7 +1,8 @@
 """A whole ledger as lines of text, and a bare one made of them: between SQLite and PostgreSQL, either way.
 
 The lines are what the tables hold at one moment, however busy the service is: `{"table": ..., "row": {...}}`, parents
-before their children. Workers, uploads that are on their way and the progress of chores belong to one place, and stay.
+before their children. Workers and the parts of jobs that they make, uploads that are on their way, the progress of
+chores and caches belong to one place, and stay.
 """
 
 from __future__ import annotations
@@ -20,7 +21,20 @@ from sqlalchemy.orm import Session
 from core.ledger import clock, schema, transitions, uploads
 from core.ledger.columns import Instant
 from core.ledger.database import Database
-from core.ledger.models import ArrivalRow, Base, ChoreRow, EventRow, JobRow, UploadRow, WorkerRow, stands
+from core.ledger.models import (
+    ArrivalRow,
+    Base,
+    CheckpointRow,
+    ChoreRow,
+    EventRow,
+    FileRow,
+    JobRow,
+    PartRow,
+    ResultRow,
+    UploadRow,
+    WorkerRow,
+    stands,
+)
 from core.ledger.transitions import Move
 from core.ledger.types import HELD
 from core.ledger.webhook_rows import WebhookRow
@@ -28,8 +42,8 @@ from core.ledger.webhook_rows import WebhookRow
 BATCH: Final = 500
 """Rows that are written at once."""
 
-_OF_A_PLACE: Final = frozenset(row.__tablename__ for row in (WorkerRow, ArrivalRow, ChoreRow))
-_ADDRESSED: Final = ("job_files", "uploads")
+_OF_A_PLACE: Final = frozenset(row.__tablename__ for row in (WorkerRow, PartRow, ArrivalRow, ChoreRow, ResultRow))
+_ADDRESSED: Final = frozenset(row.__tablename__ for row in (FileRow, UploadRow, CheckpointRow))
 _PICTURES: Final = ("preview", "neighbours")
 _MOVED: Final = "The service was moved to another place."
 

@@ -35,6 +35,7 @@ BY_HAND = {"create_dataset"}
 CAN_BE_ASKED_WRONGLY = {
     *("create_job", "create_forecast", "create_advice", "list_jobs", "get_job", "list_events", "list_files"),
     *("list_datasets", "list_methods", "get_method", "list_keys", "create_key"),
+    *("list_webhooks", "create_webhook", "change_webhook", "list_deliveries"),
 }
 """Operations with a body, a query or a header that is more than any text."""
 

@@ -9,7 +9,7 @@ def test_every_page_is_accessible_fits_a_telephone_and_keeps_its_policy(
     watched: Watched, finished: str, stopped: str
 ) -> None:
     page, found = watched.page, {}
-    names = ("new", "datasets", "methods", "system", "problems")
+    names = ("new", "datasets", "methods", "system", "webhooks", "problems")
     addresses = {"jobs": "/", "job": f"/jobs/{finished}", "compare": f"/compare?job={stopped}&job={finished}"}
     for name, address in (addresses | {name: f"/{name}" for name in names}).items():
         page.emulate_media(color_scheme="dark" if len(found) % 2 else "light")

@@ -27,8 +27,19 @@ def test_long_words_fit_a_telephone(chromium: Browser, service: Service, stopped
         assert workshop.ledger.fail(workshop.start(jobs[0]), ERROR | problem)
         page, wide = watched.page, {}
         page.set_viewport_size({"width": 320, "height": 700})
+        hook = {"url": f"https://example.org/{word}/{word}"}
+        webhook = workshop.client.post("/v1/webhooks", json=hook).json()["id"]
+        workshop.client.post(f"/v1/webhooks/{webhook}/test")
         compared = f"/compare?job={jobs[0]}&job={jobs[1]}"
-        for address in ("/", f"/jobs/{jobs[0]}", f"/jobs/{jobs[1]}", f"/new?dataset={name}", "/uploads", compared):
+        for address in (
+            "/",
+            f"/jobs/{jobs[0]}",
+            f"/jobs/{jobs[1]}",
+            f"/new?dataset={name}",
+            "/uploads",
+            "/webhooks",
+            compared,
+        ):
             page.goto(address)
             wide[address] = page.evaluate("document.documentElement.scrollWidth")
             spilt = "e => [...document.querySelectorAll('.choice span')].filter(e => e.scrollWidth > e.clientWidth + 1)"

@@ -195,9 +195,9 @@ def test_a_stored_file_that_rots_is_noticed_and_so_is_its_repair(settings: Setti
     assert Store(settings.artifacts_url).exists(good)
 
 
-def test_what_nobody_needs_is_found_and_removed_when_asked(
-    settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def littered(settings: Settings, ledger: Ledger) -> tuple[set[str], str, Path]:
+    """A store with all that may be in it: the objects that stay, the one that is nobody's, and a half written one."""
     job, store, put = published(settings, ledger, "needed"), Store(settings.artifacts_url), dict[str, str]()
     for text in ("shown", "orphan", "recent"):
         (settings.home / "file").write_text(text)
@@ -208,12 +208,48 @@ def test_what_nobody_needs_is_found_and_removed_when_asked(
     for path in (draft, *(settings.home / "store/sha256").glob("*/*")):
         if path.name != put["recent"]:
             os.utime(path, (0, 0))
+    return {ledger.files(job.id)[0].sha256, put["shown"], put["recent"]}, put["orphan"], draft
+
+
+def stored(settings: Settings) -> set[str]:
+    return {address for address, _, _ in Store(settings.artifacts_url).objects()}
+
+
+def test_what_nobody_needs_is_found_and_removed_when_asked(
+    settings: Settings,
+    ledger: Ledger,
+    littered: tuple[set[str], str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stays, orphan, draft = littered
     ours = settings.model_copy(update={"database_url": ledger.database.url.render_as_string(hide_password=False)})
+    Sweeper(ours, ledger).sweep()
+    assert stored(settings) == stays | {orphan}, "another ledger may need it"
     monkeypatch.setattr(housekeeping, "settings", lambda: ours)
     for arguments in ([], ["--delete"]):
         with pytest.raises(SystemExit, match="0"):
             housekeeping.main(arguments)
         assert "1 objects, 6 bytes" in capsys.readouterr().out
     assert not draft.exists()
-    left = {address for address, _, _ in store.objects()}
-    assert left == {ledger.files(job.id)[0].sha256, put["shown"], put["recent"]}
+    assert stored(settings) == stays
+
+
+def test_what_nobody_can_need_is_removed_once_a_day(
+    settings: Settings, ledger: Ledger, littered: tuple[set[str], str, Path]
+) -> None:
+    stays, orphan, draft = littered
+    sweeper = Sweeper(settings, ledger)
+    sweeper.sweep()
+    assert stored(settings) == stays
+    assert not draft.exists()
+    (settings.home / "file").write_text("orphan")
+    Store(settings.artifacts_url).put(settings.home / "file")
+    os.utime(settings.home / "store/sha256" / orphan[:2] / orphan, (0, 0))
+    sweeper.sweep()
+    assert stored(settings) == stays | {orphan}, "today it has been done"
+    with ledger.database.write() as session:
+        for row in session.scalars(select(ChoreRow)).all():
+            row.due_at -= timedelta(days=1)
+    sweeper.sweep()
+    assert stored(settings) == stays

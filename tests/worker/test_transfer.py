@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from core.artifacts.store import Store
-from core.ledger import File, Ledger, Reach, Status, new_upload_id, transfer
+from core.ledger import File, Ledger, Reach, Status, Stored, new_upload_id, transfer
 from tests.ledger.orders import FILES, queued, running, standing
 from tests.worker.service import until
 from worker.transfer import MANIFEST, ROWS, NoExport, export, fill
@@ -72,9 +72,11 @@ def busy(ledger: Ledger, store: Store, tmp_path: Path) -> dict[str, str]:
     assert uploads.conclude(ready.id, found={"classes": 2}, sha256=bundle.sha256, length=bundle.bytes)
     gone = finished(ledger, store, tmp_path, "gone")
     ledger.delete(gone, store.delete)
-    for status in reversed(Status):
-        standing(ledger, status)
+    claims = {status: standing(ledger, status)[1] for status in reversed(Status)}
     queued(ledger, idempotency_key="once", body_hash="h")
+    state = stored(store, tmp_path, "a checkpoint")
+    held = next(claim for claim in claims.values() if claim and ledger.job(claim.job.id).status is Status.RUNNING)
+    assert ledger.sharing.keep_checkpoint(held, {"state": Stored(state.sha256, state.bytes)}, store.delete)
     ledger.register_worker("worker", "cpu", "host", {"hardware": "here"})
     return {"key": secret, "session": token, "link": link, "webhook": signs, "inspected": inspected.id, "job": job_id}
 
@@ -108,6 +110,8 @@ def test_all_comes_to_the_other_place_and_goes_on_there(
             assert new.files(job_id) == ledger.files(job_id)
     held = next(job for job in before.values() if job.status is Status.RUNNING)
     assert new.events(held.id)[-1].data["reason"] == "The service was moved to another place."
+    attempt, checkpoint = new.sharing.checkpoint(held.id)
+    assert (attempt, other.intact(checkpoint["state"].sha256, checkpoint["state"].bytes)) == (1, True)
     # and from here it is carried on to the database where it was, row by row the same
     again = Ledger(f"sqlite:///{tmp_path / 'again.db'}")
     fill(again, other, exported(new, other, tmp_path / "second"))
