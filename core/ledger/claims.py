@@ -19,7 +19,7 @@ _ERROR_FIELDS = ("code", "type", "message", "phase", "hint")
 
 def claim(session: Session, worker_id: str, ttl: float, max_running: int | None = None) -> Claim | None:
     """Start the job that has waited longest, if any waits that nobody else is just starting."""
-    row = session.scalars(jobs.queue(max_running).limit(1).with_for_update(skip_locked=True)).first()
+    row = session.scalars(jobs.queue(session, max_running).limit(1).with_for_update(skip_locked=True)).first()
     if row is None:
         return None
     now = clock.now(session)

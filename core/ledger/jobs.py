@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from core.ids import is_id
-from core.ledger import waiting
+from core.ledger import fairness, waiting
 from core.ledger.columns import storable
 from core.ledger.models import ApiKeyRow, FileRow, JobRow, MetadataRow, stands
 from core.ledger.types import File, Job, QuotaExceeded, Reach, Status, UnknownJob
@@ -113,14 +113,19 @@ def under(session: Session, conditions: str, limit: int) -> list[Job]:
     return views(session, session.scalars(statement.order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit)))
 
 
-def queue(max_running: int | None) -> Select[JobRow]:
-    """The queued jobs, in the order they are started, without those of owners who have `max_running` running."""
-    waiting = select(JobRow).where(stands(Status.QUEUED)).order_by(JobRow.created_at, JobRow.id)
-    if max_running is None:
-        return waiting
-    held = aliased(JobRow)
-    busy = select(held.owner).where(held.lease_expires_at.is_not(None), held.owner != "").group_by(held.owner)
-    return waiting.where(JobRow.owner.not_in(busy.having(func.count() >= max_running)))
+def queue(session: Session, max_running: int | None) -> Select[JobRow]:
+    """The queued jobs, the next one first: of the owner for whom workers do least, the oldest.
+
+    Without those of owners who have `max_running` running.
+    """
+    busy = fairness.busy(session)
+    waiting = select(JobRow).where(stands(Status.QUEUED))
+    if max_running is not None:
+        held = fairness.running(session)
+        waiting = waiting.where(JobRow.owner.not_in([owner for owner, jobs in held.items() if jobs >= max_running]))
+    if not any(busy):  # nobody has a name: in the order of an index
+        return waiting.order_by(JobRow.created_at, JobRow.id)
+    return waiting.order_by(fairness.turn(busy), JobRow.created_at, JobRow.id)
 
 
 def _metadata(session: Session, job_ids: Sequence[str]) -> dict[str, dict[str, str]]:

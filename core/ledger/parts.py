@@ -10,10 +10,10 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import and_, delete, or_, select
+from sqlalchemy.orm import Session
 
-from core.ledger import claims, clock, jobs
+from core.ledger import claims, clock, fairness, jobs
 from core.ledger.models import JobRow, PartRow, stands
 from core.ledger.types import Claim, Part, PartClaim, Status, Turn
 
@@ -111,7 +111,7 @@ def claim(session: Session, worker_id: str, ttl: float, declined: Collection[str
             PartRow.conditions.not_in(declined),
             or_(PartRow.state == "offered", and_(PartRow.state == "held", PartRow.lease_expires_at <= now)),
         )
-        .order_by(_busy(), JobRow.created_at, JobRow.id, PartRow.position)
+        .order_by(fairness.turn(fairness.busy(session)), JobRow.created_at, JobRow.id, PartRow.position)
         .limit(1)
         .with_for_update(of=PartRow, skip_locked=True)
     ).first()
@@ -164,12 +164,3 @@ def _held(session: Session, claim: PartClaim) -> PartRow | None:
 def _wanted(session: Session, part: PartRow) -> bool:
     job = session.get(JobRow, part.job_id)
     return job is not None and job.status in (Status.RUNNING, Status.QUEUED) and job.finish_requested_at is None
-
-
-def _busy() -> ColumnElement[int]:
-    """How many jobs and parts workers hold for the owner of a job."""
-    job, of, part = aliased(JobRow), aliased(JobRow), aliased(PartRow)
-    held = select(func.count()).select_from(job).where(job.owner == JobRow.owner, job.lease_expires_at.is_not(None))
-    parts = select(func.count()).select_from(part).join(of, of.id == part.job_id)
-    parts = parts.where(of.owner == JobRow.owner, part.state == "held")
-    return held.correlate(JobRow).scalar_subquery() + parts.correlate(JobRow).scalar_subquery()

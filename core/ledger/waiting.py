@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, final
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Subquery, func, literal, select
 from sqlalchemy.orm import Session
 
-from core.ledger import clock
+from core.ledger import clock, fairness
 from core.ledger.models import JobRow, WorkerRow, stands
 from core.ledger.remaining import remaining
 from core.ledger.types import Document, Status
@@ -37,19 +37,31 @@ def places(session: Session, job_ids: Sequence[str]) -> dict[str, Place]:
     """The places of queued jobs, by id."""
     if not job_ids:
         return {}
-    order = (JobRow.created_at, JobRow.id)
-    expected = JobRow.forecast["seconds"]["expected"].as_float()
-    first = select(JobRow.id, expected).where(stands(Status.QUEUED)).order_by(*order).limit(FORESEEN)
+    queued = _queued(session)
+    order = (queued.c.turn, queued.c.created_at, queued.c.id)
+    first = select(queued.c.id, queued.c.expected).order_by(*order).limit(FORESEEN)
     rows = session.execute(first).all()
     begin = starts(_free(session), [row[1] for row in rows])
     found = {row.id: Place(place, begin[place - 1]) for place, row in enumerate(rows, 1)}
     behind = [job_id for job_id in job_ids if job_id not in found]
     if behind:
-        number = func.row_number().over(order_by=order)
-        ranked = select(JobRow.id, number.label("number")).where(stands(Status.QUEUED)).subquery()
+        ranked = select(queued.c.id, func.row_number().over(order_by=order).label("number")).subquery()
         far = session.execute(select(ranked.c.id, ranked.c.number).where(ranked.c.id.in_(behind)))
         found |= {row.id: Place(row.number, None) for row in far}
     return found
+
+
+def _queued(session: Session) -> Subquery:
+    """The queued jobs with the turns in which their owners come; without names there is one owner, and one turn."""
+    age = JobRow.created_at, JobRow.id
+    named = session.scalars(select(JobRow.id).where(stands(Status.QUEUED), JobRow.owner != "").limit(1)).first()
+    turn: ColumnElement[int] = literal(0)
+    if named is not None:
+        own = func.row_number().over(partition_by=JobRow.owner, order_by=age)
+        turn = fairness.turn(fairness.busy(session)) + own
+    expected = JobRow.forecast["seconds"]["expected"].as_float()
+    columns = JobRow.id, JobRow.created_at, expected.label("expected"), turn.label("turn")
+    return select(*columns).where(stands(Status.QUEUED)).subquery()
 
 
 def starts(free: Iterable[float], costs: Iterable[float | None]) -> list[float | None]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.ledger import Claim, File, IllegalTransition, Ledger, Status
+from core.ledger import Claim, File, IllegalTransition, Ledger, Reach, Status
 from tests.ledger.orders import ERROR, FILES, LONG, queued, running, standing, types
 
 WRITES: dict[str, Callable[[Ledger, Claim], object]] = {
@@ -194,3 +194,18 @@ def test_records_show_on_the_job(ledger: Ledger) -> None:
     ledger.request_cancel(job.id)
     assert ledger.record(claim, progress={"done": 2, "total": 9})
     assert ledger.job(job.id).progress == {"phase": "distilling", "done": 2, "total": 9}
+
+
+def test_owners_take_turns_however_many_jobs_one_of_them_has(ledger: Ledger) -> None:
+    of = {name: ledger.within(Reach(name, everything=False)) for name in ("alice", "bob")}
+    alices = [queued(of["alice"]).id for _ in range(3)]
+    bobs = [queued(of["bob"]).id for _ in range(2)]
+    wanted = [alices[0], bobs[0], alices[1], bobs[1], alices[2]]
+    places = {job.id: job.queue_position for job in ledger.jobs()}
+    assert [places[job_id] for job_id in wanted] == [1, 2, 3, 4, 5]
+    claims = [ledger.claim("worker", LONG) for _ in range(4)]
+    assert [claim and claim.job.id for claim in claims] == wanted[:4]
+    assert claims[0] is not None
+    assert ledger.succeed(claims[0], FILES)
+    late = [queued(of[name]).id for name in ("bob", "alice")]
+    assert [ledger.job(job_id).queue_position for job_id in (alices[2], *late)] == [1, 2, 3]
