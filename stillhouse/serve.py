@@ -16,7 +16,6 @@ from typing import Self, final
 
 import httpx
 
-from stillhouse import machine
 from stillhouse.errors import ClientError, UsageError
 from stillhouse.server import python
 
@@ -101,8 +100,7 @@ def serve(address: Address, ready: Callable[[Address], None], workers: int = 1) 
         try:
             children["api"] = _start("api", environment)  # which brings the ledger up to date
             if _becomes_ready(address, children, signals):
-                for number, own in enumerate(machine.divided(workers, environment)):  # each sweeps as well
-                    children["worker" if workers == 1 else f"worker {number + 1}"] = _start("worker", environment | own)
+                children["worker"] = _start("worker", environment, f"--workers={workers}")  # which sweeps as well
                 ready(address)
             while not signals.count:
                 _check(children)
@@ -111,10 +109,10 @@ def serve(address: Address, ready: Callable[[Address], None], workers: int = 1) 
             _stop(children, signals)
 
 
-def _start(part: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _start(part: str, environment: Mapping[str, str], *more: str) -> subprocess.Popen[bytes]:
     # Standard output is for data: what a part says goes to standard error. Standard input is its life line: it closes
     # with this process, be that by `kill -9`, and then the part ends as if it had been told to.
-    command = python(part, "--life-line")
+    command = python(part, "--life-line", *more)
     return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=2, start_new_session=True)
 
 

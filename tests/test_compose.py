@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -31,7 +32,7 @@ from tests.services import free_port
 from tests.stillhouse.running import until
 
 ROOT = Path(__file__).parent.parent
-GPUS = [f"worker-gpu-{number}" for number in range(8)]
+GPU = "worker-gpu"
 
 
 def composition(variables: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
@@ -114,21 +115,37 @@ def stops(process: subprocess.Popen[bytes], folder: Path) -> None:
 
 
 def test_the_services_are_those_that_were_promised() -> None:
-    assert set(OURS) == {"api", "worker", *GPUS, "sweeper", "migrate"}
+    assert set(OURS) == {"api", "worker", GPU, "sweeper", "migrate"}
     assert set(SERVICES) == {*OURS, "postgres", "redis"}
     assert all(service["init"] for service in OURS.values())
 
 
-def test_every_gpu_has_a_worker_of_its_own() -> None:
-    asked = []
-    for number, name in enumerate(GPUS):
-        (device,) = SERVICES[name]["deploy"]["resources"]["reservations"]["devices"]
-        assert "count" not in device, "a count gives every container the first GPU"
-        assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
-        asked += device["device_ids"]
-        assert f"gpu-{number}" in SERVICES[name]["profiles"]
-    assert asked == [str(number) for number in range(8)], "as `nvidia-smi` numbers them, none twice"
-    assert [name for name, service in SERVICES.items() if "gpu" in service.get("profiles", ())] == GPUS[:1]
+def test_all_gpus_of_a_host_are_asked_for() -> None:
+    (device,) = SERVICES[GPU]["deploy"]["resources"]["reservations"]["devices"]
+    assert device == {"driver": "nvidia", "count": "all", "capabilities": ["gpu"]}
+    assert [name for name, service in SERVICES.items() if "gpu" in service.get("profiles", ())] == [GPU]
+    assert "deploy" not in SERVICES["worker"], "without a GPU it starts all the same"
+    assert composition({"GPUS": "0,2"})["services"][GPU]["command"][-2:] == ["--gpus", "0,2"]
+
+
+def test_each_of_two_gpus_has_one_worker(tmp_path: Path, sqlite_url: str, redis_url: str) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho GPU-a\necho GPU-b\n")
+    tool.chmod(0o755)
+    variables = environment(OURS[GPU], tmp_path / "home", sqlite_url, redis_url, 0)
+    variables["PATH"] = f"{tmp_path}:{variables['PATH']}"
+    variables.pop("CUDA_VISIBLE_DEVICES", None)
+    ledger = Ledger(sqlite_url)
+    with started(OURS[GPU], variables, tmp_path) as pool:
+        until(lambda: len(ledger.workers()) == 2, "both workers have announced themselves")
+        pids = [int(worker.worker_id.split(":")[1]) for worker in ledger.workers()]
+        lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines() if line.startswith("{")]
+        given = {line["pid"]: line["variables"] for line in lines if line["event"] == "worker started"}
+        assert set(given) == set(pids)
+        assert {own["CUDA_VISIBLE_DEVICES"] for own in given.values()} == {"GPU-a", "GPU-b"}
+        stops(pool, tmp_path)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    ledger.close()
 
 
 def example() -> dict[str, str]:
@@ -164,7 +181,7 @@ def test_the_image_has_a_compiler_and_compiled_code() -> None:
 
 
 def test_a_service_that_uses_the_ledger_waits_for_its_migration() -> None:
-    for name in ("api", "worker", *GPUS, "sweeper"):
+    for name in ("api", "worker", GPU, "sweeper"):
         assert SERVICES[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     for service in SERVICES.values():
         for needed, how in service.get("depends_on", {}).items():
@@ -246,12 +263,12 @@ def test_the_whole_composition_works(tmp_path: Path, bare_postgres_url: str, red
             stops(process, folders[name])
 
 
-@pytest.mark.parametrize("name", GPUS)
-def test_a_gpu_worker_differs_in_its_device_alone(name: str) -> None:
-    worker, gpu = SERVICES["worker"], SERVICES[name]
+def test_a_gpu_worker_differs_in_its_devices_alone() -> None:
+    worker, gpu = SERVICES["worker"], SERVICES[GPU]
     assert gpu["environment"] == worker["environment"] | {"STILLHOUSE_DEVICE": "cuda"}
-    rest = {key: value for key, value in gpu.items() if key not in ("environment", "profiles", "deploy")}
-    assert rest == {key: value for key, value in worker.items() if key != "environment"}
+    assert gpu["command"] == [*worker["command"], "--gpus", "all"]
+    rest = {key: value for key, value in gpu.items() if key not in ("command", "environment", "profiles", "deploy")}
+    assert rest == {key: value for key, value in worker.items() if key not in ("command", "environment")}
 
 
 @pytest.mark.parametrize(("proxy", "believed"), [("172.18.0.1", True), ("172.18.0.2", False)])

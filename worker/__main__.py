@@ -1,10 +1,12 @@
-"""One worker in the configured mode: on a broker a Celery worker, without one the poller. `python -m worker`."""
+"""One worker in the configured mode, or several: with a broker Celery, without one the poller. `python -m worker`."""
 
 from __future__ import annotations
 
+import os
+
 from core import lifeline, logs
 from core.settings import settings
-from worker import poller
+from worker import devices, poller, pool
 from worker.protocol import ENGINE
 
 
@@ -22,7 +24,19 @@ def main(engine: str = ENGINE) -> None:
 if __name__ == "__main__":
     parser = poller.engine_option(__doc__)
     parser.add_argument(lifeline.OPTION, action="store_true", help="end when standard input closes")
+    several = parser.add_mutually_exclusive_group()
+    several.add_argument("--workers", type=int, default=1, metavar="N", help="processes, which help each other")
+    several.add_argument("--gpus", help="a process for each GPU: `all`, or some as CUDA_VISIBLE_DEVICES names them")
     given = parser.parse_args()
     if given.life_line:
         lifeline.hold(politely=True)
-    main(given.engine)
+    if given.workers == 1 and given.gpus is None:
+        main(given.engine)
+    else:
+        try:
+            each = (
+                devices.one_each(given.gpus, os.environ) if given.gpus else devices.divided(given.workers, os.environ)
+            )
+        except ValueError as error:
+            parser.error(str(error))
+        raise SystemExit(pool.run(each, given.engine))

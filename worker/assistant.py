@@ -1,4 +1,4 @@
-"""One part of a job that another worker runs: held under a lease of its own, made by an engine, left where it is found.
+"""Parts of a job that another worker runs: each under a lease of its own, made by an engine, left where it is found.
 
 Whatever goes wrong here costs the job nothing but this part, which somebody makes again.
 """
@@ -8,15 +8,16 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, final
+from typing import Final, final
 
 import structlog
 
 from core.artifacts.store import Store
 from core.files import write_atomic
-from core.ledger import AWAY, Claim, Document, Ledger, PartClaim
+from core.ledger import AWAY, Claim, Document, Ledger, PartClaim, Status
 from core.masks import masked
 from core.settings import Settings
 from worker import uploads
@@ -56,7 +57,7 @@ class Assistant:
         self._declined: set[str] = set()
 
     def run_next(self) -> bool:
-        """Make one part, if there is one; whether there was. Raises AWAY of the ledger."""
+        """Make one part, if there is one, and others of its job after it; whether there was. Raises AWAY."""
         claim = self._ledger.sharing.claim(self._worker_id, self._ttl, self._declined)
         if claim is None:
             return False
@@ -76,12 +77,12 @@ class Assistant:
     def _make(self, claim: PartClaim) -> str:
         root = parts_of(self._settings.jobs.resolve() / claim.job.id) / f"{claim.part.name}-{claim.fence}"
         folder = JobFolder(root, claim.job.attempt)
+        held = Held(claim)
         try:
             self._prepare(folder, claim)
-            heard: list[Message] = []
-            with Child.spawn(self._engine, root, heard.append) as child:
-                status, wanted = self._watch(child, claim)
-            return self._conclude(claim, child, status, wanted, heard)
+            with Child.spawn(self._engine, root, held.hear) as child:
+                status = self._watch(child, held)
+            return self._conclude(child, status, held)
         finally:
             shutil.rmtree(root, ignore_errors=True)
             for left in (root.parent, root.parent.parent):
@@ -92,44 +93,90 @@ class Assistant:
         uploads.fetch(claim.job, self._ledger, self._store, self._settings.datasets.resolve())
         folder.staging.mkdir(parents=True)
         folder.checkpoint.mkdir()
-        part = {"conditions": claim.part.conditions, "order": claim.part.order}
-        order: dict[str, Any] = {**self._order(Claim(claim.job, claim.job.attempt)), "part": part, "help_above": None}
+        order = {**self._order(Claim(claim.job, claim.job.attempt)), "part": _told(claim), "help_above": None}
         write_atomic(folder.job, json.dumps(order).encode())
 
-    def _watch(self, child: Child, claim: PartClaim) -> tuple[int, bool]:
+    def _watch(self, child: Child, held: Held) -> int:
         """Waits for the engine's end, and brings it about once nobody wants the part, or it is not ours."""
-        beaten, deadline, wanted = time.monotonic(), float("inf"), True
+        beaten, deadline = time.monotonic(), float("inf")
         while (status := child.wait(_TICK)) is None:
             now = time.monotonic()
-            if wanted and now - beaten >= self._settings.heartbeat_interval:
+            if held.wanted and now - beaten >= self._settings.heartbeat_interval:
                 try:
-                    wanted, beaten = self._ledger.sharing.beat(claim, self._ttl), now
+                    held.wanted, beaten = self._ledger.sharing.beat(held.claim, self._ttl), now
                 except AWAY:
-                    wanted = now - beaten < self._ttl
-            if not wanted or (self._drain.is_set() and deadline == float("inf")):
-                deadline = min(deadline, now + (self._settings.drain_grace if wanted else 0.0))
+                    held.wanted = now - beaten < self._ttl
+            if not held.wanted or (self._drain.is_set() and deadline == float("inf")):
+                deadline = min(deadline, now + (self._settings.drain_grace if held.wanted else 0.0))
                 child.terminate()
             if now >= deadline:
                 child.kill()
-        return status, wanted
+            while held.asked:
+                child.tell({"number": held.asked.popleft()["number"], "part": self._next(held)})
+                beaten = time.monotonic()
+        return status
 
-    def _conclude(self, claim: PartClaim, child: Child, status: int, wanted: bool, heard: list[Message]) -> str:
-        sharing = self._ledger.sharing
-        if status == Exit.DONE:  # whoever holds the part now: its results are of use
-            if self._settings.store_url is not None:
-                for name in claim.part.order["files"]:
-                    carry_result(self._ledger, self._store, self._settings.experts.resolve() / name, name)
-            return "made" if sharing.made(claim) else "made by another worker, too"
-        if not wanted:
+    def _next(self, held: Held) -> Document | None:
+        """The next part of the job for the same engine, after the one that is made; None where whole jobs wait."""
+        log.info("part ended", outcome=self._made(held.claim))
+        held.done = True
+        if self._drain.is_set() or self._ledger.counts()[Status.QUEUED]:
+            return None
+        found = self._ledger.sharing.claim(self._worker_id, self._ttl, self._declined, held.claim.job.id)
+        if found is None:
+            return None
+        held.claim, held.done = found, False
+        log.info("part started", files=len(found.part.order["files"]), part=found.part.name[:12])
+        return _told(found)
+
+    def _made(self, claim: PartClaim) -> str:
+        """Leaves results where the job finds them: whoever holds the part by now, they are of use."""
+        if self._settings.store_url is not None:
+            for name in claim.part.order["files"]:
+                carry_result(self._ledger, self._store, self._settings.experts.resolve() / name, name)
+        return "made" if self._ledger.sharing.made(claim) else "made by another worker, too"
+
+    def _conclude(self, child: Child, status: int, held: Held) -> str:
+        sharing, claim = self._ledger.sharing, held.claim
+        if held.done:
+            return "no more of them"
+        if status == Exit.DONE:
+            return self._made(claim)
+        if not held.wanted:
             return "not wanted any more"
         if status == Exit.DECLINED:
             self._declined.add(claim.part.conditions)
             sharing.give_back(claim)
-            said = next((message["message"] for message in heard if message.get("type") == "log"), "")
-            return f"declined: {said}"
+            return f"declined: {held.said}"
         if self._drain.is_set():
             sharing.give_back(claim)
             return "given back"
         log.warning("the engine crashed", status=status, last_words=child.last_words())
         sharing.give_back(claim, lost=True)
         return "crashed"
+
+
+@final
+class Held:
+    """The part that an engine makes at the moment, and what it has said."""
+
+    def __init__(self, claim: PartClaim) -> None:
+        self.claim = claim
+        self.wanted = True
+        self.done = False
+        """Whether it is made, and the engine has no other one."""
+        self.said = ""
+        self.asked: deque[Message] = deque()
+        """Questions that are to be answered."""
+
+    def hear(self, message: Message) -> None:
+        """Takes one message of the channel."""
+        match message:
+            case {"type": "ask", "what": "next"}:
+                self.asked.append(message)
+            case {"type": "log", "message": str(said)}:
+                self.said = said
+
+
+def _told(claim: PartClaim) -> Document:
+    return {"conditions": claim.part.conditions, "order": claim.part.order}

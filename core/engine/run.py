@@ -30,7 +30,7 @@ from core.engine.made import Made
 from core.engine.meta_generator import Training
 from core.engine.networks import Network, build
 from core.engine.planner import Planner, eager
-from core.engine.real import prepare
+from core.engine.real import Real, prepare
 from core.engine.report import Distillation
 from core.engine.state import State
 from core.engine.steps import (
@@ -133,23 +133,22 @@ def distil(
 def assist(
     recipe: Recipe,
     dataset: Dataset,
+    real: Real,
     ipc: int,
     seed: int,
     workspace: Workspace,
     files: Collection[str],
     kernels: Callable[[Network], Kernels],
-    *,
-    device: torch.device = _CPU,
 ) -> bool:
     """Make some results of a job that others work on, named by their files, and keep them in the workspace.
 
-    False where no step of the recipe's plan has results of these names. What the step would go on with is left out.
+    `real` is the dataset as the recipe has it preprocessed. False where no step of the recipe's plan has results of
+    these names. What the step would go on with is left out.
 
     Raises:
         Drained: the workspace said to stop.
     """
-    real, only = prepare(dataset, recipe.preprocess, device), frozenset(files)
-    network = build(recipe.network, real.shape, real.classes)
+    only, network = frozenset(files), build(recipe.network, real.shape, real.classes)
     context = JobContext(
         recipe=recipe,
         ipc=ipc,

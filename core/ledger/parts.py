@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import and_, delete, or_, select, true
 from sqlalchemy.orm import Session
 
 from core.ledger import claims, clock, fairness, jobs
@@ -93,17 +93,22 @@ def withdraw(session: Session, claim: Claim) -> None:
         session.execute(delete(PartRow).where(PartRow.job_id == claim.job.id))
 
 
-def claim(session: Session, worker_id: str, ttl: float, declined: Collection[str]) -> PartClaim | None:
+def claim(
+    session: Session, worker_id: str, ttl: float, declined: Collection[str], job_id: str | None
+) -> PartClaim | None:
     """Hold a part of somebody's running job, of the owner for whom least is done first.
 
     Args:
         declined: conditions under which this worker would make other bits.
+        job_id: only of that job.
     """
     now = clock.now(session)
+    of_job = PartRow.job_id == job_id if job_id is not None else true()
     chosen = session.scalars(
         select(PartRow)
         .join(JobRow, JobRow.id == PartRow.job_id)
         .where(
+            of_job,
             stands(Status.RUNNING),
             JobRow.lease_expires_at > now,
             JobRow.finish_requested_at.is_(None),

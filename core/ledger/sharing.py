@@ -48,14 +48,17 @@ class Sharing:
 
     # Of workers that help
 
-    def claim(self, worker_id: str, ttl: float, declined: Collection[str] = ()) -> PartClaim | None:
+    def claim(
+        self, worker_id: str, ttl: float, declined: Collection[str] = (), job_id: str | None = None
+    ) -> PartClaim | None:
         """Hold a part of somebody's running job for `ttl` seconds; None when nothing is offered.
 
         Args:
             declined: conditions under which this worker would make other bits.
+            job_id: only of that job.
         """
         with self._database.write() as session:
-            return parts.claim(session, worker_id, ttl, declined)
+            return parts.claim(session, worker_id, ttl, declined, job_id)
 
     def beat(self, claim: PartClaim, ttl: float) -> bool:
         """Hold the part for another `ttl` seconds. When it is not held or wanted any more, stop and write nothing."""

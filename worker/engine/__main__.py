@@ -89,7 +89,7 @@ def attempt(job_dir: Path, journal: Journal, told_to_stop: threading.Event, line
         if content["request"].get("kind") == KIND:
             metrics = advise(content, folder, journal, told_to_stop.is_set)
         elif "part" in content:
-            assist(Job.read(job_dir), content["part"], folder, journal, told_to_stop.is_set)
+            assist(Job.read(job_dir), content["part"], folder, journal, told_to_stop.is_set, line)
             metrics = {}
         else:
             metrics = run(Job.read(job_dir), folder, journal, told_to_stop.is_set, line)

@@ -12,10 +12,11 @@ from core.engine.cache import Cache
 from core.engine.journal import Journal
 from core.engine.kernels import Compiled, Eager, Kernels, Shape, missing_compiler
 from core.engine.networks import ConvNet, Network
+from core.engine.real import prepare
 from core.plan.ways import Verdict
 from core.recipe import Recipe
 from worker.engine.attempt import loaded, programs_of
-from worker.engine.crew import conditions
+from worker.engine.crew import Line, conditions
 from worker.engine.disk_workspace import DiskWorkspace
 from worker.engine.job import Job, device, use_threads
 from worker.protocol import JobFolder
@@ -26,8 +27,15 @@ class Declined(Exception):
     """Another worker has to make the part."""
 
 
-def assist(job: Job, part: Mapping[str, Any], folder: JobFolder, journal: Journal, stopped: Callable[[], bool]) -> None:
-    """Make the results of a part and leave them in the cache.
+def assist(
+    job: Job,
+    part: Mapping[str, Any],
+    folder: JobFolder,
+    journal: Journal,
+    stopped: Callable[[], bool],
+    line: Line | None = None,
+) -> None:
+    """Make the results of a part and leave them in the cache; and those of others of the job while `line` has any.
 
     They are kept apart until it is sure that they were made by the job's own kernels.
 
@@ -37,17 +45,8 @@ def assist(job: Job, part: Mapping[str, Any], folder: JobFolder, journal: Journa
     """
     job, dataset = loaded(job)
     use_threads(dataset.facts.shape)
-    on, order, cache = device(job.device), part["order"], Cache(job.experts_dir, job.expert_cache_bytes)
-    if conditions(on) != part["conditions"]:
-        raise Declined("The job's worker has another processor, other threads or other libraries.")
-    recipe, programs = Recipe.model_validate(order["recipe"]), programs_of(job)
-    made: list[Kernels] = []
-
-    def kernels(network: Network) -> Kernels:
-        made.append(_kernels(network, recipe, order, programs, missing_compiler(on) is None))
-        return made[-1]
-
-    apart = Cache(folder.staging, 2**63)
+    on, cache, apart = device(job.device), Cache(job.experts_dir, job.expert_cache_bytes), Cache(folder.staging, 2**63)
+    programs, made = programs_of(job), list[Kernels]()
 
     def fetch(name: str) -> bool:
         path = cache.path(name)
@@ -58,15 +57,29 @@ def assist(job: Job, part: Mapping[str, Any], folder: JobFolder, journal: Journa
     workspace = DiskWorkspace(
         journal=journal, cache=apart, folder=folder.checkpoint, interval=math.inf, should_stop=stopped, fetch=fetch
     )
-    if not run.assist(
-        *(recipe, dataset, job.request.ipc, job.request.seed, workspace, order["files"], kernels), device=on
-    ):
-        raise Declined("No step of the recipe has these results: the dataset is another one here.")
-    if isinstance(made[0], Compiled) and made[0].used != made[0].shapes:
-        raise Declined("A kernel could not be compiled that the job's worker has.")
-    for name in order["files"]:
-        content = apart.path(name).read_bytes()
-        cache.write(cache.path(name), content, journal.log)
+    wanted, preprocess, real = part, None, None
+    while wanted:
+        order = wanted["order"]
+        if conditions(on) != wanted["conditions"]:
+            raise Declined("The job's worker has another processor, other threads or other libraries.")
+        recipe = Recipe.model_validate(order["recipe"])
+        if real is None or preprocess != recipe.preprocess:
+            preprocess, real = recipe.preprocess, prepare(dataset, recipe.preprocess, on)
+
+        def kernels(network: Network, recipe: Recipe = recipe, order: Mapping[str, Any] = order) -> Kernels:
+            made.append(_kernels(network, recipe, order, programs, missing_compiler(on) is None))
+            return made[-1]
+
+        asked = job.request.ipc, job.request.seed, workspace, order["files"], kernels
+        if not run.assist(recipe, dataset, real, *asked):
+            raise Declined("No step of the recipe has these results: the dataset is another one here.")
+        if isinstance(made[-1], Compiled) and made[-1].used != made[-1].shapes:
+            raise Declined("A kernel could not be compiled that the job's worker has.")
+        for name in order["files"]:
+            path = apart.path(name)
+            cache.write(cache.path(name), path.read_bytes(), journal.log)
+            path.unlink()
+        wanted = line.next_part(journal) if line is not None else {}
     programs.trim()
 
 

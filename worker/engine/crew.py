@@ -19,7 +19,7 @@ from core.request import ENGINE_VERSION
 _PATIENCE: Final = 15.0
 """Seconds to wait for an answer: a database may be slow, and what comes late is made here."""
 _FETCHING: Final = 600.0
-"""Seconds to wait for a file of the store."""
+"""Seconds to wait for a file to come from the store, or to be taken there."""
 
 
 def conditions(device: torch.device) -> str:
@@ -50,6 +50,11 @@ class Line:
         except queue.Empty:
             return None
         return answer
+
+    def next_part(self, journal: Journal) -> dict[str, Any]:
+        """Another part of the job whose last one lies in the cache now; empty if there is none to make here."""
+        answer = self.ask(journal, _FETCHING, what="next")
+        return answer["part"] if answer and answer.get("part") else {}
 
 
 @final

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stillhouse.machine import divided, gpus
+from worker.devices import divided, gpus, one_each
 
 
 def test_a_worker_alone_has_all_there_is() -> None:
@@ -42,3 +42,12 @@ def test_gpus_are_those_that_the_driver_shows_or_somebody_has_chosen(tmp_path: P
     tool.write_text("#!/bin/sh\nexit 9\n")
     assert gpus({"PATH": str(tmp_path)}) == []
     assert gpus({"PATH": ""}) == []
+
+
+def test_a_gpu_is_one_workers() -> None:
+    assert one_each("2", {}) == [{"CUDA_VISIBLE_DEVICES": "2"}]
+    assert [each["CUDA_VISIBLE_DEVICES"] for each in one_each("0,2", {})] == ["0", "2"]
+    with pytest.raises(ValueError, match="names a GPU twice"):
+        one_each("1,1", {})
+    with pytest.raises(ValueError, match="nvidia-smi"):
+        one_each("all", {"PATH": ""})

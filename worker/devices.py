@@ -6,16 +6,19 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from typing import Final
 
-_VISIBLE = "CUDA_VISIBLE_DEVICES"
-_THREADS = "OMP_NUM_THREADS"
-_SECONDS = 20.0
+ALL: Final = "all"
+
+_VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
+_THREADS: Final = "OMP_NUM_THREADS"
+_SECONDS: Final = 20.0
 
 
 def gpus(environment: Mapping[str, str]) -> list[str]:
     """The GPUs that may be used, as CUDA_VISIBLE_DEVICES names them; none where there is no driver."""
     if _VISIBLE in environment:
-        return [name.strip() for name in environment[_VISIBLE].split(",") if name.strip()]
+        return _names(environment[_VISIBLE])
     program = shutil.which("nvidia-smi", path=environment.get("PATH"))
     if program is None:
         return []
@@ -25,6 +28,21 @@ def gpus(environment: Mapping[str, str]) -> list[str]:
     except (OSError, subprocess.TimeoutExpired):
         return []
     return answer.stdout.split() if answer.returncode == 0 else []
+
+
+def one_each(chosen: str, environment: Mapping[str, str]) -> list[dict[str, str]]:
+    """The variables of a worker for each GPU: all that there are, or those named, with commas between them.
+
+    Raises:
+        ValueError: there is none, or one is named twice.
+    """
+    names = gpus(environment) if chosen == ALL else _names(chosen)
+    if not names:
+        raise ValueError("No GPU is to be seen: look whether nvidia-smi shows any here, or start without --gpus.")
+    if len(set(names)) < len(names):
+        raise ValueError(f"--gpus {chosen} names a GPU twice: a GPU has one worker.")
+    threads = divided(len(names), {**environment, _VISIBLE: ""}, [])
+    return [own | {_VISIBLE: name} for own, name in zip(threads, names, strict=True)]
 
 
 def divided(
@@ -48,3 +66,7 @@ def divided(
         return [dict(shared) for _ in range(workers)]
     without = {_VISIBLE: "", "STILLHOUSE_DEVICE": "cpu"}
     return [shared | ({_VISIBLE: devices[number]} if number < len(devices) else without) for number in range(workers)]
+
+
+def _names(listed: str) -> list[str]:
+    return [name.strip() for name in listed.split(",") if name.strip()]
