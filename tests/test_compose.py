@@ -175,7 +175,7 @@ def test_the_image_has_a_compiler_and_compiled_code() -> None:
     assert "PYTHONDONTWRITEBYTECODE" not in build + final
     compiled = re.search(r"compileall -q (.*)", build)
     assert compiled is not None
-    assert {command.split(".")[0] for service in OURS.values() for command in service["command"][2:]} <= set(
+    assert {command.split(".")[0] for service in OURS.values() for command in service["command"][2:3]} <= set(
         compiled[1].split()
     )
 
