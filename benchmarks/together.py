@@ -45,6 +45,7 @@ def order(experts: int, epochs: int, width: int) -> dict[str, Any]:
         "network.depth": 2,
         "experts.count": experts,
         "experts.batch_size": 256,
+        "experts.epochs": max(epochs, 20),
         "objective.expert_epochs": 1,
         "objective.max_start_epoch": epochs - 1,
         "objective.syn_steps": 1,

@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     help_above: float = Field(
         default=30,
         ge=0,
-        description="Seconds that a step (experts, scores) would still take alone above which idle workers are asked "
+        description="Seconds that a step such as the experts would still take alone above which idle workers are asked "
         "to make parts of it; `inf`: never.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(

@@ -7,7 +7,7 @@ itself: whoever is first makes the next one. It waits at the end alone, for part
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, final
 
@@ -51,10 +51,13 @@ class Crew(Protocol):
         """No part is wanted of others any more."""
 
 
-def order(recipe: Recipe, kernels: Kernels, files: Sequence[str]) -> dict[str, Any]:
-    """All by which another engine, of a job of the same dataset, makes the same results to the same bits."""
+def order(recipe: Recipe, kernels: Kernels, told: Mapping[str, Any], files: Sequence[str]) -> dict[str, Any]:
+    """All by which another engine, of a job of the same dataset, makes the same results to the same bits.
+
+    `told` is what a step depends on beside the recipe.
+    """
     compiled = [list(shape) for shape in sorted(kernels.used)] if isinstance(kernels, Compiled) else None
-    return {"recipe": recipe.model_dump(mode="json"), "compiled": compiled, "files": list(files)}
+    return {"recipe": recipe.model_dump(mode="json"), "compiled": compiled, "files": list(files), **told}
 
 
 @final
@@ -111,7 +114,7 @@ class Turns:
         behind = sum(map(len, self.groups[: self._place - 1]))
         now = len(self.groups[self._place - 1])
         done = behind + share * now
-        if not rest or spent < _TELLING or done <= 0:
+        if not rest or done <= 0 or (spent < _TELLING and self.crew.worth > 0):
             return
         if spent / done * (sum(map(len, rest)) + (1 - share) * now) < self.crew.worth:
             return

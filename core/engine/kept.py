@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Generic, TypeVar, final
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar, final
 
 from core.engine import stored
 from core.engine.context import JobContext, follow
@@ -50,6 +51,7 @@ def gather(
     most: int | None = None,
     enough: int | None = None,
     helped: bool = False,
+    told: Mapping[str, Any] = MappingProxyType({}),
 ) -> list[T]:
     """The results of these names, in their order: those of the workspace, and the others once they are made.
 
@@ -63,6 +65,7 @@ def gather(
         most: only so many of them.
         enough: so many will do, whichever they are, once no time is left.
         helped: whether others may make some of them, which a plan of the recipe names.
+        told: what an engine that helps has to know beside the recipe.
 
     Raises:
         Drained: the job was told to stop.
@@ -83,7 +86,9 @@ def gather(
         parts = [*filter(None, [[index for index in missing if files[index] in context.only]])]
     else:
         parts = list(making.together(missing))
-    turns = Turns(parts, files, workspace.crew if helped else None, partial(order, context.recipe, context.kernels))
+    turns = Turns(
+        parts, files, workspace.crew if helped else None, partial(order, context.recipe, context.kernels, told)
+    )
 
     def take() -> None:
         """Read what others have made."""
@@ -100,7 +105,9 @@ def gather(
             done = len(found) * making.units
             if indices is None:
                 (context.hurried if will_do else context).raise_if_draining()
-                if phase is not None:
+                if say is not None:
+                    say(done / total)
+                elif phase is not None:
                     journal.progress(done, total)
                 continue
             own = len(indices) * making.units

@@ -19,18 +19,17 @@ from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
 from core.engine.train import Protocol
 from core.engine.view_labels import Replay
-from core.recipe import LabelledViews, Recipe, SoftLabels
+from core.recipe import Counts, LabelledViews, Recipe, SoftLabels
 
 Work = Generator[float, None, Result]
 
 T = TypeVar("T")
 
 
-def draws(context: JobContext, result: SyntheticDataset) -> Tensor:
-    """Random real images, of each class as many as a result has: training indices, a fresh draw a seed, [S, n]."""
+def draws(context: JobContext, counts: Counts) -> Tensor:
+    """Random real images, so many of each class: training indices, a fresh draw a seed, [S, n]."""
     real, key = context.real, context.key.fold("evaluate").fold("random")
     seeds = range(context.recipe.evaluation.seeds)
-    counts = result.counts(real.classes)
     return torch.stack([init.chosen(real, counts, key.fold("draw", seed)) for seed in seeds])
 
 

@@ -21,7 +21,7 @@ from typing import Any, Final
 import torch
 
 from core.data import Dataset, UnknownDataset
-from core.engine import distill, ending
+from core.engine import baseline, distill, ending
 from core.engine.context import JobContext, KernelPlan
 from core.engine.continued import Continued
 from core.engine.kernels import Kernels
@@ -137,10 +137,10 @@ def assist(
     ipc: int,
     seed: int,
     workspace: Workspace,
-    files: Collection[str],
+    order: Mapping[str, Any],
     kernels: Callable[[Network], Kernels],
 ) -> bool:
-    """Make some results of a job that others work on, named by their files, and keep them in the workspace.
+    """Make the results of an order of a job that others work on (`core.engine.crew`), and keep them in the workspace.
 
     `real` is the dataset as the recipe has it preprocessed. False where no step of the recipe's plan has results of
     these names. What the step would go on with is left out.
@@ -148,7 +148,7 @@ def assist(
     Raises:
         Drained: the workspace said to stop.
     """
-    only, network = frozenset(files), build(recipe.network, real.shape, real.classes)
+    only, network = frozenset(order["files"]), build(recipe.network, real.shape, real.classes)
     context = JobContext(
         recipe=recipe,
         ipc=ipc,
@@ -162,10 +162,12 @@ def assist(
         load=alone,
         only=only,
     )
-    for step in build_plan(recipe, dataset.facts, ipc).steps:
+    for step in build_plan(recipe, dataset.facts, ipc, seed=seed).steps:
         kept = steps.kept_of(step)
         if kept is not None and only <= frozenset(kept.files):
             with suppress(PartMade):
+                if isinstance(step, steps.Baseline):  # its runner wants a result, of which it needs no more than this
+                    baseline.line("random", context, tuple(order["counts"]), order["stages"])
                 RUNNERS[type(step)](Made(context), step)
             return True
     return False

@@ -40,7 +40,8 @@ def assist(
     They are kept apart until it is sure that they were made by the job's own kernels.
 
     Raises:
-        Declined: this machine would make other bits, or does not know the dataset as the job's worker does.
+        Declined: this machine would make other bits.
+        LookupError: it does not know the dataset as the job's worker does.
         Drained: it was told to stop first.
     """
     job, dataset = loaded(job)
@@ -70,9 +71,9 @@ def assist(
             made.append(_kernels(network, recipe, order, programs, missing_compiler(on) is None))
             return made[-1]
 
-        asked = job.request.ipc, job.request.seed, workspace, order["files"], kernels
+        asked = job.request.ipc, job.request.seed, workspace, order, kernels
         if not run.assist(recipe, dataset, real, *asked):
-            raise Declined("No step of the recipe has these results: the dataset is another one here.")
+            raise LookupError("No step of the recipe has these results: the dataset is another one here.")
         if isinstance(made[-1], Compiled) and made[-1].used != made[-1].shapes:
             raise Declined("A kernel could not be compiled that the job's worker has.")
         for name in order["files"]:

@@ -31,7 +31,7 @@ def covered(context: JobContext, result: SyntheticDataset, behind: int, seen: Wi
     if known is None:
         if seen is None:
             return None
-        draws = lines.draws(context, result)
+        draws = lines.draws(context, result.counts(context.real.classes))
         found = follow(context, coverage.distances(context.network, seen, context.real, result.images, draws))
         known = coverage.table(found, seen, asked, context.network.name, len(result.images), len(context.real.train))
         context.workspace.store(_FILE, stored.written(known.document()))

@@ -51,7 +51,7 @@ def rows(context: JobContext, step: Evaluate, result: SyntheticDataset, taught: 
     if not step.rounds and torch.equal(rounded, result.images):  # of the same keys: the same networks once more
         del arms[_ROUNDED]
     if recipe.relabel.needs_teacher:
-        chosen, drawn = lines.draws(context, result), key.fold("random")
+        chosen, drawn = lines.draws(context, result.counts(context.real.classes)), key.fold("random")
         arms["random"] = lines.random("random", context, chosen, drawn, taught, stages=result.stages)
         classes, hard = F.one_hot(result.labels, context.real.classes).float(), evaluate.on_result(recipe, result)
         arms["distilled_hard"] = evaluate.evaluate(
@@ -110,7 +110,7 @@ def baseline(context: JobContext, result: SyntheticDataset, behind: Sequence[Row
         context.journal.progress(made * seeds + int(share * seeds), total)
 
     if name not in known:
-        known[name] = shared.line(name, context, result, say)
+        known[name] = shared.line(name, context, result.counts(context.real.classes), result.stages, say)
         context.workspace.store(_FILE, stored.written(known))
     say(1.0)
     return [*own[:place], known[name], *own[place:], *teacher]

@@ -33,7 +33,7 @@ def across(
         own = known.setdefault(network.name, {"network": network.name})
         for name in ("distilled", "random"):
             if name not in own:
-                chosen = lines.draws(context, result)
+                chosen = lines.draws(context, result.counts(context.real.classes))
                 work = (
                     lines.trained_on(context, result, name, result.images, kernels)
                     if name == "distilled"
