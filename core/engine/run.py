@@ -167,7 +167,8 @@ def assist(
         if kept is not None and only <= frozenset(kept.files):
             with suppress(PartMade):
                 if isinstance(step, steps.Baseline):  # its runner wants a result, of which it needs no more than this
-                    baseline.line("random", context, tuple(order["counts"]), order["stages"])
+                    known = tuple(order["counts"]), order["stages"]
+                    baseline.line("random", context, *known, rate=order.get("rate"))
                 RUNNERS[type(step)](Made(context), step)
             return True
     return False

@@ -10,11 +10,11 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import and_, delete, or_, select, true
+from sqlalchemy import and_, delete, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from core.ledger import claims, clock, fairness, jobs
-from core.ledger.models import JobRow, PartRow, stands
+from core.ledger.models import JobRow, PartRow, WorkerRow, stands
 from core.ledger.types import Claim, Part, PartClaim, Status, Turn
 
 LOSSES: Final = 2
@@ -131,14 +131,16 @@ def claim(
 
 
 def beat(session: Session, claim: PartClaim, ttl: float) -> bool:
-    """Hold the part for another `ttl` seconds; False when it is not wanted, or not of this worker, any more.
+    """Hold the part for another `ttl` seconds, and say that its worker lives; False when it is not to go on with it.
 
     A job whose worker was lost is queued until another one goes on with it, which finds the part made.
     """
     row = _held(session, claim)
     if row is None or not _wanted(session, row):
         return False
-    row.lease_expires_at = clock.now(session) + timedelta(seconds=ttl)
+    now = clock.now(session)
+    row.lease_expires_at = now + timedelta(seconds=ttl)
+    session.execute(update(WorkerRow).where(WorkerRow.worker_id == row.worker_id).values(last_seen=now))
     return True
 
 

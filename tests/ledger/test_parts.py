@@ -21,8 +21,12 @@ def offered(ledger: Ledger) -> Claim:
 def test_a_part_is_made_by_whoever_comes_first(ledger: Ledger) -> None:
     job = offered(ledger)
     assert ledger.sharing.turn(job, "own") == Turn("a", waits=False, made=())
+    ledger.register_worker("helper", "cpu", "here")
     theirs = ledger.sharing.claim("helper", LONG)
     assert theirs is not None
+    (seen,) = ledger.workers()
+    assert ledger.sharing.beat(theirs, LONG)
+    assert ledger.workers()[0].last_seen > seen.last_seen, "who helps is alive"
     assert (theirs.part, theirs.job.id) == (PARTS[1], job.job.id)
     assert ledger.sharing.own_made(job, "a")
     assert ledger.sharing.turn(job, "own") == Turn("c", waits=False, made=("a",))

@@ -6,6 +6,7 @@ import hashlib
 import json
 import queue
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, final
 
@@ -37,8 +38,9 @@ class Line:
         self._asked = 0
 
     def hear(self, line: bytes) -> None:
-        """Take one line of the life line."""
-        self._heard.put(json.loads(line))
+        """Take one line of the life line; one that means nothing must not end who watches it."""
+        with suppress(ValueError):
+            self._heard.put(json.loads(line))
 
     def ask(self, journal: Journal, patience: float, **question: Any) -> dict[str, Any] | None:
         """The supervisor's answer; None where there is none in time."""
