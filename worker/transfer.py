@@ -33,7 +33,7 @@ MANIFEST: Final = "manifest.json"
 ROWS: Final = "ledger.jsonl"
 OBJECTS: Final = "objects"
 
-_TRIES: Final = 10
+_TRIES: Final = 30
 """Times that the ledger is written anew because something of it was deleted before its files were copied."""
 
 

@@ -153,6 +153,7 @@ def test_no_route_knows_anothers_dataset_or_key(workshop: Workshop, app: FastAPI
     name = send(client, packed(classes(5)), alice).json()["name"]
     settled(client, f"/v1/datasets/{name}", alice)
     own = client.get("/v1/me", headers=alice).json()["key"]["id"]
+    told = client.post("/v1/webhooks", json={"url": "https://example.org"}, headers=alice).json()["id"]
     asked = []
     for method, path in routes(app):
         if "{" not in path or "/jobs/{id}" in path or "/methods/" in path:
@@ -160,10 +161,11 @@ def test_no_route_knows_anothers_dataset_or_key(workshop: Workshop, app: FastAPI
         room = path.removeprefix("/v1").split("/")[1]
         if room in ("artifacts", "links"):  # by what is asked for: test_auth
             continue
-        assert room in ("datasets", "uploads", "keys"), f"whose is what {path} shows?"
+        assert room in ("datasets", "uploads", "keys", "webhooks"), f"whose is what {path} shows?"
         asked.append(path)
-        concrete = re.sub(r"\{\w+\}", own if room == "keys" else name, path)
-        assert client.request(method, concrete, headers=bob).status_code == 404, (method, path)
+        concrete = re.sub(r"\{\w+\}", {"keys": own, "webhooks": told}.get(room, name), path)
+        sent = {"json": {}} if room == "webhooks" else {}
+        assert client.request(method, concrete, headers=bob, **sent).status_code == 404, (method, path)
     assert len(asked) >= 6
     for path in ("/v1/datasets", "/datasets", "/uploads", "/new", "/v1/keys", "/keys"):
         shown = client.get(path, headers=bob).text
