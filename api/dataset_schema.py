@@ -95,13 +95,13 @@ class Sent(Shown):
 
     @classmethod
     def of(cls, upload: ledger.Upload) -> Self | None:
-        """None where it is not known (any more): while it is inspected, and of uploads of old."""
-        if not upload.found or "sent" not in upload.found:
+        """None where it is not known: of uploads of old."""
+        if upload.sent is None:
             return None
         mirror = next(word for word, meant in MIRROR.items() if meant is upload.mirror)
         return cls.model_validate(
             {
-                "sha256": upload.found["sent"],
+                "sha256": upload.sent,
                 "size": "auto" if upload.size == AUTO else upload.size,
                 "mirror": mirror,
                 **(upload.reading or {}),
@@ -151,7 +151,7 @@ class Dataset(Shown):
     source: Source
     where: str = Field(description="Where it is, or which file to put where.")
     created_at: datetime | None = Field(default=None, description="When an upload arrived.")
-    sent: Sent | None = Field(default=None, description="Of an upload that was inspected: the file, by its content.")
+    sent: Sent | None = Field(default=None, description="Of an upload: the file, by its content.")
 
     @classmethod
     def of(cls, facts: DatasetFacts) -> Self:

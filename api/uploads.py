@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import IO, Annotated, Final, Literal, final
@@ -19,7 +20,7 @@ from api.services import Services, ServicesDep
 from core.data.folders import AUTO, SIDES
 from core.data.numbers import Missing
 from core.data.reading import Reading, Rows
-from core.ledger import NoRoom, UnknownUpload, Upload, UploadInUse, new_upload_id
+from core.ledger import NameTaken, NoRoom, UnknownUpload, Upload, UploadInUse, new_upload_id
 from core.recipe import FieldError
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], responses=responses(Kind.INVALID_REQUEST))
@@ -116,12 +117,23 @@ SkipBroken = Annotated[
         }
     },
     responses={
+        200: {
+            "model": Dataset,
+            "description": "An equal file of this name, read alike, has arrived before: it is that dataset.",
+            "headers": header("Location", "The dataset's path."),
+        },
         202: {
             "description": "It has arrived whole and is being inspected; `Location` says where to look.",
             "headers": header("Location", "The dataset's path.")
             | header("Retry-After", "Seconds until looking again makes sense."),
         },
-        **responses(Kind.BODY_TOO_LARGE, Kind.UNSUPPORTED_MEDIA_TYPE, Kind.QUOTA_EXCEEDED, Kind.TOO_MANY_REQUESTS),
+        **responses(
+            Kind.BODY_TOO_LARGE,
+            Kind.UNSUPPORTED_MEDIA_TYPE,
+            Kind.NAME_TAKEN,
+            Kind.QUOTA_EXCEEDED,
+            Kind.TOO_MANY_REQUESTS,
+        ),
     },
 )
 async def create_dataset(
@@ -147,9 +159,10 @@ async def create_dataset(
     pictures. It is inspected within limits:
     `GET /v1/datasets/{id}` then says `ready`, with counts by class and how it was split, or `invalid`, with the fault
     and its fix. Pictures are encoded anew: nothing else of the file is kept. Without `size` all pictures must have one
-    size. Once it is inspected `sent` has the SHA-256 of the file, by which a client knows that an equal one is here.
-    Without `test/` a fifth of each class becomes the test set, by a fixed seed. `mirroring` then says whether networks
-    are trained on mirrored pictures, too, and why.
+    size. Without `test/` a fifth of each class becomes the test set, by a fixed seed. `mirroring` then says whether
+    networks are trained on mirrored pictures, too, and why. An owner's uploads have different names: a file that is
+    equal to the one of its name, and read alike, is that dataset, and another one is refused. `sent` has the SHA-256 of
+    the file, by which a client knows that an equal one is here.
     """
     declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if declared not in MEDIA_TYPES:
@@ -163,7 +176,10 @@ async def create_dataset(
         side = AUTO if size == "auto" else size
         upload = await arrival.take(request.stream(), name, side, MIRROR[mirror], reading)
     response.headers["Location"] = f"/v1/datasets/{upload.id}"
-    response.headers["Retry-After"] = "1"
+    if upload.state == "inspecting":
+        response.headers["Retry-After"] = "1"
+    else:
+        response.status_code = 200
     return Dataset.of_upload(upload)
 
 
@@ -176,6 +192,8 @@ class Arrival:
         self._file = anyio.wrap_file(file)
         self._id = upload_id
         self._reserved = self._length = 0
+        self.is_new = False
+        """Whether it has arrived and is none that was there before."""
 
     async def reserve(self, length: int) -> None:
         """Keep so many bytes free. Raises ProblemError where the owner, or the disk, has not so many left."""
@@ -190,10 +208,15 @@ class Arrival:
         mirror: bool | None,
         reading: Reading,
     ) -> Upload:
-        """The upload whose bytes are these, in the ledger. Raises ProblemError."""
+        """The upload whose bytes are these, in the ledger: the one that they are equal to, if there is one.
+
+        Raises ProblemError.
+        """
         if not name.isprintable() or not name.strip():
             raise invalid([FieldError("name", "It has to be printable, and not all blank.", "Use a short plain name.")])
+        sent = hashlib.sha256()
         async for piece in pieces:
+            sent.update(piece)
             self._length += len(piece)
             if self._length > self._reserved:  # of a body that announced no length
                 await self.reserve(2 * self._length)
@@ -202,8 +225,16 @@ class Arrival:
             raise invalid(
                 [FieldError("body", "It is empty.", "Send a zip or tar of class folders, an npz bundle or a table.")]
             )
-        uploads = self._services.ledger.uploads
-        return await run_in_threadpool(uploads.add, self._id, name, size, self._length, mirror, reading.said)
+        add, words = self._services.ledger.uploads.add, (mirror, reading.said, sent.hexdigest())
+        try:
+            upload = await run_in_threadpool(add, self._id, name, size, self._length, *words)
+        except NameTaken as error:
+            hint = (
+                f"Say another name, such as '{error.free}', or delete the other: DELETE /v1/datasets/{error.other.id}."
+            )
+            raise ProblemError(Kind.NAME_TAKEN, str(error), hint=hint) from None
+        self.is_new = upload.id == self._id
+        return upload
 
 
 @asynccontextmanager
@@ -215,7 +246,10 @@ async def arriving(services: Services, headers: Headers) -> AsyncIterator[Arriva
         arrival = Arrival(services, file, upload_id)
         await arrival.reserve(int(announced[:18]) if announced.isdecimal() else _UNANNOUNCED)
         yield arrival
-    services.inspector.take(upload_id)
+    if arrival.is_new:
+        services.inspector.take(upload_id)
+    else:
+        await run_in_threadpool(services.inspector.drop, upload_id)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from stillhouse.http import Http
 from stillhouse.jobs import Event, File, Job
 from stillhouse.order import AUTO, Order, Sort, body, fields
 from stillhouse.stream import messages
-from stillhouse.upload import Reading, Size, equal, ready, send, title_of
+from stillhouse.upload import Reading, Size, equal, free_name, ready, send, title_of
 from stillhouse.waiting import Watch, ended
 from stillhouse.webhooks import Webhooks
 
@@ -117,7 +117,7 @@ class Client:
         An equal one that was uploaded before under the same name is not sent again.
 
         Args:
-            name: what to call it; None: as the file or folder, or as when it was uploaded before.
+            name: what to call it, as no other upload of yours is; None: as before, or as the file, numbered if need be.
             size: scale pictures to squares of so many pixels; None where they have one size; "auto": 64 at most.
             mirror: whether a mirrored picture stays what it is; "auto" has the service find it out.
             timeout: seconds to wait for the inspection.
@@ -132,10 +132,11 @@ class Client:
         name, called = name or title_of(path), name
         asked = {"size": size, "mirror": mirror, **reading}
         with ready(path) as file:
-            if known := equal(self.datasets(), file, called, asked):
+            if known := equal(datasets := self.datasets(), file, called, asked):
                 if told:
                     told(f"{path} was uploaded before: it is '{known['title']}' ({known['name']}).")
                 return dict(known)
+            name = called or free_name(name, datasets, told)
             if told:
                 told(f"Uploading {path} as '{name}' ({file.stat().st_size:,} bytes).")
             found = send(self._http, file, name, asked)

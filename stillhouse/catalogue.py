@@ -131,6 +131,8 @@ def upload(
         reading = _reading(words | {"train_folder": train_folder, "test_folder": test_folder})
         found = client.upload(path, name, size=_side(size), mirror=mirror, told=say, **reading)
     say(_described(found))
+    if found.get("evidence"):
+        say(f"The pictures that led to this: {client.url.rstrip('/')}/uploads/{found['name']}")
     data(found if as_json else found["name"])
 
 

@@ -25,6 +25,7 @@ from stillhouse.order import Order, Sort, body
 from stillhouse.output import Commands, JsonOption, data, say, table
 from stillhouse.report import report
 from stillhouse.results import PATIENCE, distill, get, submitted, verify, wait
+from stillhouse.show import show
 
 app = typer.Typer(
     cls=Commands,
@@ -195,20 +196,7 @@ for command in (distill, wait, get):
     app.command()(command)
 
 
-@app.command()
-def show(job_id: JobId, as_json: JsonOption = False) -> None:
-    """Show a job."""
-    with Client() as client:
-        job = client.job(job_id)
-    if as_json:
-        data(job.raw)
-    else:
-        shown = {name: value for name, value in job.raw.items() if name != "forecast"}
-        table(("FIELD", "VALUE"), [(k, v if isinstance(v, str) else json.dumps(v)) for k, v in shown.items()])
-        if job.forecast and job.forecast.seconds:
-            table((*cost.COLUMNS, "ACTUAL"), cost.beside(job.forecast, job.phases))
-
-
+app.command()(show)
 app.command()(report)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from stillhouse.api import Client
+from stillhouse.errors import UsageError
 from stillhouse.jobs import Job
 from stillhouse.output import JsonOption, data, say
 
@@ -41,15 +42,26 @@ def retry(job_id: JobId, as_json: JsonOption = False) -> None:
 
 
 def delete(
-    job_id: JobId, yes: Annotated[bool, typer.Option("--yes", help="Do not ask, as on a terminal it does.")] = False
+    word: Annotated[str, typer.Argument(metavar="JOB|DATASET", help="Id of a job; an upload's id or title.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, as on a terminal it does.")] = False,
 ) -> None:
-    """Delete a job that is over, with its files, pictures and checkpoint, for good."""
+    """Delete a job that is over, with its files, pictures and checkpoint, or an upload, for good."""
     with Client() as client:
-        job = client.job(job_id)
+        if word.startswith("job_"):
+            job = client.job(word)
+            name, title = job.id, job.title
+        else:
+            found = client.dataset(word)
+            name, title = found["name"], found["title"]
+            if found["source"] != "upload":
+                raise UsageError(f"{word} is no upload: datasets of the catalogue stay.")
         if not yes and sys.stdin.isatty():
-            typer.confirm(f"Delete {job.id} ({job.title}) for good?", abort=True, err=True)
-        client.delete(job.id)
-    say(f"{job.id} is deleted.")
+            typer.confirm(f"Delete {name} ({title}) for good?", abort=True, err=True)
+        if word.startswith("job_"):
+            client.delete(name)
+        else:
+            client.delete_dataset(name)
+    say(f"{name} ({title}) is deleted.")
 
 
 def link(

@@ -38,7 +38,7 @@ from core.ledger.types import (
     WebhookState,
     Worker,
 )
-from core.ledger.uploads import UnknownUpload, Upload, UploadInUse, Uploads
+from core.ledger.uploads import NameTaken, UnknownUpload, Upload, UploadInUse, Uploads
 from core.ledger.webhooks import Delivery, TooManyWebhooks, UnknownWebhook, Webhook, Webhooks
 
 __all__ = [
@@ -62,6 +62,7 @@ __all__ = [
     "IllegalTransition",
     "Job",
     "Ledger",
+    "NameTaken",
     "NoRoom",
     "Outcome",
     "Parcel",

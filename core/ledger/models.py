@@ -280,6 +280,7 @@ class UploadRow(Base):
     found: Mapped[dict[str, Any] | None]
     sha256: Mapped[str | None] = mapped_column(index=True)
     created_at: Mapped[datetime]
+    sent: Mapped[str | None]
 
     __table_args__ = (
         CheckConstraint(among("state", get_args(UploadState)), name="state_known"),

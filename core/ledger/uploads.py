@@ -11,7 +11,7 @@ from sqlalchemy import func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from core.ids import is_upload
-from core.ledger import arrivals, clock, deletion, outbox
+from core.ledger import arrivals, clock, deletion, names, outbox
 from core.ledger.database import Database
 from core.ledger.models import ArrivalRow, JobRow, UploadRow, stands
 from core.ledger.types import ENDED, Document, Reach, UploadState
@@ -40,11 +40,23 @@ class Upload:
     found: Document | None
     sha256: str | None
     created_at: datetime
+    sent: str | None
+    """SHA-256 of the file that was sent; None where it is not known."""
 
 
 @final
 class UnknownUpload(ValueError):
     """No uploaded dataset that may be seen has this id."""
+
+
+@final
+class NameTaken(ValueError):
+    """The owner has another dataset of this name; `free` is a name that nobody of theirs has."""
+
+    def __init__(self, other: Upload, free: str) -> None:
+        super().__init__(f"{other.id} is called {other.name!r}, and holds something else or was read otherwise.")
+        self.other = other
+        self.free = free
 
 
 @final
@@ -94,12 +106,30 @@ class Uploads:
         length: int,
         mirror: bool | None = None,
         reading: Document | None = None,
+        sent: str | None = None,
     ) -> Upload:
-        """An upload that has arrived whole, and is to be inspected."""
+        """An upload that has arrived whole, and is to be inspected; or the one of this name that is equal to it.
+
+        Args:
+            sent: SHA-256 of the file; None: no upload is equal to it.
+
+        Raises NameTaken: another of the owner's has this name, and can be used or is being inspected.
+        """
+        owner = self._reach.owner
         with self._database.write() as session:
+            names.lock(session, owner)
+            usable = UploadRow.owner == owner, UploadRow.state != "invalid"
+            called = select(UploadRow).where(*usable, UploadRow.name == name).order_by(UploadRow.id).limit(1)
+            if other := session.scalars(called).first():
+                equal = (_sent(other), other.size, other.mirror, other.reading) == (sent, size, mirror, reading or None)
+                if sent is None or not equal:
+                    taken = set(session.scalars(select(UploadRow.name).where(*usable)))
+                    raise NameTaken(_view(other), names.free(name, taken))
+                arrivals.release(session, upload_id)
+                return _view(other)
             row = UploadRow(
                 id=upload_id,
-                owner=self._reach.owner,
+                owner=owner,
                 name=name,
                 state="inspecting",
                 size=size,
@@ -107,6 +137,7 @@ class Uploads:
                 reading=reading or None,
                 bytes=length,
                 created_at=clock.now(session),
+                sent=sent,
             )
             session.add(row)
             arrivals.release(session, upload_id)
@@ -198,6 +229,11 @@ def _announce(session: Session, row: UploadRow, now: datetime) -> None:
     outbox.announce(session, row.owner, f"dataset.{row.state}", now, told)
 
 
+def _sent(row: UploadRow) -> str | None:
+    """The hash of what was sent; uploads of old have it once they were inspected."""
+    return row.sent or (row.found or {}).get("sent")
+
+
 def _view(row: UploadRow) -> Upload:
     return Upload(
         id=row.id,
@@ -212,4 +248,5 @@ def _view(row: UploadRow) -> Upload:
         found=row.found,
         sha256=row.sha256,
         created_at=row.created_at,
+        sent=_sent(row),
     )

@@ -73,7 +73,7 @@ def test_a_bundle_stays_that_becomes_anothers_while_its_upload_is_deleted(settin
     ledger.migrate()
     twins, address = (new_id("ds"), new_id("ds")), "0" * 64
     for upload_id in twins:
-        ledger.uploads.add(upload_id, "pets", None, 1)
+        ledger.uploads.add(upload_id, upload_id, None, 1)
     ledger.uploads.conclude(twins[0], found={}, sha256=address, length=1)
 
     @event.listens_for(Session, "after_commit", once=True)  # of the deletion, which has its bundle to remove still

@@ -39,9 +39,9 @@ def test_the_form_takes_a_zip_and_the_page_tells_what_it_holds(client: TestClien
     assert "colour" in page
     assert "drawn with seed 0" in page
     assert "could not be told whether a mirrored picture stays what it is" in page
-    assert "whoever gave the dataset said so" in sent(client, packed(classes(6)), mirror="yes")
+    assert "whoever gave the dataset said so" in sent(client, packed(classes(6)), mirror="yes", name="other")
     assert "in the order that was said: &#39;dog&#39;, &#39;cat&#39;" in sent(
-        client, packed(classes(6)), order="dog, cat"
+        client, packed(classes(6)), order="dog, cat", name="third"
     )
     client.post(f"/uploads/{re.findall(r'ds_[0-9a-zA-Z]{26}', client.get('/uploads').text)[0]}/delete")
     client.post(f"/uploads/{re.findall(r'ds_[0-9a-zA-Z]{26}', client.get('/uploads').text)[0]}/delete")

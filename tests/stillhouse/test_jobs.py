@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import signal
 import socket
 import socketserver
@@ -61,7 +62,9 @@ def test_the_catalogues(running: Running) -> None:
 def test_what_is_known_of_a_job(running: Running, finished: Job) -> None:
     assert running.command("show", finished.id, "--json").json["status"] == "succeeded"
     shown = running.command("show", finished.id).out.splitlines()
-    assert "succeeded" in next(line for line in shown if line.startswith("status "))
+    told = {line.split("  ")[0]: line.split("  ", 1)[1].strip() for line in shown}
+    assert [told[name] for name in ("status", "dataset", "method")] == ["succeeded", "digits", "random"]
+    assert re.search(r"^accuracy +\d+\.\d% ± \d+\.\d%, distilled$", "\n".join(shown), re.MULTILINE)
     assert [line for line in shown if line.endswith(" ")] == [], "a pipe gets no padding"
     listed = running.command("list", "--status", "succeeded", "--method", "random", "--json").json
     assert finished.id in [job["id"] for job in listed]

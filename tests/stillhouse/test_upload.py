@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,15 @@ def test_an_uploaded_folder_is_distilled(running: Running, tmp_path: Path) -> No
         assert "# my pets, distilled to" in card
         assert 'pretty_name: "my pets, distilled"' in card
         assert "my pets" in running.command("list").out
-        assert client.dataset(dataset)["title"] == "my pets"
+        shown = running.command("show", "my pets").out
+        assert re.search(r"^class 1 +dog: 10 training, 2 test$", shown, re.MULTILINE)
+        assert re.search(rf"^pictures +http://\S+/uploads/{dataset}$", shown, re.MULTILINE)
+        assert re.search(rf"^dataset +my pets \({dataset}\)$", running.command("show", job.id).out, re.MULTILINE)
         assert "my pets" in running.command("datasets").out
-        client.delete_dataset(dataset)
+        kept = running.command("delete", "digits")
+        assert (kept.code, "digits is no upload" in kept.err) == (2, True)
+        gone = running.command("delete", "my pets")
+        assert (gone.code, gone.err) == (0, f"{dataset} (my pets) is deleted.\n")
         assert dataset not in [each["name"] for each in client.datasets()]
 
 
@@ -70,8 +77,10 @@ def test_one_command_takes_a_folder_to_a_verified_artifact_and_sends_it_once(
         assert (lost.code, "file/views cannot be written: Not a directory." in lost.err) == (1, True)
         assert len(client.datasets()) == before + 1
         spread(photographs(6), tmp_path / "views")
-        assert running.command("upload", "views", "--size", "auto").code == 0, "another content is another dataset"
-        made = [each["name"] for each in client.datasets() if each["title"] == "views"]
+        other = running.command("upload", "views", "--size", "auto")
+        assert other.code == 0, "another content is another dataset"
+        assert "Another upload of yours is called 'views': this one becomes 'views-2'." in other.err
+        made = [each["name"] for each in client.datasets() if each["title"] in ("views", "views-2")]
         assert len(made) == 2
         for name in made:
             client.delete_dataset(name)
@@ -99,7 +108,9 @@ def test_the_uploader_says_whether_pictures_may_be_mirrored(running: Running, tm
         found = client.upload(tmp_path / "pets.zip", "pets", mirror="yes")
         assert found["mirroring"]["allowed"]
         words = ("--mirror", "no", "--order", "dog, cat", "--skip-broken")
-        answer = running.command("upload", tmp_path / "pets.zip", "--name", "pets", *words)
+        taken = running.command("upload", tmp_path / "pets.zip", "--name", "pets", *words)
+        assert (taken.code, "Say another name, such as 'pets-2'" in taken.err) == (2, True)
+        answer = running.command("upload", tmp_path / "pets.zip", "--name", "left pets", *words)
         assert "No picture is mirrored in training: whoever gave the dataset said so." in answer.err
         said = client.dataset(answer.out.strip())
         assert (said["mirroring"]["by"], said["class_names"]) == ("uploader", ["dog", "cat"])

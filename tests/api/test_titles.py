@@ -1,0 +1,110 @@
+"""Uploads by their titles: everywhere, an owner's once each, and equal files under one are one dataset."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import pytest
+
+from api.services import Services
+from core.settings import Settings
+from tests.api.test_auth import key
+from tests.api.test_uploads import send, settled
+from tests.api.workshop import ON_SQLITE, Workshop, request
+from tests.data.archives import classes, packed
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"auth": "keys"})
+
+
+@ON_SQLITE
+def test_an_upload_is_called_by_its_title(workshop: Workshop) -> None:
+    client, alice, bob = workshop.client, key(workshop.ledger, "alice"), key(workshop.ledger, "bob")
+    client.headers.update(alice)
+
+    def called(data: bytes, name: str = "my <things>") -> str:
+        return str(settled(client, send(client, data, alice, name=name).headers["Location"], alice)["name"])
+
+    first = called(packed(classes(5)))
+    assert client.get("/v1/datasets/my <things>").json()["name"] == first
+    assert client.get("/v1/methods/random", params={"dataset": "my <things>"}).status_code == 200
+    asked = request(dataset="my <things>", ipc=2)
+    assert client.post("/v1/forecasts", json=asked).status_code == 200
+    job = client.post("/v1/jobs", json=asked).json()
+    assert (job["dataset"], job["dataset_title"], job["request"]["dataset"]) == (first, "my <things>", first)
+    assert client.post("/v1/jobs", json=asked | {"dataset": first}).json()["id"] == job["id"], "the same request"
+    for query in ({"dataset": "my <things>"}, {"dataset": first}, {"q": "MY <TH"}):
+        assert [each["id"] for each in client.get("/v1/jobs", params=query).json()["items"]] == [job["id"]]
+    other = client.post("/v1/jobs", json=asked | {"ipc": 1}).json()
+    for page in ("/", f"/jobs/{job['id']}", "/new", f"/compare?job={job['id']}&job={other['id']}"):
+        assert "my &lt;things&gt;" in client.get(page).text, page
+    assert f"<h1>{first}" not in client.get(f"/jobs/{job['id']}").text
+    refused = client.post("/v1/jobs", json=asked | {"ipc": 50}).json()["errors"][0]
+    assert "The smallest class of 'my <things>' has 3 training images" in refused["message"]
+    generated = request(method="mgdd", overrides={"init.source": "my <things>"})
+    meta = client.post("/v1/jobs", json=generated).json()
+    assert meta["recipe"]["init"]["source"] == first
+    named = generated | {"overrides": {"init.source": first}}
+    assert client.post("/v1/jobs", json=named).json()["id"] == meta["id"], "the same request"
+    by_bob = client.post("/v1/jobs", json=asked, headers=bob)
+    assert by_bob.status_code == 422, "another owner's title is nobody's"
+    assert client.get("/v1/datasets/my <things>", headers=bob).status_code == 404
+
+    invalid = called(b"no zip", "your things")
+    second = called(packed(classes(6)), "your things")
+    assert client.post("/v1/forecasts", json=asked | {"dataset": "your things"}).status_code == 200, "what can be used"
+    theirs = send(client, packed(classes(6)), bob, name="my <things>").json()["name"]
+    settled(client, f"/v1/datasets/{theirs}", bob)
+    root = key(workshop.ledger, "root", "admin", "jobs:read", "jobs:write")
+    for path, body, field in (
+        ("/v1/jobs", asked, "dataset"),
+        ("/v1/forecasts", asked, "dataset"),
+        ("/v1/jobs", generated, "overrides.init.source"),
+    ):
+        answer = client.post(path, json=body, headers=root)
+        assert answer.status_code == 422
+        (error,) = answer.json()["errors"]
+        assert error["field"] == field
+        assert first in error["message"]
+        assert theirs in error["message"]
+        assert not {invalid, second} & set(re.findall(r"ds_\w+", error["message"]))
+    for each in (job, other, meta):
+        client.post(f"/v1/jobs/{each['id']}/cancel")
+    assert client.delete(f"/v1/datasets/{first}").status_code == 204
+    assert client.get(f"/v1/jobs/{job['id']}").json()["dataset_title"] == "my <things>", "a job outlives its dataset"
+
+
+def test_names_are_an_owners_once_each_and_equal_files_one_dataset(workshop: Workshop, services: Services) -> None:
+    client, alice, bob = workshop.client, key(workshop.ledger, "alice"), key(workshop.ledger, "bob")
+    data, other = packed(classes(5)), packed(classes(6))
+    assert settled(client, send(client, b"no zip", alice).headers["Location"], alice)["state"] == "invalid"
+    sent = send(client, data, alice)
+    first = settled(client, sent.headers["Location"], alice)
+    again = send(client, data, alice)
+    assert (sent.status_code, again.status_code, again.json()) == (202, 200, first | {"evidence": None})
+    assert again.headers["Location"] == sent.headers["Location"]
+    assert first["sent"]["sha256"] == hashlib.sha256(data).hexdigest()
+    assert settled(client, send(client, other, alice, name="pets-2").headers["Location"], alice)["state"] == "ready"
+    for content, words in ((other, {}), (data, {"mirror": "no"}), (data, {"order": "dog,cat"})):
+        taken = send(client, content, alice, **words)
+        assert (taken.status_code, taken.json()["type"]) == (409, "/problems#name-taken")
+        assert (
+            f"Say another name, such as 'pets-3', or delete the other: DELETE /v1/datasets/{first['name']}"
+            in (taken.json()["hint"])
+        )
+    assert send(client, other, bob).status_code == 202, "another owner's names are theirs"
+    listed = client.get("/v1/datasets", headers=alice).json()["items"]
+    assert sorted(each["title"] for each in listed if each["owner"] == "alice") == ["pets", "pets", "pets-2"]
+    assert services.ledger.uploads.arriving() == []
+    assert not (services.settings.uploads / first["name"]).exists()
+
+
+@ON_SQLITE
+def test_a_title_takes_no_name_of_the_catalogue(workshop: Workshop) -> None:
+    client, alice = workshop.client, key(workshop.ledger, "alice")
+    settled(client, send(client, packed(classes(5)), alice, name="digits").headers["Location"], alice)
+    job = client.post("/v1/jobs", json=request(dataset="digits"), headers=alice).json()
+    assert (job["dataset"], job["dataset_title"]) == ("digits", "digits")
