@@ -101,7 +101,7 @@ def measured(job: Mapping[str, Any], dataset: Dataset, overrides: Mapping[str, A
     """The accuracies of one set by its judges, and the seconds that it took to make."""
     began, method = time.perf_counter(), job["method"]
     distils = method in OURS
-    asked = {"dataset": job["dataset"], "method": method if distils else "random", "ipc": job["ipc"]}
+    asked = {"dataset": dataset.facts.name, "method": method if distils else "random", "ipc": job["ipc"]}
     recipe = resolve(JobRequest.model_validate({**asked, "overrides": dict(overrides)}), dataset.facts)
     real = prepare(dataset, recipe.preprocess, torch.device("cpu"))
     network, key = build(recipe.network, real.shape, real.classes), Key(job["seed"])
@@ -203,8 +203,13 @@ def read_series(wheel: Path, name: str) -> dict[str, NDArray[Any]]:
     return arrays | {"kind": np.array("series")}
 
 
+def _called(name: str) -> str:
+    """The name of the bundle: not that of a dataset of pictures which the service brings along."""
+    return f"{name.lower()}-numbers"
+
+
 def _placed(options: argparse.Namespace, name: str) -> None:
-    path: Path = options.home / "datasets" / f"{name.lower()}.npz"
+    path: Path = options.home / "datasets" / f"{_called(name)}.npz"
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -233,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if any(_same(job, each) for each in done):
             continue
         if job["dataset"] not in loaded:
-            loaded[job["dataset"]] = catalogue.load(job["dataset"])
+            loaded[job["dataset"]] = catalogue.load(_called(job["dataset"]))
         if job["ipc"] > loaded[job["dataset"]].facts.smallest_class:
             continue
         own = changes.of(options.set, job["method"])
