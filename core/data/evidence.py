@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, final
 
@@ -16,7 +16,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from core.data.bundle import Bundle
-from core.data.facts import Mirroring, Values
+from core.data.facts import Mirroring, NearCopies, Values
 from core.data.near_copies import SHOWN, Near
 from core.data.npz import opened
 from core.data.split import Pictures, pictures_of
@@ -29,6 +29,7 @@ Of = Literal[
 """The remark that pictures belong to."""
 
 _ARRAY: Final = "evidence"
+_NEAR: Final = "near"
 _LARGEST_SIDE: Final = 64
 _CLASSES: Final = 20
 
@@ -71,15 +72,31 @@ def named(rows: Iterable[Row], files: Mapping[str, Sequence[str]]) -> tuple[Row,
     )
 
 
-def keep(path: Path, bundle: Bundle, rows: Iterable[Row]) -> None:
-    """Add the pictures of all rows, one after the other, to the bundle at `path`, made smaller if they are large."""
+def keep(path: Path, bundle: Bundle, rows: Iterable[Row], near: Near | None = None) -> None:
+    """Add the pictures of all rows, one after the other, to the bundle at `path`, made smaller if they are large.
+
+    The counts of near copies are added, too, for those who load the bundle and nothing else.
+    """
     parts = {"train": bundle.train.images, "test": bundle.test.images}
     shown = [each for row in rows for each in row.pictures]
     small = [_small(parts[each.split][each.place], mirrored=each.mirrored) for each in shown]
-    member = zipfile.ZipInfo(f"{_ARRAY}.npy")  # with the date that NumPy gives its own
-    member.compress_type = zipfile.ZIP_DEFLATED
-    with zipfile.ZipFile(path, "a") as archive, archive.open(member, "w") as file:
-        npy.write_array(file, np.stack(small), allow_pickle=False)
+    arrays: dict[str, NDArray[Any]] = {_ARRAY: np.stack(small)}
+    if near is not None:
+        arrays[_NEAR] = np.array(astuple(near.counts), dtype=np.int64)
+    for name, array in arrays.items():
+        member = zipfile.ZipInfo(f"{name}.npy")  # with the date that NumPy gives its own
+        member.compress_type = zipfile.ZIP_DEFLATED
+        with zipfile.ZipFile(path, "a") as archive, archive.open(member, "w") as file:
+            npy.write_array(file, array, allow_pickle=False)
+
+
+def read_near(path: Path) -> NearCopies | None:
+    """The counts of near copies that `keep` added; None where there are none. Raises as `read_evidence` does."""
+    with opened(path, "a bundle holds plain arrays") as npz:
+        if _NEAR not in npz.members:
+            return None
+        train, test, across, classes, complete = npz.array(_NEAR).tolist()
+    return NearCopies(train, test, across, classes, bool(complete))
 
 
 def read_evidence(path: Path) -> NDArray[np.uint8] | None:

@@ -167,7 +167,7 @@ def examine(
     if bundle.kind == "pictures":
         near = near_copies(bundle.train, bundle.test)
         rows = evidence_of(bundle, near, measured.mirroring)
-        keep(target, bundle, rows)
+        keep(target, bundle, rows, near)
         found |= {"near": near and asdict(near.counts), "evidence": list(map(asdict, named(rows, given.files)))}
         remarks += (_ROWS,) if min(measured.shape[1:]) == 1 else ()
         remarks += tuple(near_within(near.counts)) if near else (UNSEARCHED,)

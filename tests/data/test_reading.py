@@ -11,6 +11,8 @@ import pytest
 
 from core.data import DatasetInvalid
 from core.data.bundle import read_bundle
+from core.data.evidence import read_near
+from core.data.facts import NearCopies
 from core.data.inspection import examine
 from core.data.reading import Reading
 from tests.data.archives import classes, packed, picture
@@ -94,6 +96,13 @@ def test_broken_files_are_skipped_where_that_is_said_and_named(tmp_path: Path) -
     few = {"cat/1.png": picture(1), "cat/2.png": picture()[:40], "cat/3.png": b""}
     with pytest.raises(DatasetInvalid, match="too few pictures in the class folders 'cat'"):
         read(tmp_path, packed({name: data for name, data in members.items() if "dog" in name} | few), skip_broken=True)
+
+
+def test_a_bundle_carries_its_counts_of_near_copies_to_whoever_loads_it(tmp_path: Path) -> None:
+    found = read(tmp_path, packed(classes(6)))
+    assert read_near(tmp_path / "bundle.npz") == NearCopies(**found["near"])
+    (tmp_path / "plain.npz").write_bytes(npz())
+    assert read_near(tmp_path / "plain.npz") is None
 
 
 def test_words_that_would_go_unheard_are_refused(tmp_path: Path) -> None:

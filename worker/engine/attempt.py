@@ -12,6 +12,8 @@ import torch
 
 from core.artifacts import build
 from core.data import Catalogue, Dataset, DatasetFacts
+from core.data.catalogue import UPLOADS
+from core.data.evidence import read_near
 from core.engine.cache import Cache
 from core.engine.context import KernelPlan
 from core.engine.continued import read
@@ -135,7 +137,8 @@ def loaded(job: Job) -> tuple[Job, Dataset]:
     given = needs_c_scores(job.recipe)
     dataset = Catalogue(job.data_dir).load(job.request.dataset, scored=given)
     if dataset.facts.source == "upload":  # its bundle does not say how its owner calls it
-        dataset = replace(dataset, facts=replace(dataset.facts, title=job.dataset_title))
+        near = read_near(job.data_dir / UPLOADS / f"{job.request.dataset}.npz")
+        dataset = replace(dataset, facts=replace(dataset.facts, title=job.dataset_title, near=near))
     if given and dataset.c_scores_digest is not None:
         job = replace(job, recipe=scored(job.recipe, dataset.c_scores_digest))
     return job, dataset
