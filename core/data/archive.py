@@ -1,4 +1,4 @@
-"""The dataset in an archive, by the kind of its files: pictures in class folders, or tables whose rows are pictures."""
+"""The dataset in an archive, by the kind of its files: pictures, tables whose rows are pictures, or IDX files."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from core.data.folders import LAYOUT, Folders, assembled
 from core.data.folders.archives import opened
 from core.data.folders.arrangement import Arrangement, arrangement_of, drawn_of
 from core.data.folders.members import Member, Members
+from core.data.idx import is_idx, read_idx
+from core.data.pickles import refuse_pickles
 from core.data.picture_lists import LISTS, listed_pictures
-from core.data.reading import FOLDERS, Reading
+from core.data.reading import FOLDERS, PICTURES, Reading
 from core.data.shards import Shard, arranged, holds_pictures, splits_of
 
 _DAMAGE: Final = (
@@ -46,6 +48,11 @@ def read_archive(path: Path, size: int | None = None, reading: Reading | None = 
     reading = reading or Reading()
     try:
         with opened(path) as members, ExitStack() as files:
+            if not any(member.is_picture for member in members.files):
+                refuse_pickles(members.files)
+                if any(map(is_idx, members.files)):
+                    reading.check_unsaid("these are IDX files", PICTURES)
+                    return read_idx(members.files)
             if any(member.is_picture for member in members.files) or not (tables := _ending(members, _TABLES)):
                 arrangement = _pictures(members.files, reading)
                 return assembled(arrangement, size, members.remarks, skip_broken=reading.skip_broken)

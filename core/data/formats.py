@@ -9,6 +9,7 @@ from typing import Final
 
 from core.data.facts import DatasetInvalid
 from core.data.folders import LAYOUT
+from core.data.idx import FILES
 
 _UNPACK: Final = f"unpack it, and send {LAYOUT}"
 _ARRAYS: Final = "save its arrays with np.savez as x_train, y_train, x_test, y_test and class_names"
@@ -20,6 +21,8 @@ _KINDS: Final = (
     (0, b"\x28\xb5\x2f\xfd", "a file packed by zstd", _UNPACK),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", _UNPACK),
     (0, b"Rar!", "a RAR archive", _UNPACK),
+    (0, b"\0\0\x08\x03", "one IDX file", f"pack {FILES} into a zip"),
+    (0, b"\0\0\x08\x01", "one IDX file", f"pack {FILES} into a zip"),
     (0, b"\x93NUMPY", "one array (.npy)", _ARRAYS),
     (0, b"\x89HDF", "an HDF5 file", _ARRAYS),
     (0, b"MATLAB 5", "a MATLAB file", f"read it with scipy.io.loadmat and {_ARRAYS}"),
