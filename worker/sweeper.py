@@ -67,8 +67,8 @@ class Sweeper:
         with suppress(FileNotFoundError):
             roots = list(self._settings.jobs.iterdir())
             names = [root.name for root in roots]
-            given_up = self._ledger.keeping.given_up(names, self._settings.checkpoint_days)
-            for name in self._ledger.deleted(names) | given_up:
+            done_with = self._ledger.keeping.done_with(names, self._settings.checkpoint_days)
+            for name in self._ledger.deleted(names) | done_with:
                 shutil.rmtree(self._settings.jobs / name, ignore_errors=True)
             for root in roots:
                 attempts, parts = _attempts(root), parts_of(root)
@@ -78,8 +78,6 @@ class Sweeper:
                     job = self._ledger.job(root.name)
                 except UnknownJob:
                     continue  # another database's job: not ours to delete
-                if job.status is Status.SUCCEEDED:
-                    shutil.rmtree(root, ignore_errors=True)
                 if job.status in ENDED:
                     shutil.rmtree(parts, ignore_errors=True)
                 for folder in attempts:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final, final
 
-from sqlalchemy import Select, not_, select, union
+from sqlalchemy import Select, and_, not_, or_, select, union
 
 from core.ledger import clock, deletion, kept
 from core.ledger.database import Database
@@ -127,12 +127,12 @@ class Keeping:
             old = select(JobRow.id).where(*over).order_by(JobRow.finished_at).limit(BATCH)
             return [job_id for job_id in session.scalars(old) if job_id not in needed]
 
-    def given_up(self, job_ids: Collection[str], days: float) -> set[str]:
-        """Those of the jobs that failed or were cancelled longer ago than so many days."""
+    def done_with(self, job_ids: Collection[str], days: float) -> set[str]:
+        """Those of the jobs that succeeded, or that failed or were cancelled longer ago than so many days."""
         with self._database.read() as session:
             over = JobRow.finished_at <= clock.now(session) - timedelta(days=days)
-            mine = JobRow.id.in_(job_ids), stands(Status.FAILED, Status.CANCELLED)
-            return set(session.scalars(select(JobRow.id).where(*mine, over)))
+            ended = or_(stands(Status.SUCCEEDED), and_(stands(Status.FAILED, Status.CANCELLED), over))
+            return set(session.scalars(select(JobRow.id).where(JobRow.id.in_(job_ids), ended)))
 
 
 def _first(objects: Iterable[Any]) -> dict[str, int]:

@@ -98,9 +98,10 @@ def test_an_earlier_attempt_of_a_running_job_is_deleted(settings: Settings, ledg
     assert left(root) == [2]
 
 
-def test_nothing_is_left_of_a_job_that_succeeded(settings: Settings, ledger: Ledger) -> None:
+@pytest.mark.parametrize("attempts", [(1,), ()], ids=["here", "under another home"])
+def test_nothing_is_left_of_a_job_that_succeeded(settings: Settings, ledger: Ledger, attempts: tuple[int, ...]) -> None:
     claim = start(ledger)
-    root = staged(settings, claim, 1)
+    root = staged(settings, claim, *attempts)
     ledger.succeed(claim, [])
     Sweeper(settings, ledger).sweep()
     assert not root.exists()
