@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 # Where this is set, every process compiles anew all it imports, the engine's torch among it: seconds each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test lint serve bench docs lock clean
+.PHONY: install demo test chaos lint serve bench docs lock clean
 
 install: $(VENV)/.installed
 
@@ -24,6 +24,9 @@ demo: install
 test: install
 	@.ci/programs
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST)
+
+chaos: install
+	$(BIN)/python -m benchmarks.chaos $(CHAOS)
 
 lint: install
 	$(BIN)/ruff check .

@@ -42,6 +42,7 @@ settings.load_profile("unhurried")
 
 # Files that take longest, which begin first: one that began last would keep one core busy while the others idle.
 _LONG = (
+    "worker/test_chaos.py",
     "worker/test_calibrator.py",
     "stillhouse/test_forecast.py",
     "test_readme.py",
