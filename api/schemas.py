@@ -153,7 +153,7 @@ class Job(Shown):
         """The job as the ledger has it."""
         return cls.model_validate(
             {
-                **{name: value for name, value in vars(job).items() if name in cls.model_fields},
+                **{name: value for name, value in vars(job).items() if name in cls.__pydantic_fields__},
                 "kind": job.kind,
                 "ipc": job.ipc or None,
                 "worker": job.worker_id,

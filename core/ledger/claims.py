@@ -106,6 +106,7 @@ def succeed(session: Session, claim: Claim, files: Sequence[File], metrics: Docu
             row.finish_requested_at = None  # asked for too late: the result is whole
         row.ipc = (metrics or {}).get("ipc", row.ipc)  # of a job with a target: what it found
         session.add_all(FileRow(job_id=row.id, **_columns(file)) for file in files)
+        row.result_bytes = sum(file.bytes for file in files)
     told = {"files": len(files), "bytes": sum(file.bytes for file in files)}
     return _end(session, row, Move.SUCCEED, Status.SUCCEEDED, **told)
 

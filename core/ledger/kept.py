@@ -8,7 +8,7 @@ from typing import final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.ledger.models import FileRow, JobRow, UploadRow
+from core.ledger.models import JobRow, UploadRow
 from core.ledger.types import ResultsFull
 
 
@@ -24,8 +24,8 @@ class Kept:
 
 def results(session: Session, owner: str) -> int:
     """Bytes of the files of the owner's finished jobs; their pictures while they ran are not counted."""
-    files = select(func.coalesce(func.sum(FileRow.bytes), 0)).join(JobRow, JobRow.id == FileRow.job_id)
-    return int(session.scalars(files.where(JobRow.owner == owner)).one())
+    total = select(func.coalesce(func.sum(JobRow.result_bytes), 0)).where(JobRow.owner == owner)
+    return int(session.scalars(total).one())
 
 
 def check_room(session: Session, owner: str, allowed: int | None) -> None:
@@ -42,8 +42,8 @@ def check_room(session: Session, owner: str, allowed: int | None) -> None:
 
 def by_owner(session: Session, owner: str | None) -> list[Kept]:
     """All owners who keep something, by name; or the one owner, whatever they keep."""
-    files = select(JobRow.owner, func.sum(FileRow.bytes)).join(FileRow, JobRow.id == FileRow.job_id)
-    files = files.group_by(JobRow.owner)
+    files = select(JobRow.owner, func.sum(JobRow.result_bytes))
+    files = files.where(JobRow.result_bytes > 0).group_by(JobRow.owner)
     uploads = select(UploadRow.owner, func.sum(UploadRow.bytes)).group_by(UploadRow.owner)
     if owner is not None:
         files, uploads = files.where(JobRow.owner == owner), uploads.where(UploadRow.owner == owner)

@@ -113,6 +113,8 @@ class JobRow(Base):
         self.accuracy = _accuracy(metrics)
         return metrics
 
+    result_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    """Bytes of its artifact's files, so that an owner's are added up without reading those; 0 before there are any."""
     finish_requested_at: Mapped[datetime | None]
     """When somebody asked it to end with the best that there is; gone if the result was whole by then."""
 
@@ -150,6 +152,7 @@ class JobRow(Base):
         Index("ix_jobs_created", "created_at", "id"),
         Index("ix_jobs_owner", "owner", "created_at", "id"),
         Index("ix_jobs_owner_status", "owner", "status"),
+        Index("ix_jobs_owner_bytes", "owner", "result_bytes"),
         Index("ix_jobs_accuracy", "accuracy", "created_at", "id"),
         Index("ix_jobs_ipc", "ipc", "created_at", "id"),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ def downgrade(database: Database, revision: str) -> None:
     _alembic(database, lambda config: command.downgrade(config, revision))
 
 
+@cache
 def head() -> str:
     """The revision this code was written for."""
     from alembic.script import ScriptDirectory

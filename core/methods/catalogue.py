@@ -142,6 +142,7 @@ def all_names() -> tuple[str, ...]:
     return tuple(_ALL)
 
 
+@cache
 def method(name: str) -> Method:
     """The catalogue entry of a method.
 

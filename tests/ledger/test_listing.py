@@ -11,7 +11,7 @@ from typing import Any, get_args
 import pytest
 from sqlalchemy import delete, event, insert, select, text
 
-from core.ledger import Filters, Job, Ledger, Reach, Sort, Status
+from core.ledger import File, Filters, Job, Ledger, Reach, Sort, Status
 from core.ledger.models import JobRow, MetadataRow
 from tests.ledger.orders import order, queued, running, standing
 
@@ -140,6 +140,18 @@ def test_jobs_are_counted_without_being_read(crowded: Ledger, reach: Reach) -> N
     with _statements(crowded) as seen:
         assert sum(crowded.within(reach).counts().values()) > 1_000
     assert "COVERING INDEX ix_jobs_owner_status" in _plan(crowded, *seen[0])
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("owner", [None, ""], ids=["everybody", "owner"])
+def test_bytes_of_results_are_added_up_without_reading_a_job(crowded: Ledger, owner: str | None) -> None:
+    claim = crowded.claim("w", 60)
+    assert claim is not None
+    files = [File(name, size, "0" * 64, "text/plain") for name, size in (("a", 700), ("b", 77))]
+    assert crowded.succeed(claim, files)
+    with _statements(crowded) as seen:
+        assert [(each.owner, each.results) for each in crowded.keeping.by_owner(owner)] == [("", 777)]
+    assert "COVERING INDEX ix_jobs_owner_bytes" in _plan(crowded, *seen[0])
 
 
 def _plan(ledger: Ledger, statement: str, parameters: Any) -> str:
