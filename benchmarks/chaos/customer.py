@@ -40,7 +40,7 @@ class Accepted:
 
 @dataclass
 class Memory:
-    """What a client knows at the end, which the service is held to."""
+    """The things that a client knows at the end, to which the service is held."""
 
     accepted: list[Accepted] = field(default_factory=list)
     cancelled: set[str] = field(default_factory=set)

@@ -188,7 +188,7 @@ class House:
         return False
 
     def rows(self, statement: str, *values: object, tries: int = 100) -> list[dict[str, Any]]:
-        """What the database answers; asked again while it is away."""
+        """The rows that the database answers with; asked again while it is away."""
         while True:
             tries -= 1
             try:
