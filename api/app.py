@@ -87,6 +87,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await run_in_threadpool(services.inspector.resume)
     yield
     services.closing.set()
+    await services.interrupted.close()
     await run_in_threadpool(services.inspector.close)
     services.ledger.close()
 

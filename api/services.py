@@ -9,6 +9,7 @@ from typing import Annotated, Final, Self, final
 from fastapi import Depends, Request
 
 from api.inspector import Inspector
+from api.interrupted import Interrupted
 from api.metrics import Metrics
 from api.rate_limiter import RateLimiter
 from api.visible_datasets import VisibleDatasets
@@ -40,6 +41,7 @@ class Services:
     probe: Probe
     metrics: Metrics
     inspector: Inspector
+    interrupted: Interrupted
     closing: threading.Event
     failures: RateLimiter
     """Keys that were not good, an address."""
@@ -59,6 +61,7 @@ class Services:
             Probe(store),
             Metrics(ledger),
             Inspector(settings.uploads, ledger, store, closing),
+            Interrupted(),
             closing,
             RateLimiter(max(1, settings.max_requests / _KEYS_TRIED)),
         )

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import IO, Annotated, Final, Literal, final
 
 import anyio
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from pydantic import Field
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 
 from api.dataset_schema import MIRROR, Dataset
 from api.disk import LEAST_FREE, free_bytes, full
+from api.interrupted import Key
 from api.problems import Kind, ProblemError, header, invalid, responses, sentence
+from api.schemas import Shown
 from api.services import Services, ServicesDep
 from core.data.folders import AUTO, SIDES
 from core.data.numbers import Missing
@@ -43,6 +46,17 @@ _AT_ONCE: Final = 4
 _UNANNOUNCED: Final = 1 << 20
 """Bytes that are kept free at first for a body that announces no length."""
 
+_SHA256: Final = "^[0-9a-f]{64}$"
+_KEY: Final = "The SHA-256 of the whole file, in hexadecimal digits."
+
+UploadKey = Annotated[
+    str | None,
+    Header(alias="Upload-Key", pattern=_SHA256, description=f"{_KEY} Given it, what came waits if the line breaks."),
+]
+UploadOffset = Annotated[
+    int,
+    Header(alias="Upload-Offset", ge=0, lt=2**60, description="Bytes that are here already; the body is the rest."),
+]
 Name = Annotated[str, Query(min_length=1, max_length=100, description="What to call it.", examples=["flowers"])]
 Size = Annotated[
     Annotated[int, Field(ge=SIDES[0], le=SIDES[1])] | Literal["auto"] | None,
@@ -150,6 +164,8 @@ async def create_dataset(
     train_folder: TrainFolder = "",
     test_folder: TestFolder = "",
     skip_broken: SkipBroken = False,
+    upload_key: UploadKey = None,
+    upload_offset: UploadOffset = 0,
 ) -> Dataset:
     """The body is the file itself: a zip or tar of class folders of PNG, JPEG, WebP, GIF, BMP or TIFF pictures, or of
     Parquet or Arrow files with pictures; one such Parquet file; an npz bundle; or a table as CSV or Parquet.
@@ -163,6 +179,9 @@ async def create_dataset(
     networks are trained on mirrored pictures, too, and why. An owner's uploads have different names: a file that is
     equal to the one of its name, and read alike, is that dataset, and another one is refused. `sent` has the SHA-256 of
     the file, by which a client knows that an equal one is here.
+
+    A large file sent with an `Upload-Key` can go on after its connection broke: `GET /v1/datasets/arrivals/{key}` says
+    how much of it is here, and the rest is sent with that `Upload-Offset` within ten minutes.
     """
     declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if declared not in MEDIA_TYPES:
@@ -171,16 +190,63 @@ async def create_dataset(
             f"The body is declared as '{declared}'." if declared else "The body has no Content-Type.",
             hint="Send the file itself: `curl -H 'Content-Type: application/zip' --data-binary @flowers.zip`.",
         )
-    async with arriving(services, request.headers) as arrival:
-        reading = Reading(label_column, missing, kind, order, train_folder, test_folder, skip_broken)
-        side = AUTO if size == "auto" else size
-        upload = await arrival.take(request.stream(), name, side, MIRROR[mirror], reading)
+    reading = Reading(label_column, missing, kind, order, train_folder, test_folder, skip_broken)
+    side, key = AUTO if size == "auto" else size, (_owner(services), upload_key or "")
+    async with AsyncExitStack() as place:
+        if upload_offset:
+            arrival = _continued(services, key, upload_offset, place)
+            await arrival.reserve(arrival.length + _announced(request.headers, 0))
+        else:
+            await services.interrupted.drop(key)
+            arrival = await place.enter_async_context(arriving(services, request.headers))
+        try:
+            upload = await arrival.take(request.stream(), name, side, MIRROR[mirror], reading, upload_key)
+        except ClientDisconnect:
+            if upload_key and arrival.length:
+                await services.interrupted.keep(key, arrival, place.pop_all())
+            raise
     response.headers["Location"] = f"/v1/datasets/{upload.id}"
     if upload.state == "inspecting":
         response.headers["Retry-After"] = "1"
     else:
         response.status_code = 200
     return Dataset.of_upload(upload)
+
+
+@final
+class Arrived(Shown):
+    """What is here of an upload that broke off."""
+
+    received: int = Field(description="How many bytes; the rest is sent with this `Upload-Offset`.")
+
+
+@router.get(
+    "/arrivals/{key}",
+    operation_id="get_arrival",
+    summary="See how much of an upload is here",
+)
+async def get_arrival(services: ServicesDep, key: Annotated[str, Path(pattern=_SHA256, description=_KEY)]) -> Arrived:
+    """The bytes that came before a connection broke; 0 where nothing waits for its rest."""
+    return Arrived(received=services.interrupted.received((_owner(services), key)))
+
+
+def _continued(services: Services, key: Key, offset: int, place: AsyncExitStack) -> Arrival:
+    """The upload whose rest follows now. Raises ProblemError where something else is here than is thought."""
+    received = services.interrupted.received(key)
+    if received != offset:
+        told = f"{received:,} bytes are here of the file with this Upload-Key."
+        fix = f"Go on from {received}." if received else "Send the whole file, without Upload-Offset."
+        raise invalid([FieldError("Upload-Offset", told, fix)])
+    return services.interrupted.take(key, place)
+
+
+def _owner(services: Services) -> str:
+    return services.caller.owner if services.caller else ""
+
+
+def _announced(headers: Headers, unsaid: int) -> int:
+    length = headers.get("content-length", "")
+    return int(length[:18]) if length.isdecimal() else unsaid
 
 
 @final
@@ -192,8 +258,14 @@ class Arrival:
         self._file = anyio.wrap_file(file)
         self._id = upload_id
         self._reserved = self._length = 0
+        self._sent = hashlib.sha256()
         self.is_new = False
         """Whether it has arrived and is none that was there before."""
+
+    @property
+    def length(self) -> int:
+        """Bytes that have arrived."""
+        return self._length
 
     async def reserve(self, length: int) -> None:
         """Keep so many bytes free. Raises ProblemError where the owner, or the disk, has not so many left."""
@@ -207,17 +279,23 @@ class Arrival:
         size: int | None,
         mirror: bool | None,
         reading: Reading,
+        digest: str | None = None,
     ) -> Upload:
         """The upload whose bytes are these, in the ledger: the one that they are equal to, if there is one.
+
+        Args:
+            digest: SHA-256 that the whole file is said to have, in hexadecimal digits; None: nothing is said of it.
 
         Raises ProblemError.
         """
         if not name.isprintable() or not name.strip():
             raise invalid([FieldError("name", "It has to be printable, and not all blank.", "Use a short plain name.")])
-        sent = hashlib.sha256()
+        most = self._services.settings.max_upload_bytes
         async for piece in pieces:
-            sent.update(piece)
+            self._sent.update(piece)
             self._length += len(piece)
+            if self._length > most:  # of a file that came in several requests: of one, the middleware counts
+                raise ProblemError(Kind.BODY_TOO_LARGE, f"The file exceeds {most:,} bytes.")
             if self._length > self._reserved:  # of a body that announced no length
                 await self.reserve(2 * self._length)
             await self._file.write(piece)
@@ -225,7 +303,10 @@ class Arrival:
             raise invalid(
                 [FieldError("body", "It is empty.", "Send a zip or tar of class folders, an npz bundle or a table.")]
             )
-        add, words = self._services.ledger.uploads.add, (mirror, reading.said, sent.hexdigest())
+        if digest not in (None, self._sent.hexdigest()):
+            fix = "Send the whole file anew: it was changed while it was sent, or its SHA-256 is another one."
+            raise invalid([FieldError("Upload-Key", "The file that arrived does not have this SHA-256.", fix)])
+        add, words = self._services.ledger.uploads.add, (mirror, reading.said, self._sent.hexdigest())
         try:
             upload = await run_in_threadpool(add, self._id, name, size, self._length, *words)
         except NameTaken as error:
@@ -241,10 +322,9 @@ class Arrival:
 async def arriving(services: Services, headers: Headers) -> AsyncIterator[Arrival]:
     """An upload that begins to arrive; inspected afterwards, unless it was not taken. Raises ProblemError."""
     upload_id = new_upload_id()
-    announced = headers.get("content-length", "")
     async with contextmanager_in_threadpool(_reserving(services, upload_id)) as file:
         arrival = Arrival(services, file, upload_id)
-        await arrival.reserve(int(announced[:18]) if announced.isdecimal() else _UNANNOUNCED)
+        await arrival.reserve(_announced(headers, _UNANNOUNCED))
         yield arrival
     if arrival.is_new:
         services.inspector.take(upload_id)

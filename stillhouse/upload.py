@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from stillhouse.checksums import sha256
-from stillhouse.errors import UsageError
+from stillhouse.errors import Unreachable, UsageError
 from stillhouse.http import Http
 
 Size = int | Literal["auto"] | None
@@ -46,6 +47,8 @@ _UNSAID |= {"order": "", "train_folder": "", "test_folder": "", "skip_broken": F
 FILES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".npz", ".csv", ".parquet")
 """How the names of files end that hold a dataset."""
 _PIECE = 1 << 20
+_PAUSES = (0.0, 0.1, 0.3, 1.0, 3.0)
+"""Seconds before each question for what has arrived."""
 _MARK = stat.S_IFREG | 0o644
 """How a packed file is marked: a plain one, that anybody may read."""
 _HIDDEN = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
@@ -101,16 +104,42 @@ def free_name(name: str, datasets: Iterable[Mapping[str, Any]], told: Callable[[
 
 
 def send(http: Http, path: Path, name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Send a file; what the service calls it and says of it. Raises UsageError: it cannot be read."""
+    """Send a file; what the service calls it and says of it. It goes on from what has arrived, also of an earlier call.
+
+    Raises:
+        UsageError: it cannot be read.
+        Unreachable: nobody answers any more, or nothing arrives.
+    """
+    said = {key: word for key, word in asked.items() if word not in (None, _UNSAID[key])}
     try:
+        key, length = sha256(path), path.stat().st_size
+        arrived = _received(http, key)
         with path.open("rb") as file:
-            pieces: Iterator[bytes] = iter(lambda: file.read(_PIECE), b"")
-            headers = {"Content-Type": "application/zip", "Content-Length": str(path.stat().st_size)}
-            said = {key: word for key, word in asked.items() if word not in (None, _UNSAID[key])}
-            params = {"name": name, **said}
-            return dict(http.json("POST", "/v1/datasets", content=pieces, params=params, headers=headers))
+            while True:
+                file.seek(arrived)
+                pieces: Iterator[bytes] = iter(lambda: file.read(_PIECE), b"")
+                headers = {"Content-Type": "application/zip", "Content-Length": str(length - arrived)}
+                headers |= {"Upload-Key": key, "Upload-Offset": str(arrived)}
+                try:
+                    params = {"name": name, **said}
+                    return dict(http.json("POST", "/v1/datasets", content=pieces, params=params, headers=headers))
+                except Unreachable:
+                    before, arrived = arrived, _received(http, key, _PAUSES)
+                    if arrived <= before:
+                        raise
     except PermissionError as fault:
         raise UsageError(f"{_named(path)} cannot be read ({fault.strerror}).") from None
+
+
+def _received(http: Http, key: str, pauses: Iterable[float] = (0.0,)) -> int:
+    """Bytes of a file that the service has; after a break it may be some moments until it knows of that."""
+    received = 0
+    for pause in pauses:
+        time.sleep(pause)
+        received = int(http.json("GET", f"/v1/datasets/arrivals/{key}")["received"])
+        if received:
+            break
+    return received
 
 
 def title_of(path: Path) -> str:

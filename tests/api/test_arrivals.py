@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import select
 import socket
 import time
-from contextlib import ExitStack
+import zipfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
+import anyio
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import event
 from sqlalchemy.orm import Session
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 
 from api.app import create_app
+from api.uploads import arriving
+from core.data.reading import Reading
 from core.ids import new_id
 from core.ledger import Ledger
 from core.settings import Settings
@@ -65,6 +75,90 @@ def test_what_arrives_is_counted_and_what_a_crash_leaves_is_cleaned(settings: Se
         assert len(list(settings.uploads.iterdir())) == 3
         with serving(settings, artifact) as successor:
             assert list(settings.uploads.iterdir()) == successor.workshop.ledger.uploads.arriving() == []
+
+
+_LARGE = 16 << 20
+"""Bytes of an upload that a server would be seen to hold in memory: whatever their number, it takes some 4 MB more."""
+
+
+def peak(pid: int) -> int:
+    """The largest memory that a process has had, in bytes."""
+    (line,) = re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(line) << 10
+
+
+@ON_SQLITE
+def test_a_large_upload_goes_on_after_its_line_broke_and_takes_no_memory(settings: Settings, artifact: Path) -> None:
+    body = packed(classes(5) | {"notes.txt": bytes(_LARGE)}, method=zipfile.ZIP_STORED)
+    digest, half = hashlib.sha256(body).hexdigest(), len(body) // 2
+    url = "/v1/datasets?name=pets"
+    with serving(settings, artifact) as server, httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
+        alice, bob = (key(server.workshop.ledger, owner) for owner in ("alice", "bob"))
+        head = {"Content-Type": "application/zip", "Upload-Key": digest}
+        first = f"POST {url} HTTP/1.1\r\nHost: h\r\nContent-Length: {len(body)}\r\n"
+        first += "".join(f"{name}: {word}\r\n" for name, word in (alice | head).items())
+        before = peak(server.process.pid)
+        with socket.create_connection(server.address, PATIENCE) as wire:
+            wire.sendall(f"{first}\r\n".encode() + body[:half])
+        where, deadline, received = f"/v1/datasets/arrivals/{digest}", time.monotonic() + PATIENCE, 0
+        while not received:  # until the service knows that the line is gone
+            assert time.monotonic() < deadline
+            received = client.get(where, headers=alice).json()["received"]
+            time.sleep(0.05)
+        assert 0 < received <= half
+        assert client.get(where, headers=bob).json() == {"received": 0}
+        for holder, offset in ((bob, received), (alice, received - 1)):
+            rest = head | holder | {"Upload-Offset": str(offset)}
+            refused = client.post(url, content=b"x", headers=rest)
+            assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "Upload-Offset")
+        pieces = (body[start : start + (1 << 20)] for start in range(received, len(body), 1 << 20))
+        sent = client.post(url, content=pieces, headers=head | alice | {"Upload-Offset": str(received)})
+        assert sent.status_code == 202
+        assert peak(server.process.pid) - before < _LARGE // 2
+        assert server.workshop.ledger.uploads.arriving() == []
+        assert client.get(where, headers=alice).json() == {"received": 0}
+        found = settled(client, sent.headers["Location"], alice)
+        assert (found["state"], found["sent"]["sha256"]) == ("ready", digest)
+        other = client.post("/v1/datasets?name=other", content=b"another file", headers=head | alice)
+        assert (other.status_code, other.json()["errors"][0]["field"]) == (422, "Upload-Key")
+
+
+@ON_SQLITE
+def test_the_rest_of_an_upload_is_waited_for_in_one_place_and_for_a_while(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = create_app(settings).state.services
+    services.ledger.migrate()
+    waiting, name = services.interrupted, ("alice", "0" * 64)
+
+    async def broken(length: int, within: float) -> None:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield bytes(length)
+            raise ClientDisconnect
+
+        monkeypatch.setattr("api.interrupted.PATIENCE", within)
+        async with AsyncExitStack() as place:
+            arrival = await place.enter_async_context(arriving(services, Headers()))
+            with pytest.raises(ClientDisconnect):
+                await arrival.take(pieces(), "pets", None, None, Reading())
+            await waiting.keep(name, arrival, place.pop_all())
+
+    def here() -> tuple[int, int, int]:
+        return waiting.received(name), len(services.ledger.uploads.arriving()), len(list(settings.uploads.iterdir()))
+
+    async def breaks() -> None:
+        await broken(5, PATIENCE)
+        await broken(7, PATIENCE)
+        assert here() == (7, 1, 1), "the later attempt is what waits"
+        await waiting.close()
+        assert here() == (0, 0, 0)
+        await broken(9, 0.0)
+        with anyio.fail_after(PATIENCE):
+            while here() != (0, 0, 0):
+                await anyio.sleep(0.01)
+
+    anyio.run(breaks)
+    services.ledger.close()
 
 
 @ON_SQLITE

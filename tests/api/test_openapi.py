@@ -24,7 +24,7 @@ OPERATIONS = {
     *("rotate_webhook", "test_webhook", "list_deliveries", "replay_delivery"),
     *("get_me", "list_keys", "create_key", "revoke_key"),
     *("list_files", "get_file", "get_archive", "get_picture", "get_preview", "get_report", "get_sections"),
-    "get_webdataset",
+    *("get_webdataset", "get_arrival"),
     *(
         "list_datasets",
         "get_artifact",

@@ -158,6 +158,8 @@ def test_no_route_knows_anothers_dataset_or_key(workshop: Workshop, app: FastAPI
     for method, path in routes(app):
         if "{" not in path or "/jobs/{id}" in path or "/methods/" in path:
             continue
+        if "/arrivals/" in path:  # nothing is said of another's: test_arrivals
+            continue
         room = path.removeprefix("/v1").split("/")[1]
         if room in ("artifacts", "links", "webhooks"):  # by what is asked for: test_auth, test_owners
             continue

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 @final
 class Line:
-    """Forwards connections; each of the next `cuts` of them is cut after `length` bytes of answer."""
+    """Forwards connections; each of the next `cuts` of them is cut after `length` bytes of answer, or of request."""
 
     def __init__(self, target: str) -> None:
         address = urlsplit(target)
@@ -22,6 +22,10 @@ class Line:
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.cuts = 0
         self.length = 0
+        self.of_requests = False
+        """Whether requests are cut in the place of answers."""
+        self.sent = 0
+        """Bytes of requests that have passed."""
         self.mute = threading.Event()
         """While set, no byte of an answer passes, and nothing is hung up."""
         self._closed = threading.Event()
@@ -44,7 +48,7 @@ class Line:
         passed = 0
         with contextlib.suppress(OSError), source, sink:
             while piece := source.recv(1024):
-                if answer and self.cuts and passed + len(piece) > self.length:
+                if answer != self.of_requests and self.cuts and passed + len(piece) > self.length:
                     self.cuts -= 1
                     sink.sendall(piece[: self.length - passed])
                     break
@@ -53,6 +57,7 @@ class Line:
                     break
                 sink.sendall(piece)
                 passed += len(piece)
+                self.sent += 0 if answer else len(piece)
             for end in (source, sink):
                 end.shutdown(socket.SHUT_RDWR)
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
-from stillhouse import InvalidDataset, UsageError
+from stillhouse import Client, InvalidDataset, UsageError
 from stillhouse.catalogue import located
 from tests.data.archives import classes, packed, photographs, spread, tarred
 from tests.stillhouse.conftest import EVALUATION
-from tests.stillhouse.running import CHEAP, Running
+from tests.stillhouse.cutting import line_to
+from tests.stillhouse.running import CHEAP, Running, until
 
 
 def test_an_uploaded_folder_is_distilled(running: Running, tmp_path: Path) -> None:
@@ -122,6 +127,29 @@ def test_the_uploader_says_whether_pictures_may_be_mirrored(running: Running, tm
         assert (small["title"], small["shape"][1:], small["mirroring"]["by"]) == ("small pets", [6, 6], "uploader")
         for dataset in (found["name"], answer.out.strip(), distilled):
             client.delete_dataset(dataset)
+
+
+def test_a_large_file_goes_on_where_the_line_broke_and_where_an_earlier_call_was_ended(
+    running: Running, tmp_path: Path
+) -> None:
+    body = packed(classes(4) | {"notes.txt": bytes(4 << 20)}, method=zipfile.ZIP_STORED)
+    (tmp_path / "large.zip").write_bytes(body)
+    digest, half = hashlib.sha256(body).hexdigest(), len(body) // 2
+    head = {"Content-Type": "application/zip", "Content-Length": str(len(body)), "Upload-Key": digest}
+
+    def ended() -> Iterator[bytes]:
+        yield body[:half]
+        raise EOFError
+
+    with line_to(running.url) as line, Client(line.url) as client, httpx.Client(base_url=running.url) as direct:
+        with pytest.raises(EOFError):
+            direct.post("/v1/datasets?name=large", content=ended(), headers=head)
+        until(lambda: direct.get(f"/v1/datasets/arrivals/{digest}").json()["received"], "the service knows the break")
+        line.of_requests, line.cuts, line.length = True, 1, len(body) // 4
+        found = client.upload(tmp_path / "large.zip", "large")
+        assert (line.cuts, found["sent"]["sha256"]) == (0, digest)
+        assert line.sent < 0.8 * len(body), "what had arrived is not sent again, but for what was under way"
+        client.delete_dataset(found["name"])
 
 
 def test_what_cannot_be_used_is_told(running: Running, tmp_path: Path) -> None:
