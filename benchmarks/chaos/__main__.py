@@ -1,6 +1,6 @@
 """Jobs and faults together, and the audit of what has become of the jobs: `make chaos`.
 
-    python -m benchmarks.chaos [--jobs 200] [--open 5] [--faults 150] [--seed 0] [--compare 40] [--keep FOLDER]
+    python -m benchmarks.chaos [--jobs 200] [--open 5] [--faults 150] [--only WORD ...] [--seed 0] [--compare 40]
 
 A real PostgreSQL, a real Redis, the API and two workers, each with a HOME of its own and one store between them, are
 started in a folder of their own. A client keeps some jobs open, some of them equal, and cancels, retries, pauses and
@@ -58,7 +58,7 @@ def strike(house: House, options: argparse.Namespace, struck: Counter[str]) -> t
     """
     # Draws of their own: what one does when does not change what the other draws.
     customer = Customer(house, random.Random(f"customer {options.seed}"), options.jobs, options.open)
-    faults, pause = Faults(house, random.Random(f"faults {options.seed}")), random.Random(options.seed)
+    faults, pause = Faults(house, random.Random(f"faults {options.seed}"), options.only), random.Random(options.seed)
     thread = threading.Thread(target=customer.work, name="customer", daemon=True)
     thread.start()
     began = time.monotonic()
@@ -106,8 +106,9 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The options of a command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=200, help="at least so many (%(default)s)")
-    parser.add_argument("--open", type=int, default=5, help="of them that wait or run at once (%(default)s)")
+    parser.add_argument("--open", type=int, default=5, help="of them that wait or run at once, at most (%(default)s)")
     parser.add_argument("--faults", type=int, default=150, help="(%(default)s)")
+    parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="faults with such a word in their names")
     parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn (%(default)s)")
     parser.add_argument("--pause", type=float, default=2.0, help="seconds between faults, at most (%(default)s)")
     parser.add_argument("--compare", type=int, default=40, help="interrupted jobs to run again (%(default)s)")

@@ -14,7 +14,8 @@ import httpx
 from benchmarks.chaos.house import PATIENCE, House
 
 _EVALUATION: Final = {"evaluation.epochs": 3, "evaluation.seeds": 1, "evaluation.full.epochs": 1}
-_EXPERTS: Final = {"experts.count": 4, "experts.batch_size": 512, "network.width": 64, "network.depth": 2}
+_EXPERTS: Final = {"experts.count": 6, "network.width": 128, "network.depth": 2}
+"""So wide that each is trained alone, and may be made by another worker."""
 _KINDS: Final[dict[str, dict[str, Any]]] = {
     "random": {},
     "dm": {"network.width": 8, "schedule.steps": 30},
@@ -61,7 +62,7 @@ class Customer:
     def __init__(self, house: House, draw: random.Random, jobs: int, at_once: int) -> None:
         """
         Args:
-            at_once: jobs that wait or run at a time.
+            at_once: jobs that wait or run at a time, at most.
         """
         self.memory = Memory()
         self.enough = threading.Event()
@@ -74,7 +75,7 @@ class Customer:
         """Submit and change minds; returns once all jobs are accepted and nothing is left to ask of them."""
         while not self.enough.is_set() or len(self.memory.jobs) < self._jobs:
             self._changes(time.monotonic())
-            if self._open() < self._at_once:
+            if self._open() < self._draw.randint(1, self._at_once):  # workers help each other when no job waits
                 self._order()
             time.sleep(0.1)
         while self._later:
@@ -93,7 +94,10 @@ class Customer:
         else:
             method = draw.choice(list(_KINDS))
             wanted = {"dataset": "digits", "ipc": 1, "method": method, "seed": draw.randrange(1 << 20)}
-            body = {**wanted, "overrides": _KINDS[method] | _EVALUATION}
+            overrides = _KINDS[method] | _EVALUATION
+            if method == "mtt":  # or the experts of the job before would do
+                overrides["experts.batch_size"] = draw.randrange(384, 640)
+            body = {**wanted, "overrides": overrides}
             fate = draw.choices(("none", "cancel", "retry", "pause"), (70, 8, 10, 12))[0]
         key = str(uuid.UUID(int=draw.getrandbits(128)))
         answer = self._ask("/v1/jobs", body, key)

@@ -6,7 +6,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, final
 
@@ -29,9 +29,13 @@ class Missed(Exception):
 class Faults:
     """Strikes a house, each time as a seeded draw says."""
 
-    def __init__(self, house: House, draw: random.Random) -> None:
+    def __init__(self, house: House, draw: random.Random, only: Sequence[str] = ()) -> None:
+        """
+        Args:
+            only: words of which a fault's name has to contain one; none: all are drawn.
+        """
         self._house, self._draw = house, draw
-        self._kinds: dict[str, Callable[[], str]] = {
+        kinds: dict[str, Callable[[], str]] = {
             "engine killed": self._kill_engine,
             "engine stopped for a while": self._stop_engine,
             "worker killed": self._kill_worker,
@@ -47,6 +51,7 @@ class Faults:
             "store away": self._store_away,
             "all killed at once": self._kill_everything,
         }
+        self._kinds = {name: kind for name, kind in kinds.items() if not only or any(word in name for word in only)}
         self._left: list[str] = []
 
     def strike(self) -> tuple[str, str]:
