@@ -215,7 +215,7 @@ async def create_dataset(
 
 @final
 class Arrived(Shown):
-    """What is here of an upload that broke off."""
+    """The part of an upload that is here although its connection broke."""
 
     received: int = Field(description="How many bytes; the rest is sent with this `Upload-Offset`.")
 
