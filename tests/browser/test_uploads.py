@@ -12,7 +12,9 @@ def test_a_bad_zip_is_told_of_beside_the_form(watched: Watched) -> None:
     page = watched.page
     page.goto("/uploads")
     bad = packed(classes() | {"cat/model.pkl": b"\x80\x04."})
-    page.get_by_label("File", exact=True).set_input_files({"name": "pets.zip", "mimeType": "application/zip", "buffer": bad})
+    page.get_by_label("File", exact=True).set_input_files(
+        {"name": "pets.zip", "mimeType": "application/zip", "buffer": bad}
+    )
     expect(page.get_by_label("Name")).to_have_value("pets")
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page.locator("#told h2")).to_have_text("pets cannot be used")
