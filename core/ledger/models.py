@@ -16,6 +16,7 @@ from sqlalchemy import (
     Index,
     MetaData,
     String,
+    TextClause,
     literal,
     or_,
     text,
@@ -151,6 +152,8 @@ class JobRow(Base):
         Index("ix_jobs_fingerprint", "fingerprint", "finished_at"),
         Index("ix_jobs_created", "created_at", "id"),
         Index("ix_jobs_owner", "owner", "created_at", "id"),
+        Index("ix_jobs_status", "status", "created_at", "id"),
+        Index("ix_jobs_method", "method", "created_at", "id"),
         Index("ix_jobs_owner_status", "owner", "status"),
         Index("ix_jobs_owner_bytes", "owner", "result_bytes"),
         Index("ix_jobs_accuracy", "accuracy", "created_at", "id"),
@@ -381,6 +384,11 @@ class CheckpointRow(Base):
     attempt: Mapped[int]
     sha256: Mapped[str] = mapped_column(index=True)
     bytes: Mapped[int] = mapped_column(BigInteger)
+
+
+def is_held() -> TextClause:
+    """Whether a worker holds a job, in the words of the partial index of leases."""
+    return text(_HELD)
 
 
 def stands(*statuses: Status) -> ColumnElement[bool]:

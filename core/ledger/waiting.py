@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Subquery, func, literal, select
 from sqlalchemy.orm import Session
 
 from core.ledger import clock, fairness
-from core.ledger.models import JobRow, WorkerRow, stands
+from core.ledger.models import JobRow, WorkerRow, is_held, stands
 from core.ledger.remaining import remaining
 from core.ledger.types import Document, Status
 
@@ -85,7 +85,7 @@ def _free(session: Session) -> Iterator[float]:
     """Seconds until each worker is free: those that hold a job, and those that lately said they have none."""
     held = select(JobRow.worker_id, JobRow.status, JobRow.phase, JobRow.progress, JobRow.forecast)
     busy = set()
-    for row in session.execute(held.where(JobRow.lease_expires_at.is_not(None))):
+    for row in session.execute(held.where(is_held(), JobRow.lease_expires_at.is_not(None))):
         busy.add(row.worker_id)
         yield 0.0 if row.status in (Status.PAUSING, Status.CANCELLING) else _left(row.phase, row.progress, row.forecast)
     there = select(WorkerRow.worker_id).where(WorkerRow.last_seen > clock.now(session) - _IDLE)

@@ -139,7 +139,28 @@ def test_a_page_of_very_many_jobs_is_read_off_an_index(
 def test_jobs_are_counted_without_being_read(crowded: Ledger, reach: Reach) -> None:
     with _statements(crowded) as seen:
         assert sum(crowded.within(reach).counts().values()) > 1_000
-    assert "COVERING INDEX ix_jobs_owner_status" in _plan(crowded, *seen[0])
+    assert "COVERING INDEX ix_jobs_" in _plan(crowded, *seen[0])
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("filters", "index"),
+    [(Filters(status=Status.RUNNING), "ix_jobs_status"), (Filters(method="advice"), "ix_jobs_method")],
+)
+def test_rare_jobs_are_found_of_an_index(crowded: Ledger, filters: Filters, index: str) -> None:
+    with _statements(crowded) as seen:
+        assert crowded.page(filters, "newest", 40)[0] == []
+    assert index in _plan(crowded, *seen[0])
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
+def test_a_queue_is_foretold_of_the_leases_alone(crowded: Ledger) -> None:
+    job = queued(crowded)
+    with _statements(crowded) as seen:
+        assert crowded.job(job.id).queue_position == 2
+    plans = [_plan(crowded, *each) for each in seen if "jobs.lease_expires_at IS NOT NULL" in each[0]]
+    assert any("ix_jobs_leases" in plan for plan in plans)
+    assert not any("SCAN jobs" in plan for plan in plans)
 
 
 @pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
