@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -53,6 +56,20 @@ def test_a_choice_changes_only_by_a_margin_that_each_turn_confirms() -> None:
     assert chosen([{TILES: close, SMALL: 1.0}] * 2, TILES, before=SMALL) == SMALL, "it stays"
     assert chosen([{TILES: clear, SMALL: 1.0}] * 2, TILES, before=SMALL) == TILES
     assert chosen([{TILES: 1.0, SMALL: clear}] * 2, TILES, before=DIRECT) == SMALL, "one that is not among them"
+
+
+def test_short_seconds_are_exact_in_whichever_thread_they_are_spent() -> None:
+    def spend(seconds: float) -> None:
+        until = time.thread_time() + seconds
+        while time.thread_time() < until:
+            pass
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(spend, 0.0).result()
+        calls: Sequence[Callable[[], object]] = (lambda: spend(0.001), lambda: pool.submit(spend, 0.001).result())
+        for call in calls:
+            assert all(0.001 <= measurement.spent_by(call, 1) < 0.002 for _ in range(20))
+    assert measurement.spent_by(lambda: spend(0.001), 4) == pytest.approx(0.001, rel=0.2)
 
 
 def test_a_machine_is_measured_and_its_verdict_is_for_it_alone(tmp_path: Path) -> None:
