@@ -36,6 +36,9 @@ DATASETS = {
     "cifar10-500": Subset(
         "CIFAR-10, 450 training images a class, ConvNet-3 W32", _SHORT, "cifar10", train=500, test=200
     ),
+    "cifar10-1000": Subset(
+        "CIFAR-10, 1,000 training images a class, ConvNet-3 W32, batch norm", _SHORT, "cifar10", train=1112, test=500
+    ),
     "fashion-500": Subset(
         "Fashion-MNIST, 450 training images a class, ConvNet-2 W32", _SHORT, "fashion-mnist", train=500, test=200
     ),

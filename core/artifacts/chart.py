@@ -14,7 +14,7 @@ from core.report import Curves
 _MARGIN, _LEFT, _TOP, _WIDTH, _HEIGHT, _BOTTOM = 28, 52, 132, 620, 340, 152
 _TITLE, _TEXT, _SMALL = 24, 15, 13
 
-_COLOURS = ((31, 111, 139), (196, 84, 38))
+_COLOURS = ((31, 111, 139), (196, 84, 38), (104, 86, 160))
 
 
 class _Stroke(NamedTuple):
@@ -28,20 +28,24 @@ _STROKES = {"solid": _Stroke(2.5, None), "dashed": _Stroke(1.75, (7, 5)), "dotte
 Point = tuple[float, float]
 
 
-def chart(curves: Curves, title: str) -> Image.Image:
-    """Shares of 1 as lines; those of one colour have a column of the legend."""
+def chart(curves: Curves, title: str, shares: tuple[float, float] = (0.0, 1.0)) -> Image.Image:
+    """Shares of 1 as lines, from the least to the largest that is shown, both whole tenths.
+
+    Those of one colour have a column of the legend.
+    """
     end, rows = max(x for each in curves.series for x, _ in each.points), [0] * len(_COLOURS)
-    canvas = _canvas(title, curves.title)
+    columns = max(2, 1 + max(each.colour for each in curves.series))
+    canvas, (low, high) = _canvas(title, curves.title), shares
 
     def at(x: float, share: float) -> Point:
-        return _MARGIN + _LEFT + _WIDTH * x / end, _TOP + _HEIGHT * (1 - share)
+        return _MARGIN + _LEFT + _WIDTH * x / end, _TOP + _HEIGHT * (high - share) / (high - low)
 
-    _axes(canvas, curves, end, at)
+    _axes(canvas, curves, end, shares, at)
     masks = [Image.new("L", (canvas.width * FINE, canvas.height * FINE)) for _ in _COLOURS]
     for series in curves.series:
         mask, stroke = masks[series.colour], _STROKES[series.stroke]
         _line(mask, [at(*point) for point in series.points], stroke)
-        left = _MARGIN + _LEFT + series.colour * _WIDTH // 2
+        left = _MARGIN + _LEFT + series.colour * _WIDTH // columns
         top = _TOP + _HEIGHT + 74 + 22 * rows[series.colour]
         rows[series.colour] += 1
         _line(mask, [(left, top), (left + 34, top)], stroke)
@@ -59,22 +63,28 @@ def _canvas(title: str, subtitle: str) -> Image.Image:
     return canvas
 
 
-def _axes(canvas: Image.Image, curves: Curves, end: float, at: Callable[[float, float], Point]) -> None:
-    pen = ImageDraw.Draw(canvas)
-    for tenths in range(0, 11, 2):
+def _axes(
+    canvas: Image.Image,
+    curves: Curves,
+    end: float,
+    shares: tuple[float, float],
+    at: Callable[[float, float], Point],
+) -> None:
+    pen, (low, high) = ImageDraw.Draw(canvas), (round(10 * share) for share in shares)
+    for tenths in range(low, high + 1, 2 if high - low > 5 else 1):
         left, top = at(0, tenths / 10)
         pen.line((left, top, left + _WIDTH, top), fill=FRAME)
         write(canvas, (int(left) - 10, round(top)), f"{10 * tenths} %", _SMALL, QUIET, "rm")
     step = 0.5 if end <= 4 else 1.0 if end <= 10 else 5.0 if end <= 50 else 50.0
     for place in range(int(end / step) + 1):
-        left, top = at(place * step, 0)
+        left, top = at(place * step, shares[0])
         write(canvas, (round(left), round(top) + 8), f"{place * step:g}", _SMALL, QUIET, "ma")
     if curves.mark is not None:
         x, words = curves.mark
-        foot, head = at(x, 0), at(x, 1)
+        foot, head = at(x, shares[0]), at(x, shares[1])
         pen.line((*head, *foot), fill=QUIET)
         write(canvas, (round(head[0]), round(head[1]) - 6), words, _SMALL, QUIET, "ms")
-    middle = (round(_MARGIN + _LEFT + _WIDTH / 2), round(at(0, 0)[1]) + 30)
+    middle = (round(_MARGIN + _LEFT + _WIDTH / 2), round(at(0, shares[0])[1]) + 30)
     write(canvas, middle, curves.x_name, _SMALL, QUIET, "ma")
 
 
