@@ -59,7 +59,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Regime:
-    """What the labels of all its arms are; its first arm is what the others have to beat."""
+    """Arms whose labels are of one kind; the first is what the others have to beat."""
 
     name: str
     title: str
@@ -69,7 +69,7 @@ class Regime:
 
 STEPS: Final = 1500
 BATCH: Final = 64
-"""Of every student."""
+"""Images of a student's step."""
 
 _STUDENT: Final = {
     "network.norm": "batch",
