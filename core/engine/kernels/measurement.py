@@ -116,7 +116,7 @@ def _path(folder: Path, device: torch.device) -> Path:
 
 @cache
 def _measured_by() -> str:
-    """What was measured otherwise than by this module is measured anew."""
+    """The sum of this module: a verdict that another version of it gave is not found, and measured anew."""
     return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
 
 
