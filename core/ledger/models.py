@@ -154,6 +154,7 @@ class JobRow(Base):
         Index("ix_jobs_owner", "owner", "created_at", "id"),
         Index("ix_jobs_status", "status", "created_at", "id"),
         Index("ix_jobs_method", "method", "created_at", "id"),
+        Index("ix_jobs_method_status", "method", "status", "created_at", "id"),
         Index("ix_jobs_owner_status", "owner", "status"),
         Index("ix_jobs_owner_bytes", "owner", "result_bytes"),
         Index("ix_jobs_accuracy", "accuracy", "created_at", "id"),

@@ -145,7 +145,11 @@ def test_jobs_are_counted_without_being_read(crowded: Ledger, reach: Reach) -> N
 @pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("filters", "index"),
-    [(Filters(status=Status.RUNNING), "ix_jobs_status"), (Filters(method="advice"), "ix_jobs_method")],
+    [
+        (Filters(status=Status.RUNNING), "ix_jobs_status"),
+        (Filters(method="advice"), "ix_jobs_method"),
+        (Filters(status=Status.CANCELLED, method="advice"), "ix_jobs_method_status"),
+    ],
 )
 def test_rare_jobs_are_found_of_an_index(crowded: Ledger, filters: Filters, index: str) -> None:
     with _statements(crowded) as seen:
