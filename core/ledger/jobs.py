@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import BindParameter, Row, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from core.ids import is_id
 from core.ledger import fairness, waiting
 from core.ledger.columns import storable
+from core.ledger.finished import Finished, Stamp
 from core.ledger.models import ApiKeyRow, FileRow, JobRow, MetadataRow, stands
-from core.ledger.types import File, Job, QuotaExceeded, Reach, Status, UnknownJob
+from core.ledger.types import File, Job, QuotaExceeded, Reach, Standing, Status, UnknownJob
+
+# Of the tables, not their classes, and built once: both spare a good part of a short answer's time.
+_JOBS: Final = JobRow.__table__.columns
+_ROWS: Final = MetadataRow.__table__.columns
+_IDS: Final[BindParameter[Any]] = bindparam("ids", expanding=True)
+_WHOLE: Final = select(*_JOBS).where(_JOBS.id.in_(_IDS))
+_STAMP: Final = select(_JOBS.id, _JOBS.status, _JOBS.last_seq, _JOBS.owner).where(_JOBS.id == bindparam("id"))
+_STANDING: Final = select(_JOBS.id, _JOBS.status, _JOBS.last_seq).where(_JOBS.id.in_(_IDS))
+_WORDS: Final = select(_ROWS.job_id, _ROWS.key, _ROWS.value).where(_ROWS.job_id.in_(_IDS)).order_by(_ROWS.key)
 
 
-def views(session: Session, rows: Iterable[JobRow]) -> list[Job]:
+def views(session: Session, rows: Iterable[JobRow | Row[Any]]) -> list[Job]:
     """The rows as values, with their metadata, and the places of the queued ones; a few statements, however many."""
     rows = list(rows)
     metadata = _metadata(session, [row.id for row in rows])
@@ -27,12 +38,38 @@ def view(session: Session, row: JobRow) -> Job:
     return views(session, [row])[0]
 
 
-def get(session: Session, job_id: str, reach: Reach) -> Job:
+def stamped(session: Session, stamps: Sequence[Stamp], finished: Finished) -> list[Job]:
+    """The jobs of these stamps, in their order, without any that has been deleted since they were read."""
+    found = {stamp.id: job for stamp in stamps if (job := finished.get(stamp)) is not None}
+    others = [stamp.id for stamp in stamps if stamp.id not in found]
+    if others:
+        rows = session.execute(_WHOLE, {"ids": others}).all()
+        for row, job in zip(rows, views(session, rows), strict=True):
+            finished.keep(row, job)
+            found[job.id] = job
+    return [found[stamp.id] for stamp in stamps if stamp.id in found]
+
+
+def get(session: Session, job_id: str, reach: Reach, finished: Finished | None = None) -> Job:
     """The job of this id. Raises UnknownJob, also for one that is another owner's."""
-    row = session.get(JobRow, job_id) if is_id("job", job_id) else None
+    found = stamped(session, [_seen(session, job_id, reach)], finished or Finished())
+    if not found:
+        raise UnknownJob(job_id)
+    return found[0]
+
+
+def check(session: Session, job_id: str, reach: Reach) -> None:
+    """Raise UnknownJob where the reach sees no job of this id."""
+    _seen(session, job_id, reach)
+
+
+def _seen(session: Session, job_id: str, reach: Reach) -> Stamp:
+    """The stamp of a job within reach. Raises UnknownJob."""
+    row: Any = session.execute(_STAMP, {"id": job_id}).first() if is_id("job", job_id) else None
     if row is None or not reach.sees(row.owner):
         raise UnknownJob(job_id)
-    return view(session, row)
+    stamp: Stamp = row
+    return stamp
 
 
 def lock(session: Session, job_id: str, reach: Reach) -> JobRow:
@@ -41,6 +78,12 @@ def lock(session: Session, job_id: str, reach: Reach) -> JobRow:
     if row is None or not reach.sees(row.owner):
         raise UnknownJob(job_id)
     return row
+
+
+def standing(session: Session, job_ids: Sequence[str]) -> dict[str, Standing]:
+    """How these jobs stand, by id; none of those that are gone."""
+    rows = session.execute(_STANDING, {"ids": job_ids})
+    return {row.id: Standing(row.status, row.last_seq) for row in rows}
 
 
 def counts(session: Session, reach: Reach) -> dict[str, int]:
@@ -62,8 +105,11 @@ def files(session: Session, job_id: str) -> list[File]:
 
 def file(session: Session, job_id: str, name: str, reach: Reach) -> File | None:
     """The artifact's file of this name, if it has one."""
-    job = session.get(JobRow, job_id) if is_id("job", job_id) and storable(name) else None
-    row = session.get(FileRow, (job_id, name)) if job is not None and reach.sees(job.owner) else None
+    try:
+        check(session, job_id, reach)
+    except UnknownJob:
+        return None
+    row = session.get(FileRow, (job_id, name)) if storable(name) else None
     return None if row is None else _file(row)
 
 
@@ -131,9 +177,8 @@ def queue(session: Session, max_running: int | None) -> Select[JobRow]:
 def _metadata(session: Session, job_ids: Sequence[str]) -> dict[str, dict[str, str]]:
     """The words that clients have put on these jobs, by job and by key."""
     found: dict[str, dict[str, str]] = {job_id: {} for job_id in job_ids}
-    statement = select(MetadataRow).where(MetadataRow.job_id.in_(job_ids)).order_by(MetadataRow.key)
-    for row in session.scalars(statement) if found else ():
-        found[row.job_id][row.key] = row.value
+    for job_id, key, value in session.execute(_WORDS, {"ids": job_ids}) if found else ():
+        found[job_id][key] = value
     return found
 
 
@@ -141,7 +186,7 @@ def _file(row: FileRow) -> File:
     return File(row.name, row.bytes, row.sha256, row.media_type)
 
 
-def _view(row: JobRow, metadata: Mapping[str, str], place: waiting.Place | None) -> Job:
+def _view(row: JobRow | Row[Any], metadata: Mapping[str, str], place: waiting.Place | None) -> Job:
     return Job(
         id=row.id,
         status=row.status,

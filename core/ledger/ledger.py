@@ -12,17 +12,17 @@ from sqlalchemy.orm import Session
 from core.ledger import claims, deletion, jobs, listing, requests, schema, submissions, sweep, workers
 from core.ledger import events as log
 from core.ledger.database import LOCK_WAIT, Database
+from core.ledger.finished import Finished
 from core.ledger.keeping import Keeping
 from core.ledger.keys import Keys
 from core.ledger.links import Links
 from core.ledger.outbox import Outbox
 from core.ledger.sharing import Sharing
-from core.ledger.types import Beat, Claim, Document, Event, File, Job, Reach, Sort, Submission, Swept, Worker
+from core.ledger.types import Beat, Claim, Document, Event, File, Job, Reach, Sort, Standing, Submission, Swept, Worker
 from core.ledger.uploads import Uploads
 from core.ledger.webhooks import Webhooks
 
 Result = TypeVar("Result")
-
 _TRIES = 10
 
 
@@ -48,7 +48,7 @@ class Ledger:
         """The messages for webhooks that are to be sent."""
         self.sharing = Sharing(self.database)
         """The parts of jobs that other workers make, and what workers leave to each other in the store."""
-        self._reach = Reach()
+        self._finished, self._reach = Finished(), Reach()
 
     def within(self, reach: Reach) -> Ledger:
         """The same ledger, through the same connections, as somebody sees it."""
@@ -158,7 +158,7 @@ class Ledger:
     def job(self, job_id: str) -> Job:
         """The job of this id. Raises UnknownJob."""
         with self.database.read() as session:
-            return jobs.get(session, job_id, self._reach)
+            return jobs.get(session, job_id, self._reach, self._finished)
 
     def jobs(
         self,
@@ -179,14 +179,12 @@ class Ledger:
         limit: int = 50,
         after: listing.Position | None = None,
     ) -> tuple[list[Job], listing.Position | None]:
-        """A page of the jobs that the filters leave, in an order; and where the next one begins, if there is one.
+        """At most `limit` jobs that the filters leave, in an order, from where the page before ended (`after`).
 
-        Args:
-            limit: at most so many.
-            after: where the page before this one ended.
+        And where the next page begins, if there is one.
         """
         with self.database.read() as session:
-            return listing.page(session, filters, sort, limit, after, self._reach)
+            return listing.page(session, filters, sort, limit, after, self._reach, self._finished)
 
     def jobs_under(self, conditions: str, limit: int = 100) -> list[Job]:
         """The newest jobs that succeeded at once and whose forecast names these conditions, newest first."""
@@ -201,13 +199,18 @@ class Ledger:
     def events(self, job_id: str, after: int = 0, limit: int = 1000, kinds: Sequence[str] | None = None) -> list[Event]:
         """The job's events with `seq` above `after`, oldest first; only of `kinds`, if given. Raises UnknownJob."""
         with self.database.read() as session:
-            jobs.get(session, job_id, self._reach)
+            jobs.check(session, job_id, self._reach)
             return log.after(session, job_id, after, limit, kinds)
+
+    def standing(self, job_ids: Sequence[str]) -> dict[str, Standing]:
+        """How these jobs stand, whoever's they are; none of those that are gone."""
+        with self.database.read() as session:
+            return jobs.standing(session, job_ids)
 
     def files(self, job_id: str) -> list[File]:
         """The files of the job's artifact by name; none before it has succeeded. Raises UnknownJob."""
         with self.database.read() as session:
-            jobs.get(session, job_id, self._reach)
+            jobs.check(session, job_id, self._reach)
             return jobs.files(session, job_id)
 
     def file(self, job_id: str, name: str) -> File | None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm.attributes import QueryableAttribute
 
 from core.ledger import jobs
 from core.ledger.columns import storable
+from core.ledger.finished import Finished
 from core.ledger.models import JobRow, MetadataRow, stands
 from core.ledger.types import Job, Reach, Sort, Status
 
@@ -44,7 +45,13 @@ class Filters:
 
 
 def page(
-    session: Session, filters: Filters, sort: Sort, limit: int, after: Position | None, reach: Reach
+    session: Session,
+    filters: Filters,
+    sort: Sort,
+    limit: int,
+    after: Position | None,
+    reach: Reach,
+    finished: Finished,
 ) -> tuple[list[Job], Position | None]:
     """The jobs within reach that the filters leave, after a position, and the last one's position if there are more."""
     labelled = list((filters.metadata or {}).items())
@@ -54,7 +61,9 @@ def page(
     names, down = _ORDERS[sort]
     led = bool(labelled) and names[0] == "created_at"  # by the metadata's index, which has this order
     columns = _columns(names, led)
-    statement, job_id = select(JobRow).where(*_conditions(filters, reach)), columns[-1]
+    shown = dict.fromkeys(("id", "status", "last_seq", *names))
+    statement = select(*(getattr(JobRow, name) for name in shown)).where(*_conditions(filters, reach))
+    job_id = columns[-1]
     for place, (key, value) in enumerate(labelled):
         word = MetadataRow if led and place == 0 else aliased(MetadataRow)
         same = word.key == key, word.value == value
@@ -67,9 +76,9 @@ def page(
     if after is not None:
         statement = statement.where(tuple_(*columns) < after if down else tuple_(*columns) > after)
     ordered = statement.order_by(*(each.desc() if down else each.asc() for each in columns))
-    rows = list(session.scalars(ordered.limit(limit + 1)))
-    last = rows[limit - 1] if len(rows) > limit else None
-    return jobs.views(session, rows[:limit]), last and tuple(getattr(last, name) for name in names)
+    rows = session.execute(ordered.limit(limit + 1)).all()
+    following = tuple(getattr(rows[limit - 1], name) for name in names) if len(rows) > limit else None
+    return jobs.stamped(session, rows[:limit], finished), following
 
 
 def _columns(names: Sequence[str], led: bool) -> list[QueryableAttribute[Any]]:

@@ -121,6 +121,15 @@ class Job:
 
 @final
 @dataclass(frozen=True)
+class Standing:
+    """How far a job has come: its status, and the number of its last event."""
+
+    status: Status
+    last_seq: int
+
+
+@final
+@dataclass(frozen=True)
 class Event:
     """Something that happened to a job. Numbers start at 1 and have no gaps within a job."""
 

@@ -7,9 +7,9 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, final
+from typing import Any, Final, final
 
-from sqlalchemy import ColumnElement, Subquery, func, literal, select
+from sqlalchemy import ColumnElement, Select, Subquery, bindparam, func, literal, select
 from sqlalchemy.orm import Session
 
 from core.ledger import clock, fairness
@@ -37,31 +37,48 @@ def places(session: Session, job_ids: Sequence[str]) -> dict[str, Place]:
     """The places of queued jobs, by id."""
     if not job_ids:
         return {}
-    queued = _queued(session)
-    order = (queued.c.turn, queued.c.created_at, queued.c.id)
-    first = select(queued.c.id, queued.c.expected).order_by(*order).limit(FORESEEN)
-    rows = session.execute(first).all()
+    named = session.scalars(_NAMED).first() is not None
+    queued = _queued(session) if named else _OF_ONE_OWNER
+    rows = session.execute(_first(queued) if named else _FIRST_OF_ONE_OWNER).all()
     begin = starts(_free(session), [row[1] for row in rows])
     found = {row.id: Place(place, begin[place - 1]) for place, row in enumerate(rows, 1)}
     behind = [job_id for job_id in job_ids if job_id not in found]
     if behind:
-        ranked = select(queued.c.id, func.row_number().over(order_by=order).label("number")).subquery()
+        number = func.row_number().over(order_by=_order(queued)).label("number")
+        ranked = select(queued.c.id, number).subquery()
         far = session.execute(select(ranked.c.id, ranked.c.number).where(ranked.c.id.in_(behind)))
         found |= {row.id: Place(row.number, None) for row in far}
     return found
 
 
 def _queued(session: Session) -> Subquery:
-    """The queued jobs with the turns in which their owners come; without names there is one owner, and one turn."""
-    age = JobRow.created_at, JobRow.id
-    named = session.scalars(select(JobRow.id).where(stands(Status.QUEUED), JobRow.owner != "").limit(1)).first()
-    turn: ColumnElement[int] = literal(0)
-    if named is not None:
-        own = func.row_number().over(partition_by=JobRow.owner, order_by=age)
-        turn = fairness.turn(fairness.busy(session)) + own
+    """The queued jobs with the turns in which their owners come."""
+    own = func.row_number().over(partition_by=JobRow.owner, order_by=(JobRow.created_at, JobRow.id))
+    return _in_turns(fairness.turn(fairness.busy(session)) + own)
+
+
+def _in_turns(turn: ColumnElement[int]) -> Subquery:
     expected = JobRow.forecast["seconds"]["expected"].as_float()
     columns = JobRow.id, JobRow.created_at, expected.label("expected"), turn.label("turn")
     return select(*columns).where(stands(Status.QUEUED)).subquery()
+
+
+def _order(queued: Subquery) -> tuple[ColumnElement[Any], ...]:
+    return queued.c.turn, queued.c.created_at, queued.c.id
+
+
+def _first(queued: Subquery) -> Select[Any]:
+    return select(queued.c.id, queued.c.expected).order_by(*_order(queued)).limit(FORESEEN)
+
+
+# To build a statement takes longer than SQLite does to answer it: those that are always the same are built once.
+_NAMED: Final = select(JobRow.id).where(stands(Status.QUEUED), JobRow.owner != "").limit(1)
+_OF_ONE_OWNER: Final = _in_turns(literal(0))
+_FIRST_OF_ONE_OWNER: Final = _first(_OF_ONE_OWNER)
+_HELD_JOBS: Final = select(JobRow.worker_id, JobRow.status, JobRow.phase, JobRow.progress, JobRow.forecast).where(
+    is_held(), JobRow.lease_expires_at.is_not(None)
+)
+_THERE: Final = select(WorkerRow.worker_id).where(WorkerRow.last_seen > bindparam("since"))
 
 
 def starts(free: Iterable[float], costs: Iterable[float | None]) -> list[float | None]:
@@ -83,13 +100,12 @@ def starts(free: Iterable[float], costs: Iterable[float | None]) -> list[float |
 
 def _free(session: Session) -> Iterator[float]:
     """Seconds until each worker is free: those that hold a job, and those that lately said they have none."""
-    held = select(JobRow.worker_id, JobRow.status, JobRow.phase, JobRow.progress, JobRow.forecast)
     busy = set()
-    for row in session.execute(held.where(is_held(), JobRow.lease_expires_at.is_not(None))):
+    for row in session.execute(_HELD_JOBS):
         busy.add(row.worker_id)
         yield 0.0 if row.status in (Status.PAUSING, Status.CANCELLING) else _left(row.phase, row.progress, row.forecast)
-    there = select(WorkerRow.worker_id).where(WorkerRow.last_seen > clock.now(session) - _IDLE)
-    yield from (0.0 for worker_id in session.scalars(there) if worker_id not in busy)
+    there = session.scalars(_THERE, {"since": clock.now(session) - _IDLE})
+    yield from (0.0 for worker_id in there if worker_id not in busy)
 
 
 def _left(phase: str | None, progress: Document | None, forecast: Document | None) -> float:
