@@ -31,7 +31,7 @@ _SPAN = header("Content-Range", "Which bytes these are, of how many.")
 BLOB = responses(Kind.UNKNOWN_JOB, Kind.UNKNOWN_FILE, Kind.NOT_SUCCEEDED, Kind.RANGE_NOT_SATISFIABLE, Kind.NOT_READY)
 
 
-def _succeeded(job: Known) -> ledger.Job:
+async def _succeeded(job: Known) -> ledger.Job:
     if job.status == ledger.Status.SUCCEEDED:
         return job
     hints = {

@@ -14,6 +14,7 @@ from api.known_job import LOCATION, RETRY_AFTER, Known, advise, over_quota
 from api.problems import Kind, ProblemError, header, responses
 from api.schemas import Job
 from api.services import Services, ServicesDep
+from api.shown_jobs import shown
 from api.submission import prepare
 from core import doorbell, ledger
 from core.request import JobOrder
@@ -64,7 +65,7 @@ EXAMPLES: dict[str, Any] = {
 _REPLAYED = header("Idempotent-Replayed", "`true` when the Idempotency-Key has been answered before.")
 
 
-def json_only(content_type: Annotated[str, Header(include_in_schema=False)] = "") -> None:
+async def json_only(content_type: Annotated[str, Header(include_in_schema=False)] = "") -> None:
     kind = content_type.partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise ProblemError(
@@ -195,7 +196,7 @@ async def get_job(
         with services.metrics.waits.track_inprogress():
             job = await streaming.changed(services, job, wait, request)
     advise(response, job)
-    return Job.of(job)
+    return shown(job)
 
 
 def unfit(services: Services, fingerprint: str | None) -> str | None:

@@ -15,6 +15,7 @@ from api.dashboard.recipe_diff import difference
 from api.dashboard.rendering import page
 from api.schemas import Job
 from api.services import Services, ServicesDep
+from api.shown_jobs import shown
 from core import ledger
 from core.artifacts import layout
 from core.ledger import DISTILLATION, UnknownJob
@@ -74,7 +75,7 @@ def compare(
         else:
             (found if each.kind == DISTILLATION else advice).append(each)
     finished = services.ledger.jobs(status="succeeded", limit=5 * _SUGGESTED)
-    rivals = [_rival(services, place, Job.of(each)) for place, each in enumerate(found, 1)]
+    rivals = [_rival(services, place, shown(each)) for place, each in enumerate(found, 1)]
     scatter = [series for each in rivals if (series := _point(each))]
     return page(
         request,
@@ -91,7 +92,7 @@ def compare(
         if len(scatter) >= LEAST
         else None,
         difference=difference([{"seed": each.job.seed, **each.job.recipe} for each in rivals]),
-        suggestions=[Job.of(each) for each in finished if each.kind == DISTILLATION][:_SUGGESTED],
+        suggestions=[shown(each) for each in finished if each.kind == DISTILLATION][:_SUGGESTED],
     )
 
 

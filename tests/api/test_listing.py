@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from api.pagination import cursor, position_of
+from api.schemas import JobPage
 from core.ids import new_id
 from core.ledger import Status
 from tests.api.workshop import ON_SQLITE, Workshop
@@ -35,6 +36,15 @@ def test_lists_are_filtered_and_paged_newest_first(workshop: Workshop) -> None:
         if after is None:
             break
     assert pages == [[ids[4], ids[3]], [ids[2], ids[1]], [ids[0]]]
+
+
+def test_a_list_is_written_as_its_schema_has_it(workshop: Workshop) -> None:
+    """Also where the jobs in it were written before, for another one."""
+    for status in (Status.SUCCEEDED, Status.FAILED, Status.QUEUED):
+        workshop.job(status)
+    for query in ({}, {"limit": 1}, {"status": "failed"}, {"q": "nothing like it"}, {}):
+        found = workshop.client.get("/v1/jobs", params=query).content
+        assert found == JobPage.model_validate_json(found).model_dump_json(by_alias=True).encode()
 
 
 def test_a_cursor_is_taken_back_unchanged_or_not_at_all(workshop: Workshop) -> None:
