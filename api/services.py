@@ -13,6 +13,7 @@ from api.interrupted import Interrupted
 from api.metrics import Metrics
 from api.rate_limiter import RateLimiter
 from api.visible_datasets import VisibleDatasets
+from api.watching import Watch
 from core.artifacts import Probe, Store
 from core.data import Catalogue
 from core.ledger import ApiKey, Ledger, Reach
@@ -43,6 +44,7 @@ class Services:
     inspector: Inspector
     interrupted: Interrupted
     closing: threading.Event
+    watch: Watch
     failures: RateLimiter
     """Keys that were not good, an address."""
     caller: ApiKey | None = None
@@ -63,6 +65,7 @@ class Services:
             Inspector(settings.uploads, ledger, store, closing),
             Interrupted(),
             closing,
+            Watch(ledger, closing),
             RateLimiter(max(1, settings.max_requests / _KEYS_TRIED)),
         )
 
@@ -74,7 +77,7 @@ class Services:
         return replace(self, ledger=ledger, catalogue=catalogue, caller=caller)
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:  # waits for nothing, and so needs no thread
     services = request.app.state.services
     assert isinstance(services, Services)
     return services if services.settings.auth == "off" else services.seen_by(request.state.caller)

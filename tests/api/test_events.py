@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 from api.services import Services
 from api.streaming import stream
 from core.ledger import Status
+from tests.api.test_operations import statements
 from tests.api.workshop import Client, Workshop
 
 STREAM = {"Accept": "text/event-stream"}
@@ -123,6 +124,27 @@ def test_a_stream_tells_while_it_happens(workshop: Workshop) -> None:
     told = follow(workshop.client, job_id)
     worker.join()
     assert [message.id for message in told] == list(range(1, len(workshop.ledger.events(job_id)) + 1))
+
+
+def test_streams_of_a_job_share_what_they_read(workshop: Workshop, services: Services) -> None:
+    """Many that are there already read together: each event once for all of them."""
+    job_id, streams = workshop.job(Status.RUNNING), 20
+    stories: list[list[Message]] = []
+    followers = [
+        threading.Thread(target=lambda: stories.append(follow(workshop.client, job_id))) for _ in range(streams)
+    ]
+    with statements(services) as sent:
+        for follower in followers:
+            follower.start()
+        until(services, "stillhouse_sse_connections", streams)
+        workshop.succeed(job_id)
+        for follower in followers:
+            follower.join()
+    assert len(stories) == streams
+    assert all(story == stories[0] for story in stories)
+    assert stories[0][-1].event == "job.succeeded"
+    readings = [statement for statement in sent if "FROM job_events" in statement]
+    assert len(readings) < 2 * streams, "its events so far once each, at most; the rest together"
 
 
 @pytest.mark.parametrize("status", [Status.SUCCEEDED, Status.FAILED, Status.CANCELLED])
