@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import socket
 from collections.abc import Sequence
 from typing import final
@@ -25,6 +26,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Come up, and say where."""
         await super().startup(sockets)
+        gc.collect()
+        gc.freeze()  # what is here now stays: no later collection, which stops all answers, looks at it again
         for listener in sockets or []:
             host, port = listener.getsockname()[:2]
             print(f"Stillhouse API: http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
