@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, final
+from typing import Any, Literal, TypeVar, final
 
 from torch import Tensor
 
@@ -83,8 +83,8 @@ class JobContext:
     """The earlier result that it goes on from."""
     most_steps: int = 0
     """Outer steps up to which the loop goes on beyond those of the recipe, while there is time to spare."""
-    may_leave: bool = False
-    """Whether the work at hand is left as soon as no time is left, since a result can be without it."""
+    leaves: Literal["never", "hurried", "late"] = "never"
+    """When the work at hand is left, since a result can be without it: once no time is left, or once it is futile."""
 
     only: frozenset[str] | None = None
     """Names of the results that alone are made, for a job of another worker; then PartMade is raised."""
@@ -92,7 +92,12 @@ class JobContext:
     @property
     def hurried(self) -> JobContext:
         """The same job for work that a result can be without: it raises TimeUp once no time is left."""
-        return replace(self, may_leave=True)
+        return replace(self, leaves="hurried")
+
+    @property
+    def late(self) -> JobContext:
+        """The same job for work that distilling cannot begin without: TimeUp is raised once it is futile."""
+        return replace(self, leaves="late")
 
     @property
     def counts(self) -> Counts:
@@ -138,7 +143,8 @@ class JobContext:
         """
         if self.workspace.should_stop():
             raise Drained
-        if self.may_leave and self.workspace.time_left() <= 0:
+        left = {"never": None, "hurried": self.workspace.time_left, "late": self.workspace.grace}[self.leaves]
+        if left is not None and left() <= 0:
             raise TimeUp
 
 

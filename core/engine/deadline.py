@@ -60,6 +60,13 @@ class Deadline:
         """Seconds that the current phase may still take so that all that has to follow fits; never less than 0."""
         return max(0.0, self._left() - _MARGIN * self._to_come())
 
+    def grace(self) -> float:
+        """Seconds that are left for distilling after the current phase, if it goes on as it does; never less than 0."""
+        now = self._journal.phase
+        follow = self._need("relabelling") + self._need("evaluating")
+        rest = 0.0 if now is None else self._need(now) * (1 - self._journal.share)
+        return max(0.0, self._left() - _MARGIN * follow - rest)
+
     def spare(self) -> float:
         """Seconds of `time_left` that even the reference does not need; never less than 0."""
         return max(0.0, self.time_left() - _MARGIN * self._reference * self._pace())

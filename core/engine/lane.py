@@ -87,6 +87,10 @@ class Lane:
         """Those of the lane."""
         return self.left()
 
+    def grace(self) -> float:
+        """Those of the lane: a turn is given to what may come too late."""
+        return self.left()
+
     def spare(self) -> float:
         """A turn has its end."""
         return 0.0

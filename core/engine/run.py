@@ -266,7 +266,7 @@ def _train_experts(made: Made, step: steps.TrainExperts) -> Made:
     recipe = made.context.recipe
     begins = made.resumed is None and (recipe.init.is_noise or recipe.judging_epoch is not None)
     is_needed = begins and not step.stage and not step.some  # without them there are no images
-    context = made.context if is_needed else made.context.hurried
+    context = made.context if is_needed else made.context.late
     before = made.before if step.stage else None
     return replace(made, experts=experts.gather(context, step, before, made.networks))
 

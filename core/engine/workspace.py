@@ -70,6 +70,9 @@ class Workspace(Protocol):
         Then only what a result cannot be without is still done: its labels, and the lines of its evaluation.
         """
 
+    def grace(self) -> float:
+        """Seconds that distilling would have after the work at hand, which it needs to begin; 0 if that is futile."""
+
     def spare(self) -> float:
         """Seconds of `time_left` that are for nothing else, the reference on the full training set included."""
 
@@ -103,6 +106,7 @@ class InMemory:
     interval: float = math.inf
     should_stop: Callable[[], bool] = lambda: False
     time_left: Callable[[], float] = lambda: math.inf
+    grace: Callable[[], float] = lambda: math.inf
     ending: Callable[[], str] = lambda: "Its time was up."
     networks: Callable[[int], int] = lambda asked: asked
     foresee: Callable[[str, float], None] = lambda phase, seconds: None

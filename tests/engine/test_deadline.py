@@ -55,6 +55,17 @@ def test_experts_leave_half_of_the_distilling() -> None:
     assert found.time_left() == pytest.approx(440 - LEAVING - 1.1 * (100 + 80), abs=0.5)
 
 
+def test_an_expert_is_gone_on_with_while_distilling_would_follow() -> None:
+    journal, clock = Journal(), Clock()
+    found = deadline(journal, clock, 400.0)
+    clock.now += 110
+    at(journal, "training_experts", 0.5, preparing=10, training_experts=100)  # at half of the speed that was foreseen
+    assert found.time_left() == 0, "half of the distilling does not fit"
+    assert found.grace() == pytest.approx(290 - LEAVING - 1.1 * 160 - 100, abs=0.1)
+    clock.now += 20
+    assert found.grace() == 0, "nothing but the evaluation would follow"
+
+
 @pytest.mark.parametrize(("took", "times"), [(100.0, 1.0), (200.0, 2.0), (5.0, 0.7), (10_000.0, 3.0)])
 def test_a_slow_machine_is_foreseen_to_stay_slow(took: float, times: float) -> None:
     journal, clock = Journal(), Clock()

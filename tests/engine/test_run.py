@@ -152,7 +152,8 @@ def after(asked: int) -> Callable[[], float]:
 @pytest.mark.parametrize("moments", [0, 3])
 def test_a_job_without_time_ends_with_what_it_has_and_says_so(method: str, moments: int, toy: Dataset) -> None:
     recipe = small(method, evaluation__coverage={"epochs": 2})
-    done = distil(recipe, toy, 2, 0, InMemory(time_left=after(moments), ending=lambda: "Somebody was in a hurry."))
+    left = after(moments)
+    done = distil(recipe, toy, 2, 0, InMemory(time_left=left, grace=left, ending=lambda: "Somebody was in a hurry."))
     steps = recipe.schedule.total_steps
     assert done.ended is not None
     assert done.ended.step < steps
@@ -210,6 +211,17 @@ def test_experts_that_there_was_time_for_are_matched(toy: Dataset) -> None:
     assert {name for name in workspace.results if name.endswith(".safetensors")} == {one}
     told = [message["message"] for message in messages if message["type"] == "log" and message["level"] == "warning"]
     assert "There was time for 1 of 3 expert trajectories." in told
+
+
+@pytest.mark.parametrize(("grace", "step"), [(1.0, None), (0.0, 0)])
+def test_an_expert_is_made_while_distilling_can_still_follow(grace: float, step: int | None, toy: Dataset) -> None:
+    workspace = InMemory(grace=lambda: grace)
+
+    def left() -> float:  # too little for half of the distilling
+        return 0.0 if workspace.journal.phase == "training_experts" else math.inf
+
+    done = distil(small("mtt", experts__count=2), toy, 2, 0, replace(workspace, time_left=left))
+    assert (done.ended.step if done.ended else None) == step
 
 
 def test_a_result_is_judged_by_as_many_networks_as_there_is_time_for(toy: Dataset) -> None:

@@ -95,6 +95,7 @@ def run(
                 should_stop=stopped,
                 pictures=Pictures(folder, journal),
                 time_left=lambda: 0.0 if folder.finish.exists() else deadline.time_left(),
+                grace=lambda: 0.0 if folder.finish.exists() else deadline.grace(),
                 ending=lambda: ASKED if folder.finish.exists() else deadline.ending(),
                 networks=deadline.networks,
                 foresee=deadline.foresee,

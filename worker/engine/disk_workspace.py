@@ -34,6 +34,7 @@ class DiskWorkspace:
     should_stop: Callable[[], bool]
     pictures: Pictures | None = None
     time_left: Callable[[], float] = lambda: math.inf
+    grace: Callable[[], float] = lambda: math.inf
     ending: Callable[[], str] = lambda: "Its time was up."
     networks: Callable[[int], int] = lambda asked: asked
     foresee: Callable[[str, float], None] = lambda phase, seconds: None
