@@ -82,6 +82,7 @@ MIRROR: Final = {"auto": None, "yes": True, "no": False}
 class Sent(Shown):
     """An upload as it was sent: what is equal in all of it is the same dataset."""
 
+    name: str = Field(description="The name that it came under; `title` is another one where that was taken.")
     sha256: str = Field(description="Hexadecimal, of the file.")
     size: int | Literal["auto"] | None = Field(description="The side that was asked for; null: as they are.")
     mirror: Literal["auto", "yes", "no"] = Field(description="The uploader's word on mirrored pictures.")
@@ -101,6 +102,7 @@ class Sent(Shown):
         mirror = next(word for word, meant in MIRROR.items() if meant is upload.mirror)
         return cls.model_validate(
             {
+                "name": upload.sent_as,
                 "sha256": upload.sent,
                 "size": "auto" if upload.size == AUTO else upload.size,
                 "mirror": mirror,
@@ -177,7 +179,7 @@ class Dataset(Shown):
                 "owner": upload.owner,
                 "classes": len(found["class_names"]) if found else None,
                 "mirroring": Mirroring.of(mirroring_of(found.get("mirroring"), found["shape"])) if found else None,
-                "remarks": found.get("remarks", []),
+                "remarks": [*_renamed(upload), *found.get("remarks", [])],
                 "licence": "unknown",
                 "citation": "",
                 "on_disk": upload.state == "ready",
@@ -187,6 +189,13 @@ class Dataset(Shown):
                 "sent": Sent.of(upload),
             }
         )
+
+
+def _renamed(upload: ledger.Upload) -> list[str]:
+    """The remark on an upload that could not be called as it was to be."""
+    if upload.name == upload.sent_as:
+        return []
+    return [f"Another upload of yours was called '{upload.sent_as}': this one is called '{upload.name}'."]
 
 
 class DatasetPage(Page[Dataset]):

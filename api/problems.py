@@ -87,11 +87,6 @@ class Kind(Enum):
         "A job that is over stays as it is, and one that is being cancelled will be over in a moment.",
     )
     DATASET_IN_USE = 409, "Jobs need the dataset", "An upload stays as long as jobs that are not over need it."
-    NAME_TAKEN = (
-        409,
-        "A dataset of yours has this name",
-        "Uploads of an owner have different names; equal ones, read alike, are one dataset. `hint` says a free name.",
-    )
     KEYS_OFF = 409, "There are no keys here", "The service runs with STILLHOUSE_AUTH=off and asks nobody for a key."
     TOO_MANY_WEBHOOKS = 409, "There are as many webhooks as there may be", "An owner may have 20 of them."
     JOB_ACTIVE = (

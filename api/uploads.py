@@ -23,7 +23,7 @@ from api.services import Services, ServicesDep
 from core.data.folders import AUTO, SIDES
 from core.data.numbers import Missing
 from core.data.reading import Reading, Rows
-from core.ledger import NameTaken, NoRoom, UnknownUpload, Upload, UploadInUse, new_upload_id
+from core.ledger import NoRoom, UnknownUpload, Upload, UploadInUse, new_upload_id
 from core.recipe import FieldError
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], responses=responses(Kind.INVALID_REQUEST))
@@ -144,7 +144,6 @@ SkipBroken = Annotated[
         **responses(
             Kind.BODY_TOO_LARGE,
             Kind.UNSUPPORTED_MEDIA_TYPE,
-            Kind.NAME_TAKEN,
             Kind.QUOTA_EXCEEDED,
             Kind.TOO_MANY_REQUESTS,
         ),
@@ -177,8 +176,9 @@ async def create_dataset(
     and its fix. Pictures are encoded anew: nothing else of the file is kept. Without `size` all pictures must have one
     size. Without `test/` a fifth of each class becomes the test set, by a fixed seed. `mirroring` then says whether
     networks are trained on mirrored pictures, too, and why. An owner's uploads have different names: a file that is
-    equal to the one of its name, and read alike, is that dataset, and another one is refused. `sent` has the SHA-256 of
-    the file, by which a client knows that an equal one is here.
+    equal to one that came under its name, and read alike, is that dataset; another one gets a number, and `title` and
+    the first of the `remarks` say so. `sent` has that name and the SHA-256 of the file, by which a client knows that an
+    equal one is here.
 
     A large file sent with an `Upload-Key` can go on after its connection broke: `GET /v1/datasets/arrivals/{key}` says
     how much of it is here, and the rest is sent with that `Upload-Offset` within ten minutes.
@@ -307,13 +307,7 @@ class Arrival:
             fix = "Send the whole file anew: it was changed while it was sent, or its SHA-256 is another one."
             raise invalid([FieldError("Upload-Key", "The file that arrived does not have this SHA-256.", fix)])
         add, words = self._services.ledger.uploads.add, (mirror, reading.said, self._sent.hexdigest())
-        try:
-            upload = await run_in_threadpool(add, self._id, name, size, self._length, *words)
-        except NameTaken as error:
-            hint = (
-                f"Say another name, such as '{error.free}', or delete the other: DELETE /v1/datasets/{error.other.id}."
-            )
-            raise ProblemError(Kind.NAME_TAKEN, str(error), hint=hint) from None
+        upload = await run_in_threadpool(add, self._id, name, size, self._length, *words)
         self.is_new = upload.id == self._id
         return upload
 

@@ -27,7 +27,7 @@ from stillhouse.http import Http
 from stillhouse.jobs import Event, File, Job
 from stillhouse.order import AUTO, Order, Sort, body, fields
 from stillhouse.stream import messages
-from stillhouse.upload import Reading, Size, equal, free_name, ready, send, title_of
+from stillhouse.upload import Reading, Size, equal, ready, send, title_of
 from stillhouse.waiting import Watch, ended
 from stillhouse.webhooks import Webhooks
 
@@ -114,10 +114,11 @@ class Client:
     ) -> dict[str, Any]:
         """Upload a folder of class folders or its zip, a bundle, or a table, and wait until it was inspected.
 
-        An equal one that was uploaded before under the same name is not sent again.
+        An equal one that was uploaded before under the same name is not sent again. Where another upload of yours has
+        that name, this one gets a number: its `title` is what it is called, and its `remarks` say so.
 
         Args:
-            name: what to call it, as no other upload of yours is; None: as before, or as the file, numbered if need be.
+            name: what to call it; None: as an equal one that was uploaded before, or as the file.
             size: scale pictures to squares of so many pixels; None where they have one size; "auto": 64 at most.
             mirror: whether a mirrored picture stays what it is; "auto" has the service find it out.
             timeout: seconds to wait for the inspection.
@@ -129,14 +130,13 @@ class Client:
         Raises:
             InvalidDataset: it cannot be used; the message says why, and how to mend it.
         """
-        name, called = name or title_of(path), name
         asked = {"size": size, "mirror": mirror, **reading}
         with ready(path) as file:
-            if known := equal(datasets := self.datasets(), file, called, asked):
+            if known := equal(self.datasets(), file, name, asked):
                 if told:
                     told(f"{path} was uploaded before: it is '{known['title']}' ({known['name']}).")
                 return dict(known)
-            name = called or free_name(name, datasets, told)
+            name = name or title_of(path)
             if told:
                 told(f"Uploading {path} as '{name}' ({file.stat().st_size:,} bytes).")
             found = send(self._http, file, name, asked)
@@ -147,7 +147,7 @@ class Client:
             time.sleep(0.2)
             found = self.dataset(found["name"])
         if found["state"] == "invalid":
-            raise InvalidDataset(found["name"], found["problem"], name)
+            raise InvalidDataset(found["name"], found["problem"], found["title"])
         return found
 
     def delete_dataset(self, name: str) -> None:

@@ -8,7 +8,7 @@ import stat
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -81,26 +81,16 @@ def equal(
     """The dataset that an upload of the file would be once more, if it can be used; of several the latest.
 
     Args:
-        name: what it has to be called; None: anything.
+        name: what it has to be called, or to have come under; None: anything.
         asked: how it is to be read, in the parameters of the request; what is None or not there says nothing.
     """
     try:
         wanted = _UNSAID | {"sha256": sha256(file)} | {key: word for key, word in asked.items() if word is not None}
     except PermissionError:
         return None  # sending it says so
-    same = [each for each in datasets if each.get("sent") == wanted and each.get("state") == "ready"]
-    return next((each for each in reversed(same) if name in (None, each.get("title"))), None)
-
-
-def free_name(name: str, datasets: Iterable[Mapping[str, Any]], told: Callable[[str], None] | None = None) -> str:
-    """The name, or with the least number from 2 on where an upload that can be used is called so; `told` of that."""
-    uploads = [each for each in datasets if each.get("source") == "upload"]
-    taken = {each.get("title") for each in uploads if each.get("state") != "invalid"}
-    numbers = (f"{name[: 99 - len(str(number))]}-{number}" for number in range(2, len(taken) + 3))
-    free = next(each for each in (name, *numbers) if each not in taken)
-    if told and free != name:
-        told(f"Another upload of yours is called '{name}': this one becomes '{free}'.")
-    return free
+    usable = [each for each in datasets if each.get("sent") and each.get("state") == "ready"]
+    same = [each for each in usable if {**each["sent"], "name": None} == {**wanted, "name": None}]
+    return next((each for each in reversed(same) if name in (None, each.get("title"), each["sent"].get("name"))), None)
 
 
 def send(http: Http, path: Path, name: str, asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ from core.ledger.types import (
     WebhookState,
     Worker,
 )
-from core.ledger.uploads import NameTaken, UnknownUpload, Upload, UploadInUse, Uploads
+from core.ledger.uploads import UnknownUpload, Upload, UploadInUse, Uploads
 from core.ledger.webhooks import Delivery, TooManyWebhooks, UnknownWebhook, Webhook, Webhooks
 
 __all__ = [
@@ -63,7 +63,6 @@ __all__ = [
     "IllegalTransition",
     "Job",
     "Ledger",
-    "NameTaken",
     "NoRoom",
     "Outcome",
     "Parcel",

@@ -278,6 +278,7 @@ class UploadRow(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     owner: Mapped[str] = mapped_column(index=True)
     name: Mapped[str]
+    sent_as: Mapped[str | None]
     state: Mapped[str]
     bytes: Mapped[int] = mapped_column(BigInteger)
     size: Mapped[int | None]

@@ -19,8 +19,9 @@ def lock(session: Session, owner: str) -> None:
 
 
 def free(name: str, taken: Container[str]) -> str:
-    """The name with the least number from 2 on that is not taken."""
-    number = 2
-    while (numbered := f"{name[: _LONGEST - 1 - len(str(number))]}-{number}") in taken:
+    """The name itself, or with the least number from 2 on, that is not taken."""
+    number, numbered = 1, name
+    while numbered in taken:
         number += 1
+        numbered = f"{name[: _LONGEST - 1 - len(str(number))]}-{number}"
     return numbered

@@ -28,6 +28,9 @@ class Upload:
     id: str
     owner: str
     name: str
+    """As it is called; no other of the owner's uploads that can be used is."""
+    sent_as: str
+    """The name that it came under; another one where that was taken."""
     state: UploadState
     bytes: int
     size: int | None
@@ -47,16 +50,6 @@ class Upload:
 @final
 class UnknownUpload(ValueError):
     """No uploaded dataset that may be seen has this id."""
-
-
-@final
-class NameTaken(ValueError):
-    """The owner has another dataset of this name; `free` is a name that nobody of theirs has."""
-
-    def __init__(self, other: Upload, free: str) -> None:
-        super().__init__(f"{other.id} is called {other.name!r}, and holds something else or was read otherwise.")
-        self.other = other
-        self.free = free
 
 
 @final
@@ -110,27 +103,26 @@ class Uploads:
     ) -> Upload:
         """An upload that has arrived whole, and is to be inspected; or the one of this name that is equal to it.
 
+        Where another of the owner's has the name, and can be used or is being inspected, it gets a number.
+
         Args:
             sent: SHA-256 of the file; None: no upload is equal to it.
-
-        Raises NameTaken: another of the owner's has this name, and can be used or is being inspected.
         """
-        owner = self._reach.owner
+        owner, asked = self._reach.owner, (sent, size, mirror, reading or None)
         with self._database.write() as session:
             names.lock(session, owner)
             usable = UploadRow.owner == owner, UploadRow.state != "invalid"
-            called = select(UploadRow).where(*usable, UploadRow.name == name).order_by(UploadRow.id).limit(1)
-            if other := session.scalars(called).first():
-                equal = (_sent(other), other.size, other.mirror, other.reading) == (sent, size, mirror, reading or None)
-                if sent is None or not equal:
-                    taken = set(session.scalars(select(UploadRow.name).where(*usable)))
-                    raise NameTaken(_view(other), names.free(name, taken))
-                arrivals.release(session, upload_id)
-                return _view(other)
+            called = select(UploadRow).where(*usable, or_(UploadRow.name == name, UploadRow.sent_as == name))
+            for other in session.scalars(called.order_by(UploadRow.id)) if sent is not None else ():
+                if (_sent(other), other.size, other.mirror, other.reading) == asked:
+                    arrivals.release(session, upload_id)
+                    return _view(other)
+            taken = set(session.scalars(select(UploadRow.name).where(*usable)))
             row = UploadRow(
                 id=upload_id,
                 owner=owner,
-                name=name,
+                name=names.free(name, taken),
+                sent_as=name,
                 state="inspecting",
                 size=size,
                 mirror=mirror,
@@ -239,6 +231,7 @@ def _view(row: UploadRow) -> Upload:
         id=row.id,
         owner=row.owner,
         name=row.name,
+        sent_as=row.sent_as or row.name,
         state=cast("UploadState", row.state),
         bytes=row.bytes,
         size=row.size,

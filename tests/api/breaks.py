@@ -131,11 +131,6 @@ def needed_dataset(shop: Workshop, services: Services) -> Any:
     return shop.client.delete(f"/v1/datasets/{upload_id}")
 
 
-def taken_name(shop: Workshop, services: Services) -> Any:
-    services.ledger.uploads.add(new_upload_id(), "pets", None, 1)
-    return shop.client.post("/v1/datasets?name=pets", content=b"x", headers={"Content-Type": "application/zip"})
-
-
 def guarded(method: str, path: str, *scopes: str, **limits: int) -> Break:
     """Asks a service with keys and these limits twice, with a key of these scopes if there are any."""
 
@@ -234,7 +229,6 @@ PATHS: list[tuple[str, Kind, Break]] = [
     ("a job too many", Kind.QUOTA_EXCEEDED, guarded("POST", "/v1/jobs", "jobs:write", max_open_jobs=1)),
     ("a result too many", Kind.RESULTS_FULL, results_full),
     ("a request too many", Kind.TOO_MANY_REQUESTS, guarded("GET", "/v1/jobs", "jobs:read", max_requests=1)),
-    ("a name that is taken", Kind.NAME_TAKEN, taken_name),
     ("a dataset that is needed", Kind.DATASET_IN_USE, needed_dataset),
     ("no such key", Kind.UNKNOWN_KEY, guarded("DELETE", "/v1/keys/key_1", "jobs:read")),
     ("keys where there are none", Kind.KEYS_OFF, get("/v1/keys")),

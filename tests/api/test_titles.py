@@ -1,4 +1,4 @@
-"""Uploads by their titles: everywhere, an owner's once each, and equal files under one are one dataset."""
+"""Uploads by their titles: everywhere, an owner's once each, numbered if need be, and equal files one dataset."""
 
 from __future__ import annotations
 
@@ -88,16 +88,24 @@ def test_names_are_an_owners_once_each_and_equal_files_one_dataset(workshop: Wor
     assert again.headers["Location"] == sent.headers["Location"]
     assert first["sent"]["sha256"] == hashlib.sha256(data).hexdigest()
     assert settled(client, send(client, other, alice, name="pets-2").headers["Location"], alice)["state"] == "ready"
-    for content, words in ((other, {}), (data, {"mirror": "no"}), (data, {"order": "dog,cat"})):
+    others: list[tuple[bytes, dict[str, str]]] = [(other, {}), (data, {"mirror": "no"}), (data, {"order": "dog,cat"})]
+    for number, (content, words) in enumerate(others, 3):
         taken = send(client, content, alice, **words)
-        assert (taken.status_code, taken.json()["type"]) == (409, "/problems#name-taken")
-        assert (
-            f"Say another name, such as 'pets-3', or delete the other: DELETE /v1/datasets/{first['name']}"
-            in (taken.json()["hint"])
-        )
-    assert send(client, other, bob).status_code == 202, "another owner's names are theirs"
+        said = f"Another upload of yours was called 'pets': this one is called 'pets-{number}'."
+        assert (taken.status_code, taken.json()["title"], taken.json()["remarks"]) == (202, f"pets-{number}", [said])
+        numbered = settled(client, taken.headers["Location"], alice)
+        assert (numbered["state"], numbered["sent"]["name"], numbered["remarks"][0]) == ("ready", "pets", said)
+        for name in ("pets", f"pets-{number}"):
+            again = send(client, content, alice, name=name, **words)
+            assert (again.status_code, again.json()["name"]) == (200, numbered["name"]), name
+    theirs = send(client, other, bob)
+    assert (theirs.status_code, theirs.json()["title"], theirs.json()["remarks"]) == (202, "pets", [])
     listed = client.get("/v1/datasets", headers=alice).json()["items"]
-    assert sorted(each["title"] for each in listed if each["owner"] == "alice") == ["pets", "pets", "pets-2"]
+    titles = sorted(each["title"] for each in listed if each["owner"] == "alice")
+    assert titles == ["pets", "pets", "pets-2", "pets-3", "pets-4", "pets-5"], "what cannot be used takes no name"
+    assert client.delete(f"/v1/datasets/{first['name']}", headers=alice).status_code == 204
+    anew = send(client, packed(classes(7)), alice).json()
+    assert (anew["title"], anew["remarks"]) == ("pets", []), "a name is free once its dataset is gone"
     assert services.ledger.uploads.arriving() == []
     assert not (services.settings.uploads / first["name"]).exists()
 

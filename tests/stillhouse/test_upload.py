@@ -84,7 +84,10 @@ def test_one_command_takes_a_folder_to_a_verified_artifact_and_sends_it_once(
         spread(photographs(6), tmp_path / "views")
         other = running.command("upload", "views", "--size", "auto")
         assert other.code == 0, "another content is another dataset"
-        assert "Another upload of yours is called 'views': this one becomes 'views-2'." in other.err
+        assert "Another upload of yours was called 'views': this one is called 'views-2'." in other.err
+        for words in (("views",), ("views", "--name", "views"), ("views", "--name", "views-2")):
+            known = running.command("upload", *words, "--size", "auto")
+            assert (known.out, "it is 'views-2' (ds_" in known.err) == (other.out, True)
         made = [each["name"] for each in client.datasets() if each["title"] in ("views", "views-2")]
         assert len(made) == 2
         for name in made:
@@ -113,9 +116,9 @@ def test_the_uploader_says_whether_pictures_may_be_mirrored(running: Running, tm
         found = client.upload(tmp_path / "pets.zip", "pets", mirror="yes")
         assert found["mirroring"]["allowed"]
         words = ("--mirror", "no", "--order", "dog, cat", "--skip-broken")
-        taken = running.command("upload", tmp_path / "pets.zip", "--name", "pets", *words)
-        assert (taken.code, "Say another name, such as 'pets-2'" in taken.err) == (2, True)
-        answer = running.command("upload", tmp_path / "pets.zip", "--name", "left pets", *words)
+        answer = running.command("upload", tmp_path / "pets.zip", "--name", "pets", *words)
+        assert "Another upload of yours was called 'pets': this one is called 'pets-2'." in answer.err
+        assert running.command("show", "pets-2", "--json").json["name"] == answer.out.strip()
         assert "No picture is mirrored in training: whoever gave the dataset said so." in answer.err
         said = client.dataset(answer.out.strip())
         assert (said["mirroring"]["by"], said["class_names"]) == ("uploader", ["dog", "cat"])

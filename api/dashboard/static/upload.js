@@ -85,7 +85,10 @@ form.addEventListener("submit", (event) => {
   request.addEventListener("load", () => {
     over();
     if (request.status !== 202 && request.status !== 200) return refuse(request);
-    if (request.status === 202) tell("", "It has arrived", "It is being inspected: this takes a second for every few thousand pictures.");
+    if (request.status === 202) {
+      const inspected = "It is being inspected: this takes a second for every few thousand pictures.";
+      tell("", "It has arrived", [...JSON.parse(request.responseText).remarks, inspected].join(" "));
+    }
     show(request.getResponseHeader("Location"));
   });
   request.addEventListener("error", () => {
