@@ -18,6 +18,7 @@ from core.data.facts import Source
 from core.data.folders import AUTO
 from core.data.mirroring import mirroring_of
 from core.data.numbers import Missing
+from core.data.reading import Turned
 from core.ledger import UploadState
 
 
@@ -75,6 +76,14 @@ class Mirroring(Shown):
         return cls.model_validate(asdict(known) | {"remark": known.remark})
 
 
+class LeftOut(Shown):
+    """Parts of an upload that are not in the dataset: files, folders, arrays, columns or rows."""
+
+    remark: str = Field(description="Why they were left out, in words; one of the remarks.")
+    count: int
+    names: list[str] = Field(description="The first 100 of their names; rows have none.")
+
+
 MIRROR: Final = {"auto": None, "yes": True, "no": False}
 """The uploader's word on mirrored pictures as a client spells it."""
 
@@ -93,6 +102,7 @@ class Sent(Shown):
     train_folder: str = Field(default="", description="The folder that was said to be the training set.")
     test_folder: str = Field(default="", description="The folder that was said to be the test set.")
     skip_broken: bool = Field(default=False, description="Whether broken files were to be left out.")
+    transposed: Turned = Field(default="auto", description="Whether rows of pictures were to be read as columns.")
 
     @classmethod
     def of(cls, upload: ledger.Upload) -> Self | None:
@@ -135,6 +145,7 @@ class Dataset(Shown):
     train_counts: list[int] | None = Field(default=None, description="Of an upload: training images by class.")
     test_counts: list[int] | None = Field(default=None, description="Of an upload: test images by class.")
     remarks: list[str] = Field(default=[], description="Of an upload: how it was split, scaled and read.")
+    left_out: list[LeftOut] = Field(default=[], description="Of an upload: the parts of it that the dataset lacks.")
     smallest_class: int | None = Field(
         description="Images of the rarest class that distillation may use; bounds `ipc`."
     )
@@ -179,6 +190,7 @@ class Dataset(Shown):
                 "owner": upload.owner,
                 "classes": len(found["class_names"]) if found else None,
                 "mirroring": Mirroring.of(mirroring_of(found.get("mirroring"), found["shape"])) if found else None,
+                "left_out": found.get("left_out", []),
                 "remarks": [*_renamed(upload), *found.get("remarks", [])],
                 "licence": "unknown",
                 "citation": "",

@@ -22,7 +22,7 @@ from api.schemas import Shown
 from api.services import Services, ServicesDep
 from core.data.folders import AUTO, SIDES
 from core.data.numbers import Missing
-from core.data.reading import Reading, Rows
+from core.data.reading import Reading, Rows, Turned
 from core.ledger import NoRoom, UnknownUpload, Upload, UploadInUse, new_upload_id
 from core.recipe import FieldError
 
@@ -111,6 +111,13 @@ TestFolder = Annotated[
     str,
     Query(max_length=200, description="Of an archive: the folder that is the test set. Empty: one called test or so."),
 ]
+Transposed = Annotated[
+    Turned,
+    Query(
+        description="Of IDX files, or of a table whose columns are pixels: whether the pictures' rows are stored as "
+        "columns. 'auto': those of EMNIST are, by the names of its files."
+    ),
+]
 SkipBroken = Annotated[
     bool,
     Query(
@@ -163,22 +170,24 @@ async def create_dataset(
     train_folder: TrainFolder = "",
     test_folder: TestFolder = "",
     skip_broken: SkipBroken = False,
+    transposed: Transposed = "auto",
     upload_key: UploadKey = None,
     upload_offset: UploadOffset = 0,
 ) -> Dataset:
     """The body is the file itself: a zip or tar of class folders of PNG, JPEG, WebP, GIF, BMP or TIFF pictures, or of
-    Parquet or Arrow files with pictures; one such Parquet file; an npz bundle; or a table as CSV or Parquet.
+    Parquet or Arrow files with pictures; one such Parquet file; a zip or tar of IDX files, as MNIST and EMNIST have
+    them; an npz bundle; or a table as CSV or Parquet, alone or as `train.csv` and `test.csv` in a zip.
 
     In the archive lie `cat/1.png` and `dog/2.jpg`, or `train/cat/1.png` and `test/cat/2.png`, or pictures anywhere and
     a table `file,label`; the bundle is what the data folder takes, too, and may hold rows or series in the place of
-    pictures. It is inspected within limits:
-    `GET /v1/datasets/{id}` then says `ready`, with counts by class and how it was split, or `invalid`, with the fault
-    and its fix. Pictures are encoded anew: nothing else of the file is kept. Without `size` all pictures must have one
-    size. Without `test/` a fifth of each class becomes the test set, by a fixed seed. `mirroring` then says whether
-    networks are trained on mirrored pictures, too, and why. An owner's uploads have different names: a file that is
-    equal to one that came under its name, and read alike, is that dataset; another one gets a number, and `title` and
-    the first of the `remarks` say so. `sent` has that name and the SHA-256 of the file, by which a client knows that an
-    equal one is here.
+    pictures. A table with the columns `label,pixel0,pixel1` and so on becomes pictures. It is inspected within limits:
+    `GET /v1/datasets/{id}` then says `ready`, with counts by class, how it was split and what was `left_out`, or
+    `invalid`, with the fault and its fix. Pictures are encoded anew: nothing else of the file is kept. Without `size`
+    all pictures must have one size. Without `test/` a fifth of each class becomes the test set, by a fixed seed.
+    `mirroring` then says whether networks are trained on mirrored pictures, too, and why. An owner's uploads have
+    different names: a file that is equal to one that came under its name, and read alike, is that dataset; another one
+    gets a number, and `title` and the first of the `remarks` say so. `sent` has that name and the SHA-256 of the file,
+    by which a client knows that an equal one is here.
 
     A large file sent with an `Upload-Key` can go on after its connection broke: `GET /v1/datasets/arrivals/{key}` says
     how much of it is here, and the rest is sent with that `Upload-Offset` within ten minutes.
@@ -190,7 +199,7 @@ async def create_dataset(
             f"The body is declared as '{declared}'." if declared else "The body has no Content-Type.",
             hint="Send the file itself: `curl -H 'Content-Type: application/zip' --data-binary @flowers.zip`.",
         )
-    reading = Reading(label_column, missing, kind, order, train_folder, test_folder, skip_broken)
+    reading = Reading(label_column, missing, kind, order, train_folder, test_folder, skip_broken, transposed)
     side, key = AUTO if size == "auto" else size, (_owner(services), upload_key or "")
     async with AsyncExitStack() as place:
         if upload_offset:

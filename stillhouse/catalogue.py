@@ -12,11 +12,11 @@ import typer
 from stillhouse.api import Client
 from stillhouse.errors import UsageError
 from stillhouse.output import JsonOption, data, say, table
-from stillhouse.upload import FILES, Missing, Reading, Size, TableKind
+from stillhouse.upload import FILES, Missing, Reading, Size, TableKind, Turned
 
 Mirror = Literal["auto", "yes", "no"]
 
-_ARRAYS = (".npz", ".csv")
+_ARRAYS = (".npz",)
 """How the names of files end that hold no pictures that could be scaled."""
 
 Side = Annotated[
@@ -61,6 +61,12 @@ SkipBroken = Annotated[
 ]
 
 
+Transposed = Annotated[
+    Turned | None,
+    typer.Option("--transposed", help="Of IDX files and tables of pixels: whether rows of pictures are columns."),
+]
+
+
 class Upload(TypedDict, total=False):
     """How the command line has files uploaded: what is missing, or None, says nothing."""
 
@@ -74,6 +80,7 @@ class Upload(TypedDict, total=False):
     train_folder: str | None
     test_folder: str | None
     skip_broken: bool | None
+    transposed: Turned | None
 
 
 def datasets(as_json: JsonOption = False) -> None:
@@ -110,7 +117,8 @@ def upload(
     path: Annotated[
         Path,
         typer.Argument(
-            metavar="PATH", help="A zip, tar or folder of class folders, an npz bundle, or a table (CSV, Parquet)."
+            metavar="PATH",
+            help="A zip, tar or folder of class folders, IDX files or tables; an npz bundle; a table (CSV, Parquet).",
         ),
     ],
     name: Annotated[str | None, typer.Option("--name", help="What to call it; else as the file or folder.")] = None,
@@ -123,12 +131,14 @@ def upload(
     train_folder: TrainFolder = None,
     test_folder: TestFolder = None,
     skip_broken: SkipBroken = None,
+    transposed: Transposed = None,
     as_json: JsonOption = False,
 ) -> None:
     """Upload a dataset, wait until it was inspected, and print what jobs call it."""
     with Client() as client:
         words = Upload(label_column=label_column, missing=missing, kind=kind, order=order, skip_broken=skip_broken)
-        reading = _reading(words | {"train_folder": train_folder, "test_folder": test_folder})
+        words |= {"train_folder": train_folder, "test_folder": test_folder, "transposed": transposed}
+        reading = _reading(words)
         found = client.upload(path, name, size=_side(size), mirror=mirror, told=say, **reading)
     say(_described(found))
     if found.get("evidence"):

@@ -62,6 +62,7 @@ def distill(
     train_folder: catalogue.TrainFolder = None,
     test_folder: catalogue.TestFolder = None,
     skip_broken: catalogue.SkipBroken = None,
+    transposed: catalogue.Transposed = None,
     lock: Annotated[
         Path | None,
         typer.Option("--lock", dir_okay=False, help="Pin the artifact in this file, and from then on bring that one."),
@@ -87,6 +88,7 @@ def distill(
     upload = catalogue.Upload(name=name, size=size, mirror=mirror)
     upload |= {"label_column": label_column, "missing": missing, "kind": kind, "order": order}
     upload |= {"train_folder": train_folder, "test_folder": test_folder, "skip_broken": skip_broken}
+    upload |= {"transposed": transposed}
     pin = _pin(_read_as(asked, upload), out, lock, relock, offline)
     with Client(patience=PATIENCE, limit=seconds(timeout)) as client:
         if pin is not None and out is not None:

@@ -20,6 +20,7 @@ from stillhouse.http import Http
 Size = int | Literal["auto"] | None
 Missing = Literal["refuse", "mean", "median", "drop"]
 TableKind = Literal["auto", "vectors", "series"]
+Turned = Literal["auto", "yes", "no"]
 
 
 class Reading(TypedDict, total=False):
@@ -38,11 +39,13 @@ class Reading(TypedDict, total=False):
     test_folder: str
     """The one that is the test set."""
     skip_broken: bool
+    transposed: Turned
+    """Whether pictures in IDX files or in a table of pixels have their rows as columns."""
     """Whether files of an archive that cannot be taken are left out rather than the archive refused."""
 
 
 _UNSAID: dict[str, Any] = {"size": None, "mirror": "auto", "label_column": "", "missing": "refuse", "kind": "auto"}
-_UNSAID |= {"order": "", "train_folder": "", "test_folder": "", "skip_broken": False}
+_UNSAID |= {"order": "", "train_folder": "", "test_folder": "", "skip_broken": False, "transposed": "auto"}
 """The words on how a file is to be read that say nothing."""
 FILES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".npz", ".csv", ".parquet")
 """How the names of files end that hold a dataset."""
@@ -70,8 +73,8 @@ def ready(path: Path) -> Iterator[Path]:
         yield path
     else:
         raise UsageError(
-            f"There is no file {path}: name a zip or tar of class folders, such a folder, an npz bundle, or a table as "
-            "CSV or Parquet."
+            f"There is no file {path}: name a zip or tar of class folders or IDX files, such a folder, an npz bundle, "
+            "or a table as CSV or Parquet."
         )
 
 

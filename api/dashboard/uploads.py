@@ -18,7 +18,7 @@ from api.services import Services, ServicesDep
 from api.uploads import arriving, delete_dataset
 from core.data.folders import LAYOUT, SIDES
 from core.data.numbers import Missing
-from core.data.reading import Reading, Rows
+from core.data.reading import Reading, Rows, Turned
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -35,7 +35,7 @@ def show_uploads(request: Request, services: ServicesDep) -> HTMLResponse:
 async def send_upload(request: Request, services: ServicesDep) -> Response:
     """The form without its script: the browser sends the file as one part of several."""
     try:
-        async with arriving(services, request.headers) as arrival, request.form(max_files=1, max_fields=10) as form:
+        async with arriving(services, request.headers) as arrival, request.form(max_files=1, max_fields=12) as form:
             file, name, size = form.get("file"), form.get("name"), form.get("size")
             if not isinstance(file, UploadFile) or not file.filename or not isinstance(name, str):
                 raise ProblemError(Kind.INVALID_REQUEST, "Choose a file, and give it a name.")
@@ -63,7 +63,12 @@ def _reading(form: FormData) -> Reading:
         raise ProblemError(Kind.INVALID_REQUEST, fault)
     if kind not in get_args(Rows):
         raise ProblemError(Kind.INVALID_REQUEST, f"A row of a table is read as one of {', '.join(get_args(Rows))}.")
+    turned = form.get("transposed", "auto")
+    if turned not in get_args(Turned):
+        fault = f"Rows are stored as columns, or not: say one of {', '.join(get_args(Turned))}."
+        raise ProblemError(Kind.INVALID_REQUEST, fault)
     words = {name: str(form.get(name, ""))[:8000].strip() for name in ("order", "train_folder", "test_folder")}
+    words |= {"transposed": str(turned)}
     skip = {"skip_broken": bool(form.get("skip_broken"))}
     return Reading.of({"label_column": label[:200], "missing": missing, "kind": kind, **words, **skip})
 

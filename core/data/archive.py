@@ -7,8 +7,10 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
@@ -20,8 +22,9 @@ from core.data.folders.members import Member, Members
 from core.data.idx import is_idx, read_idx
 from core.data.pickles import refuse_pickles
 from core.data.picture_lists import LISTS, listed_pictures
-from core.data.reading import FOLDERS, PICTURES, Reading
+from core.data.reading import ARRAYS, FOLDERS, PICTURES, Reading
 from core.data.shards import Shard, arranged, holds_pictures, splits_of
+from core.data.table_archive import is_table, read_tables
 
 _DAMAGE: Final = (
     zipfile.BadZipFile,
@@ -48,17 +51,31 @@ def read_archive(path: Path, size: int | None = None, reading: Reading | None = 
     reading = reading or Reading()
     try:
         with opened(path) as members, ExitStack() as files:
-            if not any(member.is_picture for member in members.files):
-                refuse_pickles(members.files)
-                if any(map(is_idx, members.files)):
-                    reading.check_unsaid("these are IDX files", PICTURES)
-                    return read_idx(members.files)
-            if any(member.is_picture for member in members.files) or not (tables := _ending(members, _TABLES)):
-                arrangement = _pictures(members.files, reading)
-                return assembled(arrangement, size, members.remarks, skip_broken=reading.skip_broken)
-            return _of_tables(tables, members, path.parent, size, reading, files)
+            unpacked = partial(_copied, folder=path.parent, files=files)
+            if any(member.is_picture for member in members.files):
+                return _of_pictures(members, size, reading)
+            refuse_pickles(members.files)
+            if any(map(is_idx, members.files)):
+                reading.check_unsaid("these are IDX files", PICTURES)
+                found = read_idx(members.files, size, reading.transposed)
+            elif tables := _ending(members, _TABLES):
+                shard = Shard(tables[0].path, unpacked(tables[0]))
+                if holds_pictures(shard.schema) or not is_table(tables[0]):
+                    return _of_shards(tables, members, size, reading, unpacked)
+                found = read_tables(members.files, size, reading, unpacked)
+            elif any(map(is_table, members.files)) and not drawn_of(members.files):
+                found = read_tables(members.files, size, reading, unpacked)
+            else:
+                return _of_pictures(members, size, reading)
+            return replace(found, remarks=(*found.remarks, *members.remarks))
     except _DAMAGE as fault:
         raise DatasetInvalid(f"not a whole archive ({fault}); pack it anew: {LAYOUT}") from None
+
+
+def _of_pictures(members: Members, size: int | None, reading: Reading) -> Folders:
+    reading.check_unsaid("these are files of pictures", ARRAYS)
+    arrangement = _pictures(members.files, reading)
+    return assembled(arrangement, size, members.remarks, skip_broken=reading.skip_broken)
 
 
 def _pictures(files: Sequence[Member], reading: Reading) -> Arrangement:
@@ -87,20 +104,23 @@ def read_shard(path: Path, size: int | None, reading: Reading) -> Folders | None
         shard = Shard("the Parquet file", file)
         if not holds_pictures(shard.schema):
             return None
-        reading.check_unsaid("this is a table", FOLDERS)
+        reading.check_unsaid("this is a table of pictures", (*FOLDERS, *ARRAYS))
         return assembled(arranged([(shard, None)], reading.label_column), size, skip_broken=reading.skip_broken)
 
 
-def _of_tables(
-    tables: Sequence[Member], members: Members, folder: Path, size: int | None, reading: Reading, files: ExitStack
+def _of_shards(
+    tables: Sequence[Member],
+    members: Members,
+    size: int | None,
+    reading: Reading,
+    unpacked: Callable[[Member], IO[bytes]],
 ) -> Folders:
-    reading.check_unsaid("these are tables", FOLDERS)
+    reading.check_unsaid("these are tables of pictures", (*FOLDERS, *ARRAYS))
     placed, left = splits_of(tables)
-    shards = [(Shard(member.path, _copied(member, folder, files)), split) for member, split in placed]
+    shards = [(Shard(member.path, unpacked(member)), split) for member, split in placed]
     if not holds_pictures(shards[0][0].schema):
         raise DatasetInvalid(
-            f"{shards[0][0].name!r} holds no pictures; a table is sent as one file: pandas.concat its parts, with "
-            "table.to_parquet(path)"
+            f"{shards[0][0].name!r} holds no pictures; a table is sent as Parquet or CSV: table.to_parquet(path)"
         )
     left += [member.path for member in members.files if member not in tables and not _is_note(member)]
     arrangement = arranged(shards, reading.label_column, left)

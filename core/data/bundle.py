@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from core.data.array_names import ArrayNames, assigned
 from core.data.facts import DatasetInvalid, Images, Kind
+from core.data.left_out import LeftOut
 from core.data.npz import Npz, is_bomb, lacking, opened
 from core.data.numbers import COLUMNS, KIND, TABLES, Missing, kind_of, natural_values, read_numbers
 from core.data.rules import (
@@ -192,7 +193,7 @@ def _remarks(names: ArrayNames, classes: int) -> Iterator[str]:
     if names.tested_on_validation:
         yield "The validation images are the test set, since there is no other."
     if names.others:
-        yield f"Left out: {', '.join(names.others)}."
+        yield LeftOut(f"Left out: {', '.join(names.others)}.", names.others)
 
 
 def _channels_first(images: NDArray[np.uint8]) -> NDArray[np.uint8]:

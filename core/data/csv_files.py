@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -18,22 +18,23 @@ GAPS: Final = ("", "NA", "N/A", "NaN", "nan", "null", "None", "?")
 _SIGNS: Final = (",", ";", "\t", "|")
 
 
-def read_csv(source: Path | IO[bytes], words: Collection[str] = ()) -> pa.Table:
+def read_csv(source: Path | IO[bytes], words: Collection[str] = (), names: Sequence[str] = ()) -> pa.Table:
     """The columns of a CSV file, whose first line names them; those of `words` are read as such, "007" and all.
 
-    Raises DatasetInvalid.
+    `names` are those of a file without such a line. Raises DatasetInvalid.
     """
     import pyarrow as pa
     from pyarrow import csv
 
     first, second = first_lines(source)
     sign = sign_of(first)
-    if all(is_number(cell) for cell in cells(first, sign)):
+    if not names and all(is_number(cell) for cell in cells(first, sign)):
         raise DatasetInvalid("the first line holds numbers and no names; put the names of the columns above it")
     comma = sign == ";" and "," in second and "." not in second
     try:
         return csv.read_csv(
             source,
+            read_options=csv.ReadOptions(column_names=list(names) or None),
             parse_options=csv.ParseOptions(delimiter=sign or ",", newlines_in_values=True),
             convert_options=csv.ConvertOptions(
                 column_types=dict.fromkeys(words, pa.string()),

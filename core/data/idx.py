@@ -14,18 +14,21 @@ import re
 import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import IO, Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.data.array_names import ArrayNames
-from core.data.bundle import bundle_arrays, picture_bundle
+from core.data.bundle import picture_bundle
 from core.data.facts import DatasetInvalid
-from core.data.folders import Folders
-from core.data.folders.faults import listed
+from core.data.folders import Folders, of_bundle
+from core.data.folders.faults import left_out, listed
 from core.data.folders.limits import MOST_BYTES
 from core.data.folders.members import Member
+from core.data.pixel_columns import is_turned, upright_remark
+from core.data.reading import Turned
 
 FILES: Final = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte"
 
@@ -34,7 +37,6 @@ _NAME: Final = re.compile(
 )
 _PARTS: Final = {"images": "x", "labels": "y"}
 _UNSIGNED_BYTES: Final = b"\0\0\x08"
-_TRANSPOSED: Final = "emnist"
 _LONGEST_MAPPING: Final = 2**16
 
 
@@ -43,8 +45,11 @@ def is_idx(member: Member) -> bool:
     return _NAME.fullmatch(member.parts[-1]) is not None
 
 
-def read_idx(files: Sequence[Member]) -> Folders:
-    """The dataset of the IDX files among these. Raises DatasetInvalid, which names the file at fault and the fix."""
+def read_idx(files: Sequence[Member], size: int | None = None, turned: Turned = "auto") -> Folders:
+    """The dataset of the IDX files among these, its pictures scaled to `size` as in `assembled`.
+
+    Raises DatasetInvalid, which names the file at fault and the fix.
+    """
     chosen = _chosen([member for member in files if is_idx(member)])
     arrays: dict[str, NDArray[Any]] = {
         name: _array(member, 3 if name[0] == "x" else 1) for name, member in chosen.items()
@@ -56,10 +61,10 @@ def read_idx(files: Sequence[Member]) -> Folders:
                 f"{chosen[f'x_{split}'].quoted} holds {len(x):,} images, but {chosen[f'y_{split}'].quoted} {len(y):,} "
                 "labels; send the two that belong together"
             )
-    remarks = []
-    if any(_TRANSPOSED in member.path.lower() for member in chosen.values()):
+    remarks = list[str]()
+    if is_turned(turned, *(member.path for member in chosen.values())):
         arrays |= {name: x.transpose(0, 2, 1) for name, x in arrays.items() if name[0] == "x"}
-        remarks.append("EMNIST stores rows as columns: its pictures were set upright.")
+        remarks.append(upright_remark(turned))
     present = np.unique(np.concatenate([y for name, y in arrays.items() if name[0] == "y"]))
     told = _mapping(files, chosen["x_train"])
     named = [told.get(number, "") for number in present.tolist()]
@@ -71,9 +76,9 @@ def read_idx(files: Sequence[Member]) -> Folders:
     bundle = picture_bundle({**arrays, "class_names": np.array(named)}, names)
     used = {member.path for member in chosen.values()}
     if left := [each.path for each in files if each.path not in used and not each.path.endswith("mapping.txt")]:
-        remarks.append(f"Left out: {listed(left)}.")
+        remarks.append(left_out(left))
     own = ["The split into train and test is the files' own."] if "x_test" in arrays else []
-    return Folders(bundle_arrays(bundle), (*own, *bundle.remarks, *remarks))
+    return of_bundle(replace(bundle, remarks=(*own, *bundle.remarks)), size, remarks)
 
 
 def _chosen(files: Sequence[Member]) -> dict[str, Member]:

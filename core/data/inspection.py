@@ -34,14 +34,16 @@ from core.data.digest import measure
 from core.data.doubts import UNSEARCHED, doubts, near_within, single_pictures
 from core.data.evidence import evidence_of, keep, named
 from core.data.facts import Copies, DatasetFacts, DatasetInvalid, NearCopies
-from core.data.folders import AUTO, Folders, is_tar
+from core.data.folders import AUTO, Folders, is_tar, of_bundle
 from core.data.folders.faults import listed
 from core.data.formats import check_zip
+from core.data.left_out import finding_of
 from core.data.mirroring import mirroring_of
 from core.data.near_copies import near_copies
 from core.data.numbers import kind_named
-from core.data.reading import PICTURES, Reading
-from core.data.rules import ARRAYS, MIRROR
+from core.data.reading import ARRAYS, PICTURES, Reading
+from core.data.rules import ARRAYS as OURS
+from core.data.rules import MIRROR
 from core.data.split import DRAWN
 from core.data.table_files import read_table, table_format
 
@@ -172,6 +174,7 @@ def examine(
         remarks += (_ROWS,) if min(measured.shape[1:]) == 1 else ()
         remarks += tuple(near_within(near.counts)) if near else (UNSEARCHED,)
     remarks += tuple(doubts(facts_of("", "", found)))
+    found["left_out"] = finding_of(remarks)
     if bundle.kind != "pictures":
         remarks = tuple(re.sub(r"\bimage(s?)\b", r"row\1", each) for each in remarks)
     return found | {"remarks": remarks}
@@ -184,13 +187,12 @@ def _read(source: Path, size: int | None, reading: Reading) -> tuple[Folders, bo
         return read, None
     if not form and (is_tar(source) or not _is_bundle(check_zip(source))):
         return read_archive(source, size, reading), None
-    if size not in (None, AUTO):
-        noun = "this is a table" if form else "a bundle's images have one size"
-        raise DatasetInvalid(f"`size` is for files of pictures, and {noun}: leave it out")
     reading.check_unsaid("this is a table" if form else "this is a bundle", PICTURES)
     if form:
-        table = read_table(source, form, reading)
-        return Folders(bundle_arrays(table), table.remarks), None
+        return of_bundle(read_table(source, form, reading), size), None
+    if size not in (None, AUTO):
+        raise DatasetInvalid("`size` is for files of pictures, and a bundle's images have one size: leave it out")
+    reading.check_unsaid("this is a bundle", ARRAYS)
     bundle = read_bundle(source, reading.missing)
     own = () if any(each.startswith(("Split here", DRAWN)) for each in bundle.remarks) else (_OWN_SPLIT,)
     return Folders(bundle_arrays(bundle), (*own, *bundle.remarks)), bundle.mirror
@@ -206,7 +208,7 @@ def _is_bundle(members: Sequence[zipfile.ZipInfo]) -> bool:
     """Whether a zip is of arrays: a stray one may lie beside folders of pictures."""
     names = [member.filename for member in members if not member.is_dir()]
     arrays = [name for name in names if name.endswith(".npy") and "/" not in name]
-    own = any(name.removesuffix(".npy") in ARRAYS for name in names if "/" not in name)
+    own = any(name.removesuffix(".npy") in OURS for name in names if "/" not in name)
     return own or bool(arrays and not any("/" in name for name in names if not name.startswith("__MACOSX/")))
 
 

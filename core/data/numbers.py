@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from core.data.array_names import ArrayNames
 from core.data.facts import DatasetInvalid, Images, Kind
+from core.data.left_out import LeftOut
 from core.data.npz import Npz
 from core.data.rules import check_class_names, check_counts, check_range, check_splittable, of_columns
 from core.data.split import SPLIT_SEED, pictures_of, split_test
@@ -87,10 +88,10 @@ def read_numbers(
     columns = _columns(arrays, called, next(iter(sizes))[0])
     values = [arrays[f"x{split}"].astype(np.float32) for split in splits]
     labels, class_names = _labels([arrays[f"y{split}"] for split in splits], arrays, called, names)
-    remarks = []
+    remarks = list[str]()
     given = [called[f"x{split}"] for split in splits]
-    values, labels, told = _without_missing(values, labels, given, columns, kind, missing)
-    remarks += told
+    values, labels, filled = _without_missing(values, labels, given, columns, kind, missing)
+    remarks += filled
     if len(splits) == 1:
         (x,), (y,) = values, labels
         check_splittable(y, pictures_of(x), class_names)
@@ -100,7 +101,8 @@ def read_numbers(
     for split, part in zip(("train", "test"), labels, strict=True):
         check_counts(split, part, class_names)
     if spared := [place for place, name in enumerate(columns) if name in spare and not np.ptp(values[0][:, place])]:
-        remarks.append(f"Left out, as no training row differs there: {named(np.array(spared), columns)}.")
+        told = f"Left out, as no training row differs there: {named(np.array(spared), columns)}."
+        remarks.append(LeftOut(told, [columns[place] for place in spared]))
         values = [np.delete(x, spared, axis=1) for x in values]
         columns = tuple(name for place, name in enumerate(columns) if place not in spared)
     _check_constant(values[0], given, columns, kind)
@@ -236,7 +238,7 @@ def _without_missing(
         left = sum(int((~each).sum()) for each in kept)
         values = [part[keep] for part, keep in zip(values, kept, strict=True)]
         labels = [part[keep] for part, keep in zip(labels, kept, strict=True)]
-        return values, labels, [f"{left:,} cases with missing values were left out."]
+        return values, labels, [LeftOut(f"{left:,} cases with missing values were left out.", (), left)]
     if (empty := np.flatnonzero(gaps[0].all(over))).size:
         raise DatasetInvalid(f"{noun} {named(empty, columns)} holds no value at all: leave it out")
     middle: NDArray[Any]

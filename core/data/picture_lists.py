@@ -19,9 +19,9 @@ import numpy as np
 from core.data.csv_files import read_csv
 from core.data.facts import DatasetInvalid
 from core.data.folders.arrangement import Arrangement, Picture, faults_of
-from core.data.folders.faults import Fault, listed, refusal
+from core.data.folders.faults import Fault, left_out, listed, refusal
 from core.data.folders.members import Member
-from core.data.folders.words import Split, split_of
+from core.data.folders.words import SPLIT_COLUMNS, Split, split_of
 from core.data.label_column import LABELS, label_column, words_of
 from core.data.reading import Reading
 
@@ -32,7 +32,6 @@ LISTS: Final = (".csv", ".tsv", ".jsonl")
 """How the names of such tables end."""
 
 _MORE_LABELS: Final = (*LABELS, "category", "class_name", "label_name")
-_SPLITS: Final = ("split", "set", "subset", "partition")
 _MOST_BYTES: Final = 2**28
 _LEAST: Final = 0.5
 """Share of a column's rows that name a picture, from which it is the column of files."""
@@ -88,7 +87,7 @@ def listed_pictures(pictures: Sequence[Member], tables: Sequence[Member], readin
     remarks = [f"The classes are said by {listed([each.member.path for each, *_ in labelled])}."]
     remarks += [remark for _, labels, remark in labelled if labels is not None and remark]
     if left := [member.path for member in pictures if member.path not in classes]:
-        remarks.append(f"Left out, as no row says the class of these pictures: {listed(left)}.")
+        remarks.append(left_out(left, "as no row says the class of these pictures"))
     if bare:
         remarks.append(f"{bare:,} rows say no class.")
     if lost := sum(each.named.count(None) for each in found):
@@ -181,7 +180,7 @@ def _labels(each: _List, asked: str, *, alone: bool) -> tuple[list[str | None] |
     """The class of each row and a remark; None of a table without classes beside one that has some."""
     others = [name for name in each.table.column_names if name != each.files]
     usual = [name for name in others if name.strip().lower() in _MORE_LABELS]
-    splits = [name for name in others if name.strip().lower() in _SPLITS]
+    splits = [name for name in others if name.strip().lower() in SPLIT_COLUMNS]
     free = [name for name in others if name not in splits]
     if not asked and not usual and (columns := _one_of_columns(each.table, free)) is not None:
         return columns, f"The classes are the columns {listed(free)}, of which one is set in each row."
@@ -212,7 +211,7 @@ def _one_of_columns(table: pa.Table, names: Sequence[str]) -> list[str | None] |
 def _splits(each: _List) -> list[Split | None] | None:
     """The split of each row by a column of such words; None if there is none."""
     for name in each.table.column_names:
-        if name != each.files and name.strip().lower() in _SPLITS:
+        if name != each.files and name.strip().lower() in SPLIT_COLUMNS:
             splits = [split_of(str(value)) for value in each.table.column(name).to_pylist()]
             if None not in splits:
                 return splits

@@ -12,10 +12,15 @@ from core.data.numbers import Missing
 Rows = Literal["auto", "vectors", "series"]
 """The uploader's word on a table's rows: vectors, or series whose steps are the columns; 'auto': vectors."""
 
+Turned = Literal["auto", "yes", "no"]
+"""The uploader's word on whether pictures in arrays have their rows as columns; 'auto': those of EMNIST have."""
+
 FOLDERS: Final = ("train_folder", "test_folder")
 """Words that say something of class folders alone."""
 PICTURES: Final = (*FOLDERS, "skip_broken")
 """Words that say nothing of a bundle or a table of numbers."""
+ARRAYS: Final = ("transposed",)
+"""Words on pictures that are arrays, and lie in no file of their own."""
 
 
 @final
@@ -35,6 +40,8 @@ class Reading:
     """The one that is the test set."""
     skip_broken: bool = False
     """Whether files that cannot be taken are left out rather than the archive refused."""
+    transposed: Turned = "auto"
+    """Whether the pictures of IDX files, or of a table's columns, have their rows as columns."""
 
     @property
     def said(self) -> dict[str, Any]:
@@ -44,7 +51,8 @@ class Reading:
     def check_unsaid(self, what: str, words: Sequence[str]) -> None:
         """Refuse words that would go unheard, since the file is such a one. Raises DatasetInvalid."""
         if said := [f"`{name}`" for name in words if name in self.said]:
-            raise DatasetInvalid(f"{' and '.join(said)}: said of archives of pictures, and {what}; leave it out")
+            of = "IDX files and tables of pixels" if set(words) <= set(ARRAYS) else "archives of pictures"
+            raise DatasetInvalid(f"{' and '.join(said)}: said of {of}, and {what}; leave it out")
 
     @classmethod
     def of(cls, said: dict[str, Any] | None) -> Self:

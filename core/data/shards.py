@@ -21,11 +21,12 @@ from typing import IO, TYPE_CHECKING, Any, Final, final
 
 from core.data.facts import DatasetInvalid
 from core.data.folders.arrangement import Arrangement, Picture
-from core.data.folders.faults import UnreadableError, listed
+from core.data.folders.faults import UnreadableError, left_out, listed
 from core.data.folders.limits import MOST_FILES
-from core.data.folders.members import Member
+from core.data.folders.members import Member, split_of_file
 from core.data.folders.words import Split, split_of
 from core.data.label_column import label_column, words_of
+from core.data.left_out import LeftOut
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -133,17 +134,17 @@ def arranged(shards: Sequence[tuple[Shard, Split | None]], asked: str, left: Seq
             pictures.append(Picture(member, split, label))
     remarks = [columns.remark]
     if left:
-        remarks.append(f"Left out: {listed(left)}.")
+        remarks.append(left_out(left))
     if bare:
         told = ", ".join(f"{count:,} of {name!r}" for name, count in bare.items())
-        remarks.append(f"Rows without a label were left out: {told}.")
+        remarks.append(LeftOut(f"Rows without a label were left out: {told}.", bare, sum(bare.values())))
     present = {picture.label for picture in pictures}
     if not present:
         raise DatasetInvalid(f"no row has a label in the column {columns.label!r}; name another one with label_column")
     names = None if columns.names is None else tuple(name for name in columns.names if name in present)
     if columns.names is not None and names is not None and len(names) < len(columns.names):
         missing = [name for name in columns.names if name not in present]
-        remarks.append(f"No picture is of the classes {listed(missing)}: they were left out.")
+        remarks.append(LeftOut(f"No picture is of the classes {listed(missing)}: they were left out.", missing))
     return Arrangement(tuple(pictures), tuple(remarks), names)
 
 
@@ -153,7 +154,7 @@ def splits_of(files: Sequence[Member]) -> tuple[list[tuple[Member, Split | None]
 
     Raises DatasetInvalid for several sets, and for splits that cannot be used.
     """
-    placed = [(member, _split(member)) for member in files]
+    placed = [(member, split_of_file(member)) for member in files]
     sets = {_set(member) for member in files}
     if len(sets) > 1:
         raise DatasetInvalid(
@@ -173,11 +174,6 @@ def splits_of(files: Sequence[Member]) -> tuple[list[tuple[Member, Split | None]
     return [
         (member, "test" if split == "val" and instead else split) for member, split in placed if split is not None
     ], others
-
-
-def _split(member: Member) -> Split | None:
-    stem = member.parts[-1].rpartition(".")[0]
-    return next((split for part in (stem, *reversed(member.parts[:-1])) if (split := split_of(part))), None)
 
 
 def _set(member: Member) -> str:

@@ -6,24 +6,29 @@ Read in the process of an inspection alone: pyarrow is loaded when it is needed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, final
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.data.array_names import ArrayNames
-from core.data.bundle import Bundle
-from core.data.csv_files import read_csv, sign_of
+from core.data.bundle import Bundle, picture_bundle
+from core.data.csv_files import cells, first_lines, read_csv, sign_of
 from core.data.facts import DatasetInvalid, Kind
 from core.data.folders import LAYOUT
+from core.data.folders.faults import left_out
+from core.data.folders.words import SPLIT_COLUMNS, split_of
 from core.data.label_column import LABELS, columns_listed, label_column, words_of
 from core.data.numbers import read_numbers
-from core.data.reading import Reading
+from core.data.pixel_columns import PixelColumns, images_in, is_turned, pixel_columns, unnamed, upright_remark
+from core.data.reading import ARRAYS, Reading
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+Form = Literal["csv", "parquet"]
 
 MOST_WORDS: Final = 64
 """Different words of a column up to which it is one of categories."""
@@ -42,7 +47,7 @@ class _Columns:
     remarks: list[str] = field(default_factory=list)
 
 
-def table_format(path: Path) -> Literal["csv", "parquet"] | None:
+def table_format(path: Path) -> Form | None:
     """The format of a file that holds a table, by its beginning; None of any other."""
     with path.open("rb") as file:
         start = file.read(4096)
@@ -57,18 +62,48 @@ def table_format(path: Path) -> Literal["csv", "parquet"] | None:
     return "csv" if plain and "\n" in text and first[:1] not in ("{", "[", "<") and sign_of(first) else None
 
 
-def read_table(path: Path, form: Literal["csv", "parquet"], reading: Reading) -> Bundle:
-    """The table of a file as a bundle, split here.
+def read_table(path: Path, form: Form, reading: Reading) -> Bundle:
+    """The table of a file as a bundle, split by a column that says so, or here.
 
     Raises DatasetInvalid, which says what is wrong with it and how to mend it.
     """
-    table = read_csv(path) if form == "csv" else _parquet(path)
-    names = [str(name) for name in table.column_names]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    return table_bundle(table_of(path, form, reading), reading)
+
+
+def table_of(source: Path | IO[bytes], form: Form, reading: Reading) -> pa.Table:
+    """The columns of a file. Raises DatasetInvalid."""
+    if form == "parquet":
+        return _parquet(source)
+    first, second = first_lines(source)
+    rows = [cells(line, sign_of(line)) for line in (first, second)]
+    named = unnamed(rows[0]) if reading.kind == "auto" and len(rows[0]) == len(rows[1]) else None
+    return read_csv(source, names=named or ())
+
+
+def table_bundle(table: pa.Table, reading: Reading, splits: NDArray[np.str_] | None = None, name: str = "") -> Bundle:
+    """A table as a bundle: of pictures where columns are pixels, else of vectors or series.
+
+    Args:
+        table: its columns.
+        reading: the uploader's word on them.
+        splits: "train", "test" or "val" of each row; None: a column says so, or they are split here.
+        name: what the file is called.
+
+    Raises DatasetInvalid, which says what is wrong with it and how to mend it.
+    """
+    names = [str(each) for each in table.column_names]
+    if twice := sorted({each for each in names if names.count(each) > 1}):
         raise DatasetInvalid(f"the column {twice[0]!r} is there more than once; give every column its own name")
     if table.num_rows == 0:
         raise DatasetInvalid("the table has no rows below its names; add some")
-    label, told = _label(table, names, reading.label_column)
+    pixels = pixel_columns(table) if reading.kind == "auto" else None
+    rest = [each for each in names if pixels is None or each not in pixels.names]
+    remarks = list[str]()
+    if splits is None and (said := split_column(table, [each for each in rest if each != reading.label_column])):
+        splits, rest = splits_in(table, said), [each for each in rest if each != said]
+        remarks.append(f"The split is the column {said!r}.")
+        table = table.drop_columns([said])
+    label, told = _label(table, rest, reading.label_column, alone=pixels is not None)
     labels = _labels(table.column(label), label)
     known = np.array([each is not None for each in labels])
     if not known.all():
@@ -77,35 +112,108 @@ def read_table(path: Path, form: Literal["csv", "parquet"], reading: Reading) ->
                 f"{(~known).sum():,} rows have no {label!r}: leave them out, or upload with missing=drop"
             )
         table = table.take(np.flatnonzero(known))
-    kept = [each for each in labels if each is not None]
-    found = _numbers(table, [name for name in names if name != label])
+        splits = None if splits is None else splits[known]
+    kept = np.array([each for each in labels if each is not None])
+    if pixels is not None:
+        ours = [each for each in rest if each != label]
+        bundle = _pictures(table, pixels, kept, splits, is_turned(reading.transposed, name), reading)
+        remarks += [left_out(ours, "as they are no pixels")] if ours else []
+    else:
+        reading.check_unsaid("this is a table of numbers", ARRAYS)
+        bundle = _values(table, [each for each in rest if each != label], label, kept, splits, reading)
+    return replace(bundle, remarks=(told, *remarks, *bundle.remarks))
+
+
+def _pictures(
+    table: pa.Table,
+    pixels: PixelColumns,
+    labels: NDArray[Any],
+    splits: NDArray[np.str_] | None,
+    turned: bool,
+    reading: Reading,
+) -> Bundle:
+    images, remarks = images_in(table, pixels, turned)
+    present, numbers = np.unique(labels, return_inverse=True)
+    splits, more = _usable(splits)
+    parts = {"train": np.ones(len(images), bool)} if splits is None else {each: splits == each for each in set(splits)}
+    arrays: dict[str, NDArray[Any]] = {"class_names": np.array([str(each) for each in present.tolist()])}
+    for split, rows in sorted(parts.items()):
+        arrays |= {f"x_{split}": images[rows], f"y_{split}": numbers[rows]}
+    bundle = picture_bundle(arrays, ArrayNames({each: each for each in arrays}, ()))
+    told = [*([upright_remark(reading.transposed)] if turned else []), *remarks, *more]
+    return replace(bundle, remarks=(*bundle.remarks, pixels.remark, *told))
+
+
+def _values(
+    table: pa.Table,
+    names: Sequence[str],
+    label: str,
+    labels: NDArray[Any],
+    splits: NDArray[np.str_] | None,
+    reading: Reading,
+) -> Bundle:
+    found = _numbers(table, names)
     kind: Kind = "series" if reading.kind == "series" else "vectors"
     x = np.stack(found.values, axis=1)
-    if len(set(kept)) > max(2, len(kept) // 3):
+    if len(set(labels.tolist())) > max(2, len(labels) // 3):
         raise DatasetInvalid(
-            f"{label!r} has {len(set(kept)):,} different values in {len(kept):,} rows: it is no class. Make classes "
-            f"of it first, for instance table[{label!r}] = pandas.qcut(table[{label!r}], 3, labels=False), or name "
-            "another column with label_column"
+            f"{label!r} has {len(set(labels.tolist())):,} different values in {len(labels):,} rows: it is no class. "
+            f"Make classes of it first, for instance table[{label!r}] = pandas.qcut(table[{label!r}], 3, "
+            "labels=False), or name another column with label_column"
         )
-    arrays: dict[str, NDArray[Any]] = {"x": x, "y": np.array(kept)}
+    columns: dict[str, NDArray[Any]] = {}
     if kind == "series":
-        arrays["x"] = x[:, None]
+        x = x[:, None]
     else:
         _refuse_constant(x, found)
-        arrays["columns"] = np.array(found.names)
+        columns["columns"] = np.array(found.names)
+    splits, more = _usable(splits)
+    arrays = {"x": x, "y": labels}
+    if splits is not None:
+        if (splits == "val").any():
+            more.append("The rows for validation are training rows, too: a tenth of these is drawn to validate on.")
+        rows = {"train": splits != "test", "test": splits == "test"}
+        arrays = {f"{each}_{split}": arrays[each][of] for split, of in rows.items() for each in ("x", "y")}
+    arrays |= columns
     called = ArrayNames({name: f"the table's {name}" for name in arrays}, ())
-    train, test, class_names, columns, remarks = read_numbers(
+    train, test, class_names, kept, remarks = read_numbers(
         arrays, called, kind, reading.missing, spare=frozenset(found.words)
     )
-    return Bundle(train, test, class_names, None, (told, *found.remarks, *remarks), kind, columns)
+    return Bundle(train, test, class_names, None, (*found.remarks, *more, *remarks), kind, kept)
 
 
-def _parquet(path: Path) -> pa.Table:
+def split_column(table: pa.Table, names: Sequence[str]) -> str | None:
+    """The column that says the split of every row, by its name and its words; None if there is none."""
+    for name in names:
+        if name.strip().lower() in SPLIT_COLUMNS:
+            words = {str(value) for value in table.column(name).unique().to_pylist()}
+            splits = {split_of(word) for word in words}
+            if "train" in splits and len(splits) > 1 and None not in splits:
+                return name
+    return None
+
+
+def splits_in(table: pa.Table, name: str) -> NDArray[np.str_]:
+    """The split of every row by such a column."""
+    return np.array([split_of(str(value)) for value in table.column(name).to_pylist()])
+
+
+def _usable(splits: NDArray[np.str_] | None) -> tuple[NDArray[np.str_] | None, list[str]]:
+    """The splits with a test set among them, and the remark where that was for validation; None of one split alone."""
+    there = set() if splits is None else set(splits.tolist())
+    if splits is None or there == {"train"}:
+        return None, []
+    if "test" in there:
+        return splits, []
+    return np.where(splits == "val", "test", splits), ["There was no test set: that for validation became it."]
+
+
+def _parquet(source: Path | IO[bytes]) -> pa.Table:
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
-        return parquet.read_table(path)
+        return parquet.read_table(source)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as fault:
         raise DatasetInvalid(
             f"the Parquet file cannot be read: {str(fault).splitlines()[0][:200]}; write it anew, for instance by "
@@ -113,9 +221,11 @@ def _parquet(path: Path) -> pa.Table:
         ) from None
 
 
-def _label(table: pa.Table, names: Sequence[str], asked: str) -> tuple[str, str]:
-    """The column of labels, and a remark on how it was found."""
+def _label(table: pa.Table, names: Sequence[str], asked: str, *, alone: bool) -> tuple[str, str]:
+    """The column of labels, and a remark on how it was found; `alone`: a single one can be nothing else."""
     usual = [name for name in names if name.strip().lower() in LABELS]
+    if alone and not usual and len(names) == 1:
+        usual = list(names)
     most = max(2, min(32, table.num_rows // 3))
     likely = [] if asked else [name for name in names if len(table.column(name).unique()) <= most]
     return label_column(asked, names, likely, usual)
@@ -144,7 +254,7 @@ def _numbers(table: pa.Table, names: Sequence[str]) -> _Columns:
             column = column.cast(kind.value_type)
             kind = column.type
         if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
-            values = np.array([np.nan if each is None else each for each in column.to_pylist()], dtype=np.float64)
+            values = np.asarray(_floats(column), dtype=np.float64)
             _number(found, name, values, whole=pa.types.is_integer(kind))
         elif pa.types.is_decimal(kind):
             values = np.array([np.nan if each is None else float(each) for each in column.to_pylist()])
@@ -166,6 +276,13 @@ def _numbers(table: pa.Table, names: Sequence[str]) -> _Columns:
     if found.words:
         found.remarks.append(f"Words became {len(found.words):,} columns of zeros and ones, `column=word`.")
     return found
+
+
+def _floats(column: pa.ChunkedArray) -> NDArray[Any]:
+    """The numbers of a column, NaN where one is missing."""
+    import pyarrow as pa
+
+    return np.asarray(column.cast(pa.float64()).to_numpy() if pa.types.is_boolean(column.type) else column.to_numpy())
 
 
 def _number(found: _Columns, name: str, values: NDArray[np.float64], *, whole: bool) -> None:

@@ -18,7 +18,9 @@ import pytest
 from numpy.typing import NDArray
 
 from core.data import DatasetInvalid
+from core.data.folders import AUTO
 from core.data.inspection import examine
+from core.data.reading import Reading
 from tests.data.archives import packed, tarred
 
 DRAW = np.random.default_rng(3)
@@ -83,8 +85,29 @@ def test_emnist_is_set_upright_and_named(tmp_path: Path) -> None:
     found = look(tmp_path, members | {"gzip/emnist-letters-mapping.txt": b"1 65 97\n2 66 98\n3 67 99\n"})
     check(tmp_path)
     assert found["class_names"] == ("A", "B", "C")
-    assert "EMNIST stores rows as columns: its pictures were set upright." in found["remarks"]
+    told = "EMNIST stores rows as columns: its pictures were set upright; transposed=no leaves them as they are."
+    assert told in found["remarks"]
     assert look(tmp_path, members)["class_names"] == ("1", "2", "3")
+
+
+def test_the_uploaders_word_on_their_side_comes_before_the_name(tmp_path: Path) -> None:
+    (tmp_path / "upload").write_bytes(packed(files("emnist-digits-")))
+    found = examine(tmp_path / "upload", tmp_path / "bundle.npz", None, reading=Reading(transposed="no"))
+    check(tmp_path)
+    assert not any("upright" in remark for remark in found["remarks"])
+    (tmp_path / "upload").write_bytes(packed(files("letters-", turned=True)))
+    found = examine(tmp_path / "upload", tmp_path / "bundle.npz", None, reading=Reading(transposed="yes"))
+    check(tmp_path)
+    assert "The pictures were set upright: their rows were said to be columns." in found["remarks"]
+
+
+@pytest.mark.parametrize(("size", "side"), [(5, 5), (AUTO, None)])
+def test_a_size_is_followed(tmp_path: Path, size: int, side: int | None) -> None:
+    (tmp_path / "upload").write_bytes(packed(files()))
+    found = examine(tmp_path / "upload", tmp_path / "bundle.npz", size)
+    assert found["shape"] == ((1, side, side) if side else (1, 7, 5))
+    told = any("its middle 5 x 5 kept" in remark for remark in found["remarks"])
+    assert told == (side is not None)
 
 
 def test_a_training_set_alone_is_split(tmp_path: Path) -> None:

@@ -70,7 +70,9 @@ form.addEventListener("submit", (event) => {
   if (form.elements.mirror.value !== "auto") query.set("mirror", form.elements.mirror.value);
   if (form.elements.label_column.value) query.set("label_column", form.elements.label_column.value);
   if (form.elements.missing.value !== "refuse") query.set("missing", form.elements.missing.value);
-  if (form.elements.kind.value !== "auto") query.set("kind", form.elements.kind.value);
+  for (const word of ["kind", "transposed"]) {
+    if (form.elements[word].value !== "auto") query.set(word, form.elements[word].value);
+  }
   for (const word of ["order", "train_folder", "test_folder"]) {
     if (form.elements[word].value.trim()) query.set(word, form.elements[word].value.trim());
   }

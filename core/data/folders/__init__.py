@@ -4,8 +4,8 @@ No name of a member becomes a path, and no picture is decoded before its header 
 how large it is. Whatever is refused is refused with the way to mend it.
 """
 
-from core.data.folders.arrays import Folders, assembled
+from core.data.folders.arrays import Folders, assembled, of_bundle
 from core.data.folders.limits import AUTO, LAYOUT, SIDES
 from core.data.folders.tars import is_tar
 
-__all__ = ["AUTO", "LAYOUT", "SIDES", "Folders", "assembled", "is_tar"]
+__all__ = ["AUTO", "LAYOUT", "SIDES", "Folders", "assembled", "is_tar", "of_bundle"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import final
 
 from core.data.facts import DatasetInvalid
-from core.data.folders.faults import Fault, listed, refusal
+from core.data.folders.faults import Fault, left_out, listed, refusal
 from core.data.folders.limits import LAYOUT, PICTURES
 from core.data.folders.members import Member
 from core.data.folders.splits import Splits, splits_of
@@ -65,7 +65,7 @@ def arrangement_of(files: Sequence[Member], reading: Reading) -> Arrangement:
     check_sizes(pictures)
     remarks = list(splits.remarks)
     if left:
-        remarks.append(f"Left out, as they are no pictures: {listed([member.path for member in left])}.")
+        remarks.append(left_out([member.path for member in left], "as they are no pictures"))
     if tables := [member.path for member in left if _ends(member, _TABLES)]:
         remarks.append(f"The folders' names are the classes; labels in {listed(tables)} were not read.")
     if masks := _masks(pictures):
@@ -145,7 +145,7 @@ def _checked(pictures: Sequence[Picture], others: Sequence[Member]) -> tuple[lis
         folder = member.parts[:-1]
         if (folder and folder[:-1] in beside) or any(folder[:end] in classes for end in range(len(folder))):
             fix = f"a class folder holds {', '.join(PICTURES)} and no more: leave it out"
-            faults.append(Fault(member.quoted, "is no picture that is read", fix))
+            faults.append(Fault(member.quoted, "is no picture that is read", fix, member.path))
         else:
             left.append(member)
     return [picture for picture, fault in found if not fault], left, faults
@@ -153,18 +153,20 @@ def _checked(pictures: Sequence[Picture], others: Sequence[Member]) -> tuple[lis
 
 def _fault(member: Member) -> Fault | None:
     if not member.is_picture:
-        return Fault(member.quoted, "is no picture that is read", "save it as PNG, or leave it out")
+        return Fault(member.quoted, "is no picture that is read", "save it as PNG, or leave it out", member.path)
     if member.size > _LARGEST_FILE:
         return Fault(
             member.quoted,
             f"has {member.size:,} bytes, more than {_LARGEST_FILE:,}",
             "make it smaller, or leave it out",
+            member.path,
         )
     if member.size > max(_SMALL, _MOST_RATIO * member.packed):
         return Fault(
             member.quoted,
             f"unpacks to more than {_MOST_RATIO} times its packed size, as a zip bomb does",
             "save the picture as PNG or JPEG, or leave it out",
+            member.path,
         )
     return None
 

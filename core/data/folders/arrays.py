@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.data.bundle import Bundle, bundle_arrays
+from core.data.facts import DatasetInvalid, Images
 from core.data.folders.arrangement import Arrangement, Picture, check_sizes
 from core.data.folders.faults import listed, skipped
 from core.data.folders.limits import AUTO
 from core.data.folders.pictures import images_of, side_of
+from core.data.folders.scaling import scaled, scaled_remark
 from core.data.rules import HELD_OUT, check_class_names, check_counts, check_pictures, check_share, check_splittable
 from core.data.split import DRAWN, SPLIT_SEED, own_validation, pictures_of, split_test
 
@@ -58,11 +61,30 @@ def assembled(
     if broken := (*arrangement.broken, *found.broken):
         told.append(skipped(broken))
     if size is not None:
-        told.append(
-            f"Each was scaled until its shorter side had {size} pixels, and its middle {size} x {size} kept"
-            + ("; say a size to have another side." if chosen else ".")
-        )
+        told.append(scaled_remark(size, chosen=chosen))
     return Folders(arrays, tuple(told), files)
+
+
+def of_bundle(bundle: Bundle, size: int | None, remarks: Sequence[str] = ()) -> Folders:
+    """The dataset of a bundle that was made of another file's arrays; `remarks` are said after its own.
+
+    Args:
+        bundle: pictures of one size, vectors or series.
+        size: of pictures, as in `assembled`.
+        remarks: on the file.
+
+    Raises DatasetInvalid for a size that is said of what is no picture.
+    """
+    told = [*bundle.remarks, *remarks]
+    if bundle.kind == "pictures":
+        (train, more), (test, _) = (
+            scaled(np.asarray(part.images, dtype=np.uint8), size) for part in (bundle.train, bundle.test)
+        )
+        told += more
+        bundle = replace(bundle, train=Images(train, bundle.train.labels), test=Images(test, bundle.test.labels))
+    elif size not in (None, AUTO):
+        raise DatasetInvalid("`size` is for pictures, and this is a table: leave it out")
+    return Folders(bundle_arrays(bundle), tuple(told))
 
 
 def _assembled(

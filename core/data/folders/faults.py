@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from core.data.facts import DatasetInvalid
+from core.data.left_out import LeftOut
 
 NAMED: Final = 10
 """Most files that one message names."""
@@ -21,6 +22,8 @@ class Fault:
     file: str
     fault: str
     fix: str
+    path: str = ""
+    """The file's whole path, where it is one that may be left out."""
 
 
 @final
@@ -46,14 +49,20 @@ def refusal(faults: Sequence[Fault]) -> DatasetInvalid:
     return DatasetInvalid(f"{len(faults):,} files cannot be taken{more}: {'. '.join(told)}")
 
 
-def skipped(faults: Sequence[Fault]) -> str:
+def left_out(names: Sequence[str], why: str = "") -> LeftOut:
+    """The remark on files of these names, the first of which it lists."""
+    return LeftOut(f"Left out{f', {why}' if why else ''}: {listed(names)}.", names)
+
+
+def skipped(faults: Sequence[Fault]) -> LeftOut:
     """The remark on files that were left out as they cannot be taken, up to ten of them with their faults."""
     files: defaultdict[str, list[str]] = defaultdict(list)
     for each in faults[:NAMED]:
         files[each.fault].append(each.file)
     told = ", ".join(_each(names, fault) for fault, names in files.items())
     more = f" and {len(faults) - NAMED:,} more" if len(faults) > NAMED else ""
-    return f"Left out, as they cannot be taken, {len(faults):,} files: {told}{more}."
+    remark = f"Left out, as they cannot be taken, {len(faults):,} files: {told}{more}."
+    return LeftOut(remark, [each.path for each in faults])
 
 
 def _each(files: Sequence[str], fault: str) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import IO, Final, final
 
 from core.data.facts import DatasetInvalid
-from core.data.folders.faults import Fault, listed, quoted, refusal
+from core.data.folders.faults import Fault, left_out, listed, quoted, refusal
 from core.data.folders.limits import MOST_FILES, PICTURES
+from core.data.folders.words import Split, split_of
 
 LINK: Final = "is a link or a device", "pack the files themselves (tar: --dereference --hard-dereference)"
 """The fault of an entry that is no file, and its fix."""
@@ -106,13 +107,19 @@ def members_of(listing: Listing) -> Members:
     _check_names(kept)
     _check_folders(folders, kept)
     hidden = [member.path for member in files if _is_hidden_picture(member)]
-    remarks = [] if not hidden else [f"Left out, as their names begin with a dot: {listed(hidden)}."]
+    remarks: list[str] = [left_out(hidden, "as their names begin with a dot")] if hidden else []
     if listing.guessed:
         remarks.append(
             f"The archive does not say how its names are written: {listed(listing.guessed)} were read as DOS wrote "
             "them (code page 437); if that is wrong, rename the folders, or pack them with names in UTF-8."
         )
     return Members(tuple(kept), tuple(remarks))
+
+
+def split_of_file(member: Member) -> Split | None:
+    """The split that a file's name speaks of, or that of the nearest folder around it."""
+    stem = member.parts[-1].rpartition(".")[0]
+    return next((split for part in (stem, *reversed(member.parts[:-1])) if (split := split_of(part))), None)
 
 
 def _fault(entry: Entry, parts: Sequence[str]) -> Fault | None:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from core.data.facts import DatasetInvalid
 from core.data.folders.arrangement import Picture
 from core.data.folders.faults import Fault, UnreadableError, listed, refusal
-from core.data.folders.limits import CHOSEN, MOST_BYTES, SIDES
+from core.data.folders.limits import MOST_BYTES, SIDES
 from core.data.folders.pixels import DEEPEST, Look, Pixels, pixels_of, size_of
+from core.data.folders.scaling import chosen_side
 
 _GROUNDS = {255: "white", 0: "black"}
 
@@ -46,16 +47,11 @@ def images_of(pictures: Sequence[Picture], size: int | None, *, skip_broken: boo
 
 
 def side_of(pictures: Sequence[Picture]) -> int | None:
-    """The side that pictures are scaled to where nobody says one; None where they can stay as they are.
+    """The side that pictures are scaled to where nobody says one (`chosen_side`); None where they can stay as they are.
 
-    Pictures of one size stay unless a side exceeds the largest of CHOSEN. Else it is the largest of CHOSEN that at
-    least half of the pictures have. What cannot be read is passed over: reading the pixels says so.
+    A picture that cannot be read is passed over: reading the pixels says so.
     """
-    sizes = [size for each in pictures if (size := _size(each)) is not None]
-    if not sizes or (len(set(sizes)) == 1 and max(sizes[0]) <= CHOSEN[-1]):
-        return None
-    shorter = int(np.median([min(size) for size in sizes]))
-    return max((side for side in CHOSEN if side <= shorter), default=CHOSEN[0])
+    return chosen_side([size for each in pictures if (size := _size(each)) is not None])
 
 
 def _size(picture: Picture) -> tuple[int, int] | None:
@@ -76,7 +72,7 @@ def _read(
         try:
             each = pixels_of(_unpacked(picture), size, look)
         except UnreadableError as fault:
-            faults[picture.member.path] = Fault(picture.member.quoted, fault.fault, fault.fix)
+            faults[picture.member.path] = Fault(picture.member.quoted, fault.fault, fault.fix, picture.member.path)
             continue
         (height, width), quoted = each.kept.shape[:2], picture.member.quoted
         if not seen:

@@ -9,12 +9,13 @@ from typing import Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from core.data.folders.faults import UnreadableError
 from core.data.folders.limits import MOST_PIXELS
 from core.data.folders.png import bit_depth, deep_samples, low_transparency
+from core.data.folders.scaling import fitted
 from core.data.folders.tiff import deep_of_tiff
 
 DEEPEST: Final = 2**16 - 1
@@ -147,8 +148,8 @@ def _pixels(data: bytes, size: int | None, look: Look) -> Pixels:
     plain = Image.fromarray(colours[..., 0] if colours.shape[2] == 1 else colours)
     if turn is not None:
         plain = plain.transpose(turn)
-    if size is not None:  # the middle of the picture, its shorter side scaled to `size` pixels
-        plain = ImageOps.fit(plain, (size, size), Image.Resampling.LANCZOS)
+    if size is not None:
+        plain = fitted(plain, size)
     return Pixels(np.asarray(plain, dtype=np.uint8), stored_grey, brightest, blank, animated, exif_lost)
 
 

@@ -12,6 +12,7 @@ from core.data.facts import DatasetInvalid
 from core.data.folders.faults import listed
 from core.data.folders.members import Member
 from core.data.folders.words import Split, is_split, split_of
+from core.data.left_out import LeftOut
 
 Placed = tuple[Member, tuple[str, ...]]
 """A picture, and of its path what is left below the folders that were looked at."""
@@ -76,7 +77,7 @@ def _as_said(said: Mapping[Split, str], tops: Mapping[str, Sequence[Placed]]) ->
         named[rest[0]] = "train"
     used = _used(named, {top: each for top, each in tops.items() if top in named})
     left = [top for top in folders if top not in named] + [member.path for member, _ in tops.get("", ())]
-    told = f"The folders of the splits were said; left out beside them: {listed(left)}."
+    told = LeftOut(f"The folders of the splits were said; left out beside them: {listed(left)}.", left)
     return Splits(used.pictures, (*used.remarks, *([told] if left else [])))
 
 

@@ -13,6 +13,8 @@ _WORDS: Final[dict[Split, tuple[str, ...]]] = {
     "test": ("test", "tests", "testing", "tst", "testset", "testdata"),
     "val": ("val", "valid", "validation", "validate", "valset", "dev", "eval", "evaluation"),
 }
+SPLIT_COLUMNS: Final = ("split", "set", "subset", "partition", "usage")
+"""Names of a table's column that says the split of each row."""
 _SPLITS = {word: split for split, words in _WORDS.items() for word in words}
 _PICTURES = {"image", "images", "img", "imgs", "picture", "pictures", "pic", "pics", "photo", "photos", "jpegimages"}
 _MARKS = {
