@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, BackgroundTasks, Response
@@ -75,14 +76,15 @@ def finish_job(services: ServicesDep, job: Known, response: Response, after: Bac
     operation_id="retry_job",
     summary="Queue a failed or cancelled job again",
     status_code=202,
-    responses={**_QUEUED, **responses(Kind.UNKNOWN_JOB, Kind.NOT_RETRYABLE, *_QUOTA)},
+    responses={**_QUEUED, **responses(Kind.UNKNOWN_JOB, Kind.NOT_RETRYABLE, Kind.RESULTS_FULL, *_QUOTA)},
 )
 def retry_job(services: ServicesDep, job: Known, response: Response, after: BackgroundTasks) -> Job:
     """A new attempt of the same job, which keeps its id, its events and whatever checkpoint is left.
 
     One that was asked to finish still is.
     """
-    return _opened(services, services.ledger.retry, job, response, after, Kind.NOT_RETRYABLE)
+    retry = partial(services.ledger.retry, room=services.settings.max_result_bytes)
+    return _opened(services, retry, job, response, after, Kind.NOT_RETRYABLE)
 
 
 @router.delete(
@@ -117,7 +119,7 @@ def _opened(
     """The job after a request that may put it into the queue."""
     try:
         shown = _asked(lambda job_id: ask(job_id, services.settings.max_open_jobs), job, response, refused)
-    except ledger.QuotaExceeded as error:
+    except (ledger.QuotaExceeded, ledger.ResultsFull) as error:
         raise over_quota(error) from None
     if shown.status == "queued":
         after.add_task(doorbell.ring, services.settings)

@@ -31,7 +31,8 @@ def over_quota(error: ledger.QuotaExceeded | ledger.ResultsFull) -> ProblemError
         return ProblemError(
             Kind.RESULTS_FULL,
             sentence(error),
-            hint="Delete jobs that are not needed any more, with DELETE /v1/jobs/{id} or `stillhouse delete JOB`: "
+            hint="Delete jobs that are not needed any more, with DELETE /v1/jobs/{id} or `stillhouse delete JOB`, or "
+            "cancel open ones: "
             "GET /v1/jobs?status=succeeded&sort=oldest lists the oldest first.",
             allowed=error.allowed,
             current=error.current,

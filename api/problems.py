@@ -43,8 +43,9 @@ class Kind(Enum):
     RESULTS_FULL = (
         403,
         "The room for results is used up",
-        "The owner's finished jobs have as many bytes of files as STILLHOUSE_MAX_RESULT_BYTES allows. Deleting jobs "
-        "makes room; a request that is equal to a finished job is answered all the same.",
+        "The owner's finished jobs have as many bytes of files as STILLHOUSE_MAX_RESULT_BYTES allows, or would "
+        "have with those of open jobs. Deleting jobs makes room; a request that is equal to a finished job is "
+        "answered all the same.",
     )
     CROSS_ORIGIN = (
         403,

@@ -113,8 +113,8 @@ class Settings(BaseSettings):
     max_result_bytes: int = Field(
         default=100 * 2**30,
         ge=1,
-        description="Bytes of finished jobs' files an owner of keys may keep; with as many, new jobs are refused until "
-        "some are deleted.",
+        description="Bytes of finished jobs' files an owner of keys may keep, with those that open jobs are forecast "
+        "to bring; a job that would exceed it is refused until some are deleted.",
     )
     session_days: float = Field(default=14, gt=0, description="Days until a browser has to show its key again.")
     webhook_networks: str = Field(

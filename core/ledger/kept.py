@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.ledger.models import JobRow, UploadRow
-from core.ledger.types import ResultsFull
+from core.ledger.models import JobRow, UploadRow, stands
+from core.ledger.types import Document, ResultsFull, Status
+
+_TO_COME: Final = (Status.QUEUED, Status.RUNNING, Status.PAUSING, Status.PAUSED)
 
 
 @final
@@ -28,16 +30,28 @@ def results(session: Session, owner: str) -> int:
     return int(session.scalars(total).one())
 
 
-def check_room(session: Session, owner: str, allowed: int | None) -> None:
-    """Refuse another job to an owner whose results have all the room there is; one without a name has no quota.
+def foreseen(session: Session, owner: str) -> int:
+    """Bytes of the files that the owner's jobs will have which are not over, by their forecasts."""
+    artifact = JobRow.forecast["bytes"]["artifact"].as_integer()
+    total = select(func.coalesce(func.sum(artifact), 0)).where(JobRow.owner == owner, stands(*_TO_COME))
+    return int(session.scalars(total).one())
 
-    A job that is open already is published whatever it brings: it would be a pity of the work.
+
+def check_room(session: Session, owner: str, allowed: int | None, forecast: Document | None) -> None:
+    """Refuse a job to an owner whose results, with those of their open jobs and its own, would exceed the room.
+
+    A job that is open already is published whatever it brings: it would be a pity of the work. An owner without a name
+    has no quota.
 
     Raises:
-        ResultsFull: with both numbers.
+        ResultsFull: with the numbers.
     """
-    if allowed is not None and owner and (current := results(session, owner)) >= allowed:
-        raise ResultsFull(allowed, current)
+    if allowed is None or not owner:
+        return
+    own = int(((forecast or {}).get("bytes") or {}).get("artifact") or 0)
+    current, open_jobs = results(session, owner), foreseen(session, owner)
+    if current >= allowed or current + open_jobs + own > allowed:
+        raise ResultsFull(allowed, current, open_jobs, own)
 
 
 def by_owner(session: Session, owner: str | None) -> list[Kept]:

@@ -131,14 +131,15 @@ class Ledger:
             unfit: a finished job (see `answer`) that is no answer, since its files are not what they were.
             dataset_title: how people call the dataset, where that is not its name.
             metadata: words to find a new job by; one that is there already keeps those it has.
-            room: bytes that the results of a named owner may have before another job is refused.
+            room: bytes that the results of a named owner may have, with those that their open jobs are forecast to
+                bring, and this one.
 
         Equal jobs, and idempotency keys, are those of the same owner: nobody learns what others have asked for.
 
         Raises:
             IdempotencyConflict: the key came with another body before.
             QuotaExceeded: the owner has `max_open` jobs already.
-            ResultsFull: or `room` bytes of results.
+            ResultsFull: or too few of `room` bytes of results are left for it.
         """
         owner = self._reach.owner
         named = (request, recipe, dataset, method, ipc, seed, fingerprint, max_attempts, forecast)
@@ -264,15 +265,16 @@ class Ledger:
         with self.database.write() as session:
             return requests.finish(session, job_id, self._reach, max_open)
 
-    def retry(self, job_id: str, max_open: int | None = None) -> Job:
+    def retry(self, job_id: str, max_open: int | None = None, room: int | None = None) -> Job:
         """Queue a failed or cancelled job again; it continues from its last checkpoint.
 
         Raises:
             UnknownJob: no such job.
             IllegalTransition: the job has not failed nor been cancelled, or an equal one is open.
             QuotaExceeded: its owner has `max_open` open jobs already.
+            ResultsFull: or too few of `room` bytes of results are left for it.
         """
-        return self._insert(lambda session: requests.retry(session, job_id, self._reach, max_open))
+        return self._insert(lambda session: requests.retry(session, job_id, self._reach, max_open, room))
 
     def delete(self, job_id: str, remove: Callable[[str], None]) -> None:
         """Forget a job that is over; `remove` takes out of the store what nothing else needs, by its SHA-256.

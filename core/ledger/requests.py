@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from core.ledger import clock, jobs, transitions
+from core.ledger import clock, jobs, kept, transitions
 from core.ledger.models import JobRow
 from core.ledger.transitions import Move
 from core.ledger.types import IllegalTransition, Job, Reach, Status
@@ -52,11 +52,12 @@ def finish(session: Session, job_id: str, reach: Reach, max_open: int | None) ->
     return jobs.view(session, row)
 
 
-def retry(session: Session, job_id: str, reach: Reach, max_open: int | None) -> Job:
+def retry(session: Session, job_id: str, reach: Reach, max_open: int | None, room: int | None) -> Job:
     """Queue a failed or cancelled job again, keeping its attempt number and checkpoint, and whether it is to finish."""
     row = jobs.lock(session, job_id, reach)
     transitions.destination(row, Move.RETRY)
     _reopen(session, row, "retry", max_open)
+    kept.check_room(session, row.owner, room, row.forecast)
     row.losses = 0
     row.progress = row.metrics = row.error = None
     row.started_at = row.finished_at = row.cancel_requested_at = row.progressed_at = None

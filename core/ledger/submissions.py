@@ -25,8 +25,8 @@ KEY_LIFETIME = timedelta(hours=24)
 class Order:
     """A submission; `fingerprint` None means that no other job's result will do.
 
-    The `owner` may have `max_open` jobs queued or running and `room` bytes of results; None and an owner without a
-    name: any number.
+    The `owner` may have `max_open` jobs queued or running and `room` bytes of results, those to come among them; None
+    and an owner without a name: any number.
     `unfit` is the id of a finished job that is no answer, since its files are not what they were.
     """
 
@@ -103,7 +103,7 @@ def _answer(session: Session, order: Order, now: datetime) -> tuple[JobRow, Outc
     if twin is not None:
         return twin, "twin"
     jobs.check_quota(session, order.owner, order.max_open)
-    kept.check_room(session, order.owner, order.room)
+    kept.check_room(session, order.owner, order.room, order.forecast)
     return _create(session, order, now), "created"
 
 

@@ -281,10 +281,14 @@ class QuotaExceeded(ValueError):
 
 @final
 class ResultsFull(ValueError):
-    """The owner's finished jobs have as many bytes as they may."""
+    """The owner's finished jobs have as many bytes as they may, or will have once those that are open have ended."""
 
-    def __init__(self, allowed: int, current: int) -> None:
-        super().__init__(f"The files of your finished jobs have {current:,} bytes, and {allowed:,} may be kept.")
+    def __init__(self, allowed: int, current: int, foreseen: int = 0, own: int = 0) -> None:
+        coming = f" Your open jobs are forecast to bring {foreseen:,}." if foreseen else ""
+        this = f" This one would bring {own:,}." if own else ""
+        super().__init__(
+            f"The files of your finished jobs have {current:,} bytes, and {allowed:,} may be kept.{coming}{this}"
+        )
         self.allowed = allowed
         self.current = current
 

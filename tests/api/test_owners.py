@@ -49,15 +49,29 @@ def test_results_have_a_room_of_their_owners_and_deleting_makes_some(
     used = sum(file["bytes"] for file in client.get(f"/v1/jobs/{job_id}/files").json()["items"])
     assert client.get("/v1/me").json()["result_bytes"] == {"used": used, "allowed": 100 * 2**30}
     services = app.state.services
-    app.state.services = replace(services, settings=services.settings.model_copy(update={"max_result_bytes": used}))
+    artifact = client.post("/v1/forecasts", json=order).json()["bytes"]["artifact"]
+    most = used + 2 * artifact
+    app.state.services = replace(services, settings=services.settings.model_copy(update={"max_result_bytes": most}))
+    opened = [client.post("/v1/jobs", json=request()).json()["id"] for _ in range(2)]
+    client.post(f"/v1/jobs/{opened[0]}/pause")
     refused = client.post("/v1/jobs", json=request())
     assert (refused.status_code, refused.json()["type"]) == (403, "/problems#results-full")
-    assert (refused.json()["allowed"], refused.json()["current"]) == (used, used)
+    assert (refused.json()["allowed"], refused.json()["current"]) == (most, used)
+    assert f"open jobs are forecast to bring {2 * artifact:,}. This one would bring" in refused.json()["detail"]
     assert "DELETE /v1/jobs/{id}" in refused.json()["hint"]
+    assert client.post(f"/v1/jobs/{opened[0]}/resume").status_code == 202, "it was counted while it was paused"
+    client.post(f"/v1/jobs/{opened[0]}/cancel")
+    assert client.post("/v1/jobs", json=request()).status_code == 202, "and a cancelled one is not"
+    assert client.post(f"/v1/jobs/{opened[0]}/retry").json()["type"] == "/problems#results-full"
     assert client.post("/v1/jobs", json=order).json()["cached"] is True
     assert client.post("/v1/jobs", json=request(), headers=people["bob"]).status_code == 202
     pages = {who: client.get("/system", headers=people[who] | BROWSER).text for who in people}
     assert ["alice" in pages[who] for who in ("alice", "bob", "root")] == [True, False, True]
+    for each in client.get("/v1/jobs?status=queued").json()["items"]:
+        client.post(f"/v1/jobs/{each['id']}/cancel")
+    most = used + artifact - 1
+    app.state.services = replace(services, settings=services.settings.model_copy(update={"max_result_bytes": most}))
+    assert client.post("/v1/jobs", json=request()).status_code == 403
     assert client.delete(f"/v1/jobs/{job_id}").status_code == 204
     assert client.post("/v1/jobs", json=request()).status_code == 202
 

@@ -158,8 +158,8 @@ def test_a_competitions_test_set_has_no_labels_and_is_left_out(tmp_path: Path) -
 
 def test_emnists_tables_are_set_upright_by_their_names(tmp_path: Path) -> None:
     turned = np.ascontiguousarray(GREY.transpose(0, 2, 1))
-    tables = labelled(numbered(turned[:28])), labelled(numbered(turned[28:]))
-    members = {f"emnist-letters-{split}.csv": csv(table, False) for split, table in zip(("train", "test"), tables)}
+    tables = {"train": labelled(numbered(turned[:28])), "test": labelled(numbered(turned[28:]))}
+    members = {f"emnist-letters-{split}.csv": csv(table, False) for split, table in tables.items()}
     found = look(tmp_path, packed(members))
     np.testing.assert_array_equal(np.load(tmp_path / "bundle.npz")["x_train"], GREY[:28])
     assert any(remark.startswith("EMNIST stores rows as columns") for remark in found["remarks"])
