@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.artifacts import layout
 from core.artifacts.distilled import Distilled, label_of
+from core.artifacts.readers import readers
 from core.nouns import worded
 
 
@@ -56,6 +57,8 @@ def how_to_load(result: Distilled) -> str:
             ),
             *(_folders(result) if kind == "pictures" else ()),
             *_more(result),
+            "In other programs:",
+            readers(result),
         )
     )
 

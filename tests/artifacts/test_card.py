@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from core.artifacts import Distilled, build
+from benchmarks.readers import foreign
+from core.artifacts import Distilled, build, readers
 from core.report import Report
 from tests.artifacts.results import class_named, result, told
-from tests.artifacts.test_student import FAMILIES
+from tests.artifacts.test_croissant import KINDS
 
 
 def card(folder: Path, given: Distilled) -> str:
@@ -30,7 +31,8 @@ def front_matter(text: str) -> dict[str, Any]:
 
 
 def blocks(text: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    """The card's code, but for that of programs that are tried by `python -m benchmarks.readers`."""
+    return [code for code in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL) if not foreign(code)]
 
 
 def execute(folder: Path, script: str, home: Path) -> str:
@@ -150,7 +152,7 @@ def test_the_code_in_the_card_runs(tmp_path: Path, soft: bool, learned: float | 
     changes: dict[str, Any] = LEARNING | ({} if learned else {"evaluation__lr": 0.02})
     text = card(tmp_path / "artifact", result(ipc=2, soft=soft, step_size=learned, **changes))
     code = blocks(text)
-    assert len(code) == 5
+    assert len(code) == 7
     script = "\n".join(["import sys", *code, SHOWN])
     script += f"\nassert data.step_size == {learned}"
     if soft:
@@ -159,19 +161,42 @@ def test_the_code_in_the_card_runs(tmp_path: Path, soft: bool, learned: float | 
     execute(tmp_path / "artifact", script, tmp_path / "home")
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
-def test_the_training_in_the_card_runs_whatever_the_family(
-    tmp_path: Path, family: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    code = "\n".join(blocks(card(tmp_path, family()))[:3])
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_code_in_the_card_runs_whatever_the_set(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Families of methods, tables and series: training, loops, and what every reader makes of the files."""
+    folder, given = tmp_path / "artifact", KINDS[kind](tmp_path / "source")
+    code = blocks(card(folder, given))
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
     left: dict[str, Any] = {}
-    exec(compile(code, "card", "exec"), left)
+    exec(compile("\n".join(code), "card", "exec"), left)
     for module in ("load", "student"):
         monkeypatch.delitem(sys.modules, module)
     assert 0 <= left["share"] <= 1
     assert 0 < float(left["error"].detach()) < 10
+    assert len(left["model"].predict(left["x"])) == len(left["y"]) == len(given.labels)
+    if given.facts.kind == "pictures":
+        assert len(left["pictures"].samples) == len(left["rows"]) == len(given.labels)
+    else:
+        assert left["numbers"].shape[0] == len(left["label"]) == len(given.labels)
+
+
+def test_other_programs_are_told_on_the_card_as_on_their_page(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs/READERS.md"
+    text, told = page.read_text("utf-8"), card(tmp_path, result())
+    for code in readers.code(pictures=True, classes=10, folder="digits-1/").values():
+        assert f"```python\n{code}```" in text
+        assert f"```python\n{code.replace('digits-1/', '')}```" in told
+    assert told.index("<details>") < told.index("import keras") < told.index("</details>")
+
+
+def test_the_students_file_trains_by_itself(tmp_path: Path) -> None:
+    card(tmp_path, result(ipc=2, **LEARNING))
+    said = execute(tmp_path, "import runpy; runpy.run_path('student.py', run_name='__main__')", tmp_path)
+    found = re.search(r"20 examples of 10 classes, and is right on (\d+)% of them", said)
+    assert found
+    assert int(found[1]) > 80
 
 
 def test_the_card_says_what_a_training_is_made_of(tmp_path: Path) -> None:
