@@ -11,12 +11,13 @@ from api import streaming
 from api.continuation import Earlier
 from api.forecast_request import fitted_request
 from api.known_job import LOCATION, RETRY_AFTER, Known, advise, over_quota
-from api.problems import Kind, ProblemError, header, responses
+from api.problems import Kind, ProblemError, header, invalid, responses, sentence
 from api.schemas import Job
 from api.services import Services, ServicesDep
 from api.shown_jobs import shown
 from api.submission import prepare
 from core import doorbell, ledger
+from core.recipe import FieldError
 from core.request import JobOrder
 
 log = structlog.stdlib.get_logger(__name__)
@@ -135,6 +136,7 @@ def create_job(
         services, prepare(order, services.catalogue, Earlier(services.ledger, services.store))
     )
     damaged = unfit(services, ready.fingerprint)
+    webhook_id = named_webhook(services, order.webhook)
     try:
         submission = services.ledger.submit(
             request=ready.request,
@@ -153,6 +155,7 @@ def create_job(
             unfit=damaged,
             dataset_title=None if ready.facts.label == ready.facts.name else ready.facts.label,
             metadata=ready.metadata,
+            webhook_id=webhook_id,
         )
     except (ledger.QuotaExceeded, ledger.ResultsFull) as error:
         raise over_quota(error) from None
@@ -197,6 +200,19 @@ async def get_job(
             job = await streaming.changed(services, job, wait, request)
     advise(response, job)
     return shown(job)
+
+
+def named_webhook(services: Services, word: str) -> str | None:
+    """The id of the webhook that an order names by its id or its address; None where it names none.
+
+    Raises:
+        ProblemError: the caller has no such webhook.
+    """
+    try:
+        return services.ledger.webhooks.called(word).id if word else None
+    except ledger.UnknownWebhook as error:
+        fix = "Make it, POST /v1/webhooks, whose answer has its id and its secret, or leave webhook out."
+        raise invalid([FieldError("webhook", sentence(error), fix)]) from None
 
 
 def unfit(services: Services, fingerprint: str | None) -> str | None:

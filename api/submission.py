@@ -41,12 +41,13 @@ def prepare(order: JobOrder, catalogue: VisibleDatasets, earlier: Earlier | None
     if request.continue_from and earlier is not None:
         request = earlier.request(request, recipe, facts)
     asked = request.model_dump(mode="json")
+    beside = {name: said for name in ("metadata", "webhook") if (said := getattr(order, name))}
     return Prepared(
         asked,
         recipe,
         facts,
         fingerprint(request, recipe, facts.digest) if facts.digest else None,
-        hashlib.sha256(_canonical(asked | ({"metadata": order.metadata} if order.metadata else {}))).hexdigest(),
+        hashlib.sha256(_canonical(asked | beside)).hexdigest(),
         order.metadata,
     )
 

@@ -16,7 +16,7 @@ from api.services import Services, ServicesDep
 from core import ledger
 from core.durations import FORM, seconds_of
 from core.ids import is_id
-from core.ledger import EVENTS, TooManyWebhooks, UnknownWebhook
+from core.ledger import EVENTS, NAMED, TooManyWebhooks, UnknownWebhook
 from core.recipe import FieldError
 from core.webhooks import LONGEST_URL, check_url
 
@@ -27,8 +27,10 @@ router = APIRouter(
 LONGEST: Final = 30 * 86_400
 """Seconds that an old secret may go on signing."""
 
-EventType = Literal["job.succeeded", "job.failed", "job.cancelled", "job.paused", "dataset.ready", "dataset.invalid"]
-assert EventType.__args__ == EVENTS  # type: ignore[attr-defined]
+EventType = Literal[
+    "job.succeeded", "job.failed", "job.cancelled", "job.paused", "dataset.ready", "dataset.invalid", "job.named"
+]
+assert EventType.__args__ == (*EVENTS, NAMED)  # type: ignore[attr-defined]
 
 Url = Annotated[
     str,
@@ -38,7 +40,11 @@ Url = Annotated[
 ]
 Types = Annotated[
     list[EventType],
-    Field(max_length=len(EVENTS), description="What it is told of; none: everything, also types to come."),
+    Field(
+        max_length=len(EVENTS) + 1,
+        description="What it is told of; none: everything, also types to come. `job.named` alone: only what becomes of "
+        "jobs that name it in their field `webhook`.",
+    ),
 ]
 
 

@@ -33,6 +33,7 @@ class Order(TypedDict, total=False):
         "As many images of each class (equal, the default), or in proportion to its training images.",
     ]
     continue_from: Annotated[str | None, "A finished job on the same dataset, with whose images this one begins."]
+    webhook: Annotated[str | None, "A webhook of yours, by id or address, that is told when this job ends."]
     seed: Annotated[int | None, "Seed of every random choice; 0 if left out."]
     overrides: Mapping[str, Any] | None
     evaluation: Mapping[str, Any] | None

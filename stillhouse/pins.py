@@ -14,7 +14,7 @@ from stillhouse.errors import UsageError
 from stillhouse.upload import ready
 
 VERSION: Final = 1
-_FREE: Final = ("metadata",)
+_FREE: Final = ("metadata", "webhook")
 """Fields of an order that say nothing about the result."""
 
 

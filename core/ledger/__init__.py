@@ -6,7 +6,7 @@ from core.ledger.database import AWAY
 from core.ledger.keys import SCOPES, ApiKey, UnknownKey
 from core.ledger.ledger import Ledger
 from core.ledger.listing import Filters, Position
-from core.ledger.outbox import EVENTS, Answer, Parcel
+from core.ledger.outbox import EVENTS, NAMED, Answer, Parcel
 from core.ledger.remaining import phase_remaining, remaining
 from core.ledger.types import (
     DISTILLATION,
@@ -48,6 +48,7 @@ __all__ = [
     "ENDED",
     "EVENTS",
     "HELD",
+    "NAMED",
     "SCOPES",
     "Answer",
     "ApiKey",

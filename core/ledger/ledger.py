@@ -115,6 +115,7 @@ class Ledger:
         dataset_title: str | None = None,
         metadata: Mapping[str, str] | None = None,
         room: int | None = None,
+        webhook_id: str | None = None,
     ) -> Submission:
         """Accept a job, unless an equal one is open ("twin") or done ("cached") or the key was used ("replayed").
 
@@ -133,6 +134,7 @@ class Ledger:
             metadata: words to find a new job by; one that is there already keeps those it has.
             room: bytes that the results of a named owner may have, with those that their open jobs are forecast to
                 bring, and this one.
+            webhook_id: a webhook of the owner's that is told of a new job whatever else it is told of.
 
         Equal jobs, and idempotency keys, are those of the same owner: nobody learns what others have asked for.
 
@@ -143,7 +145,7 @@ class Ledger:
         """
         owner = self._reach.owner
         named = (request, recipe, dataset, method, ipc, seed, fingerprint, max_attempts, forecast)
-        order = submissions.Order(*named, owner, max_open, unfit, dataset_title, metadata or {}, room)
+        order = submissions.Order(*named, owner, max_open, unfit, dataset_title, metadata or {}, room, webhook_id)
         key = None
         if idempotency_key is not None:
             assert body_hash is not None, "an idempotency key needs the digest of its body"

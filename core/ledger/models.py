@@ -114,6 +114,8 @@ class JobRow(Base):
         self.accuracy = _accuracy(metrics)
         return metrics
 
+    webhook_id: Mapped[str | None]
+    """The webhook that the job named; it may be gone."""
     result_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     """Bytes of its artifact's files, so that an owner's are added up without reading those; 0 before there are any."""
     finish_requested_at: Mapped[datetime | None]

@@ -25,6 +25,9 @@ from core.ledger.webhook_rows import DeliveryRow, WebhookRow
 EVENTS: Final = ("job.succeeded", "job.failed", "job.cancelled", "job.paused", "dataset.ready", "dataset.invalid")
 """The types of messages: as the events of jobs are called, and of an upload the end of its inspection."""
 
+NAMED: Final = "job.named"
+"""The word of a webhook for jobs that name it, which is told of these whatever its other words are."""
+
 TEST: Final = "webhook.test"
 """The type of a message that its owner asks for, to see whether it arrives."""
 
@@ -74,10 +77,13 @@ class Answer:
         return self.status == 410
 
 
-def announce(session: Session, owner: str, kind: str, now: datetime, data: Document) -> None:
-    """Write what happened for each webhook of the owner's that wants to know; it is sent once this is committed."""
+def announce(session: Session, owner: str, kind: str, now: datetime, data: Document, named: str | None = None) -> None:
+    """Write what happened for each webhook of the owner's that wants to know; it is sent once this is committed.
+
+    The webhook that the job has `named` by its id is told whatever it wants to know.
+    """
     for row in session.scalars(select(WebhookRow).where(WebhookRow.owner == owner)):
-        if not row.events or kind in row.events.split():
+        if not row.events or kind in row.events.split() or row.id == named:
             add(session, row, kind, now, data)
 
 

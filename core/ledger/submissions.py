@@ -45,6 +45,7 @@ class Order:
     dataset_title: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     room: int | None = None
+    webhook_id: str | None = None
 
 
 @final
@@ -134,6 +135,7 @@ def _create(session: Session, order: Order, now: datetime) -> JobRow:
         forecast=order.forecast,
         owner=order.owner,
         dataset_title=order.dataset_title,
+        webhook_id=order.webhook_id,
         last_seq=0,
         reported=0,
         created_at=now,

@@ -15,7 +15,7 @@ from core.ledger import clock, outbox
 from core.ledger.database import Database
 from core.ledger.keys import good
 from core.ledger.models import ApiKeyRow
-from core.ledger.outbox import EVENTS, KEYLESS, TEST
+from core.ledger.outbox import EVENTS, KEYLESS, NAMED, TEST
 from core.ledger.types import DeliveryState, Document, Reach, WebhookState
 from core.ledger.webhook_rows import DeliveryRow, WebhookRow
 from core.webhooks import new_secret
@@ -130,6 +130,15 @@ class Webhooks:
         with self._database.read() as session:
             return _view(session, self._row(session, webhook_id))
 
+    def called(self, word: str) -> Webhook:
+        """The webhook of the reach's owner with this id, or the oldest with this address."""
+        meant = (WebhookRow.id == word) | (WebhookRow.url == word)
+        own = select(WebhookRow).where(WebhookRow.owner == self._reach.owner, meant).order_by(WebhookRow.id).limit(1)
+        with self._database.read() as session:
+            if (row := session.scalars(own).first()) is None:
+                raise UnknownWebhook("No webhook of yours has this id or this address.")
+            return _view(session, row)
+
     def change(
         self,
         webhook_id: str,
@@ -209,7 +218,7 @@ class Webhooks:
 
 
 def _among(events: Sequence[str]) -> str:
-    return " ".join(event for event in EVENTS if event in events)
+    return " ".join(event for event in (*EVENTS, NAMED) if event in events)
 
 
 def _view(session: Session, row: WebhookRow) -> Webhook:

@@ -161,6 +161,13 @@ class JobOrder(Asked):
         "least one. Then `ipc` is their mean, and `ratio` a share of all training images.",
     )
     metadata: Metadata = {}
+    webhook: str = Field(
+        default_factory=str,
+        max_length=2000,
+        description="A webhook of yours, by its id or its address, that is told when this job ends, whatever its own "
+        "`events` are. An equal job that is there already is the answer, and keeps its own.",
+        examples=["hook_01KB7C0000000000000000000"],
+    )
     continue_from: str = Field(
         default_factory=str,
         min_length=1,

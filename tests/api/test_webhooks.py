@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from api.services import Services
 from core.ledger import Answer, Status, UnknownWebhook
 from core.ledger.webhooks import MOST
 from core.settings import Settings
-from tests.api.workshop import ON_SQLITE, Workshop
+from tests.api.workshop import ON_SQLITE, Workshop, request
 
 pytestmark = ON_SQLITE
 
@@ -51,6 +52,26 @@ def test_a_secret_is_shown_once_and_never_logged(
     assert path in told
     for secret in (first, second):
         assert secret not in told + "".join(shown)
+
+
+def test_a_job_names_a_webhook_of_its_owner_by_id_or_address(
+    client: TestClient, services: Services, workshop: Workshop
+) -> None:
+    webhook = made(client, events=["job.named"])
+    plain = request()
+    jobs = [client.post("/v1/jobs", json=request(webhook=word)).json()["id"] for word in (webhook["id"], TARGET)]
+    jobs.append(client.post("/v1/jobs", json=plain | {"webhook": TARGET}).json()["id"])
+    assert client.post("/v1/jobs", json=plain).json()["id"] == jobs[-1], "it is no part of what is asked for"
+    assert "webhook" not in client.get(f"/v1/jobs/{jobs[0]}").json()["request"]
+    workshop.submit()
+    for job in client.get("/v1/jobs").json()["items"]:
+        client.post(f"/v1/jobs/{job['id']}/cancel")
+    sent = client.get(f"/v1/webhooks/{webhook['id']}/deliveries").json()["items"]
+    assert sorted(json.loads(each["body"])["data"]["id"] for each in sent) == sorted(jobs)
+    for word in ("hook_nobody", "https://example.org/other"):
+        refused = client.post("/v1/jobs", json=request(webhook=word))
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "webhook")
+        assert "POST /v1/webhooks" in refused.json()["errors"][0]["fix"]
 
 
 def test_what_was_sent_is_listed_and_sent_again(client: TestClient, services: Services, workshop: Workshop) -> None:

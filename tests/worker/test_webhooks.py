@@ -18,7 +18,7 @@ from core.ledger import Answer, Job, Ledger, Reach, Status, claims
 from core.ledger.webhook_rows import DeliveryRow, WebhookRow
 from core.settings import Settings
 from core.webhooks import networks
-from tests.ledger.orders import running, standing
+from tests.ledger.orders import queued, running, standing
 from tests.worker.receiver import Receiver, receiving
 from tests.worker.service import BOTH, Service, over, until
 from worker import post
@@ -61,6 +61,24 @@ def again(ledger: Ledger) -> None:
     with ledger.database.write() as session:
         waits = update(DeliveryRow).where(DeliveryRow.state == "pending")
         session.execute(waits.values(due_at=DeliveryRow.created_at))
+
+
+def test_a_job_tells_the_webhook_that_it_named_whatever_that_is_told_of(
+    ledger: Ledger, receiver: Receiver, courier: Callable[[], None]
+) -> None:
+    alice = ledger.within(ALICE)
+    webhook, _ = alice.webhooks.create(receiver.url, ["job.named"])
+    assert webhook.events == ("job.named",)
+    by_others, _ = ledger.within(Reach("bob", everything=False)).webhooks.create(receiver.url, ["job.named"])
+    named = [queued(alice, webhook_id=each) for each in (webhook.id, None, by_others.id)]
+    for job in named:
+        alice.request_cancel(job.id)
+    courier()
+    assert [message.told["data"]["id"] for message in receiver.messages] == [named[0].id]
+    alice.webhooks.delete(webhook.id)
+    alice.request_cancel(queued(alice, webhook_id=webhook.id).id)
+    courier()
+    assert len(receiver.messages) == 1, "one that is gone is told nothing"
 
 
 def test_what_ends_is_told_to_its_owner_alone(ledger: Ledger, receiver: Receiver, courier: Callable[[], None]) -> None:
