@@ -166,6 +166,8 @@ class Uploads:
             row = session.get(UploadRow, upload_id, with_for_update=True)
             if row is None or row.state != "inspecting":
                 return False
+            if found is not None:
+                values["found"] = found | {"remarks": [*_like(session, row, found), *found.get("remarks", ())]}
             for name, value in values.items():
                 setattr(row, name, value)
             _announce(session, row, clock.now(session))
@@ -219,6 +221,14 @@ def _announce(session: Session, row: UploadRow, now: datetime) -> None:
     """Write for the owner's webhooks that an inspection has ended."""
     told = {"id": row.id, "name": row.name, "state": row.state, "url": f"/v1/datasets/{row.id}"}
     outbox.announce(session, row.owner, f"dataset.{row.state}", now, told)
+
+
+def _like(session: Session, row: UploadRow, found: Document) -> list[str]:
+    """The remark on an upload whose content the owner has uploaded before, packed or called otherwise."""
+    digest, same = found.get("digest"), UploadRow.found["digest"].as_string()
+    others = select(UploadRow).where(UploadRow.owner == row.owner, UploadRow.state == "ready", UploadRow.id != row.id)
+    other = session.scalars(others.where(same == digest).order_by(UploadRow.id).limit(1)).first() if digest else None
+    return [] if other is None else [f"It holds the very same data as '{other.name}' ({other.id})."]
 
 
 def _sent(row: UploadRow) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from zipfile import ZIP_STORED
 
 import pytest
 
@@ -108,6 +109,16 @@ def test_names_are_an_owners_once_each_and_equal_files_one_dataset(workshop: Wor
     assert (anew["title"], anew["remarks"]) == ("pets", []), "a name is free once its dataset is gone"
     assert services.ledger.uploads.arriving() == []
     assert not (services.settings.uploads / first["name"]).exists()
+
+
+def test_the_same_data_packed_anew_is_said_to_be_so(workshop: Workshop) -> None:
+    client, alice, bob = workshop.client, key(workshop.ledger, "alice"), key(workshop.ledger, "bob")
+    data = classes(5)
+    first = settled(client, send(client, packed(data), alice).headers["Location"], alice)
+    for who, told in ((alice, True), (bob, False)):
+        anew = settled(client, send(client, packed(data, method=ZIP_STORED), who, name="anew").headers["Location"], who)
+        said = f"It holds the very same data as 'pets' ({first['name']})."
+        assert (anew["digest"] == first["digest"], said in anew["remarks"]) == (True, told)
 
 
 @ON_SQLITE

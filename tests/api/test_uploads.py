@@ -129,6 +129,8 @@ def test_the_uploaders_word_on_classes_splits_and_broken_files_is_followed(works
     assert (found["class_names"], found["train_counts"], found["test_counts"]) == (["dog", "cat"], [5, 5], [3, 3])
     assert "'fit/cat/broken.png' cannot be read as a picture" in str(found["remarks"])
     assert words.items() <= found["sent"].items()
+    (gone,) = found["left_out"]
+    assert (gone["count"], gone["names"], gone["remark"] in found["remarks"]) == (1, ["fit/cat/broken.png"], True)
     for fault in ({"order": "dog"}, {"train_folder": "x"}, {"skip_broken": False}):
         sent = send(client, data, alice, **words | fault, name="other")
         assert settled(client, sent.headers["Location"], alice)["state"] == "invalid", fault

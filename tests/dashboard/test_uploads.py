@@ -54,6 +54,15 @@ def test_the_form_takes_a_zip_and_the_page_tells_what_it_holds(client: TestClien
     assert "Nothing uploaded yet" in client.post(f"/uploads/{name[0]}/delete").text
 
 
+def test_a_name_that_is_taken_gets_a_number_and_the_page_says_so(client: TestClient) -> None:
+    first, other = packed(classes(6)), packed(classes(7))
+    assert "this one is called" not in sent(client, first)
+    page = sent(client, other)
+    said = "upload of yours was called &#39;my &lt;pets&gt;&#39;: this one is called &#39;my &lt;pets&gt;-2&#39;."
+    assert page.count(said) == 1
+    assert sent(client, other).count("Training images") == page.count("Training images") == 2
+
+
 def test_pages_call_the_examples_of_a_table_rows_and_those_of_series_series(client: TestClient) -> None:
     lines = [f"{place % 11},{place % 5},{place % 7},{'ab'[place % 2]}" for place in range(60)]
     table = "\n".join(["u,v,w,label", *lines]).encode()

@@ -105,6 +105,24 @@ def test_a_bundle_carries_its_counts_of_near_copies_to_whoever_loads_it(tmp_path
     assert read_near(tmp_path / "plain.npz") is None
 
 
+def test_what_is_left_out_is_named_whatever_it_is(tmp_path: Path) -> None:
+    """Files beside the pictures, hidden ones, other folders than were said, and broken ones; a bundle's arrays."""
+    members = {f"{top}/{name}": data for top in ("fit", "extra") for name, data in classes(5).items()}
+    members |= {"notes.txt": b"x", "fit/.git/1.png": picture(), **{f"fit/cat/b{n:03}.png": b"x" for n in range(120)}}
+    found = read(tmp_path, packed(members), train_folder="fit", skip_broken=True)
+    left = {tuple(each["names"])[:2]: each for each in found["left_out"]}
+    assert left[("fit/cat/b000.png", "fit/cat/b001.png")]["count"] == 120
+    assert len(left[("fit/cat/b000.png", "fit/cat/b001.png")]["names"]) == 100
+    assert {("extra",), ("notes.txt",), ("fit/.git/1.png",)} < set(left)
+    assert all(each["remark"] in found["remarks"] for each in found["left_out"])
+    file = io.BytesIO(npz())
+    with np.load(file) as held:
+        (tmp_path / "more.npz").touch()
+        np.savez(tmp_path / "more.npz", **held, weights=np.zeros(3))
+    found = read(tmp_path, (tmp_path / "more.npz").read_bytes())
+    assert found["left_out"] == [{"remark": "Left out: weights.", "count": 1, "names": ["weights"]}]
+
+
 def test_words_that_would_go_unheard_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
         DatasetInvalid, match="`train_folder` and `skip_broken`: said of archives of pictures, and this is a bundle"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -184,12 +182,6 @@ def half(folder: Path) -> bytes:
     return packed({name: data[:400] for name, data in repository(folder, ("train",), shards=1).items()})
 
 
-def tabular(folder: Path) -> bytes:
-    file = io.BytesIO()
-    pandas.DataFrame({"a": [1.0, 2.0], "label": [0, 1]}).to_parquet(file)
-    return packed({"data/train.parquet": file.getvalue()}, method=zipfile.ZIP_STORED)
-
-
 def beyond(folder: Path) -> bytes:
     made = split("train")
     table = made.data.table.set_column(1, "label", pa.array([7] * 24)).replace_schema_metadata(
@@ -211,7 +203,6 @@ REFUSED: dict[str, tuple[Callable[[Path], bytes], str]] = {
     "several sets": (several, "several sets of tables, in 'emnist', 'mnist'; leave the files of all but one out"),
     "a note of Git LFS": (note, "Run `git lfs pull`"),
     "half a file": (half, "cannot be read: .*write it anew with the library `datasets`"),
-    "a table": (tabular, "holds no pictures; a table is sent as one file"),
     "labels beyond the names": (beyond, "'label' holds 7, but its feature names 3 classes; correct its names"),
     "no usual label": (unlabelled, "say which with label_column, for instance label_column=kind"),
 }
