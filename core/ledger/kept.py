@@ -32,7 +32,7 @@ def results(session: Session, owner: str) -> int:
 
 def foreseen(session: Session, owner: str) -> int:
     """Bytes of the files that the owner's jobs will have which are not over, by their forecasts."""
-    artifact = JobRow.forecast["bytes"]["artifact"].as_integer()
+    artifact = JobRow.forecast["bytes"]["artifact"].as_float()
     total = select(func.coalesce(func.sum(artifact), 0)).where(JobRow.owner == owner, stands(*_TO_COME))
     return int(session.scalars(total).one())
 

@@ -154,7 +154,6 @@ def test_a_job_on_near_copies_warns_of_them_in_its_report(running: Running, tmp_
     spread(members | {"test/cat/darker.png": file.getvalue()}, tmp_path / "pets")
     answer = running.command("distill", tmp_path / "pets", *ORDER, "--out", tmp_path / "out")
     assert answer.code == 0, answer.err
-    told = [each for each in json.loads((tmp_path / "out/report.json").read_text())["warnings"] if "nearly" in each]
-    assert len(told) == 1, told
-    assert "is nearly a training image" in told[0]
-    assert told[0] in (tmp_path / "out/README.md").read_text()
+    told = json.loads((tmp_path / "out/report.json").read_text())["warnings"]
+    said = next(each for each in told if "is nearly a training image" in each)
+    assert said in (tmp_path / "out/README.md").read_text()
