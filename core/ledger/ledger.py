@@ -132,16 +132,14 @@ class Ledger:
             unfit: a finished job (see `answer`) that is no answer, since its files are not what they were.
             dataset_title: how people call the dataset, where that is not its name.
             metadata: words to find a new job by; one that is there already keeps those it has.
-            room: bytes that the results of a named owner may have, with those that their open jobs are forecast to
-                bring, and this one.
-            webhook_id: a webhook of the owner's that is told of a new job whatever else it is told of.
+            room: bytes that the results of a named owner may have, those to come included.
+            webhook_id: a webhook of the owner's that is told of a new job whatever its own events are.
 
         Equal jobs, and idempotency keys, are those of the same owner: nobody learns what others have asked for.
 
         Raises:
             IdempotencyConflict: the key came with another body before.
-            QuotaExceeded: the owner has `max_open` jobs already.
-            ResultsFull: or too few of `room` bytes of results are left for it.
+            QuotaExceeded, ResultsFull: the owner has `max_open` jobs already, or too few of `room` bytes are left.
         """
         owner = self._reach.owner
         named = (request, recipe, dataset, method, ipc, seed, fingerprint, max_attempts, forecast)
@@ -271,10 +269,8 @@ class Ledger:
         """Queue a failed or cancelled job again; it continues from its last checkpoint.
 
         Raises:
-            UnknownJob: no such job.
-            IllegalTransition: the job has not failed nor been cancelled, or an equal one is open.
-            QuotaExceeded: its owner has `max_open` open jobs already.
-            ResultsFull: or too few of `room` bytes of results are left for it.
+            UnknownJob, IllegalTransition: no such job; it has not failed nor been cancelled, or an equal one is open.
+            QuotaExceeded, ResultsFull: as of a new job.
         """
         return self._insert(lambda session: requests.retry(session, job_id, self._reach, max_open, room))
 
