@@ -17,6 +17,7 @@ from api.services import Services, ServicesDep
 from api.shown_jobs import shown
 from api.submission import prepare
 from core import doorbell, ledger
+from core.forecast import needed
 from core.recipe import FieldError
 from core.request import JobOrder
 
@@ -156,6 +157,7 @@ def create_job(
             dataset_title=None if ready.facts.label == ready.facts.name else ready.facts.label,
             metadata=ready.metadata,
             webhook_id=webhook_id,
+            needs=ledger.Needs(order.priority, order.runs_on, needed(ready.recipe, ready.facts, ready.request["ipc"])),
         )
     except (ledger.QuotaExceeded, ledger.ResultsFull) as error:
         raise over_quota(error) from None

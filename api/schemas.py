@@ -117,6 +117,12 @@ class Job(Shown):
     seed: int
     cached: bool = Field(description="Whether this answer to a submission is the finished job of an equal request.")
     queue_position: int | None = Field(description="While queued: 1 is next.")
+    priority: int = Field(description="Place among its owner's own queued jobs: the higher the sooner.")
+    runs_on: ledger.Device = Field(description="The workers that may run it.")
+    memory_bytes: int = Field(description="Bytes of memory that it takes at once at least; 0 where nobody knows.")
+    waits_for: str | None = Field(
+        description="While queued: what it needs that no worker has which is there; null where one has, or none is."
+    )
     queue_seconds: float | None = Field(
         description="While queued: seconds until a worker is expected to take it, by the forecasts of the jobs before "
         "it; null where nobody can tell."

@@ -41,7 +41,8 @@ def prepare(order: JobOrder, catalogue: VisibleDatasets, earlier: Earlier | None
     if request.continue_from and earlier is not None:
         request = earlier.request(request, recipe, facts)
     asked = request.model_dump(mode="json")
-    beside = {name: said for name in ("metadata", "webhook") if (said := getattr(order, name))}
+    names = ("metadata", "webhook", "priority", "runs_on")
+    beside = {name: said for name in names if (said := getattr(order, name)) not in ({}, "", 0, "any")}
     return Prepared(
         asked,
         recipe,

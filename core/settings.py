@@ -80,6 +80,17 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where the engine computes; `auto` takes CUDA if present."
     )
+    gpu_locks: Path | None = Field(
+        default=None,
+        description="Folder of the locks by which each worker of a machine has a GPU to itself; containers that may "
+        "use the same GPUs need the same folder. Default: the system's for temporary files.",
+    )
+    job_memory: float | None = Field(
+        default=None,
+        gt=0,
+        description="Most GiB that a job of this worker may take at once, by its forecast; it leaves larger ones to "
+        "others. Default: what it has measured.",
+    )
     auth: Literal["off", "keys"] = Field(
         default="off",
         description="`keys`: every request shows a key of `stillhouse key create`, and everybody sees their own jobs "

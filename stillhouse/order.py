@@ -34,6 +34,11 @@ class Order(TypedDict, total=False):
     ]
     continue_from: Annotated[str | None, "A finished job on the same dataset, with whose images this one begins."]
     webhook: Annotated[str | None, "A webhook of yours, by id or address, that is told when this job ends."]
+    priority: Annotated[int | None, "Place among your own queued jobs: higher ones start first; 0 if left out."]
+    runs_on: Annotated[
+        Literal["any", "cpu", "gpu"] | None,
+        "The workers that may run it: any (the default), or those with a GPU, or without.",
+    ]
     seed: Annotated[int | None, "Seed of every random choice; 0 if left out."]
     overrides: Mapping[str, Any] | None
     evaluation: Mapping[str, Any] | None

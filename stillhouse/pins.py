@@ -14,7 +14,7 @@ from stillhouse.errors import UsageError
 from stillhouse.upload import ready
 
 VERSION: Final = 1
-_FREE: Final = ("metadata", "webhook")
+_FREE: Final = ("metadata", "webhook", "priority", "runs_on")
 """Fields of an order that say nothing about the result."""
 
 

@@ -132,4 +132,5 @@ def _place(job: Job) -> str:
     if not job.queue_position:
         return ""
     start = "" if job.queue_seconds is None else f", starts in about {_roughly(job.queue_seconds)}"
-    return f"place {job.queue_position} in the queue{start}"
+    waits_for = job.raw.get("waits_for")
+    return f"place {job.queue_position} in the queue{'. ' + str(waits_for) if waits_for else start}"

@@ -49,8 +49,11 @@ def _of_job(job: Job, url: str) -> Iterator[tuple[str, str]]:
     yield "job", job.title
     yield "id", job.id
     where = {"queued": f"place {job.queue_position} in the queue" if job.queue_position else ""}
+    waits_for = raw.get("waits_for")
     phase = (job.phase or "").replace("_", " ") if not job.ended else ""
     yield "status", " · ".join(filter(None, [job.status, phase, where.get(job.status, "")]))
+    if waits_for:
+        yield "waits for", waits_for
     yield "dataset", job.dataset if job.dataset == job.dataset_title else f"{job.dataset_title} ({job.dataset})"
     yield "method", job.method
     request = raw.get("request") or {}

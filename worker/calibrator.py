@@ -23,6 +23,7 @@ from core.data import Catalogue, DatasetFacts
 from core.data.inspection import facts_of
 from core.forecast import (
     ENOUGH,
+    MARGIN,
     QUIET,
     Calibration,
     Forecast,
@@ -97,6 +98,13 @@ class Calibrator:
         self._worked = True
         self._distrusted = False
         self._enough = ENOUGH
+
+    def room(self) -> int | None:
+        """Bytes of memory that a job may take here by its forecast; None where nobody knows."""
+        if self._settings.job_memory is not None:
+            return int(self._settings.job_memory * 2**30)
+        measured = (self.known.device_bytes or self.known.free_bytes) if self.known else 0
+        return int(MARGIN * measured) or None
 
     @property
     def due(self) -> bool:

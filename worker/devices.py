@@ -10,15 +10,15 @@ from typing import Final
 
 ALL: Final = "all"
 
-_VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
+VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
 _THREADS: Final = "OMP_NUM_THREADS"
 _SECONDS: Final = 20.0
 
 
 def gpus(environment: Mapping[str, str]) -> list[str]:
     """The GPUs that may be used, as CUDA_VISIBLE_DEVICES names them; none where there is no driver."""
-    if _VISIBLE in environment:
-        return _names(environment[_VISIBLE])
+    if VISIBLE in environment:
+        return _names(environment[VISIBLE])
     program = shutil.which("nvidia-smi", path=environment.get("PATH"))
     if program is None:
         return []
@@ -28,6 +28,19 @@ def gpus(environment: Mapping[str, str]) -> list[str]:
     except (OSError, subprocess.TimeoutExpired):
         return []
     return answer.stdout.split() if answer.returncode == 0 else []
+
+
+def uuid(name: str, environment: Mapping[str, str]) -> str:
+    """The name by which the driver knows a GPU wherever it is shown; one that is no number is that already."""
+    program = shutil.which("nvidia-smi", path=environment.get("PATH"))
+    if not name.isdecimal() or program is None:
+        return name
+    asked = [program, "--query-gpu=uuid", "--format=csv,noheader", f"--id={name}"]
+    try:
+        answer = subprocess.run(asked, capture_output=True, text=True, timeout=_SECONDS)
+    except (OSError, subprocess.TimeoutExpired):
+        return name
+    return answer.stdout.strip() if answer.returncode == 0 and answer.stdout.strip() else name
 
 
 def one_each(chosen: str, environment: Mapping[str, str]) -> list[dict[str, str]]:
@@ -41,8 +54,8 @@ def one_each(chosen: str, environment: Mapping[str, str]) -> list[dict[str, str]
         raise ValueError("No GPU is to be seen: look whether nvidia-smi shows any here, or start without --gpus.")
     if len(set(names)) < len(names):
         raise ValueError(f"--gpus {chosen} names a GPU twice: a GPU has one worker.")
-    threads = divided(len(names), {**environment, _VISIBLE: ""}, [])
-    return [own | {_VISIBLE: name} for own, name in zip(threads, names, strict=True)]
+    threads = divided(len(names), {**environment, VISIBLE: ""}, [])
+    return [own | {VISIBLE: name} for own, name in zip(threads, names, strict=True)]
 
 
 def divided(
@@ -64,8 +77,8 @@ def divided(
     shared = {} if _THREADS in environment else {_THREADS: str(threads)}
     if not devices or environment.get("STILLHOUSE_DEVICE") == "cpu":
         return [dict(shared) for _ in range(workers)]
-    without = {_VISIBLE: "", "STILLHOUSE_DEVICE": "cpu"}
-    return [shared | ({_VISIBLE: devices[number]} if number < len(devices) else without) for number in range(workers)]
+    without = {VISIBLE: "", "STILLHOUSE_DEVICE": "cpu"}
+    return [shared | ({VISIBLE: devices[number]} if number < len(devices) else without) for number in range(workers)]
 
 
 def _names(listed: str) -> list[str]:

@@ -108,6 +108,9 @@ class Foreman:
 
     def _offer(self, parts: list[Part]) -> None:
         self._files = {part.name: list(part.order["files"]) for part in parts}
+        if self._settings.store_url is not None:
+            for name in dict.fromkeys(need for part in parts for need in part.order.get("needs", ())):
+                self._carry({"name": name})
         if self._ledger.sharing.offer(self._claim, parts):
             for _ in parts[:_RINGS]:
                 if not doorbell.ring(self._settings):
@@ -128,10 +131,7 @@ class Foreman:
 
     def _fetch(self, name: str) -> bool:
         """Whether a result is in the cache, where it is brought from the store if that has it."""
-        path = _inside(self._settings.experts.resolve(), name)
-        if path.exists():
-            return True
-        return self._settings.store_url is not None and fetch_result(self._ledger, self._store, name, path)
+        return has_result(self._settings, self._ledger, self._store, name)
 
     def _carry(self, message: Message) -> None:
         name = str(message["name"])
@@ -141,6 +141,14 @@ class Foreman:
 def carry_result(ledger: Ledger, store: Store, path: Path, name: str) -> None:
     """Take a result of the cache to the store, for workers with another HOME. Raises OSError of the store."""
     ledger.sharing.keep_result(name, Stored(*store.put(path)))
+
+
+def has_result(settings: Settings, ledger: Ledger, store: Store, name: str) -> bool:
+    """Whether a result is in the cache, brought from the store if need be. Raises OSError of the store."""
+    path = _inside(settings.experts.resolve(), name)
+    if path.exists():
+        return True
+    return settings.store_url is not None and fetch_result(ledger, store, name, path)
 
 
 def fetch_result(ledger: Ledger, store: Store, name: str, path: Path) -> bool:

@@ -6,9 +6,11 @@ import argparse
 import os
 import secrets
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, final
 
 import structlog
@@ -18,6 +20,7 @@ from core.artifacts.store import Store
 from core.forecast import Calibration
 from core.ledger import AWAY, Ledger
 from core.settings import Settings, settings
+from worker import gpu
 from worker.calibrator import Calibrator
 from worker.database_retry import until_ready
 from worker.drain import Drain
@@ -59,7 +62,9 @@ class Poller:
             engine,
             self._calibrator.record_forecast,
             self._calibrator.race,
+            self._calibrator.room,
         )
+        self._gpu: gpu.Hold | None = None
         self._announced = float("-inf")
         self._told: Calibration | None = None
         # another engine is not measured by this one's kernels
@@ -82,10 +87,15 @@ class Poller:
         self.drain.set()
         self._polling.join(timeout=self._settings.drain_grace + _SETTLING)
         self._sweeping.join(timeout=1)
+        if self._gpu is not None:
+            self._gpu.release()
         log.info("worker stopped", worker=self.worker_id)
 
     def _poll(self) -> None:
         until_ready(self._ledger, self.drain)
+        locks = self._settings.gpu_locks or Path(tempfile.gettempdir())
+        self._gpu = gpu.take(locks, self._settings.device, os.environ, self.drain)
+        self.supervisor.has_gpu = self._gpu is not None
         while not self.drain.is_set():
             self._greet()
             self.supervisor.look()
@@ -106,13 +116,13 @@ class Poller:
 
     def _greet(self) -> None:
         """Says that this worker is there, if that is due; while it works, the heartbeats of the job say it."""
-        known, now = self._calibrator.known, time.monotonic()
+        known, now, ability = self._calibrator.known, time.monotonic(), self.supervisor.ability
         if known is self._told and now - self._announced < self._settings.heartbeat_interval:
             return
         self._told, self._announced = known, now
         measured = known.model_dump(mode="json") if known else None
         try:
-            self._ledger.register_worker(self.worker_id, self._settings.device, socket.gethostname(), measured)
+            self._ledger.register_worker(self.worker_id, self._settings.device, socket.gethostname(), measured, ability)
         except AWAY as error:
             log.warning("the ledger does not answer", reason=type(error).__name__)
 

@@ -19,7 +19,7 @@ import structlog
 
 from core.artifacts.store import MissingObject, Store
 from core.files import write_atomic
-from core.ledger import AWAY, Claim, Document, File, Job, Ledger, Status
+from core.ledger import AWAY, Ability, Claim, Document, File, Job, Ledger, Status
 from core.masks import masked
 from core.settings import Settings
 from worker import checkpoints, failure_reports, uploads
@@ -84,6 +84,7 @@ class Supervisor:
         engine: str = ENGINE,
         record_forecast: Callable[[Claim], Claim] = lambda claim: claim,
         race: Callable[[Job], Document] = lambda job: {},
+        room: Callable[[], int | None] = lambda: None,
     ) -> None:
         """
         Args:
@@ -92,7 +93,10 @@ class Supervisor:
             engine: module that is run as the child process.
             record_forecast: called with every job that is about to start, which it may change; must not raise.
             race: what the engine is told beside a job, or in the place of its recipe, where candidates are to race.
+            room: bytes of memory that a job may take here by its forecast; None where nobody knows.
         """
+        self.has_gpu: bool | None = None
+        """Whether jobs for a GPU can be taken, and those for processors alone cannot; None takes either."""
         self.worked_at = time.monotonic()
         """When there was last something to do."""
         self._settings = settings
@@ -103,6 +107,7 @@ class Supervisor:
         self._engine = engine
         self._record_forecast = record_forecast
         self._race = race
+        self._room = room
         self._assistant = Assistant(settings, ledger, store, worker_id, drain, engine, self._order)
         self._slot = threading.Lock()
         self._rung = threading.Event()
@@ -122,6 +127,11 @@ class Supervisor:
                 log.exception("looking for work failed")
             finally:
                 self._slot.release()
+
+    @property
+    def ability(self) -> Ability:
+        """The jobs that this worker can take."""
+        return Ability(self.has_gpu, self._room())
 
     def while_idle(self, work: Callable[[Callable[[], bool]], None]) -> None:
         """Does something else in the slot if it is free; `work` should end as soon as what it is given says so."""
@@ -146,9 +156,9 @@ class Supervisor:
     def _run_next(self) -> bool:
         claimed_at = time.monotonic()
         settings = self._settings
-        claim = self._ledger.claim(self._worker_id, settings.lease_ttl, settings.max_running_jobs)
+        claim = self._ledger.claim(self._worker_id, settings.lease_ttl, settings.max_running_jobs, self.ability)
         if claim is None:
-            helped = self._assistant.run_next()  # whole jobs first: they take no more time than they would alone
+            helped = self._assistant.run_next(self.ability)  # whole jobs first: so they take no more time than alone
             self.worked_at = time.monotonic() if helped else self.worked_at
             return helped
         self.worked_at = time.monotonic()

@@ -50,7 +50,7 @@ def folder(job: Job) -> str:
 
 def start(job: Job) -> str:
     """When a queued job is expected to start, after a comma; nothing where nobody can tell."""
-    if job.queue_seconds is None:
+    if job.queue_seconds is None or job.waits_for:
         return ""
     return f", starts in about {duration(job.queue_seconds)}" if job.queue_seconds >= 1 else ", starts soon"
 

@@ -5,11 +5,12 @@ from core.forecast.fitted import LONG, Sizes, fitted_anywhere, fitted_job, offer
 from core.forecast.forecast_job import forecast_job, remembered, still_holds
 from core.forecast.history import ENOUGH, Past, off
 from core.forecast.predict import Estimate, Forecast, Within, predict
-from core.forecast.room import beyond
+from core.forecast.room import MARGIN, beyond, needed
 
 __all__ = [
     "ENOUGH",
     "LONG",
+    "MARGIN",
     "QUIET",
     "Calibration",
     "Estimate",
@@ -22,6 +23,7 @@ __all__ = [
     "fitted_anywhere",
     "fitted_job",
     "forecast_job",
+    "needed",
     "off",
     "offered",
     "predict",

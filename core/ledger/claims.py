@@ -12,15 +12,20 @@ from sqlalchemy.orm import Session
 from core.ledger import clock, deletion, events, jobs, transitions
 from core.ledger.models import FileRow, JobRow, WorkerRow
 from core.ledger.transitions import Move
-from core.ledger.types import HELD, Beat, Claim, Document, File, Status
+from core.ledger.types import ABLE, HELD, Ability, Beat, Claim, Document, File, Status
 
 _ERROR_FIELDS = ("code", "type", "message", "phase", "hint")
 
 
-def claim(session: Session, worker_id: str, ttl: float, max_running: int | None = None) -> Claim | None:
-    """Start the job that has waited longest, if any waits that nobody else is just starting."""
-    row = session.scalars(jobs.queue(session, max_running).limit(1).with_for_update(skip_locked=True)).first()
-    if row is None:
+def claim(
+    session: Session, worker_id: str, ttl: float, max_running: int | None = None, ability: Ability = ABLE
+) -> Claim | None:
+    """Start the next job that the worker can take, if any waits that nobody else is just starting."""
+    for queue in jobs.queues(session, max_running, ability):
+        row = session.scalars(queue.limit(1).with_for_update(skip_locked=True)).first()
+        if row is not None:
+            break
+    else:
         return None
     now = clock.now(session)
     row.attempt += 1

@@ -5,13 +5,25 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
-from typing import Any, final
+from typing import Any, Final, final
 
 from sqlalchemy import JSON, DateTime, Dialect
 from sqlalchemy.types import TypeDecorator
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 """Characters that no text column holds: neither database takes half a surrogate pair, PostgreSQL takes no NUL."""
+
+
+UNMEASURED: Final = -1.0
+"""The accuracy of a job that has none yet: in an order by accuracy such jobs come last."""
+
+
+def accuracy_of(metrics: dict[str, Any] | None) -> float:
+    """The mean test accuracy of the distilled images, as the engine's metrics tell it."""
+    found: Any = metrics
+    for name in ("results", "distilled", "accuracy_mean"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return float(found) if isinstance(found, int | float) and math.isfinite(found) else UNMEASURED
 
 
 def storable(word: str | None) -> bool:

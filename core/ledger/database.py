@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final, TypeVar, final
 
 from sqlalchemy import URL, Connection, Engine, Pool, create_engine, event, exc, make_url
 from sqlalchemy.orm import Session
@@ -19,6 +19,10 @@ AWAY: Final = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
 
 _ANSWER = 3
 """An impatient caller waits so many times as long for the server's answer as for another writer."""
+
+_TRIES = 10
+
+Result = TypeVar("Result")
 
 _WRITES = {"ledger_writes": True}
 
@@ -130,6 +134,17 @@ class Database:
         with self._in_turn(), session, session.begin():
             session.connection(execution_options=_WRITES)  # begin now: the clock is read after the lock is taken
             yield session
+
+    def insert(self, work: Callable[[Session], Result]) -> Result:
+        """Run a transaction that a unique index may refuse because another one was faster: then look again."""
+        for _ in range(_TRIES - 1):
+            try:
+                with self.write() as session:
+                    return work(session)
+            except exc.IntegrityError:
+                continue
+        with self.write() as session:
+            return work(session)
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:

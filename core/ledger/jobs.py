@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import BindParameter, Row, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from core.ids import is_id
-from core.ledger import fairness, waiting
+from core.ledger import fairness, suitable, waiting
 from core.ledger.columns import storable
 from core.ledger.finished import Finished, Stamp
 from core.ledger.models import ApiKeyRow, FileRow, JobRow, MetadataRow, stands
-from core.ledger.types import File, Job, QuotaExceeded, Reach, Standing, Status, UnknownJob
+from core.ledger.types import Ability, File, Job, QuotaExceeded, Reach, Standing, Status, UnknownJob
 
 # Of the tables, not their classes, and built once: both spare a good part of a short answer's time.
 _JOBS: Final = JobRow.__table__.columns
@@ -30,7 +30,8 @@ def views(session: Session, rows: Iterable[JobRow | Row[Any]]) -> list[Job]:
     rows = list(rows)
     metadata = _metadata(session, [row.id for row in rows])
     places = waiting.places(session, [row.id for row in rows if row.status is Status.QUEUED])
-    return [_view(row, metadata[row.id], places.get(row.id)) for row in rows]
+    unmet = suitable.unmet(session, [row for row in rows if row.status is Status.QUEUED])
+    return [_view(row, metadata[row.id], places.get(row.id), unmet.get(row.id)) for row in rows]
 
 
 def view(session: Session, row: JobRow) -> Job:
@@ -159,19 +160,26 @@ def under(session: Session, conditions: str, limit: int) -> list[Job]:
     return views(session, session.scalars(statement.order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit)))
 
 
-def queue(session: Session, max_running: int | None) -> Select[JobRow]:
-    """The queued jobs, the next one first: of the owner for whom workers do least, the oldest.
+def queues(session: Session, max_running: int | None, ability: Ability) -> Iterator[Select[JobRow]]:
+    """The queued jobs that a worker can take, the next one first, owner by owner: first the one for whom workers do
+    least, of several the one who waits longest. An owner's own jobs go by priority, and then by age.
 
     Without those of owners who have `max_running` running.
     """
+    waiting = select(JobRow).where(stands(Status.QUEUED), *suitable.suits(ability))
+    waiting = waiting.order_by(JobRow.rank, JobRow.created_at, JobRow.id)  # in the order of an index
+    if session.scalars(select(JobRow.id).where(stands(Status.QUEUED), JobRow.owner != "").limit(1)).first() is None:
+        yield waiting
+        return
+    first = select(JobRow.owner, func.min(JobRow.created_at), func.min(JobRow.id)).where(stands(Status.QUEUED))
+    owners = session.execute(first.where(*suitable.suits(ability)).group_by(JobRow.owner)).all()
     busy = fairness.busy(session)
-    waiting = select(JobRow).where(stands(Status.QUEUED))
-    if max_running is not None:
-        held = fairness.running(session)
-        waiting = waiting.where(JobRow.owner.not_in([owner for owner, jobs in held.items() if jobs >= max_running]))
-    if not any(busy):  # nobody has a name: in the order of an index
-        return waiting.order_by(JobRow.created_at, JobRow.id)
-    return waiting.order_by(fairness.turn(busy), JobRow.created_at, JobRow.id)
+    full = (
+        [] if max_running is None else [who for who, held in fairness.running(session).items() if held >= max_running]
+    )
+    for owner, _, _ in sorted(owners, key=lambda row: (busy.get(row[0], 0), row[1], row[2])):
+        if owner not in full:
+            yield waiting.where(JobRow.owner == owner)
 
 
 def _metadata(session: Session, job_ids: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -186,7 +194,7 @@ def _file(row: FileRow) -> File:
     return File(row.name, row.bytes, row.sha256, row.media_type)
 
 
-def _view(row: JobRow | Row[Any], metadata: Mapping[str, str], place: waiting.Place | None) -> Job:
+def _view(row: JobRow | Row[Any], metadata: Mapping[str, str], place: waiting.Place | None, unmet: str | None) -> Job:
     return Job(
         id=row.id,
         status=row.status,
@@ -217,4 +225,8 @@ def _view(row: JobRow | Row[Any], metadata: Mapping[str, str], place: waiting.Pl
         updated_at=row.updated_at,
         dataset_title=row.dataset_title or row.dataset,
         metadata=metadata,
+        priority=-row.rank,
+        runs_on=row.device,
+        memory_bytes=row.memory_bytes,
+        waits_for=unmet,
     )

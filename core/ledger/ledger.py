@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
-from typing import Any, TypeVar, final
-
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import Session
+from typing import Any, final
 
 from core.ledger import claims, deletion, jobs, listing, requests, schema, submissions, sweep, workers
 from core.ledger import events as log
@@ -18,12 +15,26 @@ from core.ledger.keys import Keys
 from core.ledger.links import Links
 from core.ledger.outbox import Outbox
 from core.ledger.sharing import Sharing
-from core.ledger.types import Beat, Claim, Document, Event, File, Job, Reach, Sort, Standing, Submission, Swept, Worker
+from core.ledger.types import (
+    ABLE,
+    NO_NEEDS,
+    Ability,
+    Beat,
+    Claim,
+    Document,
+    Event,
+    File,
+    Job,
+    Needs,
+    Reach,
+    Sort,
+    Standing,
+    Submission,
+    Swept,
+    Worker,
+)
 from core.ledger.uploads import Uploads
 from core.ledger.webhooks import Webhooks
-
-Result = TypeVar("Result")
-_TRIES = 10
 
 
 @final
@@ -86,14 +97,7 @@ class Ledger:
 
     def ready(self) -> dict[str, Any]:
         """Whether the database answers with this code's schema: `{ready, database, schema, detail}`. Never raises."""
-        backend, expected = self.database.url.get_backend_name(), schema.head()
-        try:
-            with self.database.read() as session:
-                found = schema.current(session)
-        except SQLAlchemyError as error:
-            return {"ready": False, "database": backend, "schema": None, "detail": f"No answer: {error.args[0]}"}
-        detail = None if found == expected else f"The schema is at {found}, not {expected}: run `stillhouse serve`."
-        return {"ready": found == expected, "database": backend, "schema": found, "detail": detail}
+        return schema.ready(self.database)
 
     # What clients do
 
@@ -116,6 +120,7 @@ class Ledger:
         metadata: Mapping[str, str] | None = None,
         room: int | None = None,
         webhook_id: str | None = None,
+        needs: Needs = NO_NEEDS,
     ) -> Submission:
         """Accept a job, unless an equal one is open ("twin") or done ("cached") or the key was used ("replayed").
 
@@ -134,6 +139,7 @@ class Ledger:
             metadata: words to find a new job by; one that is there already keeps those it has.
             room: bytes that the results of a named owner may have, those to come included.
             webhook_id: a webhook of the owner's that is told of a new job whatever its own events are.
+            needs: the place of a new job among its owner's own, and the workers that may have it.
 
         Equal jobs, and idempotency keys, are those of the same owner: nobody learns what others have asked for.
 
@@ -143,12 +149,13 @@ class Ledger:
         """
         owner = self._reach.owner
         named = (request, recipe, dataset, method, ipc, seed, fingerprint, max_attempts, forecast)
-        order = submissions.Order(*named, owner, max_open, unfit, dataset_title, metadata or {}, room, webhook_id)
+        more = (metadata or {}, room, webhook_id, needs)
+        order = submissions.Order(*named, owner, max_open, unfit, dataset_title, *more)
         key = None
         if idempotency_key is not None:
             assert body_hash is not None, "an idempotency key needs the digest of its body"
             key = submissions.Key(idempotency_key, body_hash, owner)
-        return self._insert(lambda session: submissions.submit(session, order, key))
+        return self.database.insert(lambda session: submissions.submit(session, order, key))
 
     def answer(self, fingerprint: str) -> tuple[str, list[File]] | None:
         """The finished job that `submit` would answer with ("cached"), and its files; None where there is none."""
@@ -252,7 +259,7 @@ class Ledger:
             IllegalTransition: the job is over, or is being cancelled, or an equal one is open.
             QuotaExceeded: its owner has `max_open` open jobs already.
         """
-        return self._insert(lambda session: requests.resume(session, job_id, self._reach, max_open))
+        return self.database.insert(lambda session: requests.resume(session, job_id, self._reach, max_open))
 
     def request_finish(self, job_id: str, max_open: int | None = None) -> Job:
         """Have a job end with the best that it has, as soon as a worker has it; a paused one is queued. Idempotent.
@@ -272,7 +279,7 @@ class Ledger:
             UnknownJob, IllegalTransition: no such job; it has not failed nor been cancelled, or an equal one is open.
             QuotaExceeded, ResultsFull: as of a new job.
         """
-        return self._insert(lambda session: requests.retry(session, job_id, self._reach, max_open, room))
+        return self.database.insert(lambda session: requests.retry(session, job_id, self._reach, max_open, room))
 
     def delete(self, job_id: str, remove: Callable[[str], None]) -> None:
         """Forget a job that is over; `remove` takes out of the store what nothing else needs, by its SHA-256.
@@ -294,26 +301,31 @@ class Ledger:
 
     # What workers do
 
-    def register_worker(self, worker_id: str, device: str, hostname: str, calibration: Document | None = None) -> None:
-        """Announce a worker process, or say again that it is there; its heartbeats say so too.
+    def register_worker(
+        self, worker_id: str, device: str, hostname: str, calibration: Document | None = None, ability: Ability = ABLE
+    ) -> None:
+        """Announce a worker process, or say again that it is there, as its heartbeats do.
 
-        Args:
-            calibration: what it has measured of its hardware; None keeps what it said before.
+        A `calibration` is what it has measured of its hardware, None keeps what it said before; `ability` is what it
+        can take.
         """
-        self._insert(lambda session: workers.register(session, worker_id, device, hostname, calibration))
+        row = worker_id, device, hostname, calibration, ability
+        self.database.insert(lambda session: workers.register(session, *row))
 
     def workers(self, seen_within: float | None = None) -> list[Worker]:
         """The workers seen in the last `seen_within` seconds; None: in the last day."""
         with self.database.read() as session:
             return workers.seen_within(session, seen_within)
 
-    def claim(self, worker_id: str, ttl: float, max_running: int | None = None) -> Claim | None:
-        """Start the longest waiting job and hold it for `ttl` seconds; None when nothing waits.
+    def claim(
+        self, worker_id: str, ttl: float, max_running: int | None = None, ability: Ability = ABLE
+    ) -> Claim | None:
+        """Start the next job that the worker can take, and hold it for `ttl` seconds; None when there is none.
 
         Jobs of an owner with a name who has `max_running` running wait, whatever their place.
         """
         with self.database.write() as session:
-            return claims.claim(session, worker_id, ttl, max_running)
+            return claims.claim(session, worker_id, ttl, max_running, ability)
 
     def heartbeat(self, claim: Claim, ttl: float) -> Beat:
         """Hold the job for another `ttl` seconds. When it is not held any more, stop and write nothing."""
@@ -387,14 +399,3 @@ class Ledger:
     def sweep(self) -> Swept:
         """Take the jobs of dead workers away from them, count the losses, and forget what is out of date."""
         return sweep.everything(self.database)
-
-    def _insert(self, work: Callable[[Session], Result]) -> Result:
-        """Run a transaction that a unique index may refuse because another one was faster: then look again."""
-        for _ in range(_TRIES - 1):
-            try:
-                with self.database.write() as session:
-                    return work(session)
-            except IntegrityError:
-                continue
-        with self.database.write() as session:
-            return work(session)

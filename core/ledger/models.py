@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, final, get_args
@@ -23,25 +22,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
 
-from core.ledger.columns import Instant, JsonDocument
-from core.ledger.types import ENDED, HELD, Document, PartState, Status, UploadState
-
-UNMEASURED = -1.0
-"""The accuracy of a job that has none yet: in an order by accuracy such jobs come last."""
+from core.ledger.columns import UNMEASURED, Instant, JsonDocument, accuracy_of
+from core.ledger.types import ANY, ENDED, HELD, Device, Document, PartState, Status, UploadState
 
 
 def among(column: str, values: Iterable[str]) -> str:
     """The SQL by which a column has one of these values."""
     listed = ", ".join(f"'{value}'" for value in values)
     return f"{column} IN ({listed})"
-
-
-def _accuracy(metrics: Document | None) -> float:
-    """The mean test accuracy of the distilled images, as the engine's metrics tell it."""
-    found: Any = metrics
-    for name in ("results", "distilled", "accuracy_mean"):
-        found = found.get(name) if isinstance(found, dict) else None
-    return float(found) if isinstance(found, int | float) and math.isfinite(found) else UNMEASURED
 
 
 _HELD = among("status", sorted(HELD, key=[*Status].index))
@@ -111,11 +99,15 @@ class JobRow(Base):
 
     @validates("metrics")
     def _measure(self, _: str, metrics: Document | None) -> Document | None:
-        self.accuracy = _accuracy(metrics)
+        self.accuracy = accuracy_of(metrics)
         return metrics
 
     webhook_id: Mapped[str | None]
     """The webhook that the job named; it may be gone."""
+    rank: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """Its priority among its owner's jobs, negated: an index then has the order of the queue."""
+    device: Mapped[Device] = mapped_column(String, default=ANY, server_default=ANY)
+    memory_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     result_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     """Bytes of its artifact's files, so that an owner's are added up without reading those; 0 before there are any."""
     finish_requested_at: Mapped[datetime | None]
@@ -140,6 +132,7 @@ class JobRow(Base):
         ),
         Index(
             "ix_jobs_queue",
+            "rank",
             "created_at",
             "id",
             sqlite_where=text("status = 'queued'"),
@@ -334,6 +327,8 @@ class WorkerRow(Base):
     calibration: Mapped[dict[str, Any] | None]
     registered_at: Mapped[datetime]
     last_seen: Mapped[datetime]
+    takes: Mapped[dict[str, Any] | None]
+    """Its word on the jobs that it can take."""
 
 
 @final

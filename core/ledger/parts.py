@@ -13,9 +13,9 @@ from typing import Final
 from sqlalchemy import and_, delete, or_, select, true, update
 from sqlalchemy.orm import Session
 
-from core.ledger import claims, clock, fairness, jobs
+from core.ledger import claims, clock, fairness, jobs, suitable
 from core.ledger.models import JobRow, PartRow, WorkerRow, stands
-from core.ledger.types import Claim, Part, PartClaim, Status, Turn
+from core.ledger.types import ABLE, Ability, Claim, Part, PartClaim, Status, Turn
 
 LOSSES: Final = 2
 """After so many workers have lost a part only the job's own worker makes it."""
@@ -94,13 +94,19 @@ def withdraw(session: Session, claim: Claim) -> None:
 
 
 def claim(
-    session: Session, worker_id: str, ttl: float, declined: Collection[str], job_id: str | None
+    session: Session,
+    worker_id: str,
+    ttl: float,
+    declined: Collection[str],
+    job_id: str | None,
+    ability: Ability = ABLE,
 ) -> PartClaim | None:
     """Hold a part of somebody's running job, of the owner for whom least is done first.
 
     Args:
         declined: conditions under which this worker would make other bits.
         job_id: only of that job.
+        ability: the jobs that it can take.
     """
     now = clock.now(session)
     of_job = PartRow.job_id == job_id if job_id is not None else true()
@@ -109,6 +115,7 @@ def claim(
         .join(JobRow, JobRow.id == PartRow.job_id)
         .where(
             of_job,
+            *suitable.suits(ability),
             stands(Status.RUNNING),
             JobRow.lease_expires_at > now,
             JobRow.finish_requested_at.is_(None),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import NullPool, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from core.ledger.database import Database, connect, writing
@@ -54,6 +55,18 @@ def current(session: Session) -> str | None:
     from alembic.migration import MigrationContext
 
     return MigrationContext.configure(session.connection()).get_current_revision()
+
+
+def ready(database: Database) -> dict[str, Any]:
+    """Whether the database answers with this code's schema: `{ready, database, schema, detail}`. Never raises."""
+    backend, expected = database.url.get_backend_name(), head()
+    try:
+        with database.read() as session:
+            found = current(session)
+    except SQLAlchemyError as error:
+        return {"ready": False, "database": backend, "schema": None, "detail": f"No answer: {error.args[0]}"}
+    detail = None if found == expected else f"The schema is at {found}, not {expected}: run `stillhouse serve`."
+    return {"ready": found == expected, "database": backend, "schema": found, "detail": detail}
 
 
 def configuration() -> Config:

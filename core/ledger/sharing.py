@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from core.ledger import carried, parts
 from core.ledger.database import Database
-from core.ledger.types import Claim, Part, PartClaim, Stored, Turn
+from core.ledger.types import ABLE, Ability, Claim, Part, PartClaim, Stored, Turn
 
 
 @final
@@ -49,16 +49,22 @@ class Sharing:
     # Of workers that help
 
     def claim(
-        self, worker_id: str, ttl: float, declined: Collection[str] = (), job_id: str | None = None
+        self,
+        worker_id: str,
+        ttl: float,
+        declined: Collection[str] = (),
+        job_id: str | None = None,
+        ability: Ability = ABLE,
     ) -> PartClaim | None:
         """Hold a part of somebody's running job for `ttl` seconds; None when nothing is offered.
 
         Args:
             declined: conditions under which this worker would make other bits.
             job_id: only of that job.
+            ability: the jobs that this worker can take.
         """
         with self._database.write() as session:
-            return parts.claim(session, worker_id, ttl, declined, job_id)
+            return parts.claim(session, worker_id, ttl, declined, job_id, ability)
 
     def beat(self, claim: PartClaim, ttl: float) -> bool:
         """Hold the part for another `ttl` seconds. When it is not held or wanted any more, stop and write nothing."""

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from core.ids import new_id
 from core.ledger import clock, events, jobs, kept
 from core.ledger.models import JobRow, KeyRow, MetadataRow, stands
-from core.ledger.types import Document, IdempotencyConflict, Outcome, Status, Submission
+from core.ledger.types import Document, IdempotencyConflict, Needs, Outcome, Status, Submission
 
 KEY_LIFETIME = timedelta(hours=24)
 """How long an idempotency key is remembered."""
@@ -46,6 +46,7 @@ class Order:
     metadata: Mapping[str, str] = field(default_factory=dict)
     room: int | None = None
     webhook_id: str | None = None
+    needs: Needs = field(default_factory=Needs)
 
 
 @final
@@ -136,6 +137,9 @@ def _create(session: Session, order: Order, now: datetime) -> JobRow:
         owner=order.owner,
         dataset_title=order.dataset_title,
         webhook_id=order.webhook_id,
+        rank=-order.needs.priority,
+        device=order.needs.device,
+        memory_bytes=order.needs.memory_bytes,
         last_seq=0,
         reported=0,
         created_at=now,

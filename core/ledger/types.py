@@ -14,6 +14,10 @@ Document = dict[str, Any]
 DISTILLATION: Final = "distillation"
 """The kind of a job whose request names none."""
 
+Device = Literal["any", "cpu", "gpu"]
+"""The kind of worker that a job may have: any, or one with or without a GPU."""
+ANY: Final[Device] = "any"
+
 UploadState = Literal["inspecting", "ready", "invalid"]
 
 WebhookState = Literal["active", "failing", "disabled"]
@@ -78,6 +82,9 @@ class Job:
     it was given, else its name. `metadata` is what its client wrote on it, by key.
     `queue_position` is 1 for the job that is started next and null for a job that is not queued; in `queue_seconds` it
     is expected to start, by the forecasts of those before it, where these are known.
+    `priority` is its place among its owner's own queued jobs: the higher the sooner. It may run on workers of the kind
+    `runs_on`, and takes `memory_bytes` of memory at once at least, 0 where nobody knows; `waits_for` says what a queued
+    job needs that no worker has which is there.
     `forecast` is what it was expected to cost, where that was known. `error` is
     `{code, type, message, phase, hint}`, and only a failed job has one. A job with `finish_requested_at` ends as soon
     as it has a result, which is no answer to an equal request.
@@ -112,6 +119,10 @@ class Job:
     updated_at: datetime
     dataset_title: str
     metadata: Mapping[str, str]
+    priority: int
+    runs_on: Device
+    memory_bytes: int
+    waits_for: str | None
 
     @property
     def kind(self) -> str:
@@ -157,6 +168,40 @@ class Submission:
 
     job: Job
     outcome: Outcome
+
+
+@final
+@dataclass(frozen=True)
+class Needs:
+    """The place of a job among its owner's own, and the workers that may have it; 0 bytes where nobody knows."""
+
+    priority: int = 0
+    device: Device = ANY
+    memory_bytes: int = 0
+
+
+@final
+@dataclass(frozen=True)
+class Ability:
+    """The jobs that a worker can take, by its GPU and the bytes they may take; None where it does not know."""
+
+    gpu: bool | None = None
+    memory_bytes: int | None = None
+
+    @classmethod
+    def read(cls, document: Document | None) -> Ability:
+        """A worker's word on itself."""
+        return cls(document.get("gpu"), document.get("memory_bytes")) if document else cls()
+
+    def takes(self, needs: Needs) -> bool:
+        """Whether it can take a job."""
+        kind = self.gpu is None or needs.device in (ANY, "gpu" if self.gpu else "cpu")
+        return kind and (self.memory_bytes is None or needs.memory_bytes <= self.memory_bytes)
+
+
+NO_NEEDS: Final = Needs()
+ABLE: Final = Ability()
+"""A worker that takes any job."""
 
 
 @final

@@ -6,22 +6,18 @@ import heapq
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final, final
 
 from sqlalchemy import ColumnElement, Select, Subquery, bindparam, func, literal, select
 from sqlalchemy.orm import Session
 
-from core.ledger import clock, fairness
+from core.ledger import clock, fairness, suitable
 from core.ledger.models import JobRow, WorkerRow, is_held, stands
 from core.ledger.remaining import remaining
 from core.ledger.types import Document, Status
 
 FORESEEN: Final = 500
 """So many jobs of the queue have an expected start; those behind them have a place only."""
-
-_IDLE: Final = timedelta(minutes=1)
-"""A worker without a job says this often, and more, that it is there."""
 
 
 @final
@@ -53,18 +49,21 @@ def places(session: Session, job_ids: Sequence[str]) -> dict[str, Place]:
 
 def _queued(session: Session) -> Subquery:
     """The queued jobs with the turns in which their owners come."""
-    own = func.row_number().over(partition_by=JobRow.owner, order_by=(JobRow.created_at, JobRow.id))
-    return _in_turns(fairness.turn(fairness.busy(session)) + own)
+    own = JobRow.rank, JobRow.created_at, JobRow.id
+    turn = fairness.turn(fairness.busy(session)) + func.row_number().over(partition_by=JobRow.owner, order_by=own)
+    # the one of the owner's jobs that has waited longest when this one is next
+    return _in_turns(turn, func.min(JobRow.created_at).over(partition_by=JobRow.owner, order_by=own, rows=(0, None)))
 
 
-def _in_turns(turn: ColumnElement[int]) -> Subquery:
+def _in_turns(turn: ColumnElement[int], oldest: ColumnElement[Any]) -> Subquery:
     expected = JobRow.forecast["seconds"]["expected"].as_float()
-    columns = JobRow.id, JobRow.created_at, expected.label("expected"), turn.label("turn")
+    sorting = JobRow.rank, JobRow.created_at, turn.label("turn"), oldest.label("oldest")
+    columns = JobRow.id, expected.label("expected"), *sorting
     return select(*columns).where(stands(Status.QUEUED)).subquery()
 
 
 def _order(queued: Subquery) -> tuple[ColumnElement[Any], ...]:
-    return queued.c.turn, queued.c.created_at, queued.c.id
+    return queued.c.turn, queued.c.oldest, queued.c.rank, queued.c.created_at, queued.c.id
 
 
 def _first(queued: Subquery) -> Select[Any]:
@@ -73,7 +72,7 @@ def _first(queued: Subquery) -> Select[Any]:
 
 # To build a statement takes longer than SQLite does to answer it: those that are always the same are built once.
 _NAMED: Final = select(JobRow.id).where(stands(Status.QUEUED), JobRow.owner != "").limit(1)
-_OF_ONE_OWNER: Final = _in_turns(literal(0))
+_OF_ONE_OWNER: Final = _in_turns(literal(0), literal(0))
 _FIRST_OF_ONE_OWNER: Final = _first(_OF_ONE_OWNER)
 _HELD_JOBS: Final = select(JobRow.worker_id, JobRow.status, JobRow.phase, JobRow.progress, JobRow.forecast).where(
     is_held(), JobRow.lease_expires_at.is_not(None)
@@ -104,7 +103,7 @@ def _free(session: Session) -> Iterator[float]:
     for row in session.execute(_HELD_JOBS):
         busy.add(row.worker_id)
         yield 0.0 if row.status in (Status.PAUSING, Status.CANCELLING) else _left(row.phase, row.progress, row.forecast)
-    there = session.scalars(_THERE, {"since": clock.now(session) - _IDLE})
+    there = session.scalars(_THERE, {"since": clock.now(session) - suitable.THERE})
     yield from (0.0 for worker_id in there if worker_id not in busy)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -9,17 +10,24 @@ from sqlalchemy.orm import Session
 
 from core.ledger import clock
 from core.ledger.models import WorkerRow
-from core.ledger.types import Document, Worker
+from core.ledger.types import ABLE, Ability, Document, Worker
 
 
-def register(session: Session, worker_id: str, device: str, hostname: str, calibration: Document | None) -> None:
+def register(
+    session: Session,
+    worker_id: str,
+    device: str,
+    hostname: str,
+    calibration: Document | None,
+    ability: Ability = ABLE,
+) -> None:
     """Announce a worker, or say again that it is there; None keeps the calibration it had."""
     now = clock.now(session)
     row = session.get(WorkerRow, worker_id, with_for_update=True)
     if row is None:
         row = WorkerRow(worker_id=worker_id, registered_at=now)
         session.add(row)
-    row.device, row.hostname, row.last_seen = device, hostname, now
+    row.device, row.hostname, row.last_seen, row.takes = device, hostname, now, asdict(ability)
     row.calibration = calibration or row.calibration
 
 

@@ -168,6 +168,18 @@ class JobOrder(Asked):
         "`events` are. An equal job that is there already is the answer, and keeps its own.",
         examples=["hook_01KB7C0000000000000000000"],
     )
+    priority: int = Field(
+        default=0,
+        ge=-100,
+        le=100,
+        strict=True,
+        description="Place among your own queued jobs: of higher ones the first starts first. It changes nothing for "
+        "the jobs of others, and nothing about the result.",
+    )
+    runs_on: Literal["any", "cpu", "gpu"] = Field(
+        default="any",
+        description="The workers that may run it: any, or those that compute on their processors or on a GPU alone.",
+    )
     continue_from: str = Field(
         default_factory=str,
         min_length=1,

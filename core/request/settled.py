@@ -53,7 +53,8 @@ def settle(order: JobOrder, facts: DatasetFacts) -> JobRequest:
         most = math.floor(1e6 * MOST_IPC / whole) / 1e6
         raise RecipeError([FieldError("ratio", told, f"Set ratio to at most {most:g}.")])
     within = seconds_of(order.within) if order.within else WITHIN if aims or order.method == methods.AUTO else 0
-    asked = order.model_dump(exclude={"ratio", "bytes", "target", "metadata", "share", "webhook"})
+    beside = {"metadata", "webhook", "priority", "runs_on"}
+    asked = order.model_dump(exclude={"ratio", "bytes", "target", "share", *beside})
     settled = {"ipc": ipc, "within": within, "overrides": overrides, "target": order.target if aims else None}
     return JobRequest.model_validate(asked | settled)
 

@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 
 from core import doorbell
 from core.artifacts.store import Store
-from core.ledger import ENDED, Event, Job, Ledger, Status
+from core.ledger import ENDED, NO_NEEDS, Event, Job, Ledger, Needs, Status
 from core.settings import Settings
 from worker.drain import Drain
 from worker.supervisor import Supervisor
@@ -146,16 +146,20 @@ class Service:
         self._logs: list[IO[bytes]] = []
         self._plays: list[Play] = []
 
-    def start_worker(self, engine: str = "tests.worker.double", **changes: Any) -> subprocess.Popen[bytes]:
+    def start_worker(
+        self, engine: str = "tests.worker.double", *, waits: bool = False, **changes: Any
+    ) -> subprocess.Popen[bytes]:
         """One worker, with the engine double or another engine; returns once it looks for work.
 
         Args:
+            waits: it is not to look for work yet.
             changes: settings of this worker that are not the service's.
         """
         known = {worker.worker_id for worker in self.ledger.workers()}
         module = "worker" if self.trigger == "celery" else "worker.poller"
         worker = self._start(module, "--engine", engine, **changes)
-        until(lambda: {w.worker_id for w in self.ledger.workers()} - known, "the worker has announced itself")
+        if not waits:
+            until(lambda: {w.worker_id for w in self.ledger.workers()} - known, "the worker has announced itself")
         return worker
 
     def stop(self, worker: subprocess.Popen[bytes]) -> None:
@@ -214,19 +218,19 @@ class Service:
             drain.set()
             thread.join()
 
-    def submit(self, max_attempts: int = 3, **script: Any) -> Play:
+    def submit(self, max_attempts: int = 3, needs: Needs = NO_NEEDS, **script: Any) -> Play:
         """Queues a job that the double plays by this script, and rings."""
-        play = self.submit_quietly(max_attempts, **script)
+        play = self.submit_quietly(max_attempts, needs, **script)
         doorbell.ring(self.settings)
         return play
 
-    def submit_quietly(self, max_attempts: int = 3, **script: Any) -> Play:
+    def submit_quietly(self, max_attempts: int = 3, needs: Needs = NO_NEEDS, **script: Any) -> Play:
         """Queues a job without ringing."""
         trace, gate = (self.settings.home / f"{len(self._plays)}-{name}" for name in ("trace", "gate"))
         overrides = {"trace": str(trace), "gate": str(gate), **script}
         request = {"dataset": "digits", "ipc": 1, "method": "mtt", "overrides": overrides}
         submission = self.ledger.submit(
-            request, {}, dataset="digits", method="mtt", ipc=1, seed=0, max_attempts=max_attempts
+            request, {}, dataset="digits", method="mtt", ipc=1, seed=0, max_attempts=max_attempts, needs=needs
         )
         self._plays.append(Play(self.ledger, self.store, submission.job.id, trace, gate))
         return self._plays[-1]
