@@ -7,6 +7,10 @@ print(answer(Question(ipc=20), measured).sentence)
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import replace
+
 import torch
 
 from core.advice.measured import VERSION, Measured
@@ -21,7 +25,7 @@ from core.engine.real import prepare
 from core.engine.state import State
 from core.engine.steps import distillation
 from core.engine.steps.advising import Measuring, judged_on
-from core.engine.workspace import InMemory, Workspace
+from core.engine.workspace import InMemory, PartMade, Workspace
 
 _CPU = torch.device("cpu")
 
@@ -40,23 +44,8 @@ def measure(
         Drained: the workspace said to stop; every point that was finished is in its checkpoint.
     """
 
-    def alone(name: str) -> Dataset:
-        raise AssertionError("the pilots' method knows no other dataset")
-
-    real = prepare(dataset, asked.recipe.preprocess, device)
-    network = build(asked.recipe.network, real.shape, real.classes)
-    context = JobContext(
-        recipe=asked.recipe,
-        ipc=asked.sizes[-1],
-        key=Key(0).fold("advice"),
-        run=f"advice {VERSION}",
-        dataset=dataset,
-        real=real,
-        network=network,
-        plan=KernelPlan(Eager(network), "The kernels are not compiled.", 0, {}, frozenset()),
-        workspace=InMemory() if workspace is None else workspace,
-        load=alone,
-    )
+    context = _context(asked, dataset, InMemory() if workspace is None else workspace, device)
+    real, network = context.real, context.network
     measuring = Measuring(context, asked, _piloted)
     measuring.run()
     directions = measuring.directions()
@@ -80,6 +69,42 @@ def measure(
         seconds=round(measuring.seconds, 1),
         directions=directions,
         left_out=tuple(measuring.left_out),
+    )
+
+
+def assist(
+    asked: Study, dataset: Dataset, workspace: Workspace, files: Collection[str], device: torch.device = _CPU
+) -> bool:
+    """Make some points of a study that another worker is at, and keep them in the workspace under their names.
+
+    False where no point of the study has these names.
+
+    Raises:
+        Drained: the workspace said to stop.
+    """
+    context = replace(_context(asked, dataset, workspace, device), only=frozenset(files))
+    with suppress(PartMade):
+        Measuring(context, asked, _piloted).run()
+    return all(workspace.find(name) is not None for name in files)
+
+
+def _context(asked: Study, dataset: Dataset, workspace: Workspace, device: torch.device) -> JobContext:
+    def alone(name: str) -> Dataset:
+        raise AssertionError("the pilots' method knows no other dataset")
+
+    real = prepare(dataset, asked.recipe.preprocess, device)
+    network = build(asked.recipe.network, real.shape, real.classes)
+    return JobContext(
+        recipe=asked.recipe,
+        ipc=asked.sizes[-1],
+        key=Key(0).fold("advice"),
+        run=f"advice {VERSION}",
+        dataset=dataset,
+        real=real,
+        network=network,
+        plan=KernelPlan(Eager(network), "The kernels are not compiled.", 0, {}, frozenset()),
+        workspace=workspace,
+        load=alone,
     )
 
 

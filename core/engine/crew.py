@@ -90,7 +90,8 @@ class Turns:
             yield self.groups[self._place - 1]
         while self._open and self.crew is not None:
             answer = self.crew.turn()
-            if answer is None:  # all that was offered is made here, whoever else may be at it
+            if answer is None or answer.part not in (None, *self._offered):
+                # all that was offered is made here, whoever else may be at it, or whatever was offered before
                 self._open = False
                 yield from (group for name, group in self._offered.items() if name not in self._own)
                 break

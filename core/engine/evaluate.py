@@ -266,14 +266,14 @@ def evaluate(
     """Train a fresh network a key and test each."""
     scores: list[Score] = []
     for trained in (yield from train(kernels, images, labels, protocol, keys)):
-        scores.append(_score(kernels.network, trained, real))
+        scores.append(scored(kernels.network, trained, real))
         yield 1.0
     return Result(name, labels.shape[-2], kernels.network.name, protocol.lr, tuple(scores))
 
 
 def judged(name: str, network: Network, trained: Trained, lr: float, real: Real) -> Result:
     """The result of one network that was trained before, on the training split at an initial rate of `lr`."""
-    return Result(name, len(real.train), network.name, lr, (_score(network, trained, real),))
+    return Result(name, len(real.train), network.name, lr, (scored(network, trained, real),))
 
 
 def tune(
@@ -332,7 +332,8 @@ def _counting(data: Labelled, measure: Measure) -> float:
     return len(counts) ** 2 / float((1 / counts).sum())
 
 
-def _score(network: Network, trained: Trained, real: Real) -> Score:
+def scored(network: Network, trained: Trained, real: Real) -> Score:
+    """The score of a trained network on the test split, with its accuracy on the validation split."""
     guesses, (validation, _) = _guesses(network, trained, real.test), accuracy(network, trained, real.validation)
     return score(guesses, real.test.labels, network.classes, validation, trained.seconds)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, final
 
@@ -12,6 +11,7 @@ from core.engine import stored
 from core.engine.context import JobContext, follow
 from core.engine.crew import Turns, order
 from core.engine.evaluate import Trained
+from core.engine.kernels import Kernels
 from core.engine.stored import Source
 from core.engine.train import stack_for
 from core.engine.workspace import PartMade, TimeUp
@@ -52,6 +52,9 @@ def gather(
     enough: int | None = None,
     helped: bool = False,
     told: Mapping[str, Any] = MappingProxyType({}),
+    needs: Mapping[str, Callable[[], bytes]] = MappingProxyType({}),
+    kernels: Kernels | None = None,
+    passing: bool = False,
 ) -> list[T]:
     """The results of these names, in their order: those of the workspace, and the others once they are made.
 
@@ -66,6 +69,9 @@ def gather(
         enough: so many will do, whichever they are, once no time is left.
         helped: whether others may make some of them, which a plan of the recipe names.
         told: what an engine that helps has to know beside the recipe.
+        needs: files that it has to have, by name; they are kept where others are asked.
+        kernels: those that make them; by default the job's.
+        passing: whether they are of no use to later jobs: what is made here is then in the checkpoint until all are.
 
     Raises:
         Drained: the job was told to stop.
@@ -73,7 +79,12 @@ def gather(
     """
     workspace, journal = context.workspace, context.journal
     wanted = range(len(files) if most is None else min(most, len(files)))
-    sources = [workspace.find(name) for name in files]
+    own = passing and context.only is None
+
+    def find(name: str) -> Source | None:
+        return (workspace.checkpoint(name) if own else None) or workspace.find(name)
+
+    sources = [find(name) for name in files]
     there = ((index, source) for index in wanted if (source := sources[index]) is not None)
     found = {index: result for index, source in there if (result := making.read(source)) is not None}
     done, total = len(found) * making.units, len(wanted) * making.units
@@ -86,9 +97,14 @@ def gather(
         parts = [*filter(None, [[index for index in missing if files[index] in context.only]])]
     else:
         parts = list(making.together(missing))
-    turns = Turns(
-        parts, files, workspace.crew if helped else None, partial(order, context.recipe, context.kernels, told)
-    )
+
+    def ordered(names: Sequence[str]) -> dict[str, Any]:
+        for name, content in needs.items():
+            if workspace.find(name) is None:
+                workspace.keep(name, content(), beside=files)
+        return order(context.recipe, kernels or context.kernels, told, names) | {"needs": [*needs]}
+
+    turns = Turns(parts, files, workspace.crew if helped else None, ordered)
 
     def take() -> None:
         """Read what others have made."""
@@ -110,14 +126,14 @@ def gather(
                 elif phase is not None:
                     journal.progress(done, total)
                 continue
-            own = len(indices) * making.units
+            now = len(indices) * making.units
 
-            def tell(share: float, behind: int = done, own: int = own) -> None:
+            def tell(share: float, behind: int = done, now: int = now) -> None:
                 turns.tell(share)
                 if say is not None:
-                    say((behind + share * own) / total)
+                    say((behind + share * now) / total)
                 elif phase is not None:
-                    journal.progress(behind + int(share * own), total)
+                    journal.progress(behind + int(share * now), total)
 
             try:
                 contents = follow(context.hurried if will_do else context, making.make(list(indices)), tell)
@@ -126,7 +142,9 @@ def gather(
                     break
                 raise
             for index, content in zip(indices, contents, strict=True):
-                found[index] = _kept(context, files, index, content, making)
+                if own:
+                    workspace.store(files[index], content)
+                found[index] = _read(making, content) if own else _kept(context, files, index, content, making)
     except TimeUp:
         turns.close()
         raise
@@ -137,6 +155,9 @@ def gather(
         raise PartMade
     if phase is not None:
         journal.progress(total, total)
+    if own:
+        for name in files:
+            workspace.drop(name)
     return [found[index] for index in wanted if index in found]
 
 
@@ -196,6 +217,12 @@ def at_once(measure: Callable[[], bytes]) -> Contents:
     """A result that says for itself how far it is."""
     yield 0.0
     return [measure()]
+
+
+def _read(making: Making[T], content: bytes) -> T:
+    found = making.read(content)
+    assert found is not None, "what was made here is of use"
+    return found
 
 
 def _kept(context: JobContext, files: Sequence[str], index: int, content: bytes, making: Making[T]) -> T:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from core.data.facts import Values
+from core.engine.crew import Crew
 from core.engine.journal import Journal
 from core.engine.stored import Source
 from core.engine.synthetic import SyntheticDataset
@@ -33,6 +34,8 @@ class Lane:
     journal: Journal
     left: Callable[[], float] = lambda: math.inf
     """Seconds that distilling may still take; by default a turn that is over is gone on with later."""
+    crew: Crew | None = None
+    """By default nobody: candidates have their turns by what they take here, and none is to be helped in one."""
 
     @classmethod
     def of(
@@ -54,10 +57,6 @@ class Lane:
     def interval(self) -> float:
         """The method of `Workspace`, like all that follow."""
         return self.whole.interval
-
-    @property
-    def crew(self) -> None:
-        """Candidates have their turns by what they take here: nobody helps one of them."""
 
     def find(self, name: str) -> Source | None:
         """The result in the cache of all."""

@@ -10,16 +10,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.engine import evaluate, init, relabel
+from core.engine import evaluate, init, jury, relabel
 from core.engine.context import JobContext, follow
-from core.engine.evaluate import Draws, Images, Replays, Result
+from core.engine.evaluate import Draws, Replays, Result
+from core.engine.jury import Jury, Say
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
 from core.engine.train import Protocol
 from core.engine.view_labels import Replay
-from core.recipe import Counts, LabelledViews, Recipe, SoftLabels
+from core.recipe import Architecture, Counts, LabelledViews, Recipe, SoftLabels
 
 Work = Generator[float, None, Result]
 
@@ -38,14 +39,16 @@ def keys(key: Key, seeds: int) -> list[Key]:
     return [key.fold("seed", seed) for seed in range(seeds)]
 
 
-def trained_on(context: JobContext, result: SyntheticDataset, name: str, images: Tensor, kernels: Kernels) -> Work:
+def trained_on(
+    context: JobContext, result: SyntheticDataset, images: Tensor, architecture: Architecture | None = None
+) -> Jury:
     """Fresh networks on a result, of which `images` may be another version, under the recipe's protocol."""
     recipe = context.recipe
     shown = images if result.views is None else Replays((Replay(images, result.views),))
     labels = result.supervision(context.real.classes)
     protocol = replace(evaluate.on_result(recipe, result), temperature=result.temperature)
     own = keys(context.key.fold("evaluate"), recipe.evaluation.seeds)
-    return evaluate.evaluate(name, kernels, shown, labels, context.real, protocol, own)
+    return Jury(shown, labels, protocol, (*own,), architecture=architecture)
 
 
 def random(
@@ -53,22 +56,32 @@ def random(
     context: JobContext,
     chosen: Tensor,
     key: Key,
+    say: Say,
     taught: Teacher | None = None,
-    kernels: Kernels | None = None,
+    architecture: Architecture | None = None,
     stages: int = 1,
-) -> Work:
+) -> Result:
     """Random real images, a fresh draw for each seed, at the rate that is best on the validation split.
 
     Beside a result in several `stages` they are trained on all at once, for as many epochs as all its stages together.
 
     Where the policy is "combined" they get the views of real images, the simple ones, as in the paper. A teacher that
-    is given labels them as the recipe has the distilled ones labelled. `kernels` are those of another network than the
-    recipe's own.
+    is given labels them as the recipe has the distilled ones labelled. Networks are the recipe's own, or those of
+    another `architecture`.
+
+    Raises:
+        Drained: the job was told to stop.
+        TimeUp: no time is left, and the context is `hurried`.
     """
-    arm = Drawn.of(context, chosen, key, taught, kernels, stages)
+    arm, rate = Drawn.of(context, chosen, key, taught, stages), context.recipe.evaluation.baseline_lrs[0]
     tried, seeds = tries(context.recipe), len(chosen)
-    rate = yield from part(arm.rate(context, key), 0, tried / (tried + seeds))
-    return (yield from part(arm.scored(name, context, key, rate, range(seeds)), tried / (tried + seeds), 1))
+    share = tried / (tried + seeds)
+    if tried:
+        looks = arm.looks(context, key, architecture)
+        found, _ = jury.validated(context, looks, lambda done: say(share * done))
+        rate = context.recipe.evaluation.baseline_lrs[found.index(max(found))]
+    judges = arm.jury(key, rate, architecture)
+    return jury.tested(name, context, judges, lambda done: say(share + (1 - share) * done))
 
 
 def tries(recipe: Recipe) -> int:
@@ -94,7 +107,6 @@ class Drawn:
         chosen: Tensor,
         key: Key,
         taught: Teacher | None = None,
-        kernels: Kernels | None = None,
         stages: int = 1,
     ) -> Self:
         """The draws `chosen` [S, n]; see `random`."""
@@ -111,23 +123,43 @@ class Drawn:
                 images = _labelled(context, recipe.relabel, taught, chosen, key)
             case SoftLabels() if taught is not None:
                 labels = torch.stack([relabel.soft(recipe.relabel, taught, real.train.take(own)) for own in chosen])
-        return cls(kernels or context.judging, images, labels, protocol)
+        return cls(context.judging, images, labels, protocol)
 
     def rate(self, context: JobContext, key: Key) -> Generator[float, None, float]:
         """The rate at which a network on the first draw does best on the validation split."""
         evaluation = context.recipe.evaluation
         if not tries(context.recipe):
             return self.protocol.lr
-        match self.images:
-            case Draws(data, chosen):
-                first: Images = data.take(chosen[0])
-            case Replays(each):
-                first = Replays(each[:1])
-        labels = self.labels if self.labels.ndim == 2 else self.labels[0]
-        real, rates, own = context.real, evaluation.baseline_lrs, key.fold("look")
-        looks = evaluate.tune(self.kernels, first, labels, real, self.protocol, rates, own, evaluation.measure)
+        (first, labels), rates = self._first, evaluation.baseline_lrs
+        own, measure = key.fold("look"), evaluation.measure
+        looks = evaluate.tune(self.kernels, first, labels, context.real, self.protocol, rates, own, measure)
         found = yield from looks
         return rates[found.index(max(found))]
+
+    def looks(self, context: JobContext, key: Key, architecture: Architecture | None) -> Jury:
+        """The same network on the first draw at each of the rates that there are to choose from."""
+        (first, labels), rates = self._first, context.recipe.evaluation.baseline_lrs
+        own = (key.fold("look"),) * len(rates)
+        return Jury(first, labels, self.protocol, own, rates, architecture, "validation")
+
+    def jury(self, key: Key, rate: float, architecture: Architecture | None) -> Jury:
+        """A network on each draw."""
+        own = tuple(key.fold("seed", seed).fold("seed", 0) for seed in range(self._draws))
+        return Jury(self.images, self.labels, replace(self.protocol, lr=rate), own, architecture=architecture)
+
+    @property
+    def _draws(self) -> int:
+        return len(self.images.chosen) if isinstance(self.images, Draws) else len(self.images.each)
+
+    @property
+    def _first(self) -> tuple[Tensor | Replays, Tensor]:
+        """The images and labels of the first draw."""
+        labels = self.labels if self.labels.ndim == 2 else self.labels[0]
+        match self.images:
+            case Draws(data, chosen):
+                return data.take(chosen[0]), labels
+            case Replays(each):
+                return Replays(each[:1]), labels
 
     def scored(self, name: str, context: JobContext, key: Key, rate: float, seeds: Sequence[int]) -> Work:
         """The networks of these seeds, one on each draw."""

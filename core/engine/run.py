@@ -21,7 +21,7 @@ from typing import Any, Final
 import torch
 
 from core.data import Dataset, UnknownDataset
-from core.engine import baseline, distill, ending
+from core.engine import baseline, distill, ending, jury
 from core.engine.context import JobContext, KernelPlan
 from core.engine.continued import Continued
 from core.engine.kernels import Kernels
@@ -143,7 +143,7 @@ def assist(
     """Make the results of an order of a job that others work on (`core.engine.crew`), and keep them in the workspace.
 
     `real` is the dataset as the recipe has it preprocessed. False where no step of the recipe's plan has results of
-    these names. What the step would go on with is left out.
+    these names, or its jury is not to be had. What the step would go on with is left out.
 
     Raises:
         Drained: the workspace said to stop.
@@ -162,6 +162,8 @@ def assist(
         load=alone,
         only=only,
     )
+    if "jury" in order:
+        return jury.assist(context, order)
     for step in build_plan(recipe, dataset.facts, ipc, seed=seed).steps:
         kept = steps.kept_of(step)
         if kept is not None and only <= frozenset(kept.files):

@@ -28,7 +28,8 @@ class ResultNames(BaseModel):
     judges: int = Field(default=0, description="How many networks said it.")
     ranked: str | None = Field(default=None, description="Name of what networks said for rounds of real images.")
     rankers: int = Field(default=0, description="How many networks said that.")
-    reference: str | None = Field(default=None, description="Name of the reference on the full training set.")
+    reference: str | None = Field(default=None, description="Name of the networks on the full training set.")
+    references: int = Field(default=0, description="How many of them.")
     baseline: str | None = Field(default=None, description="Name of the networks on random images.")
     baselines: int = Field(default=0, description="How many of them.")
     witness: str | None = Field(default=None, description="Name of the network whose features tell what is covered.")
@@ -51,12 +52,14 @@ class ResultNames(BaseModel):
             found |= {self.judged, *indexed(self.judged, self.judges)}
         if self.ranked is not None:
             found |= {self.ranked, *indexed(self.ranked, self.rankers)}
+        if self.reference is not None:
+            found |= set(indexed(self.reference, self.references))
         if self.baseline is not None:
             found |= set(indexed(self.baseline, self.baselines))
         return frozenset(found - {None})
 
 
-ONE: Final = ("reference", "witness", "teacher", "generator", "search", "meta", "adapted")
+ONE: Final = ("witness", "teacher", "generator", "search", "meta", "adapted")
 """Fields that name a single result."""
 
 _FIELDS: Final[Mapping[type[Step], str]] = {
@@ -105,6 +108,8 @@ def leaves(plan: Plan, facts: DatasetFacts) -> ResultNames:
                 found |= {"ranked": kept.name, "rankers": len(kept.keys)}
             case steps.Baseline():
                 found |= {"baseline": kept.name, "baselines": step.count}
+            case steps.FullReference():
+                found |= {"reference": kept.name, "references": step.seeds}
             case steps.Search() if name == _WINDOWS:
                 found[name] = kept.keys
             case _:

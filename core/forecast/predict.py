@@ -24,7 +24,7 @@ from core.plan.cost.programs import use, worth_compiling
 from core.plan.packing import Batch
 from core.plan.phases import PHASES
 from core.plan.race import Entrants
-from core.plan.steps import Plan, keys
+from core.plan.steps import FullReference, Plan, keys
 from core.plan.ways import kinds
 from core.recipe import Compact, Network, Recipe, TwoLayer, search
 
@@ -295,6 +295,8 @@ def _reused(planned: Plan, there: Collection[str]) -> dict[str, int]:
     for step in every_step(planned):
         if (name := field(step)) is not None:
             counts[name] = max(counts[name], sum(key in there for key in keys(step)))
+            if isinstance(step, FullReference):  # a line of the report: all of it or not
+                counts[name] //= step.seeds
     return counts
 
 

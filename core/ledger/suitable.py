@@ -33,7 +33,7 @@ def needs(row: JobRow | Row[Any]) -> Needs:
 
 
 def unmet(session: Session, rows: Sequence[JobRow | Row[Any]]) -> dict[str, str]:
-    """What queued jobs need that no worker has which is there, in a sentence by id; none while there is no worker."""
+    """A sentence by id on the needs of queued jobs that no worker can take; none while there is no worker."""
     if not rows:
         return {}
     there = select(WorkerRow.takes).where(WorkerRow.last_seen > clock.now(session) - THERE)

@@ -173,7 +173,7 @@ class _Job:
         kept = None if self.seed is None else Kept.several(self._baseline(recipe), evaluation.seeds, ".json")
         yield steps.Baseline(evaluation.seeds, kept)
         if evaluation.full is not None:
-            yield steps.FullReference(evaluation.seeds, Kept.one(names.reference(), ".json"))
+            yield steps.FullReference(evaluation.seeds, Kept.several(names.reference(), evaluation.seeds, ".json"))
         if evaluation.across:
             yield steps.Transfer()
         if evaluation.coverage is not None:

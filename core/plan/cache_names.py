@@ -102,6 +102,10 @@ class CacheNames:
         """The identity of a short distillation that helps to choose a field of the recipe."""
         return self._learned("probe", **particulars)
 
+    def point(self, **particulars: Any) -> Identity:
+        """The identity of a measurement that advice rests on."""
+        return self._learned("point of advice", **particulars)
+
     def search(self, ipc: int) -> Identity:
         """The identity of all probes of a job: no file has this name, but a job leaves either all of them or none."""
         return self._learned(
@@ -118,11 +122,10 @@ class CacheNames:
         return self._learned("teacher", self.recipe.teacher.network, training=training)
 
     def reference(self) -> Identity:
-        """The identity of the report's line for the full training set."""
+        """The identity of networks on the full training set, tested; each adds its `index`."""
         assert self.recipe.evaluation.full is not None, "a recipe that compares with the full set trains on it"
         training = self.recipe.evaluation.full.model_dump(mode="json")
-        seeds = self.recipe.evaluation.seeds
-        return self._learned("reference on the full set", training=training, seeds=seeds)
+        return self._learned("network on the full set, tested", training=training)
 
     def baseline(self, ipc: int, seed: int, stages: int) -> Identity:
         """The identity of networks on random images under the protocol for a result; each adds its `index`.
@@ -140,6 +143,21 @@ class CacheNames:
             training=judging(evaluation) | {"lrs": list(evaluation.baseline_lrs)},
             loss="squared error" if recipe.regresses else "cross-entropy",
             precision=recipe.precision,
+        )
+
+    def jury(self, jury: Identity, network: Architecture | None, together: int) -> Identity:
+        """The identity of networks that judge images, so many trained `together`; each adds its `index`.
+
+        `jury` says the images and how networks are trained on them, which are the recipe's own or of another kind.
+        """
+        return self._learned(
+            "network that judges images",
+            network,
+            jury=jury,
+            together=together,
+            measure=self.recipe.evaluation.measure,
+            loss="squared error" if self.recipe.regresses else "cross-entropy",
+            precision=self.recipe.precision,
         )
 
     def witness(self, coverage: Coverage) -> Identity:

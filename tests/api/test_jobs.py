@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from api.services import Services
 from core.data.digits import digits
-from core.ledger import Ability, Status
+from core.ledger import Status
 from tests.api.workshop import ERROR, METRICS, ON_SQLITE, Workshop, request
 from tests.data.bundles import place
 
@@ -159,30 +159,6 @@ def test_words_on_a_job_are_no_part_of_the_request(workshop: Workshop) -> None:
     assert (bare["id"], bare["fingerprint"]) == (job["id"], job["fingerprint"])
     forecasts = [client.post("/v1/forecasts", json=asked | {"metadata": each}).json() for each in (words, {})]
     assert forecasts[0] == forecasts[1]
-
-
-def test_priority_and_place_are_no_part_of_the_request(workshop: Workshop) -> None:
-    client, plain, asked = workshop.client, request(), request()
-    before = client.post("/v1/jobs", json=plain).json()
-    assert (before["priority"], before["runs_on"], before["waits_for"]) == (0, "any", None)
-    assert before["memory_bytes"] > 0
-    job = client.post("/v1/jobs", json=asked | {"priority": 3, "runs_on": "gpu"}).json()
-    assert (job["priority"], job["runs_on"], job["queue_position"]) == (3, "gpu", 1)
-    assert not {"priority", "runs_on"} & job["request"].keys()
-    assert client.get(f"/v1/jobs/{before['id']}").json()["queue_position"] == 2
-    again = client.post("/v1/jobs", json=asked).json()
-    assert (again["id"], again["fingerprint"], again["priority"]) == (job["id"], job["fingerprint"], 3), "it keeps it"
-    workshop.ledger.register_worker("w", "cpu", "here", ability=Ability(gpu=False))
-    assert "with a GPU" in client.get(f"/v1/jobs/{job['id']}").json()["waits_for"]
-    assert client.get(f"/v1/jobs/{before['id']}").json()["waits_for"] is None
-    for wrong in ({"priority": 101}, {"priority": 1.5}, {"runs_on": "tpu"}):
-        refused = client.post("/v1/jobs", json=asked | wrong)
-        assert refused.status_code == 422
-        assert refused.json()["errors"][0]["field"] in wrong
-    key = {"Idempotency-Key": "k"}
-    assert client.post("/v1/jobs", json=request(seed=9) | {"priority": 1}, headers=key).status_code == 202
-    other = client.post("/v1/jobs", json=request(seed=9) | {"priority": 2}, headers=key)
-    assert "another body" in other.json()["detail"]
 
 
 @pytest.mark.parametrize(

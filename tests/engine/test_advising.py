@@ -15,7 +15,8 @@ from core.advice.order import Question
 from core.advice.study import Study, WindowPoint, study
 from core.advice.verdict import answer
 from core.data import Dataset, Images
-from core.engine.advice import measure
+from core.engine.advice import assist, measure
+from core.engine.crew import Answer
 from core.engine.directions import counted, spectrum
 from core.engine.evaluate import Trained
 from core.engine.journal import Journal
@@ -24,8 +25,17 @@ from core.engine.networks import build
 from core.engine.workspace import Drained, InMemory
 from core.overrides import override
 from core.recipe import Linear
+from tests.engine.test_crew import Others
 
 CHEAP = {"network.width": 4, "evaluation.epochs": 20, "schedule.steps": 3, "objective.real_batch": 8}
+
+
+class Measuring(Others):
+    """Workers that measure points of the study that `asked` says."""
+
+    def make(self, order: dict[str, Any], kept: dict[str, bytes]) -> dict[str, bytes]:
+        assert assist(asked(self.dataset), self.dataset, InMemory(results=kept), order["files"])
+        return kept
 
 
 def asked(toy: Dataset, **changes: Any) -> Study:
@@ -99,6 +109,36 @@ def test_measuring_goes_on_where_it_was_stopped(whole: Measured, toy: Dataset) -
     later = InMemory(Journal(said.append), checkpoints=workspace.checkpoints)
     assert points(measure(asked(toy), toy, later)) == points(whole)
     assert said[0]["skipped"] >= 2
+
+
+@pytest.mark.parametrize("most", [1, 1000])
+def test_points_that_others_measure_are_those_of_one_alone(whole: Measured, toy: Dataset, most: int) -> None:
+    results, messages = dict[str, bytes](), list[dict[str, Any]]()
+    others = Measuring(toy, results, most)
+    found = measure(asked(toy), toy, InMemory(Journal(messages.append), results, crew=others))
+    assert points(found) == points(whole)
+    assert sum(others.done.values()) == (3 if most > 1 else 1), "all but the first two, and the window's"
+    assert found.left_out == ()
+    done = [message["done"] for message in messages if message["type"] == "progress"]
+    assert max(done) == 12
+    unknown = assist(asked(toy), toy, InMemory(), ["x.json"])
+    assert not unknown
+
+
+def test_points_that_others_are_at_when_time_is_over_are_left_out(toy: Dataset) -> None:
+    over = False
+
+    class Late(Measuring):
+        def turn(self) -> Answer:
+            nonlocal over
+            over = True
+            return Answer(None, waits=True, made=())
+
+    others = Late(toy, {}, 0)
+    found = measure(asked(toy), toy, InMemory(crew=others, time_left=lambda: 0.0 if over else 60.0))
+    assert [(each.source, each.ipc) for each in found.points] == [("random", 1), ("distilled", 1)]
+    assert len(found.left_out) == 4
+    assert others.parts == {}, "nothing is wanted of others any more"
 
 
 def test_time_that_is_over_leaves_the_rest_out(toy: Dataset) -> None:

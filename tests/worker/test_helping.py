@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,16 @@ import pytest
 from sqlalchemy import select
 
 from core import doorbell
+from core.advice.measured import Measured
+from core.advice.order import KIND
+from core.advice.study import study
 from core.artifacts import verify
 from core.data import Catalogue
+from core.engine.advice import measure
+from core.engine.steps.advising import FILE
 from core.ledger import Job, Status
 from core.ledger.models import PartRow
+from core.overrides import override
 from core.request import JobRequest, resolve
 from tests.artifacts.s3 import credentials, s3_server
 from tests.worker.double import state_after
@@ -24,23 +32,35 @@ from tests.worker.test_engine import SMALL, Run, here
 from worker.protocol import JobFolder
 
 EXPERTS = 8
-ORDER: dict[str, Any] = {
-    "dataset": "digits",
-    "ipc": 1,
-    "method": "mtt",
-    "overrides": SMALL
-    | {"network.width": 128, "network.depth": 2, "schedule.steps": 3}
-    | {"experts.count": EXPERTS, "experts.batch_size": 512},
+WIDE: dict[str, Any] = {"network.width": 128, "network.depth": 2}
+"""Networks so wide that each is trained alone."""
+
+OF_NETWORKS = {name: value for name, value in SMALL.items() if name.startswith(("network", "evaluation"))}
+ORDERS: dict[str, dict[str, Any]] = {
+    "experts": {
+        "dataset": "digits",
+        "ipc": 1,
+        "method": "mtt",
+        "overrides": SMALL | WIDE | {"schedule.steps": 3, "experts.count": EXPERTS, "experts.batch_size": 512},
+    },
+    "judges": {
+        "dataset": "digits",
+        "ipc": 1,
+        "method": "dm",
+        "overrides": OF_NETWORKS
+        | WIDE
+        | {"schedule.steps": 3, "evaluation.seeds": 6, "evaluation.epochs": 60, "evaluation.full": None},
+    },
 }
-"""Experts so wide that each is trained alone."""
+"""Jobs of little but experts, and of little but networks that judge the result."""
 
 
-def submit(service: Service) -> Job:
-    """Queue the order, and ring."""
-    request = JobRequest.model_validate(ORDER)
+def submit(service: Service, order: dict[str, Any]) -> Job:
+    """Queue an order, and ring."""
+    request = JobRequest.model_validate(order)
     recipe = resolve(request, Catalogue(Path("nowhere")).facts("digits")).model_dump(mode="json")
     asked = request.model_dump(mode="json", exclude_unset=True)
-    job = service.ledger.submit(asked, recipe, dataset="digits", method="mtt", ipc=1, seed=0).job
+    job = service.ledger.submit(asked, recipe, dataset="digits", method=request.method, ipc=1, seed=0).job
     doorbell.ring(service.settings)
     return job
 
@@ -79,19 +99,19 @@ def children(pid: int) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The same job by one engine."""
-    return here(tmp_path_factory.mktemp("alone") / "job", **ORDER)
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Run]:
+    """The same jobs by one engine."""
+    return cache(lambda name: here(tmp_path_factory.mktemp(name) / "job", **ORDERS[name]))
 
 
-@pytest.mark.parametrize("killed", ["helper", "own"])
+@pytest.mark.parametrize(("name", "killed"), [("experts", "helper"), ("experts", "own"), ("judges", "helper")])
 def test_a_job_on_two_workers_survives_either_and_has_the_same_bits(
-    new_service: Callable[..., Service], tmp_path: Path, alone: Run, killed: str
+    new_service: Callable[..., Service], tmp_path: Path, alone: Callable[[str], Run], name: str, killed: str
 ) -> None:
     shared = {"store_url": f"file://{tmp_path}/store", "calibrate": "never", "help_above": 0.0}
     service = new_service("celery", "postgresql", **shared)
     first = service.start_worker("worker.engine", home=tmp_path / "first")
-    job = submit(service)
+    job = submit(service, ORDERS[name])
     until(lambda: service.ledger.job(job.id).status is Status.RUNNING, "the job runs")
     mine = service.ledger.job(job.id).worker_id
     until(lambda: parts(service), "parts are offered")
@@ -110,17 +130,56 @@ def test_a_job_on_two_workers_survives_either_and_has_the_same_bits(
     else:
         os.kill(engine, signal.SIGKILL)  # which would end itself if it were not stopped
     until(lambda: service.ledger.job(job.id).status is Status.SUCCEEDED, "the job has succeeded")
-    files = service.ledger.files(job.id)
-    made = Run(JobFolder(tmp_path / "made", 1))
-    for file in files:
-        service.store.fetch(file.sha256, made.folder.staging / file.name)
-    assert verify(made.folder.staging) == []
-    assert made.tensors().keys() == alone.tensors().keys()
-    for name, array in alone.tensors().items():
-        assert (array == made.tensors()[name]).all(), name
+    made, same = published(service, job.id, tmp_path / "made"), alone(name)
+    assert made.tensors().keys() == same.tensors().keys()
+    for field, array in same.tensors().items():
+        assert (array == made.tensors()[field]).all(), field
+    assert lines(made) == lines(same)
     told = [event.data["message"] for event in service.ledger.events(job.id, kinds=["log"])]
     if killed == "helper":
         assert any("Other workers made" in message for message in told), told
     else:
         assert service.ledger.job(job.id).attempt == 2
         assert any(f"of {EXPERTS} expert trajectories were in the cache" in message for message in told), told
+
+
+def published(service: Service, job_id: str, folder: Path) -> Run:
+    """The files of a job, whole."""
+    made = Run(JobFolder(folder, 1))
+    for file in service.ledger.files(job_id):
+        service.store.fetch(file.sha256, made.folder.staging / file.name)
+    assert verify(made.folder.staging) == []
+    return made
+
+
+def lines(made: Run) -> list[dict[str, Any]]:
+    """The table of a report but for the seconds that networks took."""
+    report = json.loads((made.folder.staging / "report.json").read_text())
+    return [line | {"seconds": 0} for line in report["results"]]
+
+
+def test_points_of_advice_are_measured_by_two_workers(new_service: Callable[..., Service], tmp_path: Path) -> None:
+    shared = {"store_url": f"file://{tmp_path}/store", "calibrate": "never", "help_above": 0.0}
+    service = new_service("celery", "postgresql", **shared)
+    first = service.start_worker("worker.engine", home=tmp_path / "first")
+    whole = study(Catalogue(Path("nowhere")).facts("digits"), "hard", 600.0)
+    cheap = {"network.width": 8, "evaluation.epochs": 60, "schedule.steps": 3, "objective.real_batch": 8}
+    few = {"recipe": override(whole.recipe, cheap), "sizes": (1, 2, 4, 8), "networks": 2, "pilots": (1, 2), "runs": 2}
+    asked = whole.model_copy(update={**few, "windows": ()})
+    request = {"kind": KIND, "dataset": "digits", "labels": "hard"}
+    recipe = asked.model_dump(mode="json")
+    job = service.ledger.submit(request, recipe, dataset="digits", method=KIND, ipc=0, seed=0).job
+    doorbell.ring(service.settings)
+    until(lambda: parts(service), "parts are offered")
+    (engine,) = children(first.pid)
+    os.kill(engine, signal.SIGSTOP)
+    service.start_worker("worker.engine", home=tmp_path / "second")
+    until(lambda: "made" in {part.state for part in parts(service)}, "the other worker has measured a point")
+    os.kill(engine, signal.SIGCONT)
+    until(lambda: service.ledger.job(job.id).status is Status.SUCCEEDED, "the job has succeeded")
+    service.store.fetch(next(f.sha256 for f in service.ledger.files(job.id) if f.name == FILE), tmp_path / FILE)
+    measured = Measured.model_validate_json((tmp_path / FILE).read_text())
+    alone = measure(asked, Catalogue(Path("nowhere")).load("digits"))
+    assert [each.accuracies for each in measured.points] == [each.accuracies for each in alone.points]
+    told = [event.data["message"] for event in service.ledger.events(job.id, kinds=["log"])]
+    assert any("Other workers made" in message for message in told), told

@@ -35,7 +35,7 @@ from core.files import write_atomic
 from core.masks import masked
 from core.recipe import RecipeError
 from worker.engine.advising import advise
-from worker.engine.assisting import Declined, assist
+from worker.engine.assisting import Declined, assist, assist_advice
 from worker.engine.attempt import run
 from worker.engine.channel import Warnings, open_channel
 from worker.engine.crew import Line
@@ -86,8 +86,11 @@ def attempt(job_dir: Path, journal: Journal, told_to_stop: threading.Event, line
     core, warnings = logging.getLogger("core"), Warnings(journal)
     core.addHandler(warnings)
     try:
-        if content["request"].get("kind") == KIND:
-            metrics = advise(content, folder, journal, told_to_stop.is_set)
+        if content["request"].get("kind") == KIND and "part" in content:
+            assist_advice(content, folder, journal, told_to_stop.is_set, line)
+            metrics = {}
+        elif content["request"].get("kind") == KIND:
+            metrics = advise(content, folder, journal, told_to_stop.is_set, line)
         elif "part" in content:
             assist(Job.read(job_dir), content["part"], folder, journal, told_to_stop.is_set, line)
             metrics = {}

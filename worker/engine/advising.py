@@ -15,13 +15,18 @@ from core.engine.advice import measure
 from core.engine.cache import Cache
 from core.engine.journal import Journal
 from core.request import ENGINE_VERSION
+from worker.engine.crew import Crew, Line
 from worker.engine.disk_workspace import ASKED, DiskWorkspace
 from worker.engine.job import device, hardware, use_threads
 from worker.protocol import JobFolder
 
 
-def advise(job: Mapping[str, Any], folder: JobFolder, journal: Journal, stopped: Callable[[], bool]) -> dict[str, Any]:
+def advise(
+    job: Mapping[str, Any], folder: JobFolder, journal: Journal, stopped: Callable[[], bool], line: Line | None = None
+) -> dict[str, Any]:
     """Measure the study of a job, as `job.json` has it, into the staging folder; returns the metrics of the job object.
+
+    By the `line` it reaches other workers.
 
     Raises:
         Drained: it was told to stop first; what was measured is in the checkpoint.
@@ -31,6 +36,9 @@ def advise(job: Mapping[str, Any], folder: JobFolder, journal: Journal, stopped:
     dataset = Catalogue(Path(job["data_dir"])).load(job["request"]["dataset"])
     use_threads(dataset.facts.shape)
     journal.progress(1, 1)
+    on, crew, shares = device(job["device"]), None, job.get("shares_results", False)
+    if line is not None and job.get("help_above") is not None:
+        crew = Crew(line, journal, job["help_above"], on)
     workspace = DiskWorkspace(
         journal=journal,
         cache=Cache(Path(job["experts_dir"]), job["expert_cache_bytes"]),
@@ -38,8 +46,10 @@ def advise(job: Mapping[str, Any], folder: JobFolder, journal: Journal, stopped:
         interval=job["checkpoint_interval"],
         should_stop=stopped,
         time_left=lambda: 0.0 if folder.finish.exists() else math.inf,
+        crew=crew,
+        fetch=crew.fetch if crew and shares else lambda name: False,
+        kept=crew.kept if crew and shares else lambda name: None,
     )
-    on = device(job["device"])
     study = Study.model_validate(job["recipe"])
     measured = measure(study, dataset, workspace, device=on, hardware=hardware(on))
     journal.enter("publishing", 1)

@@ -75,7 +75,8 @@ class Crew:
         """The method of `Crew`, like all that follow."""
         under = conditions(self.device)
         offered = [{"name": name, "conditions": under, "order": order | self.kernels} for name, order in parts]
-        self._ask("offer", parts=offered)
+        needs = any(order.get("needs") for _, order in parts)  # which first go to the store
+        self.line.ask(self.journal, _FETCHING if needs else _PATIENCE, what="offer", parts=offered)
 
     def turn(self) -> Answer | None:
         """Asked of the ledger."""

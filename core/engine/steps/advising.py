@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, final
@@ -16,18 +17,21 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.advice.directions import Directions
-from core.advice.measured import Point
+from core.advice.measured import VERSION, Point
 from core.advice.study import VALIDATION, Study, WindowPoint
-from core.engine import distill, evaluate, init, lines, selection, stored
+from core.engine import distill, evaluate, init, kept, lines, selection, stored
 from core.engine.context import JobContext, follow
 from core.engine.directions import EXAMPLES, counted, spectrum
 from core.engine.evaluate import Trained
 from core.engine.journal import Journal
+from core.engine.kept import Contents, Making
 from core.engine.keys import Key
 from core.engine.real import Labelled
 from core.engine.state import State
+from core.engine.stored import Source
 from core.engine.workspace import Drained, InMemory
 from core.plan import limits
+from core.plan.cache_names import Identity, file_name
 from core.recipe.share import equal
 
 FILE: Final = "advice.json"
@@ -37,8 +41,22 @@ _READY: Final = 0.75
 """Share of a study's time that may be over where a network has to be trained for its directions."""
 
 
+_Key = tuple[str, int, float | None, int]
+"""A point's source, images a class, share that is skipped and run."""
+
+
 class _Late(Exception):
     """The time of the study is over."""
+
+
+@final
+@dataclass(frozen=True)
+class _Measurement:
+    """A point to measure, and how."""
+
+    title: str
+    key: _Key
+    make: Callable[[], Point]
 
 
 @final
@@ -63,10 +81,11 @@ class Measuring:
     _hardness: Tensor | None = None
 
     def run(self) -> None:
-        """Measure what the study asks for, as far as its time goes.
+        """Measure what the study asks for, as far as its time goes; other workers may make some of it.
 
         Raises:
             Drained: the job was told to stop; its checkpoint has every point that was finished.
+            PartMade: some points alone were to be made for a job of another worker, and are.
         """
         before = stored.document(self.context.workspace.checkpoint(FILE), {"points": [], "seconds": 0.0})
         self.points = [Point.model_validate(each) for each in before["points"]]
@@ -75,14 +94,17 @@ class Measuring:
         work = list(self._work())
         total = len(work) * self.asked.networks
         self.context.journal.enter("evaluating", total, skipped=len(self.points) * self.asked.networks)
-        for place, (title, known, make) in enumerate(work):
-            if not known:
-                self._say = partial(self._progress, place, total)
-                try:
-                    self._measure(make)
-                except _Late:
-                    self.left_out.append(title)
-            self.context.journal.progress((place + 1) * self.asked.networks, total)
+        self._share([each for each in work if self._stands_alone(each) and each.key not in self._known], total)
+        for each in work:
+            if each.key not in self._known:
+                self._say = partial(self._progress, len(self.points), total)
+                with suppress(_Late):
+                    self._add(self._measured(each.make))
+            self.context.journal.progress(len(self.points) * self.asked.networks, total)
+        places = {each.key: place for place, each in enumerate(work)}
+        self.points.sort(key=lambda point: places[_key(point)])
+        self.left_out = [each.title for each in work if each.key not in self._known]
+        self.context.journal.progress(total, total)
 
     @property
     def seconds(self) -> float:
@@ -106,30 +128,78 @@ class Measuring:
             ipc=self.asked.sizes[-1],
         )
 
-    def _measure(self, make: Callable[[], Point]) -> None:
+    def _stands_alone(self, measurement: _Measurement) -> bool:
+        """Whether it needs nothing of what the largest networks say, so that any worker can make it."""
+        return measurement.key[0] != "window" and self.asked.labels == "hard"
+
+    def _share(self, measurements: Sequence[_Measurement], total: int) -> None:
+        """Make points, each kept under a name of its own, beside other workers who make some of them."""
+        begun = len(self.points)
+
+        def make(places: list[int]) -> Contents:
+            self._say = partial(self._progress, len(self.points), total)
+            return kept.at_once(lambda: self._measured(measurements[places[0]].make).model_dump_json().encode())
+
+        def read(source: Source) -> Point | None:
+            found = stored.document(source, None)
+            if found is None:
+                return None
+            point = Point.model_validate(found)
+            if _key(point) not in self._known:
+                self._add(point)
+            return point
+
+        def say(share: float) -> None:
+            self._progress(begun, total, share * len(measurements))
+
+        names = [file_name(self._identity(each), ".json") for each in measurements]
+        try:
+            kept.gather(self.context, names, Making(make, read), say=say, helped=True)
+        except _Late:
+            if self.context.workspace.crew is not None:
+                self.context.workspace.crew.withdraw()
+            for name in names:
+                source = self.context.workspace.find(name)
+                if source is not None:
+                    read(source)
+
+    def _identity(self, measurement: _Measurement) -> Identity:
+        source, ipc, _, run = measurement.key
+        recipe = self.asked.recipe.model_dump(mode="json")
+        particulars = {"source": source, "ipc": ipc, "run": run, "networks": self.asked.networks}
+        return self.context.names.point(recipe=recipe, version=VERSION, **particulars)
+
+    @property
+    def _known(self) -> set[_Key]:
+        return {_key(point) for point in self.points}
+
+    def _measured(self, make: Callable[[], Point]) -> Point:
         if self._late():
             raise _Late
         began = time.monotonic()
         point = make()
-        self.points.append(point.model_copy(update={"seconds": round(time.monotonic() - began, 3)}))
+        return point.model_copy(update={"seconds": round(time.monotonic() - began, 3)})
+
+    def _add(self, point: Point) -> None:
+        self.points.append(point)
         content = {"points": [each.model_dump(mode="json") for each in self.points], "seconds": self.seconds}
         self.context.workspace.store(FILE, stored.written(content))
 
-    def _work(self) -> Iterator[tuple[str, bool, Callable[[], Point]]]:
-        """The measurements in their order: the title of each, whether it has been made, and how."""
-        asked, known = self.asked, {(each.source, each.ipc, each.skipped, each.run) for each in self.points}
+    def _work(self) -> Iterator[_Measurement]:
+        """The measurements in their order."""
+        asked = self.asked
         small, large = ([n for n in asked.sizes if (n <= asked.pilots[-1]) is within] for within in (True, False))
         for ipc in small:
-            yield f"{ipc} random", ("random", ipc, None, 0) in known, partial(self._random, ipc)
+            yield _Measurement(f"{ipc} random", ("random", ipc, None, 0), partial(self._random, ipc))
         for run in range(asked.runs):
             for ipc in asked.pilots:
                 title = f"{ipc} distilled, run {run + 1}"
-                yield title, ("distilled", ipc, None, run) in known, partial(self._pilot, ipc, run)
+                yield _Measurement(title, ("distilled", ipc, None, run), partial(self._pilot, ipc, run))
         for ipc in large:
-            yield f"{ipc} random", ("random", ipc, None, 0) in known, partial(self._random, ipc)
+            yield _Measurement(f"{ipc} random", ("random", ipc, None, 0), partial(self._random, ipc))
         for each in asked.windows:
             title = f"{each.ipc} after the hardest {each.skipped:.0%}"
-            yield title, ("window", each.ipc, each.skipped, 0) in known, partial(self._window, each)
+            yield _Measurement(title, ("window", each.ipc, each.skipped, 0), partial(self._window, each))
 
     def _random(self, ipc: int) -> Point:
         return Point(source="random", ipc=ipc, accuracies=self._accuracies(ipc, self._draws(ipc)), seconds=0.0)
@@ -247,6 +317,10 @@ class Measuring:
         self.context.journal.progress(place * self.asked.networks + int(share * self.asked.networks), total)
         if self._late():
             raise _Late
+
+
+def _key(point: Point) -> _Key:
+    return point.source, point.ipc, point.skipped, point.run
 
 
 def judged_on(validation: Labelled) -> Labelled:

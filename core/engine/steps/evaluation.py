@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
 from core.engine import baseline as shared
-from core.engine import evaluate, kept, lines, ridge_lines, stored
+from core.engine import evaluate, jury, kept, lines, ridge_lines, stored
 from core.engine.context import JobContext, follow
 from core.engine.evaluate import Result, Trained
+from core.engine.jury import Jury, Say
 from core.engine.kept import Contents, Making
 from core.engine.keys import Key
 from core.engine.lines import Work
-from core.engine.report import row
+from core.engine.report import merged, row
 from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
 from core.plan.steps import Evaluate, FullReference
 
 Row = dict[str, Any]
+
+Arm = Callable[[Say], Result]
+"""The networks of a line, which tell how far they are."""
 
 TEACHER = "teacher"
 """The name of a teacher's own line, the last one."""
@@ -36,37 +40,45 @@ def rows(context: JobContext, step: Evaluate, result: SyntheticDataset, taught: 
     with one class each. A teacher's own line is `teacher`. For labels that are targets there are also the lines of
     `ridge_lines.arms`.
 
-    Each line is kept in the checkpoint once it is known, so that an attempt that follows repeats one of them at most.
+    Each line is kept in the checkpoint once it is known, and until then what each of its networks says, so that an
+    attempt that follows repeats those at most that were trained at the moment.
     """
     recipe, seeds = context.recipe, context.recipe.evaluation.seeds
     key = context.key.fold("evaluate")
     rounded = result.images
     if result.transform.pixels:
         rounded = result.transform.forward(result.transform.inverse(result.images))
-    arms: dict[str, Work] = {
-        "distilled": lines.trained_on(context, result, "distilled", result.images, context.judging),
-        _ROUNDED: lines.trained_on(context, result, _ROUNDED, rounded, context.judging),
-        **ridge_lines.arms(context, result, key.fold("regression")),
+
+    def judged(name: str, judges: Jury) -> Arm:
+        return lambda say: jury.tested(name, context, judges, say)
+
+    def followed(work: Work) -> Arm:
+        return lambda say: follow(context, work, say)
+
+    solved = ridge_lines.arms(context, result, key.fold("regression"))
+    arms: dict[str, Arm] = {
+        "distilled": judged("distilled", lines.trained_on(context, result, result.images)),
+        _ROUNDED: judged(_ROUNDED, lines.trained_on(context, result, rounded)),
+        **{name: followed(work) for name, work in solved.items()},
     }
     if not step.rounds and torch.equal(rounded, result.images):  # of the same keys: the same networks once more
         del arms[_ROUNDED]
     if recipe.relabel.needs_teacher:
         chosen, drawn = lines.draws(context, result.counts(context.real.classes)), key.fold("random")
-        arms["random"] = lines.random("random", context, chosen, drawn, taught, stages=result.stages)
+        arms["random"] = lambda say: lines.random("random", context, chosen, drawn, say, taught, stages=result.stages)
         classes, hard = F.one_hot(result.labels, context.real.classes).float(), evaluate.on_result(recipe, result)
-        arms["distilled_hard"] = evaluate.evaluate(
-            "distilled_hard", context.kernels, result.images, classes, context.real, hard, lines.keys(key, seeds)
-        )
+        judges = Jury(result.images, classes, hard, (*lines.keys(key, seeds),))
+        arms["distilled_hard"] = judged("distilled_hard", judges)
     known: dict[str, Row] = stored.document(context.workspace.checkpoint(_FILE), {})
     total = _total(context, len(arms) + 1)
     context.journal.enter("evaluating", total)
-    for place, (name, work) in enumerate(arms.items()):
+    for place, (name, arm) in enumerate(arms.items()):
 
         def say(share: float, place: int = place) -> None:
             context.journal.progress(place * seeds + int(share * seeds), total)
 
         if name not in known:
-            known[name] = _line(follow(context, work, say))
+            known[name] = _line(arm(say))
             context.workspace.store(_FILE, stored.written(known))
         say(1.0)
     known.setdefault(_ROUNDED, _renamed(known["distilled"], _ROUNDED))
@@ -125,7 +137,8 @@ def _parted(behind: Sequence[Row]) -> tuple[list[Row], list[Row]]:
 def full(context: JobContext, step: FullReference, behind: Sequence[Row]) -> list[Row]:
     """The lines `behind` it, and among them the full training set under its own protocol, before a teacher's.
 
-    It is the same for every job on the same data and network, and kept in the cache; the checkpoint holds it, too.
+    Its networks are the same for every job on the same data and network, and what each says is kept in the cache; the
+    checkpoint holds the line, too.
     """
     recipe, real = context.recipe, context.real
     asked = recipe.evaluation.full
@@ -138,14 +151,18 @@ def full(context: JobContext, step: FullReference, behind: Sequence[Row]) -> lis
     def say(share: float) -> None:
         context.journal.progress(len(own) * seeds + int(share * seeds), total)
 
-    def make(_: list[int]) -> Contents:
-        protocol, keys = evaluate.on_full(asked, recipe.augment), lines.keys(Key(0).fold("full"), step.seeds)
-        result = yield from evaluate.evaluate("full", context.kernels, real.train, labels, real, protocol, keys)
-        return [stored.written(row(result))]
+    protocol, keys = evaluate.on_full(asked, recipe.augment), lines.keys(Key(0).fold("full"), step.seeds)
+
+    def make(places: list[int]) -> Contents:
+        own = [keys[place] for place in places]
+        result = yield from evaluate.evaluate("full", context.kernels, real.train, labels, real, protocol, own)
+        return [stored.written(row(one)) for one in result.each]
 
     if "full" not in known:
-        making: Making[Row] = Making(make, lambda source: stored.document(source, None))
-        (known["full"],) = kept.gather(context, step.kept.files, making, say=say)
+        together = kept.stacks(step.seeds, kept.together(context, asked.batch_size))
+        making: Making[Row] = Making(make, lambda source: stored.document(source, None), together=together)
+        lines_of_each: list[Row] = kept.gather(context, step.kept.files, making, say=say, helped=True)
+        known["full"] = merged(lines_of_each)
         context.workspace.store(_FILE, stored.written(known))
     say(1.0)
     return [*own, known["full"], *teacher]

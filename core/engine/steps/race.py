@@ -10,10 +10,11 @@ from typing import Final, final
 
 import torch
 
-from core.engine import checkpoint, distill, evaluate, relabel, stored
-from core.engine.context import JobContext, KernelPlan, follow
+from core.engine import checkpoint, distill, evaluate, jury, relabel, stored
+from core.engine.context import JobContext, KernelPlan
 from core.engine.distill import Diverged
 from core.engine.evaluate import Replays
+from core.engine.jury import Jury
 from core.engine.keys import Key
 from core.engine.lane import Lane
 from core.engine.planner import Planning
@@ -152,8 +153,8 @@ class _Race:
             state, fault = self._stretched(candidate, lane)
             if state is not None:
                 started = self._clock()
-                validation = self._judge(candidate, state, first=first)
-                judged = self._clock() - started
+                validation, alone_takes = self._judge(candidate, state, first=first)
+                judged = max(self._clock() - started, alone_takes)  # others need not be there the next time
         except (Diverged, TeacherAtChance, MemoryError, torch.OutOfMemoryError) as error:
             fault = str(error) or "It took more memory than there is."
         except Drained:
@@ -161,6 +162,8 @@ class _Race:
                 self._spent = self._clock() - began
                 self._store()
                 raise
+            if self._workspace.crew is not None:  # what others were at for this turn serves nothing
+                self._workspace.crew.withdraw()
         trial = Trial(
             name=turn.name,
             round=turn.round,
@@ -236,14 +239,16 @@ class _Race:
         context, taught = self._ready[candidate.name]
         return replace(context, workspace=lane, plan=self._kernels(candidate)), taught
 
-    def _judge(self, candidate: Candidate, state: State, *, first: bool) -> tuple[float, ...]:
-        """Accuracies on the validation split of networks trained on the images as 8 bits hold them.
+    def _judge(self, candidate: Candidate, state: State, *, first: bool) -> tuple[tuple[float, ...], float]:
+        """Accuracies on the validation split of networks trained on the images as 8 bits hold them, and their seconds.
+
+        Other workers may make some of them.
 
         Raises:
             Drained: the job was told to stop, or there is no time left and others were judged.
         """
         whole = self._workspace
-        lane = Lane.of(whole, candidate.name, lambda: not first and whole.time_left() <= 0)
+        lane = replace(Lane.of(whole, candidate.name, lambda: not first and whole.time_left() <= 0), crew=whole.crew)
         context, taught = self._prepared(candidate, lane)
         evaluation = context.recipe.evaluation.model_copy(update={"epochs": self._entrants.epochs})
         context = replace(context, recipe=context.recipe.model_copy(update={"evaluation": evaluation}))
@@ -255,10 +260,10 @@ class _Race:
             rounded = result.transform.forward(result.transform.inverse(result.images))
         shown = rounded if result.views is None else Replays((Replay(rounded, result.views),))
         protocol = replace(evaluate.on_result(context.recipe, result), temperature=result.temperature)
-        keys = [Key(0).fold("race", place) for place in range(self._entrants.networks)]
-        work = evaluate.train(context.judging, shown, result.supervision(real.classes), protocol, keys)
-        measure, network = context.recipe.evaluation.measure, context.network
-        return tuple(evaluate.measured(measure, network, trained, real.validation) for trained in follow(context, work))
+        keys = tuple(Key(0).fold("race", place) for place in range(self._entrants.networks))
+        judges = Jury(shown, result.supervision(real.classes), protocol, keys, split="validation")
+        found, seconds = jury.validated(context, judges)
+        return tuple(found), seconds
 
     def _candidate(self, name: str) -> Candidate:
         return next(candidate for candidate in self._entrants.candidates if candidate.name == name)

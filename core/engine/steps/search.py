@@ -11,10 +11,11 @@ from typing import Any, final
 import torch
 import torch.nn.functional as F
 
-from core.engine import distill, evaluate, init, kept, stored
-from core.engine.context import JobContext, follow
+from core.engine import distill, evaluate, init, jury, kept, stored
+from core.engine.context import JobContext
 from core.engine.distill import Diverged
 from core.engine.evaluate import Draws
+from core.engine.jury import Jury
 from core.engine.kept import Contents, Making
 from core.engine.keys import Key
 from core.engine.objectives import build
@@ -221,11 +222,9 @@ class _Search:
         """Accuracies, on the validation split, of networks trained on the images of a state."""
         context, real = self._context, self._context.real
         result = distill.finish(recipe, state, real, context.ipc)
-        keys = [self._key.fold("judge", place) for place in range(search.NETWORKS)]
+        keys = tuple(self._key.fold("judge", place) for place in range(search.NETWORKS))
         labels, protocol = result.supervision(real.classes), evaluate.on_result(_shorter(recipe), result)
-        work = evaluate.train(context.judging, result.images, labels, protocol, keys)
-        judge = partial(evaluate.measured, recipe.evaluation.measure, context.network)
-        return [judge(one, real.validation) for one in follow(context, work)]
+        return jury.validated(context, Jury(result.images, labels, protocol, keys, split="validation"))[0]
 
     @cached_property
     def _experts(self) -> int:

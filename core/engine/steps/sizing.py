@@ -145,6 +145,7 @@ class _Search:
     def _race(self, probe: Probe, enough: Enough) -> Winner:
         whole = self.context.workspace
         lane = Lane.of(whole, f"size-{probe.ipc}-{probe.longer}", lambda: False, whole.time_left)
+        lane = replace(lane, crew=whole.crew)
         lane.journal.ahead = whole.journal.ahead  # what judging takes here tells what the evaluation will
         known = next((each.ranking for each in reversed(self.tried) if each.ranking), ())
         names = (_RANDOM, *known[:_KEPT]) if known else ()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.engine import lines, stored
-from core.engine.context import JobContext, follow
-from core.engine.kernels import Eager
-from core.engine.networks import SquaredError, build
+from core.engine import jury, lines, stored
+from core.engine.context import JobContext
+from core.engine.networks import build
 from core.engine.report import row
 from core.engine.synthetic import SyntheticDataset
 from core.engine.teacher import Teacher
@@ -26,27 +25,26 @@ def across(
     evaluation, real, key = context.recipe.evaluation, context.real, context.key.fold("evaluate")
     known: dict[str, Any] = stored.document(context.workspace.checkpoint(_FILE), {})
     total = behind + 2 * evaluation.seeds * len(evaluation.across) + (evaluation.coverage is not None)
-    found = []
+    every = []
     for architecture in evaluation.across:
         network = build(architecture, real.shape, real.classes)
-        kernels = Eager(network, SquaredError) if context.recipe.regresses else Eager(network)
         own = known.setdefault(network.name, {"network": network.name})
         for name in ("distilled", "random"):
             if name not in own:
-                chosen = lines.draws(context, result.counts(context.real.classes))
-                work = (
-                    lines.trained_on(context, result, name, result.images, kernels)
-                    if name == "distilled"
-                    else lines.random(name, context, chosen, key.fold("random"), taught, kernels, result.stages)
-                )
                 start = behind
 
                 def say(share: float, start: int = start) -> None:
                     context.journal.progress(start + int(share * evaluation.seeds), total)
 
-                own[name] = row(follow(context, work, say))
+                if name == "distilled":
+                    judges = lines.trained_on(context, result, result.images, architecture)
+                    found = jury.tested(name, context, judges, say)
+                else:
+                    chosen, drawn = lines.draws(context, result.counts(real.classes)), key.fold("random")
+                    found = lines.random(name, context, chosen, drawn, say, taught, architecture, result.stages)
+                own[name] = row(found)
                 context.workspace.store(_FILE, stored.written(known))
             behind += evaluation.seeds
             context.journal.progress(behind, total)
-        found.append(own)
-    return found
+        every.append(own)
+    return every

@@ -58,10 +58,9 @@ def referenced(step: FullReference, scale: Scale, missing: int) -> Iterator[Work
     """The full training set."""
     full, sizes = scale.recipe.evaluation.full, scale.sizes
     assert full is not None, "a plan with this step"
-    networks = missing * scale.recipe.evaluation.seeds
-    yield from training(step.phase, networks, full.epochs, sizes.train, full.batch_size, scale.stack)
-    yield from testing(step.phase, networks, sizes.test)
-    yield from testing(step.phase, networks, sizes.validation)
+    yield from training(step.phase, missing, full.epochs, sizes.train, full.batch_size, scale.stack)
+    yield from testing(step.phase, missing, sizes.test)
+    yield from testing(step.phase, missing, sizes.validation)
 
 
 def transferred(step: Transfer, scale: Scale, missing: int) -> Iterator[Work]:
