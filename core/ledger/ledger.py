@@ -148,9 +148,8 @@ class Ledger:
             QuotaExceeded, ResultsFull: the owner has `max_open` jobs already, or too few of `room` bytes are left.
         """
         owner = self._reach.owner
-        named = (request, recipe, dataset, method, ipc, seed, fingerprint, max_attempts, forecast)
-        more = (metadata or {}, room, webhook_id, needs)
-        order = submissions.Order(*named, owner, max_open, unfit, dataset_title, *more)
+        own = (request, recipe, dataset, method, ipc, seed, fingerprint, max_attempts, forecast)
+        order = submissions.Order(*own, owner, max_open, unfit, dataset_title, metadata or {}, room, webhook_id, needs)
         key = None
         if idempotency_key is not None:
             assert body_hash is not None, "an idempotency key needs the digest of its body"
