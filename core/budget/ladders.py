@@ -107,7 +107,8 @@ DISTRIBUTION: Final = Ladder(
         Rung(_judged(300), 300),
         Rung((AtMost("objective.real_batch", 64),), 150),
         Rung(_judged(150), 60),
-        Rung((*_wide(16), *_judged(60)), 20),
+        Rung(_judged(60), 40),
+        Rung(_wide(16), 20),
     )
 )
 
@@ -219,7 +220,8 @@ SELECTION: Final = Ladder(
         Rung((*_choosing(1, 10), AtMost("teacher.epochs", 5), AtMost("labels.networks", 4))),
         Rung((*_judged(150), *_choosing(1, 5), AtMost("init.steps", 100), AtMost("init.candidates", 100))),
         Rung((*_judged(100), AtMost("teacher.epochs", 3), Without("init.meta"), AtMost("labels.support", 500))),
-        Rung((*_wide(16), *_judged(60), *_choosing(1, 2), AtMost("teacher.epochs", 2), AtMost("init.steps", 20))),
+        Rung((*_judged(60), *_choosing(1, 2), AtMost("teacher.epochs", 2), AtMost("init.steps", 20))),
+        Rung(_wide(16)),
     ),
     filled=(),
 )

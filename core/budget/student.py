@@ -9,7 +9,7 @@ from typing import Any, Final, final
 from pydantic import ValidationError
 
 from core import methods
-from core.budget.fit import Price, fit
+from core.budget.fit import Fitted, Price, fit
 from core.budget.ladders import NARROW
 from core.data import DatasetFacts
 from core.methods.automatic import SHARED
@@ -27,6 +27,8 @@ _LEARNING: Final = ("lr", "optimiser", "weight_decay", "schedule", "baseline_lrs
 _STUDENT: Final = (0.3, 0.4, 0.5, 0.65, 0.8, 1.0)
 """Shares of the time for reading the data and for evaluating the result, its reference included: the first in which
 that can be done."""
+_WIDE: Final = 0.5
+"""The largest of them that is taken for a wider network."""
 _MARGIN: Final = 0.03
 """Share of the time for packing, and for a turn that takes longer than its seconds."""
 _DEAREST: Final = ("mtt", "dm")
@@ -82,16 +84,35 @@ def judged(
     fixed: Collection[str],
 ) -> Student:
     """The recipe with the evaluation that fits into its share of the time."""
-    for share in _STUDENT:
-        try:
-            found = fit(recipe, facts, ipc, share * seconds, price, fixed)
-            break
-        except RecipeError:
-            if share == _STUDENT[-1]:
-                raise
+    found = _evaluated(recipe, facts, ipc, seconds, price, fixed)
     common = {"network": found.recipe.network, "evaluation": found.recipe.evaluation}
     dearest = (Candidate(name=each.name, recipe=each.recipe.model_copy(update=common)) for each in dear)
     return Student(found.recipe, found.given_up, max(1.0, (1 - _MARGIN) * seconds - found.seconds), tuple(dearest))
+
+
+def _evaluated(
+    recipe: Recipe, facts: DatasetFacts, ipc: int, seconds: float, price: Price, fixed: Collection[str]
+) -> Fitted:
+    """The recipe fitted to the first share of the time that keeps its network, if one up to a half does.
+
+    Else it is the first share that will do at all: what is gained by a network that candidates can distil with is more
+    than the time that it costs them.
+    """
+    first: Fitted | None = None
+    for share in _STUDENT:
+        try:
+            found = fit(recipe, facts, ipc, share * seconds, price, fixed)
+        except RecipeError:
+            if share == _STUDENT[-1]:
+                raise
+            continue
+        first = first or found
+        if _width(found.recipe.network) >= _width(recipe.network):
+            return found
+        if share >= _WIDE:
+            break
+    assert first is not None, "the last share is all of the time: it fits, or is refused"
+    return first
 
 
 def unnamed(shared: Student) -> Entrants:

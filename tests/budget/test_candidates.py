@@ -12,6 +12,7 @@ import pytest
 from core import methods
 from core.budget import TooShort
 from core.budget.candidates import DISTILLED, LABELLED, LARGE, REAL, entrants
+from core.budget.ladders import NARROW
 from core.budget.student import RANDOM, Student, student, unnamed
 from core.forecast import predict, raced_job
 from core.methods.automatic import SHARED
@@ -155,6 +156,14 @@ def test_a_short_time_leaves_out_what_cannot_finish_and_says_why() -> None:
     assert race.candidates[0].name == RANDOM
     assert {"window", "herding"} <= {each.name for each in race.left_out}
     assert all(each.reason.endswith(".") for each in race.left_out)
+
+
+@pytest.mark.parametrize("dataset", ["fashion-mnist", "cifar10", "lungs"])
+def test_a_short_search_keeps_the_width_that_some_can_distil_with(dataset: str) -> None:
+    shared, race = raced(dataset, 10, 60)
+    assert shared.recipe.network.model_dump()["width"] == NARROW
+    assert "dm" in [each.name for each in race.candidates]
+    assert race.seconds >= 30, "its evaluation may have half of the time, no more"
 
 
 def test_what_the_client_sets_holds_for_all() -> None:
