@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -39,11 +40,11 @@ def main() -> None:
         with service(folder / "home") as url:
             variables = {**os.environ, "STILLHOUSE_URL": url}
 
-            def run(*words: str | Path) -> float:
-                start = time.monotonic()
+            def run(*words: str | Path) -> tuple[float, float]:
+                start, before = time.monotonic(), _busy()
                 whole = [*command, *map(str, words)]
                 subprocess.run(whole, cwd=folder, env=variables, check=True, capture_output=True)
-                return time.monotonic() - start
+                return time.monotonic() - start, _busy() - before
 
             pinned = ("--out", "pinned", "--lock", "stillhouse.lock")
             run(*pinned)
@@ -52,12 +53,18 @@ def main() -> None:
             with httpx.Client(base_url=url) as client:
                 answered = [_answered(client) for _ in range(10 * asked.repeats)]
     rows = [
-        ("`stillhouse distill`, into a new folder, s", str(len(new)), spread(new)),
-        ("the same with its lock file and folder, s", str(len(locked)), spread(locked)),
-        ("`POST /v1/jobs`, ms", str(len(answered)), spread([1000 * each for each in answered], 1)),
+        ("`stillhouse distill`, into a new folder, s", str(len(new)), *map(spread, zip(*new, strict=True))),
+        ("the same with its lock file and folder, s", str(len(locked)), *map(spread, zip(*locked, strict=True))),
+        ("`POST /v1/jobs`, ms", str(len(answered)), spread([1000 * each for each in answered], 1), "-"),
     ]
-    print(table(("the answer that is there", "n", "median (min-max)"), rows))
+    print(table(("the answer that is there", "n", "median (min-max)", "of a core"), rows))
     print(describe())
+
+
+def _busy() -> float:
+    """Seconds of a core of the commands that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _answered(client: httpx.Client) -> float:
