@@ -43,12 +43,12 @@ def arrays() -> tuple[dict[str, Any], dict[str, Any]]:
     return found["train"], found["test"]
 
 
-def npz(**names: str) -> bytes:
-    """The arrays as a bundle under such names."""
+def npz(column: bool = False) -> bytes:
+    """The arrays as a bundle, the labels as a column where Keras gives them so."""
     train, test = arrays()
     ours = {"x_train": train["x"], "y_train": train["y"], "x_test": test["x"], "y_test": test["y"]}
     file = io.BytesIO()
-    np.savez(file, **{names.get(name, name): array for name, array in ours.items()})
+    np.savez(file, **{name: array[:, None] if column and array.ndim == 1 else array for name, array in ours.items()})
     return file.getvalue()
 
 
@@ -106,8 +106,8 @@ SENT: dict[str, tuple[str, Callable[[], bytes]]] = {
         ),
     ),
     "Parquet": ("a.parquet", hub),
-    "npz": ("a.npz", lambda: npz()),
-    "npz of Keras": ("a.npz", lambda: npz(x_train="x_train", y_train="y_train")),
+    "npz": ("a.npz", npz),
+    "npz of Keras": ("a.npz", lambda: npz(column=True)),
     "npz of MedMNIST": ("a.npz", medmnist),
     "IDX": ("a.zip", lambda: packed(idx_files())),
     "CSV of pixels": ("a.csv", lambda: pixels(arrays()[0])),
