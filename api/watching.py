@@ -1,4 +1,4 @@
-"""What all who follow jobs share: one look at the ledger for news, and one reading of the events that are new.
+"""A watch on the ledger that all streams share: one look for news, and one reading of the events that are new.
 
 So a thousand open streams cost the database no more than the jobs that they follow.
 """

@@ -1,4 +1,4 @@
-"""What was asked for last, kept for the next who asks."""
+"""Values that were asked for last, kept for whoever asks next."""
 
 from __future__ import annotations
 
