@@ -51,6 +51,12 @@ def stamped(session: Session, stamps: Sequence[Stamp], finished: Finished) -> li
     return [found[stamp.id] for stamp in stamps if stamp.id in found]
 
 
+def of_ids(session: Session, job_ids: Sequence[str], finished: Finished) -> list[Job]:
+    """The jobs of these ids, in their order, without those that are gone."""
+    stamps = {row.id: row for row in session.execute(_STANDING, {"ids": job_ids})} if job_ids else {}
+    return stamped(session, [stamps[job_id] for job_id in job_ids if job_id in stamps], finished)
+
+
 def get(session: Session, job_id: str, reach: Reach, finished: Finished | None = None) -> Job:
     """The job of this id. Raises UnknownJob, also for one that is another owner's."""
     found = stamped(session, [_seen(session, job_id, reach)], finished or Finished())

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from core.ledger import arrivals, claims, clock, links, outbox, uploads
 from core.ledger.database import Database
-from core.ledger.models import JobRow, KeyRow, SessionRow, WorkerRow, stands
-from core.ledger.types import HELD, Status, Swept
+from core.ledger.models import JobRow, KeyRow, SessionRow, WorkerRow, is_held
+from core.ledger.types import Status, Swept
 
 BATCH = 100
 """Jobs handled in one transaction."""
@@ -38,7 +38,7 @@ def expire(session: Session) -> Swept:
     now = clock.now(session)
     expired = (
         select(JobRow)
-        .where(stands(*HELD), JobRow.lease_expires_at <= now)
+        .where(is_held(), JobRow.lease_expires_at <= now)
         .order_by(JobRow.lease_expires_at)
         .limit(BATCH)
         .with_for_update(skip_locked=True)  # a locked row is being renewed or swept already
