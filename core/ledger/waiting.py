@@ -35,7 +35,7 @@ def places(session: Session, job_ids: Sequence[str]) -> dict[str, Place]:
         return {}
     named = session.scalars(_NAMED).first() is not None
     queued = _queued(session) if named else _OF_ONE_OWNER
-    rows = session.execute(_first(queued) if named else _FIRST_OF_ONE_OWNER).all()
+    rows = session.execute(_first(queued) if named else _FIRST_OF_ONE_OWNER, {"most": FORESEEN}).all()
     begin = starts(_free(session), [row[1] for row in rows])
     found = {row.id: Place(place, begin[place - 1]) for place, row in enumerate(rows, 1)}
     behind = [job_id for job_id in job_ids if job_id not in found]
@@ -67,7 +67,7 @@ def _order(queued: Subquery) -> tuple[ColumnElement[Any], ...]:
 
 
 def _first(queued: Subquery) -> Select[Any]:
-    return select(queued.c.id, queued.c.expected).order_by(*_order(queued)).limit(FORESEEN)
+    return select(queued.c.id, queued.c.expected).order_by(*_order(queued)).limit(bindparam("most"))
 
 
 # To build a statement takes longer than SQLite does to answer it: those that are always the same are built once.

@@ -134,7 +134,7 @@ def test_a_list_costs_the_same_however_long_it_is(workshop: Workshop, services: 
         workshop.submit()
     with statements(services) as many:
         workshop.client.get(path)
-    assert 0 < len(many) == len(few) <= 11
+    assert 0 < len(many) == len(few) <= 13
 
 
 def test_deleting_a_job_costs_the_same_however_many_there_are(workshop: Workshop, services: Services) -> None:

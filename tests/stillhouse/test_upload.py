@@ -113,17 +113,19 @@ def test_a_word_is_a_dataset_before_it_is_a_folder_and_a_path_is_a_path(
 def test_the_uploader_says_whether_pictures_may_be_mirrored(running: Running, tmp_path: Path) -> None:
     (tmp_path / "pets.zip").write_bytes(packed(classes(4)))
     with running.client() as client:
-        found = client.upload(tmp_path / "pets.zip", "pets", mirror="yes")
+        found = client.upload(tmp_path / "pets.zip", "mirrored pets", mirror="yes")
         assert found["mirroring"]["allowed"]
         words = ("--mirror", "no", "--order", "dog, cat", "--skip-broken")
-        answer = running.command("upload", tmp_path / "pets.zip", "--name", "pets", *words)
-        assert "Another upload of yours was called 'pets': this one is called 'pets-2'." in answer.err
-        assert running.command("show", "pets-2", "--json").json["name"] == answer.out.strip()
+        answer = running.command("upload", tmp_path / "pets.zip", "--name", "mirrored pets", *words)
+        assert "Another upload of yours was called 'mirrored pets': this one is called 'mirrored pets-2'." in answer.err
+        assert running.command("show", "mirrored pets-2", "--json").json["name"] == answer.out.strip()
         assert "No picture is mirrored in training: whoever gave the dataset said so." in answer.err
         said = client.dataset(answer.out.strip())
         assert (said["mirroring"]["by"], said["class_names"]) == ("uploader", ["dog", "cat"])
         assert (said["sent"]["order"], said["sent"]["skip_broken"]) == ("dog, cat", True)
-        assert running.command("upload", tmp_path / "pets.zip", "--name", "pets", "--mirror", "maybe").code == 2
+        assert (
+            running.command("upload", tmp_path / "pets.zip", "--name", "mirrored pets", "--mirror", "maybe").code == 2
+        )
         (tmp_path / "small pets.tar.gz").write_bytes(tarred(classes(4)))
         distilled = located(client, str(tmp_path / "small pets.tar.gz"), size="6", mirror="yes")
         small = client.dataset(distilled)
