@@ -143,8 +143,9 @@ class JobContext:
         """
         if self.workspace.should_stop():
             raise Drained
-        left = {"never": None, "hurried": self.workspace.time_left, "late": self.workspace.grace}[self.leaves]
-        if left is not None and left() <= 0:
+        if self.leaves == "hurried" and self.workspace.time_left() <= 0:
+            raise TimeUp
+        if self.leaves == "late" and self.workspace.grace() <= 0:
             raise TimeUp
 
 
