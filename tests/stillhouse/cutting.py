@@ -26,8 +26,8 @@ class Line:
         """Whether requests are cut in the place of answers."""
         self.sent = 0
         """Bytes of requests that have passed."""
-        self.mute = threading.Event()
-        """While set, no byte of an answer passes, and nothing is hung up."""
+        self.mute_beyond: int | None = None
+        """The bytes of an answer that pass; of what follows none does, and nothing is hung up."""
         self._closed = threading.Event()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -52,7 +52,8 @@ class Line:
                     self.cuts -= 1
                     sink.sendall(piece[: self.length - passed])
                     break
-                if answer and self.mute.is_set():
+                if answer and self.mute_beyond is not None and passed + len(piece) > self.mute_beyond:
+                    sink.sendall(piece[: self.mute_beyond - passed])
                     self._closed.wait()
                     break
                 sink.sendall(piece)

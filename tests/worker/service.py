@@ -70,6 +70,11 @@ def is_alive(pid: int) -> bool:
     return state != "Z"
 
 
+def threads(pid: int) -> set[str]:
+    """The states that the threads of a process are in, as proc(5) has them."""
+    return {task.read_text().rpartition(")")[2].split()[0] for task in Path(f"/proc/{pid}/task").glob("*/stat")}
+
+
 @final
 @dataclass(frozen=True)
 class Play:
@@ -165,7 +170,8 @@ class Service:
     def stop(self, worker: subprocess.Popen[bytes]) -> None:
         """Stop a worker as a machine that falls asleep does, but not while it holds SQLite's one lock for writers.
 
-        A stopped process keeps that lock, and nobody else could write until it wakes.
+        A stopped process keeps that lock, and nobody else could write until it wakes. On a busy machine its threads go
+        on for some time after the signal, and one could take the lock the moment that it is free here.
         """
         url = make_url(str(self.settings.database_url))
         if url.get_backend_name() != "sqlite":
@@ -174,6 +180,7 @@ class Service:
         with closing(sqlite3.connect(str(url.database), timeout=PATIENCE, isolation_level=None)) as database:
             database.execute("BEGIN IMMEDIATE")
             worker.send_signal(signal.SIGSTOP)
+            until(lambda: threads(worker.pid) == {"T"}, "every thread of the worker has stopped")
 
     def start_sweeper(self) -> subprocess.Popen[bytes]:
         """One sweeper, apart from those inside the workers."""
