@@ -67,7 +67,10 @@ def distil(
         elif request.method == AUTO:
             soft = request.labels == "soft"
             recipe, searching = raced_job(whole, *shape, None, (), request.within, request.fixed, soft=soft)
-        deadline = Deadline(request.within, fit.phases, workspace.journal, began, reference=fit.reference)
+        networks = recipe.evaluation.seeds
+        deadline = Deadline(
+            request.within, fit.phases, workspace.journal, began, reference=fit.reference, networks=networks
+        )
         workspace = replace(
             workspace,
             time_left=deadline.time_left,

@@ -18,6 +18,8 @@ _MARGIN: Final = 1.1
 _LEAVING: Final = 3.0  # seconds for the end of the process, and for its files to be stored
 _FEWEST: Final = 2  # networks of which a spread can be told
 
+_JUDGING: Final = 0.6  # share of the networks of a line that is judged by, at least, on a machine that is slow
+
 _UNTOLD: Final = ("preparing", "evaluating", "publishing")
 """Phases of which it is not told how far they are by what they still cost."""
 
@@ -43,6 +45,7 @@ class Deadline:
         began: float,
         clock: Callable[[], float] = time.monotonic,
         reference: float = 0.0,
+        networks: int = 0,
     ) -> None:
         """
         Args:
@@ -51,10 +54,12 @@ class Deadline:
             journal: of the attempt; its seconds so far are those of earlier attempts.
             began: when the attempt did, by the clock.
             reference: seconds foreseen for the reference on the full training set, which a result can be without.
+            networks: of a line of the evaluation. Where they are more than two and the machine is slower than foreseen,
+                up to two in five of them are left out before there is less distilling.
         """
         self._seconds, self._foreseen, self._journal, self._clock = seconds, foreseen, journal, clock
         self._began = began - sum(journal.seconds.values())
-        self._reference, self._longer = reference, dict[str, float]()
+        self._reference, self._longer, self._networks = reference, dict[str, float](), networks
 
     def time_left(self) -> float:
         """Seconds that the current phase may still take so that all that has to follow fits; never less than 0."""
@@ -63,7 +68,7 @@ class Deadline:
     def grace(self) -> float:
         """Seconds that are left for distilling after the current phase, if it goes on as it does; never less than 0."""
         now = self._journal.phase
-        follow = self._need("relabelling") + self._need("evaluating")
+        follow = self._need("relabelling") + self._judging()
         rest = 0.0 if now is None else self._need(now) * (1 - self._journal.share)
         return max(0.0, self._left() - _MARGIN * follow - rest)
 
@@ -101,7 +106,10 @@ class Deadline:
         """Seconds of what has to follow, of the current phase what is left of its lines."""
         now = self._journal.phase
         place = PHASES.index(now) if now in PHASES else 0
-        after = sum(share * self._need(phase) for phase, share in _AFTER.items() if phase in PHASES[place + 1 :])
+        needs = {"evaluating": self._judging()}
+        after = sum(
+            share * needs.get(phase, self._need(phase)) for phase, share in _AFTER.items() if phase in PHASES[place + 1 :]
+        )
         if now in ("relabelling", "evaluating"):
             after += max(0.0, self._need(now) - self._journal.taken()[now])
         return after
@@ -109,6 +117,11 @@ class Deadline:
     def _need(self, phase: str) -> float:
         """Seconds that a phase is taken to last: as foreseen, corrected by its own work so far or by that of others."""
         return self._seconds_of(phase) * max(self._pace(), self._journal.ahead.get(phase, 0.0))
+
+    def _judging(self) -> float:
+        """Seconds to keep free for the evaluation to come."""
+        need, foreseen = self._need("evaluating"), self._seconds_of("evaluating")
+        return max(_JUDGING * need, min(need, foreseen)) if self._networks > _FEWEST else need
 
     def _pace(self) -> float:
         """How many times as long as foreseen the phases so far took, but for those that are not about computing."""

@@ -158,9 +158,9 @@ def check_quota(session: Session, owner: str, max_open: int | None) -> None:
 def under(session: Session, conditions: str, limit: int) -> list[Job]:
     """The newest jobs that succeeded whole at their first attempt under these conditions, as their forecasts name them.
 
-    In the order of an index: reading ends with the last of them instead of looking into every job's forecast.
+    In the order of an index: reading ends with the last of them.
     """
-    same = JobRow.forecast["conditions"].as_string() == conditions
+    same = JobRow.conditions == conditions
     at_once = (JobRow.attempt == 1, JobRow.finish_requested_at.is_(None))
     statement = select(JobRow).where(stands(Status.SUCCEEDED), *at_once, same)
     return views(session, session.scalars(statement.order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit)))

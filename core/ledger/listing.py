@@ -97,6 +97,5 @@ def _conditions(filters: Filters, reach: Reach) -> Iterable[ColumnElement[bool]]
     if filters.method is not None:
         yield JobRow.method == filters.method
     if filters.q:
-        searched = (JobRow.id, JobRow.dataset, JobRow.dataset_title, JobRow.method)
         written = select(MetadataRow.job_id).where(MetadataRow.value.icontains(filters.q, autoescape=True))
-        yield or_(*(column.icontains(filters.q, autoescape=True) for column in searched), JobRow.id.in_(written))
+        yield or_(JobRow.searched.contains(filters.q.lower(), autoescape=True), JobRow.id.in_(written))

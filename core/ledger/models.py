@@ -32,8 +32,14 @@ def among(column: str, values: Iterable[str]) -> str:
     return f"{column} IN ({listed})"
 
 
-_FILTERED = ("dataset", "dataset_title", "method", "owner", "status")
+_FILTERED = ("dataset", "dataset_title", "method", "owner", "status", "searched")
 """The columns that lists are filtered by: to find what few jobs have, an index is read and no job's documents."""
+
+
+def _but(*columns: str) -> list[str]:
+    """Those columns without these, which an index begins with."""
+    return [column for column in _FILTERED if column not in columns]
+
 
 _HELD = among("status", sorted(HELD, key=[*Status].index))
 _ENDED = among("status", sorted(ENDED, key=[*Status].index))
@@ -114,6 +120,16 @@ class JobRow(Base):
     memory_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     result_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     """Bytes of its artifact's files, so that an owner's are added up without reading those; 0 before there are any."""
+    searched: Mapped[str] = mapped_column(default="", server_default="")
+    """Id, dataset, its title and method as a search compares them: in lower case, one after the other."""
+    conditions: Mapped[str | None]
+    """The conditions that `forecast` names: the jobs of some are found without reading all forecasts."""
+
+    @validates("forecast")
+    def _place(self, _: str, forecast: Document | None) -> Document | None:
+        self.conditions = (forecast or {}).get("conditions")
+        return forecast
+
     finish_requested_at: Mapped[datetime | None]
     """When somebody asked it to end with the best that there is; gone if the result was whole by then."""
 
@@ -143,12 +159,13 @@ class JobRow(Base):
         ),
         Index("ix_jobs_fingerprint", "fingerprint", "finished_at"),
         Index("ix_jobs_created", "created_at", "id", *_FILTERED),
-        Index("ix_jobs_owner", "owner", "created_at", "id"),
-        Index("ix_jobs_status", "status", "created_at", "id", *_FILTERED[:4]),
-        Index("ix_jobs_method", "method", "created_at", "id", "dataset", "dataset_title", "owner", "status"),
-        Index("ix_jobs_method_status", "method", "status", "created_at", "id", "dataset", "dataset_title", "owner"),
+        Index("ix_jobs_owner", "owner", "created_at", "id", *_but("owner")),
+        Index("ix_jobs_status", "status", "created_at", "id", *_but("status")),
+        Index("ix_jobs_method", "method", "created_at", "id", *_but("method")),
+        Index("ix_jobs_method_status", "method", "status", "created_at", "id", *_but("method", "status")),
         Index("ix_jobs_owner_status", "owner", "status"),
         Index("ix_jobs_owner_bytes", "owner", "result_bytes"),
+        Index("ix_jobs_conditions", "conditions", "status", "created_at", "id"),
         Index("ix_jobs_accuracy", "accuracy", "created_at", "id", *_FILTERED),
         Index("ix_jobs_ipc", "ipc", "created_at", "id", *_FILTERED),
     )

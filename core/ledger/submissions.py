@@ -120,8 +120,9 @@ def done_twin(session: Session, fingerprint: str | None, owner: str) -> JobRow |
 
 
 def _create(session: Session, order: Order, now: datetime) -> JobRow:
+    job_id = new_id("job", now)
     row = JobRow(
-        id=new_id("job", now),
+        id=job_id,
         status=Status.QUEUED,
         attempt=0,
         losses=0,
@@ -136,6 +137,7 @@ def _create(session: Session, order: Order, now: datetime) -> JobRow:
         forecast=order.forecast,
         owner=order.owner,
         dataset_title=order.dataset_title,
+        searched=" ".join((job_id, order.dataset, order.dataset_title or "", order.method)).lower(),
         webhook_id=order.webhook_id,
         rank=-order.needs.priority,
         device=order.needs.device,

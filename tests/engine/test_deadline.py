@@ -113,6 +113,17 @@ def test_what_an_earlier_attempt_took_counts_with_its_checkpoint() -> None:
     assert deadline(journal, clock).time_left() + 110 == pytest.approx(deadline(Journal(), clock).time_left(), abs=0.5)
 
 
+@pytest.mark.parametrize(("networks", "times"), [(0, 2.0), (2, 2.0), (3, 1.2), (5, 1.2)])
+def test_a_slow_machine_judges_by_fewer_networks_before_it_distils_less(networks: int, times: float) -> None:
+    journal, clock = Journal(), Clock()
+    found = Deadline(2000, FORESEEN, journal, clock.now, clock, networks=networks)
+    at(journal, "distilling", preparing=10, training_experts=100)
+    journal.ahead["evaluating"] = 2.0
+    assert found.time_left() == pytest.approx(2000 - LEAVING - 1.1 * times * 80)
+    journal.ahead["evaluating"] = 1.1
+    assert found.time_left() == pytest.approx(2000 - LEAVING - 1.1 * (1.1 if networks <= 2 else 1.0) * 80)
+
+
 @pytest.mark.parametrize(("left", "networks"), [(400.0, 5), (94.0, 5), (60.0, 3), (40.0, 2), (1.0, 2), (-50.0, 2)])
 def test_fewer_networks_judge_where_there_is_no_time_for_more(left: float, networks: int) -> None:
     journal, clock = Journal(), Clock()

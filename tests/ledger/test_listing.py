@@ -158,6 +158,18 @@ def test_rare_jobs_are_found_of_an_index(crowded: Ledger, filters: Filters, inde
     with _statements(crowded) as seen:
         assert crowded.page(filters, "newest", 40)[0] == []
     assert index in _plan(crowded, *seen[0])
+    with _statements(crowded) as seen:
+        assert crowded.within(Reach("", everything=False)).page(filters, "newest", 40)[0] == []
+    assert "INDEX ix_jobs_" in _plan(crowded, *seen[0])
+    if filters.dataset or filters.q:
+        assert "COVERING INDEX ix_jobs_" in _plan(crowded, *seen[0]), "no job of the owner's is read"
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
+def test_jobs_under_unknown_conditions_are_missed_of_an_index(crowded: Ledger) -> None:
+    with _statements(crowded) as seen:
+        assert crowded.jobs_under("nobody's") == []
+    assert "ix_jobs_conditions" in _plan(crowded, *seen[0])
 
 
 @pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)

@@ -145,6 +145,18 @@ def test_results_from_before_are_ordered_by_their_accuracies(bare: Ledger) -> No
     assert [job.id for job in bare.page(Filters(), "accuracy")[0]] == [jobs[1], jobs[0], jobs[2]]
 
 
+def test_jobs_from_before_are_found_by_a_word_and_by_their_conditions(bare: Ledger) -> None:
+    bare.migrate()
+    claim = running(bare, forecast={"conditions": "here"}, dataset_title="Ärzte")
+    assert bare.succeed(claim, [])
+    other = queued(bare, forecast={})
+    schema.downgrade(bare.database, "0025_covering")
+    bare.migrate()
+    assert [job.id for job in bare.jobs(q="äRZ")] == [claim.job.id]
+    assert [job.id for job in bare.jobs(q=other.id.lower())] == [other.id]
+    assert [job.id for job in bare.jobs_under("here")] == [claim.job.id]
+
+
 def test_jobs_that_were_paused_or_to_end_early_go_back_to_what_the_older_code_knows(bare: Ledger) -> None:
     bare.migrate()
     paused, finishing = queued(bare), queued(bare)

@@ -102,6 +102,7 @@ def test_a_ledger_of_the_first_schema_goes_on_with_all_its_jobs(old: Ledger) -> 
     assert old.files(done.id) == [File("README.md", 10, "a" * 64, "text/markdown")]
     assert old.answer("sha256:3") is not None
     assert old.page(Filters(), "accuracy")[0][0].id == done.id
+    assert [job.id for job in old.page(Filters(q=done.id[-6:].lower()), "newest")[0]] == [done.id]
     assert jobs[_id(4)].error == ERROR
     assert [event.type for event in old.events(done.id)] == ["job.created"]
     # what ran is taken up again, and what waited is started

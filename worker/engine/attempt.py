@@ -62,7 +62,9 @@ def run(
     journal.seconds = document(timings, {})
     began = time.monotonic() if job.began is None else job.began
     fit, within = job.fit, job.request.within or math.inf
-    deadline = Deadline(within, fit.phases if fit else {}, journal, began, reference=fit.reference if fit else 0.0)
+    foreseen, reference = (fit.phases, fit.reference) if fit else ({}, 0.0)
+    networks = job.recipe.evaluation.seeds
+    deadline = Deadline(within, foreseen, journal, began, reference=reference, networks=networks)
     try:
         journal.enter("preparing", 2)
         job, dataset = loaded(job)
