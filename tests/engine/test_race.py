@@ -20,11 +20,12 @@ from core.engine.run import distil, prepared, stretched
 from core.engine.steps.race import Winner, raced
 from core.engine.workspace import Drained, InMemory
 from core.overrides import override
-from core.plan import steps
+from core.plan import packing, steps
 from core.plan.race import Candidate, Entrants, Trial, best, next_turn
 from core.recipe import Recipe
 from tests.engine import still
 from tests.engine.conftest import small
+from tests.engine.test_crew import Others
 
 NAMES = ("random", "herding", "dm", "mtt", "frepo")
 
@@ -127,6 +128,19 @@ def test_once_no_time_is_left_the_best_set_so_far_is_the_result(real: Real) -> N
     assert len(trials(workspace)) < len(NAMES)
     assert won.context.race is not None
     assert "A client asked for it." in won.context.race.section().words
+
+
+def test_looks_that_others_judge_say_the_same(real: Real, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "_MOST", 1)  # each network is a part
+    asked, alone, results = entrants("random", "herding", "dm"), InMemory(), dict[str, bytes]()
+    race(real, asked, alone)
+    others = Others(still.job(asked.candidates[0].recipe, real).dataset, results)
+    shared = InMemory(results=results, crew=others)
+    race(real, asked, shared)
+    assert sum(others.done.values()) >= len(trials(alone)), "the second network of each look, at least"
+    for mine, theirs in zip(trials(shared), trials(alone), strict=True):
+        for field in ("name", "round", "step", "validation"):
+            assert mine[field] == theirs[field]
 
 
 def test_time_that_turns_out_to_be_left_is_for_one_more_turn(real: Real) -> None:
