@@ -108,7 +108,9 @@ class Deadline:
         place = PHASES.index(now) if now in PHASES else 0
         needs = {"evaluating": self._judging()}
         after = sum(
-            share * needs.get(phase, self._need(phase)) for phase, share in _AFTER.items() if phase in PHASES[place + 1 :]
+            share * needs.get(phase, self._need(phase))
+            for phase, share in _AFTER.items()
+            if phase in PHASES[place + 1 :]
         )
         if now in ("relabelling", "evaluating"):
             after += max(0.0, self._need(now) - self._journal.taken()[now])

@@ -1,9 +1,10 @@
-"""Two column types that behave alike on SQLite and PostgreSQL, and the texts that both can hold."""
+"""Column types that behave alike on SQLite and PostgreSQL, the texts that both hold, and the columns of lists."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final, final
 
@@ -24,6 +25,21 @@ def accuracy_of(metrics: dict[str, Any] | None) -> float:
     for name in ("results", "distilled", "accuracy_mean"):
         found = found.get(name) if isinstance(found, dict) else None
     return float(found) if isinstance(found, int | float) and math.isfinite(found) else UNMEASURED
+
+
+FILTERED: Final = ("dataset", "dataset_title", "method", "owner", "status", "searched")
+"""The columns that lists are filtered by: to find what few jobs have, an index is read and no job's documents."""
+
+
+def filtered_after(*columns: str) -> list[str]:
+    """Those of an index that begins with some columns: all the others."""
+    return [column for column in FILTERED if column not in columns]
+
+
+def among(column: str, values: Iterable[str]) -> str:
+    """The SQL by which a column has one of these values."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return f"{column} IN ({listed})"
 
 
 def storable(word: str | None) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, final, get_args
 
@@ -22,23 +21,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
 
-from core.ledger.columns import UNMEASURED, Instant, JsonDocument, accuracy_of
+from core.ledger.columns import FILTERED, UNMEASURED, Instant, JsonDocument, accuracy_of, among, filtered_after
 from core.ledger.types import ANY, ENDED, HELD, Device, Document, PartState, Status, UploadState
-
-
-def among(column: str, values: Iterable[str]) -> str:
-    """The SQL by which a column has one of these values."""
-    listed = ", ".join(f"'{value}'" for value in values)
-    return f"{column} IN ({listed})"
-
-
-_FILTERED = ("dataset", "dataset_title", "method", "owner", "status", "searched")
-"""The columns that lists are filtered by: to find what few jobs have, an index is read and no job's documents."""
-
-
-def _but(*columns: str) -> list[str]:
-    """Those columns without these, which an index begins with."""
-    return [column for column in _FILTERED if column not in columns]
 
 
 _HELD = among("status", sorted(HELD, key=[*Status].index))
@@ -158,16 +142,16 @@ class JobRow(Base):
             postgresql_where=text(_HELD),
         ),
         Index("ix_jobs_fingerprint", "fingerprint", "finished_at"),
-        Index("ix_jobs_created", "created_at", "id", *_FILTERED),
-        Index("ix_jobs_owner", "owner", "created_at", "id", *_but("owner")),
-        Index("ix_jobs_status", "status", "created_at", "id", *_but("status")),
-        Index("ix_jobs_method", "method", "created_at", "id", *_but("method")),
-        Index("ix_jobs_method_status", "method", "status", "created_at", "id", *_but("method", "status")),
+        Index("ix_jobs_created", "created_at", "id", *FILTERED),
+        Index("ix_jobs_owner", "owner", "created_at", "id", *filtered_after("owner")),
+        Index("ix_jobs_status", "status", "created_at", "id", *filtered_after("status")),
+        Index("ix_jobs_method", "method", "created_at", "id", *filtered_after("method")),
+        Index("ix_jobs_method_status", "method", "status", "created_at", "id", *filtered_after("method", "status")),
         Index("ix_jobs_owner_status", "owner", "status"),
         Index("ix_jobs_owner_bytes", "owner", "result_bytes"),
         Index("ix_jobs_conditions", "conditions", "status", "created_at", "id"),
-        Index("ix_jobs_accuracy", "accuracy", "created_at", "id", *_FILTERED),
-        Index("ix_jobs_ipc", "ipc", "created_at", "id", *_FILTERED),
+        Index("ix_jobs_accuracy", "accuracy", "created_at", "id", *FILTERED),
+        Index("ix_jobs_ipc", "ipc", "created_at", "id", *FILTERED),
     )
 
 

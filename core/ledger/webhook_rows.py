@@ -8,7 +8,8 @@ from typing import Any, final, get_args
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.ledger.models import Base, among
+from core.ledger.columns import among
+from core.ledger.models import Base
 from core.ledger.types import DeliveryState, WebhookState
 
 
