@@ -24,7 +24,6 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
 from core.ledger.columns import FILTERED, UNMEASURED, Instant, JsonDocument, accuracy_of, among, filtered_after
 from core.ledger.types import ANY, ENDED, HELD, Device, Document, PartState, Status, UploadState
 
-
 _HELD = among("status", sorted(HELD, key=[*Status].index))
 _ENDED = among("status", sorted(ENDED, key=[*Status].index))
 _QUEUED = text("status = 'queued'")

@@ -1,4 +1,4 @@
-"""What a search compares and the conditions of a forecast have columns, so that finding few jobs does not read them all."""
+"""Columns for what a search compares and for the conditions of forecasts: finding a few jobs reads not all."""
 
 from __future__ import annotations
 
