@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import gc
 import socket
+import sys
 from collections.abc import Sequence
-from typing import final
+from typing import Final, final
 
 import uvicorn
 
@@ -18,6 +19,10 @@ from core.settings import Settings, settings
 GRACE = 5
 """Seconds a response that is being sent has to end after the service was told to stop."""
 
+_TURN: Final = 0.001
+"""Seconds that a thread which computes has the interpreter while others want it: with the forty threads of requests,
+Python's own 5 ms would let the event loop, and with it every answer, wait for 200."""
+
 
 @final
 class Server(uvicorn.Server):
@@ -27,6 +32,7 @@ class Server(uvicorn.Server):
         """Come up, and say where."""
         await super().startup(sockets)
         gc.collect()
+        sys.setswitchinterval(_TURN)
         gc.freeze()  # what is here now stays: no later collection, which stops all answers, looks at it again
         for listener in sockets or []:
             host, port = listener.getsockname()[:2]

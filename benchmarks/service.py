@@ -175,8 +175,10 @@ def mixed(url: str, paths: Sequence[str], seconds: float, callers: int) -> tuple
     return len(took) / seconds, sorted(took)
 
 
-async def streams(url: str, pid: int, path: str, count: int, seconds: float) -> tuple[float, list[float], float]:
-    """Seconds until so many event streams are open, those of /healthz meanwhile, and the API's share of a core."""
+async def streams(
+    url: str, pid: int, path: str, count: int, seconds: float
+) -> tuple[float, list[float], list[float], float]:
+    """Seconds until so many event streams are open; those of /healthz till then and afterwards; the API's core share."""
     at = urlsplit(url)
 
     async def one() -> None:
@@ -192,19 +194,19 @@ async def streams(url: str, pid: int, path: str, count: int, seconds: float) -> 
     opened: list[float] = []
     began = time.monotonic()
     open_ones = [asyncio.create_task(one()) for _ in range(count)]
-    took: list[float] = []
+    before, after = list[float](), list[float]()
     while len(opened) < count:
-        took.append((await asyncio.to_thread(Caller(url).ask, "/healthz"))[0])
+        before.append((await asyncio.to_thread(Caller(url).ask, "/healthz"))[0])
         assert time.monotonic() - began < _PATIENCE, f"{len(opened)} of {count} streams are open"
     opening = max(opened) - began
     used, since, caller = cpu(pid), time.monotonic(), Caller(url)
     while time.monotonic() - since < seconds:
-        took.append((await asyncio.to_thread(caller.ask, "/healthz"))[0])
+        after.append((await asyncio.to_thread(caller.ask, "/healthz"))[0])
         await asyncio.sleep(0.05)
     share = (cpu(pid) - used) / (time.monotonic() - since)
     for task in open_ones:
         task.cancel()
-    return opening, sorted(took), share
+    return opening, sorted(before), sorted(after), share
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -251,11 +253,11 @@ def _measure(options: argparse.Namespace, url: str, pid: int, ids: list[str], le
     claim = ledger.claim("benchmark", 3600.0)
     assert claim is not None, "some of the copies wait in the queue"
     path = f"/v1/jobs/{claim.job.id}/events"
-    opening, healths, share = asyncio.run(streams(url, pid, path, options.streams, options.seconds))
+    opening, before, after, share = asyncio.run(streams(url, pid, path, options.streams, options.seconds))
     print(
-        f"\n{options.streams} event streams: all open after {opening:.2f} s; /healthz meanwhile p50 "
-        f"{1000 * statistics.median(healths):.0f} ms, at most {1000 * healths[-1]:.0f} ms; they take {share:.2f} of a "
-        "core."
+        f"\n{options.streams} event streams: all open after {opening:.2f} s, /healthz till then at most "
+        f"{1000 * before[-1]:.0f} ms; then p50 {1000 * statistics.median(after):.0f} ms, at most "
+        f"{1000 * after[-1]:.0f} ms, while they take {share:.2f} of a core."
     )
     pages = [*kinds, "/", f"/jobs/{some}", "/datasets", "/system", "/metrics", "/new", "/methods"]
     sizes, caller = [], Caller(url)

@@ -22,6 +22,8 @@ _IDS: Final[BindParameter[Any]] = bindparam("ids", expanding=True)
 _WHOLE: Final = select(*_JOBS).where(_JOBS.id.in_(_IDS))
 _STAMP: Final = select(_JOBS.id, _JOBS.status, _JOBS.last_seq, _JOBS.owner).where(_JOBS.id == bindparam("id"))
 _STANDING: Final = select(_JOBS.id, _JOBS.status, _JOBS.last_seq).where(_JOBS.id.in_(_IDS))
+_COUNTS: Final = select(_JOBS.status, func.count()).group_by(_JOBS.status)
+_OWN_COUNTS: Final = _COUNTS.where(_JOBS.owner == bindparam("owner"))
 _WORDS: Final = select(_ROWS.job_id, _ROWS.key, _ROWS.value).where(_ROWS.job_id.in_(_IDS)).order_by(_ROWS.key)
 
 
@@ -29,8 +31,9 @@ def views(session: Session, rows: Iterable[JobRow | Row[Any]]) -> list[Job]:
     """The rows as values, with their metadata, and the places of the queued ones; a few statements, however many."""
     rows = list(rows)
     metadata = _metadata(session, [row.id for row in rows])
-    places = waiting.places(session, [row.id for row in rows if row.status is Status.QUEUED])
-    unmet = suitable.unmet(session, [row for row in rows if row.status is Status.QUEUED])
+    queued = [row for row in rows if row.status is Status.QUEUED]
+    there = suitable.there(session) if queued else []
+    places, unmet = waiting.places(session, [row.id for row in queued], there), suitable.unmet(queued, there)
     return [_view(row, metadata[row.id], places.get(row.id), unmet.get(row.id)) for row in rows]
 
 
@@ -49,12 +52,6 @@ def stamped(session: Session, stamps: Sequence[Stamp], finished: Finished) -> li
             finished.keep(row, job)
             found[job.id] = job
     return [found[stamp.id] for stamp in stamps if stamp.id in found]
-
-
-def of_ids(session: Session, job_ids: Sequence[str], finished: Finished) -> list[Job]:
-    """The jobs of these ids, in their order, without those that are gone."""
-    stamps = {row.id: row for row in session.execute(_STANDING, {"ids": job_ids})} if job_ids else {}
-    return stamped(session, [stamps[job_id] for job_id in job_ids if job_id in stamps], finished)
 
 
 def get(session: Session, job_id: str, reach: Reach, finished: Finished | None = None) -> Job:
@@ -96,10 +93,8 @@ def standing(session: Session, job_ids: Sequence[str]) -> dict[str, Standing]:
 def counts(session: Session, reach: Reach) -> dict[str, int]:
     """How many jobs within reach stand where; every status is named."""
     found = {status.value: 0 for status in Status}
-    statement = select(JobRow.status, func.count()).group_by(JobRow.status)
-    if not reach.everything:
-        statement = statement.where(JobRow.owner == reach.owner)
-    for status, number in session.execute(statement):
+    counted = session.execute(_COUNTS) if reach.everything else session.execute(_OWN_COUNTS, {"owner": reach.owner})
+    for status, number in counted:
         found[status.value] = number
     return found
 

@@ -76,9 +76,11 @@ def page(
     if after is not None:
         statement = statement.where(tuple_(*columns) < after if down else tuple_(*columns) > after)
     ordered = statement.order_by(*(each.desc() if down else each.asc() for each in columns))
-    rows = session.execute(ordered.limit(limit + 1)).all()
-    following = tuple(rows[limit - 1]) if len(rows) > limit else None
-    return jobs.of_ids(session, [row.id for row in rows[:limit]], finished), following
+    places = ordered.limit(limit + 1).subquery()
+    stamped = select(*places.c, JobRow.status, JobRow.last_seq, JobRow.owner).join(JobRow, JobRow.id == places.c.id)
+    rows: list[Any] = sorted(session.execute(stamped), key=lambda row: row[: len(names)], reverse=down)
+    following = tuple(rows[limit - 1][: len(names)]) if len(rows) > limit else None
+    return jobs.stamped(session, rows[:limit], finished), following
 
 
 def _columns(names: Sequence[str], led: bool) -> list[QueryableAttribute[Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import ColumnElement, Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from core.ledger import clock
@@ -15,6 +15,8 @@ from core.ledger.types import ANY, Ability, Needs
 
 THERE: Final = timedelta(minutes=1)
 """A worker says more often than this that it is there."""
+
+_THERE: Final = select(WorkerRow.worker_id, WorkerRow.takes).where(WorkerRow.last_seen > bindparam("since"))
 
 
 def suits(ability: Ability) -> list[ColumnElement[bool]]:
@@ -32,12 +34,14 @@ def needs(row: JobRow | Row[Any]) -> Needs:
     return Needs(-row.rank, row.device, row.memory_bytes)
 
 
-def unmet(session: Session, rows: Sequence[JobRow | Row[Any]]) -> dict[str, str]:
+def there(session: Session) -> Sequence[Row[Any]]:
+    """The workers that are there: their ids, and what they take."""
+    return session.execute(_THERE, {"since": clock.now(session) - THERE}).all()
+
+
+def unmet(rows: Sequence[JobRow | Row[Any]], there: Sequence[Row[Any]]) -> dict[str, str]:
     """A sentence by id on the needs of queued jobs that no worker can take; none while there is no worker."""
-    if not rows:
-        return {}
-    there = select(WorkerRow.takes).where(WorkerRow.last_seen > clock.now(session) - THERE)
-    workers = [Ability.read(takes) for takes in session.scalars(there)]
+    workers = [Ability.read(row.takes) for row in there]
     wanted = {row.id: needs(row) for row in rows}
     return {
         job_id: _words(each, workers)

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from sqlalchemy import ColumnElement, Select, Subquery, bindparam, func, literal, select
+from sqlalchemy import ColumnElement, Row, Select, Subquery, bindparam, func, literal, select
 from sqlalchemy.orm import Session
 
-from core.ledger import clock, fairness, suitable
-from core.ledger.models import JobRow, WorkerRow, is_held, stands
+from core.ledger import fairness
+from core.ledger.models import JobRow, is_held, stands
 from core.ledger.remaining import remaining
 from core.ledger.types import Document, Status
 
@@ -29,14 +29,14 @@ class Place:
     seconds: float | None
 
 
-def places(session: Session, job_ids: Sequence[str]) -> dict[str, Place]:
-    """The places of queued jobs, by id."""
+def places(session: Session, job_ids: Sequence[str], there: Sequence[Row[Any]]) -> dict[str, Place]:
+    """The places of queued jobs, by id; `there` are the workers that are."""
     if not job_ids:
         return {}
     named = session.scalars(_NAMED).first() is not None
     queued = _queued(session) if named else _OF_ONE_OWNER
     rows = session.execute(_first(queued) if named else _FIRST_OF_ONE_OWNER, {"most": FORESEEN}).all()
-    begin = starts(_free(session), [row[1] for row in rows])
+    begin = starts(_free(session, there), [row[1] for row in rows])
     found = {row.id: Place(place, begin[place - 1]) for place, row in enumerate(rows, 1)}
     behind = [job_id for job_id in job_ids if job_id not in found]
     if behind:
@@ -77,7 +77,6 @@ _FIRST_OF_ONE_OWNER: Final = _first(_OF_ONE_OWNER)
 _HELD_JOBS: Final = select(JobRow.worker_id, JobRow.status, JobRow.phase, JobRow.progress, JobRow.forecast).where(
     is_held(), JobRow.lease_expires_at.is_not(None)
 )
-_THERE: Final = select(WorkerRow.worker_id).where(WorkerRow.last_seen > bindparam("since"))
 
 
 def starts(free: Iterable[float], costs: Iterable[float | None]) -> list[float | None]:
@@ -97,14 +96,13 @@ def starts(free: Iterable[float], costs: Iterable[float | None]) -> list[float |
     return begun
 
 
-def _free(session: Session) -> Iterator[float]:
+def _free(session: Session, there: Iterable[Row[Any]]) -> Iterator[float]:
     """Seconds until each worker is free: those that hold a job, and those that lately said they have none."""
     busy = set()
     for row in session.execute(_HELD_JOBS):
         busy.add(row.worker_id)
         yield 0.0 if row.status in (Status.PAUSING, Status.CANCELLING) else _left(row.phase, row.progress, row.forecast)
-    there = session.scalars(_THERE, {"since": clock.now(session) - suitable.THERE})
-    yield from (0.0 for worker_id in there if worker_id not in busy)
+    yield from (0.0 for worker in there if worker.worker_id not in busy)
 
 
 def _left(phase: str | None, progress: Document | None, forecast: Document | None) -> float:
