@@ -178,7 +178,7 @@ def mixed(url: str, paths: Sequence[str], seconds: float, callers: int) -> tuple
 async def streams(
     url: str, pid: int, path: str, count: int, seconds: float
 ) -> tuple[float, list[float], list[float], float]:
-    """Seconds until so many event streams are open; those of /healthz till then and afterwards; the API's core share."""
+    """Seconds until so many event streams are open; those of /healthz till then and then; the share of a core."""
     at = urlsplit(url)
 
     async def one() -> None:
