@@ -98,6 +98,23 @@ def test_time_that_is_not_taken_before_the_first_step_is_not_for_more_steps(real
     assert 5 < first["step"] <= turn.seconds, "each step looks at the clock at least once"
 
 
+def test_experts_that_took_all_of_the_time_before_the_first_step_are_of_use(real: Real) -> None:
+    candidates = (Candidate(name="random", recipe=lasting("random")), Candidate(name="mtt", recipe=lasting("mtt")))
+
+    def turned(seconds: float) -> Trial:
+        asked, workspace = Entrants(candidates=candidates, seconds=seconds, networks=2, epochs=2), InMemory()
+        race(real, asked, workspace)
+        return Trial.model_validate(trials(workspace)[1])
+
+    before = turned(400.0).before
+    turn = before + 1  # of one who takes part, a fifth of the race, and no second is foreseen for experts
+    found = turned(turn / 0.2)
+    assert found.name == "mtt"
+    assert found.before == pytest.approx(before, abs=2)
+    assert turn > 4
+    assert found.distilling == pytest.approx(turn, abs=3)
+
+
 def test_the_leader_and_what_trains_experts_wait_for_a_compiler(real: Real) -> None:
     planned = list[tuple[str, bool]]()
     won = race(real, entrants("random", "herding", "dm", "mtt", seconds=400.0), InMemory(), planned)

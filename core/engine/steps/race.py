@@ -144,7 +144,8 @@ class _Race:
         def is_over() -> bool:
             if self._before is None and lane.journal.phase == "distilling":
                 self._before = self._clock() - began
-            limit = most if self._before is None or first else min(most, self._before + seconds)
+            # whatever came before the first step is of use only if steps follow
+            limit = most if self._before is None or first else self._before + seconds
             return self._is_over(began, began + limit, judging, first=first)
 
         lane = Lane.of(self._workspace, candidate.name, is_over)
