@@ -55,6 +55,12 @@ _DISPENSABLE: Final = ("window", "herding", "k-means", "mtt")
 """The order in which candidates are left out that need too much of it, all together."""
 _DISPENSABLE_LARGE: Final = ("herding", "k-means", "self-evolved", "window", "dual", "mtt")
 """The same of large sets, for which typical images are worth less than those that say what is hard."""
+_LOOKING: Final = 0.3
+"""Share of the race's time that all looks may take before candidates are left out for it."""
+_UNSEEN: Final = ("window", "herding", "k-means", "fadrm", "cim", "rded", "rat-bptt", "dsa", "mtt", "frepo")
+"""The order in which they are: real images first, which what is distilled beats in most cases, `dm` never."""
+_UNSEEN_LARGE: Final = ("herding", "k-means", "self-evolved", *_UNSEEN)
+"""The same of large sets."""
 _FEWEST: Final = 5
 """Outer steps that a candidate takes in its first turn, at least: fewer say nothing."""
 _LONGER: Final = 4
@@ -128,7 +134,8 @@ class _Field:
                 case str() as reason:
                     left_out.append(LeftOut(name=name, reason=reason))
         found, late = self._affordable(found)
-        return self._race(found, [*left_out, *late])
+        found, unseen = self._judgeable(found)
+        return self._race(found, [*left_out, *late, *unseen])
 
     def _small(self) -> str:
         """Why a method for large sets takes no part; nothing where this set is large."""
@@ -235,6 +242,20 @@ class _Field:
                 late.append(LeftOut(name=name, reason=_too_late(costly[0].setup)))
         return kept, late
 
+    def _judgeable(self, found: Sequence[Candidate]) -> tuple[list[Candidate], list[LeftOut]]:
+        """Those that, all together, leave time for distilling beside the looks at their images."""
+        kept, unseen = list(found), list[LeftOut]()
+        for name in _UNSEEN if self._small() else _UNSEEN_LARGE:
+            judging = self._judging(kept)[2]
+            if _looks(kept) * judging <= _LOOKING * self.seconds:
+                break
+            others = [candidate for candidate in kept if candidate.name != name]
+            if len(others) < len(kept) and any(candidate.steps for candidate in others):
+                kept = others
+                told = f"a look at its images would take {judging:,.0f} seconds, which a likelier one needs more."
+                unseen.append(LeftOut(name=name, reason=told))
+        return kept, unseen
+
     def _setups(self, candidates: Sequence[Candidate]) -> float:
         """Seconds before the first steps of all; what two of them need alike is made once."""
         once = {self._needed(candidate): candidate.setup for candidate in candidates}
@@ -256,12 +277,17 @@ class _Field:
         rates = len(evaluation.baseline_lrs)
         trained = 3 * evaluation.seeds + (rates if rates > 1 else 0)
         each = (self.price(self.shared) - self.price(short)) / max(1, evaluation.epochs - 1) / trained
-        looks = len(found) + len(DISTILLED) // 2 + LOOKS
+        looks = _looks(found)
         for networks, steps_ in _JUDGES:
             epochs = min(evaluation.epochs, math.ceil(steps_ / math.ceil(images / evaluation.batch_size)))
             if looks * networks * epochs * each <= _JUDGING * self.seconds:
                 break
         return networks, epochs, networks * epochs * each
+
+
+def _looks(found: Sequence[Candidate]) -> int:
+    """Looks of a race, about: one at each candidate, one more at the better half, and those of the leader."""
+    return len(found) + len(DISTILLED) // 2 + LOOKS
 
 
 def _too_late(setup: float) -> str:

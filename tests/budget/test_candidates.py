@@ -106,6 +106,24 @@ def test_judging_takes_a_small_share_of_a_race_or_is_as_short_as_it_may_be(
         assert (race.networks, steps) == (3, 250)
 
 
+@pytest.mark.parametrize(("slower", "kept"), [(1, {"k-means", "herding", "dm", "dsa"}), (4, {"dm"})])
+def test_where_looks_are_dear_few_take_part(slower: int, kept: set[str]) -> None:
+    of, quick = DATASETS["lungs"], prices(DATASETS["lungs"], 10, "auto")
+
+    def price(recipe: Recipe) -> float:
+        return slower * quick(recipe)
+
+    shared = student(base("lungs", 10), of, 10, 180, price)
+    race = entrants(shared, of, 10, price)
+    names = {candidate.name for candidate in race.candidates}
+    assert kept <= names
+    unseen = [each.name for each in race.left_out if "a look at its images" in each.reason]
+    assert bool(unseen) == (slower > 1)
+    if unseen:
+        assert names <= {RANDOM, "dm", "dsa", "mtt"}, "real images are left out first"
+        assert len(names) == 2 or (len(names) + 2 + LOOKS) * race.judging <= 0.3 * race.seconds
+
+
 def test_candidates_of_unequal_classes_count_them_alike() -> None:
     of = replace(DATASETS["lungs"], smallest_class=DATASETS["lungs"].train_count // 10)
     price = prices(of, 1, "auto")
