@@ -23,7 +23,7 @@ from core.methods.task import large_from
 from core.plan import steps
 from core.plan.build import plan
 from core.plan.race import LOOKS, SHARES, Candidate, Entrants, LeftOut
-from core.recipe import Compact, Recipe, RecipeError
+from core.recipe import Recipe, RecipeError
 from core.request import JobRequest, check
 
 REAL: Final = ("k-means", "herding", "window", "dual", "self-evolved")
@@ -35,7 +35,7 @@ LARGE: Final = ("dual", "self-evolved")
 DISTILLED: Final = ("dm", "dsa", "mtt", "rat-bptt")
 """Methods whose images have a class each: of every family that has one, the one that does best."""
 
-LABELLED: Final = ("frepo", "rded", "cim", "fadrm")
+LABELLED: Final = ("frepo", "rded")
 """Methods whose labels say more than a class, targets of a regression or a teacher's: only where those are allowed."""
 
 _CUTS: Final = (WINNING, 0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.2)
@@ -179,8 +179,6 @@ class _Field:
             check(recipe, JobRequest(dataset=self.facts.name, method=name, ipc=self.ipc), self.facts)
         except (ValidationError, RecipeError) as error:
             return _first(error)
-        if recipe.parameterize.formation > 1 and isinstance(self.shared.storage, Compact):
-            return "each of its tiles has a label, for which a set of so many bytes has no room."
         base, refused = self.price(bare(self.shared)), ""
         for share in _CUTS_REAL if name in REAL else _CUTS:
             time = share * self.seconds

@@ -188,8 +188,6 @@ def sharing(recipe: Recipe, shared: Recipe, fixed: Collection[str]) -> Recipe:
     if taught:
         tree["relabel"] = SoftLabels(temperature=recipe.relabel.temperature).model_dump(mode="json")
     tree["evaluation"] |= {"look_every": None, "select": "last"}  # the race itself looks
-    each = recipe.parameterize.formation  # images of a stored one: a pass over all of them is so many times as long
-    tree["evaluation"]["epochs"] = max(1, tree["evaluation"]["epochs"] // each)
     return Recipe.model_validate(tree)
 
 

@@ -81,7 +81,6 @@ def test_a_forecast_of_so_many_bytes_has_room_for_whatever_wins(client: TestClie
     weights = {
         name: weight(candidates.sharing(method(name).recipe(task), shared, settled.fixed), facts, settled.ipc)
         for name in names
-        if name != "cim"  # which has no part in such a set
     }
     assert weights["mtt"] > weights["random"], "a step size is learned"
     assert max(weights.values()) <= answer.json()["bytes"]["compact"] <= 3000

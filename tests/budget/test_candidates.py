@@ -19,7 +19,7 @@ from core.methods.automatic import SHARED
 from core.methods.task import alike
 from core.overrides import override
 from core.plan.race import LOOKS, Entrants
-from core.recipe import Compact, MeanStd, Recipe, RecipeError
+from core.recipe import MeanStd, Recipe, RecipeError
 from core.request import JobOrder, JobRequest, check, resolve, settle
 from core.weight import weight
 from tests.budget.test_fit import DATASETS, MACHINE, prices
@@ -71,25 +71,13 @@ def test_a_set_of_so_many_bytes_has_room_for_whatever_wins(labels: str) -> None:
     of, race = DATASETS["digits"], raced("digits", 1, 60, soft=labels == "soft")[1]
     asked = settle(JobOrder.model_validate({"dataset": "digits", "bytes": "4 kB", "labels": labels}), of)
     stored = {"storage": resolve(asked, of).storage}
-    sizes = {
-        each.name: weight(each.recipe.model_copy(update=stored), of, asked.ipc)
-        for each in race.candidates
-        if each.name != "cim"  # which has no part in a set of so many bytes, see below
-    }
+    sizes = {each.name: weight(each.recipe.model_copy(update=stored), of, asked.ipc) for each in race.candidates}
     assert max(sizes.values()) <= 4000
     assert sizes["mtt"] > sizes[RANDOM], "a step size is learned"
     if labels == "soft":
         assert min(sizes["frepo"], sizes["rded"]) > sizes["mtt"]
-    largest = max(race.candidates, key=lambda each: sizes.get(each.name, 0)).recipe.model_copy(update=stored)
+    largest = max(race.candidates, key=lambda each: sizes[each.name]).recipe.model_copy(update=stored)
     assert weight(largest, of, asked.ipc + 2) > 4000, "and for no more"
-
-
-def test_tiles_have_no_part_in_a_set_of_so_many_bytes() -> None:
-    of, price = DATASETS["digits"], prices(DATASETS["digits"], 1, "auto")
-    shared = student(base("digits", 1, {"storage": Compact()}), of, 1, 60, price)
-    left_out = {each.name: each.reason for each in entrants(shared, of, 1, price, soft=True).left_out}
-    assert "has no room" in left_out["cim"]
-    assert "rded" not in left_out
 
 
 @pytest.mark.parametrize(("dataset", "ipc", "seconds"), [*CASES, ("fashion-mnist", 10, 14_400)])
@@ -179,9 +167,6 @@ def test_labels_that_say_more_than_a_class_are_asked_for() -> None:
     assert (taught.evaluation.optimiser, taught.network) == ("adamw", shared.network)
     assert taught.teacher is not None
     assert taught.teacher.network.model_dump()["width"] <= shared.network.model_dump()["width"]
-    tiles = further["cim"]
-    assert (tiles.relabel.kind, tiles.parameterize.kind) == ("soft", "tiles")
-    assert tiles.evaluation.epochs == shared.evaluation.epochs // tiles.parameterize.formation, "as many steps"
 
 
 def test_a_short_time_leaves_out_what_cannot_finish_and_says_why() -> None:

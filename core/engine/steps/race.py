@@ -251,8 +251,7 @@ class _Race:
         whole = self._workspace
         lane = replace(Lane.of(whole, candidate.name, lambda: not first and whole.time_left() <= 0), crew=whole.crew)
         context, taught = self._prepared(candidate, lane)
-        epochs = max(1, self._entrants.epochs // context.recipe.parameterize.formation)
-        evaluation = context.recipe.evaluation.model_copy(update={"epochs": epochs})
+        evaluation = context.recipe.evaluation.model_copy(update={"epochs": self._entrants.epochs})
         context = replace(context, recipe=context.recipe.model_copy(update={"evaluation": evaluation}))
         real, result = context.real, distill.finish(context.recipe, state, context.real, context.ipc)
         if taught is not None:
