@@ -131,6 +131,7 @@ def crowd(ledger: Ledger, job_id: str, jobs: int) -> list[str]:
         with ledger.database.write() as session:
             for place, own in enumerate(chunk, first):
                 changed = {"id": own, "fingerprint": None, "created_at": job["created_at"] + timedelta(seconds=place)}
+                changed |= {"searched": job["searched"].replace(job_id.casefold(), own.casefold())}
                 if place % 100 == 99:
                     ended = dict.fromkeys(("finished_at", "started_at", "metrics", "worker_id"))
                     changed |= {"status": Status.QUEUED, "attempt": 0, **ended}

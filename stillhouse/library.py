@@ -40,7 +40,7 @@ def distil(
 
     from core.data import Catalogue
     from core.engine import run
-    from core.engine.deadline import Deadline
+    from core.engine.deadline import Deadline, least_judging
     from core.engine.workspace import InMemory
     from core.forecast import Sizes, fitted_anywhere, raced_job, sized_job
     from core.request import JobOrder, needs_c_scores, resolve, scored, settle
@@ -67,9 +67,9 @@ def distil(
         elif request.method == AUTO:
             soft = request.labels == "soft"
             recipe, searching = raced_job(whole, *shape, None, (), request.within, request.fixed, soft=soft)
-        networks = recipe.evaluation.seeds
+        judging = least_judging(recipe.evaluation.seeds, len(recipe.evaluation.baseline_lrs))
         deadline = Deadline(
-            request.within, fit.phases, workspace.journal, began, reference=fit.reference, networks=networks
+            request.within, fit.phases, workspace.journal, began, reference=fit.reference, judging=judging
         )
         workspace = replace(
             workspace,

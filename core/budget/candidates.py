@@ -57,7 +57,7 @@ _DISPENSABLE_LARGE: Final = ("herding", "k-means", "self-evolved", "window", "du
 """The same of large sets, for which typical images are worth less than those that say what is hard."""
 _LOOKING: Final = 0.3
 """Share of the race's time that all looks may take before candidates are left out for it."""
-_UNSEEN: Final = ("window", "herding", "k-means", "fadrm", "cim", "rded", "rat-bptt", "dsa", "mtt", "frepo")
+_UNSEEN: Final = ("window", "herding", "k-means", "rded", "rat-bptt", "dsa", "mtt", "frepo")
 """The order in which they are: real images first, which what is distilled beats in most cases, `dm` never."""
 _UNSEEN_LARGE: Final = ("herding", "k-means", "self-evolved", *_UNSEEN)
 """The same of large sets."""

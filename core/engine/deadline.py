@@ -18,7 +18,9 @@ _MARGIN: Final = 1.1
 _LEAVING: Final = 3.0  # seconds for the end of the process, and for its files to be stored
 _FEWEST: Final = 2  # networks of which a spread can be told
 
-_JUDGING: Final = 0.6  # share of the networks of a line that is judged by, at least, on a machine that is slow
+_FEWER: Final = 0.6  # share of the networks of a line that judge on a machine that is slow, at least
+_LINES: Final = 3  # lines of an evaluation that so many networks are trained for
+_SPARE: Final = 0.2  # of a network, so that the last one is not lost by a second
 
 _UNTOLD: Final = ("preparing", "evaluating", "publishing")
 """Phases of which it is not told how far they are by what they still cost."""
@@ -26,6 +28,19 @@ _UNTOLD: Final = ("preparing", "evaluating", "publishing")
 _AFTER: Final[Mapping[str, float]] = {"probing": 0.5, "distilling": 0.5, "relabelling": 1.0, "evaluating": 1.0}
 """The share of what is foreseen for a later phase that is kept free for it. Distilling is cut short more gladly than
 never begun."""
+
+
+def least_judging(seeds: int, rates: int) -> float:
+    """The share of an evaluation's time that is kept free for it at least: so that three in five networks judge.
+
+    Args:
+        seeds: networks of each of the three lines; where they are two or fewer all of them judge.
+        rates: learning rates that are tried for random images, by a network each.
+    """
+    if seeds <= _FEWEST:
+        return 1.0
+    fewest = max(_FEWEST, math.ceil(_FEWER * seeds)) + _SPARE
+    return min(1.0, (_LINES * fewest + rates) / (_LINES * seeds + rates))
 
 
 @final
@@ -45,7 +60,7 @@ class Deadline:
         began: float,
         clock: Callable[[], float] = time.monotonic,
         reference: float = 0.0,
-        networks: int = 0,
+        judging: float = 1.0,
     ) -> None:
         """
         Args:
@@ -54,12 +69,12 @@ class Deadline:
             journal: of the attempt; its seconds so far are those of earlier attempts.
             began: when the attempt did, by the clock.
             reference: seconds foreseen for the reference on the full training set, which a result can be without.
-            networks: of a line of the evaluation. Where they are more than two and the machine is slower than foreseen,
-                up to two in five of them are left out before there is less distilling.
+            judging: the share of the evaluation that is kept free on a machine that is slower than foreseen, so that
+                networks are left out before there is less distilling (`least_judging`).
         """
         self._seconds, self._foreseen, self._journal, self._clock = seconds, foreseen, journal, clock
         self._began = began - sum(journal.seconds.values())
-        self._reference, self._longer, self._networks = reference, dict[str, float](), networks
+        self._reference, self._longer, self._least = reference, dict[str, float](), judging
 
     def time_left(self) -> float:
         """Seconds that the current phase may still take so that all that has to follow fits; never less than 0."""
@@ -73,8 +88,9 @@ class Deadline:
         return max(0.0, self._left() - _MARGIN * follow - rest)
 
     def spare(self) -> float:
-        """Seconds of `time_left` that even the reference does not need; never less than 0."""
-        return max(0.0, self.time_left() - _MARGIN * self._reference * self._pace())
+        """Seconds of `time_left` that neither the reference nor any network that judges needs; never less than 0."""
+        left_out = max(0.0, self._need("evaluating") - self._judging()) if self._journal.phase != "evaluating" else 0.0
+        return max(0.0, self.time_left() - _MARGIN * (self._reference * self._pace() + left_out))
 
     def foresee(self, phase: str, seconds: float) -> None:
         """A phase to come takes so many seconds, unlike what was foreseen."""
@@ -123,7 +139,7 @@ class Deadline:
     def _judging(self) -> float:
         """Seconds to keep free for the evaluation to come."""
         need, foreseen = self._need("evaluating"), self._seconds_of("evaluating")
-        return max(_JUDGING * need, min(need, foreseen)) if self._networks > _FEWEST else need
+        return max(self._least * need, min(need, foreseen))
 
     def _pace(self) -> float:
         """How many times as long as foreseen the phases so far took, but for those that are not about computing."""

@@ -100,4 +100,4 @@ def _conditions(filters: Filters, reach: Reach) -> Iterable[ColumnElement[bool]]
         yield JobRow.method == filters.method
     if filters.q:
         written = select(MetadataRow.job_id).where(MetadataRow.value.icontains(filters.q, autoescape=True))
-        yield or_(JobRow.searched.contains(filters.q.lower(), autoescape=True), JobRow.id.in_(written))
+        yield or_(JobRow.searched.contains(filters.q.casefold(), autoescape=True), JobRow.id.in_(written))

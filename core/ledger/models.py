@@ -104,7 +104,7 @@ class JobRow(Base):
     result_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     """Bytes of its artifact's files, so that an owner's are added up without reading those; 0 before there are any."""
     searched: Mapped[str] = mapped_column(default="", server_default="")
-    """Id, dataset, its title and method as a search compares them: in lower case, one after the other."""
+    """Id, dataset, its title and method as a search compares them: in one case, a line each."""
     conditions: Mapped[str | None]
     """The conditions that `forecast` names: the jobs of some are found without reading all forecasts."""
 

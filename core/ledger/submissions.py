@@ -137,7 +137,7 @@ def _create(session: Session, order: Order, now: datetime) -> JobRow:
         forecast=order.forecast,
         owner=order.owner,
         dataset_title=order.dataset_title,
-        searched=" ".join((job_id, order.dataset, order.dataset_title or "", order.method)).lower(),
+        searched="\n".join((job_id, order.dataset, order.dataset_title or "", order.method)).casefold(),
         webhook_id=order.webhook_id,
         rank=-order.needs.priority,
         device=order.needs.device,

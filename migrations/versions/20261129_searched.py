@@ -58,7 +58,7 @@ def _fill(connection: sa.Connection) -> None:
     while rows := connection.execute(known.where(jobs.c.id > last)).all():
         last = rows[-1].id
         for row in rows:
-            searched = " ".join((row.id, row.dataset, row.dataset_title or "", row.method)).lower()
+            searched = "\n".join((row.id, row.dataset, row.dataset_title or "", row.method)).casefold()
             found = {"searched": searched, "conditions": _conditions(row.forecast)}
             connection.execute(sa.update(jobs).where(jobs.c.id == row.id).values(found))
 

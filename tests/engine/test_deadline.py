@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.engine.deadline import Deadline
+from core.engine.deadline import Deadline, least_judging
 from core.engine.journal import Journal
 
 FORESEEN = {
@@ -113,15 +113,27 @@ def test_what_an_earlier_attempt_took_counts_with_its_checkpoint() -> None:
     assert deadline(journal, clock).time_left() + 110 == pytest.approx(deadline(Journal(), clock).time_left(), abs=0.5)
 
 
-@pytest.mark.parametrize(("networks", "times"), [(0, 2.0), (2, 2.0), (3, 1.2), (5, 1.2)])
-def test_a_slow_machine_judges_by_fewer_networks_before_it_distils_less(networks: int, times: float) -> None:
+@pytest.mark.parametrize(
+    ("seeds", "rates", "share"), [(1, 1, 1.0), (2, 3, 1.0), (3, 0, 2.2 / 3), (3, 3, 0.8), (5, 0, 0.64), (5, 3, 0.7)]
+)
+def test_a_slow_machine_judges_by_fewer_networks_before_it_distils_less(seeds: int, rates: int, share: float) -> None:
+    """And by three in five of them at least, or by two, also where each look at the clock is a little late."""
     journal, clock = Journal(), Clock()
-    found = Deadline(2000, FORESEEN, journal, clock.now, clock, networks=networks)
+    judging = least_judging(seeds, rates)
+    assert judging == pytest.approx(share)
+    found = Deadline(2000, FORESEEN, journal, clock.now, clock, reference=100.0, judging=judging)
     at(journal, "distilling", preparing=10, training_experts=100)
     journal.ahead["evaluating"] = 2.0
-    assert found.time_left() == pytest.approx(2000 - LEAVING - 1.1 * times * 80)
+    left = 2000 - LEAVING - 1.1 * 2 * 80
+    assert found.time_left() == pytest.approx(2000 - LEAVING - 1.1 * max(1, 2 * share) * 80)
+    assert found.spare() == pytest.approx(left - 110), "nor for steps beyond the plan"
     journal.ahead["evaluating"] = 1.1
-    assert found.time_left() == pytest.approx(2000 - LEAVING - 1.1 * (1.1 if networks <= 2 else 1.0) * 80)
+    assert found.time_left() == pytest.approx(2000 - LEAVING - 1.1 * max(1, 1.1 * share) * 80)
+    journal.ahead["evaluating"] = 2.0
+    clock.now += found.time_left() + 0.5
+    assert found.networks(seeds) >= (min(seeds, 2) if seeds < 5 else 3)
+    if seeds == 5 and not rates:
+        assert found.networks(seeds) == 3
 
 
 @pytest.mark.parametrize(("left", "networks"), [(400.0, 5), (94.0, 5), (60.0, 3), (40.0, 2), (1.0, 2), (-50.0, 2)])

@@ -37,6 +37,13 @@ def test_filters_narrow_the_list(ledger: Ledger) -> None:
     assert found(status="succeeded", method="dm") == []
 
 
+def test_a_part_of_a_text_finds_it_in_any_case_and_texts_apart(ledger: Ledger) -> None:
+    job = queued(ledger, dataset_title="ΟΔΟΣΑ Straße")
+    for part in ("ΟΔΟΣ", "οδοσα", "STRASSE", "straße", job.id[4:12].lower(), "DIGIT"):
+        assert [each.id for each in ledger.jobs(q=part)] == [job.id], part
+    assert ledger.jobs(q=f"{job.dataset} ") == [], "of two texts no end and beginning"
+
+
 def test_words_on_jobs_find_them(ledger: Ledger) -> None:
     """All that are asked for, exactly, and whatever characters they have; a search finds their parts."""
     plain = queued(ledger)

@@ -17,7 +17,7 @@ from core.data.evidence import read_near
 from core.engine.cache import Cache
 from core.engine.context import KernelPlan
 from core.engine.continued import read
-from core.engine.deadline import Deadline
+from core.engine.deadline import Deadline, least_judging
 from core.engine.journal import Journal
 from core.engine.kernel_plan import plan
 from core.engine.kernels import Compiled, compile_within, measurement, trim_programs
@@ -63,8 +63,8 @@ def run(
     began = time.monotonic() if job.began is None else job.began
     fit, within = job.fit, job.request.within or math.inf
     foreseen, reference = (fit.phases, fit.reference) if fit else ({}, 0.0)
-    networks = job.recipe.evaluation.seeds
-    deadline = Deadline(within, foreseen, journal, began, reference=reference, networks=networks)
+    judging = least_judging(job.recipe.evaluation.seeds, len(job.recipe.evaluation.baseline_lrs))
+    deadline = Deadline(within, foreseen, journal, began, reference=reference, judging=judging)
     try:
         journal.enter("preparing", 2)
         job, dataset = loaded(job)
