@@ -28,6 +28,11 @@ _KINDS: Final[dict[str, dict[str, Any]]] = {
         "evaluation.baseline_lrs": [0.01],
     },
 }
+_DONE: Final = (
+    "SELECT 1 FROM jobs JOIN jobs AS twin ON twin.fingerprint = jobs.fingerprint AND twin.id != jobs.id "
+    "WHERE jobs.id = %s AND twin.status = 'succeeded'"
+)
+"""Whether an equal job has made the result, so that this one is not opened again."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,9 @@ class Customer:
             done = self._ask(f"/v1/jobs/{job_id}/{verb}", None, None)
             if done is None and verb in ("retry", "resume"):
                 stands = self._house.rows("SELECT status FROM jobs WHERE id = %s", job_id)[0]["status"]
-                if stands in ("cancelling", "cancelled", "paused"):  # an equal one is open, or it is not there yet
+                if self._house.rows(_DONE, job_id):
+                    self._later += [(now + 1, job_id, "cancel")] if stands == "paused" else []
+                elif stands in ("cancelling", "cancelled", "paused"):  # an equal one is open, or it is not there yet
                     self._later.append((now + 1, job_id, verb))
             if verb == "cancel" and done is not None:
                 self.memory.cancelled.add(job_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from core.ledger import clock, jobs, kept, transitions
+from core.ledger import clock, jobs, kept, submissions, transitions
 from core.ledger.models import JobRow
 from core.ledger.transitions import Move
 from core.ledger.types import IllegalTransition, Job, Reach, Status
@@ -66,12 +66,17 @@ def retry(session: Session, job_id: str, reach: Reach, max_open: int | None, roo
 
 
 def _reopen(session: Session, row: JobRow, what: str, max_open: int | None) -> None:
-    """Refuse to open a job again beside an equal one, or beyond its owner's quota."""
+    """Refuse to open a job again beside an equal one, after one that has the result, or beyond its owner's quota."""
     twin = None if row.finish_requested_at else jobs.open_twin(session, row.fingerprint, row.owner)
     if twin is not None:
         raise IllegalTransition(
             f"Job {row.id} cannot {what}: job {twin.id} asks for the same and is {twin.status.value}; "
             "wait for that one."
+        )
+    done = None if row.finish_requested_at else submissions.done_twin(session, row.fingerprint, row.owner)
+    if done is not None:
+        raise IllegalTransition(
+            f"Job {row.id} cannot {what}: job {done.id} has made the result that it asks for meanwhile; take that one."
         )
     jobs.check_quota(session, row.owner, max_open)
 

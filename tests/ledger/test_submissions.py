@@ -160,6 +160,20 @@ def test_after_a_pause_an_equal_request_is_a_new_job_beside_which_the_old_one_wa
     assert ledger.resume(paused.id).status == "queued"
 
 
+@pytest.mark.parametrize("what", ["resume", "retry"])
+def test_a_job_whose_equal_has_made_the_result_is_not_opened_again(ledger: Ledger, what: str) -> None:
+    old = queued(ledger, fingerprint="same")
+    (ledger.request_pause if what == "resume" else ledger.request_cancel)(old.id)
+    other = running(ledger, fingerprint="same")
+    assert ledger.succeed(other, FILES, {})
+    again = ledger.resume if what == "resume" else ledger.retry
+    with pytest.raises(IllegalTransition, match=f"cannot {what}: job {other.job.id} has made the result"):
+        again(old.id)
+    assert order(ledger, fingerprint="same").job.id == other.job.id, "which can be had"
+    ledger.delete(other.job.id, lambda address: None)
+    assert again(old.id).status == "queued"
+
+
 def test_a_paused_job_takes_no_place_of_the_quota_until_it_is_resumed(ledger: Ledger) -> None:
     alice = ledger.within(Reach("alice", everything=False))
     paused = order(alice, max_open=1).job
