@@ -148,10 +148,13 @@ def test_a_job_that_was_paused_gives_what_it_would_have_given_anyway(running: Ru
     whole = running.command(*words).out.strip()
     assert whole != paused, "nobody waits for a job that waits"
     assert running.command("wait", whole).code == 0, "the worker is free"
+    running.kept.download(whole, tmp_path / whole)
+    refused = running.command("resume", paused)
+    assert (refused.code, whole in refused.err) == (2, True), "the result is there"
+    running.kept.delete(whole)
     assert running.command("resume", paused).out == "queued\n"
     assert running.command("wait", paused).code == 0
-    for job in (paused, whole):
-        running.kept.download(job, tmp_path / job)
+    running.kept.download(paused, tmp_path / paused)
     names = ("dataset.safetensors", "dataset.npz", "preview.png")
     assert all((tmp_path / paused / name).read_bytes() == (tmp_path / whole / name).read_bytes() for name in names)
     assert running.kept.job(paused).raw["attempt"] == 2
