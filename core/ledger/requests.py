@@ -67,13 +67,16 @@ def retry(session: Session, job_id: str, reach: Reach, max_open: int | None, roo
 
 def _reopen(session: Session, row: JobRow, what: str, max_open: int | None) -> None:
     """Refuse to open a job again beside an equal one, after one that has the result, or beyond its owner's quota."""
-    twin = None if row.finish_requested_at else jobs.open_twin(session, row.fingerprint, row.owner)
+    # one that is to end early makes another result
+    twin, done = None, None
+    if row.finish_requested_at is None:
+        twin = jobs.open_twin(session, row.fingerprint, row.owner)
+        done = submissions.done_twin(session, row.fingerprint, row.owner)
     if twin is not None:
         raise IllegalTransition(
             f"Job {row.id} cannot {what}: job {twin.id} asks for the same and is {twin.status.value}; "
             "wait for that one."
         )
-    done = None if row.finish_requested_at else submissions.done_twin(session, row.fingerprint, row.owner)
     if done is not None:
         raise IllegalTransition(
             f"Job {row.id} cannot {what}: job {done.id} has made the result that it asks for meanwhile; take that one."

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, final
@@ -72,7 +72,11 @@ def is_alive(pid: int) -> bool:
 
 def threads(pid: int) -> set[str]:
     """The states that the threads of a process are in, as proc(5) has them."""
-    return {task.read_text().rpartition(")")[2].split()[0] for task in Path(f"/proc/{pid}/task").glob("*/stat")}
+    found = set()
+    for task in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ended before it was read
+            found.add(task.read_text().rpartition(")")[2].split()[0])
+    return found
 
 
 @final
