@@ -94,6 +94,9 @@ class Sent(Shown):
     name: str = Field(description="The name that it came under; `title` is another one where that was taken.")
     sha256: str = Field(description="Hexadecimal, of the file.")
     size: int | Literal["auto"] | None = Field(description="The side that was asked for; null: as they are.")
+    either_size: bool = Field(
+        default=False, description="Whether 'auto' and no size at all make the same of this file: nothing is scaled."
+    )
     mirror: Literal["auto", "yes", "no"] = Field(description="The uploader's word on mirrored pictures.")
     label_column: str = Field(default="", description="The column of a table's labels that was named; empty: none.")
     missing: Missing = Field(default="refuse", description="What was to stand in for missing values.")
@@ -115,6 +118,7 @@ class Sent(Shown):
                 "name": upload.sent_as,
                 "sha256": upload.sent,
                 "size": "auto" if upload.size == AUTO else upload.size,
+                "either_size": (upload.found or {}).get("either_size", False),
                 "mirror": mirror,
                 **(upload.reading or {}),
             }

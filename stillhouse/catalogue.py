@@ -12,7 +12,18 @@ import typer
 from stillhouse.api import Client
 from stillhouse.errors import UsageError
 from stillhouse.output import JsonOption, data, say, table
-from stillhouse.upload import FILES, Missing, Reading, Size, TableKind, Turned
+from stillhouse.upload import (
+    FILES,
+    Missing,
+    Reading,
+    Size,
+    TableKind,
+    Turned,
+    ready,
+    standing,
+    title_of,
+    words_of,
+)
 
 Mirror = Literal["auto", "yes", "no"]
 
@@ -173,9 +184,23 @@ def located(client: Client, word: str, **upload: Unpack[Upload]) -> str:
 
 
 def _sent(client: Client, path: Path, upload: Upload) -> str:
-    size = upload.get("size") or (None if path.is_file() and path.suffix.lower() in _ARRAYS else "auto")
-    mirror = upload.get("mirror") or "auto"
-    found = client.upload(path, upload.get("name"), size=_side(size), mirror=mirror, told=say, **_reading(upload))
+    """What jobs call the dataset in a folder or file here: it is uploaded, unless an equal one was before.
+
+    How that one was read holds where nothing is said of it now: whoever uploads a folder and then names it means that.
+    """
+    name, said = upload.get("name"), _reading(upload)
+    size, mirror = _side(upload.get("size")), upload.get("mirror")
+    words = {**said, **({"size": size} if size else {}), **({"mirror": mirror} if mirror else {})}
+    with ready(path) as file:
+        if known := standing(client.datasets(), file, path, name, words):
+            read = ", ".join(f"{key}={word}" for key, word in words_of(known).items() if word != words.get(key, "auto"))
+            how = f", read with {read}" if read else ""
+            say(f"{path} was uploaded before{how}: it is '{known['title']}' ({known['name']}).")
+            return str(known["name"])
+        name = name or title_of(path)
+        say(f"Uploading {path} as '{name}' ({file.stat().st_size:,} bytes).")
+        unsaid: Size = None if path.suffix.lower() in _ARRAYS and path.is_file() else "auto"
+        found = client.upload(file, name, size=size or unsaid, mirror=mirror or "auto", **said)
     say(_described(found))
     return str(found["name"])
 

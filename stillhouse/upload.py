@@ -87,13 +87,53 @@ def equal(
         name: what it has to be called, or to have come under; None: anything.
         asked: how it is to be read, in the parameters of the request; what is None or not there says nothing.
     """
+    wanted = _UNSAID | {key: word for key, word in asked.items() if word is not None}
+    same = [each for each in _of_file(datasets, file, name) if read_as(each, wanted)]
+    return same[-1] if same else None
+
+
+def standing(
+    datasets: Iterable[Mapping[str, Any]], file: Path, path: Path, name: str | None, said: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    """The dataset that the file was uploaded as before, read however it was where nothing is said of that now.
+
+    Of several it is one that nothing was said of then either, else one called as the file; the latest of them.
+
+    Args:
+        file: what would be sent for `path`.
+        name: as in `equal`.
+        said: how it is to be read, no more than was said.
+    """
+    plain = {**_UNSAID, "size": "auto", **said}
+    same = [each for each in _of_file(datasets, file, name) if read_as(each, said)]
+    ranked = [(read_as(each, plain), each["title"] == title_of(path), place) for place, each in enumerate(same)]
+    return same[max(ranked)[-1]] if ranked else None
+
+
+def read_as(dataset: Mapping[str, Any], words: Mapping[str, Any]) -> bool:
+    """Whether an upload was read by these words, or by others that make the same of its file."""
+    sent = dataset["sent"]
+    sizes = {None, "auto"} if sent.get("either_size") else set()
+    return all(
+        sent.get(key, _UNSAID[key]) == word or (key == "size" and {sent["size"], word} <= sizes)
+        for key, word in words.items()
+    )
+
+
+def words_of(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """The words by which an upload was read, those that say something."""
+    return {key: dataset["sent"][key] for key, word in _UNSAID.items() if dataset["sent"].get(key, word) != word}
+
+
+def _of_file(datasets: Iterable[Mapping[str, Any]], file: Path, name: str | None) -> list[Mapping[str, Any]]:
+    """The uploads of an equal file that can be used, the latest last, as the service lists them."""
     try:
-        wanted = _UNSAID | {"sha256": sha256(file)} | {key: word for key, word in asked.items() if word is not None}
+        digest = sha256(file)
     except PermissionError:
-        return None  # sending it says so
+        return []  # sending it says so
     usable = [each for each in datasets if each.get("sent") and each.get("state") == "ready"]
-    same = [each for each in usable if {**each["sent"], "name": None} == {**wanted, "name": None}]
-    return next((each for each in reversed(same) if name in (None, each.get("title"), each["sent"].get("name"))), None)
+    named = [each for each in usable if name in (None, each.get("title"), each["sent"].get("name"))]
+    return [each for each in named if each["sent"]["sha256"] == digest]
 
 
 def send(http: Http, path: Path, name: str, asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from core.data.evidence import evidence_of, keep, named
 from core.data.facts import Copies, DatasetFacts, DatasetInvalid, NearCopies
 from core.data.folders import AUTO, Folders, is_tar, of_bundle
 from core.data.folders.faults import listed
+from core.data.folders.scaling import chosen_side
 from core.data.formats import check_zip
 from core.data.left_out import finding_of
 from core.data.mirroring import mirroring_of
@@ -165,7 +166,7 @@ def examine(
         copies = "image is a copy" if count == 1 else "images are copies"
         remarks += (f"{count:,} {copies} of another one in the same split.",)
     remarks += tuple(single_pictures(bundle.train, bundle.class_names))
-    found = asdict(measured) | _counts(bundle)
+    found = asdict(measured) | _counts(bundle) | {"either_size": _either_size(given, bundle)}
     if bundle.kind == "pictures":
         near = near_copies(bundle.train, bundle.test)
         rows = evidence_of(bundle, near, measured.mirroring)
@@ -196,6 +197,12 @@ def _read(source: Path, size: int | None, reading: Reading) -> tuple[Folders, bo
     bundle = read_bundle(source, reading.missing)
     own = () if any(each.startswith(("Split here", DRAWN)) for each in bundle.remarks) else (_OWN_SPLIT,)
     return Folders(bundle_arrays(bundle), (*own, *bundle.remarks)), bundle.mirror
+
+
+def _either_size(given: Folders, bundle: Bundle) -> bool:
+    """Whether a file becomes the same dataset with no size said and with AUTO."""
+    shown = bundle.train.images.shape[2:] if bundle.kind == "pictures" else ()
+    return not given.scaled and (not shown or chosen_side([(shown[1], shown[0])]) is None)
 
 
 def _counts(bundle: Bundle) -> dict[str, list[int]]:

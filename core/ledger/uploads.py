@@ -108,13 +108,13 @@ class Uploads:
         Args:
             sent: SHA-256 of the file; None: no upload is equal to it.
         """
-        owner, asked = self._reach.owner, (sent, size, mirror, reading or None)
+        owner, asked = self._reach.owner, (sent, mirror, reading or None)
         with self._database.write() as session:
             names.lock(session, owner)
             usable = UploadRow.owner == owner, UploadRow.state != "invalid"
             called = select(UploadRow).where(*usable, or_(UploadRow.name == name, UploadRow.sent_as == name))
             for other in session.scalars(called.order_by(UploadRow.id)) if sent is not None else ():
-                if (_sent(other), other.size, other.mirror, other.reading) == asked:
+                if (_sent(other), other.mirror, other.reading) == asked and _of_size(other, size):
                     arrivals.release(session, upload_id)
                     return _view(other)
             taken = set(session.scalars(select(UploadRow.name).where(*usable)))
@@ -229,6 +229,11 @@ def _like(session: Session, row: UploadRow, found: Document) -> list[str]:
     others = select(UploadRow).where(UploadRow.owner == row.owner, UploadRow.state == "ready", UploadRow.id != row.id)
     other = session.scalars(others.where(same == digest).order_by(UploadRow.id).limit(1)).first() if digest else None
     return [] if other is None else [f"It holds the very same data as '{other.name}' ({other.id})."]
+
+
+def _of_size(row: UploadRow, size: int | None) -> bool:
+    """Whether an upload is what it would be with its images scaled so."""
+    return row.size == size or ({row.size, size} == {None, 0} and bool((row.found or {}).get("either_size")))
 
 
 def _sent(row: UploadRow) -> str | None:

@@ -13,7 +13,7 @@ from core.settings import Settings
 from tests.api.test_auth import key
 from tests.api.test_uploads import send, settled
 from tests.api.workshop import ON_SQLITE, Workshop, request
-from tests.data.archives import classes, packed
+from tests.data.archives import classes, packed, photographs
 
 
 @pytest.fixture
@@ -109,6 +109,26 @@ def test_names_are_an_owners_once_each_and_equal_files_one_dataset(workshop: Wor
     assert (anew["title"], anew["remarks"]) == ("pets", []), "a name is free once its dataset is gone"
     assert services.ledger.uploads.arriving() == []
     assert not (services.settings.uploads / first["name"]).exists()
+
+
+@ON_SQLITE
+def test_no_size_and_auto_are_one_dataset_where_nothing_is_scaled(workshop: Workshop) -> None:
+    client, alice = workshop.client, key(workshop.ledger, "alice")
+    large = packed(photographs(5, sides=(80, 80)))
+    rows: list[tuple[str, bytes, dict[str, str], dict[str, str], int]] = [
+        ("pets", packed(classes(5)), {}, {"size": "auto"}, 200),
+        ("cats", packed(classes(6)), {"size": "auto"}, {}, 200),
+        ("dogs", packed(classes(7)), {}, {"size": "8"}, 202),
+        ("views", large, {}, {"size": "auto"}, 202),
+        ("sights", large, {"size": "auto"}, {}, 202),
+    ]
+    for name, data, first, then, status in rows:
+        sent = send(client, data, alice, name=name, **first)
+        assert settled(client, sent.headers["Location"], alice)["state"] == "ready"
+        again = send(client, data, alice, name=name, **then)
+        same = again.headers["Location"] == sent.headers["Location"]
+        assert (again.status_code, same) == (status, status == 200), name
+        settled(client, again.headers["Location"], alice)
 
 
 def test_the_same_data_packed_anew_is_said_to_be_so(workshop: Workshop) -> None:

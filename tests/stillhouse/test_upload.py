@@ -94,6 +94,53 @@ def test_one_command_takes_a_folder_to_a_verified_artifact_and_sends_it_once(
             client.delete_dataset(name)
 
 
+def test_a_folder_is_one_dataset_by_whichever_command_it_comes(
+    running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    spread(classes(6), tmp_path / "my flowers")
+    with running.client() as client:
+        uploaded = running.command("upload", "my flowers").out.strip()
+        distilled = running.command("distill", "my flowers", "--ipc", 1, "--method", "random", *EVALUATION)
+        assert (distilled.code, distilled.out) == (0, "my-flowers-random-1\n"), distilled.err
+        assert f"my flowers was uploaded before: it is 'my flowers' ({uploaded})." in distilled.err
+        assert running.command("upload", "my flowers").out.strip() == uploaded
+        for words in ({}, {"size": "auto"}, {"mirror": "auto", "skip_broken": False}):
+            assert located(client, "my flowers/", **words) == uploaded, words  # type: ignore[arg-type]
+        client.delete_dataset(uploaded)
+
+        first = located(client, "my flowers")
+        assert client.dataset(first)["sent"]["size"] == "auto"
+        for words in ((), ("--size", "auto")):
+            assert running.command("upload", "my flowers", *words).out.strip() == first, words
+        client.delete_dataset(first)
+
+        small = running.command("upload", "my flowers", "--size", 6, "--mirror", "no").out.strip()
+        said = running.command("distill", "my flowers", "--ipc", 1, "--method", "random", *EVALUATION)
+        assert f"was uploaded before, read with size=6, mirror=no: it is 'my flowers' ({small})." in said.err
+        plain = running.command("upload", "my flowers").out.strip()
+        assert plain != small, "the command that says how a folder is read means what it says"
+        assert located(client, "my flowers") == plain, "of several it is the one read as it is where nothing is said"
+        assert located(client, "my flowers", size="6") == small
+        other = located(client, "my flowers", size="7")
+        assert client.dataset(other)["shape"][1:] == [7, 7]
+        (tmp_path / "my flowers/cat").rename(tmp_path / "my flowers/cow")
+        changed = located(client, "my flowers")
+        assert client.dataset(changed)["class_names"] == ["cow", "dog"], "the folder as it is now"
+        for name in (small, plain, other, changed):
+            client.delete_dataset(name)
+
+
+def test_pictures_that_auto_scales_are_another_dataset_than_those_that_stay(running: Running, tmp_path: Path) -> None:
+    spread(photographs(5), tmp_path / "views")
+    with running.client() as client:
+        scaled = located(client, str(tmp_path / "views"))
+        assert not client.dataset(scaled)["sent"]["either_size"]
+        refused = running.command("upload", tmp_path / "views")
+        assert (refused.code, "say `size`" in refused.err) == (2, True), "without a size all have to have one"
+        client.delete_dataset(scaled)
+
+
 def test_a_word_is_a_dataset_before_it_is_a_folder_and_a_path_is_a_path(
     running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,8 @@ class Folders:
     remarks: tuple[str, ...]
     files: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The file that each row of `train` and of `test` was read from."""
+    scaled: bool = False
+    """Whether its pictures were scaled."""
 
 
 def assembled(
@@ -62,7 +64,7 @@ def assembled(
         told.append(skipped(broken))
     if size is not None:
         told.append(scaled_remark(size, chosen=chosen))
-    return Folders(arrays, tuple(told), files)
+    return Folders(arrays, tuple(told), files, scaled=size is not None)
 
 
 def of_bundle(bundle: Bundle, size: int | None, remarks: Sequence[str] = ()) -> Folders:
@@ -75,7 +77,7 @@ def of_bundle(bundle: Bundle, size: int | None, remarks: Sequence[str] = ()) -> 
 
     Raises DatasetInvalid for a size that is said of what is no picture.
     """
-    told = [*bundle.remarks, *remarks]
+    told, more = [*bundle.remarks, *remarks], list[str]()
     if bundle.kind == "pictures":
         (train, more), (test, _) = (
             scaled(np.asarray(part.images, dtype=np.uint8), size) for part in (bundle.train, bundle.test)
@@ -84,7 +86,7 @@ def of_bundle(bundle: Bundle, size: int | None, remarks: Sequence[str] = ()) -> 
         bundle = replace(bundle, train=Images(train, bundle.train.labels), test=Images(test, bundle.test.labels))
     elif size not in (None, AUTO):
         raise DatasetInvalid("`size` is for pictures, and this is a table: leave it out")
-    return Folders(bundle_arrays(bundle), tuple(told))
+    return Folders(bundle_arrays(bundle), tuple(told), scaled=bool(more))
 
 
 def _assembled(
