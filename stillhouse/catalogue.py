@@ -184,7 +184,7 @@ def located(client: Client, word: str, **upload: Unpack[Upload]) -> str:
 
 
 def _sent(client: Client, path: Path, upload: Upload) -> str:
-    """What jobs call the dataset in a folder or file here: it is uploaded, unless an equal one was before.
+    """The name for jobs of the dataset in a folder or file here: it is uploaded, unless an equal one was before.
 
     How that one was read holds where nothing is said of it now: whoever uploads a folder and then names it means that.
     """

@@ -90,7 +90,7 @@ def read_numbers(
     labels, class_names = _labels([arrays[f"y{split}"] for split in splits], arrays, called, names)
     remarks = list[str]()
     given = [called[f"x{split}"] for split in splits]
-    values, labels, filled = _without_missing(values, labels, given, columns, kind, missing)
+    values, labels, filled = _without_missing(values, labels, class_names, given, columns, kind, missing)
     remarks += filled
     if len(splits) == 1:
         (x,), (y,) = values, labels
@@ -212,6 +212,7 @@ def _labelled(called: Mapping[str, str], labels: Sequence[NDArray[np.int64]]) ->
 def _without_missing(
     values: list[NDArray[np.float32]],
     labels: list[NDArray[np.int64]],
+    class_names: Sequence[str],
     given: Sequence[str],
     columns: Sequence[str],
     kind: Kind,
@@ -234,8 +235,9 @@ def _without_missing(
             "missing=mean to put that of the training rows in their place, or with missing=drop to leave their rows out"
         )
     if missing == "drop":
-        kept = [~each.reshape(len(each), -1).any(1) for each in gaps]
+        kept = [np.asarray(~each.reshape(len(each), -1).any(1)) for each in gaps]
         left = sum(int((~each).sum()) for each in kept)
+        _check_dropped(labels, kept, class_names)
         values = [part[keep] for part, keep in zip(values, kept, strict=True)]
         labels = [part[keep] for part, keep in zip(labels, kept, strict=True)]
         return values, labels, [LeftOut(f"{left:,} cases with missing values were left out.", (), left)]
@@ -248,6 +250,21 @@ def _without_missing(
         middle = np.nanmedian(values[0], axis=over, keepdims=True)
     filled = [np.where(gap, middle, x).astype(np.float32) for x, gap in zip(values, gaps, strict=True)]
     return filled, labels, [f"{count:,} missing values are the {missing} of their {noun} in the training rows: {of}."]
+
+
+def _check_dropped(
+    labels: Sequence[NDArray[np.int64]], kept: Sequence[NDArray[np.bool_]], class_names: Sequence[str]
+) -> None:
+    """Refuse to leave out all cases of a class, in all or in one split."""
+    told = list[str]()
+    for part, keep, where in zip(labels, kept, ((" in train", " in test") if len(kept) > 1 else ("",)), strict=True):
+        if lost := np.setdiff1d(part, part[keep])[:_MOST_NAMED].tolist():
+            told.append(f"{', '.join(repr(class_names[each]) for each in lost)}{where}")
+    if told:
+        raise DatasetInvalid(
+            f"missing=drop leaves no case of {' and of '.join(told)}: each has a missing value. Upload with "
+            "missing=median or missing=mean, or leave all cases of that class out"
+        )
 
 
 def _check_constant(train: NDArray[np.float32], given: Sequence[str], columns: Sequence[str], kind: Kind) -> None:

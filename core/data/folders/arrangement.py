@@ -11,6 +11,7 @@ from typing import final
 from core.data.facts import DatasetInvalid
 from core.data.folders.faults import Fault, left_out, listed, refusal
 from core.data.folders.limits import LAYOUT, PICTURES
+from core.data.folders.losses import check_losses
 from core.data.folders.members import Member
 from core.data.folders.splits import Splits, splits_of
 from core.data.folders.words import Split, are_parts, split_of
@@ -58,12 +59,15 @@ def arrangement_of(files: Sequence[Member], reading: Reading) -> Arrangement:
         held = f", only {listed([member.path for member in others])}" if others else ""
         raise DatasetInvalid(f"holds no pictures{held}; send {LAYOUT}")
     splits = splits_of(drawn, {"train": reading.train_folder, "test": reading.test_folder})
-    pictures = _classes(splits, [member.path for member in others if _ends(member, _TABLES)])
-    pictures, left, broken = _checked(pictures, others)
+    placed = _classes(splits, [member.path for member in others if _ends(member, _TABLES)])
+    pictures, left, broken = _checked(placed, others)
     if broken and not (reading.skip_broken and pictures):
         raise refusal(broken)
+    check_losses(*([(each.split, each.label) for each in part] for part in (placed, pictures)))
     check_sizes(pictures)
     remarks = list(splits.remarks)
+    if bare := _without_pictures(broken, others, placed):
+        remarks.append(f"No class was made of these folders, as they hold no picture: {listed(bare)}.")
     if left:
         remarks.append(left_out([member.path for member in left], "as they are no pictures"))
     if tables := [member.path for member in left if _ends(member, _TABLES)]:
@@ -198,6 +202,13 @@ def check_sizes(pictures: Sequence[Picture]) -> None:
             f"too few pictures in the class folders {listed(rare)}, {train[rare[0]]} in the first; give each class "
             f"{'two' if test else 'three'} or more ({what}), or leave it out"
         )
+
+
+def _without_pictures(broken: Sequence[Fault], others: Sequence[Member], pictures: Sequence[Picture]) -> list[str]:
+    """Folders beside those of classes, of whose files none is a picture."""
+    classes, paths = {picture.member.parts[:-1] for picture in pictures}, {fault.path for fault in broken}
+    around = {member.parts[:-1] for member in others if member.path in paths}
+    return ["/".join(folder) for folder in sorted(around) if not any(folder[: len(each)] == each for each in classes)]
 
 
 def _ends(member: Member, ends: tuple[str, ...]) -> bool:

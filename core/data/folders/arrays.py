@@ -15,6 +15,7 @@ from core.data.facts import DatasetInvalid, Images
 from core.data.folders.arrangement import Arrangement, Picture, check_sizes
 from core.data.folders.faults import listed, skipped
 from core.data.folders.limits import AUTO
+from core.data.folders.losses import check_losses
 from core.data.folders.pictures import images_of, side_of
 from core.data.folders.scaling import scaled, scaled_remark
 from core.data.rules import HELD_OUT, check_class_names, check_counts, check_pictures, check_share, check_splittable
@@ -51,6 +52,7 @@ def assembled(
     found = images_of(arrangement.pictures, size, skip_broken=skip_broken)
     pictures = found.pictures
     if found.broken:
+        check_losses(*([(each.split, each.label) for each in part] for part in (arrangement.pictures, pictures)))
         check_sizes(pictures)
     names = arrangement.names or tuple(_ordered({picture.label for picture in pictures}))
     check_class_names(names)
