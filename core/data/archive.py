@@ -19,6 +19,7 @@ from core.data.folders import LAYOUT, Folders, assembled
 from core.data.folders.archives import opened
 from core.data.folders.arrangement import Arrangement, arrangement_of, drawn_of
 from core.data.folders.members import Member, Members
+from core.data.folders.words import is_split
 from core.data.idx import is_idx, read_idx
 from core.data.pickles import refuse_pickles
 from core.data.picture_lists import LISTS, listed_pictures
@@ -89,13 +90,26 @@ def _pictures(files: Sequence[Member], reading: Reading) -> Arrangement:
                 "it out, or add a CSV file with a column of files and one of classes"
             )
         return said
+    by_folders = not tables or any(word in FOLDERS for word in reading.said)
     try:
-        return arrangement_of(files, reading)
+        found = arrangement_of(files, reading)
     except DatasetInvalid:
-        by_folders = not tables or any(word in FOLDERS for word in reading.said)
         if by_folders or (said := listed_pictures(drawn_of(files), tables, reading)) is None:
             raise
         return said
+    splits = {each.label for each in found.pictures if is_split(each.label)}
+    return found if by_folders or not splits else _unless_split(found, splits, files, tables, reading)
+
+
+def _unless_split(
+    found: Arrangement, splits: set[str], files: Sequence[Member], tables: Sequence[Member], reading: Reading
+) -> Arrangement:
+    """The pictures by folders, some of which are called as `splits` are, unless tables say other classes of those."""
+    try:
+        said = listed_pictures(drawn_of(files), tables, reading)
+    except DatasetInvalid:
+        return found
+    return found if said is None or splits & {each.label for each in said.pictures} else said
 
 
 def read_shard(path: Path, size: int | None, reading: Reading) -> Folders | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -18,10 +18,10 @@ GAPS: Final = ("", "NA", "N/A", "NaN", "nan", "null", "None", "?")
 _SIGNS: Final = (",", ";", "\t", "|")
 
 
-def read_csv(source: Path | IO[bytes], words: Collection[str] = (), names: Sequence[str] = ()) -> pa.Table:
-    """The columns of a CSV file, whose first line names them; those of `words` are read as such, "007" and all.
+def read_csv(source: Path | IO[bytes], names: Sequence[str] = (), *, headed: bool = False) -> pa.Table:
+    """The columns of a CSV file, whose first line names them.
 
-    `names` are those of a file without such a line. Raises DatasetInvalid.
+    `names` are those of a file without such a line, or in its place where it is `headed`. Raises DatasetInvalid.
     """
     import pyarrow as pa
     from pyarrow import csv
@@ -34,10 +34,9 @@ def read_csv(source: Path | IO[bytes], words: Collection[str] = (), names: Seque
     try:
         return csv.read_csv(
             source,
-            read_options=csv.ReadOptions(column_names=list(names) or None),
+            read_options=csv.ReadOptions(column_names=list(names) or None, skip_rows_after_names=int(headed)),
             parse_options=csv.ParseOptions(delimiter=sign or ",", newlines_in_values=True),
             convert_options=csv.ConvertOptions(
-                column_types=dict.fromkeys(words, pa.string()),
                 null_values=list(GAPS),
                 strings_can_be_null=True,
                 decimal_point="," if comma else ".",
@@ -48,6 +47,58 @@ def read_csv(source: Path | IO[bytes], words: Collection[str] = (), names: Seque
             f"the CSV file cannot be read: {str(fault).splitlines()[0][:200]}; write it anew, with as many cells in "
             "every line, for instance by pandas: table.to_csv(path, index=False)"
         ) from None
+
+
+def with_words(table: pa.Table, source: Path | IO[bytes], names: Sequence[str]) -> pa.Table:
+    """The table with "null", "NA" and their like as words in those of the columns that hold words: they are classes.
+
+    Args:
+        table: as `read_csv` read it.
+        source: the file that it was read from.
+        names: the columns of labels.
+    """
+    import pyarrow as pa
+    from pyarrow import csv
+
+    for name in names:
+        place = table.column_names.index(name)
+        if not (pa.types.is_string(table.column(place).type) and table.column(place).null_count):
+            continue
+        if not isinstance(source, Path):
+            source.seek(0)
+        read = csv.read_csv(
+            source,
+            parse_options=csv.ParseOptions(delimiter=sign_of(first_lines(source)[0]) or ",", newlines_in_values=True),
+            convert_options=csv.ConvertOptions(
+                include_columns=[name],
+                column_types={name: pa.string()},
+                null_values=[""],
+                strings_can_be_null=True,
+            ),
+        )
+        table = table.set_column(place, name, read.column(0))
+    return table
+
+
+def text_of_csv(source: IO[bytes]) -> pa.Table:
+    """All lines of a CSV file as they are written, the first one too, "007" and "NA" and all; empty cells are None.
+
+    Raises pyarrow.ArrowInvalid.
+    """
+    import pyarrow as pa
+    from pyarrow import csv
+
+    sign = sign_of(first := first_lines(source)[0]) or ","
+    return csv.read_csv(
+        source,
+        read_options=csv.ReadOptions(autogenerate_column_names=True),
+        parse_options=csv.ParseOptions(delimiter=sign, newlines_in_values=True),
+        convert_options=csv.ConvertOptions(
+            column_types={f"f{place}": pa.string() for place in range(first.count(sign) + 1)},
+            null_values=[""],
+            strings_can_be_null=True,
+        ),
+    )
 
 
 def first_lines(source: Path | IO[bytes]) -> tuple[str, str]:

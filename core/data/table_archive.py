@@ -16,7 +16,7 @@ from core.data.facts import DatasetInvalid
 from core.data.folders import Folders, of_bundle
 from core.data.folders.faults import left_out, listed
 from core.data.folders.members import Member, split_of_file
-from core.data.folders.words import Split, split_of
+from core.data.folders.words import Split, is_submission, split_of
 from core.data.label_column import LABELS, columns_listed
 from core.data.reading import PICTURES, Reading
 from core.data.table_files import Form, table_bundle, table_of
@@ -54,6 +54,9 @@ def read_tables(
     """
     reading.check_unsaid("these are tables", PICTURES)
     tables = [member for member in files if is_table(member)]
+    answers = [member for member in tables if is_submission(member.parts[-1].rpartition(".")[0])]
+    if len(answers) < len(tables):
+        tables = [member for member in tables if member not in answers]
     chosen = _of_one_set([(member, split_of_file(member)) for member in tables])
     parts = [_Part(member, split, _read(member, opened, reading)) for member, split in chosen]
     parts, bare = _labelled(parts, reading)

@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from core.data.array_names import ArrayNames
 from core.data.bundle import Bundle, picture_bundle
-from core.data.csv_files import cells, first_lines, read_csv, sign_of
+from core.data.csv_files import cells, first_lines, read_csv, sign_of, with_words
 from core.data.facts import DatasetInvalid, Kind
 from core.data.folders import LAYOUT
 from core.data.folders.faults import left_out
-from core.data.folders.words import SPLIT_COLUMNS, split_of
 from core.data.label_column import LABELS, columns_listed, label_column, words_of
 from core.data.numbers import read_numbers
 from core.data.pixel_columns import PixelColumns, images_in, is_turned, pixel_columns, unnamed, upright_remark
 from core.data.reading import ARRAYS, Reading
+from core.data.split_columns import splits_in_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,7 +77,11 @@ def table_of(source: Path | IO[bytes], form: Form, reading: Reading) -> pa.Table
     first, second = first_lines(source)
     rows = [cells(line, sign_of(line)) for line in (first, second)]
     named = unnamed(rows[0]) if reading.kind == "auto" and len(rows[0]) == len(rows[1]) else None
-    return read_csv(source, names=named or ())
+    if named:
+        return read_csv(source, names=named)
+    table = read_csv(source)
+    usual = [name for name in table.column_names if name == reading.label_column or name.strip().lower() in LABELS]
+    return with_words(table, source, usual)
 
 
 def table_bundle(table: pa.Table, reading: Reading, splits: NDArray[np.str_] | None = None, name: str = "") -> Bundle:
@@ -99,10 +103,10 @@ def table_bundle(table: pa.Table, reading: Reading, splits: NDArray[np.str_] | N
     pixels = pixel_columns(table) if reading.kind == "auto" else None
     rest = [each for each in names if pixels is None or each not in pixels.names]
     remarks = list[str]()
-    if splits is None and (said := split_column(table, [each for each in rest if each != reading.label_column])):
-        splits, rest = splits_in(table, said), [each for each in rest if each != said]
-        remarks.append(f"The split is the column {said!r}.")
-        table = table.drop_columns([said])
+    if splits is None and (said := splits_in_table(table, [each for each in rest if each != reading.label_column])):
+        rest = [each for each in rest if each != said.name]
+        table, splits = table.take(said.rows).drop_columns([said.name]), said.splits
+        remarks += said.remarks
     label, told = _label(table, rest, reading.label_column, alone=pixels is not None)
     labels = _labels(table.column(label), label)
     known = np.array([each is not None for each in labels])
@@ -180,22 +184,6 @@ def _values(
         arrays, called, kind, reading.missing, spare=frozenset(found.words)
     )
     return Bundle(train, test, class_names, None, (*found.remarks, *more, *remarks), kind, kept)
-
-
-def split_column(table: pa.Table, names: Sequence[str]) -> str | None:
-    """The column that says the split of every row, by its name and its words; None if there is none."""
-    for name in names:
-        if name.strip().lower() in SPLIT_COLUMNS:
-            words = {str(value) for value in table.column(name).unique().to_pylist()}
-            splits = {split_of(word) for word in words}
-            if "train" in splits and len(splits) > 1 and None not in splits:
-                return name
-    return None
-
-
-def splits_in(table: pa.Table, name: str) -> NDArray[np.str_]:
-    """The split of every row by such a column."""
-    return np.array([split_of(str(value)) for value in table.column(name).to_pylist()])
 
 
 def _usable(splits: NDArray[np.str_] | None) -> tuple[NDArray[np.str_] | None, list[str]]:

@@ -223,3 +223,26 @@ def test_what_is_wrong_is_refused_with_its_fix(tmp_path: Path, case: str) -> Non
     members, words = REFUSED[case]
     with pytest.raises(DatasetInvalid, match=words):
         look(tmp_path, packed(members))
+
+
+def test_rows_of_no_split_are_left_out_and_counted(tmp_path: Path) -> None:
+    found = look(tmp_path, fer(GREY).replace(b"PrivateTest", b"Other"))
+    assert (found["train_count"], found["test_count"]) == (28, 6)
+    assert found["left_out"] == [{"remark": "Left out, as 'Other' is no split: 6 rows.", "count": 6, "names": []}]
+
+
+@pytest.mark.parametrize("renamed", [(b"PublicTest", b"PrivateTest"), (b"Training",)])
+def test_a_split_of_which_one_half_has_another_name_is_refused(tmp_path: Path, renamed: tuple[bytes, ...]) -> None:
+    data = fer(GREY)
+    for each in renamed:
+        data = data.replace(each, b"Other")
+    with pytest.raises(DatasetInvalid, match="call the rows of the training set train and those of the test set test"):
+        look(tmp_path, data)
+
+
+@pytest.mark.parametrize("name", ["sample_submission.csv", "test_submission.csv"])
+def test_a_form_for_answers_is_no_table_of_the_set(tmp_path: Path, name: str) -> None:
+    answers = csv(pandas.DataFrame({"ImageId": range(8), "Label": 0}))
+    found = look(tmp_path, packed({"data.csv": csv(labelled(numbered(GREY))), name: answers}))
+    assert f"Left out: '{name}'." in found["remarks"]
+    check(tmp_path, GREY)

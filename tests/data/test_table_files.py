@@ -145,3 +145,12 @@ def test_json_and_prose_are_no_tables(tmp_path: Path) -> None:
         path = tmp_path / "no"
         path.write_text(text)
         assert table_format(path) is None
+
+
+@pytest.mark.parametrize("name", ["null", "NA", "nan"])
+def test_a_class_may_be_called_as_a_gap_is(name: str, tmp_path: Path) -> None:
+    table = PLAIN.assign(species=np.array(["ant", name])[np.arange(ROWS) % 2])
+    table["species"] = table["species"].astype(object).where(table["age"] != table["age"].iloc[0], None)
+    bundle = read(written(tmp_path, table), missing="drop", **SPECIES)
+    assert bundle.class_names == tuple(sorted(["ant", name]))
+    assert len(bundle.train) + len(bundle.test) == (table["age"] != table["age"].iloc[0]).sum()

@@ -14,7 +14,7 @@ from core.data.folders.limits import LAYOUT, PICTURES
 from core.data.folders.losses import check_losses
 from core.data.folders.members import Member
 from core.data.folders.splits import Splits, splits_of
-from core.data.folders.words import Split, are_parts, split_of
+from core.data.folders.words import Split, are_parts, is_submission, split_of
 from core.data.reading import Reading
 
 _LARGEST_FILE = 64 * 2**20
@@ -90,7 +90,13 @@ def faults_of(pictures: Sequence[Member]) -> dict[str, Fault]:
 
 
 def _classes(splits: Splits, tables: Sequence[str]) -> list[Picture]:
-    unread = f" (and no column of {listed(tables)} names them)" if tables else ""
+    answers = [name for name in tables if is_submission(name.rpartition("/")[2].rpartition(".")[0])]
+    unread = (
+        f" (and no column of {listed(rest)} names them)"
+        if (rest := [name for name in tables if name not in answers])
+        else ""
+    )
+    unread += f" ({listed(answers)} was not read: it is called as a form for answers)" if answers else ""
     placed = [(member, split, parts) for split, each in splits.pictures.items() for member, parts in each]
     if all(len(parts) == 1 for _, _, parts in placed):
         raise DatasetInvalid(f"all pictures lie in no class folder{unread}; send {LAYOUT}")

@@ -118,8 +118,12 @@ def members_of(listing: Listing) -> Members:
 
 def split_of_file(member: Member) -> Split | None:
     """The split that a file's name speaks of, or that of the nearest folder around it."""
-    stem = member.parts[-1].rpartition(".")[0]
-    return next((split for part in (stem, *reversed(member.parts[:-1])) if (split := split_of(part))), None)
+    return split_of(member.parts[-1].rpartition(".")[0]) or split_of_folder(member)
+
+
+def split_of_folder(member: Member) -> Split | None:
+    """The split that the name of the nearest folder around a file speaks of, of those that speak of one."""
+    return next((split for part in reversed(member.parts[:-1]) if (split := split_of(part))), None)
 
 
 def _fault(entry: Entry, parts: Sequence[str]) -> Fault | None:

@@ -31,6 +31,11 @@ def split_of(name: str) -> Split | None:
     return found.pop() if len(found) == 1 else None
 
 
+def is_submission(name: str) -> bool:
+    """Whether a table is called as a form for answers (`sample_submission.csv`), whose entries are placeholders."""
+    return any(word.endswith(("submission", "submissions")) for word in _words(name))
+
+
 def is_split(name: str) -> bool:
     """Whether a folder's name is a split's and nothing else."""
     return name.strip().lower() in _SPLITS

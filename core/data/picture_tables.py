@@ -1,0 +1,195 @@
+"""Tables whose rows name pictures of an archive: which column does, and which picture each row means.
+
+Read in the process of an inspection alone: pyarrow is loaded when it is needed.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, Final, final
+
+from core.data.csv_files import read_csv, text_of_csv
+from core.data.facts import DatasetInvalid
+from core.data.folders.faults import listed, quoted
+from core.data.folders.members import Member, split_of_file, split_of_folder
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_MOST_BYTES: Final = 2**28
+_LEAST: Final = 0.5
+"""Share of a column's rows that name a picture, from which it is the column of files."""
+_HEADINGS: Final = {
+    *("file", "files", "filename", "file_name", "filepath", "file_path", "path", "name", "id", "ids", "index"),
+    *("image", "images", "image_id", "imageid", "img", "picture", "photo"),
+}
+"""Names of a column of files, after which a picture may be called, too."""
+
+Keys = Mapping[str, Sequence[Member]]
+"""Pictures by the ends of their paths."""
+
+
+@final
+@dataclass(frozen=True)
+class PictureTable:
+    """A table of which a column names pictures."""
+
+    member: Member
+    table: pa.Table
+    words: pa.Table
+    """The same columns as they are written, "007" and all."""
+    files: str
+    named: Sequence[Member | None]
+    """The picture that each row names."""
+    unclear: Mapping[str, Sequence[Member]]
+    """Entries that may mean several pictures, and these."""
+
+    def check_clear(self) -> None:
+        """Raises DatasetInvalid for entries that may mean several pictures."""
+        if self.unclear:
+            entry, meant = next(iter(self.unclear.items()))
+            raise DatasetInvalid(
+                f"{self.member.quoted}: {len(self.unclear):,} entries of the column {self.files!r} name several "
+                f"pictures each, {quoted(entry)} for one {listed([each.path for each in meant])}; write their paths "
+                f"there, such as {meant[0].path}"
+            )
+
+
+def picture_table(member: Member, pictures: Sequence[Member]) -> PictureTable | None:
+    """The table in a file with the pictures that its rows name; None where it is no table, or names none.
+
+    Raises DatasetInvalid for one of whose columns two are called alike.
+    """
+    keys = _keys(pictures)
+    if (tables := _tables(member, keys)) is None or not tables[0].num_rows:
+        return None
+    table, words = tables
+    meant = {name: _meant(words.column(name).to_pylist(), member, keys) for name in table.column_names}
+    files = _files(meant)
+    if files is None:
+        return None
+    named, unclear = _chosen(words.column(files).to_pylist(), meant[files])
+    return PictureTable(member, table, words, files, named, unclear)
+
+
+def _files(meant: Mapping[str, Sequence[Sequence[Member]]]) -> str | None:
+    """The column that names pictures, by what the rows of each may mean: the one that names the most."""
+    best, most = None, 0
+    for name, rows in meant.items():
+        if sum(map(bool, rows)) >= max(1, _LEAST * len(rows)):
+            different = len({tuple(each.path for each in row) for row in rows if row})
+            if different > most:  # numbers of classes name some, too
+                best, most = name, different
+    return best
+
+
+def _tables(member: Member, keys: Keys) -> tuple[pa.Table, pa.Table] | None:
+    """The columns of a table, by their types and as they are written; None where it is no table."""
+    import pyarrow as pa
+
+    if member.size > _MOST_BYTES:
+        return None
+    with member.open() as file:
+        content: IO[bytes] = io.BytesIO(file.read())
+    try:
+        if member.parts[-1].lower().endswith(".jsonl"):
+            from pyarrow import json
+
+            return (read := json.read_json(content)), read
+        text = text_of_csv(content)
+    except (DatasetInvalid, pa.ArrowInvalid, UnicodeDecodeError):
+        return None
+    if not text.num_rows:
+        return None
+    headed = not _begins_with_picture(text, member, keys)
+    names = [str(column[0].as_py() or "").strip() for column in text.columns] if headed else _names(text, member, keys)
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        if _files(_by_place(text, member, keys)) is None:
+            return None
+        raise DatasetInvalid(
+            f"{member.quoted}: the column {twice[0]!r} is there more than once; give every column its own name"
+        )
+    content.seek(0)
+    try:
+        table = read_csv(content, names=names, headed=headed)
+    except (DatasetInvalid, pa.ArrowInvalid, UnicodeDecodeError):
+        return None
+    return table, text.slice(int(headed)).rename_columns(names)
+
+
+def _begins_with_picture(text: pa.Table, member: Member, keys: Keys) -> bool:
+    """Whether the first line of a table is a row, as it names a picture that no other row does."""
+    columns = _by_place(text, member, keys)
+    files = _files(columns)
+    if files is None or not (first := columns[files][0]):
+        return False
+    called = str(text.column(int(files))[0].as_py()).strip().lower()
+    return called not in _HEADINGS and not any(first == row for row in columns[files][1:])
+
+
+def _names(text: pa.Table, member: Member, keys: Keys) -> list[str]:
+    """Names for the columns of a table without any; of two, the one that names no pictures has the labels."""
+    names = [f"column {place + 1}" for place in range(text.num_columns)]
+    names[int(_files(_by_place(text, member, keys)) or 0)] = "file"
+    return [name if name == "file" else "label" for name in names] if len(names) == 2 else names
+
+
+def _by_place(text: pa.Table, member: Member, keys: Keys) -> dict[str, list[Sequence[Member]]]:
+    """The pictures that the entries of each column may mean, by the column's place."""
+    return {str(place): _meant(column.to_pylist(), member, keys) for place, column in enumerate(text.columns)}
+
+
+def _keys(pictures: Sequence[Member]) -> Keys:
+    """The pictures by every end of their paths, with and without what says their format."""
+    keys = defaultdict[str, list[Member]](list)
+    for member in pictures:
+        for first in range(len(member.parts)):
+            path = "/".join(member.parts[first:])
+            keys[path].append(member)
+            keys[path.rpartition(".")[0]].append(member)
+    return keys
+
+
+def _meant(values: Sequence[Any], table: Member, keys: Keys) -> list[Sequence[Member]]:
+    """The pictures that each entry of a column may mean."""
+    return [_named(value, table, keys) for value in values]
+
+
+def _named(value: Any, table: Member, keys: Keys) -> Sequence[Member]:
+    """The pictures that an entry may mean: by its path from the table's folder, by its path, or by the end of it."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ()
+    path = str(value).strip().replace("\\", "/").removeprefix("./").strip("/")
+    if not path:
+        return ()
+    parts = path.split("/")
+    for tried in ("/".join([*table.parts[:-1], path]), *("/".join(parts[first:]) for first in range(len(parts)))):
+        if found := keys.get(tried):
+            exact = [member for member in found if tried in (member.path, member.path.rpartition(".")[0])]
+            split = split_of_file(table)
+            near = [member for member in found if split is not None and split_of_folder(member) == split]
+            return exact if len(exact) == 1 else near or found
+    return ()
+
+
+def _chosen(
+    values: Sequence[Any], meant: Sequence[Sequence[Member]]
+) -> tuple[list[Member | None], dict[str, Sequence[Member]]]:
+    """The picture that each row means, and the entries of which that is not clear, with what they may mean.
+
+    Where several are meant, it is the one in the only folder that has a picture for every row.
+    """
+    rows = [row for row in meant if row]
+    serving = Counter(folder for row in rows for folder in {member.parts[:-1] for member in row})
+    whole = [folder for folder, count in serving.items() if count == len(rows)]
+    named, unclear = list[Member | None](), dict[str, Sequence[Member]]()
+    for value, row in zip(values, meant, strict=True):
+        here = [member for member in row if len(whole) == 1 and member.parts[:-1] == whole[0]]
+        left = row if len(row) < 2 or not here else here
+        named.append(left[0] if len(left) == 1 else None)
+        if len(left) > 1:
+            unclear[str(value)] = left
+    return named, unclear
