@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
+from core.data.binaries import refuse_binaries, refuse_matlab
+from core.data.csv_files import cells, first_lines, sign_of
 from core.data.facts import DatasetInvalid
 from core.data.folders import LAYOUT, Folders, assembled
 from core.data.folders.archives import opened
@@ -23,9 +25,10 @@ from core.data.folders.words import is_split
 from core.data.idx import is_idx, read_idx
 from core.data.pickles import refuse_pickles
 from core.data.picture_lists import LISTS, listed_pictures
+from core.data.pixel_columns import are_pixels
 from core.data.reading import ARRAYS, FOLDERS, PICTURES, Reading
 from core.data.shards import Shard, arranged, holds_pictures, splits_of
-from core.data.table_archive import is_table, read_tables
+from core.data.table_archive import TEXTS, is_table, read_tables
 
 _DAMAGE: Final = (
     zipfile.BadZipFile,
@@ -53,30 +56,62 @@ def read_archive(path: Path, size: int | None = None, reading: Reading | None = 
     try:
         with opened(path) as members, ExitStack() as files:
             unpacked = partial(_copied, folder=path.parent, files=files)
-            if any(member.is_picture for member in members.files):
-                return _of_pictures(members, size, reading)
-            refuse_pickles(members.files)
-            if any(map(is_idx, members.files)):
-                reading.check_unsaid("these are IDX files", PICTURES)
-                found = read_idx(members.files, size, reading.transposed)
-            elif tables := _ending(members, _TABLES):
-                shard = Shard(tables[0].path, unpacked(tables[0]))
-                if holds_pictures(shard.schema) or not is_table(tables[0]):
-                    return _of_shards(tables, members, size, reading, unpacked)
-                found = read_tables(members.files, size, reading, unpacked)
-            elif any(map(is_table, members.files)) and not drawn_of(members.files):
-                found = read_tables(members.files, size, reading, unpacked)
-            else:
-                return _of_pictures(members, size, reading)
-            return replace(found, remarks=(*found.remarks, *members.remarks))
+            return _of_members(members, size, reading, unpacked)
     except _DAMAGE as fault:
         raise DatasetInvalid(f"not a whole archive ({fault}); pack it anew: {LAYOUT}") from None
 
 
-def _of_pictures(members: Members, size: int | None, reading: Reading) -> Folders:
-    reading.check_unsaid("these are files of pictures", ARRAYS)
-    arrangement = _pictures(members.files, reading)
-    return assembled(arrangement, size, members.remarks, skip_broken=reading.skip_broken)
+def _of_members(
+    members: Members, size: int | None, reading: Reading, unpacked: Callable[[Member], IO[bytes]]
+) -> Folders:
+    files = members.files
+    drawn = [member for member in files if member.is_picture]
+    try:
+        arrangement = _pictures(files, reading)
+    except DatasetInvalid:
+        refuse_pickles(files)
+        refuse_binaries(files)
+        if not (_illustrate(drawn, files, unpacked) if drawn else _hold_arrays(files)):
+            if not drawn:
+                refuse_matlab(files)
+            raise
+    else:
+        reading.check_unsaid("these are files of pictures", ARRAYS)
+        return assembled(arrangement, size, members.remarks, skip_broken=reading.skip_broken)
+    if any(map(is_idx, files)):
+        reading.check_unsaid("these are IDX files", PICTURES)
+        found = read_idx(files, size, reading.transposed)
+    elif (tables := _ending(files, _TABLES)) and (
+        not is_table(tables[0]) or holds_pictures(Shard(tables[0].path, unpacked(tables[0])).schema)
+    ):
+        return _of_shards(tables, members, size, reading, unpacked)
+    else:
+        found = read_tables(files, size, reading, unpacked)
+    return replace(found, remarks=(*found.remarks, *members.remarks))
+
+
+def _hold_arrays(files: Sequence[Member]) -> bool:
+    """Whether files, none of which is a picture that is read, hold arrays: IDX files, or tables beside no others."""
+    return bool(
+        any(map(is_idx, files)) or _ending(files, _TABLES) or (any(map(is_table, files)) and not drawn_of(files))
+    )
+
+
+def _illustrate(drawn: Sequence[Member], files: Sequence[Member], unpacked: Callable[[Member], IO[bytes]]) -> bool:
+    """Whether pictures that are no dataset, in one folder, lie beside files that hold whole ones: IDX files, pixels."""
+    if len({member.parts[:-1] for member in drawn}) > 1:
+        return False
+    if any(map(is_idx, files)):
+        return True
+    if tables := _ending(files, _TABLES):
+        schema = Shard(tables[0].path, unpacked(tables[0])).schema
+        return holds_pictures(schema) or are_pixels(schema.names)
+    for member in _ending(files, TEXTS):
+        with member.open() as file:
+            first, _ = first_lines(file)
+        if are_pixels(cells(first, sign_of(first))):
+            return True
+    return False
 
 
 def _pictures(files: Sequence[Member], reading: Reading) -> Arrangement:
@@ -150,8 +185,8 @@ def _copied(member: Member, folder: Path, files: ExitStack) -> IO[bytes]:
     return file
 
 
-def _ending(members: Members, ends: tuple[str, ...]) -> list[Member]:
-    return [member for member in members.files if member.parts[-1].lower().endswith(ends)]
+def _ending(files: Sequence[Member], ends: tuple[str, ...]) -> list[Member]:
+    return [member for member in files if member.parts[-1].lower().endswith(ends)]
 
 
 def _is_note(member: Member) -> bool:

@@ -25,6 +25,7 @@ _KINDS: Final = (
     (0, b"\0\0\x08\x01", "one IDX file", f"pack {FILES} into a zip"),
     (0, b"\x93NUMPY", "one array (.npy)", _ARRAYS),
     (0, b"\x89HDF", "an HDF5 file", _ARRAYS),
+    (0, b"MATLAB 7.3", "a MATLAB file of version 7.3, which is HDF5", f"read it with h5py and {_ARRAYS}"),
     (0, b"MATLAB 5", "a MATLAB file", f"read it with scipy.io.loadmat and {_ARRAYS}"),
     (0, b"\x80\x02", "a pickle, which could run code when read", _ARRAYS),
     (0, b"\x80\x03", "a pickle, which could run code when read", _ARRAYS),

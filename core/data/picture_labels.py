@@ -13,9 +13,9 @@ import numpy as np
 
 from core.data.csv_files import GAPS
 from core.data.folders.faults import listed
-from core.data.folders.words import SPLIT_COLUMNS
 from core.data.label_column import LABELS, label_column, words_of
 from core.data.picture_tables import PictureTable
+from core.data.split_columns import says_split
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,7 +47,7 @@ def _labels(each: PictureTable, asked: str, *, alone: bool) -> tuple[list[str | 
     others = [name for name in each.table.column_names if name != each.files]
     usual = [name for name in others if name.strip().lower() in _MORE_LABELS]
     usual = usual or [name for name in others if re.sub(r"[\W_]", "", name).lower() in _NUMBERED]
-    free = [name for name in others if name.strip().lower() not in SPLIT_COLUMNS]
+    free = [name for name in others if not says_split(name)]
     if not asked and not usual and (columns := _one_of_columns(each.table, free)) is not None:
         return columns, f"The classes are the columns {listed(free)}, of which one is set in each row."
     if not asked and not usual and len(free) == 1:

@@ -70,6 +70,8 @@ def listed_pictures(pictures: Sequence[Member], tables: Sequence[Member], readin
 
     Raises DatasetInvalid for tables that do not say one class of each.
     """
+    if not pictures:
+        return None
     answers = [table for table in tables if is_submission(table.parts[-1].rpartition(".")[0])]
     found = [each for table in tables if table not in answers and (each := picture_table(table, pictures)) is not None]
     if not found:

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Final, final
 
-from core.data.csv_files import read_csv, text_of_csv
+from core.data.csv_files import cells, first_lines, read_csv, sign_of, text_of_csv
 from core.data.facts import DatasetInvalid
 from core.data.folders.faults import listed, quoted
 from core.data.folders.members import Member, split_of_file, split_of_folder
+from core.data.pixel_columns import are_pixels
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _MOST_BYTES: Final = 2**28
 _LEAST: Final = 0.5
 """Share of a column's rows that name a picture, from which it is the column of files."""
+_SAMPLE: Final = 200
+"""Entries of a column that are looked at first: a wide table has many columns of something else."""
 _HEADINGS: Final = {
     *("file", "files", "filename", "file_name", "filepath", "file_path", "path", "name", "id", "ids", "index"),
     *("image", "images", "image_id", "imageid", "img", "picture", "photo"),
@@ -58,6 +61,16 @@ class PictureTable:
             )
 
 
+@final
+@dataclass(frozen=True)
+class _Column:
+    """The pictures that each entry of a column may mean."""
+
+    rows: Sequence[Sequence[Member]]
+    is_number: bool
+    """Whether its entries are whole numbers."""
+
+
 def picture_table(member: Member, pictures: Sequence[Member]) -> PictureTable | None:
     """The table in a file with the pictures that its rows name; None where it is no table, or names none.
 
@@ -67,22 +80,23 @@ def picture_table(member: Member, pictures: Sequence[Member]) -> PictureTable | 
     if (tables := _tables(member, keys)) is None or not tables[0].num_rows:
         return None
     table, words = tables
-    meant = {name: _meant(words.column(name).to_pylist(), member, keys) for name in table.column_names}
+    meant = {name: _meant(words.column(name), member, keys) for name in table.column_names}
     files = _files(meant)
     if files is None:
         return None
-    named, unclear = _chosen(words.column(files).to_pylist(), meant[files])
+    named, unclear = _chosen(words.column(files).to_pylist(), meant[files].rows)
     return PictureTable(member, table, words, files, named, unclear)
 
 
-def _files(meant: Mapping[str, Sequence[Sequence[Member]]]) -> str | None:
-    """The column that names pictures, by what the rows of each may mean: the one that names the most."""
-    best, most = None, 0
-    for name, rows in meant.items():
-        if sum(map(bool, rows)) >= max(1, _LEAST * len(rows)):
-            different = len({tuple(each.path for each in row) for row in rows if row})
-            if different > most:  # numbers of classes name some, too
-                best, most = name, different
+def _files(columns: Mapping[str, _Column]) -> str | None:
+    """The column that names pictures: the one that names the most, and words before numbers, which may be classes."""
+    best, most = None, (False, 0)
+    for name, column in columns.items():
+        rows = [row for row in column.rows if row]
+        if len(rows) >= max(1, _LEAST * len(column.rows)):
+            rank = not column.is_number, len({tuple(each.path for each in row) for row in rows})
+            if rank > most:
+                best, most = name, rank
     return best
 
 
@@ -99,6 +113,9 @@ def _tables(member: Member, keys: Keys) -> tuple[pa.Table, pa.Table] | None:
             from pyarrow import json
 
             return (read := json.read_json(content)), read
+        first, _ = first_lines(content)
+        if are_pixels(cells(first, sign_of(first))):
+            return None
         text = text_of_csv(content)
     except (DatasetInvalid, pa.ArrowInvalid, UnicodeDecodeError):
         return None
@@ -124,10 +141,10 @@ def _begins_with_picture(text: pa.Table, member: Member, keys: Keys) -> bool:
     """Whether the first line of a table is a row, as it names a picture that no other row does."""
     columns = _by_place(text, member, keys)
     files = _files(columns)
-    if files is None or not (first := columns[files][0]):
+    if files is None or not (first := columns[files].rows[0]):
         return False
     called = str(text.column(int(files))[0].as_py()).strip().lower()
-    return called not in _HEADINGS and not any(first == row for row in columns[files][1:])
+    return called not in _HEADINGS and not any(first == row for row in columns[files].rows[1:])
 
 
 def _names(text: pa.Table, member: Member, keys: Keys) -> list[str]:
@@ -137,9 +154,9 @@ def _names(text: pa.Table, member: Member, keys: Keys) -> list[str]:
     return [name if name == "file" else "label" for name in names] if len(names) == 2 else names
 
 
-def _by_place(text: pa.Table, member: Member, keys: Keys) -> dict[str, list[Sequence[Member]]]:
-    """The pictures that the entries of each column may mean, by the column's place."""
-    return {str(place): _meant(column.to_pylist(), member, keys) for place, column in enumerate(text.columns)}
+def _by_place(text: pa.Table, member: Member, keys: Keys) -> dict[str, _Column]:
+    """The columns with the pictures that their entries may mean, by the column's place."""
+    return {str(place): _meant(column, member, keys) for place, column in enumerate(text.columns)}
 
 
 def _keys(pictures: Sequence[Member]) -> Keys:
@@ -153,9 +170,13 @@ def _keys(pictures: Sequence[Member]) -> Keys:
     return keys
 
 
-def _meant(values: Sequence[Any], table: Member, keys: Keys) -> list[Sequence[Member]]:
-    """The pictures that each entry of a column may mean."""
-    return [_named(value, table, keys) for value in values]
+def _meant(column: pa.ChunkedArray, table: Member, keys: Keys) -> _Column:
+    """A column with what it may mean: nothing, where no entry of a sample of it means any picture."""
+    some = column.take(list(range(0, len(column), max(1, len(column) // _SAMPLE)))).to_pylist()
+    if not any(_named(value, table, keys) for value in some):
+        return _Column([()] * len(column), is_number=False)
+    is_number = all(str(value).strip().isdecimal() for value in some[1:] or some if value is not None)
+    return _Column([_named(value, table, keys) for value in column.to_pylist()], is_number)
 
 
 def _named(value: Any, table: Member, keys: Keys) -> Sequence[Member]:

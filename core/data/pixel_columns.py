@@ -69,6 +69,13 @@ def pixel_columns(table: pa.Table) -> PixelColumns | None:
     return _of_text(table, names)
 
 
+def are_pixels(cells: Sequence[str]) -> bool:
+    """Whether the cells of a table's first line are names of pixels, or a label and pixels without names."""
+    names = [cell.strip() for cell in cells]
+    called = sum(bool(_NUMBERED.fullmatch(name) or _PLACED.fullmatch(name)) for name in names)
+    return called >= _LEAST_SIDE**2 or "pixels" in map(str.lower, names) or unnamed(names) is not None
+
+
 def unnamed(cells: Sequence[str]) -> list[str] | None:
     """Names for the columns of a table without any, whose first cells are these: a label, and a picture's pixels."""
     numbers = all(cell.isdecimal() and int(cell) < 256 for cell in cells)

@@ -1,10 +1,11 @@
-"""Columns of a table that say the split of every row, in words such as `train`, `PublicTest` and `val`."""
+"""Columns of a table that say the split of every row, in words such as `train` and `PublicTest`, or as `is_test`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,9 @@ from core.data.left_out import LeftOut
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_NOTHING = "(nothing)"
+_NOTHING: Final = "(nothing)"
+_FLAG: Final = re.compile("(?:is|in)[_ ]?(train|test|val)[a-z]*(?:[_ ](?:set|image))?", re.IGNORECASE)
+_YES_NO: Final = {"1": True, "0": False, "1.0": True, "0.0": False, "true": True, "false": False}
 
 
 @final
@@ -40,8 +43,8 @@ def splits_in_lists(words: pa.Table, besides: Sequence[str]) -> ListSplits:
     """
     remarks = []
     for name in words.column_names:
-        if name not in besides and name.strip().lower() in SPLIT_COLUMNS:
-            entries = tuple(str(value or "").strip() or _NOTHING for value in words.column(name).to_pylist())
+        if name not in besides and (found := _entries(words, name)):
+            entries = tuple(found)
             splits = tuple(map(split_of, entries))
             if any(splits):
                 return ListSplits(splits, entries)
@@ -49,6 +52,28 @@ def splits_in_lists(words: pa.Table, besides: Sequence[str]) -> ListSplits:
                 f"The column {name!r} was not read: it names no splits, only {listed(sorted(set(entries)))}."
             )
     return ListSplits(remarks=tuple(remarks))
+
+
+def says_split(name: str) -> bool:
+    """Whether a column is called as one that says the split of every row, `split` or `is_test`."""
+    return name.strip().lower() in SPLIT_COLUMNS or _FLAG.fullmatch(name.strip()) is not None
+
+
+def _entries(table: pa.Table, name: str) -> list[str]:
+    """The entries of a column that says splits, in words; none of another column.
+
+    Where a column such as `is_test` says no, it is the training set, and the test set where `is_train` does.
+    """
+    if not says_split(name):
+        return []
+    entries = [str("" if value is None else value).strip() or _NOTHING for value in table.column(name).to_pylist()]
+    if not (flag := _FLAG.fullmatch(name.strip())):
+        return entries
+    if not {entry.lower() for entry in entries} <= {*_YES_NO, _NOTHING}:
+        return []
+    yes = flag[1].lower()
+    words = {True: yes, False: "test" if yes == "train" else "train", None: _NOTHING}
+    return [words[_YES_NO.get(entry.lower())] for entry in entries]
 
 
 @final
@@ -70,9 +95,8 @@ def splits_in_table(table: pa.Table, names: Sequence[str]) -> TableSplits | None
     Raises DatasetInvalid for a column that leaves open which rows are the training set, or those to test on.
     """
     for name in names:
-        if name.strip().lower() not in SPLIT_COLUMNS:
+        if not (entries := _entries(table, name)):
             continue
-        entries = [str("" if value is None else value).strip() or _NOTHING for value in table.column(name).to_pylist()]
         splits = list(map(split_of, entries))
         known = {split for split in splits if split is not None}
         unknown = sorted({entry for entry, split in zip(entries, splits, strict=True) if split is None})

@@ -5,7 +5,9 @@ Read in the process of an inspection alone: pyarrow is loaded when it is needed.
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final, final
@@ -57,12 +59,16 @@ def read_tables(
     answers = [member for member in tables if is_submission(member.parts[-1].rpartition(".")[0])]
     if len(answers) < len(tables):
         tables = [member for member in tables if member not in answers]
+    tables, copies = _once(tables)
     chosen = _of_one_set([(member, split_of_file(member)) for member in tables])
     parts = [_Part(member, split, _read(member, opened, reading)) for member, split in chosen]
     parts, bare = _labelled(parts, reading)
     used = {part.member.path for part in parts}
-    left = [member.path for member in files if member.path not in {*used, *(each.member.path for each in bare)}]
+    used |= {each.member.path for each in bare} | {each.path for each in copies}
+    left = [member.path for member in files if member.path not in used]
     remarks = [left_out(left)] if left else []
+    if copies:
+        remarks.append(left_out([each.path for each in copies], "as they are copies of other tables"))
     if bare:
         names = [each.member.path for each in bare]
         remarks.append(left_out(names, "as no column says the class of a row"))
@@ -75,6 +81,25 @@ def read_tables(
 def is_table(member: Member) -> bool:
     """Whether a file's name is that of a table."""
     return member.parts[-1].lower().endswith((*TEXTS, ".parquet"))
+
+
+def _once(tables: Sequence[Member]) -> tuple[list[Member], list[Member]]:
+    """The tables without copies of others of their set and split, and these copies."""
+    sizes = Counter(member.size for member in tables)
+    kept, copies, seen = list[Member](), list[Member](), set[tuple[Split | None, str, bytes]]()
+    for member in tables:
+        if sizes[member.size] > 1:
+            content = hashlib.sha256()
+            with member.open() as file:
+                while chunk := file.read(1 << 20):
+                    content.update(chunk)
+            key = split_of_file(member), _set(member), content.digest()
+            if key in seen:
+                copies.append(member)
+                continue
+            seen.add(key)
+        kept.append(member)
+    return kept, copies
 
 
 def _of_one_set(tables: Sequence[tuple[Member, Split | None]]) -> list[tuple[Member, Split | None]]:

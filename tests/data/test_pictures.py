@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zipfile
 import zlib
@@ -227,6 +228,29 @@ def test_numbers_are_ordered_as_numbers_and_the_order_is_told(tmp_path: Path) ->
     assert found.arrays["class_names"].tolist() == [str(n) for n in range(12)]
     assert "ordered as such: '0', '1', '2', '3', '4', '5', '6', '7', '8', '9' and 2 more." in " ".join(found.remarks)
     assert "ordered" not in " ".join(read(tmp_path, {f"0{name}": data for name, data in classes(3).items()}).remarks)
+
+
+@pytest.mark.parametrize(
+    ("names", "ordered"),
+    [
+        (["2.5", "10.5", "1.5", "3"], True),
+        (["-2", "10", "-3.5"], True),
+        (["1_daisy", "10_rose", "2_tulip"], True),
+        (["1. daisy", "10. rose", "2. tulip"], True),
+        (["class1", "class10", "class2"], True),
+        (["c0", "c1", "c10"], False),
+        (["001.Auk", "002.Bee", "010.Cat"], False),
+        (["2d", "3d", "10d"], False),
+        (["a1", "b10", "a2"], False),
+        (["1_2", "1_10", "10_1"], False),
+    ],
+)
+def test_names_with_numbers_are_in_their_order_and_it_is_told(tmp_path: Path, names: list[str], ordered: bool) -> None:
+    members = {f"{label}/{n}.png": picture(place * 3 + n) for place, label in enumerate(names) for n in range(3)}
+    found = read(tmp_path, members)
+    numbers = {name: float(re.sub("[^0-9.-]", "", name).strip(".")) for name in names} if ordered else {}
+    assert found.arrays["class_names"].tolist() == sorted(names, key=lambda name: (numbers.get(name, 0), name))
+    assert ("were ordered as such" in " ".join(found.remarks)) == ordered
 
 
 def test_names_that_differ_in_capitals_are_two(tmp_path: Path) -> None:

@@ -105,6 +105,27 @@ def test_icons_beside_a_given_split_are_left_out(tmp_path: Path, tables: tuple[s
     assert sum("the column 'ClassId'" in each for each in found["remarks"]) == 1
 
 
+def test_numbers_of_classes_are_no_names_of_icons(tmp_path: Path) -> None:
+    """Where a table has a row of each class, they are as many as its paths."""
+    members = {f"Train/{n % 3}/{n}.png": FILES[n] for n in range(HALF)}
+    members |= {f"Test/{n}.png": FILES[n] for n in range(HALF, HALF + 3)}
+    members |= {f"Meta/{n}.png": FILES[HALF + 3 + n] for n in range(3)}
+    paths = [f"Test/{n}.png" for n in range(HALF, HALF + 3)]
+    members["Test.csv"] = pandas.DataFrame({"ClassId": range(3), "Path": paths}).to_csv(index=False).encode()
+    look(tmp_path, members)
+    assert kept(tmp_path) == SIGNS | {"test": {HALF + n: str(n) for n in range(3)}}
+
+
+@pytest.mark.parametrize(
+    ("name", "of_test", "of_train"),
+    [("is_test", 1, 0), ("is_train", False, True), ("is_valid", True, False), ("in_test_set", "1.0", "0.0")],
+)
+def test_a_column_may_say_yes_or_no(tmp_path: Path, name: str, of_test: Any, of_train: Any) -> None:
+    told = table(named(""), kind=CLASSES, **{name: [of_train] * HALF + [of_test] * HALF})
+    look(tmp_path, flat(told))
+    assert kept(tmp_path)["train"] == dict(enumerate(CLASSES[:HALF]))
+
+
 def test_a_refusal_offers_the_column_that_is_called_as_classes(tmp_path: Path) -> None:
     members = flat(table(named(""), Width=[12, 13] * HALF, ShapeId=[0, 1] * HALF, SignClass=range(COUNT)))
     with pytest.raises(DatasetInvalid, match=r"for instance label_column=SignClass\. .* are 'SignClass', 'Width', 'Sh"):

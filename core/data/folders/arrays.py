@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, final
+from decimal import Decimal
+from typing import Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,12 @@ from core.data.folders.pictures import images_of, side_of
 from core.data.folders.scaling import scaled, scaled_remark
 from core.data.rules import HELD_OUT, check_class_names, check_counts, check_pictures, check_share, check_splittable
 from core.data.split import DRAWN, SPLIT_SEED, own_validation, pictures_of, split_test
+
+_NUMBERED: Final = (
+    re.compile("(?P<same>)(?P<number>-?[0-9]{1,18}([.][0-9]{1,18})?)"),  # 2.5
+    re.compile("(?P<number>[0-9]{1,18})(?P<same>[ ._-]+)[^0-9 ._-].*"),  # 10_daisy
+    re.compile("(?P<same>.*[^0-9.])(?P<number>[0-9]{1,18})"),  # class10
+)
 
 
 @final
@@ -126,15 +133,22 @@ def _assembled(
 
 
 def _ordered(names: Collection[str]) -> list[str]:
-    """The names in the order of their labels: that of numbers where all are, else that of letters."""
-    numbers = all(re.fullmatch("-?[0-9]{1,18}", name) for name in names)
-    return sorted(names, key=lambda name: (int(name) if numbers else 0, name))
+    """The names in the order of their labels: that of numbers where all are, or begin or end as such; else letters'.
+
+    Where they begin or end with numbers, it is the same sign or the same words that part these from the rest.
+    """
+    for form in _NUMBERED:
+        found = {name: form.fullmatch(name) for name in names}
+        told = {name: match for name, match in found.items() if match}
+        if len(told) == len(names) and len({match["same"] for match in told.values()}) == 1:
+            return sorted(names, key=lambda name: (Decimal(told[name]["number"]), name))
+    return sorted(names)
 
 
 def _of_names(names: Sequence[str]) -> list[str]:
     remarks = []
     if list(names) != sorted(names):
-        remarks.append(f"The class folders are numbers and were ordered as such: {listed(names)}.")
+        remarks.append(f"The class folders are numbers, or have some, and were ordered as such: {listed(names)}.")
     folded = {name.casefold(): name for name in names}
     if alike := [name for name in names if folded[name.casefold()] != name]:
         remarks.append(f"Classes that differ from another in capitals alone: {listed(alike)}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,8 +50,9 @@ def splits_of(members: Sequence[Member], said: Mapping[Split, str]) -> Splits:
     if others:
         loose = all(len(parts) == 2 for top in others for _, parts in tops[top])
         raise DatasetInvalid(
-            f"holds {listed(others)} beside {listed(list(named))}; {_placed_better(named, others, loose)}. If all of "
-            "these are classes, put their pictures directly into them"
+            f"holds {listed(others)} beside {listed(list(named))}; {_placed_better(named, others, loose)}"
+            f"{'' if flat else _said_instead(named, others)}. If all of these are classes, put their pictures "
+            "directly into them"
         )
     if flat:
         out = "" if "train" in {named[top] for top in flat} else f"leave {listed(flat)} out, or "
@@ -90,6 +92,16 @@ def _placed_better(named: Mapping[str, Split], others: Sequence[str], loose: boo
     called = f"call {listed(others)} test/, " if missing and len(others) == 1 and not loose else ""
     into = listed([top for top, split in named.items() if split == "train"])
     return f"{called}leave {listed(others)} out, or move {moved} into {into}"
+
+
+def _said_instead(named: Mapping[str, Split], others: Sequence[str]) -> str:
+    """The words that name the folders of the splits as they are, where each of these is one folder."""
+    tops = {split: [top for top, each in named.items() if each == split] for split in ("train", "test")}
+    if len(tops["train"]) != 1 or len(tops["test"]) > 1:
+        return ""
+    said = " and ".join(f"{split}_folder={each[0]}" for split, each in tops.items() if each)
+    flags = " ".join(f"--{split}-folder {shlex.quote(each[0])}" for split, each in tops.items() if each)
+    return f", or send it as it is with {said} ({flags}), which leaves {listed(others)} out"
 
 
 def _are_classes(named: Mapping[str, Split], others: Collection[str], flat: Collection[str], shared: bool) -> bool:
