@@ -8,7 +8,7 @@ import typer
 
 from stillhouse.advice import Advice, Question
 from stillhouse.api import Client
-from stillhouse.errors import UsageError
+from stillhouse.errors import ClientError, UsageError
 from stillhouse.interrupt import interruptible
 from stillhouse.jobs import Job
 from stillhouse.output import JsonOption, data, say, stderr, table
@@ -78,8 +78,8 @@ def _asked(dataset: str, question: Question) -> Advice:
             return client.advise(dataset, watch=watch, **question)
     except KeyboardInterrupt:
         left = f" End it: stillhouse cancel {measuring}" if measuring else ""
-        say(f"\nMeasuring goes on, and the same command finds it again.{left}")
-        raise typer.Exit(130) from None
+        told = f"\nMeasuring goes on, and the same command finds it again.{left}"
+        raise ClientError(told, exit_code=130) from None
 
 
 def _percent(share: float) -> str:

@@ -16,7 +16,7 @@ from stillhouse import forecast as cost
 from stillhouse import serve as service
 from stillhouse.advise import advise
 from stillhouse.api import Client
-from stillhouse.errors import ClientError
+from stillhouse.errors import ClientError, UsageError
 from stillhouse.home import Home, home_folder
 from stillhouse.moving import export_state, import_state
 from stillhouse.operations import JobId, cancel, delete, finish, link, pause, resume, retry
@@ -115,16 +115,20 @@ def compile_ahead(asked: Asked, home: Home = None, as_json: JsonOption = False) 
     if home is not None:
         os.environ["STILLHOUSE_HOME"] = str(home)
     order = body(asked.pop("dataset"), asked.pop("method"), cast("Order", asked))
-    command = server.python("worker.engine.compile", json.dumps(order))
+    command, refused = server.python("worker.engine.compile", json.dumps(order)), None
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None, "it is a pipe"
         for line in process.stdout:
             done = json.loads(line)
+            if refused := done.get("refused"):
+                continue
             there = done["programs"] - done["compiled"]
             told = f"{done['compiled']} programs compiled in {done['seconds']:.0f} s, {there} were there."
             data(done if as_json else f"{done['method']}: {told} {done['reason']}")
-    if process.returncode:  # it has said why
-        raise typer.Exit(process.returncode)
+    if refused:
+        raise UsageError(refused)
+    if process.returncode:
+        raise ClientError(f"Compiling ended with status {process.returncode}. Its messages are above.")
 
 
 # --- what there is

@@ -44,7 +44,10 @@ class Http:
         self._deadline = math.inf if limit is None else time.monotonic() + limit
         self._timeout = timeout
         self._answered = False
-        address = httpx.URL(given)
+        try:
+            address = httpx.URL(given)
+        except httpx.InvalidURL:
+            address = httpx.URL("")
         if address.scheme not in ("http", "https") or not address.host:
             raise UsageError(f"'{self.url}' is no service address. Write it like http://127.0.0.1:8000")
         headers = {"Accept": "application/json", "User-Agent": "stillhouse-client"}

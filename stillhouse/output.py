@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, NoReturn
 
@@ -66,7 +67,20 @@ JsonOption = Annotated[
 
 
 class Commands(TyperGroup):
-    """The commands, with every `ClientError` turned into a message and its exit code in one place."""
+    """The commands, with every `ClientError` turned into a message and its exit code in one place.
+
+    Where `--json` is among the words, whatever else goes wrong ends with a document, too.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read what comes before a command's name."""
+        asked = "--json" in args
+        try:
+            return super().parse_args(ctx, args)
+        except _MISWRITTEN as error:
+            if not asked:
+                raise  # Typer tells people
+            _fail(UsageError(error.format_message()), as_json=True)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
@@ -79,6 +93,17 @@ class Commands(TyperGroup):
             if not asked:
                 raise  # Typer tells people
             _fail(UsageError(error.format_message()), as_json=True)
+        except KeyboardInterrupt:
+            if not asked:
+                raise
+            _fail(ClientError("Interrupted.", exit_code=130), as_json=True)
+        except (typer.Exit, typer.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            if not asked:
+                raise
+            traceback.print_exc()
+            _fail(ClientError(f"Unexpected: {type(error).__name__}: {error}"), as_json=True)
 
 
 def _fail(error: ClientError, *, as_json: bool) -> NoReturn:
@@ -86,7 +111,7 @@ def _fail(error: ClientError, *, as_json: bool) -> NoReturn:
         fields = getattr(error, "errors", ())
         document = {
             "error": type(error).__name__,
-            "message": str(error),
+            "message": str(error).strip(),
             "exit_code": error.exit_code,
             "status": error.status if isinstance(error, Problem) else None,
             "errors": [vars(field) for field in fields if isinstance(field, FieldProblem)],

@@ -242,8 +242,8 @@ def _wait(client: Client, job_id: str) -> Job:
 
             job = client.wait(job_id, watch=watch)
     except KeyboardInterrupt:
-        say(f"\nThe job goes on. Wait again: stillhouse wait {job_id}   End it: stillhouse cancel {job_id}")
-        raise typer.Exit(130) from None
+        left = f"\nThe job goes on. Wait again: stillhouse wait {job_id}   End it: stillhouse cancel {job_id}"
+        raise ClientError(left, exit_code=130) from None
     if job.forecast and job.forecast.seconds:
         say(f"It took {cost.duration(job.seconds)}; the forecast was {job.forecast.seconds}.")
     return job

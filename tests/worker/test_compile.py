@@ -65,4 +65,4 @@ def test_an_order_that_means_nothing_is_refused_with_its_fix(
 ) -> None:
     monkeypatch.setattr("sys.argv", ["compile", json.dumps(order)])
     assert main() == 2
-    assert told in capsys.readouterr().err
+    assert told in json.loads(capsys.readouterr().out)["refused"]

@@ -4,7 +4,8 @@
 
 The order is that of a job, on a dataset of the catalogue. The programs lie in HOME, where jobs look for them; they are
 for this kind of processor, this number of threads and these versions, and a job that finds none that fits compiles as
-ever. Each line that is printed is a document: the recipe's method, why these programs, their number and the seconds.
+ever. Each line that is printed is a document: the recipe's method, why these programs, their number and the seconds; of
+an order that means nothing `refused`, which says why.
 """
 
 from __future__ import annotations
@@ -106,13 +107,16 @@ def main() -> int:
         for done in compiled(json.loads(parser.parse_args().order), settings()):
             print(json.dumps(done), flush=True)
     except ValidationError as error:
-        for each in error.errors():
-            print(f"{'.'.join(map(str, each['loc'])) or 'order'}: {each['msg']}", file=sys.stderr)
-        return _REFUSED
+        told = [f"{'.'.join(map(str, each['loc'])) or 'order'}: {each['msg']}" for each in error.errors()]
+        return _refuse("\n".join(told))
     except (DatasetUnavailable, UnknownDataset, ValueError) as error:
-        print(error, file=sys.stderr)
-        return _REFUSED
+        return _refuse(str(error))
     return 0
+
+
+def _refuse(why: str) -> int:
+    print(json.dumps({"refused": why}), flush=True)
+    return _REFUSED
 
 
 if __name__ == "__main__":
