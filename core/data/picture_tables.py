@@ -107,7 +107,8 @@ def _tables(member: Member, keys: Keys) -> tuple[pa.Table, pa.Table] | None:
     if member.size > _MOST_BYTES:
         return None
     with member.open() as file:
-        content: IO[bytes] = io.BytesIO(file.read())
+        # Blank lines above the first one are no rows, and readers count them differently.
+        content: IO[bytes] = io.BytesIO(file.read().removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n"))
     try:
         if member.parts[-1].lower().endswith(".jsonl"):
             from pyarrow import json
@@ -134,7 +135,8 @@ def _tables(member: Member, keys: Keys) -> tuple[pa.Table, pa.Table] | None:
         table = read_csv(content, names=names, headed=headed)
     except (DatasetInvalid, pa.ArrowInvalid, UnicodeDecodeError):
         return None
-    return table, text.slice(int(headed)).rename_columns(names)
+    words = text.slice(int(headed)).rename_columns(names)
+    return (table, words) if table.num_rows == words.num_rows else None
 
 
 def _begins_with_picture(text: pa.Table, member: Member, keys: Keys) -> bool:

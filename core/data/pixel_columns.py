@@ -79,7 +79,7 @@ def are_pixels(cells: Sequence[str]) -> bool:
 def unnamed(cells: Sequence[str]) -> list[str] | None:
     """Names for the columns of a table without any, whose first cells are these: a label, and a picture's pixels."""
     numbers = all(cell.isdecimal() and int(cell) < 256 for cell in cells)
-    if not numbers or _shape(len(cells) - 1, _LEAST_UNNAMED) is None:
+    if not cells or not numbers or _shape(len(cells) - 1, _LEAST_UNNAMED) is None:
         return None
     return ["label", *(f"pixel{number}" for number in range(len(cells) - 1))]
 

@@ -192,6 +192,12 @@ def test_a_number_that_is_missing_is_no_class(tmp_path: Path, gap: str) -> None:
     assert "1 rows say no class." in found["remarks"]
 
 
+def test_blank_lines_are_no_rows(tmp_path: Path) -> None:
+    lines = ["\n", "file,label", *(f"{n:03}.png,{n % 3}.0" for n in range(COUNT))]
+    look(tmp_path, flat("\n\n".join(lines).encode()))
+    assert kept(tmp_path)["train"] | kept(tmp_path)["test"] == {n: str(n % 3) for n in range(COUNT)}
+
+
 def test_labels_are_as_they_are_written(tmp_path: Path) -> None:
     lines = ["file,label", *(f"{n:03}.png, {n % 3:02}" for n in range(COUNT))]
     look(tmp_path, flat("\n".join(lines).encode()))
@@ -249,3 +255,9 @@ def test_a_picture_of_two_splits_is_refused(tmp_path: Path) -> None:
     members = flat(table([*named(""), "000.png"], label=[*CLASSES, CLASSES[0]], split=[*splits, "test"]))
     with pytest.raises(DatasetInvalid, match=r"'images/000\.png' is said to be of train and of test; leave all rows"):
         look(tmp_path, members)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\n\n1,2\n", b",\n", b"file,label\n", b"\xff\xfe\0", b"\0" * 40])
+def test_a_table_that_holds_none_is_told(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(DatasetInvalid, match=r"'images' \(and no column of 'labels\.csv' names them\)"):
+        look(tmp_path, flat(content))
