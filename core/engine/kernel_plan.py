@@ -50,7 +50,7 @@ def plan(
     )
     steps = unrolled_steps(recipe)
     if not steps:  # what has adjoints without student steps, matches gradients: it keeps each for a moment
-        return KernelPlan(kernels, reason, 0, {}, _programs(kernels, uses, packing.KEEPING))
+        return KernelPlan(kernels, reason, 0, {}, _programs(kernels, uses, packing.KEEPING, device))
     theta, batch = torch.empty(network.size), student_batch(recipe, sizes)
     each, path = kernels.kept_bytes(theta, batch), path_vectors(recipe) * theta.nbytes
     kept = packing.kept_steps(recipe.schedule.memory, steps, path, each, free_bytes(device))
@@ -59,15 +59,17 @@ def plan(
     strategy = "keep" if kept == steps else "keep the last steps" if kept else "recompute"
     memory = {"strategy": strategy, "kept_steps": kept, "steps": steps, "predicted_peak_mib": round(peak, 1)}
     adjoints = frozenset(packing.KEEPING if kept else ()) | (packing.PROGRAMS["adjoint"] if kept < steps else set())
-    return KernelPlan(kernels, reason, kept * each, memory, _programs(kernels, uses, adjoints))
+    return KernelPlan(kernels, reason, kept * each, memory, _programs(kernels, uses, adjoints, device))
 
 
-def _programs(kernels: Kernels, uses: Iterable[Use], adjoints: Collection[str]) -> frozenset[Program]:
+def _programs(
+    kernels: Kernels, uses: Iterable[Use], adjoints: Collection[str], device: torch.device
+) -> frozenset[Program]:
     """The programs that are compiled for these uses, where an adjoint takes the programs given."""
     if not isinstance(kernels, Compiled):
         return frozenset()
     found = ((name, Shape(*use.shape)) for use in uses for name in _names(use, adjoints))
-    return frozenset((name, shape) for name, shape in found if shape in kernels.shapes)
+    return frozenset((name, kernels.sliced(shape, device)) for name, shape in found if shape in kernels.shapes)
 
 
 def _names(use: Use, adjoints: Collection[str]) -> Collection[str]:

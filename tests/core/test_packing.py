@@ -28,3 +28,26 @@ def test_programs_that_lie_there_cost_nothing_whichever_way_the_steps_were_taken
 def test_another_use_of_the_shape_needs_its_own_program() -> None:
     uses = [FEW, Use("gradient", SHAPE, 10)]
     assert not worth_compiling(NETWORK, uses, "cpu", lambda program, shape: program in packing.KEEPING)
+
+
+@pytest.mark.parametrize(
+    ("width", "batch", "size"),
+    [
+        (128, 100, 25),
+        (128, 256, 32),
+        (128, 34, 34),  # as many as one slice may have
+        (128, 37, 37),  # a prime number has no equal parts
+        (128, 74, 74),  # two images a slice would be thin
+        (128, 500, 25),
+        (32, 100, 100),
+        (32, 256, 128),
+    ],
+)
+def test_a_batch_is_done_in_equal_slices_that_fit_the_cache(width: int, batch: int, size: int) -> None:
+    network = Convolutions.of((3, 32, 32), width, 3)
+    assert packing.sliced(network, batch) == size
+    assert packing.sliced(network, size) == size, "a slice is not cut again"
+
+
+def test_a_map_larger_than_the_cache_is_a_slice_of_one() -> None:
+    assert packing.sliced(Convolutions.of((3, 512, 512), 128, 3), 10) == 1

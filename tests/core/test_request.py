@@ -17,6 +17,7 @@ from core.data import Catalogue, DatasetFacts
 from core.feasibility import sourced
 from core.recipe import Generated, Recipe, RecipeError
 from core.request import (
+    ENGINE_VERSION,
     MAX_SYNTHETIC_IMAGES,
     JobOrder,
     JobRequest,
@@ -284,7 +285,7 @@ def test_a_field_that_recipes_gained_is_no_part_of_it_until_it_changes_something
     assert told["evaluation"].pop("cutmix") is None
     assert told["evaluation"].pop("measure") == "accuracy"
     assert told["experts"].pop("balance") == "none"
-    before = {"dataset": "sha256:data", "engine": "2", "ipc": 1, "method": "mtt", "recipe": told, "seed": 0}
+    before = {"dataset": "sha256:data", "engine": ENGINE_VERSION, "ipc": 1, "method": "mtt", "recipe": told, "seed": 0}
     assert print_of(made) == "sha256:" + hashlib.sha256(canonical_json(before).encode()).hexdigest()
     assert print_of(request(evaluation={"cutmix": {}})) != print_of(made)
     generated = request(method="mgdd", overrides={"init.given": "images"})

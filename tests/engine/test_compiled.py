@@ -24,10 +24,11 @@ from core.engine.kernels import (
     compile_within,
     missing_compiler,
 )
-from core.engine.kernels.passes import Kept
 from core.engine.kernels.program import stamped
+from core.engine.kernels.slices import Sliced
 from core.engine.networks import ConvNet
 from core.engine.unroll import Segment, adjoint
+from core.plan import packing
 from core.plan.ways import Pick
 from tests.engine.steps import Given, assert_same, given, stacked
 from tests.engine.verdicts import verdict_of
@@ -147,11 +148,53 @@ def test_programs_equal_the_eager_kernels(kernels: Compiled) -> None:
 def test_what_is_kept_is_foretold(kernels: Compiled) -> None:
     theta, images, labels, _ = ONE
     _, residuals = kernels.gradient_with_residuals(theta, images, labels)
-    assert isinstance(residuals, Kept)
-    leaves = [leaf for part in (*residuals.blocks, residuals.head) for leaf in part]
+    assert isinstance(residuals, Sliced)
+    leaves = [leaf for kept in residuals.each for leaf in kept.leaves]
     held = {leaf.untyped_storage().data_ptr(): leaf.untyped_storage().nbytes() for leaf in leaves}
     assert kernels.kept_bytes(theta, BATCH) == sum(leaf.nbytes for leaf in leaves)
     assert sum(held.values()) == pytest.approx(kernels.kept_bytes(theta, BATCH), rel=0.01)
+
+
+@pytest.fixture
+def slicing(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Slices of as many images as the module's programs are for; a batch of two."""
+    monkeypatch.setattr(packing, "_SLICE", BATCH * NETWORK.convolutions.outputs)
+    return 2 * BATCH
+
+
+def test_a_batch_in_slices_equals_the_whole_one(
+    slicing: int, kernels: Compiled, folder: Path, no_compiler: list[str]
+) -> None:
+    theta, images, labels, u = given(NETWORK, slicing)
+    labels = labels * torch.linspace(0.5, 2, slicing)[:, None]  # no two images weigh alike
+    kernels.gradient(*ONE[:3]), kernels.adjoint(*ONE)
+    sliced = Compiled(NETWORK, frozenset({Shape(1, slicing)}), folder=folder)
+    g, truth = Eager(NETWORK).gradient(theta, images, labels), Eager(NETWORK).adjoint(theta, images, labels, u)
+    assert_same(sliced.gradient(theta, images, labels), g, NEAR)
+    assert_all(sliced.adjoint(theta, images, labels, u), truth)
+    same, residuals = sliced.gradient_with_residuals(theta, images, labels)
+    assert_same(same, g, NEAR)
+    assert_all(sliced.adjoint_from_residuals(theta, residuals, u), truth)
+    assert sliced.kept_bytes(theta, slicing) == 2 * kernels.kept_bytes(theta, BATCH)
+    assert not no_compiler, "the programs are those for a batch as large as a slice"
+    assert sliced.used == sliced.shapes
+
+
+def test_slices_whose_program_was_given_up_are_one_eager_batch(slicing: int, tmp_path: Path) -> None:
+    kernels = Compiled(NETWORK, frozenset({Shape(1, slicing)}), folder=tmp_path)
+    assert kernels.give_up({("gradient", kernels.sliced(Shape(1, slicing), CPU))}, CPU) == ("gradient",)
+    each = given(NETWORK, slicing)[:3]
+    assert torch.equal(kernels.gradient(*each), Eager(NETWORK).gradient(*each))
+    assert not kernels.used
+
+
+def test_norms_over_the_batch_stacks_and_gpus_are_not_sliced(slicing: int) -> None:
+    alone = Shape(1, slicing)
+    kernels = Compiled(NETWORK, frozenset({alone}))
+    assert kernels.sliced(alone, CPU) == ALONE
+    assert kernels.sliced(alone, torch.device("cuda")) == alone
+    assert kernels.sliced(Shape(2, slicing), CPU) == (2, slicing)
+    assert replace(kernels, network=replace(NETWORK, norm="batch")).sliced(alone, CPU) == alone
 
 
 def test_what_the_eager_kernels_keep_is_foretold_where_they_run() -> None:

@@ -46,21 +46,30 @@ def choose(
     wanted = {Shape(*use.shape) for use in uses}
     candidate = Compiled(network, frozenset(wanted), precision, folder, verdict)
     worth = packing.worth_compiling(
-        network.convolutions, uses, device.type, lambda program, shape: candidate.stored(program, Shape(*shape), device)
+        network.convolutions,
+        uses,
+        device.type,
+        lambda program, shape: candidate.stored(program, candidate.sliced(Shape(*shape), device), device),
     )
     if not worth:
         return Chosen(Eager(network), "No kernel is compiled: the job is too small to gain by it.")
     shapes = frozenset(Shape(*shape) for shape in worth)
-    names = ", ".join(f"{shape.students} x {shape.batch}" for shape in sorted(shapes))
+    programs = {shape: candidate.sliced(shape, device) for shape in sorted(shapes)}
+    names = ", ".join(_words(shape, program) for shape, program in programs.items())
     left = f"; {len(wanted) - len(shapes)} shapes are too rare" if len(shapes) < len(wanted) else ""
     reason = f"Kernels are compiled for batches of {names}{left}."
     if precision == "bfloat16" and device.type == "cpu" and not multiplies_bfloat16():
         reason += " This processor has no products of bfloat16: factors are rounded to it and multiplied in float32."
-    batches = sorted(shape.batch for shape in shapes if shape.students == 1)
+    batches = sorted({program.batch for program in programs.values() if program.students == 1})
     alone = [kind for batch in batches for kind in kinds(network.shape, network.width, network.depth, batch)]
     if verdict and device.type == "cpu" and (told := verdict.words(precision, alone)):
         reason += f" As measured on the machine that it began on, convolutions are multiplied out as {told}."
     return Chosen(Compiled(network, shapes, precision, folder, verdict), reason)
+
+
+def _words(shape: Shape, program: Shape) -> str:
+    slices = "" if program == shape else f" (in slices of {program.batch})"
+    return f"{shape.students} x {shape.batch}{slices}"
 
 
 def missing_compiler(device: torch.device) -> str | None:

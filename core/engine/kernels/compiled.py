@@ -18,9 +18,11 @@ from core.engine.kernels.eager import Eager
 from core.engine.kernels.environment import capabilities, environment
 from core.engine.kernels.passes import Kept, Passes
 from core.engine.kernels.program import SUFFIX, Program
+from core.engine.kernels.slices import Slice, Sliced, joined, mean, slices
 from core.engine.kernels.step import Adjoint
 from core.engine.kernels.trial import fault
 from core.engine.networks import ConvNet, Moments
+from core.plan import packing
 from core.plan.ways import Pick, Precision, Verdict, Way, kinds
 
 _WITHIN: Mapping[Precision, float] = {"float32": 1e-3, "bfloat16": 0.1}
@@ -117,8 +119,10 @@ class Compiled:
         """g = grad_theta loss, shaped like theta."""
         if theta.ndim == 2 and len(theta) == 1:  # what is compiled for a shape of one student has no axis of students
             return self.gradient(theta[0], images[0], labels[0])[None]
-        program = self._program("gradient", theta, images, labels)
-        return program(theta, images, labels)[0] if program else self.eager.gradient(theta, images, labels)
+        program, each = self._program("gradient", theta, images, labels)
+        if program is None:
+            return self.eager.gradient(theta, images, labels)
+        return mean([program(theta, *some)[0] for some in each])
 
     def gradient_and_batch_stats(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Moments]:
         """The gradient, and what each batch norm saw."""
@@ -127,7 +131,7 @@ class Compiled:
         if theta.ndim == 2 and len(theta) == 1:
             g, moments = self.gradient_and_batch_stats(theta[0], images[0], labels[0])
             return g[None], Moments(*(tuple(m[None] for m in kind) for kind in moments))
-        program = self._program("observe", theta, images, labels)
+        program, _ = self._program("observe", theta, images, labels)
         if program is None:
             return self.eager.gradient_and_batch_stats(theta, images, labels)
         g, *seen = program(theta, images, labels)[: 1 + 2 * self.network.depth]
@@ -135,39 +139,53 @@ class Compiled:
 
     def adjoint(self, theta: Tensor, images: Tensor, labels: Tensor, u: Tensor) -> Adjoint:
         """Derivatives of <g, u> in theta, images and labels."""
-        program = self._program("keep", theta, images, labels)
+        program, each = self._program("keep", theta, images, labels)
         if program is None:
             return self.eager.adjoint(theta, images, labels, u)
-        return self.adjoint_from_residuals(theta, Kept.of(program(theta, images, labels), self.network.depth), u)
+        depth = self.network.depth
+        return joined([self._second(theta, Kept.of(program(theta, *some), depth), u) for some in each])
 
     def gradient_with_residuals(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, object]:
         """The gradient, and what makes its adjoint cheaper."""
-        program = self._program("remember", theta, images, labels)
+        program, each = self._program("remember", theta, images, labels)
         if program is None:
             return self.eager.gradient_with_residuals(theta, images, labels)
-        g, *kept = program(theta, images, labels)
-        return g, Kept.of(kept, self.network.depth)
+        results = [program(theta, *some) for some in each]
+        kept = tuple(Kept.of(leaves, self.network.depth) for _, *leaves in results)
+        return mean([result[0] for result in results]), Sliced(kept)
 
     def adjoint_from_residuals(self, theta: Tensor, residuals: object, u: Tensor) -> Adjoint:
         """The adjoint from what `gradient_with_residuals` gave."""
-        if not isinstance(residuals, Kept):
+        if not isinstance(residuals, Sliced):
             return self.eager.adjoint_from_residuals(theta, residuals, u)
-        program = self._program("recall", theta, residuals.head.p, residuals.head.p, u, *residuals.leaves)
+        return joined([self._second(theta, kept, u) for kept in residuals.each])
+
+    def _second(self, theta: Tensor, kept: Kept, u: Tensor) -> Adjoint:
+        shape = Shape(1, len(kept.head.p))
+        program = self._ready("recall", shape, (theta, u, *kept.leaves))
         if program is None:
-            two = self.passes(Shape(1, len(residuals.head.p)), theta.device)
-            return two.second(theta, residuals, u)[0]
-        return Adjoint(*program(theta, u, *residuals.leaves)[: len(Adjoint._fields)])
+            return self.passes(shape, theta.device).second(theta, kept, u)[0]
+        return Adjoint(*program(theta, u, *kept.leaves)[: len(Adjoint._fields)])
 
     def kept_bytes(self, theta: Tensor, batch: int) -> int:
         """Bytes that `gradient_with_residuals` keeps of a step."""
         if Shape(1, batch) not in self.shapes or theta.dtype != torch.float32:
             return self.eager.kept_bytes(theta, batch)
-        return _kept_bytes(self.passes(Shape(1, batch), theta.device), batch)
+        some = self.sliced(Shape(1, batch), theta.device)
+        return batch // some.batch * _kept_bytes(self.passes(some, theta.device), some.batch)
+
+    def sliced(self, shape: Shape, device: torch.device) -> Shape:
+        """The shape of the programs for steps of a shape: on a CPU one student's batch is done in slices, see
+        `packing.sliced`, unless its norms are over the whole batch."""
+        if shape.students > 1 or self.network.norm == "batch" or device.type != "cpu":
+            return shape
+        return Shape(1, packing.sliced(self.network.convolutions, shape.batch))
 
     @property
     def used(self) -> frozenset[Shape]:
         """The shapes but for those of which a program was given up, and that are run eagerly therefore."""
-        return self.shapes - {shape for (_, shape), program in self._programs.items() if program is None}
+        without = {shape for (_, shape), program in self._programs.items() if program is None}
+        return frozenset(s for s in self.shapes if not {s, self.sliced(s, torch.device("cpu"))} & without)
 
     def passes(self, shape: Shape, device: torch.device) -> Passes:
         """The passes that programs of a shape are compiled from."""
@@ -205,12 +223,17 @@ class Compiled:
         identity = (name, shape, self.passes(shape, device), self.precision, *environment(device))
         return self.folder / f"{hashlib.sha256(repr(identity).encode()).hexdigest()[:32]}{SUFFIX}"
 
-    def _program(self, name: str, theta: Tensor, images: Tensor, labels: Tensor, *more: Tensor) -> Program | None:
+    def _program(self, name: str, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Program | None, list[Slice]]:
+        """The program for steps on such a batch, if there is one, and the slices of the batch that it takes."""
         shape = Shape(len(theta) if theta.ndim == 2 else 1, labels.shape[-2])
         if shape not in self.shapes or theta.dtype != torch.float32:
-            return None
+            return None, []
+        some = self.sliced(shape, theta.device)
+        each = slices(images, labels, some.batch)
+        return self._ready(name, some, (theta, *each[0])), each
+
+    def _ready(self, name: str, shape: Shape, arguments: Sequence[Tensor]) -> Program | None:
         if (name, shape) not in self._programs:
-            arguments = (theta, *more) if name == "recall" else (theta, images, labels)
             self._programs[name, shape] = self._built(name, shape, arguments)
         return self._programs[name, shape]
 

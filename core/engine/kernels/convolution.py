@@ -73,22 +73,25 @@ class Convolution(ABC):
 @final
 @dataclass(frozen=True)
 class Patches(Convolution):
-    """Each output's 3x3 neighbourhood side by side: one product, for inputs of few channels."""
+    """Each output's 3x3 neighbourhood as a column: one product, for inputs of few channels.
+
+    Columns of one entry each lie side by side, so that what is written and read next to each other is a row of pixels
+    rather than a handful of channels.
+    """
 
     def lift(self, x: Tensor) -> Tensor:
-        """[B, H, W, C] -> [1, B * H * W, 9 * C]."""
+        """[B, H, W, C] -> [1, 9 * C, B * H * W]."""
         batch, height, width, channels = x.shape
-        padded = F.pad(x, (0, 0, 1, 1, 1, 1))
-        shifts = [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)]
-        return torch.stack(shifts, 3).view(1, batch * height * width, 9 * channels)
+        padded = F.pad(x.permute(3, 0, 1, 2), (1, 1, 1, 1))
+        shifts = [padded[:, :, i : i + height, j : j + width] for i in range(3) for j in range(3)]
+        return torch.stack(shifts).view(1, 9 * channels, batch * height * width)
 
     def settle(self, lifted: Tensor, shape: torch.Size) -> Tensor:
         """The transpose of `lift`."""
         batch, height, width, channels = shape
-        pieces = lifted.view(batch, height, width, 9, channels).unbind(3)
-        return _add_up(
-            [F.pad(piece, (0, 0, k % 3 - 1, 1 - k % 3, k // 3 - 1, 1 - k // 3)) for k, piece in enumerate(pieces)]
-        )
+        pieces = lifted.view(9, channels, batch, height, width).unbind(0)
+        shifted = [F.pad(piece, (k % 3 - 1, 1 - k % 3, k // 3 - 1, 1 - k // 3)) for k, piece in enumerate(pieces)]
+        return _add_up(shifted).permute(1, 2, 3, 0)
 
     def weigh(self, w: Tensor) -> Tensor:
         """[O, C, 3, 3] -> [1, 9 * C, O]."""
@@ -105,6 +108,18 @@ class Patches(Convolution):
     def raise_(self, y: Tensor) -> Tensor:
         """The transpose of `lower`."""
         return y.reshape(1, -1, y.shape[-1])
+
+    def multiply(self, x: Tensor, w: Tensor, more: Tensor | None = None) -> Tensor:
+        """X, W -> Y; plus `more`."""
+        return super().multiply(x.mT, w, more)
+
+    def back(self, y: Tensor, w: Tensor, more: Tensor | None = None) -> Tensor:
+        """Cotangent of Y, W -> cotangent of X; plus `more`."""
+        return super().multiply(w, y.mT, more)
+
+    def correlate(self, x: Tensor, y: Tensor) -> Tensor:
+        """X, cotangent of Y -> cotangent of W."""
+        return x @ y
 
 
 @final

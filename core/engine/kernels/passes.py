@@ -124,8 +124,8 @@ class Passes:
             is_alive = (a * y + c > 0).to(theta.dtype)
             alive, alive_y = total(is_alive), total(is_alive * y)
             x = 0.25 * (_pooled(a) * alive_y + _pooled(c) * alive)
-            forwards.append((lifted, y, r, m, alive, alive_y))
-            written.append(x)
+            forwards.append((lifted, y, r, m, a, c, alive, alive_y))
+            written += [r, m, a, c, x]
         features = x.permute(0, 3, 1, 2).flatten(1)
         logits = F.linear(features, p["linear.weight"], p["linear.bias"])
         softmax, mass = logits.softmax(1), labels.sum(1, keepdim=True)
@@ -134,17 +134,18 @@ class Passes:
         out_bar = _as_images(logits_bar @ p["linear.weight"], x.shape)
         blocks: list[Block] = []
         for i in reversed(range(self.network.depth)):
-            convolution, layer, (lifted, y, r, m, alive, alive_y) = self.convolutions[i], layers[i], forwards[i]
+            convolution, layer, (lifted, y, r, m, a, c, alive, alive_y) = self.convolutions[i], layers[i], forwards[i]
             quarter = 0.25 * out_bar
             sums = (
                 self._sum(quarter * alive),
                 self._sum(quarter * (_pooled(r) * alive_y + _pooled(m) * alive)),
             )
-            is_alive = (layer.gamma * r * y + (layer.gamma * m + layer.beta) > 0).to(theta.dtype)
-            y_bar = is_alive * spread(quarter * _pooled(layer.gamma * r), y)
+            y_bar = (a * y + c > 0).to(theta.dtype) * spread(quarter * _pooled(a), y)
             if self._normalises:
-                share = layer.gamma * r * (-1 / self._count(y))
-                y_bar = y_bar + (share * r * sums[1]) * y + share * (sums[0] + m * sums[1])
+                share = a * (-1 / self._count(y))
+                of_y, of_one = share * r * sums[1], share * (sums[0] + m * sums[1])
+                y_bar = y_bar + of_y * y + of_one
+                written += [of_y, of_one]
             lifted_bar = convolution.factor(convolution.raise_(flat(y_bar)))
             written.append(y_bar)
             blocks.append(Block(lifted, y, r, m, alive, alive_y, out_bar, lifted_bar, *sums))
@@ -159,7 +160,7 @@ class Passes:
         """The adjoint of the step from `theta` for the cotangent u of its gradient; and some intermediates."""
         p, p_t = self.network.unflatten(theta), self.network.unflatten(u)
         layers, layers_t = self._layers(p, 1.0), self._layers(p_t, 0.0)
-        forwards: list[tuple[Tensor | None, Tensor, Tensor, Tensor, Tensor]] = []
+        forwards: list[tuple[Tensor | None, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]] = []
         written: list[Tensor] = []
         x_t = theta.new_zeros(())
         for i, (convolution, layer, layer_t, block) in enumerate(
@@ -172,15 +173,13 @@ class Passes:
                 product = convolution.multiply(lifted_t, convolution.factor(layer.kernel), product)
             y_t = quads(convolution.lower(product.to(theta.dtype), self._input(i, y)))
             slope, shift = self._turn(y_t, y, r, m)  # n_t = r y_t + slope y + shift
-            is_alive = (layer.gamma * r * y + (layer.gamma * m + layer.beta) > 0).to(theta.dtype)
-            alive_y_t = total(is_alive * y_t)
+            a, c = layer.gamma * r, layer.gamma * m + layer.beta
+            alive_y_t = total((a * y + c > 0).to(theta.dtype) * y_t)
             of_y = layer_t.gamma * r + layer.gamma * slope
             of_one = layer_t.gamma * m + layer.gamma * shift + layer_t.beta
-            x_t = 0.25 * (
-                _pooled(of_y) * block.alive_y + _pooled(layer.gamma * r) * alive_y_t + _pooled(of_one) * block.alive
-            )
-            forwards.append((lifted_t, y_t, slope, shift, alive_y_t))
-            written += [y_t, x_t]
+            x_t = 0.25 * (_pooled(of_y) * block.alive_y + _pooled(a) * alive_y_t + _pooled(of_one) * block.alive)
+            forwards.append((lifted_t, y_t, slope, shift, a, c, alive_y_t))
+            written += [y_t, slope, shift, a, c, of_y, of_one, x_t]
         head = kept.head
         features_t = x_t.permute(0, 3, 1, 2).flatten(1)
         logits_t = F.linear(features_t, p["linear.weight"]) + F.linear(
@@ -196,27 +195,26 @@ class Passes:
         out_bar_t = _as_images(features_bar_t, x_t.shape)
         for i in reversed(range(self.network.depth)):
             convolution, layer, layer_t, block = self.convolutions[i], layers[i], layers_t[i], kept.blocks[i]
-            lifted_t, y_t, slope, shift, alive_y_t = forwards[i]
+            lifted_t, y_t, slope, shift, rate, c, alive_y_t = forwards[i]
             y, r, m = block.y, block.r, block.m
             quarter, quarter_t = 0.25 * block.out_bar, 0.25 * out_bar_t
             alive_n = _pooled(r) * block.alive_y + _pooled(m) * block.alive
             alive_n_t = _pooled(r) * alive_y_t + _pooled(slope) * block.alive_y + _pooled(shift) * block.alive
             sums_t = self._sum(quarter_t * block.alive), self._sum(quarter_t * alive_n + quarter * alive_n_t)
             # y_bar = gamma r (z_bar - (sum_bar + sum_bar_n n) / count), differentiated; r_t = slope of n's own part
-            rate, rate_t = layer.gamma * r, layer_t.gamma * r + layer.gamma * slope
-            is_alive = (rate * y + (layer.gamma * m + layer.beta) > 0).to(theta.dtype)
-            y_bar_t = is_alive * spread(quarter_t * _pooled(rate) + quarter * _pooled(rate_t), y)
+            rate_t = layer_t.gamma * r + layer.gamma * slope
+            share = quarter_t * _pooled(rate) + quarter * _pooled(rate_t)
+            y_bar_t = (rate * y + c > 0).to(theta.dtype) * spread(share, y)
+            written += [rate_t, share]
             if self._normalises:
                 inverse = -1 / self._count(y)
                 of_one = inverse * (rate * sums_t[0] + rate_t * block.sum_bar)
                 of_n = inverse * (rate * sums_t[1] + rate_t * block.sum_bar_n)
                 of_n_t = inverse * (rate * block.sum_bar_n)
-                y_bar_t = (
-                    y_bar_t
-                    + (of_n * r + of_n_t * slope) * y
-                    + (of_n_t * r) * y_t
-                    + (of_one + of_n * m + of_n_t * shift)
-                )
+                by_y, by_y_t = of_n * r + of_n_t * slope, of_n_t * r
+                by_one = of_one + of_n * m + of_n_t * shift
+                y_bar_t = y_bar_t + by_y * y + by_y_t * y_t + by_one
+                written += [by_y, by_y_t, by_one]
             lifted_bar_t = convolution.factor(convolution.raise_(flat(y_bar_t)))
             kernel_bar = convolution.correlate(block.lifted, lifted_bar_t)
             if lifted_t is not None:
@@ -298,15 +296,20 @@ class Passes:
             x = x.sum(0, keepdim=True)
         return x.view(-1, 1, 1, 1, 1, x.shape[-1])
 
+    def _sample(self, y: Tensor) -> Tensor:
+        """One entry of what is normalised together, [B or 1, 1, 1, 1, 1, C]: from the middle, where no padding is."""
+        some = y[:1] if self.network.norm == "batch" else y
+        return some[:, some.shape[1] // 2, 0, some.shape[3] // 2, 0, :].view(-1, 1, 1, 1, 1, y.shape[-1])
+
     def _statistics(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """r and m of n = r y + m."""
         if not self._normalises:
             one = y.new_ones((1, 1, 1, 1, 1, 1))
             return one, torch.zeros_like(one)
-        share = 1 / self._count(y)
-        mean = self._sum(y) * share
-        r = (self._sum((y - mean).square()) * share + EPS).rsqrt()
-        return r, -mean * r
+        share, near = 1 / self._count(y), self._sample(y)
+        off, squared = self._sum(y - near) * share, self._sum((y - near).square()) * share
+        r = ((squared - off.square()).clamp_min(0) + EPS).rsqrt()
+        return r, -(near + off) * r
 
     def _turn(self, y_t: Tensor, y: Tensor, r: Tensor, m: Tensor) -> tuple[Tensor, Tensor]:
         """The coefficients of y and of 1 in n_t = r (y_t - mean y_t - n mean(n y_t)); that of y_t is r."""
