@@ -272,16 +272,20 @@ def _price(
                 continue
         else:
             found = use(item, network.norm)
-            quick = found is not None and found.shape in compiled
+            quick, shape = found is not None and found.shape in compiled, (item.networks, item.images)
+            if quick:
+                shape = packing.sliced(network.convolutions, network.norm, shape, calibration.device)
             price = item.calls * calibration.price(
                 item.kernel, geometries.behind(item), item.images, item.networks, compiled=quick
             )
             if quick and item.networks == 1 and isinstance(recipe.network, Network):
-                of, shape = recipe.network, network.shape
-                alike = kinds(shape, of.width, network_depth(of, shape), item.images)
+                of, pixels = recipe.network, network.shape
+                alike = kinds(pixels, of.width, network_depth(of, pixels), shape[1])
                 price *= calibration.convolved(recipe.precision, alike)
             if found and quick and item.calls:
-                programs = {(program, found.shape) for program in packing.PROGRAMS[found.kernel]} - made
+                programs = {
+                    (program, _slice(item, network, calibration)) for program in packing.PROGRAMS[found.kernel]
+                } - made
                 made |= programs
                 price += each * len(programs)
         seconds[item.phase] = seconds.get(item.phase, 0.0) + price

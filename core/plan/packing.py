@@ -102,17 +102,19 @@ def stack(network: Convolutions, batch: int, device: str, device_bytes: int | No
     return max(1, min(wanted, fit, _MOST))
 
 
-def sliced(network: Convolutions, batch: int) -> int:
-    """How many images of a batch a compiled step takes at a time on a CPU: the whole batch, or one of equal slices.
+def sliced(network: Convolutions, norm: str, shape: Batch, device: str) -> Batch:
+    """The shape of the programs for steps of a shape: on a CPU one student takes a batch in equal slices, or whole.
 
     The maps of a slice are smaller than what such processors have for a cache of all cores (32 MB and more), and large
     enough that what does not depend on the batch costs little. Measured at width 128 on 32 x 32 pixels, a gradient took
-    least per image at 16 and an adjoint at 32 (2.30 and 5.89 ms; at 64, 2.49 and 6.94).
+    least per image at 16 and an adjoint at 32 (2.30 and 5.89 ms; at 64, 2.49 and 6.94). Norms over the whole batch
+    need the whole batch.
     """
+    students, batch = shape
     most = max(1, _SLICE // network.outputs)
-    if batch <= most:
-        return batch
-    return max((size for size in range(-(-most // _THIN), most + 1) if batch % size == 0), default=batch)
+    if students > 1 or batch <= most or norm == "batch" or device != "cpu":
+        return shape
+    return students, max((size for size in range(-(-most // _THIN), most + 1) if batch % size == 0), default=batch)
 
 
 def worth_compiling(

@@ -45,9 +45,17 @@ def test_another_use_of_the_shape_needs_its_own_program() -> None:
 )
 def test_a_batch_is_done_in_equal_slices_that_fit_the_cache(width: int, batch: int, size: int) -> None:
     network = Convolutions.of((3, 32, 32), width, 3)
-    assert packing.sliced(network, batch) == size
-    assert packing.sliced(network, size) == size, "a slice is not cut again"
+    assert packing.sliced(network, "instance", (1, batch), "cpu") == (1, size)
+    assert packing.sliced(network, "instance", (1, size), "cpu") == (1, size), "a slice is not cut again"
 
 
 def test_a_map_larger_than_the_cache_is_a_slice_of_one() -> None:
-    assert packing.sliced(Convolutions.of((3, 512, 512), 128, 3), 10) == 1
+    assert packing.sliced(Convolutions.of((3, 512, 512), 128, 3), "none", (1, 10), "cpu") == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("norm", "shape", "device"),
+    [("batch", (1, 256), "cpu"), ("instance", (2, 256), "cpu"), ("instance", (1, 256), "cuda")],
+)
+def test_norms_over_the_batch_stacks_and_gpus_have_no_slices(norm: str, shape: packing.Batch, device: str) -> None:
+    assert packing.sliced(Convolutions.of((3, 32, 32), 128, 3), norm, shape, device) == shape

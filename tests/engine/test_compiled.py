@@ -188,15 +188,6 @@ def test_slices_whose_program_was_given_up_are_one_eager_batch(slicing: int, tmp
     assert not kernels.used
 
 
-def test_norms_over_the_batch_stacks_and_gpus_are_not_sliced(slicing: int) -> None:
-    alone = Shape(1, slicing)
-    kernels = Compiled(NETWORK, frozenset({alone}))
-    assert kernels.sliced(alone, CPU) == ALONE
-    assert kernels.sliced(alone, torch.device("cuda")) == alone
-    assert kernels.sliced(Shape(2, slicing), CPU) == (2, slicing)
-    assert replace(kernels, network=replace(NETWORK, norm="batch")).sliced(alone, CPU) == alone
-
-
 def test_what_the_eager_kernels_keep_is_foretold_where_they_run() -> None:
     kernels, eager, theta = Compiled(NETWORK, frozenset({ALONE})), Eager(NETWORK), ONE.theta
     assert kernels.kept_bytes(theta, BATCH) != eager.kept_bytes(theta, BATCH)

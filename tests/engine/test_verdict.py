@@ -114,7 +114,7 @@ def test_a_job_says_which_ways_it_goes(tmp_path: Path) -> None:
     uses = [Use("gradient", (1, 100), 10**6), Use("gradient", (3, 10), 10**6)]
     found = choose(NETWORK, uses, CPU, "float32", tmp_path, verdict_of("float32", DIRECT))
     assert isinstance(found.kernels, Compiled)
-    assert "multiplied out as direct for 128 channels at 16 pixels in batches of 100" in found.reason
+    assert "multiplied out as direct for 128 channels at 16 pixels in batches of 25" in found.reason
     assert found.kernels.passes(Shape(1, 100), CPU).convolutions[1] == Direct()
     assert found.kernels.passes(Shape(3, 10), CPU).convolutions[1] == Winograd(4), "stacked students go by the rule"
     assert "multiplied out" not in choose(NETWORK, uses, CPU, "float32", tmp_path).reason

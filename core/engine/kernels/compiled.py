@@ -175,11 +175,8 @@ class Compiled:
         return batch // some.batch * _kept_bytes(self.passes(some, theta.device), some.batch)
 
     def sliced(self, shape: Shape, device: torch.device) -> Shape:
-        """The shape of the programs for steps of a shape: on a CPU one student's batch is done in slices, see
-        `packing.sliced`, unless its norms are over the whole batch."""
-        if shape.students > 1 or self.network.norm == "batch" or device.type != "cpu":
-            return shape
-        return Shape(1, packing.sliced(self.network.convolutions, shape.batch))
+        """The shape of the programs for steps of a shape, see `packing.sliced`."""
+        return Shape(*packing.sliced(self.network.convolutions, self.network.norm, shape, device.type))
 
     @property
     def used(self) -> frozenset[Shape]:
