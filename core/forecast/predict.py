@@ -283,9 +283,7 @@ def _price(
                 alike = kinds(pixels, of.width, network_depth(of, pixels), shape[1])
                 price *= calibration.convolved(recipe.precision, alike)
             if found and quick and item.calls:
-                programs = {
-                    (program, _slice(item, network, calibration)) for program in packing.PROGRAMS[found.kernel]
-                } - made
+                programs = {(program, shape) for program in packing.PROGRAMS[found.kernel]} - made
                 made |= programs
                 price += each * len(programs)
         seconds[item.phase] = seconds.get(item.phase, 0.0) + price
