@@ -14,6 +14,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Final, Literal, final
 
 import structlog
@@ -47,6 +48,7 @@ from worker.child import Child, Message
 from worker.processors import Reading
 from worker.protocol import CALIBRATION
 
+_ORDER: Final = "order.json"
 _TICK: Final = 0.2
 _LIMIT: Final = 300.0
 """Seconds a measurement may take; it needs ten on two CPU cores, and three times fifteen to compile."""
@@ -54,6 +56,8 @@ _TRIES: Final = 3
 
 _AGAIN: Final = 8
 """Times a measurement is repeated at most."""
+_RECALL: Final = 30.0
+"""Seconds that a job waits for what was measured before this worker started; to be told takes two or three."""
 _PAUSE: Final = 60.0
 """Seconds after a measurement before it is repeated; each time twice as many."""
 _WATCH: Final = 5.0
@@ -115,6 +119,16 @@ class Calibrator:
             return False
         return self._reason() is not None and self._is_quiet()
 
+    def recall(self) -> None:
+        """Learns what was measured here before, if anything was, even while work waits. Never raises.
+
+        A job that races, or is to end within a time, would otherwise be planned for a machine that nobody measured.
+        """
+        before = self._folder.glob("*.json") if self.known is None else ()
+        if any(path.name != _ORDER for path in before):
+            over = time.monotonic() + _RECALL
+            self.measure(lambda: self.known is not None or time.monotonic() > over)
+
     def measure(self, wanted: Callable[[], bool]) -> None:
         """Measures, unless the slot is wanted before it is done. Never raises."""
         try:
@@ -123,11 +137,15 @@ class Calibrator:
             self._tries_left -= 1
             log.exception("calibration failed", tries_left=self._tries_left)
 
+    @property
+    def _folder(self) -> Path:
+        return self._settings.home.resolve() / "calibration"
+
     def _measure(self, wanted: Callable[[], bool], again: Literal["better", "anew"] | None) -> None:
-        folder = self._settings.home.resolve() / "calibration"
+        folder = self._folder
         folder.mkdir(parents=True, exist_ok=True)
         order = {"device": self._settings.device, "compile": self._settings.compile, "again": again}
-        (folder / "order.json").write_text(json.dumps(order))
+        (folder / _ORDER).write_text(json.dumps(order))
         heard: list[Message] = []
         deadline = time.monotonic() + _LIMIT
         with Child.spawn(CALIBRATION, folder, heard.append) as child:

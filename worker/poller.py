@@ -65,6 +65,7 @@ class Poller:
             self._calibrator.room,
         )
         self._gpu: gpu.Hold | None = None
+        self._settled = False
         self._announced = float("-inf")
         self._told: Calibration | None = None
         # another engine is not measured by this one's kernels
@@ -92,10 +93,9 @@ class Poller:
         log.info("worker stopped", worker=self.worker_id)
 
     def _poll(self) -> None:
-        until_ready(self._ledger, self.drain)
-        locks = self._settings.gpu_locks or Path(tempfile.gettempdir())
-        self._gpu = gpu.take(locks, self._settings.device, os.environ, self.drain)
-        self.supervisor.has_gpu = self._gpu is not None
+        while not self.drain.is_set() and not self._settled:
+            self.supervisor.while_idle(self._settle)
+            self.drain.wait(0 if self._settled else _IDLE)
         while not self.drain.is_set():
             self._greet()
             self.supervisor.look()
@@ -103,6 +103,16 @@ class Poller:
                 self.supervisor.while_idle(self._measure)
             unknown = self._measures and self._calibrator.known is None
             self.drain.wait(min(self._interval, _IDLE) if unknown else self._interval)
+
+    def _settle(self, wanted: Callable[[], bool]) -> None:
+        """What the first job, too, has to wait for: the GPU, and the speed of this machine where that is known."""
+        until_ready(self._ledger, self.drain)
+        locks = self._settings.gpu_locks or Path(tempfile.gettempdir())
+        self._gpu = gpu.take(locks, self._settings.device, os.environ, self.drain)
+        self.supervisor.has_gpu = self._gpu is not None
+        if self._measures and not self.drain.is_set():
+            self._calibrator.recall()
+        self._settled = True
 
     def _measure(self, wanted: Callable[[], bool]) -> None:
         """Lets the calibrator measure, if it is due, and tells what it has learnt when it has learnt it."""

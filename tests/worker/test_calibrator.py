@@ -32,6 +32,7 @@ from tests.stillhouse.running import processes_of
 from tests.worker.service import BOTH, Service, over, until
 from worker.calibrator import Calibrator
 from worker.drain import Drain
+from worker.poller import Poller
 from worker.processors import Reading, others, read
 from worker.supervisor import Supervisor
 
@@ -97,6 +98,9 @@ def test_the_hardware_is_measured_once_and_remembered(
     second = Calibrator(settings, ledger)
     second.measure(never)
     assert second.known == first.known, "to the last digit: it was read, not measured"
+    third = Calibrator(settings, ledger)
+    third.recall()
+    assert third.known == first.known, "before the first job, whoever waits"
     assert not processes_of(settings.home)
 
 
@@ -236,6 +240,34 @@ def test_a_measurement_gives_way_to_work(settings: Settings, ledger: Ledger) -> 
     assert calibrator.known is None
     assert calibrator.due, "it will be tried again"
     assert not processes_of(settings.home)
+
+
+def test_where_nothing_was_measured_no_job_waits(
+    settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calibrator = Calibrator(settings, ledger)
+    calibrator.measure(lambda: True)  # which leaves an order there
+    monkeypatch.setattr(Calibrator, "measure", None)
+    calibrator.recall()
+    assert calibrator.known is None
+
+
+@over(BOTH[:1], "service")
+def test_a_job_that_waits_for_a_worker_is_planned_by_what_was_measured_before(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STILLHOUSE_CALIBRATE", "auto")
+    order = list[str]()
+    poller = Poller(service.settings.model_copy(update={"calibrate": "auto"}), 0.05)
+    monkeypatch.setattr(Calibrator, "recall", lambda self: order.append("recall"))
+    monkeypatch.setattr(Supervisor, "_run_next", lambda self: order.append("work"))
+    bell = threading.Thread(target=poller.supervisor.look)
+    poller.open()
+    bell.start()
+    until(lambda: "work" in order, "there is a look for work")
+    poller.close()
+    bell.join()
+    assert order[0] == "recall"
 
 
 def test_a_worker_that_cannot_measure_gives_up(settings: Settings, ledger: Ledger) -> None:
