@@ -1,10 +1,10 @@
-"""A toy that every method must master: two classes of real 8x8 digits."""
+"""A toy that every method must master: two classes of real 8x8 digits; and a machine without a compiler."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -115,3 +115,16 @@ def smallest(recipe: Recipe) -> dict[str, Any]:
     if recipe.schedule.steps:
         budget["schedule.steps"] = 4 // recipe.schedule.stages.count
     return budget
+
+
+@pytest.fixture
+def no_compiler(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A machine on which compiling fails; the attempts."""
+    attempts: list[str] = []
+
+    def fail(*args: object, **kwargs: object) -> NoReturn:
+        attempts.append("compile")
+        raise RuntimeError("no C++ compiler\nand a long story")
+
+    monkeypatch.setattr("torch._inductor.standalone_compile", fail)
+    return attempts

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from shutil import copyfile, copytree
@@ -21,7 +19,6 @@ from core.engine.kernels import (
     Precision,
     Shape,
     compile_ahead,
-    compile_within,
     missing_compiler,
 )
 from core.engine.kernels.program import stamped
@@ -65,19 +62,6 @@ def kernels(folder: Path, countdown: list[int], monkeypatch: pytest.MonkeyPatch)
     return Compiled(NETWORK, frozenset({ALONE}), folder=folder)
 
 
-@pytest.fixture
-def no_compiler(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A machine on which compiling fails; the attempts."""
-    attempts: list[str] = []
-
-    def fail(*args: object, **kwargs: object) -> NoReturn:
-        attempts.append("compile")
-        raise RuntimeError("no C++ compiler\nand a long story")
-
-    monkeypatch.setattr("torch._inductor.standalone_compile", fail)
-    return attempts
-
-
 def assert_all(ours: Sequence[Tensor], truth: Sequence[Tensor], within: float = NEAR) -> None:
     for one, other in zip(ours, truth, strict=True):
         assert_same(one, other, within)
@@ -102,37 +86,6 @@ def test_the_job_finds_what_was_compiled_ahead(kernels: Compiled, countdown: lis
     truth = Eager(NETWORK).adjoint(theta, images, labels, u)
     assert_all(kernels.adjoint_from_residuals(theta, residuals, u), truth)
     assert not no_compiler, "nothing was compiled once more"
-
-
-@compiling
-def test_stopping_waits_for_no_compiler(tmp_path: Path) -> None:
-    kernels = Compiled(NETWORK, frozenset({ALONE}), folder=tmp_path)
-    with closing(compile_ahead(kernels, PROGRAMS, CPU)) as compiling:
-        assert next(compiling) == len(PROGRAMS)
-        children = multiprocessing.active_children()
-        assert children
-    assert not any(child.is_alive() for child in children)
-    assert not list(tmp_path.glob("*.kernel"))
-
-
-def test_what_is_not_compiled_in_time_is_given_up_and_run_eagerly(tmp_path: Path, no_compiler: list[str]) -> None:
-    kernels, heard = Compiled(NETWORK, frozenset({ALONE}), folder=tmp_path), list[int]()
-    first = sorted(PROGRAMS)[:1]
-    assert compile_within(kernels, first, CPU, 0.0, heard.append) == (first[0][0],), "one alone, too"
-    assert heard == [1]
-    late = compile_within(kernels, PROGRAMS, CPU, 0.0, heard.append)
-    assert late == tuple(sorted(name for name, _ in PROGRAMS))
-    theta, images, labels, u = ONE
-    _, residuals = kernels.gradient_with_residuals(theta, images, labels)
-    truth = Eager(NETWORK).adjoint(theta, images, labels, u)
-    assert_all(kernels.adjoint_from_residuals(theta, residuals, u), truth)
-    assert not no_compiler
-
-
-def test_without_a_folder_or_on_a_gpu_there_is_nothing_ahead(tmp_path: Path) -> None:
-    kernels = Compiled(NETWORK, frozenset({ALONE}), folder=tmp_path)
-    assert list(compile_ahead(replace(kernels, folder=None), PROGRAMS, CPU)) == []
-    assert list(compile_ahead(kernels, PROGRAMS, torch.device("cuda"))) == []
 
 
 def test_programs_equal_the_eager_kernels(kernels: Compiled) -> None:

@@ -24,7 +24,7 @@ class Slice(NamedTuple):
 
 
 class Sliced(NamedTuple):
-    """What the adjoint of each slice reads of its gradient."""
+    """The residuals of each slice, which its adjoint reads."""
 
     each: tuple[Kept, ...]
 
