@@ -105,7 +105,7 @@ class Poller:
             self.drain.wait(min(self._interval, _IDLE) if unknown else self._interval)
 
     def _settle(self, wanted: Callable[[], bool]) -> None:
-        """What the first job, too, has to wait for: the GPU, and the speed of this machine where that is known."""
+        """The GPU, and the speed of this machine where it was measured: the first job, too, waits for both."""
         until_ready(self._ledger, self.drain)
         locks = self._settings.gpu_locks or Path(tempfile.gettempdir())
         self._gpu = gpu.take(locks, self._settings.device, os.environ, self.drain)
