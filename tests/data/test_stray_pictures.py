@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 
 from core.data import DatasetInvalid
@@ -29,6 +30,17 @@ BESIDE: dict[str, tuple[dict[str, bytes], int]] = {
     "a table without names": ({"digits.csv": csv(labelled(numbered(GREY)), header=False)}, 32),
     "a table of text": ({"fer.csv": fer(GREY)}, 28),
     "a table of colour": ({"rgb.parquet": parquet(labelled(numbered(COLOUR)))}, 32),
+    "Parquet with pictures": (
+        {
+            f"data/{split}.parquet": parquet(
+                pandas.DataFrame(
+                    [{"image": {"bytes": picture(n), "path": None}, "label": "ab"[n % 2]} for n in numbers]
+                )
+            )
+            for split, numbers in (("train", range(20)), ("test", range(20, 30)))
+        },
+        20,
+    ),
     "IDX files": (idx_files(), len(X["train"])),
 }
 
