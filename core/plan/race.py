@@ -122,7 +122,9 @@ def next_turn(entrants: Entrants, trials: Sequence[Trial]) -> Turn | None:
     for round_, share in enumerate(SHARES):
         by_now = [trial for trial in trials if trial.round <= round_]  # what came later has not changed who went on
         done = [trial.name for trial in by_now if trial.round == round_]
-        waiting = [name for name in standing if name not in done]
+        waiting = [
+            name for name in standing if name not in done and not (round_ == 0 and too_late(entrants, trials, name))
+        ]
         taken = [name for name in standing if name in done or round_]
         able = going_on(entrants, by_now, taken)
         late = left < _LATE * entrants.seconds and bool(able)
@@ -136,6 +138,16 @@ def next_turn(entrants: Entrants, trials: Sequence[Trial]) -> Turn | None:
     if leader is None:
         return None
     return Turn(name=leader, round=len(SHARES), seconds=left / (LOOKS - alone))
+
+
+def too_late(entrants: Entrants, trials: Sequence[Trial], name: str) -> bool:
+    """Whether a candidate would not come to its first step in its time, either: another one did not, and this machine
+    took so many times as long as foreseen for what comes before it."""
+    setup = {candidate.name: candidate.setup for candidate in entrants.candidates}
+    missed = [trial for trial in trials if trial.fault and not trial.step and setup[trial.name]]
+    pace = max((trial.seconds / setup[trial.name] for trial in missed), default=0.0)
+    turn = _turn(entrants, name, 0, SHARES[0], tuple(setup))
+    return pace * setup[name] > turn.before + turn.seconds and name not in {trial.name for trial in trials}
 
 
 def further_turn(entrants: Entrants, trials: Sequence[Trial], seconds: float) -> Turn | None:

@@ -156,6 +156,8 @@ def _outcome(
         return f"Won; then: {fault}" if fault else "Won."
     if fault:
         return f"Dropped: {fault}"
+    if not mine and race.too_late(entrants, trials, candidate.name):
+        return "Left out: on this machine, what comes before its first step took others longer than it has."
     if not mine:
         return "The time was over before its turn."
     if not candidate.steps:

@@ -13,7 +13,7 @@ from core.plan.race import LOOKS, SHARES, Candidate, Entrants, Trial, best, furt
 from core.report import Race
 
 TASK = Task("digits", 1, (1, 8, 8), 10, mirror=False)
-REAL = ("random", "herding")
+REAL = ("random", "herding", "k-means")
 MADE = ("dm", "dsa", "rat-bptt", "frepo", "mtt")
 
 
@@ -53,10 +53,10 @@ def run(
 
 def test_the_better_half_goes_on_and_the_rest_of_the_time_is_the_leaders() -> None:
     order = ("mtt", "dsa", "dm", "frepo", "rat-bptt")
-    race = entrants(*REAL, *MADE)
+    race = entrants("random", "herding", *MADE)
     trials = run(race, lambda name, _: 0.5 if name in REAL else 0.9 - order.index(name) / 10)
     rounds = [[trial.name for trial in trials if trial.round == each] for each in range(len(SHARES) + 1)]
-    assert rounds[0] == [*REAL, *MADE], "in their order"
+    assert rounds[0] == ["random", "herding", *MADE], "in their order"
     assert rounds[1] == ["mtt", "dsa"], "half of five, rounded down"
     assert rounds[2] == ["mtt"] * LOOKS
     seconds = {name: sum(trial.seconds for trial in trials if trial.name == name) for name in MADE}
@@ -67,7 +67,7 @@ def test_the_better_half_goes_on_and_the_rest_of_the_time_is_the_leaders() -> No
 
 
 def test_a_race_that_was_interrupted_goes_on_to_equal_decisions() -> None:
-    race = entrants(*REAL, *MADE)
+    race = entrants("random", "herding", *MADE)
 
     def accuracy(name: str, round_: int) -> float:
         return len(name) / 10 + round_ / 100
@@ -147,6 +147,35 @@ def test_a_leader_with_all_its_steps_ends_the_race_before_its_time() -> None:
     assert sum(trial.seconds for trial in trials) < 200
 
 
+def missed(race: Entrants, name: str, *before: Trial) -> list[Trial]:
+    """The trials before, and one of a candidate that took all of its time without a step."""
+    turn = next_turn(race, before)
+    assert turn is not None
+    assert turn.name == name
+    late = "It did not come to its first step in its time."
+    return [*before, Trial(name=name, round=0, step=0, seconds=turn.before + turn.seconds, fault=late)]
+
+
+def test_who_would_not_come_to_a_first_step_on_this_machine_is_not_waited_for() -> None:
+    setup = {"k-means": 40.0, "herding": 45.0, "mtt": 150.0, "rat-bptt": 4.0}
+    race = entrants("random", "k-means", "herding", "dm", "mtt", "rat-bptt", setup=setup)
+    trials = missed(race, "k-means", Trial(name="random", round=0, step=0, seconds=20, validation=(0.5, 0.5)))
+    ran = run(race, lambda name, _: 0.6 if name == "dm" else 0.5, trials=trials)
+    assert {trial.name for trial in ran} == {"random", "k-means", "dm", "rat-bptt"}
+    outcomes = {each.name: each.outcome for each in Race.of(race, ran, best(ran) or 0, balanced=False).candidates}
+    assert outcomes["herding"] == outcomes["mtt"]
+    assert outcomes["mtt"].startswith("Left out: on this machine")
+
+
+def test_a_candidate_that_fails_at_once_says_nothing_about_others() -> None:
+    race = entrants("random", "dm", "mtt", "rat-bptt", setup={"mtt": 40.0, "rat-bptt": 40.0})
+    first = [Trial(name=name, round=0, step=0, seconds=20, validation=(0.5, 0.5)) for name in ("random", "dm")]
+    trials = [*first, Trial(name="mtt", round=0, step=0, seconds=1, fault="It took more memory than there is.")]
+    turn = next_turn(race, trials)
+    assert turn is not None
+    assert turn.name == "rat-bptt"
+
+
 def test_what_comes_before_the_first_step_is_given_on_top_of_the_first_share() -> None:
     race = entrants("random", "dm", "mtt", setup={"mtt": 40.0})
     trials = [Trial(name="random", round=0, step=0, seconds=1, validation=(0.5, 0.5))]
@@ -160,7 +189,7 @@ def test_what_comes_before_the_first_step_is_given_on_top_of_the_first_share() -
 
 
 def test_real_images_alone_are_judged_and_the_race_is_over() -> None:
-    trials = run(entrants(*REAL), lambda name, _: 0.5)
+    trials = run(entrants("random", "herding"), lambda name, _: 0.5)
     assert [(trial.name, trial.step) for trial in trials] == [("random", 0), ("herding", 0)]
     assert best(trials) == 0, "of equals the first"
 
