@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, final
 from core.ledger import AWAY
 
 if TYPE_CHECKING:
-    from api.uploads import Arrival
+    from api.arrivals import Arrival
 
 PATIENCE: Final = 600.0
 """Seconds that the rest may be away."""

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import IO, Annotated, Final, Literal, final
+from contextlib import AsyncExitStack
+from typing import Annotated, Final, Literal, final
 
-import anyio
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from pydantic import Field
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 
+from api.arrivals import Arrival, announced, arriving
 from api.dataset_schema import MIRROR, Dataset
-from api.disk import LEAST_FREE, free_bytes, full
 from api.interrupted import Key
 from api.problems import Kind, ProblemError, header, invalid, responses, sentence
 from api.schemas import Shown
@@ -23,7 +18,7 @@ from api.services import Services, ServicesDep
 from core.data.folders import AUTO, SIDES
 from core.data.numbers import Missing
 from core.data.reading import Reading, Rows, Turned
-from core.ledger import NoRoom, UnknownUpload, Upload, UploadInUse, new_upload_id
+from core.ledger import UnknownUpload, UploadInUse
 from core.recipe import FieldError
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], responses=responses(Kind.INVALID_REQUEST))
@@ -41,10 +36,6 @@ MEDIA_TYPES = (
     "text/csv",
     "application/vnd.apache.parquet",
 )
-_AT_ONCE: Final = 4
-"""Uploads of an owner that may arrive or be inspected at a time."""
-_UNANNOUNCED: Final = 1 << 20
-"""Bytes that are kept free at first for a body that announces no length."""
 
 _SHA256: Final = "^[0-9a-f]{64}$"
 _KEY: Final = "The SHA-256 of the whole file, in hexadecimal digits."
@@ -204,7 +195,7 @@ async def create_dataset(
     async with AsyncExitStack() as place:
         if upload_offset:
             arrival = _continued(services, key, upload_offset, place)
-            await arrival.reserve(arrival.length + _announced(request.headers, 0))
+            await arrival.reserve(arrival.length + announced(request.headers, 0))
         else:
             await services.interrupted.drop(key)
             arrival = await place.enter_async_context(arriving(services, request.headers))
@@ -251,119 +242,6 @@ def _continued(services: Services, key: Key, offset: int, place: AsyncExitStack)
 
 def _owner(services: Services) -> str:
     return services.caller.owner if services.caller else ""
-
-
-def _announced(headers: Headers, unsaid: int) -> int:
-    length = headers.get("content-length", "")
-    return int(length[:18]) if length.isdecimal() else unsaid
-
-
-@final
-class Arrival:
-    """An upload on its way: its file, and the bytes that are kept free for it."""
-
-    def __init__(self, services: Services, file: IO[bytes], upload_id: str) -> None:
-        self._services = services
-        self._file = anyio.wrap_file(file)
-        self._id = upload_id
-        self._reserved = self._length = 0
-        self._sent = hashlib.sha256()
-        self.is_new = False
-        """Whether it has arrived and is none that was there before."""
-
-    @property
-    def length(self) -> int:
-        """Bytes that have arrived."""
-        return self._length
-
-    async def reserve(self, length: int) -> None:
-        """Keep so many bytes free. Raises ProblemError where the owner, or the disk, has not so many left."""
-        await run_in_threadpool(_keep_free, self._services, self._id, length, length - self._length)
-        self._reserved = length
-
-    async def take(
-        self,
-        pieces: AsyncIterator[bytes],
-        name: str,
-        size: int | None,
-        mirror: bool | None,
-        reading: Reading,
-        digest: str | None = None,
-    ) -> Upload:
-        """The upload whose bytes are these, in the ledger: the one that they are equal to, if there is one.
-
-        Args:
-            digest: SHA-256 that the whole file is said to have, in hexadecimal digits; None: nothing is said of it.
-
-        Raises ProblemError.
-        """
-        if not name.isprintable() or not name.strip():
-            raise invalid([FieldError("name", "It has to be printable, and not all blank.", "Use a short plain name.")])
-        most = self._services.settings.max_upload_bytes
-        async for piece in pieces:
-            self._sent.update(piece)
-            self._length += len(piece)
-            if self._length > most:  # of a file that came in several requests: of one, the middleware counts
-                raise ProblemError(Kind.BODY_TOO_LARGE, f"The file exceeds {most:,} bytes.")
-            if self._length > self._reserved:  # of a body that announced no length
-                await self.reserve(2 * self._length)
-            await self._file.write(piece)
-        if not self._length:
-            raise invalid(
-                [FieldError("body", "It is empty.", "Send a zip or tar of class folders, an npz bundle or a table.")]
-            )
-        if digest not in (None, self._sent.hexdigest()):
-            fix = "Send the whole file anew: it was changed while it was sent, or its SHA-256 is another one."
-            raise invalid([FieldError("Upload-Key", "The file that arrived does not have this SHA-256.", fix)])
-        add, words = self._services.ledger.uploads.add, (mirror, reading.said, self._sent.hexdigest())
-        upload = await run_in_threadpool(add, self._id, name, size, self._length, *words)
-        self.is_new = upload.id == self._id
-        return upload
-
-
-@asynccontextmanager
-async def arriving(services: Services, headers: Headers) -> AsyncIterator[Arrival]:
-    """An upload that begins to arrive; inspected afterwards, unless it was not taken. Raises ProblemError."""
-    upload_id = new_upload_id()
-    async with contextmanager_in_threadpool(_reserving(services, upload_id)) as file:
-        arrival = Arrival(services, file, upload_id)
-        await arrival.reserve(_announced(headers, _UNANNOUNCED))
-        yield arrival
-    if arrival.is_new:
-        services.inspector.take(upload_id)
-    else:
-        await run_in_threadpool(services.inspector.drop, upload_id)
-
-
-@contextmanager
-def _reserving(services: Services, upload_id: str) -> Iterator[IO[bytes]]:
-    try:
-        with services.inspector.place(upload_id) as file:
-            yield file
-    except BaseException:
-        if services.settings.auth == "keys":
-            services.ledger.uploads.release(upload_id)
-        raise
-
-
-def _keep_free(services: Services, upload_id: str, length: int, more: int) -> None:
-    settings = services.settings
-    if more + LEAST_FREE > free_bytes(settings.home):
-        raise full()
-    if settings.auth == "off":
-        return
-    try:
-        services.ledger.uploads.reserve(upload_id, length, settings.max_stored_bytes, _AT_ONCE)
-    except NoRoom as error:
-        hint = "Delete one: DELETE /v1/datasets/{id}." if error.of == "bytes" else "Wait until one of them is done."
-        raise ProblemError(
-            Kind.QUOTA_EXCEEDED,
-            sentence(error),
-            hint=hint,
-            headers={"Retry-After": "30"},
-            allowed=error.allowed,
-            current=error.current,
-        ) from None
 
 
 @router.delete(

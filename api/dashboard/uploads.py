@@ -11,11 +11,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
+from api.arrivals import arriving
 from api.dashboard.rendering import page
 from api.dataset_schema import MIRROR, Dataset
 from api.problems import Kind, ProblemError
 from api.services import Services, ServicesDep
-from api.uploads import arriving, delete_dataset
+from api.uploads import delete_dataset
 from core.data.folders import LAYOUT, SIDES
 from core.data.numbers import Missing
 from core.data.reading import Reading, Rows, Turned

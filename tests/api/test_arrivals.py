@@ -22,7 +22,7 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 
 from api.app import create_app
-from api.uploads import arriving
+from api.arrivals import arriving
 from core.data.reading import Reading
 from core.ids import new_id
 from core.ledger import Ledger

@@ -275,6 +275,8 @@ STRANGE: dict[str, tuple[bytes, str]] = {
     "one array": (header("x"), r"but one array \(.npy\); save its arrays with np.savez"),
     "a pickle": (pickle.dumps({"data": [1]}), "but a pickle, which could run code"),
     "a picture": (picture(), "but one picture; send a zip"),
+    "a page": ("<!DOCTYPE html>\n<html>Grüße</html>".encode(), "but a page of the web .*; save the file that its link"),
+    "JPEG 2000": (b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(90), "but one picture in JPEG 2000, which is not read; save"),
     "torch": (packed({"archive/data.pkl": b"\x80\x02", "archive/data/0": b"\0" * 8}), "a file of PyTorch"),
     "a zip of version 18.3": (of_version(183), "a zip of a kind that is not read"),
     "Deflate64": (packed(SOUND).replace(b"\x08\x00", b"\x09\x00"), "packed by Deflate64, which is not read; pack it"),

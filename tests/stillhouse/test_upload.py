@@ -212,6 +212,9 @@ def test_what_cannot_be_used_is_told(running: Running, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="There is no file"):
             client.upload(tmp_path / "y.zip", "y")
     assert running.command("upload", tmp_path / "x.zip", "--name", "x").code == 2
+    (tmp_path / "large.zip").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40 << 20))  # most of which is never sent
+    told = running.command("upload", tmp_path / "large.zip")
+    assert (told.code, "body: It is one picture. Send a zip or tar of class folders" in told.err) == (2, True)
     (tmp_path / "pets/eel").mkdir(parents=True)
     empty = running.command("upload", tmp_path / "pets", "--name", "x")
     assert (empty.code, "pets/eel is empty" in empty.err) == (2, True)
