@@ -13,6 +13,7 @@ from typing import Final, final
 from core.data.facts import DatasetInvalid
 from core.data.folders.arrangement import Arrangement, Picture, check_sizes, faults_of
 from core.data.folders.faults import Fault, left_out, listed, refusal
+from core.data.folders.losses import check_losses
 from core.data.folders.members import Member, split_of_folder
 from core.data.folders.words import Split, is_submission, split_of
 from core.data.picture_labels import labels_in
@@ -110,7 +111,9 @@ def listed_pictures(pictures: Sequence[Member], tables: Sequence[Member], readin
         remarks.append(f"{said.bare:,} rows say no class.")
     if lost := sum(each.named.count(None) for each in found if not each.unclear):
         remarks.append(f"{lost:,} rows name no picture that is there.")
-    sound = [Picture(each, parts[each.path], said.classes[each.path]) for each in taken if each.path not in broken]
+    every = [Picture(each, parts[each.path], said.classes[each.path]) for each in taken]
+    sound = [picture for picture in every if picture.member.path not in broken]
+    check_losses(*([(picture.split, picture.label) for picture in part] for part in (every, sound)))
     if folders:
         check_sizes(sound)
     return Arrangement(tuple(sound), tuple(remarks), broken=tuple(broken.values()))

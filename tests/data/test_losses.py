@@ -142,3 +142,16 @@ def test_rows_with_gaps_take_no_class_with_them(tmp_path: Path) -> None:
     )
     with pytest.raises(DatasetInvalid, match="missing=drop leaves no case of 'eel'"):
         read(tmp_path, text.encode(), missing="drop")
+
+
+@pytest.mark.parametrize("name", ["b{}.png", "b{}.heic"])
+def test_a_class_that_a_table_loses_with_pictures_of_no_format_is_refused(tmp_path: Path, name: str) -> None:
+    sent = {f"{label}{number}.png": picture(number) for number in range(6) for label in ("cat", "dog")}
+    lost = [name.format(number) for number in range(4)]
+    rows = [*(f"{file},{file[:3]}" for file in sent), *(f"{file},eel" for file in lost)]
+    sent |= dict.fromkeys(lost, BROKEN)
+    with pytest.raises(DatasetInvalid, match=r"is left of the class 'eel' \(of 4\)"):
+        skipping(tmp_path, sent | {"labels.csv": "\n".join(["file,label", *rows]).encode()})
+    whole = [row for row in rows if not row.endswith("eel")]
+    found = skipping(tmp_path, sent | {"labels.csv": "\n".join(["file,label", *whole, f"{lost[0]},cat"]).encode()})
+    assert names(found) == ["cat", "dog"]
