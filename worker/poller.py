@@ -110,8 +110,10 @@ class Poller:
         locks = self._settings.gpu_locks or Path(tempfile.gettempdir())
         self._gpu = gpu.take(locks, self._settings.device, os.environ, self.drain)
         self.supervisor.has_gpu = self._gpu is not None
+        self._greet()  # before the first job, which may take hours
         if self._measures and not self.drain.is_set():
             self._calibrator.recall()
+            self._greet()
         self._settled = True
 
     def _measure(self, wanted: Callable[[], bool]) -> None:

@@ -98,7 +98,7 @@ def test_a_folder_is_one_dataset_by_whichever_command_it_comes(
     running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    spread(classes(6), tmp_path / "my flowers")
+    spread(classes(7), tmp_path / "my flowers")  # which no other test sends: the answer would be under its title
     with running.client() as client:
         uploaded = running.command("upload", "my flowers").out.strip()
         distilled = running.command("distill", "my flowers", "--ipc", 1, "--method", "random", *EVALUATION)

@@ -261,13 +261,14 @@ def test_a_job_that_waits_for_a_worker_is_planned_by_what_was_measured_before(
     poller = Poller(service.settings.model_copy(update={"calibrate": "auto"}), 0.05)
     monkeypatch.setattr(Calibrator, "recall", lambda self: order.append("recall"))
     monkeypatch.setattr(Supervisor, "_run_next", lambda self: order.append("work"))
+    monkeypatch.setattr(Ledger, "register_worker", lambda *_: order.append("greet"))
     bell = threading.Thread(target=poller.supervisor.look)
     poller.open()
     bell.start()
     until(lambda: "work" in order, "there is a look for work")
     poller.close()
     bell.join()
-    assert order[0] == "recall"
+    assert order[: order.index("work")] == ["greet", "recall"], "it is known to be there, and knows, before it works"
 
 
 def test_a_worker_that_cannot_measure_gives_up(settings: Settings, ledger: Ledger) -> None:
