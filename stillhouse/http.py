@@ -117,7 +117,8 @@ class Http:
     def _send(self, request: httpx.Request, *, stream: bool) -> httpx.Response:
         repeatable = request.method == "GET" or "Idempotency-Key" in request.headers
         deadline = min(time.monotonic() + (self.patience if repeatable else 0.0), self._deadline)
-        pause, fault = 0.1, None
+        pause: float = 0.1
+        fault: httpx.TransportError | None = None
         while True:
             if fault is not None and time.monotonic() >= self._deadline:
                 raise self.lost(fault) from fault
@@ -126,6 +127,9 @@ class Http:
             try:
                 response = self._http.send(request, stream=stream)
             except httpx.TransportError as error:
+                if self._answered and repeatable and fault is None and isinstance(error, httpx.RemoteProtocolError):
+                    fault = error  # the connection was kept for long, and ended by the service just as it was used
+                    continue
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise self.lost(error) from error
