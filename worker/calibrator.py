@@ -119,7 +119,7 @@ class Calibrator:
             return False
         return self._reason() is not None and self._is_quiet()
 
-    def recall(self) -> None:
+    def recall(self, stopped: Callable[[], bool]) -> None:
         """Learns what was measured here before, if anything was, even while work waits. Never raises.
 
         A job that races, or is to end within a time, would otherwise be planned for a machine that nobody measured.
@@ -127,7 +127,7 @@ class Calibrator:
         before = self._folder.glob("*.json") if self.known is None else ()
         if any(path.name != _ORDER for path in before):
             over = time.monotonic() + _RECALL
-            self.measure(lambda: self.known is not None or time.monotonic() > over)
+            self.measure(lambda: self.known is not None or stopped() or time.monotonic() > over)
 
     def measure(self, wanted: Callable[[], bool]) -> None:
         """Measures, unless the slot is wanted before it is done. Never raises."""

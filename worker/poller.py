@@ -112,7 +112,7 @@ class Poller:
         self.supervisor.has_gpu = self._gpu is not None
         self._greet()  # before the first job, which may take hours
         if self._measures and not self.drain.is_set():
-            self._calibrator.recall()
+            self._calibrator.recall(self.drain.is_set)
             self._greet()
         self._settled = True
 

@@ -106,9 +106,9 @@ def sliced(network: Convolutions, norm: str, shape: Batch, device: str) -> Batch
     """The shape of the programs for steps of a shape: on a CPU one student takes a batch in equal slices, or whole.
 
     The maps of a slice are smaller than what such processors have for a cache of all cores (32 MB and more), and large
-    enough that what does not depend on the batch costs little. Measured at width 128 on 32 x 32 pixels, a gradient took
-    least per image at 16 and an adjoint at 32 (2.30 and 5.89 ms; at 64, 2.49 and 6.94). Norms over the whole batch
-    need the whole batch.
+    enough that what does not depend on the batch costs little. At width 128 on 32 x 32 pixels a gradient took
+    least per image at 16 and an adjoint at 32 (2.30 and 5.89 ms; at 64, 2.49 and 6.94), measured while norms still read
+    maps twice. Norms over the whole batch need the whole batch.
     """
     students, batch = shape
     most = max(1, _SLICE // network.outputs)

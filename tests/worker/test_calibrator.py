@@ -17,11 +17,10 @@ from typing import Any
 import pytest
 import torch
 
-from core.artifacts.store import Store
 from core.data import Catalogue, DatasetFacts, UnknownDataset
 from core.engine.kernels import measurement, missing_compiler
 from core.forecast import QUIET, Calibration, forecast_job, off, predict, remembered
-from core.ledger import Job, Ledger, Status
+from core.ledger import Job, Ledger
 from core.plan.cost.geometry import geometry
 from core.recipe import Network
 from core.request import JobRequest, resolve
@@ -31,7 +30,6 @@ from tests.ledger.orders import FILES, LONG, queued, running
 from tests.stillhouse.running import processes_of
 from tests.worker.service import BOTH, Service, over, until
 from worker.calibrator import Calibrator
-from worker.drain import Drain
 from worker.poller import Poller
 from worker.processors import Reading, others, read
 from worker.supervisor import Supervisor
@@ -99,7 +97,7 @@ def test_the_hardware_is_measured_once_and_remembered(
     second.measure(never)
     assert second.known == first.known, "to the last digit: it was read, not measured"
     third = Calibrator(settings, ledger)
-    third.recall()
+    third.recall(never)
     assert third.known == first.known, "before the first job, whoever waits"
     assert not processes_of(settings.home)
 
@@ -248,8 +246,18 @@ def test_where_nothing_was_measured_no_job_waits(
     calibrator = Calibrator(settings, ledger)
     calibrator.measure(lambda: True)  # which leaves an order there
     monkeypatch.setattr(Calibrator, "measure", None)
-    calibrator.recall()
+    calibrator.recall(never)
     assert calibrator.known is None
+
+
+def test_a_worker_that_is_told_to_stop_waits_for_no_measurement(settings: Settings, ledger: Ledger) -> None:
+    folder = settings.home / "calibration"
+    folder.mkdir(parents=True)
+    (folder / "another.json").write_text("{}")
+    calibrator, asked = Calibrator(settings, ledger), list[int]()
+    calibrator.recall(lambda: not asked.append(1))
+    assert (calibrator.known, len(asked)) == (None, 1)
+    assert not processes_of(settings.home)
 
 
 @over(BOTH[:1], "service")
@@ -259,7 +267,7 @@ def test_a_job_that_waits_for_a_worker_is_planned_by_what_was_measured_before(
     monkeypatch.setenv("STILLHOUSE_CALIBRATE", "auto")
     order = list[str]()
     poller = Poller(service.settings.model_copy(update={"calibrate": "auto"}), 0.05)
-    monkeypatch.setattr(Calibrator, "recall", lambda self: order.append("recall"))
+    monkeypatch.setattr(Calibrator, "recall", lambda *_: order.append("recall"))
     monkeypatch.setattr(Supervisor, "_run_next", lambda self: order.append("work"))
     monkeypatch.setattr(Ledger, "register_worker", lambda *_: order.append("greet"))
     bell = threading.Thread(target=poller.supervisor.look)
@@ -359,41 +367,3 @@ def test_no_job_fails_for_want_of_a_forecast(settings: Settings, ledger: Ledger)
     calibrator.known = machine()
     calibrator.record_forecast(claim)
     assert ledger.job(claim.job.id).forecast is None
-
-
-@over(BOTH[:1], "service")
-def test_a_task_of_idle_time_hears_of_work_and_the_work_is_done(service: Service) -> None:
-    store = Store(service.settings.artifacts_url)
-    supervisor = Supervisor(service.settings, service.ledger, store, "test", Drain(), "tests.worker.double")
-    began, heard = threading.Event(), threading.Event()
-
-    def work(wanted: Callable[[], bool]) -> None:
-        assert not wanted()
-        began.set()
-        until(wanted, "the idle are told of work")
-        heard.set()
-
-    idle = threading.Thread(target=supervisor.while_idle, args=(work,))
-    idle.start()
-    assert began.wait(60)
-    play = service.submit_quietly()
-    assert heard.wait(60)
-    idle.join()
-    assert supervisor.worked_at <= time.monotonic()
-    supervisor.look()
-    assert play.job.status is Status.SUCCEEDED
-
-
-@over(BOTH[:1], "service")
-def test_a_bell_that_rings_meanwhile_is_answered_afterwards(service: Service) -> None:
-    store = Store(service.settings.artifacts_url)
-    supervisor = Supervisor(service.settings, service.ledger, store, "test", Drain(), "tests.worker.double")
-    play = service.submit_quietly()
-
-    def work(wanted: Callable[[], bool]) -> None:
-        supervisor.look()  # as the doorbell's thread does: it finds the slot taken
-        assert play.job.status is Status.QUEUED
-        assert wanted()
-
-    supervisor.while_idle(work)
-    assert play.job.status is Status.SUCCEEDED
