@@ -207,7 +207,7 @@ def _figures(job: Finished) -> Row:
         "accuracy": round(job.accuracy(), 4),
         "seconds": round(job.seconds, 1),
         "making": round(job.making, 1),
-        "bytes": job.report["size"]["bytes_after"],
+        "bytes": job.report["compression"]["bytes_after"],
     }
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 
 import pytest
 
 from benchmarks import five_to_thirty
 from benchmarks.five_to_thirty import BATCH, DATASET, IMAGES, REGIMES, SHARES, STEPS, Regime, order
+from benchmarks.jobs import Order
 from core.recipe import Recipe
 from core.request import JobRequest, resolve
 from tests.benchmarks.test_claims import facts
+from tests.benchmarks.test_sizes import Engine
 
 EACH = pytest.mark.parametrize("regime", REGIMES, ids=[regime.name for regime in REGIMES])
 
@@ -35,6 +38,15 @@ def test_all_arms_have_one_student_and_as_many_of_its_steps(regime: Regime) -> N
         assert found.evaluation.epochs * batches == pytest.approx(STEPS, abs=batches / 2)
     dumps = [recipe(regime, arm, 10).model_dump_json() for arm in regime.arms]
     assert len(set(dumps)) == len(dumps), "two arms are one job"
+
+
+def test_a_row_is_read_off_the_report_of_a_job(tmp_path: Path) -> None:
+    least = {"network.width": 4, "evaluation.epochs": 1, "evaluation.seeds": 1, "evaluation.full": None}
+    job = Engine(tmp_path)(Order("a job", "digits", 1, "random", 0, least))
+    found = five_to_thirty._figures(job)
+    assert found["bytes"] == job.report["compression"]["bytes_images"] + job.report["compression"]["bytes_labels"] > 0
+    assert 0 <= found["making"] <= found["seconds"] <= round(job.wall + 1, 1)
+    assert 0 <= found["accuracy"] <= 1
 
 
 def test_a_line_compares_the_seeds_that_both_have() -> None:
