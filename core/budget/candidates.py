@@ -23,7 +23,7 @@ from core.methods.task import large_from
 from core.plan import steps
 from core.plan.build import plan
 from core.plan.race import LOOKS, SHARES, Candidate, Entrants, LeftOut
-from core.recipe import Recipe, RecipeError
+from core.recipe import Compact, Recipe, RecipeError
 from core.request import JobRequest, check
 
 REAL: Final = ("k-means", "herding", "window", "dual", "self-evolved")
@@ -35,7 +35,7 @@ LARGE: Final = ("dual", "self-evolved")
 DISTILLED: Final = ("dm", "dsa", "mtt", "rat-bptt")
 """Methods whose images have a class each: of every family that has one, the one that does best."""
 
-LABELLED: Final = ("frepo", "rded")
+LABELLED: Final = ("frepo", "rded", "cim")
 """Methods whose labels say more than a class, targets of a regression or a teacher's: only where those are allowed."""
 
 _CUTS: Final = (WINNING, 0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.2)
@@ -57,7 +57,7 @@ _DISPENSABLE_LARGE: Final = ("herding", "k-means", "self-evolved", "window", "du
 """The same of large sets, for which typical images are worth less than those that say what is hard."""
 _LOOKING: Final = 0.3
 """Share of the race's time that all looks may take before candidates are left out for it."""
-_UNSEEN: Final = ("window", "herding", "k-means", "rded", "rat-bptt", "dsa", "mtt", "frepo")
+_UNSEEN: Final = ("window", "herding", "k-means", "rded", "rat-bptt", "dsa", "cim", "mtt", "frepo")
 """The order in which they are: real images first, which what is distilled beats in most cases, `dm` never."""
 _UNSEEN_LARGE: Final = ("herding", "k-means", "self-evolved", *_UNSEEN)
 """The same of large sets."""
@@ -170,12 +170,17 @@ class _Field:
             recipe = methods.method(name).recipe(task(self.facts, self.ipc))
         except RecipeError as error:  # it is for another kind of data
             return _first(error)
+        tiled = methods.cuts_tiles(name, self.facts)
+        if tiled and recipe.parameterize.formation == 1:
+            return "its tiles need an even number of pixels a side."
+        if tiled and isinstance(self.shared.storage, Compact):
+            return "a set of so many bytes has no room for the labels of each tile."
         return self._cut(name, recipe)
 
     def _cut(self, name: str, recipe: Recipe) -> Candidate | str:
         """A candidate cut to the time that it may have; why there is none, if it cannot be cut so far."""
         try:
-            recipe = sharing(recipe, self.shared, self.fixed)
+            recipe = sharing(recipe, self.shared, self.facts, self.ipc, self.fixed)
             check(recipe, JobRequest(dataset=self.facts.name, method=name, ipc=self.ipc), self.facts)
         except (ValidationError, RecipeError) as error:
             return _first(error)

@@ -32,7 +32,7 @@ def named(
         RecipeError: it cannot end in that time; its fix names one in which it can.
     """
     narrow = fit(recipe, facts, ipc, WINNING * seconds, price, fixed)
-    shared = sharing(methods.method(RANDOM).recipe(task(facts, ipc)), narrow.recipe, fixed)
+    shared = sharing(methods.method(RANDOM).recipe(task(facts, ipc)), narrow.recipe, facts, ipc, fixed)
     asked = shared.evaluation.model_copy(update={"full": recipe.evaluation.full})
     dear = [Candidate(name=name, recipe=narrow.recipe)]
     found = judged(shared.model_copy(update={"evaluation": asked}), dear, facts, ipc, seconds, price, fixed)

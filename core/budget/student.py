@@ -13,7 +13,7 @@ from core.budget.fit import Fitted, Price, fit
 from core.budget.ladders import NARROW
 from core.data import DatasetFacts
 from core.methods.automatic import SHARED
-from core.plan.race import Candidate, Entrants
+from core.plan.race import Candidate, Entrants, passes
 from core.recipe import MeanStd, Recipe, RecipeError, SoftLabels
 
 RANDOM: Final = "random"
@@ -170,7 +170,7 @@ def joined(name: str, shared: Recipe, facts: DatasetFacts, ipc: int, fixed: Coll
     A step size that a method learns is part of its result. So are a teacher's labels, one an image, and how networks
     learn from them.
     """
-    return sharing(methods.method(name).recipe(task(facts, ipc)), shared, fixed)
+    return sharing(methods.method(name).recipe(task(facts, ipc)), shared, facts, ipc, fixed)
 
 
 def task(facts: DatasetFacts, ipc: int) -> methods.Task:
@@ -178,8 +178,11 @@ def task(facts: DatasetFacts, ipc: int) -> methods.Task:
     return methods.Task.of(facts, ipc)
 
 
-def sharing(recipe: Recipe, shared: Recipe, fixed: Collection[str]) -> Recipe:
-    """A recipe with what all share, see `joined`."""
+def sharing(recipe: Recipe, shared: Recipe, facts: DatasetFacts, ipc: int, fixed: Collection[str]) -> Recipe:
+    """A recipe with what all share, see `joined`.
+
+    Where a stored image holds several, a student takes as many steps on them as on images of others, each on as many.
+    """
     tree, own = recipe.model_dump(mode="json"), shared.model_dump(mode="json")
     taught = recipe.relabel.needs_teacher and not shared.relabel.needs_teacher
     tree |= {part: own[part] for part in SHARED if not (taught and part in _TAUGHT)}
@@ -187,6 +190,10 @@ def sharing(recipe: Recipe, shared: Recipe, fixed: Collection[str]) -> Recipe:
     tree["evaluation"] = own["evaluation"] | recipe.evaluation.model_dump(mode="json", include=kept)
     if taught:
         tree["relabel"] = SoftLabels(temperature=recipe.relabel.temperature).model_dump(mode="json")
+    each, others = recipe.parameterize.formation, shared.parameterize.formation
+    if each != others and not {"evaluation.epochs", "evaluation.batch_size"} & {*fixed}:
+        tree["evaluation"]["epochs"] = passes(recipe, shared.evaluation.epochs * others)
+        tree["evaluation"]["batch_size"] = min(shared.evaluation.batch_size, ipc * facts.classes * others)
     tree["evaluation"] |= {"look_every": None, "select": "last"}  # the race itself looks
     return Recipe.model_validate(tree)
 

@@ -113,6 +113,11 @@ class Trial(_Frozen):
         return max(0.0, self.seconds - self.judging - self.before)
 
 
+def passes(recipe: Recipe, epochs: int) -> int:
+    """The epochs in which students of a recipe see as many images as others do in `epochs`: of tiles there are more."""
+    return max(1, round(epochs / recipe.parameterize.formation))
+
+
 def next_turn(entrants: Entrants, trials: Sequence[Trial]) -> Turn | None:
     """The turn after those that were taken; None where the race is over."""
     standing = [candidate.name for candidate in entrants.candidates]

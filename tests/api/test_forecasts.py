@@ -78,9 +78,13 @@ def test_a_forecast_of_so_many_bytes_has_room_for_whatever_wins(client: TestClie
     settled = settle(JobOrder.model_validate(asked), facts)
     shared, task = resolve(settled, facts), candidates.task(facts, settled.ipc)
     names = (candidates.RANDOM, *candidates.REAL, *candidates.DISTILLED, *(candidates.LABELLED * (labels == "soft")))
+    recipes = {
+        name: candidates.sharing(method(name).recipe(task), shared, facts, settled.ipc, settled.fixed) for name in names
+    }
     weights = {
-        name: weight(candidates.sharing(method(name).recipe(task), shared, settled.fixed), facts, settled.ipc)
-        for name in names
+        name: weight(recipe, facts, settled.ipc)
+        for name, recipe in recipes.items()
+        if recipe.parameterize.formation == 1  # those of tiles take no part
     }
     assert weights["mtt"] > weights["random"], "a step size is learned"
     assert max(weights.values()) <= answer.json()["bytes"]["compact"] <= 3000

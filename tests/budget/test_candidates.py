@@ -11,8 +11,9 @@ import pytest
 
 from core import methods
 from core.budget import TooShort
-from core.budget.candidates import DISTILLED, LABELLED, LARGE, REAL, entrants
+from core.budget.candidates import DISTILLED, LABELLED, LARGE, REAL, alone, entrants
 from core.budget.ladders import NARROW
+from core.budget.sizes import named
 from core.budget.student import RANDOM, Student, student, unnamed
 from core.forecast import predict, raced_job
 from core.methods.automatic import SHARED
@@ -39,6 +40,37 @@ def raced(dataset: str, ipc: int, seconds: int, *, soft: bool = False) -> tuple[
     of, price = DATASETS[dataset], prices(DATASETS[dataset], ipc, "auto")
     shared = student(base(dataset, ipc), of, ipc, seconds, price)
     return shared, entrants(shared, of, ipc, price, soft=soft)
+
+
+def test_a_student_takes_as_many_steps_on_tiles_as_on_whole_images() -> None:
+    of, price = DATASETS["digits"], prices(DATASETS["digits"], 10, "auto")
+    shared, race = raced("digits", 10, 180, soft=True)
+    whole, (tiled,) = shared.recipe.evaluation, [each.recipe for each in race.candidates if each.name == "cim"]
+    assert tiled.parameterize.formation == 4
+    assert tiled.evaluation.epochs * 400 == whole.epochs * 100
+    assert whole.batch_size > 100, "a step on all"
+    assert tiled.evaluation.batch_size == 100
+    fixed = entrants(shared, of, 10, price, {"evaluation.epochs"}, soft=True)
+    assert {each.recipe.evaluation.epochs for each in fixed.candidates} == {whole.epochs}, "what a client sets stays"
+
+
+def test_random_images_beside_a_method_of_tiles_have_as_many_steps() -> None:
+    of, price = DATASETS["digits"], prices(DATASETS["digits"], 10, "cim")
+    own = methods.method("cim").recipe(methods.Task.of(of, 10))
+    shared = named("cim", own, of, 10, 180, price)
+    race = alone(shared, of, 10, price, "cim", own)
+    whole, tiled = (each.recipe.evaluation for each in race.candidates)
+    assert [each.name for each in race.candidates] == [RANDOM, "cim"]
+    assert whole.epochs == 4 * tiled.epochs
+    assert whole.batch_size == tiled.batch_size <= own.evaluation.batch_size
+
+
+def test_tiles_need_even_sides_and_pixels_that_are_neighbours() -> None:
+    of, price = replace(DATASETS["digits"], shape=(1, 9, 9)), prices(DATASETS["digits"], 10, "auto")
+    odd = entrants(raced("digits", 10, 180)[0], of, 10, price, soft=True)
+    assert "even" in {each.name: each.reason for each in odd.left_out}["cim"]
+    whitened = raced("cifar10", 10, 600, soft=True)[1]
+    assert "whitened" in {each.name: each.reason for each in whitened.left_out}["cim"].lower()
 
 
 @pytest.mark.parametrize(("dataset", "ipc", "seconds"), CASES)
@@ -68,14 +100,18 @@ def test_all_candidates_have_one_student_and_can_finish(dataset: str, ipc: int, 
 
 @pytest.mark.parametrize("labels", ["hard", "soft"])
 def test_a_set_of_so_many_bytes_has_room_for_whatever_wins(labels: str) -> None:
-    of, race = DATASETS["digits"], raced("digits", 1, 60, soft=labels == "soft")[1]
+    of, price = DATASETS["digits"], prices(DATASETS["digits"], 1, "auto")
     asked = settle(JobOrder.model_validate({"dataset": "digits", "bytes": "4 kB", "labels": labels}), of)
     stored = {"storage": resolve(asked, of).storage}
+    shared = student(base("digits", 1).model_copy(update=stored), of, 1, 60, price)
+    race = entrants(shared, of, 1, price, soft=labels == "soft")
+    assert all(each.recipe.storage == stored["storage"] for each in race.candidates)
     sizes = {each.name: weight(each.recipe.model_copy(update=stored), of, asked.ipc) for each in race.candidates}
     assert max(sizes.values()) <= 4000
     assert sizes["mtt"] > sizes[RANDOM], "a step size is learned"
     if labels == "soft":
         assert min(sizes["frepo"], sizes["rded"]) > sizes["mtt"]
+        assert "room for the labels" in {each.name: each.reason for each in race.left_out}["cim"]
     largest = max(race.candidates, key=lambda each: sizes[each.name]).recipe.model_copy(update=stored)
     assert weight(largest, of, asked.ipc + 2) > 4000, "and for no more"
 

@@ -251,7 +251,8 @@ class _Race:
         whole = self._workspace
         lane = replace(Lane.of(whole, candidate.name, lambda: not first and whole.time_left() <= 0), crew=whole.crew)
         context, taught = self._prepared(candidate, lane)
-        evaluation = context.recipe.evaluation.model_copy(update={"epochs": self._entrants.epochs})
+        epochs = race.passes(context.recipe, self._entrants.epochs)
+        evaluation = context.recipe.evaluation.model_copy(update={"epochs": epochs})
         context = replace(context, recipe=context.recipe.model_copy(update={"evaluation": evaluation}))
         real, result = context.real, distill.finish(context.recipe, state, context.real, context.ipc)
         if taught is not None:
