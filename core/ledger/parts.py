@@ -52,7 +52,10 @@ def offer(session: Session, claim: Claim, parts: Sequence[Part]) -> bool:
 
 
 def turn(session: Session, claim: Claim, worker_id: str) -> Turn | None:
-    """Give the job's own worker the first part that nobody makes; None when the job is not its any more."""
+    """Give the job's own worker the first part that nobody makes, and tell it which others have made.
+
+    None when the job is not its any more.
+    """
     if claims.held(session, claim) is None:
         return None
     now = clock.now(session)
@@ -70,13 +73,16 @@ def turn(session: Session, claim: Claim, worker_id: str) -> Turn | None:
 
 
 def own_made(session: Session, claim: Claim, name: str) -> bool:
-    """The job's own worker has made a part, whoever else may be at it."""
+    """The job's own worker has made a part, whoever else may be at it.
+
+    It stays the own worker's. What is "made" lies in the cache, and what that one made may lie in its checkpoint alone.
+    """
     if claims.held(session, claim) is None:
         return False
     row = session.get(PartRow, (claim.job.id, name), with_for_update=True)
-    if row is not None:
-        row.state, row.lease_expires_at = "made", None
-        row.fence += row.state != "own"
+    if row is not None and row.state != "own":
+        row.state, row.lease_expires_at = "own", None
+        row.fence += 1
     return True
 
 

@@ -29,12 +29,24 @@ def test_a_part_is_made_by_whoever_comes_first(ledger: Ledger) -> None:
     assert ledger.workers()[0].last_seen > seen.last_seen, "who helps is alive"
     assert (theirs.part, theirs.job.id) == (PARTS[1], job.job.id)
     assert ledger.sharing.own_made(job, "a")
-    assert ledger.sharing.turn(job, "own") == Turn("c", waits=False, made=("a",))
+    assert ledger.sharing.turn(job, "own") == Turn("c", waits=False, made=()), "its own is not what others made"
     assert ledger.sharing.own_made(job, "c")
-    assert ledger.sharing.turn(job, "own") == Turn(None, waits=True, made=("a", "c"))
+    assert ledger.sharing.turn(job, "own") == Turn(None, waits=True, made=())
     assert ledger.sharing.claim("another", LONG) is None
     assert ledger.sharing.made(theirs)
-    assert ledger.sharing.turn(job, "own") == Turn(None, waits=False, made=("a", "b", "c"))
+    assert ledger.sharing.turn(job, "own") == Turn(None, waits=False, made=("b",))
+
+
+def test_what_its_own_worker_has_made_is_asked_of_nobody_even_while_another_is_at_it(ledger: Ledger) -> None:
+    job = offered(ledger)
+    theirs = ledger.sharing.claim("helper", LONG)
+    assert theirs is not None
+    assert ledger.sharing.own_made(job, theirs.part.name), "it did not wait"
+    assert not ledger.sharing.beat(theirs, LONG)
+    assert not ledger.sharing.made(theirs)
+    ledger.sharing.again(job, theirs.part.name)
+    turns = [ledger.sharing.turn(job, "own") for _ in range(3)]
+    assert [turn and turn.part for turn in turns] == ["b", "c", None]
 
 
 def test_a_part_whose_worker_is_gone_is_made_again_and_its_late_word_is_refused(ledger: Ledger) -> None:

@@ -51,8 +51,17 @@ ORDERS: dict[str, dict[str, Any]] = {
         | WIDE
         | {"schedule.steps": 3, "evaluation.seeds": 6, "evaluation.epochs": 60, "evaluation.full": None},
     },
+    "juries": {
+        "dataset": "digits",
+        "ipc": 20,
+        "method": "dm",
+        "overrides": OF_NETWORKS
+        | WIDE
+        | {"schedule.steps": 2, "evaluation.seeds": 3, "evaluation.epochs": 4, "evaluation.full": None},
+    },
 }
-"""Jobs of little but experts, and of little but networks that judge the result."""
+"""Jobs of little but experts, of little but networks on random images, and of little but several stacks that judge the
+result."""
 
 
 def submit(service: Service, order: dict[str, Any]) -> Job:
@@ -141,6 +150,25 @@ def test_a_job_on_two_workers_survives_either_and_has_the_same_bits(
     else:
         assert service.ledger.job(job.id).attempt == 2
         assert any(f"of {EXPERTS} expert trajectories were in the cache" in message for message in told), told
+
+
+@pytest.mark.parametrize("name", ["experts", "juries"])
+def test_a_job_whose_parts_nobody_takes_makes_each_of_them_once(
+    new_service: Callable[..., Service], tmp_path: Path, alone: Callable[[str], Run], name: str
+) -> None:
+    shared = {"store_url": f"file://{tmp_path}/store", "calibrate": "never", "help_above": 0.0}
+    service = new_service("celery", "postgresql", **shared)
+    service.start_worker("worker.engine", home=tmp_path / "only")
+    job, begun = submit(service, ORDERS[name]), dict[str, int]()
+
+    def ended() -> bool:
+        begun.update({part.name: part.fence for part in parts(service)})
+        return service.ledger.job(job.id).status is Status.SUCCEEDED
+
+    until(ended, "the job has succeeded")
+    assert begun, "parts are offered"
+    assert set(begun.values()) == {1}, "each is begun once"
+    assert lines(published(service, job.id, tmp_path / "made")) == lines(alone(name))
 
 
 def published(service: Service, job_id: str, folder: Path) -> Run:
