@@ -87,10 +87,11 @@ def own_made(session: Session, claim: Claim, name: str) -> bool:
 
 
 def again(session: Session, claim: Claim, name: str) -> None:
-    """A part that was made is not to be had: it is to be made once more."""
+    """A part that was made is not to be had: it is to be made once more, and counts as lost by who made it."""
     row = session.get(PartRow, (claim.job.id, name), with_for_update=True)
     if claims.held(session, claim) is not None and row is not None and row.state == "made":
         row.state = "offered"
+        row.losses += 1
 
 
 def withdraw(session: Session, claim: Claim) -> None:

@@ -37,6 +37,18 @@ def test_a_part_is_made_by_whoever_comes_first(ledger: Ledger) -> None:
     assert ledger.sharing.turn(job, "own") == Turn(None, waits=False, made=("b",))
 
 
+def test_a_part_that_others_make_in_vain_is_left_to_the_own_worker(ledger: Ledger) -> None:
+    job = running(ledger)
+    assert ledger.sharing.offer(job, PARTS[:1])
+    for _ in range(LOSSES):
+        theirs = ledger.sharing.claim("helper", LONG)
+        assert theirs is not None
+        assert ledger.sharing.made(theirs)
+        ledger.sharing.again(job, "a")
+    assert ledger.sharing.claim("helper", LONG) is None
+    assert ledger.sharing.turn(job, "own") == Turn("a", waits=False, made=())
+
+
 def test_what_its_own_worker_has_made_is_asked_of_nobody_even_while_another_is_at_it(ledger: Ledger) -> None:
     job = offered(ledger)
     theirs = ledger.sharing.claim("helper", LONG)
