@@ -37,7 +37,7 @@ from core.data import Catalogue
 from core.engine import distill, evaluate, experts
 from core.engine.kernels import Compiled, Eager, Kernels, Shape
 from core.engine.keys import Key
-from core.engine.networks import build
+from core.engine.networks import ConvNet, build
 from core.engine.objectives import trajectory
 from core.engine.real import Labelled, Real, prepare
 from core.engine.trajectories import Trajectories
@@ -63,8 +63,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Print the tables."""
     options = _options(arguments)
     torch.set_num_threads(options.threads)
-    real = _real(options)
+    real = real_of(options)
     network = build(Network(width=options.width), real.shape, real.classes)
+    assert isinstance(network, ConvNet), "the network that programs are compiled of"
     kernels = Eager(network)
     settings = Experts(lr=options.lr, batch_size=options.batch)
     keys = [Key(0).fold("expert", index) for index in range(options.experts)]
@@ -140,7 +141,7 @@ def _cost(kind: Format, thetas: Tensor, path: Path) -> Cost:
 
 
 @dataclass(frozen=True)
-class _Stored:
+class Stored:
     """One expert in any format, as `Trajectories` asks for it."""
 
     snapshot: Read
@@ -155,22 +156,12 @@ class Arm:
 
 
 def _distil(options: argparse.Namespace, real: Real, arms: Mapping[str, Arm]) -> None:
-    objective = Trajectory(
-        syn_steps=options.syn_steps, expert_epochs=SEGMENT, max_start_epoch=options.window - SEGMENT + 1
-    )
-    recipe = Recipe(
-        network=Network(width=options.width),
-        objective=objective,
-        experts=Experts(count=options.experts, epochs=max(50, options.window)),
-        schedule=Schedule(steps=options.steps, image_lr=options.image_lr),
-        step_size=StepSize(initial=options.step_size),
-        evaluation=Evaluation(epochs=options.evaluation_epochs, full=None),
-    )
+    asked = recipe(options)
     found: dict[str, list[float]] = {}
     for seed in range(options.distil):
         for name, arm in arms.items():
-            stored = Trajectories([_Stored(read) for read in arm.readers])  # type: ignore[list-item]
-            found.setdefault(name, []).append(_accuracy(recipe, real, arm.kernels, stored, options.ipc, Key(seed)))
+            stored = Trajectories([Stored(read) for read in arm.readers])  # type: ignore[misc]
+            found.setdefault(name, []).append(*accuracies(asked, real, arm.kernels, stored, options.ipc, Key(seed)))
     print(
         f"\nMTT, {options.ipc} image(s) a class, {options.steps} outer steps of {options.syn_steps} student steps, "
         f"image rate {options.image_lr:g}; one network a seed, {options.evaluation_epochs} epochs; "
@@ -180,7 +171,26 @@ def _distil(options: argparse.Namespace, real: Real, arms: Mapping[str, Arm]) ->
     print(table(head, [[name, *_compared(values, found.get(EXACT))] for name, values in found.items()]))
 
 
-def _accuracy(recipe: Recipe, real: Real, kernels: Kernels, stored: Trajectories, ipc: int, key: Key) -> float:
+def recipe(options: argparse.Namespace) -> Recipe:
+    """Trajectory matching as the options have it."""
+    objective = Trajectory(
+        syn_steps=options.syn_steps, expert_epochs=SEGMENT, max_start_epoch=options.window - SEGMENT + 1
+    )
+    return Recipe(
+        network=Network(width=options.width),
+        objective=objective,
+        experts=Experts(count=options.experts, epochs=max(50, options.window)),
+        schedule=Schedule(steps=options.steps, image_lr=options.image_lr),
+        step_size=StepSize(initial=options.step_size),
+        evaluation=Evaluation(epochs=options.evaluation_epochs, full=None),
+    )
+
+
+def accuracies(
+    recipe: Recipe, real: Real, kernels: Kernels, stored: Trajectories, ipc: int, key: Key, networks: int = 1
+) -> list[float]:
+    """Accuracies on the test split of networks that are trained on the images which match what is stored."""
+    assert isinstance(recipe.objective, Trajectory), "a recipe that matches what is stored"
     matched = partial(trajectory.distance, recipe.objective, kernels, recipe.augment, stored, 0)
     state = distill.begin(recipe, real, ipc, key)
     for state in distill.distill(recipe, matched, state, key):  # noqa: B007, B020 (the last one is the result)
@@ -189,12 +199,16 @@ def _accuracy(recipe: Recipe, real: Real, kernels: Kernels, stored: Trajectories
     assert result.step_size is not None, "trajectory matching learns one"
     protocol = evaluate.on_synthetic(recipe.evaluation, recipe.augment, result.step_size)
     labels = F.one_hot(result.labels, real.classes).float()
-    work = evaluate.train(kernels, result.images, labels, protocol, [key.fold("evaluate")])
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return evaluate.accuracy(kernels.network, end.value[0], real.test)[0]
+    found, fresh = [], key.fold("evaluate")
+    for one in [fresh, *(fresh.fold(place) for place in range(1, networks))]:
+        work = evaluate.train(kernels, result.images, labels, protocol, [one])
+        while True:
+            try:
+                next(work)
+            except StopIteration as end:
+                found.append(evaluate.accuracy(kernels.network, end.value[0], real.test)[0])
+                break
+    return found
 
 
 def _compared(values: Sequence[float], exact: Sequence[float] | None) -> list[str]:
@@ -207,7 +221,8 @@ def _compared(values: Sequence[float], exact: Sequence[float] | None) -> list[st
     return [*told, f"{100 * statistics.fmean(less):+.2f} ± {100 * error:.2f}", str(len(values))]
 
 
-def _real(options: argparse.Namespace) -> Real:
+def real_of(options: argparse.Namespace) -> Real:
+    """The dataset, of whose training split only the first `--images` are taken."""
     real = prepare(Catalogue(options.data_dir).load(options.dataset), MeanStd(), torch.device("cpu"))
     if options.images is None:
         return real
@@ -216,27 +231,32 @@ def _real(options: argparse.Namespace) -> Real:
     return Real(few, real.validation, real.test, real.transform, real.shape, real.classes, members)
 
 
-def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of experts, and of what is distilled from them."""
     parser.add_argument("--dataset", default="digits", help="name in the catalogue")
     parser.add_argument("--data-dir", type=Path, default=Path("datasets"), help="folder of npz bundles")
     parser.add_argument("--images", type=int, help="of the training split; default: all")
     parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--window", type=int, default=21)
-    parser.add_argument("--epochs", type=int, default=50, help="that the reference keeps")
     parser.add_argument("--experts", type=int, default=1)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--lr", type=float, default=0.01)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--formats", nargs="+", metavar="FORMAT", help=f"default: all; '{OURS}' is the one in use")
-    parser.add_argument("--distil", type=int, default=0, metavar="SEEDS")
-    parser.add_argument("--bfloat16", action="store_true", help="with --distil and the format float32")
     parser.add_argument("--ipc", type=int, default=1)
     parser.add_argument("--steps", type=int, default=200, help="outer steps")
     parser.add_argument("--syn-steps", type=int, default=20)
     parser.add_argument("--image-lr", type=float, default=100.0)
     parser.add_argument("--step-size", type=float, default=0.02)
     parser.add_argument("--evaluation-epochs", type=int, default=500)
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_options(parser)
+    parser.add_argument("--epochs", type=int, default=50, help="that the reference keeps")
+    parser.add_argument("--formats", nargs="+", metavar="FORMAT", help=f"default: all; '{OURS}' is the one in use")
+    parser.add_argument("--distil", type=int, default=0, metavar="SEEDS")
+    parser.add_argument("--bfloat16", action="store_true", help="with --distil and the format float32")
     options = parser.parse_args(arguments)
     if options.bfloat16 and options.formats and EXACT not in options.formats:
         parser.error(f"--bfloat16 is compared with the format {EXACT}: add it to --formats")
