@@ -101,6 +101,7 @@ _TRAJECTORIES: Final = {  # experts of 1,580 steps; segments of 158, matched by 
     "schedule.image_lr": "auto",
 }
 _SCORED: Final = {"init.score.networks": 3, "init.score.epochs": 30}
+_ROUNDS: Final = {"rounds.score.networks": 3, "rounds.score.epochs": 30}
 _PUBLISHED: Final[Mapping[int, Changes]] = {  # SelMatch's, for CIFAR-10 at these shares
     share: {"init.beta": beta, "parameterize.update": alpha}
     for share, beta, alpha in ((5, 0.5, 0.6), (10, 0.3, 0.2), (20, 0.2, 0.1), (30, 0.2, 0.1))
@@ -120,7 +121,7 @@ REGIMES: Final = (
             Arm("window", "window", _SCORED, _BETAS),
             Arm("forgetting", "forgetting", _SCORED),
             Arm("DUAL", "dual"),
-            Arm("self-evolved", "self-evolved"),
+            Arm("self-evolved", "self-evolved", _ROUNDS),
             Arm("MTT", "mtt", _TRAJECTORIES),
             Arm("SelMatch", "selmatch", _TRAJECTORIES | _SCORED, _PUBLISHED),
             Arm("SelMatch, from random images", "selmatch", _TRAJECTORIES | {"init": {"kind": "real"}}, _ALPHAS),
@@ -138,9 +139,9 @@ REGIMES: Final = (
         _TAUGHT | {"relabel": {"kind": "soft"}},
         (
             Arm("random", "random"),
-            Arm("self-evolved", "self-evolved"),
+            Arm("self-evolved", "self-evolved", _ROUNDS),
             Arm("RDED", "rded"),
-            Arm("CCFS", "ccfs"),
+            Arm("CCFS", "ccfs", _ROUNDS),
         ),
     ),
     Regime(
@@ -150,7 +151,7 @@ REGIMES: Final = (
         (
             Arm("random", "random"),
             Arm("RDED", "rded"),
-            Arm("CCFS", "ccfs"),
+            Arm("CCFS", "ccfs", _ROUNDS),
             Arm("FADRM", "fadrm"),
         ),
     ),
