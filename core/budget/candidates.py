@@ -23,7 +23,7 @@ from core.methods.task import large_from
 from core.plan import steps
 from core.plan.build import plan
 from core.plan.race import LOOKS, SHARES, Candidate, Entrants, LeftOut
-from core.recipe import Compact, Recipe, RecipeError
+from core.recipe import Compact, Recipe, RecipeError, search
 from core.request import JobRequest, check
 
 REAL: Final = ("k-means", "herding", "window", "dual", "self-evolved")
@@ -201,6 +201,10 @@ class _Field:
                 return f"a step is foreseen to take {step:.1f} seconds, and its first turn {turn:,.0f}."
             whole = (_CUTS_REAL if name in REAL else _CUTS)[0] * self.seconds
             lasting = self._longer(fitted, recipe, whole - setup, step)
+            if search.asks(lasting):  # the more steps, the longer its probes
+                probed = self._costs(lasting, base)[0]
+                fits = probed <= _SETUP * self.seconds
+                setup, lasting = (probed, lasting) if fits else (setup, _as_probed(lasting, fitted))
             return Candidate(name=name, recipe=lasting, setup=round(setup, 1))
         return refused
 
@@ -218,19 +222,18 @@ class _Field:
         paced = count < own and LADDERS[preset.objective.kind].paced and rates[0] != rates[1]
         most = count if paced else own if count < own else _LONGER * count
         fits = most if steps_alike(found) else int(seconds / step) // found.schedule.stages.count
-        longer = max(count, min(most, fits))
-        return found.model_copy(update={"schedule": found.schedule.model_copy(update={"steps": longer})})
+        return _of_steps(found, max(count, min(most, fits)))
 
     def _costs(self, recipe: Recipe, base: float) -> tuple[float, float]:
         """Seconds before the first outer step, and of one, beyond those of a job that only evaluates."""
         count, whole = recipe.schedule.steps, self.price(recipe) - base
         if count < 2:
             return max(0.0, whole), 0.0
-        setups = []
+        setups, settled = [], search.largest(recipe)  # probes are longer before more steps, and no part of one
+        known = self.price(settled) - base
         for other in (count // 2, 2 * count):  # kernels may be compiled for the larger number alone
-            schedule = recipe.schedule.model_copy(update={"steps": other})
-            priced = self.price(recipe.model_copy(update={"schedule": schedule})) - base
-            setups.append(whole - count * (priced - whole) / (other - count))
+            priced = self.price(_of_steps(settled, other)) - base
+            setups.append(whole - count * (priced - known) / (other - count))
         setup = max(0.0, min(setups))
         return setup, max(0.0, whole - setup) / count
 
@@ -286,6 +289,16 @@ class _Field:
             if looks * networks * epochs * each <= _JUDGING * self.seconds:
                 break
         return networks, epochs, networks * epochs * each
+
+
+def _as_probed(lasting: Recipe, fitted: Recipe) -> Recipe:
+    """The lasting recipe, of no more steps than have probes as long as the fitted one's."""
+    most = search.most_steps(fitted) or lasting.schedule.steps
+    return _of_steps(lasting, max(fitted.schedule.steps, min(most, lasting.schedule.steps)))
+
+
+def _of_steps(recipe: Recipe, steps: int) -> Recipe:
+    return recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"steps": steps})})
 
 
 def _looks(found: Sequence[Candidate]) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Self, final
 
 from core.budget import Fitted, TooShort, fit
 from core.budget.candidates import alone, entrants
+from core.budget.fit import Price
 from core.budget.sizes import named, reach
 from core.budget.student import Student, student, unnamed
 from core.data import DatasetFacts
@@ -110,7 +111,7 @@ def raced_job(
         shared = student(recipe, facts, ipc, within, job.price, fixed)
     except TooShort as error:
         shared = student(recipe, facts, ipc, error.enough, job.price, fixed)
-    return shared.recipe, entrants(shared, facts, ipc, job.racing.price, fixed, soft=soft)
+    return shared.recipe, entrants(shared, facts, ipc, job.racing, fixed, soft=soft)
 
 
 def sized_job(request: JobRequest, facts: DatasetFacts, calibration: Calibration | None) -> tuple[Recipe, Sizing]:
@@ -153,7 +154,7 @@ class Sizes:
     def __call__(self, ipc: int, seconds: float, names: Sequence[str] = ()) -> Entrants:
         """The race at a size within so many seconds, of the candidates of some names if there are any."""
         asked, known = self.request.model_copy(update={"ipc": ipc}), self.calibration or assumed(ENGINE_VERSION)
-        price = _Job.of(self.facts, ipc, asked.method, known, ()).racing.price
+        price = _Job.of(self.facts, ipc, asked.method, known, ()).racing
         shared = Student(self.shared, (), max(1.0, seconds))
         if asked.method != AUTO:
             return alone(shared, self.facts, ipc, price, asked.method, recipe_of(asked, self.facts), asked.fixed)
@@ -229,10 +230,11 @@ class _Job:
         return cls(facts, ipc, method, (*machine, *before), calibration, past, seed)
 
     @property
-    def racing(self) -> Self:
-        """The same for candidates of a race, none of which compiles anything before it leads."""
+    def racing(self) -> Price:
+        """Prices of candidates of a race: without experts none waits for a compiler before it leads."""
         calibration = self.calibration.model_copy(update={"compiling": 0.0})
-        return self.of(self.facts, self.ipc, self.method, calibration, self.past)
+        uncompiled = self.of(self.facts, self.ipc, self.method, calibration, self.past)
+        return lambda recipe: (uncompiled if recipe.experts is None else self).price(recipe)
 
     def price(self, recipe: Recipe) -> float:
         """Seconds that are enough for more than three jobs of four: halfway, as a factor, to the forecast's bound.

@@ -120,6 +120,12 @@ def probes(recipe: Choices) -> tuple[Candidates, ...]:
     return tuple(each for each in (rates, ends) if each is not None)
 
 
+def most_steps(recipe: Choices) -> int | None:
+    """The outer steps up to which its probes would be as long as they are; None where these do not become longer."""
+    each = max(_LEAST, recipe.schedule.steps // _STEPS)
+    return None if not asks(recipe) or each >= _STEPS else (each + 1) * _STEPS - 1
+
+
 def left(recipe: Choices) -> tuple[str, ...]:
     """The fields that are left to probes."""
     schedule, end = recipe.schedule, getattr(recipe.objective, "max_start_epoch", None)

@@ -20,7 +20,7 @@ from core.methods.automatic import SHARED
 from core.methods.task import alike
 from core.overrides import override
 from core.plan.race import LOOKS, Entrants
-from core.recipe import MeanStd, Recipe, RecipeError
+from core.recipe import MeanStd, Recipe, RecipeError, search
 from core.request import JobOrder, JobRequest, check, resolve, settle
 from core.weight import weight
 from tests.budget.test_fit import DATASETS, MACHINE, prices
@@ -148,6 +148,18 @@ def test_where_looks_are_dear_few_take_part(slower: int, kept: set[str]) -> None
         assert len(names) == 2 or (len(names) + 2 + LOOKS) * race.judging <= 0.3 * race.seconds
 
 
+@pytest.mark.parametrize(("dataset", "ipc", "seconds"), [("digits", 10, 180), ("lungs", 1, 1200), ("lungs", 10, 1200)])
+def test_probes_count_before_a_first_step_as_long_as_the_recipe_that_races_has_them(
+    dataset: str, ipc: int, seconds: int
+) -> None:
+    price, (_, race) = prices(DATASETS[dataset], ipc, "auto"), raced(dataset, ipc, seconds)
+    (mtt,) = [each for each in race.candidates if each.name == "mtt"]
+    assert mtt.recipe.schedule.image_lr == "auto"
+    probing = price(mtt.recipe) - price(search.largest(mtt.recipe))
+    assert probing > 0
+    assert 0.8 * probing < mtt.setup <= 0.3 * race.seconds
+
+
 def test_candidates_of_unequal_classes_count_them_alike() -> None:
     of = replace(DATASETS["lungs"], smallest_class=DATASETS["lungs"].train_count // 10)
     price = prices(of, 1, "auto")
@@ -255,6 +267,13 @@ def test_what_only_the_leader_compiles_leaves_nobody_out(dataset: str, ipc: int,
     _, race = raced_job(base(dataset, ipc), DATASETS[dataset], ipc, compiles, (), seconds)
     assert {"k-means", "herding", *DISTILLED} <= {candidate.name for candidate in race.candidates}
     assert all(not candidate.setup for candidate in race.candidates if candidate.name in ("dm", "dsa", "rat-bptt"))
+    at_once = compiles.model_copy(update={"compiling": 0.0})
+    _, free = raced_job(base(dataset, ipc), DATASETS[dataset], ipc, at_once, (), seconds)
+    waiting, ready = (each for found in (race, free) for each in found.candidates if each.name == "mtt")
+    assert waiting.recipe.experts is not None
+    assert ready.recipe.experts is not None
+    fewer = waiting.recipe.experts.count < ready.recipe.experts.count
+    assert fewer or waiting.setup > ready.setup, "before experts a compiler is waited for"
 
 
 def test_where_judging_takes_most_of_the_time_the_rest_is_raced_for() -> None:

@@ -30,6 +30,22 @@ def test_what_nobody_published_is_left_to_probes(method: str, dataset: str) -> N
     assert search.left(methods.method(method).recipe(Task("cifar10", 10, (3, 32, 32), 10, mirror=True))) == ()
 
 
+@pytest.mark.parametrize("steps", [1, 7, 68, 100, 119, 120, 399, 400, 5000])
+def test_the_most_steps_are_those_after_which_probes_become_longer(steps: int) -> None:
+    def probed(steps: int) -> tuple[int, ...]:
+        return tuple(each.steps for each in search.probes(recipe(schedule__steps=steps)))
+
+    most = search.most_steps(recipe(schedule__steps=steps))
+    if most is None:
+        assert probed(steps) == probed(50_000)
+        return
+    assert most >= steps
+    if steps >= 20:  # of fewer steps a probe is as long as all of them
+        assert probed(most) == probed(steps)
+    assert probed(most + 1) > probed(steps)
+    assert search.most_steps(search.largest(recipe(schedule__steps=steps))) is None, "without probes"
+
+
 def test_a_preset_of_another_size_lends_the_rest() -> None:
     near, far = (methods.method("mtt").recipe(Task("cifar10", ipc, (3, 32, 32), 10, mirror=True)) for ipc in (45, 5))
     assert search.left(near) == ()
