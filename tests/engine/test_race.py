@@ -15,6 +15,7 @@ import torch
 from core.data import Dataset
 from core.engine.context import KernelPlan
 from core.engine.journal import Journal
+from core.engine.jury import Jury
 from core.engine.real import Labelled, Real
 from core.engine.run import distil, prepared, stretched
 from core.engine.steps.race import Winner, raced
@@ -231,3 +232,26 @@ def test_a_whole_job_races_and_its_report_has_the_race(toy: Dataset) -> None:
     assert done.selection.startswith(done.context.race.winner)
     assert {line["name"] for line in done.rows} >= {"distilled", "random", "full"}
     assert torch.equal(done.result.images.isfinite(), torch.ones_like(done.result.images, dtype=torch.bool))
+
+
+def test_tiles_race_labelled_by_a_teacher_and_are_judged_in_as_many_steps(
+    toy: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = list[tuple[int, int, int]]()
+
+    class Watched(Jury):
+        def __init__(self, *parts: Any, **named: Any) -> None:
+            super().__init__(*parts, **named)
+            seen.append((self.labels.shape[-2], self.protocol.epochs, self.protocol.batch_size))
+
+    monkeypatch.setattr("core.engine.steps.race.Jury", Watched)
+    tiles = override(lasting("cim"), {"relabel": {"kind": "soft"}, "evaluation.batch_size": 4})
+    candidates = (Candidate(name="random", recipe=lasting("random")), Candidate(name="cim", recipe=tiles))
+    asked = Entrants(candidates=candidates, seconds=30.0, networks=2, epochs=8)
+    done = distil(candidates[0].recipe, toy, 2, 0, InMemory(), searching=asked)
+    assert done.context.race is not None
+    assert {runner.name for runner in done.context.race.candidates} == {"random", "cim"}
+    images = 2 * toy.facts.classes
+    whole, tiled = dict.fromkeys(seen)
+    assert whole[:2] == (images, 8)
+    assert tiled == (4 * images, 2, 4), "a quarter of the epochs on four times the images"
