@@ -20,7 +20,7 @@ from core.engine.continued import read
 from core.engine.deadline import Deadline, least_judging
 from core.engine.journal import Journal
 from core.engine.kernel_plan import plan
-from core.engine.kernels import Compiled, compile_within, measurement, trim_programs
+from core.engine.kernels import Compiled, Pace, compile_within, measurement, trim_programs
 from core.engine.networks import Network
 from core.engine.planner import Planner
 from core.engine.run import distil
@@ -158,7 +158,7 @@ def _planner(
 
     Of a job that is to end in time, what is not compiled in a share of what is left is given up, and run eagerly.
     """
-    programs, compiles = programs_of(job), job.compile == "auto"
+    programs, compiles, pace = programs_of(job), job.compile == "auto", Pace()
 
     def compiling(left: int) -> None:
         journal.progress(2, 2 + left)
@@ -178,7 +178,7 @@ def _planner(
             journal.log(f"Memory of student steps: {found.memory['strategy']}.")
         if isinstance(found.kernels, Compiled):  # neither stopping nor the end of time waits for a compiler
             seconds = _COMPILING * time_left()
-            if late := compile_within(found.kernels, found.programs, on, seconds, compiling):
+            if late := compile_within(found.kernels, found.programs, on, seconds, compiling, pace=pace):
                 told = f"{', '.join(late)}: not compiled in {seconds:.0f} s of the job's time, and slower from here on."
                 journal.log(f"Kernels given up: {told}", level="warning")
         programs.trim()

@@ -4,7 +4,7 @@ Both are functions of tensors alone, with nothing to differentiate around them, 
 knows how second-order gradients are obtained, and the only place to compile them.
 """
 
-from core.engine.kernels.ahead import Program, compile_ahead, compile_within
+from core.engine.kernels.ahead import Pace, Program, compile_ahead, compile_within
 from core.engine.kernels.choice import Chosen, choose, missing_compiler
 from core.engine.kernels.compiled import Compiled, Shape
 from core.engine.kernels.eager import Eager, adjoint_step, gradient
@@ -20,6 +20,7 @@ __all__ = [
     "Eager",
     "Kernels",
     "Loss",
+    "Pace",
     "Precision",
     "Program",
     "Shape",

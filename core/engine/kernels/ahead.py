@@ -9,9 +9,10 @@ import threading
 import time
 from collections.abc import Callable, Collection, Generator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
+from typing import final
 
 import torch
 
@@ -23,34 +24,56 @@ Program = tuple[str, Shape]
 _LOOK = 0.5  # seconds between two chances to give up
 
 
+@final
+@dataclass
+class Pace:
+    """Seconds that a program takes to compile, at least, by those that were compiled: on a busy machine ever more."""
+
+    slowest: float = 0.0
+
+
 def compile_ahead(
-    kernels: Compiled, programs: Collection[Program], device: torch.device, *, alone: bool = False
+    kernels: Compiled,
+    programs: Collection[Program],
+    device: torch.device,
+    *,
+    alone: bool = False,
+    pace: Pace | None = None,
+    over: float = math.inf,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Generator[int, None, None]:
     """Compile into the kernels' folder what it lacks; yields how many are still to come, every half second.
 
     Each program has a process of its own, since the compiler holds the interpreter for half of its time. Closing the
     iterator ends them. Whatever they fail to do is done, or said, where the program is first called. Only on a CPU: on
     a GPU the first call compiles. A program that is `alone` is compiled sooner here, where everything is imported; in a
-    process of its own it can be given up.
+    process of its own it can be given up. None is begun that at the `pace`, which this keeps, would not be there when
+    it is `over` by the clock.
     """
+    pace = pace or Pace()
     if kernels.folder is None or device.type != "cpu":
         return
     missing = [program for program in sorted(programs) if not kernels.stored(*program, device)]
     if len(missing) < (1 if alone else 2):
         return
-    context, running = multiprocessing.get_context("spawn"), list[SpawnProcess]()
+    context, running = multiprocessing.get_context("spawn"), list[tuple[float, SpawnProcess]]()
     fresh, processors = replace(kernels, _programs={}), len(os.sched_getaffinity(0))
     try:
         while missing or running:
             while missing and len(running) < processors:
+                if clock() + pace.slowest > over:
+                    missing.clear()
+                    break
                 arguments = (fresh, *missing.pop(), torch.get_num_threads())
-                running.append(context.Process(target=_compile, args=arguments, daemon=True))
-                running[-1].start()
-            wait([process.sentinel for process in running], _LOOK)
-            running = [process for process in running if process.is_alive()]
+                process = context.Process(target=_compile, args=arguments, daemon=True)
+                process.start()
+                running.append((clock(), process))
+            wait([process.sentinel for _, process in running], _LOOK)
+            pace.slowest = max(pace.slowest, *(clock() - began for began, _ in running), 0.0)
+            running = [(began, process) for began, process in running if process.is_alive()]
             yield len(missing) + len(running)
     finally:
-        for process in running:
+        for _, process in running:
             process.kill()
             process.join()
 
@@ -62,20 +85,23 @@ def compile_within(
     seconds: float,
     say: Callable[[int], None],
     clock: Callable[[], float] = time.monotonic,
+    pace: Pace | None = None,
 ) -> tuple[str, ...]:
     """Compile ahead for so many seconds; what is not there by then is run eagerly, and named.
 
     Args:
         seconds: infinite where nothing is ever given up.
         say: hears how many are still to come; what it raises ends the compilers.
+        pace: of earlier compilers of the job; what would not be there in time by it is not begun.
     """
-    over = clock() + seconds
-    with closing(compile_ahead(kernels, programs, device, alone=seconds < math.inf)) as compiling:
+    timed, over = seconds < math.inf, clock() + seconds
+    ahead = compile_ahead(kernels, programs, device, alone=timed, pace=pace, over=over, clock=clock)
+    with closing(ahead) as compiling:
         for left in compiling:
             say(left)
             if clock() >= over:
-                return kernels.give_up(programs, device)
-    return ()
+                break
+    return kernels.give_up(programs, device) if timed else ()
 
 
 def _compile(kernels: Compiled, name: str, shape: Shape, threads: int) -> None:
