@@ -67,3 +67,9 @@ def test_without_a_folder_or_on_a_gpu_there_is_nothing_ahead(tmp_path: Path) -> 
     kernels = Compiled(NETWORK, frozenset({ALONE}), folder=tmp_path)
     assert list(compile_ahead(replace(kernels, folder=None), PROGRAMS, CPU)) == []
     assert list(compile_ahead(kernels, PROGRAMS, torch.device("cuda"))) == []
+    heard = list[int]()
+    assert compile_within(kernels, PROGRAMS, torch.device("cuda"), 9.0, heard.append) == (), (
+        "a first call compiles there"
+    )
+    assert compile_within(replace(kernels, folder=None), PROGRAMS, CPU, 9.0, heard.append) == ()
+    assert heard == []

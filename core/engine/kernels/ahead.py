@@ -51,7 +51,7 @@ def compile_ahead(
     it is `over` by the clock.
     """
     pace = pace or Pace()
-    if kernels.folder is None or device.type != "cpu":
+    if not _goes_ahead(kernels, device):
         return
     missing = [program for program in sorted(programs) if not kernels.stored(*program, device)]
     if len(missing) < (1 if alone else 2):
@@ -101,7 +101,12 @@ def compile_within(
             say(left)
             if clock() >= over:
                 break
-    return kernels.give_up(programs, device) if timed else ()
+    return kernels.give_up(programs, device) if timed and _goes_ahead(kernels, device) else ()
+
+
+def _goes_ahead(kernels: Compiled, device: torch.device) -> bool:
+    """Whether programs are compiled ahead: only into a folder, and on a CPU."""
+    return kernels.folder is not None and device.type == "cpu"
 
 
 def _compile(kernels: Compiled, name: str, shape: Shape, threads: int) -> None:
