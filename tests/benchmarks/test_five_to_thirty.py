@@ -66,7 +66,7 @@ def test_a_line_compares_the_seeds_that_both_have() -> None:
     rows = [row("random", 0, 0.50), row("random", 1, 0.52), row("random", 2, 0.9)]
     rows += [row("DUAL", 0, 0.53), row("DUAL", 1, 0.56)]
     said = five_to_thirty.said(REGIMES[0], rows, pictures=None)
-    assert "| 5 %, random | 64.0 ± 22.5 % |  |  | 3 | 4 | 1.5 MB | abc |" in said
+    assert "| 5 %, random | 64.0 ± 22.5 % |  |  | 3 | 5 | 1.5 MB | abc |" in said
     assert "| 5 %, DUAL | 54.5 ± 2.1 % | +3.5 | 0.09 | 2 | 4 | 1.5 MB | abc |" in said
     assert "10 %" not in said, "nothing was run there"
     assert five_to_thirty.said(REGIMES[1], rows, pictures=None) == ""
