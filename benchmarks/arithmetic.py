@@ -12,7 +12,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, bmm_flop
 
 from core.engine.kernels import Adjoint, Compiled, Kernels, Shape
 from core.engine.networks import ConvNet
@@ -100,6 +100,7 @@ def _count(run: Callable[..., Sequence[Tensor]], *given: Tensor) -> int:
         graph = make_fx(run)(*given)
     graph.graph.eliminate_dead_code()
     graph.recompile()
-    with FlopCounterMode(display=False) as counter:
+    own = {torch.ops.stillhouse.product: lambda a, b, *_, **__: bmm_flop(a, b)}
+    with FlopCounterMode(display=False, custom_mapping=own) as counter:
         graph(*given)
     return int(counter.get_total_flops())

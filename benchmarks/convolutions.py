@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _judge(kinds: list[Kind]) -> None:
     """Print what the engine would choose here, rule or not."""
-    ways: list[Way] = ["direct", "F(2)", "F(4)"]
+    ways: list[Way] = ["direct", "F(2)", "F(4)", "F(4) by BLAS"]
     head = ["width, side, batch, factors", *(f"{way} from then on" for way in ways), "chosen"]
     rows = []
     for finding in measurement.measure(kinds, seconds=_PATIENT).findings:

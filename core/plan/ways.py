@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.plan.packing import padded
 
-Way = Literal["direct", "F(2)", "F(4)"]
-"""The backend's own convolution, channels-last, or batched products of Winograd's tiles."""
+Way = Literal["direct", "F(2)", "F(4)", "F(4) by BLAS"]
+"""The backend's own convolution, channels-last, or batched products of Winograd's tiles: those of float32 by the
+engine's own kernel, or by the BLAS that torch ships."""
 Factors = Literal["float32", "bfloat16", "rounded"]
 """Factors of products on whose signs no ReLU depends. `rounded` ones have bfloat16's values, multiplied as float32."""
 Precision = Literal["float32", "bfloat16"]

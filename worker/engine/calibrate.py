@@ -113,7 +113,7 @@ def calibrate(
     programs = folder.with_name("kernels")
     if device.type == "cpu" and (found.verdict is None or again):
         known, since = before.verdict if before else None, processors.read()
-        verdict = measurement.measure(before=known)
+        verdict = measurement.measure(before=known, folder=programs)
         taken = processors.others(since, processors.read())
         if taken is None or taken <= QUIET:
             known = verdict

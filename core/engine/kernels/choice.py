@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 
+from core.engine.kernels import products
 from core.engine.kernels.compiled import Compiled, Shape, multiplies_bfloat16
 from core.engine.kernels.eager import Eager
 from core.engine.kernels.step import Kernels
@@ -58,6 +59,8 @@ def choose(
     names = ", ".join(_words(shape, program) for shape, program in programs.items())
     left = f"; {len(wanted) - len(shapes)} shapes are too rare" if len(shapes) < len(wanted) else ""
     reason = f"Kernels are compiled for batches of {names}{left}."
+    if device.type == "cpu" and not products.load(folder):
+        reason += " Products of matrices are left to the BLAS, since the engine's own kernel of them is not to be had."
     if precision == "bfloat16" and device.type == "cpu" and not multiplies_bfloat16():
         reason += " This processor has no products of bfloat16: factors are rounded to it and multiplied in float32."
     batches = sorted({program.batch for program in programs.values() if program.students == 1})

@@ -13,12 +13,14 @@ from typing import NamedTuple, final
 import torch
 from torch import Tensor
 
+from core.engine.kernels import products
 from core.engine.kernels.convolution import Coarse, Convolution, Direct, Patches, Winograd
 from core.engine.kernels.eager import Eager
 from core.engine.kernels.environment import capabilities, environment
 from core.engine.kernels.passes import Kept, Passes
-from core.engine.kernels.program import SUFFIX, Program
+from core.engine.kernels.program import Program
 from core.engine.kernels.slices import Slice, Sliced, joined, mean, slices
+from core.engine.kernels.stamp import SUFFIX
 from core.engine.kernels.step import Adjoint
 from core.engine.kernels.trial import fault
 from core.engine.networks import ConvNet, Moments
@@ -84,6 +86,8 @@ def convolution_of(way: Way, coarse: Coarse) -> Convolution:
             return Winograd(2, coarse)
         case "F(4)":
             return Winograd(4, coarse)
+        case "F(4) by BLAS":
+            return Winograd(4, coarse, blas=True)
 
 
 def _coarse(pick: Pick) -> Coarse:
@@ -236,6 +240,8 @@ class Compiled:
 
     def _built(self, name: str, shape: Shape, arguments: Sequence[Tensor]) -> Program | None:
         device = arguments[0].device
+        if device.type == "cpu":
+            products.load(self.folder)
         two = self.passes(shape, device)
         within = _WITHIN[self.precision if device.type == "cpu" else "bfloat16"]  # a GPU may round factors as it likes
         try:

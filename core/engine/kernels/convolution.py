@@ -20,10 +20,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.engine.kernels.products import product
+
 Matrix = tuple[tuple[float, ...], ...]
 Coarse = Literal["no", "bfloat16", "rounded"]
 """How factors are rounded where a coarser one will do: not at all, to bfloat16, or to values of bfloat16 kept as
 float32, for processors that multiply only these fast."""
+
+
+_PARTS = 64
+"""Parts, at most, of a sum over all pixels."""
 
 
 class Convolution(ABC):
@@ -57,9 +63,14 @@ class Convolution(ABC):
         """A lifted tensor as a factor of products on whose signs no ReLU depends: these may be coarser."""
         return lifted
 
+    @property
+    def by_blas(self) -> bool:
+        """Whether products of float32 are the BLAS's, too."""
+        return False
+
     def multiply(self, x: Tensor, w: Tensor, more: Tensor | None = None) -> Tensor:
         """X, W -> Y; plus `more`."""
-        return x @ w if more is None else torch.baddbmm(more, x, w)
+        return product(x, w, more, blas=self.by_blas)
 
     def back(self, y: Tensor, w: Tensor, more: Tensor | None = None) -> Tensor:
         """Cotangent of Y, W -> cotangent of X; plus `more`."""
@@ -67,7 +78,7 @@ class Convolution(ABC):
 
     def correlate(self, x: Tensor, y: Tensor) -> Tensor:
         """X, cotangent of Y -> cotangent of W."""
-        return x.mT @ y
+        return product(x.mT, y, blas=self.by_blas)
 
 
 @final
@@ -118,8 +129,10 @@ class Patches(Convolution):
         return super().multiply(w, y.mT, more)
 
     def correlate(self, x: Tensor, y: Tensor) -> Tensor:
-        """X, cotangent of Y -> cotangent of W."""
-        return x @ y
+        """X, cotangent of Y -> cotangent of W; a sum over all pixels, in parts that threads can share."""
+        parts = math.gcd(x.shape[-1], _PARTS)
+        some = x.unflatten(-1, (parts, -1)).squeeze(0).movedim(1, 0)  # [parts, 9 * C, .]
+        return product(some, y.view(parts, -1, y.shape[-1])).sum(0, keepdim=True)
 
 
 @final
@@ -188,6 +201,12 @@ class Winograd(Convolution):
 
     m: int = 4
     coarse: Coarse = "no"
+    blas: bool = False
+
+    @property
+    def by_blas(self) -> bool:
+        """Whether products of float32 are the BLAS's, too."""
+        return self.blas
 
     def factor(self, lifted: Tensor) -> Tensor:
         """Rounded, if it may be."""

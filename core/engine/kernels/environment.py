@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-_SOURCES = ("convolution.py", "passes.py", "quads.py", "compiled.py", "program.py")
+_SOURCES = ("convolution.py", "passes.py", "quads.py", "compiled.py", "program.py", "products.py", "product.cpp")
 
 
 def environment(device: torch.device) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from core.engine.kernels import products
 from core.engine.kernels.compiled import convolution_of, multiplies_bfloat16, rule
 from core.engine.kernels.convolution import Convolution
 from core.engine.kernels.environment import environment
@@ -38,7 +39,7 @@ _HALVES: Final = 2  # of the turns, each of which has to say the same
 _ENOUGH: Final = 2e-3  # seconds that a call, or several in a row, are to take
 _THREADS: Final = Path("/proc/self/task")
 _OF_JOB: Final = "verdict.json"
-_WAYS: Final[Sequence[Way]] = ("direct", "F(2)", "F(4)")
+_WAYS: Final[Sequence[Way]] = ("direct", "F(2)", "F(4)", "F(4) by BLAS")
 
 
 class _Run(NamedTuple):
@@ -56,12 +57,15 @@ def measure(
     before: Verdict | None = None,
     seconds: float = SECONDS,
     clock: Callable[[], float] = time.perf_counter,
+    folder: Path | None = None,
 ) -> Verdict:
     """Measure the ways on this processor with its threads, turn about, for about so many seconds.
 
     Args:
         before: an earlier verdict of this machine; its choice stays unless another one is faster by a margin.
+        folder: of the programs, where the kernel of products is kept, too.
     """
+    products.load(folder)
     runs, over = dict(each for kind in kinds for each in _runs(kind)), clock() + seconds
     with torch.no_grad():
         first = {run: spent_by(call, 1) for run, call in runs.items()}  # it loads what it needs
@@ -158,7 +162,7 @@ def _runs(kind: Kind) -> Iterator[tuple[_Run, Callable[[], object]]]:
     for name in _WAYS:
         convolution = convolution_of(name, "no")
         exact = convolution.lift(x), convolution.weigh(w), convolution.raise_(x)
-        for coarse in (False, True) if multiplies_bfloat16() else (False,):
+        for coarse in (False, True) if multiplies_bfloat16() and not convolution.by_blas else (False,):
             lifted, kernel, cotangent = [part.to(torch.bfloat16) if coarse else part for part in exact]
 
             def forward(lifted: Tensor = lifted, kernel: Tensor = kernel, by: Convolution = convolution) -> object:
@@ -185,6 +189,7 @@ def _finding(
     picks = [
         Pick(forward=forward, rest=rest, factors=factors)
         for forward, rest, factors in itertools.product(_WAYS, _WAYS, allowed)
+        if factors != "bfloat16" or not convolution_of(rest, "no").by_blas  # which are the BLAS's either way
     ]
     taken, usual = [{pick: _step(best, kind, pick) for pick in picks} for best in halves], rule(precision)
     channels, side, batch = kind

@@ -8,7 +8,6 @@ that say all: they lie where the compiler has its headers, and are made once a m
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import shutil
@@ -22,16 +21,13 @@ from typing import TYPE_CHECKING, final
 import torch
 from torch import Tensor
 
+from core.engine.kernels.stamp import FOLDER, SUFFIX, stamped, unstamped
 from core.engine.kernels.trial import Run
 from core.files import write_atomic
 
 if TYPE_CHECKING:
     from torch._inductor.standalone_compile import CompiledArtifact
 
-SUFFIX = ".kernel"
-"""Ends the name of a program."""
-
-_FOLDER = "inductor"
 _YOUNG = 3600.0  # seconds: the compiler may still be at work in a folder of that age
 
 log = logging.getLogger(__name__)
@@ -89,18 +85,10 @@ class Program:
 
 def trim_programs(folder: Path) -> None:
     """Throw away what the compiler kept of programs that are no longer in the folder."""
-    for kept in (folder / _FOLDER).glob("*"):
+    for kept in (folder / FOLDER).glob("*"):
         with suppress(FileNotFoundError):  # another engine trims at the same time
             if not (folder / f"{kept.name}{SUFFIX}").exists() and time.time() - kept.stat().st_mtime > _YOUNG:
                 shutil.rmtree(kept, ignore_errors=True)
-
-
-def stamped(path: Path, content: bytes) -> bytes:
-    """The content of a program's file: a line with its name and the sum of the program, then the program.
-
-    A program for other vectors may write where it must not, before anybody can look at its numbers.
-    """
-    return f"{path.stem} {hashlib.sha256(content).hexdigest()}\n".encode() + content
 
 
 def _discard(path: Path | None) -> None:
@@ -114,15 +102,12 @@ def _loaded(path: Path | None) -> CompiledArtifact | None:
     # Importing the compiler is half of the seconds an engine takes to start: one that compiles nothing is spared.
     from torch._inductor.standalone_compile import CompiledArtifact
 
-    if path is None or not path.exists():
+    if path is None:
         return None
     aside = _folder(path) / f"{os.getpid()}.stored"
     try:
-        path.touch()  # a cache is trimmed by when things were used last
-        whole = path.read_bytes()
-        content = whole.partition(b"\n")[2]
-        if whole != stamped(path, content):
-            raise ValueError("the file is damaged, or another program's.")
+        if (content := unstamped(path)) is None:
+            return None
         aside.write_bytes(content)
         return CompiledArtifact.load(path=str(aside), format="binary")
     except Exception as error:
@@ -171,4 +156,4 @@ def _cache_of(path: Path | None) -> Iterator[bool]:
 
 
 def _folder(path: Path) -> Path:
-    return path.parent / _FOLDER / path.stem
+    return path.parent / FOLDER / path.stem
