@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 
 import pytest
 import torch
@@ -38,8 +39,12 @@ def arguments(shape: tuple[int, int, int, int, int]) -> tuple[Tensor, Tensor]:
     return draw("x", batch, height, width, inputs), draw("w", outputs, inputs, 3, 3)
 
 
+def weighed_by(convolution: Convolution, w: Tensor) -> Tensor:
+    return convolution.weigh(convolution.arrange(w))
+
+
 def convolve(convolution: Convolution, x: Tensor, w: Tensor) -> Tensor:
-    return convolution.lower(convolution.multiply(convolution.lift(x), convolution.weigh(w)), x.shape)
+    return convolution.lower(convolution.multiply((convolution.lift(x), weighed_by(convolution, w))), x.shape)
 
 
 def definition(x: Tensor, w: Tensor) -> Tensor:
@@ -66,11 +71,11 @@ def test_it_is_the_convolution(convolution: Convolution, shape: tuple[int, int, 
 @every_shape
 def test_the_maps_have_their_transposes(convolution: Convolution, shape: tuple[int, int, int, int, int]) -> None:
     x, w = arguments(shape)
-    lifted, weighed = convolution.lift(x), convolution.weigh(w)
-    product = convolution.multiply(lifted, weighed)
+    lifted, weighed = convolution.lift(x), weighed_by(convolution, w)
+    product = convolution.multiply((lifted, weighed))
     y = draw("y", *shape[:3], shape[4])
     assert_transposed(convolution.lift, lambda bar: convolution.settle(bar, x.shape), x, draw("X", *lifted.shape))
-    assert_transposed(convolution.weigh, convolution.unweigh, w, draw("W", *weighed.shape))
+    assert_transposed(partial(weighed_by, convolution), convolution.unweigh, w, draw("W", *weighed.shape))
     assert_transposed(lambda p: convolution.lower(p, x.shape), convolution.raise_, draw("Y", *product.shape), y)
 
 
@@ -78,15 +83,21 @@ def test_the_maps_have_their_transposes(convolution: Convolution, shape: tuple[i
 @every_shape
 def test_the_products_have_their_transposes(convolution: Convolution, shape: tuple[int, int, int, int, int]) -> None:
     x, w = arguments(shape)
-    lifted, weighed = convolution.lift(x), convolution.weigh(w)
-    bar = draw("Y", *convolution.multiply(lifted, weighed).shape)
-    assert_transposed(lambda a: convolution.multiply(a, weighed), lambda b: convolution.back(b, weighed), lifted, bar)
+    lifted, weighed = convolution.lift(x), weighed_by(convolution, w)
+    bar = draw("Y", *convolution.multiply((lifted, weighed)).shape)
     assert_transposed(
-        lambda a: convolution.multiply(lifted, a), lambda b: convolution.correlate(lifted, b), weighed, bar
+        lambda a: convolution.multiply((a, weighed)), lambda b: convolution.back((b, weighed)), lifted, bar
     )
-    more, more_back = draw("more", *bar.shape), draw("more back", *lifted.shape)
-    assert_same(convolution.multiply(lifted, weighed, more), convolution.multiply(lifted, weighed) + more, 1e-14)
-    assert_same(convolution.back(bar, weighed, more_back), convolution.back(bar, weighed) + more_back, 1e-14)
+    assert_transposed(
+        lambda a: convolution.multiply((lifted, a)), lambda b: convolution.correlate((lifted, b)), weighed, bar
+    )
+    for way, *factors in (
+        (convolution.multiply, lifted, weighed),
+        (convolution.back, bar, weighed),
+        (convolution.correlate, lifted, bar),
+    ):
+        more = [draw(f"more {n}", *factor.shape) for n, factor in enumerate(factors)]
+        assert_same(way(tuple(factors), tuple(more)), way(tuple(factors)) + way(tuple(more)), 1e-14)
 
 
 @each
@@ -95,8 +106,8 @@ def test_its_derivatives_are_those_of_the_convolution(convolution: Convolution) 
     bar = draw("y", *x.shape[:3], len(w))
     lifted_bar = convolution.raise_(bar)
     ours = (
-        convolution.settle(convolution.back(lifted_bar, convolution.weigh(w)), x.shape),
-        convolution.unweigh(convolution.correlate(convolution.lift(x), lifted_bar)),
+        convolution.settle(convolution.back((lifted_bar, weighed_by(convolution, w))), x.shape),
+        convolution.unweigh(convolution.correlate((convolution.lift(x), lifted_bar))),
     )
     truth = torch.func.vjp(definition, x, w)[1](bar)
     for one, other in zip(ours, truth, strict=True):
@@ -116,7 +127,7 @@ def test_winograd_multiplies_less() -> None:
     products = {m: Winograd(m).lift(x)[..., 0].numel() for m in (2, 4)}
     assert products == {2: 64 * 9 * 4 // 9, 4: 64 * 9 // 4}
     assert Patches().lift(x).numel() == 64 * 9 * 2
-    assert Winograd(4).weigh(w).shape == (36, 2, 3)
+    assert weighed_by(Winograd(4), w).shape == (36, 2, 3)
 
 
 @pytest.mark.parametrize(

@@ -56,24 +56,24 @@ def test_products_are_those_of_float64_whatever_the_strides(shape: tuple[int, in
     assert products.load(None)
     a, b = factors(*shape)
     exact = a.double() @ b.double()
-    more = KEY.fold("more").normal(*exact.shape)
+    part = a[:, :, :1].double() @ b[:, :1].double()
     for left, right in pairs((a, turned(a), spaced(a)), (b, turned(b), spaced(b))):
-        assert_close(product(left, right), exact, shape[2])
-        assert_close(product(left, right, turned(more)), exact + more, shape[2])
+        assert_close(product((left, right)), exact)
+        assert_close(product((left, right), (a, -3 * b), (left[:, :, :1], right[:, :1])), part - 2 * exact)
     one = a[:1].expand(shape[0], -1, -1)
-    assert_close(product(one, b), one.double() @ b.double(), shape[2])
+    assert_close(product((one, b)), one.double() @ b.double())
 
 
-def assert_close(found: Tensor, exact: Tensor, deep: int) -> None:
+def assert_close(found: Tensor, exact: Tensor) -> None:
     assert found.dtype == torch.float32
-    assert (found - exact).abs().max() <= 1e-6 * deep**0.5 * exact.abs().max()
+    assert (found - exact).abs().max() <= 1e-5 * exact.abs().max()
 
 
 def test_the_number_of_threads_changes_no_bit(threads: None) -> None:
     found = []
     for number in (1, 2, 3):
         torch.set_num_threads(number)
-        found.append([product(*factors(*shape)) for shape in SHAPES])
+        found.append([product(factors(*shape)) for shape in SHAPES])
     for other in found[1:]:
         assert all(torch.equal(*both) for both in zip(found[0], other, strict=True))
 
@@ -87,26 +87,29 @@ def test_narrower_vectors_change_no_bit(fresh: None, monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(products, "_OPTIONS", options)
         monkeypatch.setattr(products, "_found", [])
         assert products.load(None)
-        found.append([product(*factors(*shape)) for shape in SHAPES])
+        found.append([product(factors(*shape)) for shape in SHAPES])
     assert all(torch.equal(*both) for both in zip(*found, strict=True))
 
 
 def test_students_side_by_side_have_each_their_own() -> None:
     a, b = (torch.stack([x, 2 * x, 3 * x]) for x in factors(4, 6, 5, 7))
-    more = KEY.fold("more").normal(3, 4, 6, 7)
-    together = torch.vmap(product)(a, b, more)
-    assert torch.equal(together, torch.stack([product(*each) for each in zip(a, b, more, strict=True)]))
-    shared = torch.vmap(product, in_dims=(1, None))(a.movedim(0, 1), b[0])
-    assert torch.equal(shared, torch.stack([product(each, b[0]) for each in a]))
+
+    def both(x: Tensor, y: Tensor) -> Tensor:
+        return product((x, y), (2 * x, y.flip(0)))
+
+    together = torch.vmap(both)(a, b)
+    assert torch.equal(together, torch.stack([both(*each) for each in zip(a, b, strict=True)]))
+    shared = torch.vmap(both, in_dims=(1, None))(a.movedim(0, 1), b[0])
+    assert torch.equal(shared, torch.stack([both(each, b[0]) for each in a]))
 
 
 def test_other_types_are_left_to_the_backend() -> None:
     a, b = factors(2, 3, 4, 5)
     for dtype in (torch.float64, torch.bfloat16):
-        found = product(a.to(dtype), b.to(dtype), torch.ones(2, 3, 5, dtype=dtype))
+        found = product((a.to(dtype), b.to(dtype)), (a.to(dtype), b.to(dtype)))
         assert found.dtype == dtype
-        assert torch.allclose(found.float(), a @ b + 1, atol=0.1)
-    assert torch.equal(product(a, b, blas=True), a @ b)
+        assert torch.allclose(found.float(), 2 * a @ b, atol=0.1)
+    assert torch.equal(product((a, b), blas=True), a @ b)
 
 
 def test_the_kernel_is_kept_and_loaded_again(
@@ -125,7 +128,7 @@ def test_the_kernel_is_kept_and_loaded_again(
     assert "compiled anew" in caplog.text
     assert "left to the BLAS" in caplog.text
     a, b = factors(2, 3, 4, 5)
-    assert torch.equal(product(a, b), a @ b)
+    assert torch.equal(product((a, b)), a @ b)
 
 
 def test_a_wrong_kernel_is_not_used(
@@ -137,7 +140,7 @@ def test_a_wrong_kernel_is_not_used(
     assert not products.load(None)
     assert "a product is off by" in caplog.text
     a, b = factors(2, 3, 4, 5)
-    assert torch.equal(product(a, b), a @ b)
+    assert torch.equal(product((a, b)), a @ b)
 
 
 def test_the_source_is_without_warnings(tmp_path: Path) -> None:

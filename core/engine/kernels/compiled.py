@@ -275,8 +275,8 @@ def _functions(two: Passes) -> dict[str, Callable[..., tuple[Tensor, ...]]]:
         return (*kept.leaves, *written)
 
     def remember(theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
-        g, kept, _ = two.first(theta, images, labels)
-        return (g, *kept.leaves)
+        g, kept, written = two.first(theta, images, labels)
+        return (g, *kept.leaves, *written)
 
     def recall(theta: Tensor, u: Tensor, *kept: Tensor) -> tuple[Tensor, ...]:
         adjoint, written = two.second(theta, Kept.of(kept, depth), u)

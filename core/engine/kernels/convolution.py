@@ -1,6 +1,6 @@
 """3x3 convolutions of stride 1 as matrix products between linear maps, in channels-last order.
 
-    y = lower(lift(x) @ weigh(w))
+    y = lower(lift(x) @ weigh(arrange(w)))
 
 Every part is linear, so each derivative of any order is again a product of lifted tensors between the transposes of
 these maps: `raise_` is lower's, `settle` lift's and `unweigh` weigh's. Shapes: x [B, H, W, C], w [O, C, 3, 3],
@@ -23,6 +23,8 @@ from torch import Tensor
 from core.engine.kernels.products import product
 
 Matrix = tuple[tuple[float, ...], ...]
+Pair = tuple[Tensor, Tensor]
+"""Two factors."""
 Coarse = Literal["no", "bfloat16", "rounded"]
 """How factors are rounded where a coarser one will do: not at all, to bfloat16, or to values of bfloat16 kept as
 float32, for processors that multiply only these fast."""
@@ -43,13 +45,17 @@ class Convolution(ABC):
     def settle(self, lifted: Tensor, shape: torch.Size) -> Tensor:
         """The transpose of `lift`: a cotangent of X -> one of x, of the `shape` given."""
 
+    def arrange(self, w: Tensor) -> Tensor:
+        """w [O, C, 3, 3] -> [3, 3, C, O], in the order in which `weigh` reads it."""
+        return w.permute(2, 3, 1, 0).contiguous()
+
     @abstractmethod
-    def weigh(self, w: Tensor) -> Tensor:
-        """w [O, C, 3, 3] -> W."""
+    def weigh(self, arranged: Tensor) -> Tensor:
+        """An arranged kernel -> W."""
 
     @abstractmethod
     def unweigh(self, lifted: Tensor) -> Tensor:
-        """The transpose of `weigh`: a cotangent of W -> one of w."""
+        """The transpose of both: a cotangent of W -> one of w."""
 
     @abstractmethod
     def lower(self, product: Tensor, shape: torch.Size) -> Tensor:
@@ -68,17 +74,17 @@ class Convolution(ABC):
         """Whether products of float32 are the BLAS's, too."""
         return False
 
-    def multiply(self, x: Tensor, w: Tensor, more: Tensor | None = None) -> Tensor:
-        """X, W -> Y; plus `more`."""
-        return product(x, w, more, blas=self.by_blas)
+    def multiply(self, *pairs: Pair) -> Tensor:
+        """X, W -> Y; the sum over all pairs, as below."""
+        return product(*pairs, blas=self.by_blas)
 
-    def back(self, y: Tensor, w: Tensor, more: Tensor | None = None) -> Tensor:
-        """Cotangent of Y, W -> cotangent of X; plus `more`."""
-        return self.multiply(y, w.mT, more)
+    def back(self, *pairs: Pair) -> Tensor:
+        """Cotangent of Y, W -> cotangent of X."""
+        return product(*[(y, w.mT) for y, w in pairs], blas=self.by_blas)
 
-    def correlate(self, x: Tensor, y: Tensor) -> Tensor:
+    def correlate(self, *pairs: Pair) -> Tensor:
         """X, cotangent of Y -> cotangent of W."""
-        return product(x.mT, y, blas=self.by_blas)
+        return product(*[(x.mT, y) for x, y in pairs], blas=self.by_blas)
 
 
 @final
@@ -104,12 +110,12 @@ class Patches(Convolution):
         shifted = [F.pad(piece, (k % 3 - 1, 1 - k % 3, k // 3 - 1, 1 - k // 3)) for k, piece in enumerate(pieces)]
         return _add_up(shifted).permute(1, 2, 3, 0)
 
-    def weigh(self, w: Tensor) -> Tensor:
-        """[O, C, 3, 3] -> [1, 9 * C, O]."""
-        return w.permute(2, 3, 1, 0).reshape(1, -1, len(w))
+    def weigh(self, arranged: Tensor) -> Tensor:
+        """[3, 3, C, O] -> [1, 9 * C, O]."""
+        return arranged.view(1, -1, arranged.shape[-1])
 
     def unweigh(self, lifted: Tensor) -> Tensor:
-        """The transpose of `weigh`."""
+        """The transpose of `arrange` and `weigh`."""
         return lifted.view(3, 3, -1, lifted.shape[-1]).permute(3, 2, 0, 1)
 
     def lower(self, product: Tensor, shape: torch.Size) -> Tensor:
@@ -120,19 +126,20 @@ class Patches(Convolution):
         """The transpose of `lower`."""
         return y.reshape(1, -1, y.shape[-1])
 
-    def multiply(self, x: Tensor, w: Tensor, more: Tensor | None = None) -> Tensor:
-        """X, W -> Y; plus `more`."""
-        return super().multiply(x.mT, w, more)
+    def multiply(self, *pairs: Pair) -> Tensor:
+        """X, W -> Y."""
+        return product(*[(x.mT, w) for x, w in pairs])
 
-    def back(self, y: Tensor, w: Tensor, more: Tensor | None = None) -> Tensor:
-        """Cotangent of Y, W -> cotangent of X; plus `more`."""
-        return super().multiply(w, y.mT, more)
+    def back(self, *pairs: Pair) -> Tensor:
+        """Cotangent of Y, W -> cotangent of X."""
+        return product(*[(w, y.mT) for y, w in pairs])
 
-    def correlate(self, x: Tensor, y: Tensor) -> Tensor:
+    def correlate(self, *pairs: Pair) -> Tensor:
         """X, cotangent of Y -> cotangent of W; a sum over all pixels, in parts that threads can share."""
-        parts = math.gcd(x.shape[-1], _PARTS)
-        some = x.unflatten(-1, (parts, -1)).squeeze(0).movedim(1, 0)  # [parts, 9 * C, .]
-        return product(some, y.view(parts, -1, y.shape[-1])).sum(0, keepdim=True)
+        parts = math.gcd(pairs[0][0].shape[-1], _PARTS)
+        return product(
+            *[(x.unflatten(-1, (parts, -1)).squeeze(0).movedim(1, 0), y.view(parts, -1, y.shape[-1])) for x, y in pairs]
+        ).sum(0, keepdim=True)
 
 
 @final
@@ -154,9 +161,13 @@ class Direct(Convolution):
         """The transpose of `lift`."""
         return lifted.permute(0, 2, 3, 1)
 
-    def weigh(self, w: Tensor) -> Tensor:
+    def arrange(self, w: Tensor) -> Tensor:
         """w itself."""
         return w
+
+    def weigh(self, arranged: Tensor) -> Tensor:
+        """w itself."""
+        return arranged
 
     def unweigh(self, lifted: Tensor) -> Tensor:
         """The same."""
@@ -170,18 +181,19 @@ class Direct(Convolution):
         """The transpose of `lower`."""
         return y.permute(0, 3, 1, 2)
 
-    def multiply(self, x: Tensor, w: Tensor, more: Tensor | None = None) -> Tensor:
+    def multiply(self, *pairs: Pair) -> Tensor:
         """The convolution."""
-        y = F.conv2d(x, w, padding=1)
-        return y if more is None else more + y
+        return _add_up([F.conv2d(x, w, padding=1) for x, w in pairs])
 
-    def back(self, y: Tensor, w: Tensor, more: Tensor | None = None) -> Tensor:
+    def back(self, *pairs: Pair) -> Tensor:
         """Its transpose in x."""
-        x = F.conv_transpose2d(y, w, padding=1)
-        return x if more is None else more + x
+        return _add_up([F.conv_transpose2d(y, w, padding=1) for y, w in pairs])
 
-    def correlate(self, x: Tensor, y: Tensor) -> Tensor:
+    def correlate(self, *pairs: Pair) -> Tensor:
         """Its transpose in w."""
+        return _add_up([self._correlated(x, y) for x, y in pairs])
+
+    def _correlated(self, x: Tensor, y: Tensor) -> Tensor:
         w = x.new_empty((y.shape[1], x.shape[1], 3, 3))  # of which only the shape is looked at
         ones, none, wanted = (1, 1), (0, 0), (False, True, False)
         bars: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
@@ -227,14 +239,14 @@ class Winograd(Convolution):
         columns = _overlap_add(_combined(back, tiles.unbind(1)), 3, m, width)
         return _overlap_add(_combined(back, columns.unbind(0)), 1, m, height)
 
-    def weigh(self, w: Tensor) -> Tensor:
-        """[O, C, 3, 3] -> [(m + 2)^2, C, O]."""
+    def weigh(self, arranged: Tensor) -> Tensor:
+        """[3, 3, C, O] -> [(m + 2)^2, C, O]."""
         transform = _KERNEL[self.m]
-        rows = _combine(transform, w.permute(2, 3, 1, 0).unbind(0), 0)
-        return _combine(transform, rows.unbind(1), 1).view(-1, w.shape[1], w.shape[0])
+        rows = _combine(transform, arranged.unbind(0), 0)
+        return _combine(transform, rows.unbind(1), 1).view(-1, *arranged.shape[2:])
 
     def unweigh(self, lifted: Tensor) -> Tensor:
-        """The transpose of `weigh`."""
+        """The transpose of `arrange` and `weigh`."""
         back, side = _transposed(_KERNEL[self.m]), self.m + 2
         rows = _combine(back, lifted.view(side, side, *lifted.shape[1:]).unbind(0), 0)
         return _combine(back, rows.unbind(1), 1).permute(3, 2, 0, 1)

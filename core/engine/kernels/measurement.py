@@ -161,12 +161,12 @@ def _runs(kind: Kind) -> Iterator[tuple[_Run, Callable[[], object]]]:
     yield _Run(kind, "direct", bfloat16=False, half="pass"), lambda: x + 1.0
     for name in _WAYS:
         convolution = convolution_of(name, "no")
-        exact = convolution.lift(x), convolution.weigh(w), convolution.raise_(x)
+        exact = convolution.lift(x), convolution.weigh(convolution.arrange(w)), convolution.raise_(x)
         for coarse in (False, True) if multiplies_bfloat16() and not convolution.by_blas else (False,):
             lifted, kernel, cotangent = [part.to(torch.bfloat16) if coarse else part for part in exact]
 
             def forward(lifted: Tensor = lifted, kernel: Tensor = kernel, by: Convolution = convolution) -> object:
-                return by.multiply(lifted, kernel)
+                return by.multiply((lifted, kernel))
 
             def back(
                 lifted: Tensor = lifted,
@@ -174,7 +174,7 @@ def _runs(kind: Kind) -> Iterator[tuple[_Run, Callable[[], object]]]:
                 cotangent: Tensor = cotangent,
                 by: Convolution = convolution,
             ) -> object:
-                return by.back(cotangent, kernel), by.correlate(lifted, cotangent)
+                return by.back((cotangent, kernel)), by.correlate((lifted, cotangent))
 
             yield _Run(kind, name, coarse, "forward"), forward
             yield _Run(kind, name, coarse, "back"), back

@@ -107,17 +107,17 @@ class Passes:
         what is not.
         """
         p = self.network.unflatten(theta)
-        layers = self._layers(p, 1.0)
+        written: list[Tensor] = []
+        layers = self._layers(p, 1.0, written)
         x = self._enter(images)
         forwards: list[tuple[Tensor, ...]] = []
-        written: list[Tensor] = []
         for i, (convolution, layer) in enumerate(zip(self.convolutions, layers, strict=True)):
             if other := self.forwards and self.forwards[i]:
-                product = other.multiply(other.lift(x), other.weigh(p[f"conv{i}.weight"]))
+                product = other.multiply((other.lift(x), _weighed(other, p[f"conv{i}.weight"], written)))
                 y, lifted = quads(other.lower(product, x.shape)), convolution.lift(x)
             else:
                 lifted = convolution.lift(x)
-                y = quads(convolution.lower(convolution.multiply(lifted, layer.kernel), x.shape))
+                y = quads(convolution.lower(convolution.multiply((lifted, layer.kernel)), x.shape))
             lifted = convolution.factor(lifted)
             r, m = self._statistics(y)
             a, c = layer.gamma * r, layer.gamma * m + layer.beta
@@ -149,9 +149,9 @@ class Passes:
             lifted_bar = convolution.factor(convolution.raise_(flat(y_bar)))
             written.append(y_bar)
             blocks.append(Block(lifted, y, r, m, alive, alive_y, out_bar, lifted_bar, *sums))
-            grads |= self._gradients(i, convolution.correlate(lifted, lifted_bar).to(theta.dtype), *sums)
+            grads |= self._gradients(i, convolution.correlate((lifted, lifted_bar)).to(theta.dtype), *sums)
             if i:
-                back = convolution.back(lifted_bar, convolution.factor(layer.kernel)).to(theta.dtype)
+                back = convolution.back((lifted_bar, convolution.factor(layer.kernel))).to(theta.dtype)
                 out_bar = convolution.settle(back, self._input(i, y))
         kept = Kept(tuple(reversed(blocks)), Head(features, softmax, logits_bar, mass))
         return self._flatten(grads), kept, written
@@ -159,18 +159,19 @@ class Passes:
     def second(self, theta: Tensor, kept: Kept, u: Tensor) -> tuple[Adjoint, list[Tensor]]:
         """The adjoint of the step from `theta` for the cotangent u of its gradient; and some intermediates."""
         p, p_t = self.network.unflatten(theta), self.network.unflatten(u)
-        layers, layers_t = self._layers(p, 1.0), self._layers(p_t, 0.0)
-        forwards: list[tuple[Tensor | None, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]] = []
         written: list[Tensor] = []
+        layers, layers_t = self._layers(p, 1.0, written), self._layers(p_t, 0.0, written)
+        forwards: list[tuple[Tensor | None, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]] = []
         x_t = theta.new_zeros(())
         for i, (convolution, layer, layer_t, block) in enumerate(
             zip(self.convolutions, layers, layers_t, kept.blocks, strict=True)
         ):
             y, r, m = block.y, block.r, block.m
             lifted_t = convolution.factor(convolution.lift(x_t)) if i else None  # images have no tangent
-            product = convolution.multiply(block.lifted, convolution.factor(layer_t.kernel))
+            pairs = [(block.lifted, convolution.factor(layer_t.kernel))]
             if lifted_t is not None:
-                product = convolution.multiply(lifted_t, convolution.factor(layer.kernel), product)
+                pairs.append((lifted_t, convolution.factor(layer.kernel)))
+            product = convolution.multiply(*pairs)
             y_t = quads(convolution.lower(product.to(theta.dtype), self._input(i, y)))
             slope, shift = self._turn(y_t, y, r, m)  # n_t = r y_t + slope y + shift
             a, c = layer.gamma * r, layer.gamma * m + layer.beta
@@ -216,12 +217,15 @@ class Passes:
                 y_bar_t = y_bar_t + by_y * y + by_y_t * y_t + by_one
                 written += [by_y, by_y_t, by_one]
             lifted_bar_t = convolution.factor(convolution.raise_(flat(y_bar_t)))
-            kernel_bar = convolution.correlate(block.lifted, lifted_bar_t)
+            pairs = [(block.lifted, lifted_bar_t)]
             if lifted_t is not None:
-                kernel_bar = kernel_bar + convolution.correlate(lifted_t, block.lifted_bar)
+                pairs.append((lifted_t, block.lifted_bar))
+            kernel_bar = convolution.correlate(*pairs)
             grads |= self._gradients(i, kernel_bar.to(theta.dtype), *sums_t)
-            back = convolution.back(block.lifted_bar, convolution.factor(layer_t.kernel))
-            back = convolution.back(lifted_bar_t, convolution.factor(layer.kernel), back)
+            back = convolution.back(
+                (block.lifted_bar, convolution.factor(layer_t.kernel)),
+                (lifted_bar_t, convolution.factor(layer.kernel)),
+            )
             out_bar_t = convolution.settle(back.to(theta.dtype), self._input(i, y))
             written += [y_bar_t, out_bar_t]
         along = (head.logits_bar * logits_t).sum()
@@ -244,11 +248,11 @@ class Passes:
     def _normalises(self) -> bool:
         return self.network.norm != "none"
 
-    def _layers(self, p: dict[str, Tensor], gamma: float) -> list[_Layer]:
+    def _layers(self, p: dict[str, Tensor], gamma: float, written: list[Tensor]) -> list[_Layer]:
         """Without a norm, gamma is as given (its tangent is nought) and the convolution's bias takes beta's place."""
         layers = []
         for i, convolution in enumerate(self.convolutions):
-            kernel = convolution.weigh(p[f"conv{i}.weight"])
+            kernel = _weighed(convolution, p[f"conv{i}.weight"], written)
             if self._normalises:
                 layers.append(_Layer(kernel, p[f"norm{i}.weight"], p[f"norm{i}.bias"]))
             else:
@@ -319,6 +323,12 @@ class Passes:
         mean_t, mean_y_t = self._sum(y_t) * share, self._sum(y_t * y) * share
         lean = r * (r * mean_y_t + m * mean_t)  # r mean(n y_t)
         return -lean * r, -lean * m - r * mean_t
+
+
+def _weighed(convolution: Convolution, w: Tensor, written: list[Tensor]) -> Tensor:
+    if (arranged := convolution.arrange(w)) is not w:
+        written.append(arranged)
+    return convolution.weigh(arranged)
 
 
 def _pooled(coefficient: Tensor) -> Tensor:

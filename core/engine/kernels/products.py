@@ -1,4 +1,4 @@
-"""Products of batches of matrices: on a CPU, in float32, by a kernel of our own.
+"""Sums of products of batches of matrices: on a CPU, in float32, by a kernel of our own.
 
 The BLAS that torch ships is not tuned for every processor: on an AMD EPYC with AVX-512 its batched products reach two
 fifths of what the processor can do, these nine tenths (docs/PERFORMANCE.md). `product.cpp` is translated once a
@@ -12,7 +12,7 @@ import ctypes
 import logging
 import shlex
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,20 +33,21 @@ _CPU = torch.device("cpu")
 
 log = logging.getLogger(__name__)
 
-Multiply = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+Multiply = Callable[[Sequence[Tensor], Sequence[Tensor]], Tensor]
 _found: list[Multiply | None] = []  # the kernel of this process, once it was looked for
 
 
-def product(a: Tensor, b: Tensor, more: Tensor | None = None, *, blas: bool = False) -> Tensor:
-    """a [G, M, K] @ b [G, K, N], plus `more` [G, M, N].
+def product(*pairs: tuple[Tensor, Tensor], blas: bool = False) -> Tensor:
+    """The sum of all a [G, M, K] @ b [G, K, N].
 
     Args:
         blas: multiply by the BLAS that torch ships, as everything is that is not of float32 on a CPU.
     """
-    if not blas and a.dtype == torch.float32 and a.device.type == "cpu":
-        ours: Tensor = torch.ops.stillhouse.product(a, b, more)
+    a, b = (list(each) for each in zip(*pairs, strict=True))
+    if not blas and a[0].dtype == torch.float32 and a[0].device.type == "cpu":
+        ours: Tensor = torch.ops.stillhouse.product(a, b)
         return ours
-    return _by_blas(a, b, more)
+    return _by_blas(a, b)
 
 
 def load(folder: Path | None) -> bool:
@@ -94,15 +95,17 @@ def _compiler() -> list[str]:
 
 def _tried(library: ctypes.CDLL) -> Multiply:
     run = library.product
-    run.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_int64] * 10
+    run.argtypes = [ctypes.c_void_p, *[ctypes.c_int64] * 4, ctypes.c_void_p]
     run.restype = None
 
-    def multiply(a: Tensor, b: Tensor, more: Tensor | None) -> Tensor:
-        (count, rows, deep), columns = a.shape, b.shape[2]
-        to = a.new_empty((count, rows, columns))
-        more = None if more is None else more.contiguous()
-        pointers = (0 if part is None else part.data_ptr() for part in (to, more, a, b))
-        run(*pointers, count, rows, columns, deep, *a.stride(), *b.stride())
+    def multiply(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
+        to = _shaped(a, b)
+        terms = [
+            value
+            for x, y in zip(a, b, strict=True)
+            for value in (x.data_ptr(), y.data_ptr(), x.shape[2], *x.stride(), *y.stride())
+        ]
+        run(to.data_ptr(), *to.shape, len(a), (ctypes.c_int64 * len(terms))(*terms))
         return to
 
     key = Key(0).fold("product")
@@ -110,48 +113,52 @@ def _tried(library: ctypes.CDLL) -> Multiply:
         a, b = key.fold("a", number).normal(2, rows, deep), key.fold("b", number).normal(2, deep, columns)
         for left in (a, a.mT.contiguous().mT):
             for right in (b, b.mT.contiguous().mT):
-                more = a @ b
-                off = (multiply(left, right, more) - 2 * more).abs().max() / more.abs().max()
+                true = 3 * (a @ b)
+                off = (multiply([a, left], [2 * b, right]) - true).abs().max() / true.abs().max()
                 if not off <= _WITHIN:
                     raise RuntimeError(f"a product is off by {float(off):.1e}")
     return multiply
 
 
-def _by_blas(a: Tensor, b: Tensor, more: Tensor | None) -> Tensor:
-    return a @ b if more is None else torch.baddbmm(more, a, b)
+def _by_blas(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
+    total = a[0] @ b[0]
+    for x, y in zip(a[1:], b[1:], strict=True):
+        total = torch.baddbmm(total, x, y)
+    return total
 
 
 @cache
 def _operator() -> torch.library.Library:
     library = torch.library.Library("stillhouse", "DEF")
-    library.define("product(Tensor a, Tensor b, Tensor? more) -> Tensor")
+    library.define("product(Tensor[] a, Tensor[] b) -> Tensor")
     library.impl("product", _multiplied, "CPU")
     torch.library.register_fake("stillhouse::product", _shaped, lib=library)
     torch.library.register_vmap("stillhouse::product", _of_students, lib=library)
     return library
 
 
-def _multiplied(a: Tensor, b: Tensor, more: Tensor | None) -> Tensor:
+def _multiplied(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
     if not _found:
         load(None)
-    own = _found[0]
-    return _by_blas(a, b, more) if own is None else own(a, b, more)
+    return (_found[0] or _by_blas)(a, b)
 
 
-def _shaped(a: Tensor, b: Tensor, more: Tensor | None) -> Tensor:
-    return a.new_empty((a.shape[0], a.shape[1], b.shape[2]))
+def _shaped(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
+    return a[0].new_empty((a[0].shape[0], a[0].shape[1], b[0].shape[2]))
 
 
 def _of_students(
-    info: object, dims: tuple[int | None, ...], a: Tensor, b: Tensor, more: Tensor | None
+    info: object, dims: tuple[Sequence[int | None], ...], *factors: Sequence[Tensor]
 ) -> tuple[Tensor, int]:
     """The products of students side by side: each one's matrices behind the other's."""
     students: int = info.batch_size  # type: ignore[attr-defined]
-    each = [
-        None if part is None else part.expand(students, *part.shape) if dim is None else part.movedim(dim, 0)
-        for part, dim in zip((a, b, more), dims, strict=True)
+    flat = [
+        [
+            (part.expand(students, *part.shape) if dim is None else part.movedim(dim, 0)).flatten(0, 1)
+            for part, dim in zip(parts, theirs, strict=True)
+        ]
+        for parts, theirs in zip(factors, dims, strict=True)
     ]
-    flat = [None if part is None else part.flatten(0, 1) for part in each]
     return torch.ops.stillhouse.product(*flat).unflatten(0, (students, -1)), 0
 
 
