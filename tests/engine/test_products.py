@@ -64,6 +64,14 @@ def test_products_are_those_of_float64_whatever_the_strides(shape: tuple[int, in
     assert_close(product((one, b)), one.double() @ b.double())
 
 
+@pytest.mark.parametrize("shape", [(0, 2, 3, 4), (2, 0, 3, 4), (2, 3, 0, 4), (2, 3, 4, 0)], ids=str)
+def test_products_of_nothing_are_nought(shape: tuple[int, int, int, int]) -> None:
+    assert products.load(None)
+    found = product(factors(*shape))
+    assert found.shape == (shape[0], shape[1], shape[3])
+    assert not found.any()
+
+
 def assert_close(found: Tensor, exact: Tensor) -> None:
     assert found.dtype == torch.float32
     assert (found - exact).abs().max() <= 1e-5 * exact.abs().max()

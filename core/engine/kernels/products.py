@@ -100,6 +100,8 @@ def _tried(library: ctypes.CDLL) -> Multiply:
 
     def multiply(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
         to = _shaped(a, b)
+        if not all(x.numel() for x in (*a, *b)):
+            return _by_blas(a, b)
         terms = [
             value
             for x, y in zip(a, b, strict=True)
