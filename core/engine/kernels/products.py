@@ -111,7 +111,7 @@ def _tried(library: ctypes.CDLL) -> Multiply:
         return to
 
     key = Key(0).fold("product")
-    for number, (rows, deep, columns) in enumerate(((50, 150, 97), (7, 20, 33), (130, 16, 16))):
+    for number, (rows, deep, columns) in enumerate(((50, 140, 97), (7, 20, 33), (30, 16, 16))):
         a, b = key.fold("a", number).normal(2, rows, deep), key.fold("b", number).normal(2, deep, columns)
         for left in (a, a.mT.contiguous().mT):
             for right in (b, b.mT.contiguous().mT):
