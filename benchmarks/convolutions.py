@@ -67,9 +67,9 @@ def _judge(kinds: list[Kind]) -> None:
         factors: list[Factors] = ["float32"] if finding.precision == "float32" else ["bfloat16", "rounded"]
         for kind in factors:
             picks = (Pick(forward=finding.rule.forward, rest=way, factors=kind) for way in ways)
-            taken = [f"{1e3 * finding.seconds[str(pick)]:,.3g}" for pick in picks if str(pick) in finding.seconds]
-            label = f"{finding.channels}, {finding.side}, {finding.batch}, {kind}"
-            rows.append([label, *(taken or ["-"] * len(ways)), str(finding.pick)])
+            found = (finding.seconds.get(str(pick)) for pick in picks)
+            taken = ["-" if seconds is None else f"{1e3 * seconds:,.3g}" for seconds in found]
+            rows.append([f"{finding.channels}, {finding.side}, {finding.batch}, {kind}", *taken, str(finding.pick)])
     print(table(head, rows))
     print()
     for dtype in (torch.float32, torch.bfloat16):
