@@ -78,6 +78,7 @@ def assert_close(found: Tensor, exact: Tensor) -> None:
 
 
 def test_the_number_of_threads_changes_no_bit(threads: None) -> None:
+    assert products.load(None)
     found = []
     for number in (1, 2, 3):
         torch.set_num_threads(number)
@@ -86,9 +87,11 @@ def test_the_number_of_threads_changes_no_bit(threads: None) -> None:
         assert all(torch.equal(*both) for both in zip(found[0], other, strict=True))
 
 
-def test_narrower_vectors_change_no_bit(fresh: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    if torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"):
-        pytest.skip("these are options for processors that have AVX2")
+@pytest.mark.skipif(
+    torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"),
+    reason="code for AVX2 cannot run on this processor",
+)
+def test_narrower_vectors_change_no_bit(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     for kind in ("native", "x86-64-v3"):
         options = tuple(option.replace("native", kind) for option in products._OPTIONS)
