@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from core.engine.kernels import Compiled, Eager, Kernels, Shape, compile_ahead
+from core.engine.kernels import TESTS, Compiled, Eager, Kernels, Shape, compile_ahead
 from core.engine.networks import ConvNet
 from core.plan import packing
 
@@ -32,8 +32,9 @@ class Arm:
     residual_bytes: int = 0
 
     def kernels(self, network: ConvNet, folder: str, batch: int, students: int = 1) -> Kernels:
-        """Kernels for batches of that size, of one student and of so many at once, in a benchmark's folder."""
-        return self.build(network, frozenset({Shape(1, batch), Shape(students, batch)}), Path(folder) / "kernels")
+        """Kernels for batches of that size, of one student and of so many at once, and for tests, in its folder."""
+        shapes = {Shape(1, batch), Shape(students, batch), TESTS}
+        return self.build(network, frozenset(shapes), Path(folder) / "kernels")
 
     def compile(self, kernels: Kernels, batch: int, device: torch.device) -> None:
         """Compile what an outer step calls as a job does before it begins."""

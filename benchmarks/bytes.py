@@ -87,7 +87,7 @@ def measured(job: Mapping[str, Any], dataset: Dataset) -> Made:
         evaluate.on_result(recipe, result),
         [Key(job["seed"]).fold("judge")],
     )
-    ((accuracy, _),) = (evaluate.accuracy(network, each, real.validation) for each in follow(context, work))
+    ((accuracy, _),) = (evaluate.accuracy(context.judging, each, real.validation) for each in follow(context, work))
     return {"ipc": ipc, "bytes": size, "accuracy": accuracy, "seconds": round(time.perf_counter() - began, 1)}
 
 

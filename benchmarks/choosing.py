@@ -146,7 +146,7 @@ def _trained(
     kernels = Eager(build(recipe.network, real.shape, real.classes))
     images = grown() if arm == GROWN else evaluate.Draws(real.train, index[None])
     (network,) = _result(evaluate.train(kernels, images, labels, protocol, [key.fold("network")]))
-    accuracy = evaluate.measured("accuracy", kernels.network, network, real.test)
+    accuracy = evaluate.measured("accuracy", kernels, network, real.test)
     with _file(home).open("a") as lines:
         lines.write(json.dumps({"arm": arm, "ipc": ipc, "seed": seed, "accuracy": accuracy}) + "\n")
 

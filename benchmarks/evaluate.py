@@ -109,7 +109,7 @@ def _ours(spec: Spec, network: ConvNet, images: Tensor, labels: Tensor, judged: 
                 end: deque[TrainState] = deque(sgd(kernels(), shared(images), targets, protocol, part), maxlen=1)
                 thetas += end[0].theta.unbind()
         trained = [evaluate.Trained(theta, None, 0.0) for theta in thetas]
-        return [evaluate.accuracy(network, each, judged)[0] for each in trained]
+        return [evaluate.accuracy(kernels(), each, judged)[0] for each in trained]
 
     return run
 

@@ -126,10 +126,10 @@ def measured(job: Mapping[str, Any], dataset: Dataset, overrides: Mapping[str, A
     rates = (*_RATES, *((result.step_size,) if result.step_size else ()))
     keys = [key.fold("judge")] * len(rates)
     trained = follow(context, evaluate.train(context.judging, result.images, targets, protocol, keys, rates))
-    seen = [evaluate.accuracy(network, each, real.validation)[0] for each in trained]
+    seen = [evaluate.accuracy(context.judging, each, real.validation)[0] for each in trained]
     best = trained[seen.index(max(seen))]
     judged = {
-        "network": evaluate.accuracy(network, best, real.test)[0],
+        "network": evaluate.accuracy(context.judging, best, real.test)[0],
         **_others(result.images.flatten(1).numpy(), result.labels.numpy(), real, job["seed"]),
     }
     return {**judged, "seconds": round(seconds, 1)}

@@ -206,7 +206,7 @@ def accuracies(
             try:
                 next(work)
             except StopIteration as end:
-                found.append(evaluate.accuracy(kernels.network, end.value[0], real.test)[0])
+                found.append(evaluate.accuracy(kernels, end.value[0], real.test)[0])
                 break
     return found
 

@@ -115,7 +115,7 @@ def _experts(options: argparse.Namespace, real: Real, kernels: Kernels, key: Key
     for one in keys:
         moments = experts.train(kernels, real.train, real.classes, settings, Augment(), options.window, [one])
         snapshots.append(torch.stack([moment.theta[0] for moment in moments if moment.step == 0]))
-    right = [evaluate.accuracy(kernels.network, Trained(each[-1], None, 0.0), real.validation)[0] for each in snapshots]
+    right = [evaluate.accuracy(kernels, Trained(each[-1], None, 0.0), real.validation)[0] for each in snapshots]
     return Group(tuple(snapshots), statistics.fmean(right))
 
 

@@ -134,6 +134,10 @@ class JobContext:
         """The kernels that train networks on the synthetic set, and on as many real images, with its kind of labels."""
         return Eager(self.network, SquaredError) if self.recipe.regresses else self.kernels
 
+    def kernels_of(self, network: Network) -> Kernels:
+        """The kernels of a network, compiled if it is the job's own."""
+        return self.kernels if network == self.network else Eager(network)
+
     def raise_if_draining(self) -> None:
         """Called wherever stopping loses nothing.
 

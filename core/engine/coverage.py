@@ -25,7 +25,7 @@ from torch import Tensor
 
 from core import recipe
 from core.engine import balance, features
-from core.engine.evaluate import Trained
+from core.engine.evaluate import Trained, answers
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.neighbours import squares
@@ -60,13 +60,13 @@ class Distances:
 
 def learn(coverage: recipe.Coverage, kernels: Kernels, real: Real, key: Key) -> Generator[float, None, Witness]:
     """Train the network and watch how it does on the test split; yields the share of the work that is done."""
-    network, data = kernels.network, real.train
-    labels = balance.supervision(data.labels, network.classes, coverage.balance)
+    data = real.train
+    labels = balance.supervision(data.labels, kernels.network.classes, coverage.balance)
     wrong = torch.zeros(len(real.test), device=data.device)
     for moment in sgd(kernels, data.take, labels, features.protocol(coverage), [key]):
         if moment.step == 0 and moment.epoch:
             now = Trained(moment.theta[0], moment.moments(0), 0.0)
-            wrong = wrong + 1 - _confidence(network, now, real.test)
+            wrong = wrong + 1 - _confidence(kernels, now, real.test)
         yield moment.epochs / coverage.epochs
     return Witness(now, wrong / coverage.epochs)
 
@@ -157,11 +157,9 @@ def table(
     )
 
 
-def _confidence(network: Network, now: Trained, data: Labelled) -> Tensor:
+def _confidence(kernels: Kernels, now: Trained, data: Labelled) -> Tensor:
     """Probability of the true class, [n]."""
-    with torch.no_grad():
-        said = torch.cat([network.apply(now.theta, x, now.moments).softmax(1) for x in data.batches(limits.TESTED)])
-    return said.gather(1, data.labels[:, None])[:, 0]
+    return answers(kernels, now, data).softmax(1).gather(1, data.labels[:, None])[:, 0]
 
 
 def _parts(network: Network, witness: Witness, data: Labelled) -> Iterator[Tensor]:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
-from core.engine.networks import Moments, Network
+from core.engine.networks import Moments
 from core.engine.real import Labelled, Real
 from core.engine.synthetic import SyntheticDataset
 from core.engine.train import Curriculum, Protocol, TrainState, drawn, learn, sgd, shared, stack_for
@@ -220,17 +220,23 @@ def train(
     return trained
 
 
-def accuracy(network: Network, trained: Trained, data: Labelled) -> tuple[float, tuple[float, ...]]:
+def answers(kernels: Kernels, trained: Trained, data: Labelled) -> Tensor:
+    """The logits [n, K] of a trained network."""
+    with torch.no_grad():
+        return torch.cat([kernels.logits(trained.theta, x, trained.moments) for x in data.batches(limits.TESTED)])
+
+
+def accuracy(kernels: Kernels, trained: Trained, data: Labelled) -> tuple[float, tuple[float, ...]]:
     """Overall accuracy, and accuracy per class."""
-    return graded(_guesses(network, trained, data), data.labels, network.classes)
+    return graded(answers(kernels, trained, data).argmax(1), data.labels, kernels.network.classes)
 
 
-def measured(measure: Measure, network: Network, trained: Trained, data: Labelled) -> float:
+def measured(measure: Measure, kernels: Kernels, trained: Trained, data: Labelled) -> float:
     """Accuracy, or the mean of each class's, of the classes that there are images of."""
-    overall, per_class = accuracy(network, trained, data)
+    overall, per_class = accuracy(kernels, trained, data)
     if measure == "accuracy":
         return overall
-    return balanced(per_class, torch.bincount(data.labels, minlength=network.classes).tolist())
+    return balanced(per_class, torch.bincount(data.labels, minlength=kernels.network.classes).tolist())
 
 
 def telling(measure: Measure, labels: Tensor) -> float:
@@ -266,14 +272,14 @@ def evaluate(
     """Train a fresh network a key and test each."""
     scores: list[Score] = []
     for trained in (yield from train(kernels, images, labels, protocol, keys)):
-        scores.append(scored(kernels.network, trained, real))
+        scores.append(scored(kernels, trained, real))
         yield 1.0
     return Result(name, labels.shape[-2], kernels.network.name, protocol.lr, tuple(scores))
 
 
-def judged(name: str, network: Network, trained: Trained, lr: float, real: Real) -> Result:
+def judged(name: str, kernels: Kernels, trained: Trained, lr: float, real: Real) -> Result:
     """The result of one network that was trained before, on the training split at an initial rate of `lr`."""
-    return Result(name, len(real.train), network.name, lr, (scored(network, trained, real),))
+    return Result(name, len(real.train), kernels.network.name, lr, (scored(kernels, trained, real),))
 
 
 def tune(
@@ -288,7 +294,7 @@ def tune(
 ) -> Generator[float, None, list[float]]:
     """The validation split's `measure` of the same fresh network trained at each of the learning rates."""
     found = yield from train(kernels, images, labels, protocol, [key] * len(rates), rates)
-    return [measured(measure, kernels.network, trained, real.validation) for trained in found]
+    return [measured(measure, kernels, trained, real.validation) for trained in found]
 
 
 def look(
@@ -309,18 +315,18 @@ def look(
     costs more than a look: what could still win by any ordinary luck is trained to its end. The accuracy of a look that
     was given up is its last rung's. Rungs before epoch 20 are left out: they foretell nothing.
     """
-    network, sample = kernels.network, real.validation.sample(limits.RUNG_IMAGES)
+    sample = real.validation.sample(limits.RUNG_IMAGES)
     margin = _LAG + _ERRORS * math.sqrt(2 * 0.25 / _counting(sample, measure))
     places = {epoch for share in rungs if (epoch := int(share * protocol.total_epochs)) >= limits.EARLIEST_RUNG}
     found: list[float] = []
     for moment in sgd(kernels, shared(images), labels, protocol, [key]):
         now = Trained(moment.theta[0], moment.moments(0), 0.0)
         if moment.step == 0 and moment.epoch in places:
-            found.append(measured(measure, network, now, sample))
+            found.append(measured(measure, kernels, now, sample))
             if best and len(best.rungs) >= len(found) and found[-1] < best.rungs[len(found) - 1] - margin:
                 return Look(found[-1], tuple(found), given_up=True)
         yield moment.epochs / protocol.total_epochs
-    return Look(measured(measure, network, now, real.validation), tuple(found))
+    return Look(measured(measure, kernels, now, real.validation), tuple(found))
 
 
 def _counting(data: Labelled, measure: Measure) -> float:
@@ -332,18 +338,11 @@ def _counting(data: Labelled, measure: Measure) -> float:
     return len(counts) ** 2 / float((1 / counts).sum())
 
 
-def scored(network: Network, trained: Trained, real: Real) -> Score:
+def scored(kernels: Kernels, trained: Trained, real: Real) -> Score:
     """The score of a trained network on the test split, with its accuracy on the validation split."""
-    guesses, (validation, _) = _guesses(network, trained, real.test), accuracy(network, trained, real.validation)
-    return score(guesses, real.test.labels, network.classes, validation, trained.seconds)
-
-
-def _guesses(network: Network, trained: Trained, data: Labelled) -> Tensor:
-    """The class it takes each image for, int64 [n]."""
-    with torch.no_grad():
-        return torch.cat(
-            [network.apply(trained.theta, x, trained.moments).argmax(1) for x in data.batches(limits.TESTED)]
-        )
+    guesses = answers(kernels, trained, real.test).argmax(1)
+    validation, _ = accuracy(kernels, trained, real.validation)
+    return score(guesses, real.test.labels, kernels.network.classes, validation, trained.seconds)
 
 
 def _course(

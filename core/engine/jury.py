@@ -244,10 +244,10 @@ def _made(context: JobContext, jury: Jury) -> Contents:
     work = evaluate.train(kernels, images, jury.labels, jury.protocol, jury.keys, jury.rates)
     for trained in (yield from work):
         if jury.split == "test":
-            found = _written(evaluate.scored(kernels.network, trained, real))
+            found = _written(evaluate.scored(kernels, trained, real))
         else:
             data = real.validation if jury.most is None else real.validation.sample(jury.most)
-            accuracy = evaluate.measured(context.recipe.evaluation.measure, kernels.network, trained, data)
+            accuracy = evaluate.measured(context.recipe.evaluation.measure, kernels, trained, data)
             found = {"accuracy": accuracy, "seconds": trained.seconds}
         documents.append(stored.written(found))
         yield 1.0

@@ -69,7 +69,7 @@ def _programs(
     if not isinstance(kernels, Compiled):
         return frozenset()
     found = ((name, Shape(*use.shape)) for use in uses for name in _names(use, adjoints))
-    return frozenset((name, kernels.sliced(shape, device)) for name, shape in found if shape in kernels.shapes)
+    return frozenset((name, kernels.sliced(shape, device, name)) for name, shape in found if shape in kernels.shapes)
 
 
 def _names(use: Use, adjoints: Collection[str]) -> Collection[str]:

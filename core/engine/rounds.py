@@ -8,24 +8,20 @@ import torch
 from torch import Tensor
 
 from core.engine import init
-from core.engine.evaluate import Trained
+from core.engine.evaluate import Trained, answers
+from core.engine.kernels import Kernels
 from core.engine.keys import Key
-from core.engine.networks import Network
 from core.engine.real import Labelled, Real
 from core.engine.state import State
 from core.plan import limits
 from core.recipe import Counts, Recipe
 
 
-def sureness(network: Network, trained: Trained, data: Labelled) -> Tensor:
+def sureness(kernels: Kernels, trained: Trained, data: Labelled) -> Tensor:
     """The probability of its class that a network gives each image, [n]; minus one where it names another class."""
-    found = list[Tensor]()
-    with torch.no_grad():
-        for images, labels in zip(data.batches(limits.TESTED), data.labels.split(limits.TESTED), strict=True):
-            answers = network.apply(trained.theta, images, trained.moments).softmax(1)
-            own = answers.gather(1, labels[:, None])[:, 0]
-            found.append(own.where(answers.argmax(1) == labels, -1.0))
-    return torch.cat(found)
+    said = answers(kernels, trained, data).softmax(1)
+    own = said.gather(1, data.labels[:, None])[:, 0]
+    return own.where(said.argmax(1) == data.labels, -1.0)
 
 
 def order(sure: Tensor, hardness: Tensor, trusted: Tensor, key: Key) -> Tensor:

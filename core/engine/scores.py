@@ -15,11 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine import balance, evaluate
+from core.engine.evaluate import Trained
 from core.engine.kernels import Kernels
 from core.engine.keys import Key
 from core.engine.real import Labelled
 from core.engine.train import Protocol, order, sgd
-from core.plan import limits
 from core.recipe import Augment, CScore, Dual, El2n, Forgetting, LearnedScore, Score
 
 
@@ -117,15 +117,10 @@ def el2n(
     Paul, Ganguli & Dziugaite, "Deep Learning on a Data Diet: Finding Important Examples Early in Training", NeurIPS
     2021, definition 2.2. Between 0 and sqrt(2).
     """
-    network, truth = kernels.network, F.one_hot(real.labels, kernels.network.classes).float()
+    truth = F.one_hot(real.labels, kernels.network.classes).float()
     labels = _labels(score, kernels, real)
     trained = yield from evaluate.train(kernels, real, labels, _protocol(score, augment), keys)
-    with torch.no_grad():
-        errors = [
-            torch.cat([network.apply(one.theta, x, one.moments).softmax(1) for x in real.batches(limits.TESTED)])
-            - truth
-            for one in trained
-        ]
+    errors = [evaluate.answers(kernels, one, real).softmax(1) - truth for one in trained]
     return torch.stack([error.norm(dim=1) for error in errors])
 
 
@@ -138,23 +133,13 @@ def dual(
     Uncertainty", ICML 2025: the mean over windows of (1 - mean) x standard deviation. Unlike there, what is judged is
     the image itself after an epoch, not the view that was trained on during it.
     """
-    network, protocol = kernels.network, _protocol(score, augment)
-    # torch's split leaves a last batch of fewer images, as that of the training images does
-    classes = real.labels.split(limits.TESTED)
+    protocol, own = _protocol(score, augment), real.labels[:, None]
     epochs = list[Tensor]()
     for moment in sgd(kernels, real.take, _labels(score, kernels, real), protocol, keys):
         if moment.step == 0 and moment.epoch:
-            with torch.no_grad():
-                answers = [
-                    torch.cat(
-                        [
-                            network.apply(theta, x, moment.moments(place)).softmax(1).gather(1, own[:, None])[:, 0]
-                            for x, own in zip(real.batches(limits.TESTED), classes, strict=True)
-                        ]
-                    )
-                    for place, theta in enumerate(moment.theta)
-                ]
-            epochs.append(torch.stack(answers))
+            now = [Trained(theta, moment.moments(place), 0.0) for place, theta in enumerate(moment.theta)]
+            sure = [evaluate.answers(kernels, one, real).softmax(1).gather(1, own)[:, 0] for one in now]
+            epochs.append(torch.stack(sure))
         yield moment.epochs / protocol.epochs
     known = torch.stack(epochs)
     windows = [known[first : first + score.span] for first in range(len(known) - score.span + 1)]

@@ -164,8 +164,9 @@ class Calibration(BaseModel):
         self, kernel: Kernel, network: Geometry, batch: int, networks: int = 1, *, compiled: bool = False
     ) -> float:
         """Seconds of one call of a kernel. What a compiled one gains is taken to be the same for every shape."""
-        if compiled and self.compiled and (kernel == "gradient" or kernel == "adjoint"):
-            return self.compiled[kernel] * self.price(kernel, network, batch, networks)
+        if compiled and self.compiled and kernel != "data":  # a pass forwards gains about what a gradient does
+            gained = self.compiled["gradient" if kernel == "forward" else kernel]
+            return gained * self.price(kernel, network, batch, networks)
         costs = self.costs[kernel, _small(network.shape)]
         return sum(cost * amount for cost, amount in zip(costs, load(kernel, network, batch, networks), strict=True))
 

@@ -271,10 +271,11 @@ def _price(
             if not price:
                 continue
         else:
-            found = use(item, network.norm)
-            quick, shape = found is not None and found.shape in compiled, (item.networks, item.images)
-            if quick:
-                shape = packing.sliced(network.convolutions, network.norm, shape, calibration.device)
+            found, shape = use(item, network.norm), (item.networks, item.images)
+            if quick := found is not None and found.shape in compiled:
+                shape = packing.sliced(
+                    network.convolutions, network.norm, found.shape, calibration.device, found.kernel
+                )
             price = item.calls * calibration.price(
                 item.kernel, geometries.behind(item), item.images, item.networks, compiled=quick
             )

@@ -10,12 +10,15 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, Literal, NamedTuple
 
+from core.plan import limits
+
 Batch = tuple[int, int]
 """So many students at once, on so many images each."""
 
-Kernel = Literal["gradient", "observe", "adjoint"]
+Kernel = Literal["logits", "gradient", "observe", "adjoint"]
 
 PROGRAMS: Final[Mapping[Kernel, frozenset[str]]] = {
+    "logits": frozenset({"logits"}),
     "gradient": frozenset({"gradient"}),
     "observe": frozenset({"observe"}),
     "adjoint": frozenset({"gradient", "keep", "recall"}),
@@ -23,6 +26,8 @@ PROGRAMS: Final[Mapping[Kernel, frozenset[str]]] = {
 """Names of the programs that are compiled for a kernel."""
 KEEPING: Final = frozenset({"remember", "recall"})
 """Names of the programs that are compiled for adjoints instead where all of a segment's steps are kept."""
+TESTS: Final[Batch] = 1, limits.TESTED
+"""Shape that stands for the tests of a network, whatever the images that the last call of each is left."""
 COMPILING: Final = 15.0
 """Seconds a program takes to compile on two cores."""
 REMEMBERED: Final = 10
@@ -30,9 +35,15 @@ REMEMBERED: Final = 10
 KEPT: Final = 4.25
 """The same of the compiled kernels: counted, 3.4 to 4.7 (width 32 to 128, 8x8 to 64x64)."""
 
-_PASSES: Final[Mapping[Kernel, int]] = {"gradient": 3, "observe": 3, "adjoint": 8}  # forward passes a call takes
+_PASSES: Final[Mapping[Kernel, int]] = {
+    "logits": 1,
+    "gradient": 3,
+    "observe": 3,
+    "adjoint": 8,
+}  # forward passes a call takes
 _SLOWER: Final = {"cpu": 1 / 250e9, "cuda": 1 / 20e12}  # seconds an operation takes longer when it is not compiled
-_CALL: Final[Mapping[Kernel, float]] = {"gradient": 5e-4, "observe": 5e-4, "adjoint": 2e-3}  # and a call, however small
+# the same of a call, however small
+_CALL: Final[Mapping[Kernel, float]] = {"logits": 0.0, "gradient": 5e-4, "observe": 5e-4, "adjoint": 2e-3}
 
 _BUSY: Final = {"cpu": 5e9, "cuda": 5e11}  # operations of a step that keep a processor busy for about ten milliseconds
 _CPU_ROOM: Final = 2**30  # bytes of activations: more of them miss the caches, and the machine is shared
@@ -102,17 +113,18 @@ def stack(network: Convolutions, batch: int, device: str, device_bytes: int | No
     return max(1, min(wanted, fit, _MOST))
 
 
-def sliced(network: Convolutions, norm: str, shape: Batch, device: str) -> Batch:
+def sliced(network: Convolutions, norm: str, shape: Batch, device: str, program: str = "gradient") -> Batch:
     """The shape of the programs for steps of a shape: on a CPU one student takes a batch in equal slices, or whole.
 
     The maps of a slice are smaller than what such processors have for a cache of all cores (32 MB and more), and large
     enough that what does not depend on the batch costs little. At width 128 on 32 x 32 pixels a gradient took
     least per image at 16 and an adjoint at 32 (2.30 and 5.89 ms; at 64, 2.49 and 6.94), measured while norms still read
-    maps twice. Norms over the whole batch need the whole batch.
+    maps twice. Norms over the whole batch need the whole batch, but not in tests.
     """
     students, batch = shape
     most = max(1, _SLICE // network.outputs)
-    if students > 1 or batch <= most or norm == "batch" or device != "cpu":
+    whole = norm == "batch" and program != "logits"
+    if students > 1 or batch <= most or whole or device != "cpu":
         return shape
     return students, max((size for size in range(-(-most // _THIN), most + 1) if batch % size == 0), default=batch)
 

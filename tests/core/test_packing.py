@@ -59,3 +59,16 @@ def test_a_map_larger_than_the_cache_is_a_slice_of_one() -> None:
 )
 def test_norms_over_the_batch_stacks_and_gpus_have_no_slices(norm: str, shape: packing.Batch, device: str) -> None:
     assert packing.sliced(Convolutions.of((3, 32, 32), 128, 3), norm, shape, device) == shape
+
+
+@pytest.mark.parametrize(("width", "size"), [(128, 32), (32, 128)])
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+def test_tests_are_done_in_slices_whatever_the_norm(width: int, size: int, norm: str) -> None:
+    network = Convolutions.of((3, 32, 32), width, 3)
+    assert packing.sliced(network, norm, packing.TESTS, "cpu", "logits") == (1, size)
+
+
+def test_tests_are_compiled_where_enough_images_are_seen() -> None:
+    few, many = (Use("logits", packing.TESTS, calls) for calls in (100, 1000))
+    assert not worth_compiling(NETWORK, [few], "cpu")
+    assert worth_compiling(NETWORK, [many], "cpu") == {packing.TESTS}

@@ -136,7 +136,7 @@ def test_an_expert_knows_a_rare_class_only_where_it_counts(kind: Balance, knows:
     asked = Experts(batch_size=64, balance=kind)
     for moment in experts.train(Eager(NETWORK), unequal.train, 2, asked, Augment(transforms=()), 6, [KEY]):
         trained = Trained(moment.theta[0], None, 0.0)
-    found = evaluate.measured("balanced", NETWORK, trained, unequal.validation)
+    found = evaluate.measured("balanced", Eager(NETWORK), trained, unequal.validation)
     assert found > 0.7 if knows else found < 0.55
 
 
@@ -172,7 +172,7 @@ def test_a_network_that_embeds_knows_a_rare_class(unequal: Real) -> None:
     for alike in ALIKE:
         asked = Embedding(epochs=2, batch_size=64, balance=alike)
         trained = result(features.train(asked, Eager(NETWORK), unequal.train, KEY))
-        found.append(evaluate.measured("balanced", NETWORK, trained, unequal.validation))
+        found.append(evaluate.measured("balanced", Eager(NETWORK), trained, unequal.validation))
     assert found[1] > found[0] + 0.1
 
 
@@ -181,7 +181,7 @@ def test_looks_and_choices_go_by_the_measure_of_the_recipe(unequal: Real) -> Non
     theta = NETWORK.init(KEY) * 0
     theta[-1] = 1.0  # the bias of the second class
     trained, data = Trained(theta, None, 0.0), unequal.validation
-    assert evaluate.measured("accuracy", NETWORK, trained, data) == pytest.approx(0.9, abs=0.02)
-    assert evaluate.measured("balanced", NETWORK, trained, data) == 0.5
+    assert evaluate.measured("accuracy", Eager(NETWORK), trained, data) == pytest.approx(0.9, abs=0.02)
+    assert evaluate.measured("balanced", Eager(NETWORK), trained, data) == 0.5
     others = replace(data, stored=data.stored[data.labels == 1], labels=data.labels[data.labels == 1])
-    assert evaluate.measured("balanced", NETWORK, trained, others) == 1  # the class that there are images of
+    assert evaluate.measured("balanced", Eager(NETWORK), trained, others) == 1  # the class that there are images of

@@ -160,7 +160,7 @@ def test_short_looks_have_no_rungs(real: Real) -> None:
 def test_per_class_accuracy_adds_up(real: Real) -> None:
     protocol = replace(PLAIN, epochs=1)
     (trained,) = outcome(evaluate.train(Eager(NETWORK), real.train, targets(real), protocol, [Key(3)]))
-    overall, per_class = evaluate.accuracy(NETWORK, trained, real.test)
+    overall, per_class = evaluate.accuracy(Eager(NETWORK), trained, real.test)
     shares = torch.bincount(real.test.labels).float() / len(real.test.labels)
     assert overall == pytest.approx(float((torch.tensor(per_class) * shares).sum()), abs=1e-6)
 

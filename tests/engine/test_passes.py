@@ -57,6 +57,17 @@ def test_both_passes_equal_automatic_differentiation(shape: str, norm: str, way:
     assert_same(ours.along, g @ u, EXACT)
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("shape", "norm"), list(product(SHAPES, NORMS)))
+def test_logits_are_the_networks(shape: str, norm: str, way: str) -> None:
+    net = network(shape, norm)
+    theta, images, labels, _ = given(net, BATCH).double()
+    two = Passes(net, *WAYS[way](net.depth))
+    moments = Eager(net).gradient_and_batch_stats(theta, images.flip(0) + 1, labels)[1] if norm == "batch" else None
+    assert_same(two.logits(theta, images, moments)[0], net.apply(theta, images, moments), EXACT)
+    assert_same(two.logits(theta, images)[0], net.apply(theta, images), EXACT)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_moments_are_what_batch_norm_saw(shape: str) -> None:
     net = network(shape, "batch")

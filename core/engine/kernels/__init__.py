@@ -1,12 +1,12 @@
-"""The two pure steps in which all time is spent: one SGD step, and its adjoint.
+"""The pure steps in which all time is spent: one SGD step, its adjoint, and what a network says in a test.
 
-Both are functions of tensors alone, with nothing to differentiate around them, so this package is the only place that
+All are functions of tensors alone, with nothing to differentiate around them, so this package is the only place that
 knows how second-order gradients are obtained, and the only place to compile them.
 """
 
 from core.engine.kernels.ahead import Pace, Program, compile_ahead, compile_within
 from core.engine.kernels.choice import Chosen, choose, missing_compiler
-from core.engine.kernels.compiled import Compiled, Shape
+from core.engine.kernels.compiled import TESTS, Compiled, Shape
 from core.engine.kernels.eager import Eager, adjoint_step, gradient
 from core.engine.kernels.environment import environment
 from core.engine.kernels.program import trim_programs
@@ -14,6 +14,7 @@ from core.engine.kernels.step import Adjoint, Kernels, Loss
 from core.plan.ways import Precision
 
 __all__ = [
+    "TESTS",
     "Adjoint",
     "Chosen",
     "Compiled",

@@ -50,7 +50,7 @@ def choose(
         network.convolutions,
         uses,
         device.type,
-        lambda program, shape: candidate.stored(program, candidate.sliced(Shape(*shape), device), device),
+        lambda program, shape: candidate.stored(program, candidate.sliced(Shape(*shape), device, program), device),
     )
     if not worth:
         return Chosen(Eager(network), "No kernel is compiled: the job is too small to gain by it.")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, final
+from typing import Final, NamedTuple, final
 
 import torch
 from torch import Tensor
@@ -19,10 +19,10 @@ from core.engine.kernels.eager import Eager
 from core.engine.kernels.environment import capabilities, environment
 from core.engine.kernels.passes import Kept, Passes
 from core.engine.kernels.program import Program
-from core.engine.kernels.slices import Slice, Sliced, joined, mean, slices
+from core.engine.kernels.slices import Slice, Sliced, filled, joined, mean, slices
 from core.engine.kernels.stamp import SUFFIX
 from core.engine.kernels.step import Adjoint
-from core.engine.kernels.trial import fault
+from core.engine.kernels.trial import fault, statistics
 from core.engine.networks import ConvNet, Moments
 from core.plan import packing
 from core.plan.ways import Pick, Precision, Verdict, Way, kinds
@@ -38,6 +38,10 @@ class Shape(NamedTuple):
 
     students: int
     batch: int
+
+
+TESTS: Final = Shape(*packing.TESTS)
+"""Shape that stands for the tests of a network."""
 
 
 @cache
@@ -119,6 +123,17 @@ class Compiled:
         """The kernels of the other shapes."""
         return Eager(self.network)
 
+    def logits(self, theta: Tensor, images: Tensor, moments: Moments | None = None) -> Tensor:
+        """Logits [B, K]; batch norm uses `moments` if given, else the batch's statistics.
+
+        A program of one shape takes batches of every size, the last of its parts filled up.
+        """
+        program, size = self._tests(theta, images, moments)
+        if program is None:
+            return self.eager.logits(theta, images, moments)
+        parts = [program(theta, part, *_flat(moments))[0] for part in filled(images, size)]
+        return torch.cat(parts)[: len(images)]
+
     def gradient(self, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
         """g = grad_theta loss, shaped like theta."""
         if theta.ndim == 2 and len(theta) == 1:  # what is compiled for a shape of one student has no axis of students
@@ -178,9 +193,9 @@ class Compiled:
         some = self.sliced(Shape(1, batch), theta.device)
         return batch // some.batch * _kept_bytes(self.passes(some, theta.device), some.batch)
 
-    def sliced(self, shape: Shape, device: torch.device) -> Shape:
-        """The shape of the programs for steps of a shape, see `packing.sliced`."""
-        return Shape(*packing.sliced(self.network.convolutions, self.network.norm, shape, device.type))
+    def sliced(self, shape: Shape, device: torch.device, program: str = "gradient") -> Shape:
+        """The shape of a program for steps of a shape, see `packing.sliced`."""
+        return Shape(*packing.sliced(self.network.convolutions, self.network.norm, shape, device.type, program))
 
     @property
     def used(self) -> frozenset[Shape]:
@@ -205,7 +220,9 @@ class Compiled:
         theta = torch.zeros(*lead, network.size)
         images = torch.zeros(*lead, shape.batch, *network.shape)
         labels = torch.zeros(*lead, shape.batch, network.classes)
-        if name == "recall":
+        if name == "logits":
+            self._built(name, shape, (theta, images, *[torch.ones(network.width)] * statistics(network)))
+        elif name == "recall":
             assert not lead, "only alone does a student have adjoints"
             kept = self.passes(shape, theta.device).first(theta, images, labels)[1]
             self._built(name, shape, (theta, torch.zeros_like(theta), *kept.leaves))
@@ -232,6 +249,17 @@ class Compiled:
         some = self.sliced(shape, theta.device)
         each = slices(images, labels, some.batch)
         return self._ready(name, some, (theta, *each[0])), each
+
+    def _tests(self, theta: Tensor, images: Tensor, moments: Moments | None) -> tuple[Program | None, int]:
+        """The program for logits of such a batch, if there is one, and how many images it takes."""
+        size = self.sliced(TESTS, theta.device, "logits").batch
+        few = 2 * len(images) < size  # filling it up would cost more than it saves
+        if TESTS not in self.shapes or few or theta.dtype != torch.float32:
+            return None, size
+        if (moments is None) == (self.network.norm == "batch"):
+            return None, size
+        arguments = (theta, filled(images[:size], size)[0], *_flat(moments))
+        return self._ready("logits", Shape(1, size), arguments), size
 
     def _ready(self, name: str, shape: Shape, arguments: Sequence[Tensor]) -> Program | None:
         if (name, shape) not in self._programs:
@@ -261,6 +289,10 @@ def _functions(two: Passes) -> dict[str, Callable[..., tuple[Tensor, ...]]]:
     """The programs, with flat results. What a program does not return it does not compute."""
     depth = two.network.depth
 
+    def logits(theta: Tensor, images: Tensor, *moments: Tensor) -> tuple[Tensor, ...]:
+        found, written = two.logits(theta, images, Moments(moments[:depth], moments[depth:]) if moments else None)
+        return (found, *written)
+
     def gradient(theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
         g, _, written = two.first(theta, images, labels)
         return (g, *written)
@@ -282,7 +314,11 @@ def _functions(two: Passes) -> dict[str, Callable[..., tuple[Tensor, ...]]]:
         adjoint, written = two.second(theta, Kept.of(kept, depth), u)
         return (*adjoint, *written)
 
-    return {f.__name__: f for f in (gradient, observe, keep, remember, recall)}
+    return {f.__name__: f for f in (logits, gradient, observe, keep, remember, recall)}
+
+
+def _flat(moments: Moments | None) -> tuple[Tensor, ...]:
+    return () if moments is None else (*moments.means, *moments.variances)
 
 
 @cache

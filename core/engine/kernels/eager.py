@@ -20,6 +20,10 @@ class Eager:
     network: Network
     criterion: type[CrossEntropy | SquaredError] = CrossEntropy
 
+    def logits(self, theta: Tensor, images: Tensor, moments: Moments | None = None) -> Tensor:
+        """Logits [B, K]; batch norm uses `moments` if given, else the batch's statistics."""
+        return self.network.apply(theta, images, moments)
+
     def gradient(self, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
         """g = grad_theta loss, shaped like theta."""
         if theta.ndim == 2:

@@ -232,6 +232,27 @@ class Passes:
         labels = centred * (-1 / len(centred))
         return Adjoint(along, self._flatten(grads), self._leave(out_bar_t), labels), written
 
+    def logits(self, theta: Tensor, images: Tensor, moments: Moments | None = None) -> tuple[Tensor, list[Tensor]]:
+        """The logits [B, K], by `moments` where they are given, and some intermediates as in `first`."""
+        p = self.network.unflatten(theta)
+        written: list[Tensor] = []
+        x = self._enter(images)
+        for i, convolution in enumerate(self.forwards or self.convolutions):
+            convolution = convolution or self.convolutions[i]
+            kernel = _weighed(convolution, p[f"conv{i}.weight"], written)
+            y = quads(convolution.lower(convolution.multiply((convolution.lift(x), kernel)), x.shape))
+            if moments is None:
+                r, m = self._statistics(y)
+            else:
+                r = (moments.variances[i] + EPS).rsqrt()
+                m = (p[f"conv{i}.bias"] - moments.means[i]) * r
+            gamma, beta = self._affine(p, i, 1.0)
+            a, c = gamma * r, gamma * m + beta
+            x = 0.25 * total((a * y + c).clamp_min(0))
+            written += [a, c, x]
+        features = x.permute(0, 3, 1, 2).flatten(1)
+        return F.linear(features, p["linear.weight"], p["linear.bias"]), written
+
     def moments(self, theta: Tensor, kept: Kept) -> Moments:
         """Mean and unbiased variance per channel that each batch norm saw; nothing for the other norms."""
         if self.network.norm != "batch":
@@ -250,14 +271,14 @@ class Passes:
 
     def _layers(self, p: dict[str, Tensor], gamma: float, written: list[Tensor]) -> list[_Layer]:
         """Without a norm, gamma is as given (its tangent is nought) and the convolution's bias takes beta's place."""
-        layers = []
-        for i, convolution in enumerate(self.convolutions):
-            kernel = _weighed(convolution, p[f"conv{i}.weight"], written)
-            if self._normalises:
-                layers.append(_Layer(kernel, p[f"norm{i}.weight"], p[f"norm{i}.bias"]))
-            else:
-                layers.append(_Layer(kernel, torch.full_like(p[f"conv{i}.bias"], gamma), p[f"conv{i}.bias"]))
-        return layers
+        weighed = [_weighed(c, p[f"conv{i}.weight"], written) for i, c in enumerate(self.convolutions)]
+        return [_Layer(kernel, *self._affine(p, i, gamma)) for i, kernel in enumerate(weighed)]
+
+    def _affine(self, p: dict[str, Tensor], i: int, gamma: float) -> tuple[Tensor, Tensor]:
+        """A block's gamma and beta."""
+        if self._normalises:
+            return p[f"norm{i}.weight"], p[f"norm{i}.bias"]
+        return torch.full_like(p[f"conv{i}.bias"], gamma), p[f"conv{i}.bias"]
 
     def _gradients(self, i: int, kernel_bar: Tensor, sum_bar: Tensor, sum_bar_n: Tensor) -> dict[str, Tensor]:
         weight, beta = self.convolutions[i].unweigh(kernel_bar), sum_bar.flatten(0, -2).sum(0)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine.kernels.passes import Kept
@@ -34,6 +35,11 @@ def slices(images: Tensor, labels: Tensor, size: int) -> list[Slice]:
     if labels.shape[-2] == size:
         return [Slice(images, labels)]
     return [Slice(*each) for each in zip(images.split(size, -4), labels.split(size, -2), strict=True)]
+
+
+def filled(images: Tensor, size: int) -> list[Tensor]:
+    """Parts of the images [B, C, H, W] that all have one size: the last one is filled up with black."""
+    return list(F.pad(images, (*(0, 0) * 3, 0, -len(images) % size)).split(size))
 
 
 def mean(each: Sequence[Tensor]) -> Tensor:

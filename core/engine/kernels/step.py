@@ -1,4 +1,4 @@
-"""The interface of a pair of kernels: the gradient of a loss, and the adjoint of the step taken along it.
+"""The interface of kernels: the gradient of a loss, the adjoint of the step taken along it, and logits for tests.
 
 Shapes: theta [P], images [B, C, H, W], labels [B, K] (probabilities). Several students are stepped at once where every
 argument has a leading dimension S: theta [S, P], images [S, B, C, H, W], labels [S, B, K].
@@ -27,11 +27,18 @@ class Adjoint(NamedTuple):
 
 
 class Kernels(Protocol):
-    """The two steps for the mean cross-entropy of one network; a value, safe to share."""
+    """The steps for the mean cross-entropy of one network; a value, safe to share."""
 
     @property
     def network(self) -> Network:
         """The network of the loss."""
+        ...
+
+    def logits(self, theta: Tensor, images: Tensor, moments: Moments | None = None) -> Tensor:
+        """Logits [B, K] of one network; batch norm uses `moments` if given, else the batch's statistics.
+
+        Nothing need be differentiable.
+        """
         ...
 
     def gradient(self, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:

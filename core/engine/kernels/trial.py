@@ -64,6 +64,11 @@ def fault(
     return None
 
 
+def statistics(network: ConvNet) -> int:
+    """How many tensors of running moments a test of the network takes."""
+    return 2 * network.depth if network.norm == "batch" else 0
+
+
 def _given(network: ConvNet, batch: int, device: torch.device, student: int) -> Given:
     key = Key(0).fold("trial", student)
     theta = network.init(key.fold("theta")) + 0.1 * key.fold("away").normal(network.size)
@@ -84,6 +89,13 @@ def _given(network: ConvNet, batch: int, device: torch.device, student: int) -> 
 def _pairs(name: str, run: Run, two: Passes, each: Sequence[Given]) -> Iterator[tuple[str, Tensor, Tensor, float]]:
     """Each part of a result: its name, as the program has it and as it is, and the least length to measure it by."""
     network, depth = two.network, two.network.depth
+    if name == "logits":
+        ((theta, images, _, _),) = each
+        moments = _gradient(network, *each[0][:3])[1] if statistics(network) else None
+        ours = run(theta, images, *(tensor for kind in moments or () for tensor in kind))[0]
+        parts = [network.apply(theta, some, moments) for some in images.split(_PIECE)]
+        yield "result", ours, torch.cat(parts), 0.0
+        return
     if name in ("gradient", "observe"):
         alone = len(each) == 1
         arguments = [part[0] if alone else torch.stack(part) for part in list(zip(*each, strict=True))[:3]]

@@ -263,7 +263,7 @@ class Measuring:
 
     def _judged(self, networks: Sequence[Trained]) -> tuple[float, ...]:
         data, measure = judged_on(self.context.real.validation), self.context.recipe.evaluation.measure
-        return tuple(evaluate.measured(measure, self.context.network, each, data) for each in networks)
+        return tuple(evaluate.measured(measure, self.context.kernels, each, data) for each in networks)
 
     def _labelled(self, images: Tensor, hard: Tensor) -> Tensor:
         """The labels of images [n, C, H, W]: those of their classes [n, K], or a network's, where they are soft."""
@@ -291,18 +291,12 @@ class Measuring:
         EL2N (Paul, Ganguli & Dziugaite 2021), of networks that were not trained on the image, where there is one.
         """
         if self._hardness is None:
-            real, network = self.context.real, self.context.network
+            real, kernels = self.context.real, self.context.kernels
             judges, drawn = self._largest(), self._draws(self.asked.sizes[-1])
             classes = F.one_hot(real.train.labels, real.classes).float()
             rows = []
             for judge in judges:
-                with torch.no_grad():
-                    guesses = torch.cat(
-                        [
-                            network.apply(judge.theta, x, judge.moments).softmax(1)
-                            for x in real.train.batches(limits.TESTED)
-                        ]
-                    )
+                guesses = evaluate.answers(kernels, judge, real.train).softmax(1)
                 rows.append((guesses - classes).norm(dim=1))
                 self._say(1.0)
             unseen = torch.ones(len(judges), len(real.train), device=real.device).scatter(1, drawn, 0.0)

@@ -43,7 +43,10 @@ def taken(context: JobContext, state: State, hardness: Tensor | None, taught: Te
     context.journal.enter("selecting", total, skipped=_UNITS * state.rounds)
     trusted = torch.ones(len(real.train), dtype=torch.bool, device=real.device)
     if taught is not None and context.recipe.relabel.needs_teacher:
-        trusted = rounds.sureness(taught.network, Trained(taught.theta, taught.moments, 0.0), real.train) >= 0
+        trusted = (
+            rounds.sureness(context.kernels_of(taught.network), Trained(taught.theta, taught.moments, 0.0), real.train)
+            >= 0
+        )
     while state.rounds < asked.count:
         if workspace.time_left() <= 0:
             context.journal.log(
@@ -56,7 +59,7 @@ def taken(context: JobContext, state: State, hardness: Tensor | None, taught: Te
             workspace.store(_FILE, checkpoint.packed(state, context.run, real_ones))
             break
         network = _trained(context, asked, state, key.fold(state.rounds), taught)
-        right = rounds.sureness(context.network, network, real.train)
+        right = rounds.sureness(context.kernels, network, real.train)
         order = rounds.order(right, hardness, trusted, key.fold(state.rounds, "order"))
         state = rounds.filled(context.recipe, state, real, counts, order, state.rounds + 1)
         workspace.store(_FILE, checkpoint.packed(state, context.run, real_ones))

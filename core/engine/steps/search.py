@@ -172,7 +172,7 @@ class _Search:
         keys = [key.fold("seed", seed) for seed in range(search.NETWORKS)]
         images = Draws(real.train, index.expand(search.NETWORKS, -1))
         trained = yield from evaluate.train(context.kernels, images, labels, protocol, keys)
-        accuracies = [evaluate.measured(evaluation.measure, context.network, one, real.validation) for one in trained]
+        accuracies = [evaluate.measured(evaluation.measure, context.kernels, one, real.validation) for one in trained]
         line = {"beta": window.beta, "validation_mean": statistics.fmean(accuracies), "validation": accuracies}
         return [stored.written(line)]
 

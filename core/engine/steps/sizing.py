@@ -161,7 +161,7 @@ class _Search:
         protocol = evaluate.on_full(asked, context.recipe.augment)
         trained = follow(context, evaluate.train(context.kernels, real.train, labels, protocol, keys))
         measure = context.recipe.evaluation.measure
-        self.full = [evaluate.measured(measure, context.network, each, real.validation) for each in trained]
+        self.full = [evaluate.measured(measure, context.kernels, each, real.validation) for each in trained]
         self.full.append(self.clock() - began)
         self._store()
         context.journal.log(f"Everything: {self.everything:.1%} on the validation split, in {self.full[-1]:.0f} s.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from core.engine import kept, relabel, teacher
 from core.engine.context import JobContext
-from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.synthetic import SyntheticDataset
@@ -21,8 +20,7 @@ def gather(context: JobContext, step: TrainTeacher) -> Teacher:
     training, real = context.recipe.teacher, context.real
     assert training is not None, "a plan with this step"
     own = build(training.network, real.shape, real.classes)
-    kernels = context.kernels if own == context.network else Eager(own)
-    work = teacher.train(training, kernels, real.train, context.recipe.augment, Key(0).fold("teacher"))
+    work = teacher.train(training, context.kernels_of(own), real.train, context.recipe.augment, Key(0).fold("teacher"))
     steps = training.epochs * -(-len(real.train) // training.batch_size)
     trained = kept.network(context, step.kept, work, "training_experts", steps, "The teacher")
     found = Teacher(own, trained.theta, trained.moments)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from core.plan import limits
 from core.plan.cost import regression
-from core.plan.cost.passes import Algebra, Sizes, Work, testing, training
+from core.plan.cost.passes import Algebra, Sizes, Work, showing, testing, training
 from core.plan.cost.scale import Scale
 from core.plan.cost.selecting import VECTOR
 from core.plan.cost.students import in_order, stages
@@ -31,12 +31,12 @@ def evaluated(step: Evaluate, scale: Scale, missing: int) -> Iterator[Work | Alg
             students += training(step.phase, together, epochs * recipe.schedule.stages.count, *own, stack)
         students += training(step.phase, seeds, epochs, sizes.synthetic, batch, stack)
         networks += 2 * seeds
+    students += testing(step.phase, looks, sizes.validation)
+    students += testing(step.phase, networks, sizes.test)
+    students += testing(step.phase, networks, sizes.validation)
     yield from regression.trained(recipe, students)
     yield from comparing(recipe, sizes)
     yield from regression.judging(recipe, sizes)
-    yield from testing(step.phase, looks, sizes.validation)
-    yield from testing(step.phase, networks, sizes.test)
-    yield from testing(step.phase, networks, sizes.validation)
     yield Algebra(step.phase, regression.compared(recipe, scale.network, sizes))
 
 
@@ -48,10 +48,10 @@ def drawn(step: Baseline, scale: Scale, missing: int) -> Iterator[Work]:
     students: list[Work] = []
     for together in (missing, looks):
         students += training(step.phase, together, epochs, sizes.synthetic, evaluation.batch_size, scale.stack)
+    students += testing(step.phase, looks, sizes.validation)
+    students += testing(step.phase, missing, sizes.test)
+    students += testing(step.phase, missing, sizes.validation)
     yield from regression.trained(recipe, students)
-    yield from testing(step.phase, looks, sizes.validation)
-    yield from testing(step.phase, missing, sizes.test)
-    yield from testing(step.phase, missing, sizes.validation)
 
 
 def referenced(step: FullReference, scale: Scale, missing: int) -> Iterator[Work]:
@@ -91,7 +91,7 @@ def covered(step: Cover, scale: Scale, missing: int) -> Iterator[Work | Algebra]
     sizes = scale.sizes
     spaced = -(-sizes.train // -(-sizes.train // limits.SPACED))
     for n in (sizes.test, sizes.train, spaced, sizes.synthetic):
-        yield from testing(step.phase, 1, n)
+        yield from showing(step.phase, 1, n)
     pairs = sizes.test * (sizes.train + sizes.synthetic) + spaced * sizes.train
     picked = scale.recipe.evaluation.seeds * sizes.test * sizes.synthetic
     yield Algebra(step.phase, 2 * scale.network.features * pairs + VECTOR * picked)

@@ -27,6 +27,8 @@ class Work(NamedTuple):
     """Whether a gradient is the one that kernels compute: the loss's, in the parameters."""
     teacher: bool = False
     """Whether the networks are the teacher's, not the recipe's own."""
+    tests: bool = False
+    """Whether a forward pass is one of a test, which kernels compute."""
     across: int | None = None
     """Which of the evaluation's other architectures the networks are of; None: of none."""
 
@@ -84,6 +86,13 @@ def training(
 
 
 def testing(phase: Phase, networks: int, n: int) -> Iterator[Work]:
+    """So many trained networks, each asked what n images are."""
+    for call in showing(phase, networks, n):
+        yield call._replace(tests=True)
+
+
+def showing(phase: Phase, networks: int, n: int) -> Iterator[Work]:
+    """So many networks, each shown n images."""
     for calls, images in batches(n, limits.TESTED):
         yield Work(phase, "forward", networks * calls, images)
 

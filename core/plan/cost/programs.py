@@ -12,8 +12,10 @@ from core.plan.packing import Batch, Use
 
 def use(call: Work, norm: str) -> Use | None:
     """The call as `core.engine.kernels` sees it; None where the engine makes it by other means."""
-    if not call.by_kernels or call.kernel in ("forward", "data"):
+    if not call.by_kernels or call.kernel == "data":
         return None
+    if call.kernel == "forward":
+        return Use("logits", packing.TESTS, call.calls) if call.tests else None
     kernel: packing.Kernel = "adjoint" if call.kernel == "adjoint" else "observe" if norm == "batch" else "gradient"
     return Use(kernel, (call.networks, call.images), call.calls)
 

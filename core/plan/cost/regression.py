@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from core.plan import limits
 from core.plan.cost.geometry import Geometry
-from core.plan.cost.passes import Algebra, Sizes, Work, batches, testing
+from core.plan.cost.passes import Algebra, Sizes, Work, batches, showing
 from core.plan.cost.scale import Scale
 from core.plan.phases import Phase
 from core.plan.steps import AdaptGenerator, MetaTrain
@@ -70,7 +70,8 @@ def _passed(choice: Generated, scale: Scale, passes: float, given: float, ipc: f
 
 
 def trained(recipe: Recipe, calls: Iterable[Work]) -> Iterator[Work]:
-    """Trainings on the set and on as many random images: targets are learned by a loss that kernels do not compile."""
+    """Trainings on the set and on as many random images, and tests: targets are learned by a loss that kernels do not
+    compile."""
     for call in calls:
         yield call._replace(by_kernels=not recipe.regresses)
 
@@ -92,8 +93,8 @@ def judging(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
         return
     seeds = 2 * recipe.evaluation.seeds
     yield Work("evaluating", "forward", seeds, sizes.synthetic)
-    yield from testing("evaluating", seeds, sizes.test)
-    yield from testing("evaluating", seeds, sizes.validation)
+    yield from showing("evaluating", seeds, sizes.test)
+    yield from showing("evaluating", seeds, sizes.validation)
 
 
 def solved(recipe: Recipe, network: Geometry, sizes: Sizes) -> float:

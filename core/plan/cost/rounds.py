@@ -30,7 +30,7 @@ def chosen(step: ChooseRounds, scale: Scale, missing: int) -> Iterator[Work]:
     own = scale.recipe.model_copy(update={"evaluation": evaluation})
     if own.relabel.needs_teacher:
         for call in testing(step.phase, 1, sizes.train):
-            yield call._replace(teacher=True)
+            yield call._replace(teacher=True, by_kernels=teacher.shared(own))
     for over in range(asked.count):
         seen = _until(own, sizes, over)
         yield from teacher.labels(step.phase, own, seen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from core.plan.cost.geometry import Geometry
-from core.plan.cost.passes import Algebra, Sizes, Work, batches, testing, training
+from core.plan.cost.passes import Algebra, Sizes, Work, batches, showing, testing, training
 from core.plan.cost.scale import Scale
 from core.plan.phases import Phase
 from core.plan.steps import ScoreImages, TrainEmbedder
@@ -40,7 +40,7 @@ def embedded(step: TrainEmbedder, scale: Scale, missing: int) -> Iterator[Work |
     embedding, sizes = step.embedding, scale.sizes
     yield from training(step.phase, missing, embedding.epochs, sizes.train, embedding.batch_size, scale.stack)
     if not scale.recipe.objective.draws_images:
-        yield from testing(step.phase, sizes.classes, sizes.members)
+        yield from showing(step.phase, sizes.classes, sizes.members)
         yield Algebra(step.phase, _comparing(scale.recipe, scale.network, sizes))
 
 

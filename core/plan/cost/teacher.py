@@ -19,9 +19,8 @@ def trained(step: TrainTeacher, scale: Scale, missing: int) -> Iterator[Work]:
     """The training of the teacher, its examination, and a pass over the real images where statistics are taken anew."""
     teacher, objective, train = scale.recipe.teacher, scale.recipe.objective, scale.sizes.train
     assert teacher is not None, "a plan with this step"
-    shared = teacher.network == scale.recipe.network
     for call in training(step.phase, missing, teacher.epochs, train, teacher.batch_size, scale.stack):
-        yield call._replace(teacher=True, by_kernels=shared)
+        yield call._replace(teacher=True, by_kernels=shared(scale.recipe))
     yield from _asked(step.phase, scale.sizes.validation)
     if isinstance(objective, Statistics):
         for _ in range((objective.group == "class" or objective.statistics == "convolution") + 2 * _ranks(objective)):
@@ -89,7 +88,12 @@ def comparing(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
     if recipe.teacher is not None:
         for n in (sizes.test, sizes.validation):
             for call in testing("evaluating", 1, n):
-                yield call._replace(teacher=True)
+                yield call._replace(teacher=True, by_kernels=shared(recipe))
+
+
+def shared(recipe: Recipe) -> bool:
+    """Whether the teacher is a network of the recipe's own kind, whose kernels it then has."""
+    return recipe.teacher is not None and recipe.teacher.network == recipe.network
 
 
 def epoch(recipe: Recipe, sizes: Sizes) -> tuple[int, int]:
