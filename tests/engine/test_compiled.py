@@ -26,9 +26,8 @@ from core.engine.kernels.program import stamped
 from core.engine.kernels.slices import Sliced
 from core.engine.networks import ConvNet
 from core.engine.unroll import Segment, adjoint
-from core.plan import limits, packing
+from core.plan import packing
 from core.plan.ways import Pick
-from core.recipe import Norm
 from tests.engine.steps import Given, assert_same, given, stacked
 from tests.engine.verdicts import verdict_of
 
@@ -108,29 +107,6 @@ def test_what_is_kept_is_foretold(kernels: Compiled) -> None:
     held = {leaf.untyped_storage().data_ptr(): leaf.untyped_storage().nbytes() for leaf in leaves}
     assert kernels.kept_bytes(theta, BATCH) == sum(leaf.nbytes for leaf in leaves)
     assert sum(held.values()) == pytest.approx(kernels.kept_bytes(theta, BATCH), rel=0.01)
-
-
-@pytest.mark.parametrize("norm", ["instance", "batch"])
-def test_one_program_tests_on_any_number_of_images(
-    norm: Norm, kernels: Compiled, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(packing, "_SLICE", 8 * NETWORK.convolutions.outputs)
-    network = replace(NETWORK, norm=norm)
-    tested = replace(kernels, network=network, shapes=frozenset({TESTS}), _programs={})
-    theta, images, labels, _ = given(network, 19)
-    moments = Eager(network).gradient_and_batch_stats(theta, images, labels)[1] if norm == "batch" else None
-    for n in (4, 8, 19):
-        assert_same(tested.logits(theta, images[:n], moments), network.apply(theta, images[:n], moments), NEAR)
-    assert tested.stored("logits", Shape(1, 8), CPU)
-
-
-@pytest.mark.parametrize("norm", ["instance", "batch"])
-def test_few_images_and_their_own_statistics_are_left_to_the_eager_kernels(norm: Norm, no_compiler: list[str]) -> None:
-    network = replace(NETWORK, norm=norm)
-    kernels = Compiled(network, frozenset({TESTS}))
-    theta, images, _, _ = given(network, 3 if norm == "instance" else limits.TESTED)
-    assert torch.equal(kernels.logits(theta, images), network.apply(theta, images))
-    assert not no_compiler
 
 
 @pytest.fixture
