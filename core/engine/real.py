@@ -69,10 +69,11 @@ class Real:
         return self.train.device
 
 
-def prepare(dataset: Dataset, preprocess: Preprocess, device: torch.device) -> Real:
-    """Fit the preprocessing on the training split; it is the same for all three."""
+def prepare(dataset: Dataset, preprocess: Preprocess, device: torch.device, transform: Transform | None = None) -> Real:
+    """The data with its preprocessing, which is fitted on the training split unless it is there: the same for all."""
     pixels = torch.from_numpy(dataset.train.images).to(device)
-    transform = fit(preprocess, pixels)
+    if transform is None:
+        transform = fit(preprocess, pixels)
 
     def ready(part: Images, pixels: Tensor) -> Labelled:
         labels = torch.from_numpy(part.labels).to(device)

@@ -1,7 +1,8 @@
 """A whole job in this process: `distil` executes its plan and returns everything a report is made of.
 
     from core.data import Catalogue
-    from core.engine.run import distil
+    from core.engine.whitened import prepared
+from core.engine.run import distil
 
     done = distil(method("dm").recipe(task), Catalogue(folder).load("digits"), ipc=1, seed=0)
     done.result.images, done.rows
@@ -30,7 +31,7 @@ from core.engine.made import Made
 from core.engine.meta_generator import Training
 from core.engine.networks import Network, build
 from core.engine.planner import Planner, eager
-from core.engine.real import Real, prepare
+from core.engine.real import Real
 from core.engine.report import Distillation
 from core.engine.state import State
 from core.engine.steps import (
@@ -97,8 +98,8 @@ def distil(
         Drained: the workspace said to stop; everything up to then is in its checkpoint.
         ValueError: the recipe cannot be followed on this dataset, or the training diverged.
     """
-    real = prepare(dataset, recipe.preprocess, device)
     workspace = InMemory() if workspace is None else workspace
+    real = prepared(dataset, recipe.preprocess, device, workspace)
     workspace.journal.progress(2, 2)
     network = build(recipe.network, real.shape, real.classes)
     content = {"recipe": recipe.model_dump(mode="json"), "dataset": dataset.facts.digest, "ipc": ipc, "seed": seed}
@@ -387,4 +388,5 @@ def meta_train(
 ) -> None:
     """Meta-train on `source` the generator that jobs of a recipe will look for; `told` hears of each step."""
     place = Place(workspace, told)
-    meta_generator.meta_trained(place, recipe, choice, source.facts, prepare(source, recipe.preprocess, device))
+    real = prepared(source, recipe.preprocess, device, workspace)
+    meta_generator.meta_trained(place, recipe, choice, source.facts, real)

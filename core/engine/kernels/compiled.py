@@ -128,11 +128,14 @@ class Compiled:
 
         A program of one shape takes batches of every size, the last of its parts filled up.
         """
-        program, size = self._tests(theta, images, moments)
-        if program is None:
-            return self.eager.logits(theta, images, moments)
-        parts = [program(theta, part, *_flat(moments))[0] for part in filled(images, size)]
-        return torch.cat(parts)[: len(images)]
+        size, seen = self.sliced(TESTS, theta.device, "logits").batch, _flat(moments)
+        few = 2 * len(images) < size  # filling them up would cost more than it saves
+        if TESTS in self.shapes and not few and theta.dtype == torch.float32 and len(seen) == statistics(self.network):
+            parts = filled(images, size)
+            program = self._ready("logits", Shape(1, size), (theta, parts[0], *seen))
+            if program is not None:
+                return torch.cat([program(theta, part, *seen)[0] for part in parts])[: len(images)]
+        return self.eager.logits(theta, images, moments)
 
     def gradient(self, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
         """g = grad_theta loss, shaped like theta."""
@@ -249,17 +252,6 @@ class Compiled:
         some = self.sliced(shape, theta.device)
         each = slices(images, labels, some.batch)
         return self._ready(name, some, (theta, *each[0])), each
-
-    def _tests(self, theta: Tensor, images: Tensor, moments: Moments | None) -> tuple[Program | None, int]:
-        """The program for logits of such a batch, if there is one, and how many images it takes."""
-        size = self.sliced(TESTS, theta.device, "logits").batch
-        few = 2 * len(images) < size  # filling it up would cost more than it saves
-        if TESTS not in self.shapes or few or theta.dtype != torch.float32:
-            return None, size
-        if (moments is None) == (self.network.norm == "batch"):
-            return None, size
-        arguments = (theta, filled(images[:size], size)[0], *_flat(moments))
-        return self._ready("logits", Shape(1, size), arguments), size
 
     def _ready(self, name: str, shape: Shape, arguments: Sequence[Tensor]) -> Program | None:
         if (name, shape) not in self._programs:

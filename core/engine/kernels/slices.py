@@ -39,7 +39,8 @@ def slices(images: Tensor, labels: Tensor, size: int) -> list[Slice]:
 
 def filled(images: Tensor, size: int) -> list[Tensor]:
     """Parts of the images [B, C, H, W] that all have one size: the last one is filled up with black."""
-    return list(F.pad(images, (*(0, 0) * 3, 0, -len(images) % size)).split(size))
+    short = -len(images) % size
+    return list((F.pad(images, (*(0, 0) * 3, 0, short)) if short else images).split(size))
 
 
 def mean(each: Sequence[Tensor]) -> Tensor:
