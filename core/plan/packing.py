@@ -45,8 +45,7 @@ _SLOWER: Final = {"cpu": 1 / 250e9, "cuda": 1 / 20e12}  # seconds an operation t
 # the same of a call, however small
 _CALL: Final[Mapping[Kernel, float]] = {"logits": 0.0, "gradient": 5e-4, "observe": 5e-4, "adjoint": 2e-3}
 
-_BUSY: Final = {"cpu": 5e9, "cuda": 5e11}  # operations of a step that keep a processor busy for about ten milliseconds
-_CPU_ROOM: Final = 2**30  # bytes of activations: more of them miss the caches, and the machine is shared
+_BUSY: Final = {"cpu": 1e8, "cuda": 5e11}  # operations of a step beside which what a call costs does not count
 _GPU_SHARE: Final = 4  # of the device's memory one of so many parts; the rest is the dataset's and the experts'
 _ALIVE: Final = 5.25  # floats alive in a gradient for each that a convolution puts out, see `stack`
 _MOST: Final = 32  # networks of a stack: what an interruption costs is at most their training
@@ -96,9 +95,10 @@ class Use(NamedTuple):
 def stack(network: Convolutions, batch: int, device: str, device_bytes: int | None) -> int:
     """How many networks to train at once: as many as keep the processor busy, fit, and may be lost together.
 
-    It depends on the machine but not on what else runs there, so that a job repeated has the same stacks. What has to
-    fit are activations in float32: of every block the output of the convolution, the norm and the ReLU, the pooled one,
-    and two gradients.
+    It depends on the machine but not on what else runs there, so that a job repeated has the same stacks. On a CPU
+    only the smallest gain: maps of several networks miss the cache, and only one alone takes its batch in slices. On a
+    GPU activations in float32 have to fit: of every block the output of the convolution, the norm and the ReLU, the
+    pooled one, and two gradients.
 
     Args:
         network: each network's.
@@ -106,11 +106,11 @@ def stack(network: Convolutions, batch: int, device: str, device_bytes: int | No
         device: kind of the device, for instance "cpu" or "cuda".
         device_bytes: its memory; None for a CPU.
     """
-    room = _CPU_ROOM if device_bytes is None else device_bytes // _GPU_SHARE
-    fit = int(room / (4 * _ALIVE * batch * network.outputs))
     # the backward pass takes twice the operations of the forward pass
-    wanted = math.ceil(_BUSY.get(device, 0) / (3 * batch * network.operations))
-    return max(1, min(wanted, fit, _MOST))
+    wanted = min(math.ceil(_BUSY.get(device, 0) / (3 * batch * network.operations)), _MOST)
+    if device_bytes is not None:
+        wanted = min(wanted, int(device_bytes / _GPU_SHARE / (4 * _ALIVE * batch * network.outputs)))
+    return max(1, wanted)
 
 
 def sliced(network: Convolutions, norm: str, shape: Batch, device: str, program: str = "gradient") -> Batch:

@@ -15,6 +15,7 @@ from core.engine.kernels import Adjoint, Eager
 from core.engine.keys import Key
 from core.engine.networks import ConvNet, Moments, build
 from core.engine.train import Protocol, Take, TrainState, drawn, sgd, shared
+from core.plan import packing
 from core.recipe import Augment, Network
 
 SHAPE = (3, 8, 8)
@@ -135,7 +136,10 @@ def test_every_moment_is_a_tensor_of_its_own() -> None:
 def test_large_networks_are_trained_one_by_one_and_small_ones_together() -> None:
     cpu = torch.device("cpu")
     assert train.stack_for(build(Network(width=128), (3, 32, 32), 10), 256, cpu) == 1
-    assert train.stack_for(build(Network(width=32), (3, 32, 32), 10), 100, cpu) == 3
+    assert train.stack_for(build(Network(width=32), (3, 32, 32), 10), 10, cpu) == 1
+    assert train.stack_for(build(Network(width=32, depth=2), (1, 8, 8), 10), 128, cpu) == 1
+    assert train.stack_for(build(Network(width=32, depth=2), (1, 8, 8), 10), 10, cpu) == 11
     assert train.stack_for(build(Network(width=16), (1, 8, 8), 10), 10, cpu) == 32
-    thin = build(Network(width=1, depth=1), (1, 64, 64), 10)
-    assert train.stack_for(thin, 18_000, cpu) == 1, "two would keep it busy, and don't fit"
+    thin = build(Network(width=1, depth=1), (1, 64, 64), 10).convolutions
+    assert packing.stack(thin, 18_000, "cuda", 2**40) == 32
+    assert packing.stack(thin, 18_000, "cuda", 2**33) == 1, "two would not fit"
