@@ -24,7 +24,7 @@ from core.engine.networks import build
 from core.engine.state import State
 from core.engine.steps import distillation
 from core.engine.steps.advising import Measuring, judged_on
-from core.engine.whitened import prepared
+from core.engine.whitened import real_data
 from core.engine.workspace import InMemory, PartMade, Workspace
 
 _CPU = torch.device("cpu")
@@ -92,7 +92,7 @@ def _context(asked: Study, dataset: Dataset, workspace: Workspace, device: torch
     def alone(name: str) -> Dataset:
         raise AssertionError("the pilots' method knows no other dataset")
 
-    real = prepared(dataset, asked.recipe.preprocess, device, workspace)
+    real = real_data(dataset, asked.recipe.preprocess, device, workspace)
     network = build(asked.recipe.network, real.shape, real.classes)
     return JobContext(
         recipe=asked.recipe,

@@ -1,8 +1,7 @@
 """A whole job in this process: `distil` executes its plan and returns everything a report is made of.
 
     from core.data import Catalogue
-    from core.engine.whitened import prepared
-from core.engine.run import distil
+    from core.engine.run import distil
 
     done = distil(method("dm").recipe(task), Catalogue(folder).load("digits"), ipc=1, seed=0)
     done.result.images, done.rows
@@ -52,6 +51,7 @@ from core.engine.steps.meta_generator import Place
 from core.engine.steps.neighbours import nearest
 from core.engine.steps.transfer import across
 from core.engine.teacher import Teacher
+from core.engine.whitened import real_data
 from core.engine.winner import Enough, Winner, never
 from core.engine.workspace import InMemory, PartMade, TimeUp, Workspace
 from core.plan import steps
@@ -99,7 +99,7 @@ def distil(
         ValueError: the recipe cannot be followed on this dataset, or the training diverged.
     """
     workspace = InMemory() if workspace is None else workspace
-    real = prepared(dataset, recipe.preprocess, device, workspace)
+    real = real_data(dataset, recipe.preprocess, device, workspace)
     workspace.journal.progress(2, 2)
     network = build(recipe.network, real.shape, real.classes)
     content = {"recipe": recipe.model_dump(mode="json"), "dataset": dataset.facts.digest, "ipc": ipc, "seed": seed}
@@ -388,5 +388,5 @@ def meta_train(
 ) -> None:
     """Meta-train on `source` the generator that jobs of a recipe will look for; `told` hears of each step."""
     place = Place(workspace, told)
-    real = prepared(source, recipe.preprocess, device, workspace)
+    real = real_data(source, recipe.preprocess, device, workspace)
     meta_generator.meta_trained(place, recipe, choice, source.facts, real)

@@ -17,7 +17,7 @@ from core.request import ENGINE_VERSION
 _CPU = torch.device("cpu")  # where it is fitted
 
 
-def prepared(dataset: Dataset, preprocess: Preprocess, device: torch.device, workspace: Workspace) -> Real:
+def real_data(dataset: Dataset, preprocess: Preprocess, device: torch.device, workspace: Workspace) -> Real:
     """The data as a recipe has it preprocessed.
 
     To fit a whitening takes longer than all else, the eigenvectors of a covariance of all pixels. So it is kept, and

@@ -9,7 +9,7 @@ import torch
 
 from core.data import Dataset
 from core.engine.preprocess import Transform
-from core.engine.whitened import prepared
+from core.engine.whitened import real_data
 from core.engine.workspace import InMemory
 from core.recipe import MeanStd, Zca
 
@@ -35,7 +35,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 def test_the_next_job_finds_it_to_the_bit(toy: Dataset, fits: list[object]) -> None:
     place = InMemory()
-    first, second = (prepared(toy, ZCA, CPU, place) for _ in range(2))
+    first, second = (real_data(toy, ZCA, CPU, place) for _ in range(2))
     assert len(fits) == 1
     assert len(place.results) == 1
     assert torch.equal(first.train.stored, second.train.stored)
@@ -48,25 +48,25 @@ def test_other_data_other_choices_and_other_machines_have_their_own(
     toy: Dataset, fits: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = InMemory()
-    prepared(toy, ZCA, CPU, place)
-    prepared(replace(toy, facts=replace(toy.facts, digest="sha256:other")), ZCA, CPU, place)
-    prepared(toy, Zca(eps=0.2), CPU, place)
+    real_data(toy, ZCA, CPU, place)
+    real_data(replace(toy, facts=replace(toy.facts, digest="sha256:other")), ZCA, CPU, place)
+    real_data(toy, Zca(eps=0.2), CPU, place)
     monkeypatch.setattr("core.engine.whitened.environment", lambda device: ("another processor",))
-    prepared(toy, ZCA, CPU, place)
+    real_data(toy, ZCA, CPU, place)
     assert len(fits) == 4
 
 
 def test_what_is_damaged_is_fitted_anew(toy: Dataset, fits: list[object]) -> None:
     place = InMemory()
-    prepared(toy, ZCA, CPU, place)
+    real_data(toy, ZCA, CPU, place)
     ((name, content),) = place.results.items()
     place.results[name] = content[:100]
-    prepared(toy, ZCA, CPU, place)
+    real_data(toy, ZCA, CPU, place)
     assert len(fits) == 2
     assert place.results[name] == content
 
 
 def test_means_are_not_worth_a_file(toy: Dataset) -> None:
     place = InMemory()
-    prepared(toy, MeanStd(), CPU, place)
+    real_data(toy, MeanStd(), CPU, place)
     assert not place.results

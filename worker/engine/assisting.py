@@ -17,7 +17,7 @@ from core.engine.cache import Cache
 from core.engine.journal import Journal
 from core.engine.kernels import Compiled, Eager, Kernels, Shape, missing_compiler
 from core.engine.networks import ConvNet, Network
-from core.engine.whitened import prepared
+from core.engine.whitened import real_data
 from core.plan.ways import Verdict
 from core.recipe import Recipe
 from worker.engine.attempt import loaded, programs_of
@@ -59,7 +59,7 @@ def assist(
         nonlocal preprocess, real
         recipe = Recipe.model_validate(order["recipe"])
         if real is None or preprocess != recipe.preprocess:
-            preprocess, real = recipe.preprocess, prepared(dataset, recipe.preprocess, on, place.workspace)
+            preprocess, real = recipe.preprocess, real_data(dataset, recipe.preprocess, on, place.workspace)
 
         def kernels(network: Network) -> Kernels:
             made.append(_kernels(network, recipe, order, programs, missing_compiler(on) is None))

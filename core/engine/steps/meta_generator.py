@@ -19,7 +19,7 @@ from core.engine.networks import build
 from core.engine.networks.generator import Generator
 from core.engine.real import Real
 from core.engine.stored import Source
-from core.engine.whitened import prepared
+from core.engine.whitened import real_data
 from core.engine.workspace import Workspace
 from core.plan.cache_names import CacheNames, file_name
 from core.plan.steps import AdaptGenerator
@@ -42,7 +42,7 @@ def meta_trained_of(context: JobContext) -> Tensor:
     if choice.source is None:
         return meta_trained(place, context.recipe, choice, context.dataset.facts, context.real)
     dataset = context.load(choice.source)
-    real = prepared(dataset, context.recipe.preprocess, context.real.device, context.workspace)
+    real = real_data(dataset, context.recipe.preprocess, context.real.device, context.workspace)
     return meta_trained(place, context.recipe, choice, dataset.facts, real)
 
 
