@@ -10,9 +10,8 @@ from core.engine.kernels import environment
 from core.engine.preprocess import Transform, fit
 from core.engine.real import Real, prepare
 from core.engine.workspace import Workspace
-from core.plan.cache_names import file_name
+from core.plan.cache_names import file_name, whitening
 from core.recipe import Preprocess
-from core.request import ENGINE_VERSION
 
 _CPU = torch.device("cpu")  # where it is fitted
 
@@ -26,16 +25,7 @@ def real_data(dataset: Dataset, preprocess: Preprocess, device: torch.device, wo
     digest = dataset.facts.digest
     if not preprocess.mixes_pixels or digest is None:
         return prepare(dataset, preprocess, device)
-    name = file_name(
-        {
-            "content": "whitening",
-            "engine": ENGINE_VERSION,
-            "dataset": digest,
-            "preprocess": preprocess.model_dump(mode="json"),
-            "fitted by": [*environment(_CPU)],
-        },
-        ".safetensors",
-    )
+    name = file_name(whitening(digest, preprocess, environment(_CPU)), ".safetensors")
     known = stored.read(workspace.find(name), device)
     if known is not None:
         return prepare(dataset, preprocess, device, Transform("zca", known))

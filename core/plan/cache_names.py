@@ -7,6 +7,7 @@ them. A file is named by the hash of its identity.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -19,6 +20,7 @@ from core.recipe import (
     Generated,
     Generative,
     LearnedScore,
+    Preprocess,
     Recipe,
     Window,
     search,
@@ -48,6 +50,17 @@ def name_of(identity: Identity) -> str:
 def file_name(identity: Identity, suffix: str) -> str:
     """The name of the file that holds it."""
     return f"{name_of(identity)}{suffix}"
+
+
+def whitening(digest: str, preprocess: Preprocess, by: Sequence[str]) -> Identity:
+    """The identity of a whitening of the training images; `by` says which machine fits it, to the bit."""
+    return {
+        "content": "whitening",
+        "engine": ENGINE_VERSION,
+        "dataset": digest,
+        "preprocess": preprocess.model_dump(mode="json"),
+        "by": list(by),
+    }
 
 
 def judging(evaluation: Evaluation) -> Identity:

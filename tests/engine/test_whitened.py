@@ -19,7 +19,7 @@ ZCA = Zca()
 
 @pytest.fixture
 def fits(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """What is fitted from now on."""
+    """The choices that are fitted from now on."""
     from core.engine import whitened
 
     asked: list[object] = []
