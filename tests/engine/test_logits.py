@@ -43,3 +43,14 @@ def test_few_images_and_their_own_statistics_are_left_to_the_eager_kernels(norm:
     theta, images, _, _ = given(network, 3 if norm == "instance" else limits.TESTED)
     assert torch.equal(kernels.logits(theta, images), network.apply(theta, images))
     assert not no_compiler
+
+
+@pytest.mark.parametrize(("name", "left"), [("logits", Shape(1, 16)), ("gradient", TESTS)])
+def test_tests_and_steps_of_one_size_are_given_up_apart(
+    name: str, left: Shape, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "_SLICE", 8 * NETWORK.convolutions.outputs)
+    kernels = Compiled(NETWORK, frozenset({TESTS, Shape(1, 16)}), folder=tmp_path)
+    assert kernels.sliced(TESTS, CPU, "logits") == kernels.sliced(Shape(1, 16), CPU) == Shape(1, 8)
+    assert kernels.give_up({(name, Shape(1, 8))}, CPU) == (name,)
+    assert kernels.used == {left}

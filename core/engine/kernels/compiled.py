@@ -203,8 +203,13 @@ class Compiled:
     @property
     def used(self) -> frozenset[Shape]:
         """The shapes but for those of which a program was given up, and that are run eagerly therefore."""
-        without = {shape for (_, shape), program in self._programs.items() if program is None}
-        return frozenset(s for s in self.shapes if not {s, self.sliced(s, torch.device("cpu"))} & without)
+        given_up = [named for named, program in self._programs.items() if program is None]
+
+        def eagerly(whole: Shape) -> bool:
+            names = ((name, shape) for name, shape in given_up if (name == "logits") == (whole == TESTS))
+            return any(shape == self.sliced(whole, torch.device("cpu"), name) for name, shape in names)
+
+        return frozenset(shape for shape in self.shapes if not eagerly(shape))
 
     def passes(self, shape: Shape, device: torch.device) -> Passes:
         """The passes that programs of a shape are compiled from."""
