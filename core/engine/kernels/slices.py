@@ -38,7 +38,7 @@ def slices(images: Tensor, labels: Tensor, size: int) -> list[Slice]:
 
 
 def filled(images: Tensor, size: int) -> list[Tensor]:
-    """Parts of the images [B, C, H, W] that all have one size: the last one is filled up with black."""
+    """Parts of the images [B, C, H, W] that all have one size: the last one is filled up with noughts."""
     short = -len(images) % size
     return list((F.pad(images, (*(0, 0) * 3, 0, short)) if short else images).split(size))
 
