@@ -59,12 +59,14 @@ class Task:
     """Whether some class has far fewer images than others (`core.data.DatasetFacts.unequal`)."""
     kind: str = "pictures"
     """The kind of data: pictures, vectors or series."""
+    images: int | None = None
+    """Images that distillation may use; None stands for as many as the papers' datasets have."""
 
     @classmethod
     def of(cls, facts: DatasetFacts, ipc: int) -> Self:
         """The task of a dataset and so many images per class."""
-        shape, mirror = facts.shape, facts.mirroring.allowed
-        return cls(facts.name, ipc, shape, facts.classes, mirror, facts.unequal, facts.kind)
+        shape, mirror, images = facts.shape, facts.mirroring.allowed, sum(facts.sizes)
+        return cls(facts.name, ipc, shape, facts.classes, mirror, facts.unequal, facts.kind, images)
 
 
 def tiny(task: Task) -> bool:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, Final
 
 from core.methods.task import Presets, Task, augment, evaluation, network, preset
 from core.overrides import override
 from core.recipe import Experts, MeanStd, Recipe, Schedule, StepSize, Trajectory, Zca
 
 __all__ = ["att", "mtt", "tesla"]
+
+_STEPS: Final = 30  # of a student, N
+_BATCH, _LEAST_BATCH = 256, 64  # real images of an expert's step
+_EPOCHS, _MOST_EPOCHS = 2, 10  # of an expert's segment, M
+_EPOCH_STEPS: Final = 20  # of an expert, at least, where that takes no smaller batch than the least
+_AHEAD: Final = 5  # steps of an expert's segment for each of the student's
 
 
 def mtt(task: Task) -> Recipe:
@@ -26,16 +33,17 @@ def mtt(task: Task) -> Recipe:
     Use: at ipc 1 to 50, when the student's architecture resembles the one distilled with.
     Avoid: above a few per cent of the dataset, where random selection catches up.
     """
+    batch, epochs = _segment(task)
     return preset(
         PRESETS["mtt"],
         task,
         Recipe(
             augment=augment(task),
             network=network(task),
-            objective=Trajectory(syn_steps=30, expert_epochs=2, max_start_epoch="auto"),
+            objective=Trajectory(syn_steps=_STEPS, expert_epochs=epochs, max_start_epoch="auto"),
             step_size=StepSize(initial=0.01, lr=1e-5),
             schedule=Schedule(steps=5000, image_lr="auto"),
-            experts=Experts(count=100, epochs=50, lr=0.01, batch_size=256),
+            experts=Experts(count=100, epochs=50, lr=0.01, batch_size=batch),
             evaluation=evaluation(task, lr=None),
         ),
     )
@@ -76,6 +84,22 @@ def att(task: Task) -> Recipe:
     Avoid: when it has to be compared at equal cost: its published runs take up to 200 times MTT's outer steps.
     """
     return preset(PRESETS["att"], task, override(mtt(task), {"objective.select": "closest"}))
+
+
+def _segment(task: Task) -> tuple[int, int]:
+    """The experts' batch and the epochs M of a segment: of few images smaller batches and more epochs.
+
+    With the papers' datasets an epoch is some 200 steps of an expert. With a thousand images it would be five, and a
+    student of N = 30 steps would have more of them than the expert's segment it is to stand for: its step size then
+    falls until its images hardly matter (benchmarks/RESULTS.md, "Where a segment is short").
+    """
+    batch, images = _BATCH, task.images
+    if images is None:
+        return batch, _EPOCHS
+    while batch > _LEAST_BATCH and images < _EPOCH_STEPS * batch:
+        batch //= 2
+    steps = math.ceil(images / batch)
+    return batch, min(_MOST_EPOCHS, max(_EPOCHS, math.ceil(_AHEAD * _STEPS / steps)))
 
 
 def settings(
