@@ -57,7 +57,7 @@ class Faster:
     """Experts at so many times the rate for as many times fewer epochs, if those are more than `beyond`.
 
     An expert whose rate is three times as high is after an epoch about where it otherwise is after three. A segment has
-    no fewer of an expert's steps than `AHEAD` times the student's; where it cannot be shorter, nothing changes.
+    no fewer of an expert's steps than `_AHEAD` times the student's; where it cannot be shorter, nothing changes.
     """
 
     times: int
@@ -74,7 +74,7 @@ class Shorter:
 
 Change = AtMost | Without | Chosen | Window | Faster | Shorter
 
-AHEAD: Final = 3
+_AHEAD: Final = 3
 _LARGEST_STEP: Final = 0.1
 _STAGES: Final = "schedule.stages."
 _ENDS: Final = ("objective.max_start_epoch", "objective.min_start_epoch", "experts.epochs")
@@ -155,7 +155,7 @@ def _faster(tree: Tree, times: int, beyond: int, images: int, free: Callable[...
     objective, experts = tree["objective"], tree["experts"]
     if objective.get("expert_epochs", 1) == 1 or experts is None:
         return
-    least = math.ceil(AHEAD * objective["syn_steps"] / math.ceil(images / experts["batch_size"]))
+    least = math.ceil(_AHEAD * objective["syn_steps"] / math.ceil(images / experts["batch_size"]))
     epochs = max(1, least, round(objective["expert_epochs"] / times))
     if epochs >= objective["expert_epochs"]:
         return

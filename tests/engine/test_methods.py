@@ -16,7 +16,7 @@ from core.engine import checkpoint, distill
 from core.engine.real import Real
 from core.engine.state import State
 from core.methods import Task
-from core.recipe import Recipe
+from core.recipe import Recipe, Trajectory
 from tests.engine.conftest import small
 from tests.engine.still import states
 
@@ -136,3 +136,16 @@ def test_the_loss_falls(name: str, real: Real) -> None:
     recipe = small(name, schedule__steps=30)
     losses = [state.loss for state in states(recipe, real)[1:]]
     assert sum(losses[-8:]) < sum(losses[:8])
+
+
+@pytest.mark.parametrize(
+    ("images", "batch", "epochs"),
+    [(None, 256, 2), (54_000, 256, 2), (9000, 256, 5), (4500, 128, 5), (1293, 64, 8), (130, 64, 10)],
+)
+def test_segments_of_few_images_are_smaller_batches_and_more_epochs(
+    images: int | None, batch: int, epochs: int
+) -> None:
+    recipe = methods.method("mtt").recipe(Task("somebody-elses", 10, (1, 28, 28), 2, mirror=True, images=images))
+    assert isinstance(recipe.objective, Trajectory)
+    assert recipe.experts is not None
+    assert (recipe.experts.batch_size, recipe.objective.expert_epochs) == (batch, epochs)
