@@ -5,7 +5,6 @@ None makes anything dearer, or touches a field that the client has set. A field 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final, final
@@ -56,8 +55,8 @@ class Window:
 class Faster:
     """Experts at so many times the rate for as many times fewer epochs, if those are more than `beyond`.
 
-    An expert whose rate is three times as high is after an epoch about where it otherwise is after three. A segment has
-    no fewer of an expert's steps than `_AHEAD` times the student's; where it cannot be shorter, nothing changes.
+    An expert whose rate is three times as high is after an epoch about where it otherwise is after three. Students that
+    cover a single epoch cannot cover less: there nothing changes.
     """
 
     times: int
@@ -74,17 +73,15 @@ class Shorter:
 
 Change = AtMost | Without | Chosen | Window | Faster | Shorter
 
-_AHEAD: Final = 3
 _LARGEST_STEP: Final = 0.1
 _STAGES: Final = "schedule.stages."
 _ENDS: Final = ("objective.max_start_epoch", "objective.min_start_epoch", "experts.epochs")
 
 
-def changed(tree: Tree, change: Change, fixed: Collection[str], images: int, beta: float | None) -> None:
+def changed(tree: Tree, change: Change, fixed: Collection[str], beta: float | None) -> None:
     """Make a change to a recipe's tree; fields at, above or below a path of `fixed` stay.
 
     Args:
-        images: what an epoch of the experts is made of.
         beta: the share to skip of a window of difficulty that is no longer swept for; None where no window fits.
     """
     one = get(tree, "schedule.stages.count") == 1
@@ -106,7 +103,7 @@ def changed(tree: Tree, change: Change, fixed: Collection[str], images: int, bet
         case Window(end) if free("objective.max_start_epoch", "objective.min_start_epoch"):
             _window(tree, end, free)
         case Faster(times, beyond) if free("experts.lr", *_ENDS, "objective.expert_epochs"):
-            _faster(tree, times, beyond, images, free)
+            _faster(tree, times, beyond, free)
         case Shorter(steps) if free("objective.syn_steps", "step_size.initial"):
             _shorter(tree, steps)
 
@@ -151,19 +148,15 @@ def _window(tree: Tree, end: int, free: Callable[..., bool]) -> None:
     _reach(tree, free)
 
 
-def _faster(tree: Tree, times: int, beyond: int, images: int, free: Callable[..., bool]) -> None:
+def _faster(tree: Tree, times: int, beyond: int, free: Callable[..., bool]) -> None:
     objective, experts = tree["objective"], tree["experts"]
     if objective.get("expert_epochs", 1) == 1 or experts is None:
-        return
-    least = math.ceil(_AHEAD * objective["syn_steps"] / math.ceil(images / experts["batch_size"]))
-    epochs = max(1, least, round(objective["expert_epochs"] / times))
-    if epochs >= objective["expert_epochs"]:
         return
     auto = objective["max_start_epoch"] == "auto"
     if not auto and objective["max_start_epoch"] - 1 + objective["expert_epochs"] <= beyond:
         return
     experts["lr"] = min(10.0, round(experts["lr"] * times, 6))
-    objective["expert_epochs"] = epochs
+    objective["expert_epochs"] = max(1, round(objective["expert_epochs"] / times))
     if auto:
         experts["epochs"] = max(2 + objective["expert_epochs"], experts["epochs"] // times)
         return

@@ -132,10 +132,10 @@ class _Scaling:
 
     def changed(self, changes: Sequence[Change]) -> Recipe:
         """The recipe after some changes; one that would contradict what the client has set is left out."""
-        found, beta, images = self.recipe, _beta(self.recipe, self.facts, self.ipc), sum(self.facts.sizes)
+        found, beta = self.recipe, _beta(self.recipe, self.facts, self.ipc)
         for change in changes:
             before, tree = found.model_dump(mode="json"), found.model_dump(mode="json")
-            changed(tree, change, self.fixed, images, beta)
+            changed(tree, change, self.fixed, beta)
             if tree != before:  # most touch few recipes, and validating takes longer
                 with contextlib.suppress(ValidationError):
                     found = Recipe.model_validate(tree)

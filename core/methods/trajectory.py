@@ -12,9 +12,9 @@ from core.recipe import Experts, MeanStd, Recipe, Schedule, StepSize, Trajectory
 __all__ = ["att", "mtt", "tesla"]
 
 _STEPS: Final = 30  # of a student, N
-_BATCH, _LEAST_BATCH = 256, 64  # real images of an expert's step
+_BATCH, _SMALL_BATCH = 256, 64  # real images of an expert's step
 _EPOCHS, _MOST_EPOCHS = 2, 10  # of an expert's segment, M
-_EPOCH_STEPS: Final = 20  # of an expert, at least, where that takes no smaller batch than the least
+_FEW: Final = 10  # steps of an epoch, with the papers' batch
 _AHEAD: Final = 5  # steps of an expert's segment for each of the student's
 
 
@@ -90,16 +90,13 @@ def _segment(task: Task) -> tuple[int, int]:
     """The experts' batch and the epochs M of a segment: of few images smaller batches and more epochs.
 
     With the papers' datasets an epoch is some 200 steps of an expert. With a thousand images it would be five, and a
-    student of N = 30 steps would have more of them than the expert's segment it is to stand for: its step size then
-    falls until its images hardly matter (benchmarks/RESULTS.md, "Where a segment is short").
+    student of N = 30 steps would have more of them than the segment it is to stand for: its step size then falls until
+    its images hardly matter (benchmarks/RESULTS.md, "Classes of unequal size").
     """
-    batch, images = _BATCH, task.images
-    if images is None:
-        return batch, _EPOCHS
-    while batch > _LEAST_BATCH and images < _EPOCH_STEPS * batch:
-        batch //= 2
-    steps = math.ceil(images / batch)
-    return batch, min(_MOST_EPOCHS, max(_EPOCHS, math.ceil(_AHEAD * _STEPS / steps)))
+    if task.images is None or task.images >= _FEW * _BATCH:
+        return _BATCH, _EPOCHS
+    steps = math.ceil(task.images / _SMALL_BATCH)
+    return _SMALL_BATCH, min(_MOST_EPOCHS, math.ceil(_AHEAD * _STEPS / steps))
 
 
 def settings(
