@@ -149,3 +149,10 @@ def test_segments_of_few_images_are_smaller_batches_and_more_epochs(
     assert isinstance(recipe.objective, Trajectory)
     assert recipe.experts is not None
     assert (recipe.experts.batch_size, recipe.objective.expert_epochs) == (batch, epochs)
+
+
+@pytest.mark.parametrize("name", ["frepo", "mgdd", "linear-exact"])
+@pytest.mark.parametrize(("classes", "rate"), [(2, 0.002), (3, 0.003), (10, 0.01), (100, 0.01)])
+def test_targets_of_few_classes_are_learned_at_a_lower_rate(name: str, classes: int, rate: float) -> None:
+    recipe = methods.method(name).recipe(Task("somebody-elses", 1, (1, 28, 28), classes, mirror=True))
+    assert recipe.evaluation.lr == pytest.approx(rate)
