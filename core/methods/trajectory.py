@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from core.methods.task import Presets, Task, augment, evaluation, network, preset
+from core.methods.task import Presets, Task, augment, evaluation, network, preset, tiny
 from core.overrides import override
 from core.recipe import Experts, MeanStd, Recipe, Schedule, StepSize, Trajectory, Zca
 
@@ -14,7 +14,6 @@ __all__ = ["att", "mtt", "tesla"]
 _STEPS: Final = 30  # of a student, N
 _BATCH, _SMALL_BATCH = 256, 64  # real images of an expert's step
 _EPOCHS, _MOST_EPOCHS = 2, 10  # of an expert's segment, M
-_FEW: Final = 10  # steps of an epoch, with the papers' batch
 _AHEAD: Final = 5  # steps of an expert's segment for each of the student's
 
 
@@ -87,16 +86,16 @@ def att(task: Task) -> Recipe:
 
 
 def _segment(task: Task) -> tuple[int, int]:
-    """The experts' batch and the epochs M of a segment: of few images smaller batches and more epochs.
+    """The experts' batch and the epochs M of a segment: of tiny images smaller batches and, if they are few, more epochs.
 
     With the papers' datasets an epoch is some 200 steps of an expert. With a thousand images it would be five, and a
     student of N = 30 steps would have more of them than the segment it is to stand for: its step size then falls until
-    its images hardly matter (benchmarks/RESULTS.md, "Classes of unequal size").
+    its images hardly matter (benchmarks/RESULTS.md, "Classes of unequal size", where larger images gained nothing).
     """
-    if task.images is None or task.images >= _FEW * _BATCH:
+    if not tiny(task) or task.images is None:
         return _BATCH, _EPOCHS
-    steps = math.ceil(task.images / _SMALL_BATCH)
-    return _SMALL_BATCH, min(_MOST_EPOCHS, math.ceil(_AHEAD * _STEPS / steps))
+    ahead = math.ceil(_AHEAD * _STEPS / math.ceil(task.images / _SMALL_BATCH))
+    return _SMALL_BATCH, min(_MOST_EPOCHS, max(_EPOCHS, ahead))
 
 
 def settings(

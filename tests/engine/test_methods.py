@@ -139,20 +139,22 @@ def test_the_loss_falls(name: str, real: Real) -> None:
 
 
 @pytest.mark.parametrize(
-    ("images", "batch", "epochs"),
-    [(None, 256, 2), (54_000, 256, 2), (2560, 256, 2), (2559, 64, 4), (1293, 64, 8), (130, 64, 10)],
+    ("images", "side", "batch", "epochs"),
+    [(None, 8, 256, 2), (54_000, 8, 64, 2), (1293, 8, 64, 8), (130, 8, 64, 10), (1293, 28, 256, 2)],
 )
-def test_segments_of_few_images_are_smaller_batches_and_more_epochs(
-    images: int | None, batch: int, epochs: int
+def test_segments_of_few_tiny_images_are_smaller_batches_and_more_epochs(
+    images: int | None, side: int, batch: int, epochs: int
 ) -> None:
-    recipe = methods.method("mtt").recipe(Task("somebody-elses", 10, (1, 28, 28), 2, mirror=True, images=images))
+    recipe = methods.method("mtt").recipe(Task("somebody-elses", 10, (1, side, side), 2, mirror=True, images=images))
     assert isinstance(recipe.objective, Trajectory)
     assert recipe.experts is not None
     assert (recipe.experts.batch_size, recipe.objective.expert_epochs) == (batch, epochs)
 
 
 @pytest.mark.parametrize("name", ["frepo", "mgdd", "linear-exact"])
-@pytest.mark.parametrize(("classes", "rate"), [(2, 0.002), (3, 0.003), (10, 0.01), (100, 0.01)])
-def test_targets_of_few_classes_are_learned_at_a_lower_rate(name: str, classes: int, rate: float) -> None:
-    recipe = methods.method(name).recipe(Task("somebody-elses", 1, (1, 28, 28), classes, mirror=True))
+@pytest.mark.parametrize(
+    ("classes", "side", "rate"), [(2, 28, 0.002), (3, 28, 0.003), (10, 28, 0.01), (100, 28, 0.01), (2, 8, 0.01)]
+)
+def test_targets_of_few_classes_are_learned_at_a_lower_rate(name: str, classes: int, side: int, rate: float) -> None:
+    recipe = methods.method(name).recipe(Task("somebody-elses", 1, (1, side, side), classes, mirror=True))
     assert recipe.evaluation.lr == pytest.approx(rate)
