@@ -86,7 +86,7 @@ def att(task: Task) -> Recipe:
 
 
 def _segment(task: Task) -> tuple[int, int]:
-    """The experts' batch and the epochs M of a segment: of tiny images smaller batches and, if they are few, more epochs.
+    """The experts' batch and the epochs M of a segment: smaller and, if images are few, more where they are tiny.
 
     With the papers' datasets an epoch is some 200 steps of an expert. With a thousand images it would be five, and a
     student of N = 30 steps would have more of them than the segment it is to stand for: its step size then falls until
