@@ -171,6 +171,16 @@ def test_a_search_on_a_table_leaves_out_what_is_for_pictures(
         assert "frepo" in names
 
 
+def test_the_step_size_that_trajectories_of_a_small_table_learn_does_not_vanish(numbers: dict[str, Dataset]) -> None:
+    dataset = numbers["wine"]
+    changes = {"experts.count": 2, "experts.epochs": 12, "objective.max_start_epoch": 2, "schedule.image_lr": 10.0}
+    quick = QUICK | {"network.width": 16, "schedule.steps": 60}
+    recipe = resolve(JobRequest(dataset="wine", method="mtt", ipc=1, overrides=changes | quick), dataset.facts)
+    step_size = distil(recipe, dataset, 1, 0).result.step_size
+    assert step_size is not None
+    assert step_size > 1e-3
+
+
 @pytest.mark.parametrize("name", ["wine", "waves"])
 def test_advice_can_be_measured_and_priced(name: str, numbers: dict[str, Dataset]) -> None:
     facts = numbers[name].facts
