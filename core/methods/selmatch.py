@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.methods.task import Presets, Task, augment, coverage, evaluation, forgetting, network, preset, tiny
+from core.methods.task import Presets, Task, augment, coverage, evaluation, forgetting, network, preset, segment, tiny
 from core.recipe import Evaluation, Experts, FullTraining, Pixels, Recipe, Schedule, StepSize, Trajectory, Window
 
 __all__ = ["selmatch"]
 
+_STEPS = 55  # of a student, N
 _VISITS = 2_500_000  # of images while a network is trained for evaluation, whatever the ipc: 50 epochs of CIFAR
 
 
@@ -33,21 +34,22 @@ def selmatch(task: Task) -> Recipe:
         many images: after those 60 it was 1.7 points below random ones at 20 % (our claims table).
     """
     most, own = 50 if tiny(task) else 125, network(task)
+    batch, epochs = segment(task, _STEPS)
     recipe = Recipe(
         augment=augment(task),
         network=own.model_copy(update={"norm": "batch"}) if own.convolves else own,
         init=Window(score=forgetting(task), beta="auto"),
         parameterize=Pixels(update=0.6 if task.ipc > 1 else 1.0),
         objective=Trajectory(
-            syn_steps=55,
-            expert_epochs=2,
+            syn_steps=_STEPS,
+            expert_epochs=epochs,
             max_start_epoch=80,
             batch_size=most if task.ipc * task.classes > most else None,
         ),
         step_size=StepSize(initial=0.001, lr=1e-5),
         schedule=Schedule(steps=10_000, image_lr="auto"),
         # The released code means to augment its experts' images and does not: epoch(aug=True) against aug == 'dsa'.
-        experts=Experts(count=100, epochs=100, lr=0.01, batch_size=256, augment=False),
+        experts=Experts(count=100, epochs=100, lr=0.01, batch_size=batch, augment=False),
         evaluation=_evaluation(task),
     )
     return preset(PRESETS["selmatch"], task, recipe)
@@ -82,6 +84,7 @@ PRESETS: Presets = {
         ("digits", 10): {
             "init.beta": 0.4,
             "objective.syn_steps": 15,
+            "objective.expert_epochs": 2,
             "objective.max_start_epoch": 15,
             "step_size.initial": 0.005,
             "schedule.steps": 150,

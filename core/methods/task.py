@@ -43,6 +43,9 @@ Published ones, and ours for digits. What no one published for a dataset, the re
 """
 
 _FAR = 2  # times the ipc of a preset
+_BATCH, _SMALL_BATCH = 256, 64  # real images of an expert's step
+_EPOCHS, _MOST_EPOCHS = 2, 10  # of an expert's segment, M
+_AHEAD = 5  # steps of an expert's segment for each of the student's
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,20 @@ def tiny(task: Task) -> bool:
 def large_from(smallest_class: int) -> int:
     """The images a class from which on a set is large: 25, and a twentieth of the smallest class."""
     return max(25, math.ceil(smallest_class / 20))
+
+
+def segment(task: Task, steps: int) -> tuple[int, int]:
+    """The experts' batch, and the epochs M of a segment that a student of `steps` steps stands for.
+
+    With the papers' datasets an epoch is some 200 steps of an expert. With a thousand images it would be five, and a
+    student would have more of them than its segment: its step size then falls until its images hardly matter. So
+    batches are smaller and, if images are few, epochs more where they are tiny; larger images gained nothing by it
+    (benchmarks/RESULTS.md, "Where a segment is short").
+    """
+    if not tiny(task) or task.images is None:
+        return _BATCH, _EPOCHS
+    ahead = math.ceil(_AHEAD * steps / math.ceil(task.images / _SMALL_BATCH))
+    return _SMALL_BATCH, min(_MOST_EPOCHS, max(_EPOCHS, ahead))
 
 
 def augment(task: Task) -> Augment:

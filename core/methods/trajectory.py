@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, Final
+from typing import Any
 
-from core.methods.task import Presets, Task, augment, evaluation, network, preset, tiny
+from core.methods.task import Presets, Task, augment, evaluation, network, preset, segment
 from core.overrides import override
 from core.recipe import Experts, MeanStd, Recipe, Schedule, StepSize, Trajectory, Zca
 
 __all__ = ["att", "mtt", "tesla"]
 
-_STEPS: Final = 30  # of a student, N
-_BATCH, _SMALL_BATCH = 256, 64  # real images of an expert's step
-_EPOCHS, _MOST_EPOCHS = 2, 10  # of an expert's segment, M
-_AHEAD: Final = 5  # steps of an expert's segment for each of the student's
+_STEPS = 30  # of a student, N
 
 
 def mtt(task: Task) -> Recipe:
@@ -32,7 +28,7 @@ def mtt(task: Task) -> Recipe:
     Use: at ipc 1 to 50, when the student's architecture resembles the one distilled with.
     Avoid: above a few per cent of the dataset, where random selection catches up.
     """
-    batch, epochs = _segment(task)
+    batch, epochs = segment(task, _STEPS)
     return preset(
         PRESETS["mtt"],
         task,
@@ -83,19 +79,6 @@ def att(task: Task) -> Recipe:
     Avoid: when it has to be compared at equal cost: its published runs take up to 200 times MTT's outer steps.
     """
     return preset(PRESETS["att"], task, override(mtt(task), {"objective.select": "closest"}))
-
-
-def _segment(task: Task) -> tuple[int, int]:
-    """The experts' batch and the epochs M of a segment: smaller and, if images are few, more where they are tiny.
-
-    With the papers' datasets an epoch is some 200 steps of an expert. With a thousand images it would be five, and a
-    student of N = 30 steps would have more of them than the segment it is to stand for: its step size then falls until
-    its images hardly matter (benchmarks/RESULTS.md, "Classes of unequal size", where larger images gained nothing).
-    """
-    if not tiny(task) or task.images is None:
-        return _BATCH, _EPOCHS
-    ahead = math.ceil(_AHEAD * _STEPS / math.ceil(task.images / _SMALL_BATCH))
-    return _SMALL_BATCH, min(_MOST_EPOCHS, max(_EPOCHS, ahead))
 
 
 def settings(

@@ -139,13 +139,21 @@ def test_the_loss_falls(name: str, real: Real) -> None:
 
 
 @pytest.mark.parametrize(
-    ("images", "side", "batch", "epochs"),
-    [(None, 8, 256, 2), (54_000, 8, 64, 2), (1293, 8, 64, 8), (130, 8, 64, 10), (1293, 28, 256, 2)],
+    ("name", "images", "side", "batch", "epochs"),
+    [
+        ("mtt", None, 8, 256, 2),
+        ("mtt", 54_000, 8, 64, 2),
+        ("mtt", 1293, 8, 64, 8),
+        ("mtt", 130, 8, 64, 10),
+        ("mtt", 1293, 28, 256, 2),
+        ("selmatch", 5000, 8, 64, 4),
+        ("selmatch", 1293, 28, 256, 2),
+    ],
 )
 def test_segments_of_few_tiny_images_are_smaller_batches_and_more_epochs(
-    images: int | None, side: int, batch: int, epochs: int
+    name: str, images: int | None, side: int, batch: int, epochs: int
 ) -> None:
-    recipe = methods.method("mtt").recipe(Task("somebody-elses", 10, (1, side, side), 2, mirror=True, images=images))
+    recipe = methods.method(name).recipe(Task("somebody-elses", 10, (1, side, side), 2, mirror=True, images=images))
     assert isinstance(recipe.objective, Trajectory)
     assert recipe.experts is not None
     assert (recipe.experts.batch_size, recipe.objective.expert_epochs) == (batch, epochs)
