@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # On an AMD processor with AVX-512 at its full width, torch multiplies matrices of float32 at less than half of the rate
-# of its own convolutions, and those of bfloat16 four times as fast, not twice; numpy's products are hardly faster than torch's.
+# of its own convolutions, and those of bfloat16 four times as fast, not twice; numpy's products are hardly faster than
+# torch's.
 # Versions: Python 3.11, PyTorch 2.15.0 with MKL 2024.2 and oneDNN 3.13.3, NumPy 2.4.6 with OpenBLAS 0.3.31; AMD EPYC of
 # family 26 (Zen 5), one thread
 #
@@ -8,7 +9,8 @@
 # MKL_VERBOSE=1 names "Intel(R) Architecture processors" and no vectors, where on an Intel processor it names those it
 # uses. NumPy's OpenBLAS takes this family for a Haswell (threadpoolctl names it), which has AVX2 alone. oneDNN, which
 # does torch's convolutions and its products of bfloat16, asks for instructions alone. So a convolution does in a second
-# what a product of matrices needs two for. Family 25 (Zen 4) loses little that way: 185 billion operations a second in products and 238 in convolutions, two threads, by another program.
+# what a product of matrices needs two for. Family 25 (Zen 4) loses little that way: 185 billion operations a second in
+# products and 238 in convolutions, two threads, by another program.
 #
 # Seen on 2026-11-30, beside other work, ways in turns, best of 15 by processor time, billions of operations a second:
 #   product of 512           torch 102  torch, bfloat16 476  numpy 121

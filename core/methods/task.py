@@ -87,8 +87,8 @@ def segment(task: Task, steps: int) -> tuple[int, int]:
 
     With the papers' datasets an epoch is some 200 steps of an expert. With a thousand images it would be five, and a
     student would have more of them than its segment: its step size then falls until its images hardly matter. So
-    batches are smaller and, if images are few, epochs more where they are tiny; larger images gained nothing by it
-    (benchmarks/RESULTS.md, "Where a segment is short").
+    batches are smaller and, if images are few, epochs more where they are tiny (benchmarks/RESULTS.md, "Where a segment
+    is short": larger images lost by it).
     """
     if not tiny(task) or task.images is None:
         return _BATCH, _EPOCHS
