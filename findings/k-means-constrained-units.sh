@@ -8,8 +8,8 @@
 # sizes will do: no warning, and as many members as were asked for. Above two millions, as of salaries or bytes, they
 # overflow, and a warning speaks of a cast. Both end as clusters that look right by their sizes.
 #
-# Seen on 2026-11-30, the 150 irises, three clusters of 40 to 60, agreement with the species (adjusted Rand index; chance
-# is 0) and spread within clusters beside that of scikit-learn's KMeans without limits:
+# Seen on 2026-11-30, the 150 irises, three clusters of 40 to 60, agreement with the species (adjusted Rand index; by
+# chance 0) and spread within clusters beside that of scikit-learn's KMeans without limits:
 #     centimetres  sizes 40 50 60  agreement 0.73 (KMeans 0.73)  spread  1.0 times  no warning
 #     kilometres   sizes 41 49 60  agreement 0.29 (KMeans 0.73)  spread  7.5 times  no warning
 #     nanometres   sizes 40 50 60  agreement 0.32 (KMeans 0.73)  spread  4.4 times  invalid value encountered in cast
