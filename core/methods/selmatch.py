@@ -34,14 +34,14 @@ def selmatch(task: Task) -> Recipe:
         many images: after those 60 it was 1.7 points below random ones at 20 % (our claims table).
     """
     most, own = 50 if tiny(task) else 125, network(task)
-    batch, epochs = segment(task, _STEPS)
+    batch, epochs, steps = segment(task, _STEPS)
     recipe = Recipe(
         augment=augment(task),
         network=own.model_copy(update={"norm": "batch"}) if own.convolves else own,
         init=Window(score=forgetting(task), beta="auto"),
         parameterize=Pixels(update=0.6 if task.ipc > 1 else 1.0),
         objective=Trajectory(
-            syn_steps=_STEPS,
+            syn_steps=steps,
             expert_epochs=epochs,
             max_start_epoch=80,
             batch_size=most if task.ipc * task.classes > most else None,

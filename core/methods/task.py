@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from core.overrides import override
 from core.recipe import (
@@ -46,6 +46,8 @@ _FAR = 2  # times the ipc of a preset
 _BATCH, _SMALL_BATCH = 256, 64  # real images of an expert's step
 _EPOCHS, _MOST_EPOCHS = 2, 10  # of an expert's segment, M
 _AHEAD = 5  # steps of an expert's segment for each of the student's
+_LEAST_STEPS = 10  # of a student, N
+_FEW = 10 * _BATCH  # images: an epoch of fewer is short
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,17 @@ class Task:
         return cls(facts.name, ipc, shape, facts.classes, mirror, facts.unequal, facts.kind, images)
 
 
+class Segment(NamedTuple):
+    """A part of an expert's trajectory and of the student's that stands for it."""
+
+    batch: int
+    """Real images of an expert's step."""
+    epochs: int
+    """Epochs of the expert, M."""
+    steps: int
+    """Steps of the student, N."""
+
+
 def tiny(task: Task) -> bool:
     """Whether the images are too small for the settings of the papers, which begin at 28 pixels."""
     return min(task.shape[1:]) < 16
@@ -82,18 +95,20 @@ def large_from(smallest_class: int) -> int:
     return max(25, math.ceil(smallest_class / 20))
 
 
-def segment(task: Task, steps: int) -> tuple[int, int]:
-    """The experts' batch, and the epochs M of a segment that a student of `steps` steps stands for.
+def segment(task: Task, steps: int) -> Segment:
+    """The segment of experts that a student of `steps` steps stands for, and the steps of one that stands for it.
 
     With the papers' datasets an epoch is some 200 steps of an expert. With a thousand images it would be five, and a
-    student would have more of them than its segment: its step size then falls until its images hardly matter. So
-    batches are smaller and, if images are few, epochs more where they are tiny (benchmarks/RESULTS.md, "Where a segment
-    is short": larger images lost by it).
+    student would have more of them than its segment: it overshoots, its step size falls, and its images hardly move
+    any more. So where images are few, batches are smaller, and either the student takes fewer steps or, where they are
+    tiny, a segment has more epochs (benchmarks/RESULTS.md, "Where a segment is short").
     """
-    if not tiny(task) or task.images is None:
-        return _BATCH, _EPOCHS
-    ahead = math.ceil(_AHEAD * steps / math.ceil(task.images / _SMALL_BATCH))
-    return _SMALL_BATCH, min(_MOST_EPOCHS, max(_EPOCHS, ahead))
+    if task.images is None or not (tiny(task) or task.images < _FEW):
+        return Segment(_BATCH, _EPOCHS, steps)
+    epoch = math.ceil(task.images / _SMALL_BATCH)
+    if not tiny(task):
+        steps = min(steps, max(_LEAST_STEPS, _EPOCHS * epoch // _AHEAD))
+    return Segment(_SMALL_BATCH, min(_MOST_EPOCHS, max(_EPOCHS, math.ceil(_AHEAD * steps / epoch))), steps)
 
 
 def augment(task: Task) -> Augment:

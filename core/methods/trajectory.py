@@ -28,14 +28,14 @@ def mtt(task: Task) -> Recipe:
     Use: at ipc 1 to 50, when the student's architecture resembles the one distilled with.
     Avoid: above a few per cent of the dataset, where random selection catches up.
     """
-    batch, epochs = segment(task, _STEPS)
+    batch, epochs, steps = segment(task, _STEPS)
     return preset(
         PRESETS["mtt"],
         task,
         Recipe(
             augment=augment(task),
             network=network(task),
-            objective=Trajectory(syn_steps=_STEPS, expert_epochs=epochs, max_start_epoch="auto"),
+            objective=Trajectory(syn_steps=steps, expert_epochs=epochs, max_start_epoch="auto"),
             step_size=StepSize(initial=0.01, lr=1e-5),
             schedule=Schedule(steps=5000, image_lr="auto"),
             experts=Experts(count=100, epochs=50, lr=0.01, batch_size=batch),
