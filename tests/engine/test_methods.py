@@ -139,24 +139,28 @@ def test_the_loss_falls(name: str, real: Real) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "images", "side", "batch", "epochs"),
+    ("name", "images", "side", "batch", "epochs", "steps"),
     [
-        ("mtt", None, 8, 256, 2),
-        ("mtt", 54_000, 8, 64, 2),
-        ("mtt", 1293, 8, 64, 8),
-        ("mtt", 130, 8, 64, 10),
-        ("mtt", 1293, 28, 256, 2),
-        ("selmatch", 5000, 8, 64, 4),
-        ("selmatch", 1293, 28, 256, 2),
+        ("mtt", None, 8, 256, 2, 30),
+        ("mtt", 54_000, 8, 64, 2, 30),
+        ("mtt", 1293, 8, 64, 8, 30),
+        ("mtt", 130, 8, 64, 10, 30),
+        ("mtt", 130, 28, 64, 10, 10),
+        ("mtt", 1293, 28, 64, 3, 10),
+        ("mtt", 2500, 28, 64, 2, 16),
+        ("mtt", 2560, 28, 256, 2, 30),
+        ("selmatch", 5000, 8, 64, 4, 55),
+        ("selmatch", 1293, 28, 64, 3, 10),
     ],
 )
-def test_segments_of_few_tiny_images_are_smaller_batches_and_more_epochs(
-    name: str, images: int | None, side: int, batch: int, epochs: int
+def test_segments_of_few_images_have_smaller_batches_and_more_of_the_experts_steps(
+    name: str, images: int | None, side: int, batch: int, epochs: int, steps: int
 ) -> None:
     recipe = methods.method(name).recipe(Task("somebody-elses", 10, (1, side, side), 2, mirror=True, images=images))
     assert isinstance(recipe.objective, Trajectory)
     assert recipe.experts is not None
-    assert (recipe.experts.batch_size, recipe.objective.expert_epochs) == (batch, epochs)
+    segment = recipe.experts.batch_size, recipe.objective.expert_epochs, recipe.objective.syn_steps
+    assert segment == (batch, epochs, steps)
 
 
 @pytest.mark.parametrize("name", ["frepo", "mgdd", "linear-exact"])

@@ -102,6 +102,19 @@ def test_narrower_vectors_change_no_bit(fresh: None, monkeypatch: pytest.MonkeyP
     assert all(torch.equal(*both) for both in zip(*found, strict=True))
 
 
+@pytest.mark.skipif(torch.backends.cpu.get_cpu_capability() != "AVX512", reason="there are no wider vectors here")
+def test_vectors_are_no_wider_than_torch_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def macros() -> str:
+        command = [*products._compiler(), *products._OPTIONS, *products._held(), "-dM", "-E", str(products._SOURCE)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert "__AVX512F__" in macros()
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    held = macros()
+    assert "__AVX512F__" not in held
+    assert "__AVX2__" in held
+
+
 def test_students_side_by_side_have_each_their_own() -> None:
     a, b = (torch.stack([x, 2 * x, 3 * x]) for x in factors(4, 6, 5, 7))
 

@@ -76,7 +76,7 @@ def _library(folder: Path | None) -> ctypes.CDLL:
     with TemporaryDirectory(dir=path and path.parent / FOLDER, ignore_cleanup_errors=True) as aside:
         shared = Path(aside) / "product.so"
         if content is None:
-            command = [*_compiler(), *_OPTIONS, str(_SOURCE), "-o", str(shared)]
+            command = [*_compiler(), *_OPTIONS, *_held(), str(_SOURCE), "-o", str(shared)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise RuntimeError(f"{command[0]} failed: {done.stderr.strip() or done.returncode}")
@@ -91,6 +91,11 @@ def _compiler() -> list[str]:
     from torch._inductor.cpp_builder import get_cpp_compiler  # it takes as long to import as all else of an engine
 
     return shlex.split(get_cpp_compiler())
+
+
+def _held() -> tuple[str, ...]:
+    """The option by which vectors are no wider than torch was told to have them (ATEN_CPU_CAPABILITY=avx2)."""
+    return ("-mno-avx512f",) if torch.backends.cpu.get_cpu_capability() == "AVX2" else ()
 
 
 def _tried(library: ctypes.CDLL) -> Multiply:
