@@ -46,8 +46,8 @@ _FAR = 2  # times the ipc of a preset
 _BATCH, _SMALL_BATCH = 256, 64  # real images of an expert's step
 _EPOCHS, _MOST_EPOCHS = 2, 10  # of an expert's segment, M
 _AHEAD = 5  # steps of an expert's segment for each of the student's
-_LEAST_STEPS = 10  # of a student, N
 _FEW = 10 * _BATCH  # images: an epoch of fewer is short
+_LEAST_BATCH, _LEAST_EPOCH, _FEW_STEPS = 16, 40, 10  # with few images: of an expert, its steps, and those of a student
 
 
 @dataclass(frozen=True)
@@ -100,15 +100,17 @@ def segment(task: Task, steps: int) -> Segment:
 
     With the papers' datasets an epoch is some 200 steps of an expert. With a thousand images it would be five, and a
     student would have more of them than its segment: it overshoots, its step size falls, and its images hardly move
-    any more. So where images are few, batches are smaller, and either the student takes fewer steps or, where they are
-    tiny, a segment has more epochs (benchmarks/RESULTS.md, "Where a segment is short").
+    any more. So where images are few, batches are smaller and segments, if need be, of more epochs; where they are not
+    tiny, the student takes fewer steps as well (benchmarks/RESULTS.md, "Where a segment is short").
     """
-    if task.images is None or not (tiny(task) or task.images < _FEW):
-        return Segment(_BATCH, _EPOCHS, steps)
-    epoch = math.ceil(task.images / _SMALL_BATCH)
-    if not tiny(task):
-        steps = min(steps, max(_LEAST_STEPS, _EPOCHS * epoch // _AHEAD))
-    return Segment(_SMALL_BATCH, min(_MOST_EPOCHS, max(_EPOCHS, math.ceil(_AHEAD * steps / epoch))), steps)
+    if task.images is not None and tiny(task):
+        epoch = math.ceil(task.images / _SMALL_BATCH)
+        return Segment(_SMALL_BATCH, min(_MOST_EPOCHS, max(_EPOCHS, math.ceil(_AHEAD * steps / epoch))), steps)
+    if task.images is not None and task.images < _FEW:
+        batch = max(_LEAST_BATCH, 2 ** int(math.log2(max(1, task.images / _LEAST_EPOCH))))
+        epochs = math.ceil(_LEAST_EPOCH / math.ceil(task.images / batch))
+        return Segment(batch, min(_MOST_EPOCHS, epochs), min(steps, _FEW_STEPS))
+    return Segment(_BATCH, _EPOCHS, steps)
 
 
 def augment(task: Task) -> Augment:

@@ -145,12 +145,13 @@ def test_the_loss_falls(name: str, real: Real) -> None:
         ("mtt", 54_000, 8, 64, 2, 30),
         ("mtt", 1293, 8, 64, 8, 30),
         ("mtt", 130, 8, 64, 10, 30),
-        ("mtt", 130, 28, 64, 10, 10),
-        ("mtt", 1293, 28, 64, 3, 10),
-        ("mtt", 2500, 28, 64, 2, 16),
+        ("mtt", 2, 28, 16, 10, 10),
+        ("mtt", 130, 28, 16, 5, 10),
+        ("mtt", 1293, 28, 32, 1, 10),
+        ("mtt", 2559, 28, 32, 1, 10),
         ("mtt", 2560, 28, 256, 2, 30),
         ("selmatch", 5000, 8, 64, 4, 55),
-        ("selmatch", 1293, 28, 64, 3, 10),
+        ("selmatch", 1293, 28, 32, 1, 10),
     ],
 )
 def test_segments_of_few_images_have_smaller_batches_and_more_of_the_experts_steps(
