@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from core.budget.changes import AtMost, Change, Chosen, Faster, Shorter, Window, Without
+from core.recipe.search import USUAL
 
 FEWEST_SEEDS: Final = 3
 """Networks that judge a result, at least: fewer say nothing of how far they differ."""
@@ -92,7 +93,7 @@ TRAJECTORY: Final = Ladder(
         Rung((AtMost("experts.count", 4), *_judged(300), *_choosing(1, 5)), 150),
         Rung((AtMost("experts.count", 3), Faster(3, beyond=4), Window(4), AtMost("schedule.stages.networks", 5)), 100),
         Rung((AtMost("experts.count", 2), Window(3), *_judged(150)), 60),
-        Rung((Chosen("schedule.image_lr", 100.0), *_wide(16), Shorter(10), Window(2), *_choosing(1, 2)), 30),
+        Rung((Chosen("schedule.image_lr", USUAL), *_wide(16), Shorter(10), Window(2), *_choosing(1, 2)), 30),
         Rung((AtMost("experts.count", 1), Window(1), *_judged(60)), 10),
     )
 )

@@ -43,6 +43,9 @@ END: Final = "objective.max_start_epoch"
 NETWORKS: Final = 2
 """Networks that judge a candidate on the validation split, trained for `epochs`."""
 
+USUAL: Final = 100.0
+"""Rate that is taken where there is no time to find out, as in times too short for any probe."""
+
 HOPELESS: Final = 1.5
 """The loss of a candidate over that of the first, which hardly moves the images, from which on no further is tried."""
 
@@ -90,16 +93,29 @@ class Candidates:
         start, loss = tried[0].loss, tried[-1].loss
         return loss is None or (start is not None and loss > HOPELESS * start)
 
+    @property
+    def untried(self) -> float:
+        """The value that is taken where there is no time to try any: the usual rate, or else the first."""
+        return min(self.values, key=lambda value: (abs(value - USUAL), value)) if self.field == RATE else self.values[0]
+
     def best(self, tried: Sequence[Tried]) -> tuple[float, str]:
         """The value that is taken, and why.
 
         By the loss it is the lowest that comes near the best one; on the validation split the best, or the lowest of
-        equals.
+        equals. Where time was up before the usual rate, it is that one, unless a lower one was better than the last.
 
         Raises:
             ValueError: even the first one diverged.
         """
-        return _best_by_loss(tried) if self.judged == "loss" else _best_on_validation(tried)
+        if not tried:
+            return self.untried, "There was no time to try any."
+        if self.judged == "validation":
+            return _best_on_validation(tried)
+        value, why = _best_by_loss(tried)
+        last = tried[-1].value
+        if not self.over(tried) and last < self.untried and value in (tried[0].value, last):
+            return self.untried, f"There was no time to try rates above {last:g}, and up to it none is too high."
+        return value, why
 
 
 def windows(recipe: Choices, taken: Sequence[tuple[int, int]]) -> Candidates | None:

@@ -141,6 +141,34 @@ def test_the_lowest_rate_that_comes_near_the_best_is_taken(losses: tuple[float |
     assert rates.over([tried[0], Tried(10.0, 1.6)]), "worse than hardly moving"
 
 
+@pytest.mark.parametrize(
+    ("losses", "taken"),
+    [
+        ((), 100),
+        ((1.0,), 100),
+        ((1.0, 1.0, 0.9), 100),
+        ((1.0, 1.1), 100),
+        ((1.0, 0.9, 0.6, 0.5), 100),
+        ((1.0, 0.9, 0.6, 0.5, 0.3), 300),
+        ((1.0, 0.5, 0.49), 10),
+        ((1.0, 1.1, 1.6), 3),
+    ],
+)
+def test_a_search_of_rates_that_time_cuts_off_takes_the_usual_one_unless_it_has_seen_better(
+    losses: tuple[float, ...], taken: float
+) -> None:
+    rates = Candidates(search.RATE, search.IMAGE_LRS, 5, "loss")
+    tried = [Tried(*pair) for pair in zip(rates.values, losses, strict=False)]
+    found, why = rates.best(tried)
+    assert found == taken
+    assert ("no time" in why) == (taken == 100 and len(tried) < 4)
+
+
+def test_where_there_is_no_time_to_try_any_the_only_rate_is_taken_and_the_first_of_other_fields() -> None:
+    assert Candidates(search.RATE, (3.0,), 5, "loss").best([])[0] == 3
+    assert Candidates(search.END, (2, 5, 10), 5, "validation").best([])[0] == 2
+
+
 def test_a_rate_that_always_diverges_is_an_error() -> None:
     with pytest.raises(ValueError, match="Even 3 diverged"):
         Candidates(search.RATE, (3.0,), 5, "loss").best([Tried(3.0)])

@@ -33,7 +33,6 @@ from core.report import Probe
 Document = dict[str, Any]
 
 _FILE = "choices.json"
-_UNTRIED = "It is the first of the candidates: there was no time to try any."
 
 
 @final
@@ -109,7 +108,7 @@ class _Search:
                     break
             end = self._done = begin + len(candidates.values) * candidates.units
             try:
-                value, why = candidates.best(tried) if tried else (candidates.values[0], _UNTRIED)
+                value, why = candidates.best(tried)
             except ValueError as error:
                 raise Diverged(f"{error} Lower step_size.initial, or set {candidates.field} to a number.") from None
             found.append(_entry(candidates, tried, value, why))
