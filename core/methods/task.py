@@ -46,7 +46,7 @@ _FAR = 2  # times the ipc of a preset
 _BATCH, _SMALL_BATCH = 256, 64  # real images of an expert's step
 _EPOCHS, _MOST_EPOCHS = 2, 10  # of an expert's segment, M
 _AHEAD = 5  # steps of an expert's segment for each of the student's
-_FEW = 10 * _BATCH  # images: an epoch of fewer is short
+_FEW, _FEW_IPC = 10 * _BATCH, 5  # images: an epoch of fewer is short, and students of so many a class overshoot it
 _LEAST_BATCH, _LEAST_EPOCH, _FEW_STEPS = 16, 40, 10  # with few images: of an expert, its steps, and those of a student
 
 
@@ -100,13 +100,14 @@ def segment(task: Task, steps: int) -> Segment:
 
     With the papers' datasets an epoch is some 200 steps of an expert. With a thousand images it would be five, and a
     student would have more of them than its segment: it overshoots, its step size falls, and its images hardly move
-    any more. So where images are few, batches are smaller and segments, if need be, of more epochs; where they are not
-    tiny, the student takes fewer steps as well (benchmarks/RESULTS.md, "Where a segment is short").
+    any more. So where images are tiny, batches are smaller and, if images are few, segments of more epochs. Of larger
+    images that is worth it at a few images a class, where the student takes fewer steps as well
+    (benchmarks/RESULTS.md, "Where a segment is short").
     """
     if task.images is not None and tiny(task):
         epoch = math.ceil(task.images / _SMALL_BATCH)
         return Segment(_SMALL_BATCH, min(_MOST_EPOCHS, max(_EPOCHS, math.ceil(_AHEAD * steps / epoch))), steps)
-    if task.images is not None and task.images < _FEW:
+    if task.images is not None and task.images < _FEW and task.ipc <= _FEW_IPC:
         batch = max(_LEAST_BATCH, 2 ** int(math.log2(max(1, task.images / _LEAST_EPOCH))))
         epochs = math.ceil(_LEAST_EPOCH / math.ceil(task.images / batch))
         return Segment(batch, min(_MOST_EPOCHS, epochs), min(steps, _FEW_STEPS))

@@ -139,25 +139,27 @@ def test_the_loss_falls(name: str, real: Real) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "images", "side", "batch", "epochs", "steps"),
+    ("name", "ipc", "images", "side", "batch", "epochs", "steps"),
     [
-        ("mtt", None, 8, 256, 2, 30),
-        ("mtt", 54_000, 8, 64, 2, 30),
-        ("mtt", 1293, 8, 64, 8, 30),
-        ("mtt", 130, 8, 64, 10, 30),
-        ("mtt", 2, 28, 16, 10, 10),
-        ("mtt", 130, 28, 16, 5, 10),
-        ("mtt", 1293, 28, 32, 1, 10),
-        ("mtt", 2559, 28, 32, 1, 10),
-        ("mtt", 2560, 28, 256, 2, 30),
-        ("selmatch", 5000, 8, 64, 4, 55),
-        ("selmatch", 1293, 28, 32, 1, 10),
+        ("mtt", 10, None, 8, 256, 2, 30),
+        ("mtt", 10, 54_000, 8, 64, 2, 30),
+        ("mtt", 10, 1293, 8, 64, 8, 30),
+        ("mtt", 1, 130, 8, 64, 10, 30),
+        ("mtt", 1, None, 28, 256, 2, 30),
+        ("mtt", 1, 2, 28, 16, 10, 10),
+        ("mtt", 1, 130, 28, 16, 5, 10),
+        ("mtt", 1, 1293, 28, 32, 1, 10),
+        ("mtt", 5, 2559, 28, 32, 1, 10),
+        ("mtt", 6, 1293, 28, 256, 2, 30),
+        ("mtt", 1, 2560, 28, 256, 2, 30),
+        ("selmatch", 10, 5000, 8, 64, 4, 55),
+        ("selmatch", 10, 1293, 28, 256, 2, 55),
     ],
 )
 def test_segments_of_few_images_have_smaller_batches_and_more_of_the_experts_steps(
-    name: str, images: int | None, side: int, batch: int, epochs: int, steps: int
+    name: str, ipc: int, images: int | None, side: int, batch: int, epochs: int, steps: int
 ) -> None:
-    recipe = methods.method(name).recipe(Task("somebody-elses", 10, (1, side, side), 2, mirror=True, images=images))
+    recipe = methods.method(name).recipe(Task("somebody-elses", ipc, (1, side, side), 2, mirror=True, images=images))
     assert isinstance(recipe.objective, Trajectory)
     assert recipe.experts is not None
     segment = recipe.experts.batch_size, recipe.objective.expert_epochs, recipe.objective.syn_steps
