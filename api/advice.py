@@ -104,6 +104,7 @@ def create_advice(
             room=services.settings.max_result_bytes,
             unfit=unfit(services, mark),
             dataset_title=None if facts.label == facts.name else facts.label,
+            dataset_digest=facts.digest,
         )
     except (ledger.QuotaExceeded, ledger.ResultsFull) as error:
         raise over_quota(error) from None

@@ -155,6 +155,7 @@ def create_job(
             room=services.settings.max_result_bytes,
             unfit=damaged,
             dataset_title=None if ready.facts.label == ready.facts.name else ready.facts.label,
+            dataset_digest=ready.facts.digest,
             metadata=ready.metadata,
             webhook_id=webhook_id,
             needs=ledger.Needs(order.priority, order.runs_on, needed(ready.recipe, ready.facts, ready.request["ipc"])),

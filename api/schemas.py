@@ -109,6 +109,10 @@ class Job(Shown):
     phase: str | None = Field(description=f"Inside `running`: {', '.join(PHASES)}.")
     dataset: str
     dataset_title: str = Field(description="How people call the dataset: of an upload its title, else its name.")
+    dataset_digest: str | None = Field(
+        description="Digest of the dataset's content when the job was submitted, with which alone it runs; null where "
+        "it was not on disk."
+    )
     method: str
     ipc: int | None = Field(
         description="Images per class; null for advice, which makes none. Of a job with a target those from which it "

@@ -20,7 +20,7 @@ from typing import Final, Literal, final
 import structlog
 
 from core.budget import TooShort
-from core.data import Catalogue, DatasetFacts
+from core.data import Catalogue, DatasetFacts, DatasetInvalid, UnknownDataset
 from core.data.inspection import facts_of
 from core.forecast import (
     ENOUGH,
@@ -38,13 +38,14 @@ from core.forecast import (
     still_holds,
 )
 from core.ids import is_upload
-from core.ledger import DISTILLATION, Claim, Document, Job, Ledger
+from core.ledger import DISTILLATION, Claim, Document, Job, Ledger, UnknownUpload
 from core.methods.automatic import AUTO, WITHIN
-from core.recipe import Recipe
+from core.recipe import Recipe, RecipeError
 from core.request import JobRequest, resolve, with_digests_of
 from core.settings import Settings
 from worker import processors
 from worker.child import Child, Message
+from worker.database_retry import Beyond
 from worker.processors import Reading
 from worker.protocol import CALIBRATION
 
@@ -249,7 +250,17 @@ class Calibrator:
         return recipe, forecast_job(self._ledger, recipe, *of, job.seed)
 
     def race(self, job: Job) -> Document:
-        """The search of a job, for a method or for a size, as it can finish here, and what its candidates share."""
+        """The search of a job, for a method or for a size, as it can finish here, and what its candidates share.
+
+        Raises:
+            Beyond: its dataset is gone by now, or another one.
+        """
+        try:
+            return self._raced(job)
+        except (UnknownUpload, UnknownDataset, DatasetInvalid, RecipeError) as error:
+            raise Beyond(str(error)) from error
+
+    def _raced(self, job: Job) -> Document:
         if job.method != AUTO and "target" not in job.request:
             return {}
         facts, request = self._facts(job.dataset), JobRequest.model_validate(job.request)

@@ -73,14 +73,14 @@ def storage(problem: Exception) -> Error:
     }
 
 
-def lost_upload(problem: Exception) -> Error:
-    """The error of a job whose dataset, or the result that it goes on from, the store has lost."""
+def unavailable(problem: Exception) -> Error:
+    """The error of a job whose dataset, or the result that it goes on from, is gone or lost or has changed."""
     return {
         "code": "dataset_unavailable",
-        "type": type(problem).__name__,
+        "type": type(problem.__cause__ or problem).__name__,
         "message": str(problem),
         "phase": "preparing",
-        "hint": "Upload or distil anew what is lost, and submit a job for that.",
+        "hint": "Upload or distil anew what is gone or lost, and submit a job for that.",
     }
 
 

@@ -26,7 +26,7 @@ from worker import checkpoints, failure_reports, uploads
 from worker.assistant import Assistant
 from worker.checkpoints import CheckpointCarrier
 from worker.child import Child
-from worker.database_retry import PAUSE, until_answered, until_stored
+from worker.database_retry import PAUSE, Beyond, until_answered, until_stored
 from worker.drain import Drain
 from worker.foreman import Foreman
 from worker.heartbeat import Heartbeat
@@ -92,7 +92,8 @@ class Supervisor:
             drain: when set, the running engine is told to checkpoint and its job goes back to the queue.
             engine: module that is run as the child process.
             record_forecast: called with every job that is about to start, which it may change; must not raise.
-            race: what the engine is told beside a job, or in the place of its recipe, where candidates are to race.
+            race: what the engine is told beside a job, or in the place of its recipe, where candidates are to race;
+                raises Beyond where they cannot.
             room: bytes of memory that a job may take here by its forecast; None where nobody knows.
         """
         self.has_gpu: bool | None = None
@@ -172,6 +173,7 @@ class Supervisor:
             except Exception as error:
                 log.exception("attempt broke the supervisor")
                 self._ledger.lose(claim, masked(f"The worker failed: {type(error).__name__}: {error}"))
+                self._drain.wait(PAUSE)
             else:
                 log.info("attempt ended", outcome=outcome)
                 if outcome is Outcome.CRASHED:
@@ -181,13 +183,12 @@ class Supervisor:
 
     def _attempt(self, claim: Claim, claimed_at: float) -> Outcome:
         folder = JobFolder(self._settings.jobs.resolve() / claim.job.id, claim.attempt)
-        race = self._race(claim.job)
         with Heartbeat(self._ledger, claim, self._settings, claimed_at) as heartbeat:
             try:
-                ready = self._stored(lambda: self._prepare(folder, claim, claimed_at, race), heartbeat)
-            except uploads.LostUpload as error:
-                lost = failure_reports.lost_upload(error)
-                return self._settle(claim, Outcome.FAILED, lambda: self._ledger.fail(claim, lost))
+                ready = self._stored(lambda: self._prepare(folder, claim, claimed_at), heartbeat)
+            except Beyond as error:
+                gone = failure_reports.unavailable(error)
+                return self._settle(claim, Outcome.FAILED, lambda: self._ledger.fail(claim, gone))
             except Exception as error:
                 return self._storage_trouble(claim, heartbeat, error)
             if ready is None:
@@ -202,8 +203,9 @@ class Supervisor:
                 carrier.last()
             return self._conclude(claim, folder, heartbeat, child, status, stop)
 
-    def _prepare(self, folder: JobFolder, claim: Claim, claimed_at: float, race: Document) -> bool:
+    def _prepare(self, folder: JobFolder, claim: Claim, claimed_at: float) -> bool:
         settings, job = self._settings, claim.job
+        race = self._race(job)
         uploads.fetch(job, self._ledger, self._store, settings.datasets.resolve())
         if (address := job.request.get("continues")) and not folder.continues.exists():
             try:
@@ -228,6 +230,7 @@ class Supervisor:
             "recipe": job.recipe,
             "fingerprint": job.fingerprint,
             "dataset_title": job.dataset_title,
+            "dataset_digest": job.dataset_digest,
             "data_dir": str(settings.datasets.resolve()),
             "experts_dir": str(settings.experts.resolve()),
             "expert_cache_bytes": settings.expert_cache_bytes,

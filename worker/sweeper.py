@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import shutil
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import final
@@ -23,6 +24,7 @@ from worker.courier import Courier
 from worker.database_retry import until_ready
 from worker.drain import Drain
 from worker.housekeeping import Housekeeper
+from worker.leaps import Leaps
 from worker.protocol import parts_of, staging_of
 
 log = structlog.stdlib.get_logger(__name__)
@@ -37,6 +39,7 @@ class Sweeper:
         self._ledger = ledger
         self._housekeeper = Housekeeper(settings, ledger, Store(settings.artifacts_url))
         self._courier = Courier(settings, ledger, random.Random())
+        self._leaps = Leaps(settings.heartbeat_interval, 2 * settings.heartbeat_interval)
 
     def run(self, drain: Drain) -> None:
         """Sweeps at once and then at intervals, and tells webhooks; returns when drain is set. Never raises."""
@@ -53,7 +56,7 @@ class Sweeper:
 
     def sweep(self) -> None:
         """One round."""
-        swept = self._ledger.sweep()
+        swept = self._ledger.sweep(expire=self._leaps.settled(self._ledger.keeping.now(), time.monotonic()))
         if swept:
             log.warning("leases expired", requeued=swept.requeued, failed=swept.failed, cancelled=swept.cancelled)
         if self._ledger.counts()[Status.QUEUED]:

@@ -3,6 +3,7 @@
 from core.data.catalogue import Catalogue
 from core.data.facts import (
     Dataset,
+    DatasetChanged,
     DatasetFacts,
     DatasetInvalid,
     DatasetUnavailable,
@@ -14,6 +15,7 @@ from core.data.facts import (
 __all__ = [
     "Catalogue",
     "Dataset",
+    "DatasetChanged",
     "DatasetFacts",
     "DatasetInvalid",
     "DatasetUnavailable",

@@ -19,7 +19,16 @@ from core.data.c_scores import CScores
 from core.data.digest import Measured, Stamp, measure, recall, remember
 from core.data.digits import digits, measured_digits
 from core.data.download import SOURCES, download, unavailable
-from core.data.facts import Dataset, DatasetFacts, DatasetInvalid, DatasetUnavailable, Images, Source, UnknownDataset
+from core.data.facts import (
+    Dataset,
+    DatasetChanged,
+    DatasetFacts,
+    DatasetInvalid,
+    DatasetUnavailable,
+    Images,
+    Source,
+    UnknownDataset,
+)
 from core.data.glimpse import firsts, read_glimpse, read_plots
 from core.data.known import KNOWN
 from core.data.rules import FORMAT
@@ -84,16 +93,18 @@ class Catalogue:
         """
         return c_scores.read_c_scores(self._scores(name), self.facts(name).train_count)
 
-    def load(self, name: str, *, scored: bool = False) -> Dataset:
+    def load(self, name: str, *, scored: bool = False, digest: str | None = None) -> Dataset:
         """Read the dataset `name` into memory and hold out its validation split; downloads it if need be.
 
-        With its C-scores if it is to be `scored`. Raises UnknownDataset, DatasetUnavailable (which file to put where)
-        or DatasetInvalid (how to mend it).
+        With its C-scores if it is to be `scored`. Raises UnknownDataset, DatasetUnavailable (which file to put where),
+        DatasetInvalid (how to mend it), or DatasetChanged: its content has not the `digest` that is given.
         """
         if multi_index.is_multi_index(name):
             told = "a formula is generated chunk by chunk and never loaded whole"
             raise DatasetUnavailable(f"{name}: {told}; distil it by method 'progressive-two-layer'")
         facts, bundle = self._read(name)
+        if digest not in (None, facts.digest):
+            raise DatasetChanged(f"{facts.where} is of {facts.digest} by now, and {digest} was asked for.")
         held = held_of(bundle.train, bundle.held_out)
         train, validation = bundle.train.take(np.flatnonzero(~held)), bundle.train.take(np.flatnonzero(held))
         dataset = Dataset(facts, train, validation, bundle.test)

@@ -35,6 +35,11 @@ class DatasetUnavailable(ValueError):
 
 
 @final
+class DatasetChanged(ValueError):
+    """The dataset of this name has another content than it was asked for with."""
+
+
+@final
 class DatasetInvalid(ValueError):
     """A bundle exists but cannot be used; the message says what is wrong with it and how to mend it."""
 

@@ -225,6 +225,7 @@ def _view(row: JobRow | Row[Any], metadata: Mapping[str, str], place: waiting.Pl
         finish_requested_at=row.finish_requested_at,
         updated_at=row.updated_at,
         dataset_title=row.dataset_title or row.dataset,
+        dataset_digest=row.dataset_digest,
         metadata=metadata,
         priority=-row.rank,
         runs_on=row.device,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, final
 
 from sqlalchemy import Select, and_, not_, or_, select, union
@@ -32,6 +32,11 @@ class Keeping:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def now(self) -> datetime:
+        """The moment by the clock that leases are judged by."""
+        with self._database.read() as session:
+            return clock.now(session)
 
     def due(self, bytes_a_day: int) -> dict[str, int]:
         """Objects of artifacts and uploads to be read now, and their bytes; none while so many were read today.

@@ -117,6 +117,7 @@ class Ledger:
         max_open: int | None = None,
         unfit: str | None = None,
         dataset_title: str | None = None,
+        dataset_digest: str | None = None,
         metadata: Mapping[str, str] | None = None,
         room: int | None = None,
         webhook_id: str | None = None,
@@ -135,7 +136,7 @@ class Ledger:
             forecast: what a new job is expected to cost.
             max_open: how many jobs of a named owner may be queued or running.
             unfit: a finished job (see `answer`) that is no answer, since its files are not what they were.
-            dataset_title: how people call the dataset, where that is not its name.
+            dataset_title, dataset_digest: how people call the dataset, if not by its name; and its content's, if known.
             metadata: words to find a new job by; one that is there already keeps those it has.
             room: bytes that the results of a named owner may have, those to come included.
             webhook_id: a webhook of the owner's that is told of a new job whatever its own events are.
@@ -148,8 +149,8 @@ class Ledger:
             QuotaExceeded, ResultsFull: the owner has `max_open` jobs already, or too few of `room` bytes are left.
         """
         owner = self._reach.owner
-        own = (request, recipe, dataset, method, ipc, seed, fingerprint, max_attempts, forecast)
-        order = submissions.Order(*own, owner, max_open, unfit, dataset_title, metadata or {}, room, webhook_id, needs)
+        own = (request, recipe, dataset, method, ipc, seed, fingerprint, max_attempts, forecast, owner, max_open, unfit)
+        order = submissions.Order(*own, dataset_title, dataset_digest, metadata or {}, room, webhook_id, needs)
         key = None
         if idempotency_key is not None:
             assert body_hash is not None, "an idempotency key needs the digest of its body"
@@ -244,8 +245,7 @@ class Ledger:
         """Pause a queued job at once; ask a running one's worker to save it ("pausing"). Idempotent.
 
         Raises:
-            UnknownJob: no such job.
-            IllegalTransition: the job is over, or is being cancelled.
+            UnknownJob, IllegalTransition: no such job; it is over, or is being cancelled.
         """
         with self.database.write() as session:
             return requests.pause(session, job_id, self._reach)
@@ -284,8 +284,7 @@ class Ledger:
         """Forget a job that is over; `remove` takes out of the store what nothing else needs, by its SHA-256.
 
         Raises:
-            UnknownJob: no such job.
-            IllegalTransition: it is not over.
+            UnknownJob, IllegalTransition: no such job; it is not over.
         """
         with self.database.write() as session:
             addresses = deletion.delete(session, job_id, self._reach)
@@ -395,6 +394,6 @@ class Ledger:
         with self.database.write() as session:
             return claims.lose(session, claim, reason)
 
-    def sweep(self) -> Swept:
-        """Take the jobs of dead workers away from them, count the losses, and forget what is out of date."""
-        return sweep.everything(self.database)
+    def sweep(self, expire: bool = True) -> Swept:
+        """Take the jobs of dead workers away (only if `expire`), count the losses, and forget what is out of date."""
+        return sweep.everything(self.database, expire)

@@ -87,6 +87,8 @@ class JobRow(Base):
     """Whose it is; empty for a job that was submitted without a key."""
     dataset_title: Mapped[str | None]
     """How people call the dataset, where that is not its name."""
+    dataset_digest: Mapped[str | None]
+    """Digest of the dataset's content; none where nobody knew it yet."""
     accuracy: Mapped[float] = mapped_column(default=UNMEASURED, server_default=text("-1"))
     """The mean test accuracy in `metrics`, for lists in its order; `UNMEASURED` where there is none."""
 

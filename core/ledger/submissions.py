@@ -43,6 +43,7 @@ class Order:
     max_open: int | None = None
     unfit: str | None = None
     dataset_title: str | None = None
+    dataset_digest: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     room: int | None = None
     webhook_id: str | None = None
@@ -137,6 +138,7 @@ def _create(session: Session, order: Order, now: datetime) -> JobRow:
         forecast=order.forecast,
         owner=order.owner,
         dataset_title=order.dataset_title,
+        dataset_digest=order.dataset_digest,
         searched="\n".join((job_id, order.dataset, order.dataset_title or "", order.method)).casefold(),
         webhook_id=order.webhook_id,
         rank=-order.needs.priority,

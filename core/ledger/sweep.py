@@ -19,10 +19,10 @@ WORKER_MEMORY = timedelta(days=1)
 """How long a silent worker stays in the list."""
 
 
-def everything(database: Database) -> Swept:
+def everything(database: Database, expires: bool) -> Swept:
     """Take the jobs of dead workers away from them, a batch a transaction, and forget what is out of date."""
     swept = Swept()
-    while True:
+    while expires:
         with database.write() as session:
             batch = expire(session)
         swept = swept + batch

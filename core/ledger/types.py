@@ -79,7 +79,8 @@ class Job:
 
     `attempt` counts how often a worker has started the job, `losses` how often one was lost while holding it.
     `owner` is empty where nobody showed a key. `dataset_title` is how people call the dataset: of an upload the title
-    it was given, else its name. `metadata` is what its client wrote on it, by key.
+    it was given, else its name, and `dataset_digest` is of its content then, where that was there. `metadata` is what
+    its client wrote on it, by key.
     `queue_position` is 1 for the job that is started next and null for a job that is not queued; in `queue_seconds` it
     is expected to start, by the forecasts of those before it, where these are known.
     `priority` is its place among its owner's own queued jobs: the higher the sooner. It may run on workers of the kind
@@ -118,6 +119,7 @@ class Job:
     finish_requested_at: datetime | None
     updated_at: datetime
     dataset_title: str
+    dataset_digest: str | None
     metadata: Mapping[str, str]
     priority: int
     runs_on: Device

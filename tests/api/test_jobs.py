@@ -18,7 +18,8 @@ from tests.api.workshop import ERROR, METRICS, ON_SQLITE, Workshop, request
 from tests.data.bundles import place
 
 SHAPE = {
-    *("object", "id", "kind", "status", "phase", "dataset", "dataset_title", "method", "ipc", "seed", "cached"),
+    *("object", "id", "kind", "status", "phase", "dataset", "dataset_title", "dataset_digest"),
+    *("method", "ipc", "seed", "cached"),
     *("queue_position", "queue_seconds", "progress"),
     *("metrics", "forecast", "error", "attempt", "losses", "max_attempts", "worker"),
     *("request", "recipe", "fingerprint", "metadata", "owner", "priority", "runs_on", "memory_bytes", "waits_for"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,10 +12,11 @@ from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
 from core.artifacts.store import Store
-from core.ledger import Claim, File, Job, Ledger
+from core.ledger import Claim, File, Job, Ledger, Status, clock
 from core.ledger.models import ChoreRow, JobRow
 from core.settings import Settings
 from worker import housekeeping
+from worker.leaps import Leaps
 from worker.sweeper import Sweeper
 
 TTL = 60.0
@@ -61,6 +62,27 @@ def test_the_staging_of_a_running_attempt_is_left_alone(settings: Settings, ledg
     root = staged(settings, start(ledger), 1)
     Sweeper(settings, ledger).sweep()
     assert left(root) == [1]
+
+
+def test_a_machine_that_slept_takes_no_job_from_a_worker_of_its_own(
+    settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asleep, the ledger's clock runs past the lease, and that of the worker's heartbeats stands still."""
+    claim, sweeper, awake = start(ledger), Sweeper(settings, ledger), clock.now
+    sweeper.sweep()
+    monkeypatch.setattr(clock, "now", lambda session: awake(session) + timedelta(minutes=10))
+    sweeper.sweep()
+    assert ledger.job(claim.job.id).status is Status.RUNNING
+    assert ledger.heartbeat(claim, TTL).held
+    Sweeper(settings, ledger).sweep()
+    assert ledger.job(claim.job.id).losses == 0, "it has said that it is there"
+
+
+def test_leases_are_judged_again_a_while_after_a_leap() -> None:
+    leaps, began = Leaps(least=10, wait=20), datetime(2026, 1, 1, tzinfo=UTC)
+    looks = [(0, 0), (15, 15), (34, 30), (634, 31), (650, 47), (655, 52), (620, 62)]
+    settled = [leaps.settled(began + timedelta(seconds=told), own) for told, own in looks]
+    assert settled == [True, True, True, False, False, True, True]
 
 
 def test_an_attempt_later_than_the_job_was_read_is_left_alone(settings: Settings, ledger: Ledger) -> None:

@@ -24,7 +24,7 @@ import torch
 
 from core import lifeline
 from core.advice.order import KIND
-from core.data import DatasetInvalid, DatasetUnavailable, UnknownDataset
+from core.data import DatasetChanged, DatasetInvalid, DatasetUnavailable, UnknownDataset
 from core.engine.checkpoint import CheckpointMismatch
 from core.engine.distill import Diverged
 from core.engine.journal import Journal
@@ -45,6 +45,7 @@ from worker.protocol import Exit, JobFolder
 _CODES: dict[type[BaseException], tuple[str, str]] = {
     DatasetUnavailable: ("dataset_unavailable", "Put the file where the message says, then retry the job."),
     UnknownDataset: ("dataset_unavailable", "Put the bundle back, or submit a dataset of GET /v1/datasets."),
+    DatasetChanged: ("dataset_changed", "Put the old content back and retry, or submit a job for what is there now."),
     DatasetInvalid: ("invalid_dataset", "Mend the file as the message says, then retry the job."),
     RecipeError: ("invalid_dataset", "Submit a new job with the change the message asks for."),
     TeacherAtChance: ("invalid_dataset", "Submit a new job with the change the message asks for."),

@@ -33,7 +33,7 @@ def advise(
     """
     folder.checkpoint.mkdir(parents=True, exist_ok=True)
     journal.enter("preparing", 1)
-    dataset = Catalogue(Path(job["data_dir"])).load(job["request"]["dataset"])
+    dataset = Catalogue(Path(job["data_dir"])).load(job["request"]["dataset"], digest=job.get("dataset_digest"))
     use_threads(dataset.facts.shape)
     journal.progress(1, 1)
     on, crew, shares = device(job["device"]), None, job.get("shares_results", False)

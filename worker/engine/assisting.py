@@ -83,7 +83,7 @@ def assist_advice(
     line: Line | None = None,
 ) -> None:
     """Measure points of another worker's study, as `job.json` has it, and leave them in the cache; see `assist`."""
-    dataset = Catalogue(Path(job["data_dir"])).load(job["request"]["dataset"])
+    dataset = Catalogue(Path(job["data_dir"])).load(job["request"]["dataset"], digest=job.get("dataset_digest"))
     use_threads(dataset.facts.shape)
     study, on = Study.model_validate(job["recipe"]), device(job["device"])
     place = _Place(Path(job["experts_dir"]), job["expert_cache_bytes"], folder, journal, stopped)

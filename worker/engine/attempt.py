@@ -70,7 +70,7 @@ def run(
         job, dataset = loaded(job)
         use_threads(dataset.facts.shape)
         verdict = measurement.of_job(folder.checkpoint, programs_of(job).folder, device(job.device))
-        # At submission the dataset may not have been here, or another one of this name.
+        # At submission the dataset may not have been here.
         check(job.recipe, job.request, dataset.facts)
         journal.progress(1, 2)
 
@@ -138,7 +138,7 @@ def run(
 def loaded(job: Job) -> tuple[Job, Dataset]:
     """The job's dataset, and the job with the digest of the scores that its recipe ranks images by."""
     given = needs_c_scores(job.recipe)
-    dataset = Catalogue(job.data_dir).load(job.request.dataset, scored=given)
+    dataset = Catalogue(job.data_dir).load(job.request.dataset, scored=given, digest=job.dataset_digest)
     if dataset.facts.source == "upload":  # its bundle does not say how its owner calls it
         near = read_near(job.data_dir / UPLOADS / f"{job.request.dataset}.npz")
         dataset = replace(dataset, facts=replace(dataset.facts, title=job.dataset_title, near=near))

@@ -34,6 +34,8 @@ class Job:
     checkpoint_interval: float
     fingerprint: str | None
     dataset_title: str
+    dataset_digest: str | None = None
+    """Digest of the content that the dataset is to have; None of a job that any will do for."""
     fit: Within | None = None
     """The forecast's entry on the time it has, of a job that has one."""
     began: float | None = None
@@ -64,6 +66,7 @@ class Job:
             checkpoint_interval=content["checkpoint_interval"],
             fingerprint=content.get("fingerprint"),
             dataset_title=content.get("dataset_title") or content["request"]["dataset"],
+            dataset_digest=content.get("dataset_digest"),
             fit=Within.model_validate(content["within"]) if content.get("within") else None,
             began=content.get("began"),
             searching=_searching(content),
