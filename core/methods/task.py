@@ -18,6 +18,7 @@ from core.recipe import (
     Evaluation,
     Forgetting,
     FullTraining,
+    Generative,
     LearnedScore,
     Mlp,
     Network,
@@ -151,7 +152,8 @@ def alike(recipe: Recipe) -> Recipe:
 
     Without that experts of a dataset of 9 to 1 answer the larger class whatever they are shown for most of their
     training, and targets of a regression hold the classes' frequencies: networks trained on what matches them answer it
-    as well.
+    as well. The reference on the full training set would answer it too, and lie below random images, by which the gap
+    that a result closes would mean nothing.
     """
     changes: dict[str, Any] = {"evaluation.measure": "balanced"}
     if recipe.experts is not None:
@@ -164,8 +166,12 @@ def alike(recipe: Recipe) -> Recipe:
         changes["rounds.score.balance"] = "loss"
     if hasattr(recipe.init, "embedding"):
         changes["init.embedding.balance"] = "loss"
+    if recipe.evaluation.full is not None:
+        changes["evaluation.full.balance"] = "loss"
     if recipe.evaluation.coverage is not None:
         changes["evaluation.coverage.balance"] = "loss"
+    if isinstance(recipe.objective, Generative) and recipe.objective.judge is not None:
+        changes["objective.judge.balance"] = "loss"
     if isinstance(recipe.objective, Regression | Performance):
         changes["objective.balance"] = "loss"
     if isinstance(recipe.labels, Solved) and not recipe.labels.for_pixels:

@@ -137,7 +137,7 @@ class CacheNames:
     def reference(self) -> Identity:
         """The identity of networks on the full training set, tested; each adds its `index`."""
         assert self.recipe.evaluation.full is not None, "a recipe that compares with the full set trains on it"
-        training = self.recipe.evaluation.full.model_dump(mode="json")
+        training = self.recipe.evaluation.full.identity()
         return self._learned("network on the full set, tested", training=training)
 
     def baseline(self, ipc: int, seed: int, stages: int) -> Identity:

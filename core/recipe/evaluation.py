@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.recipe.balance import Measure
+from core.recipe.balance import Measure, Weighting
 from core.recipe.component import Component, Later, invalid_combination
 from core.recipe.network import Architecture
 from core.recipe.selection import Embedding
@@ -20,6 +20,9 @@ class FullTraining(Component):
     epochs: int = Field(default=30, ge=1, le=1000, description="Passes over the full training set.")
     batch_size: int = Field(default=256, ge=1, le=65_536, description="Images a step.")
     lr: float = Field(default=0.05, gt=0, le=10, description="Initial learning rate.")
+    balance: Weighting = Field(
+        default="none", description="Images as there are, or of a weight with which each class counts alike."
+    )
 
 
 class Coverage(Embedding):

@@ -90,21 +90,23 @@ def test_unknown_methods_offer_the_nearest() -> None:
 
 
 def test_classes_of_unequal_size_count_alike() -> None:
-    """In what experts, teachers, objectives and those who choose images learn from, and in what choices go by."""
+    """In what experts, teachers, objectives, judges and the reference learn from, and in what choices go by."""
     task = Task("faults", 10, (3, 32, 32), 2, mirror=True)
     for name in methods.names():
         equal, unequal = (method(name).recipe(replace(task, unequal=each)) for each in (False, True))
         assert unequal.evaluation.measure == "balanced"
         choosing = [getattr(unequal.init, part, None) for part in ("score", "embedding")]
-        parts = (unequal.experts, unequal.teacher, unequal.objective, unequal.labels, unequal.evaluation.coverage)
+        choosing.append(getattr(unequal.objective, "judge", None))
+        judged = unequal.evaluation
+        parts = (unequal.experts, unequal.teacher, unequal.objective, unequal.labels, judged.full, judged.coverage)
         for part in (*parts, *choosing):
             kind = getattr(part, "balance", "batches")
             assert kind != "none" or name == "linear-exact", name
         told = str(equal.identity())
         assert "balance" not in told, "recipes of old keep their fingerprints"
         assert "measure" not in told, name
-        kept = {"measure": unequal.evaluation.measure, "coverage": unequal.evaluation.coverage}
-        assert equal.evaluation.model_copy(update=kept) == unequal.evaluation
+        kept = {"measure": judged.measure, "full": judged.full, "coverage": judged.coverage}
+        assert equal.evaluation.model_copy(update=kept) == judged
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,14 @@ from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.objectives import performance, regression
 from core.engine.real import Labelled, Real, prepare
+from core.engine.run import distil
 from core.engine.synthetic import Synthetic
 from core.engine.train import order
+from core.methods import Task, method
+from core.overrides import override
+from core.plan.cache_names import CacheNames
+from core.plan.race import Candidate, Entrants
+from core.plan.sizing import Sizing
 from core.recipe import (
     Augment,
     El2n,
@@ -31,6 +38,7 @@ from core.recipe import (
     Network,
     Performance,
     Pool,
+    Recipe,
     Regression,
     Teacher,
 )
@@ -52,6 +60,21 @@ def eight_or_not() -> Dataset:
 
     facts = replace(whole.facts, classes=2, class_names=("eight", "other"))
     return Dataset(facts, two(whole.train), two(whole.validation), two(whole.test))
+
+
+@dataclass(frozen=True)
+class OnlyRandom:
+    """Random images of any size, and no other candidate."""
+
+    recipe: Recipe
+
+    def __call__(self, ipc: int, seconds: float, names: Sequence[str], /) -> Entrants:
+        return Entrants(
+            candidates=(Candidate(name="random", recipe=self.recipe),), seconds=seconds, networks=2, epochs=2
+        )
+
+    def evaluating(self, ipc: int, /) -> float:
+        return 1.0
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +197,27 @@ def test_a_network_that_embeds_knows_a_rare_class(unequal: Real) -> None:
         trained = result(features.train(asked, Eager(NETWORK), unequal.train, KEY))
         found.append(evaluate.measured("balanced", Eager(NETWORK), trained, unequal.validation))
     assert found[1] > found[0] + 0.1
+
+
+def test_the_reference_on_everything_lies_above_random_images() -> None:
+    """As there are, it answers the larger class after so few epochs, and the gap would be below nothing."""
+    dataset = eight_or_not()
+    few = {"evaluation.epochs": 60, "evaluation.seeds": 1, "evaluation.full.epochs": 6, "network.width": 8}
+    few |= {"evaluation.baseline_lrs": [0.03]}
+    recipe = override(method("random").recipe(Task.of(dataset.facts, 10)), few)
+    asked = Sizing(gap=0.9, begin=10, largest=10, seconds=2)
+    done = distil(recipe, dataset, 10, 0, searching=asked, sizes=OnlyRandom(recipe))
+    found = {line["name"]: line["balanced_accuracy_mean"] for line in done.rows}
+    assert found["full"] > found["random"] + 0.05
+    assert done.context.aim is not None
+    assert done.context.aim.full == pytest.approx(found["full"], abs=0.1)
+
+
+def test_a_reference_is_kept_under_a_name_that_says_how_classes_count() -> None:
+    recipe = method("random").recipe(Task("digits", 10, (1, 8, 8), 2, mirror=False))
+    each = [override(recipe, {"evaluation.full.balance": kind}) for kind in ALIKE]
+    plain, alike = (CacheNames(one, "digest", (1, 8, 8)).reference() for one in each)
+    assert plain != alike
 
 
 def test_looks_and_choices_go_by_the_measure_of_the_recipe(unequal: Real) -> None:

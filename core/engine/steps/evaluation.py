@@ -8,8 +8,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from core.engine import balance, evaluate, jury, kept, lines, ridge_lines, stored
 from core.engine import baseline as shared
-from core.engine import evaluate, jury, kept, lines, ridge_lines, stored
 from core.engine.context import JobContext, follow
 from core.engine.evaluate import Result, Trained
 from core.engine.jury import Jury, Say
@@ -144,7 +144,7 @@ def full(context: JobContext, step: FullReference, behind: Sequence[Row]) -> lis
     recipe, real = context.recipe, context.real
     asked = recipe.evaluation.full
     assert asked is not None, "a plan with this step"
-    labels = F.one_hot(real.train.labels, real.classes).float()
+    labels = balance.supervision(real.train.labels, real.classes, asked.balance)
     known: dict[str, Row] = stored.document(context.workspace.checkpoint(_FILE), {})
     own, teacher = _parted(behind)
     total, seeds = _total(context, len(own)), recipe.evaluation.seeds

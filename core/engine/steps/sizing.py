@@ -8,9 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol, final
 
-import torch.nn.functional as F
-
-from core.engine import evaluate, lines, stored
+from core.engine import balance, evaluate, lines, stored
 from core.engine.context import JobContext, follow
 from core.engine.keys import Key
 from core.engine.lane import Lane
@@ -155,12 +153,14 @@ class _Search:
 
     def _measure_everything(self) -> None:
         context, real, began = self.context, self.context.real, self.clock()
-        asked = context.recipe.evaluation.full or FullTraining(epochs=_QUICK)
+        measure = context.recipe.evaluation.measure
+        asked = context.recipe.evaluation.full
+        if asked is None:
+            asked = FullTraining(epochs=_QUICK, balance="loss" if measure == "balanced" else "none")
         keys = lines.keys(Key(0).fold("everything"), 2)
-        labels = F.one_hot(real.train.labels, real.classes).float()
+        labels = balance.supervision(real.train.labels, real.classes, asked.balance)
         protocol = evaluate.on_full(asked, context.recipe.augment)
         trained = follow(context, evaluate.train(context.kernels, real.train, labels, protocol, keys))
-        measure = context.recipe.evaluation.measure
         self.full = [evaluate.measured(measure, context.kernels, each, real.validation) for each in trained]
         self.full.append(self.clock() - began)
         self._store()
