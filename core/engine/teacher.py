@@ -21,11 +21,14 @@ from core.engine.train import Protocol
 from core.plan import limits
 from core.recipe import Augment, Statistics
 from core.recipe import Teacher as Training
+from core.recipe.balance import Measure
+from core.worth import balanced
 
 GRID = 4
 """Patches along each side of what a convolution reads (G-VBSM)."""
 
 _ERRORS = 2  # standard errors that a teacher has to be better than chance by
+_COUNTED = {"accuracy": "the validation split", "balanced": "a class of the validation split in the mean"}
 
 
 class TeacherAtChance(ValueError):
@@ -80,33 +83,40 @@ def train(
     return trained
 
 
-def accuracy(teacher: Teacher, data: Labelled) -> float:
-    """Share of images it is right about."""
-    right = [teacher.logits(x).argmax(1) for x in data.batches(limits.TAUGHT)]
-    return float((torch.cat(right) == data.labels).float().mean())
+def accuracy(teacher: Teacher, data: Labelled, measure: Measure = "accuracy") -> float:
+    """Share of images it is right about, or the mean of each class's share."""
+    guesses = torch.cat([teacher.logits(x).argmax(1) for x in data.batches(limits.TAUGHT)])
+    overall, per_class = evaluate.graded(guesses, data.labels, teacher.network.classes)
+    counts = torch.bincount(data.labels, minlength=teacher.network.classes)
+    return overall if measure == "accuracy" else balanced(per_class, counts.tolist())
 
 
-def examine(teacher: Teacher, real: Real) -> float:
-    """Its accuracy on the validation split, which has to be better than chance.
+def examine(teacher: Teacher, real: Real, measure: Measure = "accuracy") -> str:
+    """A sentence of its accuracy on the validation split, which has to be better than chance.
 
-    Chance is to name the most frequent class always; better is by two standard errors, or half of what is missing to 1.
-    A teacher whose classes are in another order, or that learned nothing, would go unnoticed: its labels agree with its
-    images.
+    Chance is to name one class always, the most frequent one where images count as there are. Better is by two standard
+    errors, or half of what is missing to 1. A teacher whose classes are in another order, or that learned nothing,
+    would go unnoticed: its labels agree with its images. One for which classes count alike is held to the "balanced"
+    accuracy: it may be right about fewer images than the most frequent class has.
 
     Raises:
         TeacherAtChance: it is not, with what to change.
     """
-    n = len(real.validation)
-    chance = float(torch.bincount(real.validation.labels, minlength=real.classes).max()) / n
-    found = accuracy(teacher, real.validation)
-    least = chance + _ERRORS * math.sqrt(chance * (1 - chance) / n)
+    labels = real.validation.labels
+    counts = torch.bincount(labels, minlength=real.classes)
+    alike = measure == "balanced"
+    chance = 1 / int((counts > 0).sum()) if alike else float(counts.max()) / len(labels)
+    found = accuracy(teacher, real.validation, measure)
+    least = chance + _ERRORS * math.sqrt(chance * (1 - chance) / evaluate.telling(measure, labels))
+    said = f"The teacher is right about {found:.1%} of {_COUNTED[measure]}"
     if found < min(least, (1 + chance) / 2):
+        named = "one class" if alike else "the most frequent class"
         raise TeacherAtChance(
-            f"The teacher is right about {found:.1%} of the validation split, and always naming the most frequent "
-            f"class about {chance:.1%}: it has learned nothing that images could be recovered from. Raise "
-            "teacher.epochs, lower teacher.lr by a factor of ten, or see that the labels belong to the images."
+            f"{said}, and always naming {named} about {chance:.1%}: it has learned nothing that images could be "
+            "recovered from. Raise teacher.epochs, lower teacher.lr by a factor of ten, or see that the labels belong "
+            "to the images."
         )
-    return found
+    return f"{said}."
 
 
 def describe(taps: Taps, objective: Statistics, groups: int) -> list[Moment]:

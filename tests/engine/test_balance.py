@@ -18,6 +18,7 @@ from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import build
 from core.engine.objectives import performance, regression
+from core.engine.preprocess import Transform
 from core.engine.real import Labelled, Real, prepare
 from core.engine.run import distil
 from core.engine.synthetic import Synthetic
@@ -43,6 +44,8 @@ from core.recipe import (
     Teacher,
 )
 from core.recipe.balance import Balance, Weighting
+from tests.engine import still
+from tests.engine.conftest import small
 from tests.engine.still import result
 
 KEY = Key(17)
@@ -177,6 +180,47 @@ def test_a_teacher_s_batches_are_balanced_as_well(unequal: Real) -> None:
             guesses = network.apply(end.value.theta, next(unequal.validation.batches(1000)), end.value.moments)
             found.append(float((guesses.argmax(1) == 0).float().mean()))
     assert found[1] > found[0] + 0.1
+
+
+def faint(n: int, key: Key, transform: Transform | None) -> Labelled:
+    """Noise of two classes of 9 : 1, of which the rare one is brighter by a part of it, where no network is sure."""
+    labels = (key.fold("classes").uniform(n) < 0.1).long()
+    images = 110 + 40 * key.fold("noise").normal(n, 1, 8, 8)
+    images[:, :, 2:6, 2:6] += 18 * labels.view(-1, 1, 1, 1)
+    return Labelled(images.clamp(0, 255).to(torch.uint8), labels, transform)
+
+
+def test_a_teacher_for_which_classes_count_alike_may_be_right_about_fewer_images_than_the_large_one_has(
+    unequal: Real,
+) -> None:
+    train, validation = (faint(n, KEY.fold(n), unequal.transform) for n in (2000, 400))
+    members = tuple((train.labels == c).nonzero().flatten() for c in (0, 1))
+    real = replace(unequal, train=train, validation=validation, members=members)
+    known = still.taught(small("rded", teacher__balance="batches", teacher__epochs=6), real)
+    assert known is not None
+    largest = float((validation.labels == 0).float().mean())
+    assert teacher.accuracy(known, validation) < largest
+    assert teacher.accuracy(known, validation, "balanced") > 0.7
+    with pytest.raises(teacher.TeacherAtChance, match="the most frequent class"):
+        teacher.examine(known, real)
+
+
+def test_a_teacher_that_is_right_about_four_in_five_of_either_class_passes_and_one_of_a_single_answer_does_not(
+    unequal: Real,
+) -> None:
+    network = build(Network(width=4, depth=2), (1, 8, 8), 2)
+    work = teacher.train(Teacher(epochs=4, balance="batches"), Eager(network), unequal.train, Augment(), KEY)
+    known = teacher.Teacher(network, result(work).theta, None)
+    guesses = known.logits(next(unequal.validation.batches(1000))).argmax(1)
+    eight, other = (int((guesses == c).nonzero()[0]) for c in (0, 1))
+    shown = torch.tensor([eight] * 8 + [other] * 2 + [other] * 72 + [eight] * 18)
+    split = Labelled(unequal.validation.stored[shown], LABELS, unequal.validation.transform)
+    real = replace(unequal, validation=split)
+    assert teacher.examine(known, real, "balanced").startswith("The teacher is right about 80.0% of a class")
+    single = torch.zeros(network.size)
+    single[-1] = 1.0  # the bias of the larger class
+    with pytest.raises(teacher.TeacherAtChance, match=r"one class about 50\.0%"):
+        teacher.examine(replace(known, theta=single), real, "balanced")
 
 
 @pytest.mark.parametrize("kind", [Forgetting, El2n])

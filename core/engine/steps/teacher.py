@@ -24,7 +24,8 @@ def gather(context: JobContext, step: TrainTeacher) -> Teacher:
     steps = training.epochs * -(-len(real.train) // training.batch_size)
     trained = kept.network(context, step.kept, work, "training_experts", steps, "The teacher")
     found = Teacher(own, trained.theta, trained.moments)
-    context.journal.log(f"The teacher is right about {teacher.examine(found, real):.1%} of the validation split.")
+    measure = context.recipe.evaluation.measure if training.balance == "none" else "balanced"
+    context.journal.log(teacher.examine(found, real, measure))
     return found
 
 
