@@ -88,7 +88,9 @@ class Solved(LabelTraits):
         description="Penalty of a classifier of pixels, or of targets' distance from classes; relative.",
     )
     support: int | None = Field(
-        default=None, ge=2, description="Real images the error is measured on; none takes the whole training split."
+        default=None,
+        ge=2,
+        description="Real images the error is measured on, as many of each class if those count alike; none takes all.",
     )
     balance: Weighting = Field(
         default="none", description="Whether the error counts images as there are, or each class alike."

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from core.data import Catalogue, Dataset, Images
-from core.engine import balance, evaluate, experts, features, ridge, scores, teacher
+from core.engine import balance, evaluate, experts, features, ridge, scores, targets, teacher
 from core.engine.augment import dsa
 from core.engine.evaluate import Trained
 from core.engine.kernels import Eager
@@ -41,6 +41,7 @@ from core.recipe import (
     Pool,
     Recipe,
     Regression,
+    Solved,
     Teacher,
 )
 from core.recipe.balance import Balance, Weighting
@@ -54,14 +55,14 @@ ALIKE: tuple[Weighting, ...] = ("none", "loss")
 NETWORK = build(Network(width=8, depth=2), (1, 8, 8), 2)
 
 
-def eight_or_not() -> Dataset:
+def one_or_other(digit: int) -> Dataset:
     """Digits in two classes, of 1 : 9."""
     whole = Catalogue(Path("nowhere")).load("digits")
 
     def two(part: Images) -> Images:
-        return Images(part.images, (part.labels != 8).astype(np.int64))
+        return Images(part.images, (part.labels != digit).astype(np.int64))
 
-    facts = replace(whole.facts, classes=2, class_names=("eight", "other"))
+    facts = replace(whole.facts, classes=2, class_names=(str(digit), "other"))
     return Dataset(facts, two(whole.train), two(whole.validation), two(whole.test))
 
 
@@ -82,7 +83,7 @@ class OnlyRandom:
 
 @pytest.fixture(scope="module")
 def unequal() -> Real:
-    return prepare(eight_or_not(), MeanStd(), torch.device("cpu"))
+    return prepare(one_or_other(8), MeanStd(), torch.device("cpu"))
 
 
 @pytest.fixture
@@ -142,6 +143,26 @@ def test_solved_targets_hold_it_no_more_either(alike: bool, answer: float, one_p
     w = ridge.classifier(pairs, 1e-9)
     answers = ridge.PIXELS(one_picture.train.take(torch.tensor([0]))) @ w
     assert answers[0].tolist() == pytest.approx([-answer, answer], abs=1e-4)
+
+
+def test_solved_targets_know_a_class_of_eight_images_among_a_thousand() -> None:
+    """Of evenly spaced images none or one is of that class."""
+    whole = prepare(one_or_other(0), MeanStd(), torch.device("cpu"))
+    rare, others = whole.members
+    kept = torch.cat([others[:501], rare[:8], others[501:]])
+    train = replace(whole.train, stored=whole.train.stored[kept], labels=whole.train.labels[kept])
+    real = replace(whole, train=train, members=tuple((train.labels == c).nonzero().flatten() for c in (0, 1)))
+    images = torch.cat([train.take(own[:4]) for own in real.members])
+    solved = targets.solve(
+        Solved(support=100, networks=3, balance="loss"),
+        NETWORK,
+        images,
+        torch.tensor([0, 1]).repeat_interleave(4),
+        real,
+    )
+    featurize = ridge.of_networks(NETWORK, [KEY], real.device)
+    answers = featurize(next(real.validation.batches(1000))) @ ridge.weights(featurize(images), solved)
+    assert evaluate.graded(answers.argmax(1), real.validation.labels, 2)[1][0] > 0.8
 
 
 @pytest.mark.parametrize(("kind", "share"), [("none", 0.9), ("loss", 0.5)])
@@ -245,7 +266,7 @@ def test_a_network_that_embeds_knows_a_rare_class(unequal: Real) -> None:
 
 def test_the_reference_on_everything_lies_above_random_images() -> None:
     """As there are, it answers the larger class after so few epochs, and the gap would be below nothing."""
-    dataset = eight_or_not()
+    dataset = one_or_other(8)
     few = {"evaluation.epochs": 60, "evaluation.seeds": 1, "evaluation.full.epochs": 6, "network.width": 8}
     few |= {"evaluation.baseline_lrs": [0.03]}
     recipe = override(method("random").recipe(Task.of(dataset.facts, 10)), few)

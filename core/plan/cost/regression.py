@@ -141,6 +141,8 @@ def _looks(recipe: Recipe) -> int:
 
 
 def _support(labels: Solved, sizes: Sizes) -> int:
-    """Every so-manieth of the real images."""
+    """Every so-manieth of the real images; where classes count alike as many of each, at most."""
     wanted = labels.support or sizes.train
+    if labels.balance != "none":
+        return min(sizes.train, -(-wanted // sizes.classes) * sizes.classes)
     return -(-sizes.train // -(-sizes.train // wanted))
