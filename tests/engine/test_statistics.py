@@ -107,6 +107,13 @@ def test_slots_have_the_statistics_of_real_images_of_one_difficulty(known: Teach
     assert torch.allclose(by_part.images[1::2], second.images, atol=1e-6)
 
 
+def test_where_rounds_take_images_the_others_are_of_every_difficulty(real: Real) -> None:
+    """The one image of each class that is made has the statistics of all real images, not of their easier half."""
+    asked = {"objective__statistics": "convolution", "objective__views__curriculum": False}
+    ends = [states(small("ccfs", **asked, objective__group=group), real)[-2] for group in ("difficulty", "whole")]
+    assert torch.allclose(*(end.leaves.images for end in ends), atol=1e-3)
+
+
 def test_the_gradient_is_autograd_s_and_groups_are_alone(known: Teacher, real: Real) -> None:
     """A slot recovered by itself has the same gradient, and so has one pass in float64 that is written out here."""
     objective, seen = Statistics(views=STILL), synthetic(real, 3)

@@ -53,6 +53,7 @@ def loss(
         The loss, the gradients, and the teachers that the next step is to be given.
     """
     index = groups(objective, len(synthetic.images), classes).to(synthetic.images.device)
+    assert all(len(goal.mean) in (1, len(index)) for goal in goals), "a goal for all groups, or one for each"
     draws = recovery_views.draw(key.fold("recovery", step), len(index))
     seen = partial(recovery_views.view, views=objective.views, done=step / steps)
     if objective.adjust is not None and objective.adjust.rho != 0 and teachers is None:

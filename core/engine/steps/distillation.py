@@ -202,7 +202,8 @@ def objective_of(
             return networks[key.integer(0, len(networks))]
 
     kernels, real, residual_bytes = context.kernels, context.real, context.plan.residual_bytes
-    slots = context.ipc * recipe.parameterize.formation
+    # rounds take the others, which are real; where slots are matched, each class has as many
+    slots = init.decoded(recipe.parameterize, init.made(recipe, context.counts))[0]
     return build.objective(recipe, asked, kernels, real, residual_bytes, known, begin, taught, slots)
 
 
