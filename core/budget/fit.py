@@ -192,7 +192,7 @@ def steps_alike(recipe: Recipe) -> bool:
     """Whether an outer step is the same however many there will be."""
     schedule, sdc = recipe.schedule, recipe.sdc
     planned = schedule.decay != "constant" or schedule.stages.count > 1 or schedule.blend is not None
-    return not planned and (not sdc or sdc.schedule == "constant")
+    return not planned and not recipe.objective.is_paced and (not sdc or sdc.schedule == "constant")
 
 
 @lru_cache(maxsize=1024)

@@ -175,6 +175,11 @@ class Performance(ObjectiveTraits):
         default="none", description="Real images as there are, as many of each class, or each class of equal weight."
     )
 
+    @property
+    def is_paced(self) -> bool:
+        """Whether an outer step depends on how many there will be: the end point moves over all of them."""
+        return self.end == "adaptive"
+
     @model_validator(mode="after")
     def _window_fits(self) -> Self:
         if self.window is not None and self.window > self.syn_steps:

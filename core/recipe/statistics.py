@@ -80,3 +80,8 @@ class Statistics(ObjectiveTraits):
     first: float = Field(default=10.0, ge=0, le=1e6, description="Weight of the first layer, the others having 1.")
     views: Views = Field(default=Views(), description="How the images are seen in a step.")
     adjust: Adjustment | None = Field(default=None, description="How each group's teacher is moved (DWA).")
+
+    @property
+    def is_paced(self) -> bool:
+        """Whether an outer step depends on how many there will be: crops become smaller over all of them."""
+        return self.views.curriculum

@@ -35,6 +35,11 @@ class ObjectiveTraits(Component):
     pairs_images: ClassVar[bool] = False
     """Each tile is compared with the real image that it was made of."""
 
+    @property
+    def is_paced(self) -> bool:
+        """Whether an outer step depends on how many there will be."""
+        return False
+
 
 class InitTraits(Component):
     """The traits of the initial images."""

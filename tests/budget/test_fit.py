@@ -15,6 +15,7 @@ from core.budget.ladders import LADDERS
 from core.data import DatasetFacts
 from core.durations import seconds_of
 from core.forecast import predict
+from core.overrides import override
 from core.recipe import Recipe, RecipeError, Trajectory
 from core.request import JobRequest, check, resolve
 from tests.forecast.machines import facts, machine
@@ -172,6 +173,24 @@ def test_what_was_given_up_is_said_by_field() -> None:
 def test_steps_that_were_given_up_may_be_done_in_the_end(method: str, fixed: tuple[str, ...], most: int) -> None:
     found = fitted(method, "cifar10", 10, 7200 if fixed else 1200, *fixed)
     assert found.most_steps == most
+
+
+@pytest.mark.parametrize(
+    ("method", "planned", "alike"),
+    [
+        ("at-bptt", {}, {"objective.end": "random"}),
+        ("cda", {"schedule.decay": "constant"}, {"schedule.decay": "constant", "objective.views.curriculum": False}),
+    ],
+)
+def test_steps_that_depend_on_how_many_there_will_be_are_not_gone_beyond(
+    method: str, planned: dict[str, object], alike: dict[str, object]
+) -> None:
+    """End points move from restless to calm steps, crops from large to small: beyond the end they would turn back."""
+    _, preset, of = asked(method, "cifar10", 10)
+    recipes = [override(preset, changes | {"schedule.steps": 60_000}) for changes in (planned, alike)]
+    price = prices(of, 10, method)
+    found = [fit(recipe, of, 10, 900, price, ("schedule.image_lr", "schedule.decay")).most_steps for recipe in recipes]
+    assert found == [0, 60_000]
 
 
 @pytest.mark.parametrize("method", ["mtt", "random", "diffusion", "selmatch"])
