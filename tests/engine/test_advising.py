@@ -81,6 +81,16 @@ def test_the_directions_that_answers_depend_on_are_counted(whole: Measured, toy:
     assert counted(torch.tensor([3.0, 3.0, 0.3, 0.3])) == (2, pytest.approx(6.6**2 / 18.18))
 
 
+def test_directions_are_of_examples_of_every_class_though_classes_come_one_after_the_other(toy: Dataset) -> None:
+    """Of the first class there is one picture over and over, which has one direction by itself."""
+    zeros, ones = (np.flatnonzero(toy.train.labels == c) for c in (0, 1))
+    ordered = np.concatenate([zeros[:1].repeat(600), np.resize(ones, 600)])
+    few = asked(toy, sizes=(4,), pilots=(1,), windows=())
+    found = measure(few, replace(toy, validation=toy.train.take(ordered))).directions
+    assert found is not None
+    assert found.held > 1
+
+
 def test_real_images_are_trained_on_at_the_rate_that_a_job_would_choose(toy: Dataset) -> None:
     def random(*rates: float) -> list[Any]:
         recipe = override(asked(toy).recipe, {"evaluation.baseline_lrs": rates, "evaluation.epochs": 40})

@@ -116,8 +116,8 @@ class Measuring:
         if not self._judges and self.seconds > _READY * self.asked.seconds:
             return None
         self._say = lambda share: None
-        judge, data = self._largest()[0], judged_on(self.context.real.validation)
-        images = data.take(torch.arange(min(EXAMPLES, len(data)), device=self.context.real.device))
+        judge = self._largest()[0]
+        images = next(judged_on(self.context.real.validation).sample(EXAMPLES).batches(EXAMPLES))
         eigenvalues = spectrum(self.context.network, judge, images, Key(0).fold("advice").fold("directions"))
         held, effective = counted(eigenvalues)
         return Directions(
