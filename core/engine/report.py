@@ -184,7 +184,12 @@ def _bytes(recipe: Recipe, facts: DatasetFacts, result: SyntheticDataset) -> dic
 def _views(recipe: Recipe, *, all_real: bool) -> str:
     """How networks see the images they are trained on; the transforms there are to draw from are the recipe's."""
     evaluation, transforms = recipe.evaluation, recipe.augment.transforms
-    mixed = ", then mixed by CutMix" if evaluation.cutmix else ""
+    mixed = ""
+    if evaluation.cutmix:
+        share, others = evaluation.cutmix.probability, tuple(name for name in transforms if name != "cutout")
+        mixed = ", then mixed by CutMix" if share == 1 else f", {share:.0%} of the batches then mixed by CutMix"
+        mixed += " in the place of cutout" if others != transforms else ""
+        transforms = others
     if not (evaluation.augment and transforms):
         return f"as they are{mixed}"
     simple = " and ".join(word for name, word in (("crop", "cropped"), ("flip", "mirrored")) if name in transforms)

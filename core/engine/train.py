@@ -67,6 +67,13 @@ class Protocol:
     """The images of each class, where an epoch has as many of one as of the other; None has every image once."""
 
     @property
+    def shown(self) -> Augment:
+        """The transforms that views are drawn from: with CutMix nothing is cut out besides (as IDC's released code)."""
+        if self.cutmix is None:
+            return self.augment
+        return Augment(transforms=tuple(name for name in self.augment.transforms if name != "cutout"))
+
+    @property
     def total_epochs(self) -> int:
         """Those of every stage."""
         return self.epochs * (len(self.curriculum.rates) if self.curriculum else 1)
@@ -140,7 +147,7 @@ def sgd(
         return _in_order(kernels, take, labels, protocol, protocol.curriculum, keys, start)
     device = labels.device
     n = labels.shape[-2]
-    steps = -(-n // protocol.batch_size)
+    steps, shown = -(-n // protocol.batch_size), protocol.shown
     batches: tuple[Tensor, ...] = ()
     students = torch.arange(len(keys), device=device)[:, None]
 
@@ -152,7 +159,7 @@ def sgd(
         draws = [key.fold("augment", epoch, step) for key in keys]
         known = None if protocol.real is None else protocol.real[batch]
         own = labels[batch] if labels.ndim == 2 else labels[students, batch]
-        views = views_each(take(batch), protocol.augment, protocol.policy, draws, known)
+        views = views_each(take(batch), shown, protocol.policy, draws, known)
         return (views, own) if protocol.cutmix is None else cutmix(views, own, protocol.cutmix, draws)
 
     return learn(kernels, lesson, steps, protocol, keys, device, rates, start)

@@ -72,14 +72,14 @@ def idc(task: Task) -> Recipe:
         f cuts into tiles and enlarges, theta_{t+1} = train(theta_t; T)
     Citation: Kim, Kim, Oh, Yun, Song, Jeong, Ha & Song, "Dataset Condensation via Efficient Synthetic-Data
         Parameterization", ICML 2022
-    Published: CIFAR-10, ConvNet-3: 50.6 / 67.5 / 74.5 % at ipc 1 / 10 / 50, evaluated with CutMix (here but
-        for tiny images, too)
+    Published: CIFAR-10, ConvNet-3: 50.6 / 67.5 / 74.5 % at ipc 1 / 10 / 50, evaluated with CutMix of half of
+        the batches and without cutout (here but for tiny images, too)
     Use: where stored pixels are what counts, at ipc 1 to 50: ipc is of stored images, four training images each.
     Avoid: where training time on the result counts, or images with detail that half the side cannot hold.
     """
     judged = evaluation(task, lr=0.01)
     if not tiny(task):  # a box of an 8x8 image leaves too little of both
-        judged = judged.model_copy(update={"cutmix": CutMix()})
+        judged = judged.model_copy(update={"cutmix": CutMix(probability=0.5)})
     tiles = None if any(side % 2 for side in task.shape[1:]) else Tiles()
     recipe = Recipe(
         augment=augment(task),

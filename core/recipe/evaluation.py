@@ -38,7 +38,8 @@ class CutMix(Component):
     """A box of each image is that of another image of the batch, whose label counts by the box's share of the pixels.
 
     Yun, Han, Oh, Chun, Choe & Yoo 2019; one box for a whole batch, of an area that is uniform up to all of the image
-    before its border cuts it off (their beta distribution at 1). IDC is evaluated with it.
+    before its border cuts it off (their beta distribution at 1). It takes the place of cutout, which no view is then
+    drawn from. IDC is evaluated with it, of half of the batches.
     """
 
     probability: float = Field(default=1.0, gt=0, le=1, description="Share of the batches that are mixed.")

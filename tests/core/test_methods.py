@@ -14,7 +14,7 @@ from core.methods import Task
 from core.methods.catalogue import FAMILIES, listed, method
 from core.methods.task import Presets
 from core.methods.trajectory import mtt
-from core.recipe import Recipe, Trajectory, Zca
+from core.recipe import CutMix, Recipe, Trajectory, Zca
 
 _TASKS = ("digits", (1, 8, 8)), ("cifar10", (3, 32, 32))
 PRESETS = {"two-words": {("digits", 1): {"schedule.steps": 3}}}
@@ -87,6 +87,14 @@ def test_unknown_methods_offer_the_nearest() -> None:
         methods.method("mttt")
     with pytest.raises(methods.UnknownMethod, match="Use one of"):
         methods.method("__all__")
+
+
+def test_idc_is_judged_as_the_figures_that_it_cites() -> None:
+    """CutMix of half of the batches, as released; the augmentation that matching sees keeps its cutout."""
+    recipe = method("idc").recipe(Task("cifar10", 10, (3, 32, 32), 10, mirror=True))
+    assert recipe.evaluation.cutmix == CutMix(probability=0.5)
+    assert "cutout" in recipe.augment.transforms
+    assert method("idc").recipe(Task("digits", 1, (1, 8, 8), 10, mirror=False)).evaluation.cutmix is None
 
 
 def test_classes_of_unequal_size_count_alike() -> None:

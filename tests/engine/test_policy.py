@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.engine import evaluate
+from core.engine import evaluate, report
 from core.engine.augment import cutmix, dsa, views_each
 from core.engine.kernels import Eager
 from core.engine.keys import Key
@@ -15,6 +15,7 @@ from core.engine.networks import ConvNet
 from core.engine.real import Real
 from core.engine.train import Protocol, sgd, shared
 from core.recipe import Augment, CutMix, Evaluation, Policy
+from tests.engine.conftest import small
 
 POLICIES: tuple[Policy, ...] = ("batch", "sample", "simple", "combined")
 KEYS = [Key(3), Key(1), Key(4)]
@@ -148,3 +149,17 @@ def test_training_mixes_what_the_policy_made(real: Real) -> None:
     ]
     assert torch.equal(ends[1], ends[2])
     assert not torch.equal(ends[0], ends[1])
+
+
+def test_with_cutmix_no_view_is_cut_out(real: Real) -> None:
+    network = ConvNet((1, 8, 8), 2, 4, 1, "instance")
+    images, labels = real.train.take(torch.arange(20)), torch.eye(2)[real.train.labels[:20]]
+    mixing = Evaluation(epochs=4, batch_size=8, cutmix=CutMix(probability=0.5))
+    protocols = [
+        evaluate.on_synthetic(mixing, Augment(transforms=names), 0.1) for names in (("crop", "cutout"), ("crop",))
+    ]
+    ends = [list(sgd(Eager(network), shared(images), labels, each, [Key(5)]))[-1].theta for each in protocols]
+    assert torch.equal(*ends)
+    recipe = small("random", evaluation__cutmix={"probability": 0.5}, augment__transforms=["crop", "cutout"])
+    told = report._views(recipe, all_real=True)
+    assert told == "one transform for each batch, 50% of the batches then mixed by CutMix in the place of cutout"
