@@ -154,7 +154,7 @@ def read_shard(path: Path, size: int | None, reading: Reading) -> Folders | None
         if not holds_pictures(shard.schema):
             return None
         reading.check_unsaid("this is a table of pictures", (*FOLDERS, *ARRAYS))
-        return assembled(arranged([(shard, None)], reading.label_column), size, skip_broken=reading.skip_broken)
+        return assembled(arranged([(shard, None)], reading), size, skip_broken=reading.skip_broken)
 
 
 def _of_shards(
@@ -172,7 +172,7 @@ def _of_shards(
             f"{shards[0][0].name!r} holds no pictures; a table is sent as Parquet or CSV: table.to_parquet(path)"
         )
     left += [member.path for member in members.files if member not in tables and not _is_note(member)]
-    arrangement = arranged(shards, reading.label_column, left)
+    arrangement = arranged(shards, reading, left)
     return assembled(arrangement, size, members.remarks, skip_broken=reading.skip_broken)
 
 

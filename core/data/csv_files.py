@@ -12,7 +12,7 @@ from core.data.facts import DatasetInvalid
 if TYPE_CHECKING:
     import pyarrow as pa
 
-GAPS: Final = ("", "NA", "N/A", "NaN", "nan", "null", "None", "?")
+GAPS: Final = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL", "None", "?")
 """Entries that stand for a missing value."""
 
 _SIGNS: Final = (",", ";", "\t", "|")

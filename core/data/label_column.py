@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from core.data.facts import DatasetInvalid
 
@@ -41,32 +41,6 @@ def label_column(asked: str, names: Sequence[str], likely: Sequence[str], usual:
         f"{told}: say which with label_column, for instance label_column={(offered or list(names) or ['label'])[0]}. "
         f"Columns of few values are {columns_listed(offered) or 'none'}"
     )
-
-
-def words_of(values: Sequence[Any], name: str) -> list[str | None]:
-    """The labels of a column as words; None where one is missing. Raises DatasetInvalid for what is no class."""
-    found: list[str | None] = []
-    for value in values:
-        if value is None or value != value:  # NaN
-            found.append(None)
-        elif isinstance(value, float) and not value.is_integer():
-            raise DatasetInvalid(
-                f"{name!r} holds numbers that are not whole, such as {value:g}: it is no class. Make classes of it "
-                f"first, for instance table[{name!r}] = pandas.qcut(table[{name!r}], 3, labels=False), or name another "
-                "column with label_column"
-            )
-        elif isinstance(value, bool | str):
-            found.append(str(value))
-        elif isinstance(value, int | float):
-            found.append(str(int(value)))
-        elif isinstance(value, list):
-            raise DatasetInvalid(
-                f"{name!r} holds lists, several labels a row: one class a row can be distilled; name another column "
-                "with label_column"
-            )
-        else:
-            raise DatasetInvalid(f"{name!r} holds {type(value).__name__}, which is no class; store words or numbers")
-    return found
 
 
 def columns_listed(names: Sequence[str]) -> str:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from core.data.csv_files import GAPS
 from core.data.folders.faults import listed
-from core.data.label_column import LABELS, label_column, words_of
+from core.data.label_column import LABELS, label_column
+from core.data.labels import labels_of
 from core.data.picture_tables import PictureTable
+from core.data.reading import Reading
 from core.data.split_columns import says_split
 
 if TYPE_CHECKING:
@@ -30,20 +31,21 @@ Labelled = tuple[PictureTable, list[str | None] | None, str]
 """A table with the class of each row, None of a table without classes, and a remark."""
 
 
-def labels_in(found: Sequence[PictureTable], asked: str) -> list[Labelled]:
-    """The classes of the rows of tables, by the column `asked` for, one by a usual name, or the only one.
+def labels_in(found: Sequence[PictureTable], reading: Reading) -> list[Labelled]:
+    """The classes of the rows of tables, by the column that is asked for, one by a usual name, or the only one.
 
     Raises DatasetInvalid where none of the tables says classes, or one does so in several ways.
     """
-    labelled = [(each, *_labels(each, asked, alone=len(found) == 1)) for each in found]
+    labelled = [(each, *_labels(each, reading, alone=len(found) == 1)) for each in found]
     if all(labels is None for _, labels, _ in labelled):
         most = max(found, key=lambda each: len(each.named) - each.named.count(None))
-        _labels(most, asked, alone=True)  # which says what is missing
+        _labels(most, reading, alone=True)  # which says what is missing
     return labelled
 
 
-def _labels(each: PictureTable, asked: str, *, alone: bool) -> tuple[list[str | None] | None, str]:
+def _labels(each: PictureTable, reading: Reading, *, alone: bool) -> tuple[list[str | None] | None, str]:
     """The class of each row and a remark; None of a table without classes beside one that has some."""
+    asked = reading.label_column
     others = [name for name in each.table.column_names if name != each.files]
     usual = [name for name in others if name.strip().lower() in _MORE_LABELS]
     usual = usual or [name for name in others if re.sub(r"[\W_]", "", name).lower() in _NUMBERED]
@@ -55,10 +57,8 @@ def _labels(each: PictureTable, asked: str, *, alone: bool) -> tuple[list[str | 
     if not alone and asked not in others and not usual:
         return None, ""
     name, remark = label_column(asked, others, [] if asked else _likely(each.table, free), usual)
-    words = _words(each, name)
-    if gaps := sorted({word for word in words if word in GAPS}):
-        remark += f" Classes are called {listed(gaps)}: where there is none, leave the cell empty."
-    return words, remark
+    labels, told = labels_of(_written(each, name), name, reading.missing)
+    return labels, " ".join([remark, *told])
 
 
 def _likely(table: pa.Table, names: Sequence[str]) -> list[str]:
@@ -69,8 +69,8 @@ def _likely(table: pa.Table, names: Sequence[str]) -> list[str]:
     return telling + [name for name in names if 1 < counts[name] <= most and name not in telling]
 
 
-def _words(each: PictureTable, name: str) -> list[str | None]:
-    """The labels of a column as they are written, whole numbers without what follows the point; None of empty cells.
+def _written(each: PictureTable, name: str) -> Sequence[Any]:
+    """The entries of a column as they are written, but numbers with a point as such.
 
     A class may be called "null" or "NA" among words; among numbers such an entry stands for none.
     """
@@ -79,11 +79,11 @@ def _words(each: PictureTable, name: str) -> list[str | None]:
     values = each.table.column(name).to_pylist()
     kind = each.table.column(name).type
     if each.words is each.table or pa.types.is_floating(kind):
-        return [word or None for word in words_of(values, name)]
-    written = [(word or "").strip() for word in each.words.column(name).to_pylist()]
+        return values
+    written = each.words.column(name).to_pylist()
     if pa.types.is_integer(kind):
         return [None if value is None else word for value, word in zip(values, written, strict=True)]
-    return [word or None for word in written]
+    return written
 
 
 def _one_of_columns(table: pa.Table, names: Sequence[str]) -> list[str | None] | None:

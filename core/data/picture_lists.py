@@ -77,7 +77,7 @@ def listed_pictures(pictures: Sequence[Member], tables: Sequence[Member], readin
     found = [each for table in tables if table not in answers and (each := picture_table(table, pictures)) is not None]
     if not found:
         return None
-    labelled = labels_in(found, reading.label_column)
+    labelled = labels_in(found, reading)
     said, told = _Said(), list[str]()
     for each, labels, _ in labelled:
         if labels is not None:

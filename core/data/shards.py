@@ -25,8 +25,10 @@ from core.data.folders.faults import UnreadableError, left_out, listed
 from core.data.folders.limits import MOST_FILES
 from core.data.folders.members import Member, split_of_file
 from core.data.folders.words import Split, split_of
-from core.data.label_column import label_column, words_of
+from core.data.label_column import label_column
+from core.data.labels import labels_of
 from core.data.left_out import LeftOut
+from core.data.reading import Reading
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -108,36 +110,38 @@ def holds_pictures(schema: pa.Schema) -> bool:
     return bool(_picture_columns(schema))
 
 
-def arranged(shards: Sequence[tuple[Shard, Split | None]], asked: str, left: Sequence[str] = ()) -> Arrangement:
+def arranged(shards: Sequence[tuple[Shard, Split | None]], reading: Reading, left: Sequence[str] = ()) -> Arrangement:
     """The pictures of all rows with their classes.
 
     Args:
-        asked: the column of the labels, as the uploader says; empty: one by its type or a usual name.
+        reading: the uploader's word; without one on the column of the labels it is one by its type or a usual name.
         left: files that were left out.
 
     Raises DatasetInvalid.
     """
-    columns = _columns(shards[0][0], asked)
+    columns = _columns(shards[0][0], reading.label_column)
     if sum(len(shard) for shard, _ in shards) > MOST_FILES:
         raise DatasetInvalid(f"holds more than {MOST_FILES:,} rows; leave some of the images out: dataset.select(...)")
-    pictures, bare = list[Picture](), defaultdict[str, int](int)
+    pictures, bare, told = list[Picture](), defaultdict[str, int](int), list[str]()
     for shard, split in shards:
         for name in (columns.picture, columns.label):
             if name not in shard.schema.names:
                 raise DatasetInvalid(f"{shard.name} has no column {name!r}, but {shards[0][0].name} has; {_WRITE}")
-        for row, label in enumerate(_labels(shard, columns)):
+        labels, more = _labels(shard, columns, reading)
+        told += more
+        for row, label in enumerate(labels):
             if label is None:
                 bare[shard.name] += 1
                 continue
             read = partial(shard.open, columns.picture, row)
             member = Member((*shard.name.split("/"), f"row {row}"), f"{shard.name}/{row}", 0, 0, read)
             pictures.append(Picture(member, split, label))
-    remarks = [columns.remark]
+    remarks = [columns.remark, *dict.fromkeys(told)]
     if left:
         remarks.append(left_out(left))
     if bare:
-        told = ", ".join(f"{count:,} of {name!r}" for name, count in bare.items())
-        remarks.append(LeftOut(f"Rows without a label were left out: {told}.", bare, sum(bare.values())))
+        counts = ", ".join(f"{count:,} of {name!r}" for name, count in bare.items())
+        remarks.append(LeftOut(f"Rows without a label were left out: {counts}.", bare, sum(bare.values())))
     present = {picture.label for picture in pictures}
     if not present:
         raise DatasetInvalid(f"no row has a label in the column {columns.label!r}; name another one with label_column")
@@ -210,19 +214,19 @@ def _names(feature: dict[str, Any]) -> tuple[str, ...] | None:
     return tuple(str(name) for name in names)
 
 
-def _labels(shard: Shard, columns: Columns) -> list[str | None]:
-    """The class of each row; None of those without one, which are -1 in test splits that are a competition's."""
-    words = words_of(shard.column(columns.label).to_pylist(), columns.label)
+def _labels(shard: Shard, columns: Columns, reading: Reading) -> tuple[list[str | None], list[str]]:
+    """The class of each row, and remarks; None of those without one, which are -1 in a competition's test split."""
+    words, remarks = labels_of(shard.column(columns.label).to_pylist(), columns.label, reading.missing)
     names = columns.names
     if names is None or any(word is not None and not re.fullmatch("-?[0-9]+", word) for word in words):
-        return words
+        return words, remarks
     numbers = [None if word is None or word == "-1" else int(word) for word in words]
     if wrong := next((each for each in numbers if each is not None and not 0 <= each < len(names)), None):
         raise DatasetInvalid(
             f"{shard.name}: {columns.label!r} holds {wrong}, but its feature names {len(names)} classes; "
             "correct its names: dataset.cast_column(name, datasets.ClassLabel(names=[...]))"
         )
-    return [None if each is None else names[each] for each in numbers]
+    return [None if each is None else names[each] for each in numbers], remarks
 
 
 def _features(schema: pa.Schema) -> dict[str, dict[str, Any]]:

@@ -19,8 +19,10 @@ from core.data.csv_files import cells, first_lines, read_csv, sign_of, with_word
 from core.data.facts import DatasetInvalid, Kind
 from core.data.folders import LAYOUT
 from core.data.folders.faults import left_out
-from core.data.label_column import LABELS, columns_listed, label_column, words_of
-from core.data.numbers import read_numbers
+from core.data.label_column import LABELS, columns_listed, label_column
+from core.data.labels import alike, labels_of
+from core.data.left_out import LeftOut
+from core.data.numbers import Missing, read_numbers
 from core.data.pixel_columns import PixelColumns, images_in, is_turned, pixel_columns, unnamed, upright_remark
 from core.data.reading import ARRAYS, Reading
 from core.data.split_columns import splits_in_table
@@ -80,8 +82,8 @@ def table_of(source: Path | IO[bytes], form: Form, reading: Reading) -> pa.Table
     if named:
         return read_csv(source, names=named)
     table = read_csv(source)
-    usual = [name for name in table.column_names if name == reading.label_column or name.strip().lower() in LABELS]
-    return with_words(table, source, usual)
+    asked = [name for name in table.column_names if name == reading.label_column]
+    return with_words(table, source, asked or [name for name in table.column_names if name.strip().lower() in LABELS])
 
 
 def table_bundle(table: pa.Table, reading: Reading, splits: NDArray[np.str_] | None = None, name: str = "") -> Bundle:
@@ -108,7 +110,8 @@ def table_bundle(table: pa.Table, reading: Reading, splits: NDArray[np.str_] | N
         table, splits = table.take(said.rows).drop_columns([said.name]), said.splits
         remarks += said.remarks
     label, told = _label(table, rest, reading.label_column, alone=pixels is not None)
-    labels = _labels(table.column(label), label)
+    labels, more = _labels(table.column(label), label, reading.missing)
+    remarks += more
     known = np.array([each is not None for each in labels])
     if not known.all():
         if reading.missing != "drop":
@@ -117,7 +120,12 @@ def table_bundle(table: pa.Table, reading: Reading, splits: NDArray[np.str_] | N
             )
         table = table.take(np.flatnonzero(known))
         splits = None if splits is None else splits[known]
+        bare = int((~known).sum())
+        remarks.append(LeftOut(f"Rows without a label were left out: {bare:,}.", (), bare))
     kept = np.array([each for each in labels if each is not None])
+    if more and len(set(kept.tolist())) < 2:
+        raise DatasetInvalid(f"fewer than two classes are left in {label!r}: {' '.join(more)}")
+    remarks += alike(map(str, np.unique(kept).tolist()))
     if pixels is not None:
         ours = [each for each in rest if each != label]
         bundle = _pictures(table, pixels, kept, splits, is_turned(reading.transposed, name), reading)
@@ -219,13 +227,13 @@ def _label(table: pa.Table, names: Sequence[str], asked: str, *, alone: bool) ->
     return label_column(asked, names, likely, usual)
 
 
-def _labels(column: pa.ChunkedArray, name: str) -> list[int | str | None]:
-    """Whole numbers where all are, else words."""
+def _labels(column: pa.ChunkedArray, name: str, missing: Missing) -> tuple[list[int | str | None], list[str]]:
+    """Whole numbers where all are, else words, and remarks on them."""
     values = column.to_pylist()
-    words = words_of(values, name)
+    words, remarks = labels_of(values, name, missing)
     if any(isinstance(each, str | bool) for each in values):
-        return list(words)
-    return [None if word is None else int(word) for word in words]
+        return list(words), remarks
+    return [None if word is None else int(word) for word in words], remarks
 
 
 def _numbers(table: pa.Table, names: Sequence[str]) -> _Columns:

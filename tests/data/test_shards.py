@@ -222,3 +222,20 @@ def test_an_arrow_file_alone_is_asked_for_in_a_zip(tmp_path: Path) -> None:
         look(tmp_path, data)
     look(tmp_path, packed({"data.arrow": data}))
     assert sorted(kept(tmp_path, "train") + kept(tmp_path, "test")) == right("train")
+
+
+def worded(folder: Path, labels: list[str]) -> bytes:
+    """A file of the training pictures, whose classes are words."""
+    made = split("train").remove_columns("label").add_column("label", labels)
+    made.to_parquet(folder / "shard.parquet")
+    return (folder / "shard.parquet").read_bytes()
+
+
+def test_blanks_around_a_label_are_no_part_of_it(tmp_path: Path) -> None:
+    assert look(tmp_path, worded(tmp_path, ["ant", "ant ", " bee"] * 8))["class_names"] == ("ant", "bee")
+
+
+def test_labels_that_are_gaps_are_dropped_as_asked(tmp_path: Path) -> None:
+    found = look(tmp_path, worded(tmp_path, ["ant", "bee", "NA"] * 8), missing="drop")
+    assert found["class_names"] == ("ant", "bee")
+    assert [each["count"] for each in found["left_out"]] == [8]

@@ -147,10 +147,51 @@ def test_json_and_prose_are_no_tables(tmp_path: Path) -> None:
         assert table_format(path) is None
 
 
-@pytest.mark.parametrize("name", ["null", "NA", "nan"])
-def test_a_class_may_be_called_as_a_gap_is(name: str, tmp_path: Path) -> None:
+def labelled(text: str, labels: list[str]) -> str:
+    """A CSV file of one measurement with these labels."""
+    rows = "".join(f"{value},{label}\n" for value, label in zip(RNG.normal(size=len(labels)), labels, strict=True))
+    return f"{text}\n{rows}"
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("name", ["null", "NA", "n/a", "?"])
+def test_a_class_may_be_called_as_a_gap_is_which_is_told(name: str, form: str, tmp_path: Path) -> None:
     table = PLAIN.assign(species=np.array(["ant", name])[np.arange(ROWS) % 2])
-    table["species"] = table["species"].astype(object).where(table["age"] != table["age"].iloc[0], None)
-    bundle = read(written(tmp_path, table), missing="drop", **SPECIES)
+    bundle = read(written(tmp_path, table, form), **SPECIES)
     assert bundle.class_names == tuple(sorted(["ant", name]))
-    assert len(bundle.train) + len(bundle.test) == (table["age"] != table["age"].iloc[0]).sum()
+    assert any(f"Classes are called {name!r}: where there is none, leave" in each for each in bundle.remarks)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("name", ["null", "NA", "n/a", "?"])
+def test_labels_that_are_gaps_are_dropped_as_asked(name: str, form: str, tmp_path: Path) -> None:
+    table = PLAIN.assign(species=np.array(["ant", "bee", name])[np.arange(ROWS) % 3])
+    bundle = read(written(tmp_path, table, form), missing="drop", **SPECIES)
+    assert bundle.class_names == ("ant", "bee")
+    assert f"Rows without a label were left out: {ROWS // 3}." in bundle.remarks
+    assert any(each.startswith(f"missing=drop takes {name!r} in 'species'") for each in bundle.remarks)
+
+
+def test_a_class_that_is_dropped_as_a_gap_is_told_where_one_is_left(tmp_path: Path) -> None:
+    table = PLAIN.assign(species=np.array(["ant", "None"])[np.arange(ROWS) % 2])
+    with pytest.raises(DatasetInvalid, match=r"fewer than two classes .* give a class of that name another"):
+        read(written(tmp_path, table), missing="drop", **SPECIES)
+
+
+def test_blanks_around_a_label_are_no_part_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(labelled("size, label", [" ant", "bee ", "ant", " bee", "\u00e4", "a\u0308"] * 10))
+    assert read(path).class_names == ("ant", "bee", "\u00e4")
+
+
+def test_a_blank_label_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(labelled("size,label", ["ant", "bee", " "] * 10))
+    with pytest.raises(DatasetInvalid, match="10 rows have no 'label'"):
+        read(path)
+
+
+def test_classes_that_differ_in_capitals_alone_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(labelled("size,label", ["ant", "Ant", "bee"] * 10))
+    assert "Classes that differ from another in capitals alone: 'Ant'." in read(path).remarks

@@ -184,6 +184,14 @@ def test_a_class_may_be_called_as_a_gap_is(tmp_path: Path, name: str) -> None:
     assert f"Classes are called {name!r}: where there is none, leave the cell empty." in " ".join(found["remarks"])
 
 
+def test_labels_that_are_gaps_are_dropped_as_asked(tmp_path: Path) -> None:
+    classes = ["no", "yes", "NA"] * 8
+    lines = ["file,answer", *(f"{n:03}.png,{classes[n]}" for n in range(COUNT))]
+    found = look(tmp_path, flat("\n".join(lines).encode()), missing="drop")
+    assert found["class_names"] == ("no", "yes")
+    assert "8 rows say no class." in found["remarks"]
+
+
 @pytest.mark.parametrize("gap", ["", "NA"])
 def test_a_number_that_is_missing_is_no_class(tmp_path: Path, gap: str) -> None:
     text = "".join(f"{n:03}.png,{n % 2 if n else gap}\n" for n in range(COUNT))

@@ -19,6 +19,7 @@ from core.data.folders.limits import AUTO
 from core.data.folders.losses import check_losses
 from core.data.folders.pictures import images_of, side_of
 from core.data.folders.scaling import scaled, scaled_remark
+from core.data.labels import alike
 from core.data.rules import HELD_OUT, check_class_names, check_counts, check_pictures, check_share, check_splittable
 from core.data.split import DRAWN, SPLIT_SEED, own_validation, pictures_of, split_test
 
@@ -149,7 +150,4 @@ def _of_names(names: Sequence[str]) -> list[str]:
     remarks = []
     if list(names) != sorted(names):
         remarks.append(f"The class folders are numbers, or have some, and were ordered as such: {listed(names)}.")
-    folded = {name.casefold(): name for name in names}
-    if alike := [name for name in names if folded[name.casefold()] != name]:
-        remarks.append(f"Classes that differ from another in capitals alone: {listed(alike)}.")
-    return remarks
+    return remarks + alike(names)
