@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING, Final, final
 
 import numpy as np
@@ -20,6 +20,7 @@ from core.data.folders.faults import left_out, listed
 from core.data.folders.members import Member, split_of_file
 from core.data.folders.words import Split, is_submission, split_of
 from core.data.label_column import LABELS, columns_listed
+from core.data.leaks import without_index
 from core.data.reading import PICTURES, Reading
 from core.data.table_files import Form, table_bundle, table_of
 
@@ -61,12 +62,15 @@ def read_tables(
         tables = [member for member in tables if member not in answers]
     tables, copies = _once(tables)
     chosen = _of_one_set([(member, split_of_file(member)) for member in tables])
-    parts = [_Part(member, split, _read(member, opened, reading)) for member, split in chosen]
+    parts, remarks = _without_index(
+        [_Part(member, split, _read(member, opened, reading)) for member, split in chosen], reading
+    )
     parts, bare = _labelled(parts, reading)
     used = {part.member.path for part in parts}
     used |= {each.member.path for each in bare} | {each.path for each in copies}
     left = [member.path for member in files if member.path not in used]
-    remarks = [left_out(left)] if left else []
+    if left:
+        remarks.append(left_out(left))
     if copies:
         remarks.append(left_out([each.path for each in copies], "as they are copies of other tables"))
     if bare:
@@ -135,6 +139,12 @@ def _read(member: Member, opened: Callable[[Member], IO[bytes]], reading: Readin
         return table_of(opened(member), form, reading)
     except DatasetInvalid as fault:
         raise DatasetInvalid(f"{member.quoted}: {fault}") from None
+
+
+def _without_index(parts: Sequence[_Part], reading: Reading) -> tuple[list[_Part], list[str]]:
+    training = [part.split in ("train", None) for part in parts]
+    tables, remarks = without_index([part.table for part in parts], training, reading.label_column)
+    return [replace(part, table=table) for part, table in zip(parts, tables, strict=True)], remarks
 
 
 def _labelled(parts: Sequence[_Part], reading: Reading) -> tuple[list[_Part], list[_Part]]:

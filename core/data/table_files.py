@@ -21,6 +21,7 @@ from core.data.folders import LAYOUT
 from core.data.folders.faults import left_out
 from core.data.label_column import LABELS, columns_listed, label_column
 from core.data.labels import alike, labels_of
+from core.data.leaks import row_numbers, second_labels, without_index
 from core.data.left_out import LeftOut
 from core.data.numbers import Missing, read_numbers
 from core.data.pixel_columns import PixelColumns, images_in, is_turned, pixel_columns, unnamed, upright_remark
@@ -69,7 +70,9 @@ def read_table(path: Path, form: Form, reading: Reading) -> Bundle:
 
     Raises DatasetInvalid, which says what is wrong with it and how to mend it.
     """
-    return table_bundle(table_of(path, form, reading), reading)
+    (table,), remarks = without_index([table_of(path, form, reading)], [True], reading.label_column)
+    bundle = table_bundle(table, reading)
+    return replace(bundle, remarks=(*bundle.remarks, *remarks))
 
 
 def table_of(source: Path | IO[bytes], form: Form, reading: Reading) -> pa.Table:
@@ -179,6 +182,7 @@ def _values(
     else:
         _refuse_constant(x, found)
         columns["columns"] = np.array(found.names)
+        found.remarks += [*row_numbers(table, names, splits), *second_labels(table, names, labels)]
     splits, more = _usable(splits)
     arrays = {"x": x, "y": labels}
     if splits is not None:
@@ -250,11 +254,10 @@ def _numbers(table: pa.Table, names: Sequence[str]) -> _Columns:
             column = column.cast(kind.value_type)
             kind = column.type
         if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
-            values = np.asarray(_floats(column), dtype=np.float64)
-            _number(found, name, values, whole=pa.types.is_integer(kind))
+            _number(found, name, np.asarray(_floats(column), dtype=np.float64))
         elif pa.types.is_decimal(kind):
             values = np.array([np.nan if each is None else float(each) for each in column.to_pylist()])
-            _number(found, name, values, whole=False)
+            _number(found, name, values)
         elif pa.types.is_null(kind):
             raise DatasetInvalid(f"the column {name!r} is empty: leave it out: table = table.drop(columns=[{name!r}])")
         elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
@@ -281,9 +284,7 @@ def _floats(column: pa.ChunkedArray) -> NDArray[Any]:
     return np.asarray(column.cast(pa.float64()).to_numpy() if pa.types.is_boolean(column.type) else column.to_numpy())
 
 
-def _number(found: _Columns, name: str, values: NDArray[np.float64], *, whole: bool) -> None:
-    if whole and len(values) > 2 and len(np.unique(values)) == len(values) and np.ptp(values) == len(values) - 1:
-        found.remarks.append(f"{name!r} numbers the rows, it seems: if so, leave it out.")
+def _number(found: _Columns, name: str, values: NDArray[np.float64]) -> None:
     found.names.append(name)
     found.values.append(values.astype(np.float32))
 
