@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from core.data.facts import DatasetInvalid
+from core.data.number_words import GAPS, number_words, thousands_fault
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-GAPS: Final = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL", "None", "?")
-"""Entries that stand for a missing value."""
+    from pyarrow import csv
 
 _SIGNS: Final = (",", ";", "\t", "|")
 
@@ -23,30 +22,63 @@ def read_csv(source: Path | IO[bytes], names: Sequence[str] = (), *, headed: boo
 
     `names` are those of a file without such a line, or in its place where it is `headed`. Raises DatasetInvalid.
     """
+    from pyarrow import csv
+
+    sign = sign_of(first := first_lines(source)[0])
+    if not names and all(is_number(cell) for cell in cells(first, sign)):
+        raise DatasetInvalid("the first line holds numbers and no names; put the names of the columns above it")
+    options = csv.ReadOptions(column_names=list(names) or None, skip_rows_after_names=int(headed))
+    table = _parsed(source, options, sign)
+    if sign != ";" or not any(_has_commas(column) for column in table.columns):
+        return table
+    if not isinstance(source, Path):
+        source.seek(0)
+    return _with_numbers(_parsed(source, options, sign, ","))
+
+
+def _parsed(source: Path | IO[bytes], options: csv.ReadOptions, sign: str, decimal: str = ".") -> pa.Table:
     import pyarrow as pa
     from pyarrow import csv
 
-    first, second = first_lines(source)
-    sign = sign_of(first)
-    if not names and all(is_number(cell) for cell in cells(first, sign)):
-        raise DatasetInvalid("the first line holds numbers and no names; put the names of the columns above it")
-    comma = sign == ";" and "," in second and "." not in second
     try:
         return csv.read_csv(
             source,
-            read_options=csv.ReadOptions(column_names=list(names) or None, skip_rows_after_names=int(headed)),
+            read_options=options,
             parse_options=csv.ParseOptions(delimiter=sign or ",", newlines_in_values=True),
-            convert_options=csv.ConvertOptions(
-                null_values=list(GAPS),
-                strings_can_be_null=True,
-                decimal_point="," if comma else ".",
-            ),
+            convert_options=csv.ConvertOptions(null_values=list(GAPS), strings_can_be_null=True, decimal_point=decimal),
         )
     except pa.ArrowInvalid as fault:
         raise DatasetInvalid(
             f"the CSV file cannot be read: {str(fault).splitlines()[0][:200]}; write it anew, with as many cells in "
             "every line, for instance by pandas: table.to_csv(path, index=False)"
         ) from None
+
+
+def _has_commas(column: pa.ChunkedArray) -> bool:
+    """Whether most entries of a column are numbers, and have decimal commas."""
+    import pyarrow as pa
+
+    return (
+        pa.types.is_string(column.type) and (found := number_words(column, commas=True)).sign == "," and found.are_most
+    )
+
+
+def _with_numbers(table: pa.Table) -> pa.Table:
+    """A table of decimal commas with those columns as numbers that have points, or dashes beside commas.
+
+    Raises DatasetInvalid for a column of which nobody can tell whether its points are decimal.
+    """
+    import pyarrow as pa
+
+    for place, name in enumerate(table.column_names):
+        if not pa.types.is_string(table.column(place).type):
+            continue
+        found = number_words(table.column(place), commas=True)
+        if found.sign and not found.odd:
+            table = table.set_column(place, name, found.values)
+        elif found.has_thousands and found.are_most:
+            raise DatasetInvalid(thousands_fault(name, found))
+    return table
 
 
 def with_words(table: pa.Table, source: Path | IO[bytes], names: Sequence[str]) -> pa.Table:

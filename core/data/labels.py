@@ -6,9 +6,9 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from core.data.csv_files import GAPS
 from core.data.facts import DatasetInvalid
 from core.data.label_column import columns_listed
+from core.data.number_words import GAPS
 from core.data.numbers import Missing
 
 

@@ -23,6 +23,7 @@ from core.data.label_column import LABELS, columns_listed, label_column
 from core.data.labels import alike, labels_of
 from core.data.leaks import row_numbers, second_labels, without_index
 from core.data.left_out import LeftOut
+from core.data.number_words import number_words, odd_fault, thousands_fault
 from core.data.numbers import Missing, read_numbers
 from core.data.pixel_columns import PixelColumns, images_in, is_turned, pixel_columns, unnamed, upright_remark
 from core.data.reading import ARRAYS, Reading
@@ -35,6 +36,8 @@ Form = Literal["csv", "parquet"]
 
 MOST_WORDS: Final = 64
 """Different words of a column up to which it is one of categories."""
+_FEW_NUMBERS: Final = 10
+"""Different numbers among other words up to which they may be categories, such as 0, 1, 2 and 3+."""
 _MOST_NAMED: Final = 12
 
 
@@ -47,6 +50,8 @@ class _Columns:
     values: list[NDArray[np.float32]] = field(default_factory=list)
     words: set[str] = field(default_factory=set)
     """Those of zeros and ones."""
+    worded: list[str] = field(default_factory=list)
+    """The columns of words that these are of."""
     remarks: list[str] = field(default_factory=list)
 
 
@@ -261,7 +266,7 @@ def _numbers(table: pa.Table, names: Sequence[str]) -> _Columns:
         elif pa.types.is_null(kind):
             raise DatasetInvalid(f"the column {name!r} is empty: leave it out: table = table.drop(columns=[{name!r}])")
         elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            _words(found, name, column.to_pylist())
+            _words(found, name, column)
         elif pa.types.is_struct(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
             raise DatasetInvalid(
                 f"the column {name!r} holds {kind}: if they are pictures, write them into class folders and send "
@@ -273,7 +278,10 @@ def _numbers(table: pa.Table, names: Sequence[str]) -> _Columns:
                 f"days since another one), or leave it out: table = table.drop(columns=[{name!r}])"
             )
     if found.words:
-        found.remarks.append(f"Words became {len(found.words):,} columns of zeros and ones, `column=word`.")
+        found.remarks.append(
+            f"Words became {len(found.words):,} columns of zeros and ones, `column=word`: those of "
+            f"{columns_listed(found.worded)}."
+        )
     return found
 
 
@@ -289,9 +297,20 @@ def _number(found: _Columns, name: str, values: NDArray[np.float64]) -> None:
     found.values.append(values.astype(np.float32))
 
 
-def _words(found: _Columns, name: str, words: Sequence[str | None]) -> None:
-    """A column of categories as one of zeros and ones for each; a gap is a category of its own."""
-    said = ["(missing)" if word is None else word.strip() for word in words]
+def _words(found: _Columns, name: str, column: pa.ChunkedArray) -> None:
+    """A column of categories as one of zeros and ones for each; a gap is a category of its own.
+
+    Words that are numbers are numbers, unless they are plain ones, which a file holds as words on purpose.
+    """
+    numbers = number_words(column)
+    if numbers.count and not numbers.odd and not numbers.typed:
+        _number(found, name, np.asarray(numbers.values.to_numpy(zero_copy_only=False), dtype=np.float64))
+        if numbers.sign == ",":
+            found.remarks.append(f"The commas in {name!r} are decimal.")
+        return
+    if numbers.odd and numbers.are_most and numbers.different > _FEW_NUMBERS:
+        raise DatasetInvalid((thousands_fault if numbers.has_thousands else odd_fault)(name, numbers))
+    said = ["(missing)" if word is None else word.strip() for word in column.to_pylist()]
     each = sorted(set(said))
     if len(each) > min(MOST_WORDS, max(2, len(said) // 2)):
         raise DatasetInvalid(
@@ -308,6 +327,7 @@ def _words(found: _Columns, name: str, words: Sequence[str | None]) -> None:
         found.names.append(f"{name}={word}")
         found.values.append((places == place).astype(np.float32))
         found.words.add(found.names[-1])
+    found.worded.append(name)
 
 
 def _refuse_constant(x: NDArray[np.float32], found: _Columns) -> None:

@@ -195,3 +195,98 @@ def test_classes_that_differ_in_capitals_alone_are_told(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text(labelled("size,label", ["ant", "Ant", "bee"] * 10))
     assert "Classes that differ from another in capitals alone: 'Ant'." in read(path).remarks
+
+
+def german(rows: int, ages: list[str]) -> str:
+    """A spreadsheet's CSV of decimal commas; the first numbers are whole."""
+    lines = [
+        f"{5 + n % 7}{f',{n % 10}' if n else ''};{age};{'ab'[n % 2]}" for n, age in zip(range(rows), ages, strict=True)
+    ]
+    return "\n".join(["size;age;label", *lines]) + "\n"
+
+
+def sizes(bundle: Bundle, column: int = 0) -> list[float]:
+    images = np.concatenate([bundle.train.images, bundle.test.images])
+    return sorted(images[:, column, 0, 0].round(4).tolist())
+
+
+@pytest.mark.parametrize("first", ["3", "3,5", "St. Gallen"])
+@pytest.mark.parametrize("second", ["4", "4,5", "Bern"])
+def test_the_decimal_sign_is_found_in_all_cells(first: str, second: str, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(german(40, [first, second] * 20))
+    bundle = read(path)
+    assert bundle.columns[0] == "size"
+    assert sizes(bundle) == sorted(np.float32(5 + n % 7 + (n % 10) / 10).round(4).item() for n in range(40))
+
+
+@pytest.mark.parametrize("dash", ["-", "n/a", ".", "--", "\u2013", "NULL"])
+@pytest.mark.parametrize("form", ["csv", "parquet", "semicolons"])
+def test_a_dash_among_numbers_is_a_gap(dash: str, form: str, tmp_path: Path) -> None:
+    comma = form == "semicolons"
+    ages = [dash if n == 7 else f"{20 + n % 30}{',5' if comma else ''}" for n in range(ROWS)]
+    table = PLAIN.assign(age=ages)
+    path = written(tmp_path, table, "parquet" if form == "parquet" else "csv", **({"sep": ";"} if comma else {}))
+    with pytest.raises(DatasetInvalid, match=r"1 values are missing \(NaN\), in column 'age'"):
+        read(path, **SPECIES)
+    assert read(path, missing="median", **SPECIES).columns == ("age", "height", "colour=blue", "colour=red")
+
+
+def test_a_dash_among_words_is_a_word(tmp_path: Path) -> None:
+    table = PLAIN.assign(colour=np.array(["red", "-"])[np.arange(ROWS) % 2])
+    bundle = read(written(tmp_path, table), **SPECIES)
+    assert bundle.columns[2:] == ("colour=-", "colour=red")
+    assert any(each.endswith("`column=word`: those of 'colour'.") for each in bundle.remarks)
+
+
+ODD: dict[str, tuple[list[str], str]] = {
+    "a word": (
+        ["twenty", *(str(20 + n % 30) for n in range(1, ROWS))],
+        r"'age' holds numbers, but for 'twenty': write",
+    ),
+    "thousands": (
+        [f"{1 + n % 30},{100 + n}" for n in range(ROWS)],
+        r"'age' holds numbers with points or commas that may",
+    ),
+}
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("case", ODD)
+def test_odd_cells_among_numbers_are_named(case: str, form: str, tmp_path: Path) -> None:
+    ages, words = ODD[case]
+    with pytest.raises(DatasetInvalid, match=words):
+        read(written(tmp_path, PLAIN.assign(age=ages), form), **SPECIES)
+
+
+def test_the_fixes_of_odd_cells_work(tmp_path: Path) -> None:
+    table = PLAIN.assign(age=ODD["a word"][0])
+    gaps = table.assign(age=pandas.to_numeric(table["age"], errors="coerce"))
+    assert read(written(tmp_path, gaps), missing="median", **SPECIES).columns[0] == "age"
+    categories = table.assign(age="n" + table["age"].astype(str))
+    assert read(written(tmp_path, categories), **SPECIES).columns[0] == "age=n20"
+
+
+def test_points_that_may_part_thousands_beside_decimal_commas_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(german(40, [f"{1 + n}.{200 + n}" for n in range(40)]))
+    with pytest.raises(DatasetInvalid, match=r"'age' holds numbers with points or commas that may part thousands"):
+        read(path)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_few_numbers_among_words_are_categories(form: str, tmp_path: Path) -> None:
+    table = PLAIN.assign(age=np.array(["0", "1", "2", "3+"])[np.arange(ROWS) % 4])
+    columns = read(written(tmp_path, table, form), **SPECIES).columns
+    assert columns[:4] == ("age=0", "age=1", "age=2", "age=3+")
+
+
+def test_plain_numbers_that_a_file_holds_as_words_are_categories(tmp_path: Path) -> None:
+    table = PLAIN.assign(age=np.array(["01", "02"])[np.arange(ROWS) % 2])
+    assert read(written(tmp_path, table, "parquet"), **SPECIES).columns[:2] == ("age=01", "age=02")
+
+
+def test_decimal_commas_in_quotes_are_told(tmp_path: Path) -> None:
+    bundle = read(written(tmp_path, PLAIN.assign(age=[f"{n},5" for n in range(ROWS)])), **SPECIES)
+    assert bundle.columns[0] == "age"
+    assert "The commas in 'age' are decimal." in bundle.remarks
