@@ -18,6 +18,7 @@ from core.data.array_names import ArrayNames
 from core.data.facts import DatasetInvalid, Images, Kind
 from core.data.left_out import LeftOut
 from core.data.npz import Npz
+from core.data.rounding import check_told_apart
 from core.data.rules import check_class_names, check_counts, check_range, check_splittable, of_columns
 from core.data.split import SPLIT_SEED, pictures_of, split_test
 
@@ -86,10 +87,10 @@ def read_numbers(
     if len(sizes) > 1:
         _refuse_unequal(arrays, called, kind)
     columns = _columns(arrays, called, next(iter(sizes))[0])
+    given = [called[f"x{split}"] for split in splits]
+    remarks = check_told_apart([arrays[f"x{split}"] for split in splits], given, columns)
     values = [arrays[f"x{split}"].astype(np.float32) for split in splits]
     labels, class_names = _labels([arrays[f"y{split}"] for split in splits], arrays, called, names)
-    remarks = list[str]()
-    given = [called[f"x{split}"] for split in splits]
     values, labels, filled = _without_missing(values, labels, class_names, given, columns, kind, missing)
     remarks += filled
     if len(splits) == 1:

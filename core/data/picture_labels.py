@@ -76,11 +76,11 @@ def _written(each: PictureTable, name: str) -> Sequence[Any]:
     """
     import pyarrow as pa
 
-    values = each.table.column(name).to_pylist()
+    values: list[Any] = each.table.column(name).to_pylist()
     kind = each.table.column(name).type
     if each.words is each.table or pa.types.is_floating(kind):
         return values
-    written = each.words.column(name).to_pylist()
+    written: list[Any] = each.words.column(name).to_pylist()
     if pa.types.is_integer(kind):
         return [None if value is None else word for value, word in zip(values, written, strict=True)]
     return written

@@ -27,6 +27,7 @@ from core.data.number_words import number_words, odd_fault, thousands_fault
 from core.data.numbers import Missing, read_numbers
 from core.data.pixel_columns import PixelColumns, images_in, is_turned, pixel_columns, unnamed, upright_remark
 from core.data.reading import ARRAYS, Reading
+from core.data.rounding import Lost, lost_in_float32, not_apart, rounded_remark, table_fix
 from core.data.split_columns import splits_in_table
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class _Columns:
     values: list[NDArray[np.float32]] = field(default_factory=list)
     words: set[str] = field(default_factory=set)
     """Those of zeros and ones."""
+    lost: dict[Lost, list[str]] = field(default_factory=lambda: {"nothing": [], "some": [], "all": []})
+    """Those of numbers by the differences that float32 does not keep."""
     worded: list[str] = field(default_factory=list)
     """The columns of words that these are of."""
     remarks: list[str] = field(default_factory=list)
@@ -182,6 +185,10 @@ def _values(
             "labels=False), or name another column with label_column"
         )
     columns: dict[str, NDArray[Any]] = {}
+    if (blurred := found.lost["all"]) and kind != "series":
+        raise DatasetInvalid(not_apart(blurred, table_fix(blurred)))
+    if rounded := [*found.lost["some"], *blurred]:
+        found.remarks.append(rounded_remark(rounded, table_fix(rounded)))
     if kind == "series":
         x = x[:, None]
     else:
@@ -259,7 +266,7 @@ def _numbers(table: pa.Table, names: Sequence[str]) -> _Columns:
             column = column.cast(kind.value_type)
             kind = column.type
         if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
-            _number(found, name, np.asarray(_floats(column), dtype=np.float64))
+            _number(found, name, _floats(column))
         elif pa.types.is_decimal(kind):
             values = np.array([np.nan if each is None else float(each) for each in column.to_pylist()])
             _number(found, name, values)
@@ -292,7 +299,8 @@ def _floats(column: pa.ChunkedArray) -> NDArray[Any]:
     return np.asarray(column.cast(pa.float64()).to_numpy() if pa.types.is_boolean(column.type) else column.to_numpy())
 
 
-def _number(found: _Columns, name: str, values: NDArray[np.float64]) -> None:
+def _number(found: _Columns, name: str, values: NDArray[Any]) -> None:
+    found.lost[lost_in_float32(values)].append(name)
     found.names.append(name)
     found.values.append(values.astype(np.float32))
 
