@@ -129,9 +129,11 @@ def create_job(
     it found. With `within` the method's recipe is made smaller until it ends in that time, restarts included; the job
     shows the recipe, and its forecast what was given up. Equal requests on equal data share a fingerprint. If such a
     job of the same owner has succeeded and its files are still what they were, it is the answer (200, `cached`); if one
-    is queued or running, it is the answer too (202). What other owners have asked for plays no part. Everything in the
-    request is checked now, so that an accepted job fails only for reasons that lie outside it. `overrides` changes any
-    field of the method's recipe by its path; `GET /v1/methods/{name}` holds the schema.
+    is queued or running, it is the answer too (202), and tells a `webhook` that is named now as well. While it is
+    queued it takes a `priority` and a `runs_on` that are said now; the answer shows those that hold. What other owners
+    have asked for plays no part. Everything in the request is checked now, so that an accepted job fails only for
+    reasons that lie outside it. `overrides` changes any field of the method's recipe by its path;
+    `GET /v1/methods/{name}` holds the schema.
     """
     ready, forecast = fitted_request(
         services, prepare(order, services.catalogue, Earlier(services.ledger, services.store))
@@ -158,7 +160,7 @@ def create_job(
             dataset_digest=ready.facts.digest,
             metadata=ready.metadata,
             webhook_id=webhook_id,
-            needs=ledger.Needs(order.priority, order.runs_on, needed(ready.recipe, ready.facts, ready.request["ipc"])),
+            needs=_needs(order, needed(ready.recipe, ready.facts, ready.request["ipc"])),
         )
     except (ledger.QuotaExceeded, ledger.ResultsFull) as error:
         raise over_quota(error) from None
@@ -170,7 +172,7 @@ def create_job(
         ) from None
     services.metrics.submissions.labels(submission.outcome).inc()
     job = submission.job
-    if submission.outcome == "created":
+    if job.status == "queued":  # also one of before, which other workers may have now
         after.add_task(doorbell.ring, services.settings)
     if submission.outcome == "replayed":
         response.headers["Idempotent-Replayed"] = "true"
@@ -203,6 +205,13 @@ async def get_job(
             job = await streaming.changed(services, job, wait, request)
     advise(response, job)
     return shown(job)
+
+
+def _needs(order: JobOrder, memory_bytes: int) -> ledger.Needs:
+    """The order's word on the queue, and which part of it the client has said."""
+    fields = {"priority": "priority", "runs_on": "device"}
+    said = frozenset(fields[name] for name in order.model_fields_set & fields.keys())
+    return ledger.Needs(order.priority, order.runs_on, memory_bytes, said)
 
 
 def named_webhook(services: Services, word: str) -> str | None:

@@ -66,7 +66,9 @@ def submit(request: Request, services: ServicesDep, posted: Posted, after: Backg
     """Submit the job: on to its page, or back to the form with what is wrong beside each field."""
     form = JobForm.of(posted, services)
     try:
-        job = create_job(services, Response(), after, form.order())
+        order = form.order()
+        shown = {name: getattr(order, name) for name in ("priority", "runs_on")}  # and so said, the defaults too
+        job = create_job(services, Response(), after, order.model_copy(update=shown))
     except ProblemError as problem:
         return _shown(request, services, form, form.faults(problem))
     return RedirectResponse(f"/jobs/{job.id}{'?answered=before' if job.cached else ''}", 303)

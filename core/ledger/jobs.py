@@ -125,13 +125,16 @@ def publishing(session: Session, name: str, sha256: str, reach: Reach) -> Job | 
     return None if row is None else view(session, row)
 
 
-def open_twin(session: Session, fingerprint: str | None, owner: str) -> JobRow | None:
-    """The owner's queued or running job of this fingerprint that is to run to its end; there is at most one."""
+def open_twin(session: Session, fingerprint: str | None, owner: str, *, locked: bool = False) -> JobRow | None:
+    """The owner's queued or running job of this fingerprint that is to run to its end; there is at most one.
+
+    Its row may be `locked` until the transaction ends.
+    """
     if fingerprint is None:
         return None
     is_open = (stands(Status.QUEUED, Status.RUNNING), JobRow.finish_requested_at.is_(None))
     same = select(JobRow).where(JobRow.fingerprint == fingerprint, JobRow.owner == owner, *is_open)
-    return session.scalars(same).one_or_none()
+    return session.scalars(same.with_for_update() if locked else same).one_or_none()
 
 
 def check_quota(session: Session, owner: str, max_open: int | None) -> None:

@@ -139,8 +139,8 @@ class Ledger:
             dataset_title, dataset_digest: how people call the dataset, if not by its name; and its content's, if known.
             metadata: words to find a new job by; one that is there already keeps those it has.
             room: bytes that the results of a named owner may have, those to come included.
-            webhook_id: a webhook of the owner's that is told of a new job whatever its own events are.
-            needs: the place of a new job among its owner's own, and the workers that may have it.
+            webhook_id: a webhook of the owner's that is told of the job's end, too, whatever its own events are.
+            needs: the place of the job among its owner's own, and the workers that may have it.
 
         Equal jobs, and idempotency keys, are those of the same owner: nobody learns what others have asked for.
 

@@ -97,8 +97,8 @@ class JobRow(Base):
         self.accuracy = accuracy_of(metrics)
         return metrics
 
-    webhook_id: Mapped[str | None]
-    """The webhook that the job named; it may be gone."""
+    webhook_ids: Mapped[str | None] = mapped_column("webhook_id")
+    """The webhooks that it and equal requests named, with a space between them; some may be gone."""
     rank: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     """Its priority among its owner's jobs, negated: an index then has the order of the queue."""
     device: Mapped[Device] = mapped_column(String, default=ANY, server_default=ANY)

@@ -7,6 +7,7 @@ delivery is due again, under the same id, by which a receiver tells that it has 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, final
@@ -77,13 +78,15 @@ class Answer:
         return self.status == 410
 
 
-def announce(session: Session, owner: str, kind: str, now: datetime, data: Document, named: str | None = None) -> None:
+def announce(
+    session: Session, owner: str, kind: str, now: datetime, data: Document, named: Collection[str] = ()
+) -> None:
     """Write what happened for each webhook of the owner's that wants to know; it is sent once this is committed.
 
-    The webhook that the job has `named` by its id is told whatever it wants to know.
+    The webhooks whose ids the job has `named` are told whatever they want to know.
     """
     for row in session.scalars(select(WebhookRow).where(WebhookRow.owner == owner)):
-        if not row.events or kind in row.events.split() or row.id == named:
+        if not row.events or kind in row.events.split() or row.id in named:
             add(session, row, kind, now, data)
 
 

@@ -99,15 +99,34 @@ def _replay(session: Session, key: Key, now: datetime) -> JobRow | None:
 
 
 def _answer(session: Session, order: Order, now: datetime) -> tuple[JobRow, Outcome]:
+    # the open one first, and locked: one that ends meanwhile is then found among those that are done
+    twin = jobs.open_twin(session, order.fingerprint, order.owner, locked=True)
     done = done_twin(session, order.fingerprint, order.owner)
     if done is not None and done.id != order.unfit:
         return done, "cached"
-    twin = jobs.open_twin(session, order.fingerprint, order.owner)
     if twin is not None:
+        _renew(session, twin, order, now)
         return twin, "twin"
     jobs.check_quota(session, order.owner, order.max_open)
     kept.check_room(session, order.owner, order.room, order.forecast)
     return _create(session, order, now), "created"
+
+
+def _renew(session: Session, twin: JobRow, order: Order, now: datetime) -> None:
+    """Have an open job, whose row is locked, do as a further request says: its place, its worker, who is told.
+
+    A worker that has it already stays. The memory that it takes is the same as ever.
+    """
+    if twin.status is Status.QUEUED:
+        if "priority" in order.needs.said:
+            twin.rank = -order.needs.priority
+        if "device" in order.needs.said:
+            twin.device = order.needs.device
+    named = (twin.webhook_ids or "").split()
+    if order.webhook_id is not None and order.webhook_id not in named:
+        twin.webhook_ids = " ".join((*named, order.webhook_id))
+    if session.is_modified(twin):
+        twin.updated_at = now
 
 
 def done_twin(session: Session, fingerprint: str | None, owner: str) -> JobRow | None:
@@ -140,7 +159,7 @@ def _create(session: Session, order: Order, now: datetime) -> JobRow:
         dataset_title=order.dataset_title,
         dataset_digest=order.dataset_digest,
         searched="\n".join((job_id, order.dataset, order.dataset_title or "", order.method)).casefold(),
-        webhook_id=order.webhook_id,
+        webhook_ids=order.webhook_id,
         rank=-order.needs.priority,
         device=order.needs.device,
         memory_bytes=order.needs.memory_bytes,

@@ -54,7 +54,7 @@ def _words(needs: Needs, workers: Sequence[Ability]) -> str:
     of_kind = [each for each in workers if each.takes(Needs(device=needs.device))]
     if not of_kind:
         kind = "a worker with a GPU" if needs.device == "gpu" else "a worker that computes on its processors"
-        return f"It is for {kind}, and there is none: start one, or ask again with another 'runs_on'."
+        return f"It is for {kind}, and there is none: start one, or submit the same again with runs_on 'any'."
     room = max(each.memory_bytes or 0 for each in of_kind)
     return (
         f"It takes {needs.memory_bytes / 2**30:,.1f} GiB of memory at once, and no worker for it takes jobs of more "

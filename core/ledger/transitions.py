@@ -121,4 +121,4 @@ def apply(session: Session, row: JobRow, transition: Transition, now: datetime, 
     events.append(session, row, transition.event, now, {**stands, **data})
     if transition.event in outbox.EVENTS:
         told = {"id": row.id, "kind": row.request.get("kind", DISTILLATION), **stands, "url": f"/v1/jobs/{row.id}"}
-        outbox.announce(session, row.owner, transition.event, now, told, row.webhook_id)
+        outbox.announce(session, row.owner, transition.event, now, told, (row.webhook_ids or "").split())

@@ -175,11 +175,15 @@ class Submission:
 @final
 @dataclass(frozen=True)
 class Needs:
-    """The place of a job among its owner's own, and the workers that may have it; 0 bytes where nobody knows."""
+    """The place of a job among its owner's own, and the workers that may have it; 0 bytes where nobody knows.
+
+    `said` names the fields that its client has said: an equal job that is queued already takes these.
+    """
 
     priority: int = 0
     device: Device = ANY
     memory_bytes: int = 0
+    said: frozenset[str] = frozenset()
 
 
 @final

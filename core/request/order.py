@@ -165,7 +165,8 @@ class JobOrder(Asked):
         default_factory=str,
         max_length=2000,
         description="A webhook of yours, by its id or its address, that is told when this job ends, whatever its own "
-        "`events` are. An equal job that is there already is the answer, and keeps its own.",
+        "`events` are. An equal job of yours that is queued or running tells it, too; an answer that is there already "
+        "is told by the answer itself.",
         examples=["hook_01KB7C0000000000000000000"],
     )
     priority: int = Field(
@@ -174,11 +175,13 @@ class JobOrder(Asked):
         le=100,
         strict=True,
         description="Place among your own queued jobs: of higher ones the first starts first. It changes nothing for "
-        "the jobs of others, and nothing about the result.",
+        "the jobs of others, and nothing about the result. An equal job of yours that is still queued takes it if it "
+        "is said; one that runs keeps its own.",
     )
     runs_on: Literal["any", "cpu", "gpu"] = Field(
         default="any",
-        description="The workers that may run it: any, or those that compute on their processors or on a GPU alone.",
+        description="The workers that may run it: any, or those that compute on their processors or on a GPU alone. "
+        "An equal job of yours that is still queued takes it if it is said; one that runs stays where it is.",
     )
     continue_from: str = Field(
         default_factory=str,

@@ -17,6 +17,7 @@ def test_priority_and_place_are_no_part_of_the_request(workshop: Workshop) -> No
     assert client.get(f"/v1/jobs/{before['id']}").json()["queue_position"] == 2
     again = client.post("/v1/jobs", json=asked).json()
     assert (again["id"], again["fingerprint"], again["priority"]) == (job["id"], job["fingerprint"], 3), "it keeps it"
+    assert again["runs_on"] == "gpu"
     workshop.ledger.register_worker("w", "cpu", "here", ability=Ability(gpu=False))
     assert "with a GPU" in client.get(f"/v1/jobs/{job['id']}").json()["waits_for"]
     assert client.get(f"/v1/jobs/{before['id']}").json()["waits_for"] is None
@@ -28,3 +29,29 @@ def test_priority_and_place_are_no_part_of_the_request(workshop: Workshop) -> No
     assert client.post("/v1/jobs", json=request(seed=9) | {"priority": 1}, headers=key).status_code == 202
     other = client.post("/v1/jobs", json=request(seed=9) | {"priority": 2}, headers=key)
     assert "another body" in other.json()["detail"]
+
+
+def test_the_same_request_again_moves_a_queued_job_as_its_advice_says(workshop: Workshop) -> None:
+    client, asked = workshop.client, request()
+    workshop.ledger.register_worker("w", "cpu", "here", ability=Ability(gpu=False))
+    job = client.post("/v1/jobs", json=asked | {"runs_on": "gpu", "priority": 3}).json()
+    assert "submit the same again with runs_on 'any'" in job["waits_for"]
+    moved = client.post("/v1/jobs", json=asked | {"runs_on": "any"}).json()
+    assert (moved["id"], moved["runs_on"], moved["priority"], moved["waits_for"]) == (job["id"], "any", 3, None)
+    first = client.post("/v1/jobs", json=asked | {"priority": 50}).json()
+    assert (first["id"], first["runs_on"], first["priority"]) == (job["id"], "any", 50)
+    assert first["memory_bytes"] == job["memory_bytes"]
+    claim = workshop.start(job["id"])
+    kept = client.post("/v1/jobs", json=asked | {"runs_on": "gpu", "priority": 0}).json()
+    assert (kept["status"], kept["runs_on"], kept["priority"]) == ("running", "any", 50)
+    assert workshop.ledger.release(claim, "the worker is told to stop")
+    assert client.get(f"/v1/jobs/{job['id']}").json()["runs_on"] == "any"
+
+
+def test_what_the_form_shows_is_said(workshop: Workshop) -> None:
+    client, asked = workshop.client, request()
+    job = client.post("/v1/jobs", json=asked | {"runs_on": "gpu", "priority": 3}).json()
+    sent = client.post("/new", data={name: str(value) for name, value in asked.items()}, follow_redirects=False)
+    assert sent.headers["location"] == f"/jobs/{job['id']}"
+    now = client.get(f"/v1/jobs/{job['id']}").json()
+    assert (now["runs_on"], now["priority"]) == ("any", 0)

@@ -74,6 +74,26 @@ def test_a_job_names_a_webhook_of_its_owner_by_id_or_address(
         assert "POST /v1/webhooks" in refused.json()["errors"][0]["fix"]
 
 
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.RUNNING])
+def test_an_equal_request_has_its_webhook_told_by_the_job_that_is_there(
+    client: TestClient, workshop: Workshop, status: Status
+) -> None:
+    asked, urls = request(), [f"{TARGET}/{number}" for number in range(3)]
+    first, second, other = (made(client, url=url, events=["job.named"]) for url in urls)
+    job_id = client.post("/v1/jobs", json=asked | {"webhook": first["id"]}).json()["id"]
+    if status is Status.RUNNING:
+        workshop.start(job_id)
+    for _ in range(2):
+        answer = client.post("/v1/jobs", json=asked | {"webhook": second["url"]})
+        assert (answer.status_code, answer.json()["id"], answer.json()["status"]) == (202, job_id, status)
+    workshop.succeed(job_id)
+    told = [client.get(f"/v1/webhooks/{each['id']}/deliveries").json()["items"] for each in (first, second, other)]
+    assert [len(deliveries) for deliveries in told] == [1, 1, 0]
+    done = client.post("/v1/jobs", json=asked | {"webhook": other["id"]})
+    assert (done.status_code, done.json()["cached"]) == (200, True), "the answer itself tells it"
+    assert client.get(f"/v1/webhooks/{other['id']}/deliveries").json()["items"] == []
+
+
 def test_what_was_sent_is_listed_and_sent_again(client: TestClient, services: Services, workshop: Workshop) -> None:
     webhook = made(client)
     path = f"/v1/webhooks/{webhook['id']}"

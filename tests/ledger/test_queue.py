@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.ledger import Ability, Ledger, Needs, Part, Reach
-from tests.ledger.orders import LONG, queued
+from tests.ledger.orders import LONG, order, queued
 
 GIB = 2**30
 
@@ -93,3 +93,17 @@ def test_a_helper_too_small_for_a_job_makes_no_part_of_it(ledger: Ledger) -> Non
     assert ledger.sharing.offer(claim, [Part("a", "here", {"files": ["a"]})])
     assert ledger.sharing.claim("little", LONG, ability=Ability(memory_bytes=GIB)) is None
     assert ledger.sharing.claim("large", LONG, ability=Ability(memory_bytes=8 * GIB)) is not None
+
+
+def test_an_equal_order_moves_the_queued_job_of_its_own_owner_alone(ledger: Ledger) -> None:
+    alice, bob = of(ledger, "alice"), of(ledger, "bob")
+    first = queued(alice, fingerprint="same", needs=Needs(1, "gpu", GIB))
+    theirs = order(bob, fingerprint="same", needs=Needs(9, "any", GIB, frozenset({"priority", "device"})))
+    assert theirs.outcome == "created", "another owner's is another job"
+    assert alice.job(first.id).updated_at == first.updated_at
+    for said, expected in ((frozenset({"device"}), (1, "any")), (frozenset({"priority"}), (7, "any"))):
+        moved = order(alice, fingerprint="same", needs=Needs(7, "any", 2 * GIB, said))
+        assert (moved.outcome, moved.job.id) == ("twin", first.id)
+        assert (moved.job.priority, moved.job.runs_on) == expected
+        assert moved.job.memory_bytes == GIB
+    assert alice.job(first.id).updated_at > first.updated_at
