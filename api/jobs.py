@@ -15,7 +15,7 @@ from api.problems import Kind, ProblemError, header, invalid, responses, sentenc
 from api.schemas import Job
 from api.services import Services, ServicesDep
 from api.shown_jobs import shown
-from api.submission import prepare
+from api.submission import body_hash, prepare
 from core import doorbell, ledger
 from core.forecast import needed
 from core.recipe import FieldError
@@ -117,7 +117,8 @@ def create_job(
             min_length=1,
             max_length=255,
             pattern=r"^[\x20-\x7e]*$",
-            description="Any unique text; the same request with the same key within 24 hours is one job.",
+            description="Any unique text; the same body with the same key within 24 hours is one job, also where what "
+            "the body names is gone by then.",
         ),
     ] = None,
 ) -> Job:
@@ -135,35 +136,9 @@ def create_job(
     reasons that lie outside it. `overrides` changes any field of the method's recipe by its path;
     `GET /v1/methods/{name}` holds the schema.
     """
-    ready, forecast = fitted_request(
-        services, prepare(order, services.catalogue, Earlier(services.ledger, services.store))
-    )
-    damaged = unfit(services, ready.fingerprint)
-    webhook_id = named_webhook(services, order.webhook)
     try:
-        submission = services.ledger.submit(
-            request=ready.request,
-            recipe=ready.recipe.model_dump(mode="json"),
-            dataset=ready.request["dataset"],
-            method=order.method,
-            ipc=ready.request["ipc"],
-            seed=order.seed,
-            fingerprint=ready.fingerprint,
-            max_attempts=services.settings.max_attempts,
-            idempotency_key=idempotency_key,
-            body_hash=ready.body_hash,
-            forecast=forecast.model_dump(mode="json"),
-            max_open=services.settings.max_open_jobs,
-            room=services.settings.max_result_bytes,
-            unfit=damaged,
-            dataset_title=None if ready.facts.label == ready.facts.name else ready.facts.label,
-            dataset_digest=ready.facts.digest,
-            metadata=ready.metadata,
-            webhook_id=webhook_id,
-            needs=_needs(order, needed(ready.recipe, ready.facts, ready.request["ipc"])),
-        )
-    except (ledger.QuotaExceeded, ledger.ResultsFull) as error:
-        raise over_quota(error) from None
+        known = services.ledger.replay(idempotency_key, body_hash(order)) if idempotency_key is not None else None
+        submission = known or _submitted(services, order, idempotency_key)  # what it names may be gone by now
     except ledger.IdempotencyConflict:
         raise ProblemError(
             Kind.IDEMPOTENCY_CONFLICT,
@@ -205,6 +180,44 @@ async def get_job(
             job = await streaming.changed(services, job, wait, request)
     advise(response, job)
     return shown(job)
+
+
+def _submitted(services: Services, order: JobOrder, idempotency_key: str | None) -> ledger.Submission:
+    """The job that answers an order, once everything in it is checked.
+
+    Raises:
+        ProblemError: it is not valid, or its owner's quota or room is used up.
+        IdempotencyConflict: the key came with another body a moment ago.
+    """
+    ready, forecast = fitted_request(
+        services, prepare(order, services.catalogue, Earlier(services.ledger, services.store))
+    )
+    damaged = unfit(services, ready.fingerprint)
+    webhook_id = named_webhook(services, order.webhook)
+    try:
+        return services.ledger.submit(
+            request=ready.request,
+            recipe=ready.recipe.model_dump(mode="json"),
+            dataset=ready.request["dataset"],
+            method=order.method,
+            ipc=ready.request["ipc"],
+            seed=order.seed,
+            fingerprint=ready.fingerprint,
+            max_attempts=services.settings.max_attempts,
+            idempotency_key=idempotency_key,
+            body_hash=ready.body_hash,
+            forecast=forecast.model_dump(mode="json"),
+            max_open=services.settings.max_open_jobs,
+            room=services.settings.max_result_bytes,
+            unfit=damaged,
+            dataset_title=None if ready.facts.label == ready.facts.name else ready.facts.label,
+            dataset_digest=ready.facts.digest,
+            metadata=ready.metadata,
+            webhook_id=webhook_id,
+            needs=_needs(order, needed(ready.recipe, ready.facts, ready.request["ipc"])),
+        )
+    except (ledger.QuotaExceeded, ledger.ResultsFull) as error:
+        raise over_quota(error) from None
 
 
 def _needs(order: JobOrder, memory_bytes: int) -> ledger.Needs:

@@ -40,17 +40,30 @@ def prepare(order: JobOrder, catalogue: VisibleDatasets, earlier: Earlier | None
     request, recipe, facts = resolved(order, catalogue)
     if request.continue_from and earlier is not None:
         request = earlier.request(request, recipe, facts)
-    asked = request.model_dump(mode="json")
-    names = ("metadata", "webhook", "priority", "runs_on")
-    beside = {name: said for name in names if (said := getattr(order, name)) not in ({}, "", 0, "any")}
     return Prepared(
-        asked,
+        request.model_dump(mode="json"),
         recipe,
         facts,
         fingerprint(request, recipe, facts.digest) if facts.digest else None,
-        hashlib.sha256(_canonical(asked | beside)).hexdigest(),
+        body_hash(order),
         order.metadata,
     )
+
+
+def body_hash(order: JobOrder) -> str:
+    """The digest of an order as it was sent: it says nothing of what the order means by now.
+
+    Raises:
+        ProblemError: INVALID_REQUEST, it holds what JSON cannot.
+    """
+    try:
+        sent = canonical_json(order.model_dump(exclude_unset=True)).encode()
+    except ValueError:
+        error = FieldError(
+            "overrides", "It holds NaN, infinity or half a surrogate pair.", "Use finite numbers and plain text."
+        )
+        raise invalid([error]) from None
+    return hashlib.sha256(sent).hexdigest()
 
 
 def resolved(order: JobOrder, catalogue: VisibleDatasets) -> tuple[JobRequest, Recipe, DatasetFacts]:
@@ -93,13 +106,3 @@ def _origin(word: str, catalogue: VisibleDatasets) -> DatasetFacts:
     except (UnknownDataset, DatasetInvalid) as error:
         other = "Or set init.source to null, to meta-train on the dataset itself."
         raise invalid([FieldError("overrides.init.source", sentence(error), other)]) from None
-
-
-def _canonical(asked: dict[str, Any]) -> bytes:
-    try:
-        return canonical_json(asked).encode()
-    except ValueError:
-        error = FieldError(
-            "overrides", "It holds NaN, infinity or half a surrogate pair.", "Use finite numbers and plain text."
-        )
-        raise invalid([error]) from None

@@ -151,11 +151,13 @@ class Ledger:
         owner = self._reach.owner
         own = (request, recipe, dataset, method, ipc, seed, fingerprint, max_attempts, forecast, owner, max_open, unfit)
         order = submissions.Order(*own, dataset_title, dataset_digest, metadata or {}, room, webhook_id, needs)
-        key = None
-        if idempotency_key is not None:
-            assert body_hash is not None, "an idempotency key needs the digest of its body"
-            key = submissions.Key(idempotency_key, body_hash, owner)
+        key = submissions.key(idempotency_key, body_hash, owner)
         return self.database.insert(lambda session: submissions.submit(session, order, key))
+
+    def replay(self, idempotency_key: str, body_hash: str) -> Submission | None:
+        """What `submit` answered to this key; None: nothing. Raises IdempotencyConflict: its body was another one."""
+        with self.database.read() as session:
+            return submissions.replay(session, submissions.Key(idempotency_key, body_hash, self._reach.owner))
 
     def answer(self, fingerprint: str) -> tuple[str, list[File]] | None:
         """The finished job that `submit` would answer with ("cached"), and its files; None where there is none."""
@@ -235,8 +237,7 @@ class Ledger:
         """Cancel a job that waits at once; ask a running one's worker to stop ("cancelling"). Idempotent.
 
         Raises:
-            UnknownJob: no such job.
-            IllegalTransition: the job has succeeded or failed.
+            UnknownJob, IllegalTransition: no such job; it has succeeded or failed.
         """
         with self.database.write() as session:
             return requests.cancel(session, job_id, self._reach)
@@ -254,8 +255,7 @@ class Ledger:
         """Queue a paused job again; it continues from its checkpoint. One that is queued or running stays so.
 
         Raises:
-            UnknownJob: no such job.
-            IllegalTransition: the job is over, or is being cancelled, or an equal one is open.
+            UnknownJob, IllegalTransition: no such job; it is over, or is being cancelled, or an equal one is open.
             QuotaExceeded: its owner has `max_open` open jobs already.
         """
         return self.database.insert(lambda session: requests.resume(session, job_id, self._reach, max_open))
@@ -264,8 +264,7 @@ class Ledger:
         """Have a job end with the best that it has, as soon as a worker has it; a paused one is queued. Idempotent.
 
         Raises:
-            UnknownJob: no such job.
-            IllegalTransition: the job is over, or is being cancelled.
+            UnknownJob, IllegalTransition: no such job; it is over, or is being cancelled.
             QuotaExceeded: it is paused, and its owner has `max_open` open jobs already.
         """
         with self.database.write() as session:

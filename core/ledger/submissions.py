@@ -53,7 +53,7 @@ class Order:
 @final
 @dataclass(frozen=True)
 class Key:
-    """A client's idempotency key and the digest of the body it came with."""
+    """A client's idempotency key and the digest of the body it came with, as it was sent."""
 
     text: str
     body_hash: str
@@ -64,6 +64,23 @@ class Key:
         """The digest that the ledger keeps of the key; two owners may choose the same key and never meet."""
         text = f"{self.owner}\0{self.text}" if self.owner else self.text
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def key(text: str | None, body_hash: str | None, owner: str) -> Key | None:
+    """The key that a client has shown, if it has shown one."""
+    if text is None:
+        return None
+    assert body_hash is not None, "an idempotency key needs the digest of its body"
+    return Key(text, body_hash, owner)
+
+
+def replay(session: Session, key: Key) -> Submission | None:
+    """The answer that the key was given before; None where there is none, or its job is gone."""
+    known = session.get(KeyRow, key.digest)
+    if known is None or known.expires_at <= clock.now(session):
+        return None
+    row = _answered(session, known, key)
+    return None if row is None else Submission(jobs.view(session, row), "replayed")
 
 
 def submit(session: Session, order: Order, key: Key | None) -> Submission:
@@ -93,9 +110,14 @@ def _replay(session: Session, key: Key, now: datetime) -> JobRow | None:
         session.delete(known)
         session.flush()
         return None
+    return _answered(session, known, key)
+
+
+def _answered(session: Session, known: KeyRow, key: Key) -> JobRow | None:
+    """The job that the key stands for; None where somebody deletes it just now."""
     if known.body_hash != key.body_hash:
         raise IdempotencyConflict
-    return session.get_one(JobRow, known.job_id)
+    return session.get(JobRow, known.job_id)
 
 
 def _answer(session: Session, order: Order, now: datetime) -> tuple[JobRow, Outcome]:
