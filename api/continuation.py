@@ -14,6 +14,7 @@ from api.problems import Kind, ProblemError, invalid
 from core.artifacts import layout
 from core.artifacts.store import MissingObject, Store
 from core.data import DatasetFacts
+from core.data.multi_index import is_multi_index
 from core.feasibility import most_ipc
 from core.ledger import DISTILLATION, ENDED, File, Job, Ledger, UnknownJob
 from core.methods import AUTO
@@ -41,6 +42,11 @@ class Earlier:
             ProblemError: INVALID_REQUEST, it cannot go on from them.
         """
         job, file = self._found(request.continue_from)
+        if is_multi_index(job.dataset):
+            fix = f"Name one that distilled '{facts.label}', or leave out continue_from."
+            raise _refused(f"Job {job.id} is of a regression, and its result has no classes of images.", fix)
+        if job.dataset != request.dataset:
+            raise _refused(f"Job {job.id} is of another dataset.", f"Set dataset to '{job.dataset}'.")
         errors = list(_misfits(job, request, recipe, facts, self._opened(file)))
         if errors:
             raise invalid(errors)
@@ -99,9 +105,7 @@ class _Result:
 def _misfits(
     job: Job, request: JobRequest, recipe: Recipe, facts: DatasetFacts, earlier: _Result
 ) -> Iterator[FieldError]:
-    """Everything by which a request cannot go on from a result."""
-    if job.dataset != request.dataset:
-        yield FieldError(_FIELD, f"Job {job.id} is of another dataset.", f"Set dataset to '{job.dataset}'.")
+    """Everything by which a request cannot go on from a result on the same dataset."""
     if request.ipc < earlier.each:
         told = f"Job {job.id} has {earlier.each} images per class, more than {request.ipc}."
         yield FieldError("ipc", told, f"Set ipc to at least {earlier.each}.")

@@ -90,7 +90,7 @@ def resolved(order: JobOrder, catalogue: VisibleDatasets) -> tuple[JobRequest, R
         if needs_c_scores(recipe):
             recipe = scored(recipe, catalogue.c_scores(order.dataset).digest)
         if (origin := source(recipe)) is not None:
-            recipe = sourced(recipe, _origin(origin, catalogue), facts)
+            recipe = sourced(recipe, _origin(origin, catalogue, facts), facts)
         return request, recipe, facts
     except RecipeError as error:
         raise invalid(error.errors) from None
@@ -99,10 +99,17 @@ def resolved(order: JobOrder, catalogue: VisibleDatasets) -> tuple[JobRequest, R
         raise invalid([FieldError("overrides.init.score.kind", sentence(error), other)]) from None
 
 
-def _origin(word: str, catalogue: VisibleDatasets) -> DatasetFacts:
+def _origin(word: str, catalogue: VisibleDatasets, facts: DatasetFacts) -> DatasetFacts:
     """The facts of the dataset that a generator is to be meta-trained on, by its name or its title."""
+    path, other = "overrides.init.source", "set init.source to null, to meta-train on the dataset itself."
     try:
-        return catalogue.facts(catalogue.named(word))
+        origin = catalogue.facts(catalogue.named(word))
     except (UnknownDataset, DatasetInvalid) as error:
-        other = "Or set init.source to null, to meta-train on the dataset itself."
-        raise invalid([FieldError("overrides.init.source", sentence(error), other)]) from None
+        raise invalid([FieldError(path, sentence(error), f"Or {other}")]) from None
+    if origin.source == "formula":
+        told = f"'{origin.name}' is a regression, and has no classes."
+        raise invalid([FieldError(path, told, f"Name a dataset of {facts.kind}, or {other}")])
+    if origin.kind != facts.kind:
+        told = f"'{origin.label}' holds {origin.kind}, and '{facts.label}' {facts.kind}."
+        raise invalid([FieldError(path, told, f"Name a source of {facts.kind}, or {other}")])
+    return origin
