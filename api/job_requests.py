@@ -81,7 +81,8 @@ def finish_job(services: ServicesDep, job: Known, response: Response, after: Bac
 def retry_job(services: ServicesDep, job: Known, response: Response, after: BackgroundTasks) -> Job:
     """A new attempt of the same job, which keeps its id, its events and whatever checkpoint is left.
 
-    One that was asked to finish still is.
+    One that was asked to finish still is. Refused where an upload that it reads, or the result that it goes on from,
+    was deleted.
     """
     retry = partial(services.ledger.retry, room=services.settings.max_result_bytes)
     return _opened(services, retry, job, response, after, Kind.NOT_RETRYABLE)
@@ -136,6 +137,8 @@ def _asked(
         if error.status is None and refused is Kind.ALREADY_FINISHED:
             refused = Kind.NOT_RESUMABLE
         raise ProblemError(refused, sentence(error), hint=_way_on(job.id, error.status)) from None
+    except ledger.SourceGone as error:
+        raise ProblemError(refused, sentence(error), hint=error.fix) from None
     advise(response, job)
     return Job.of(job)
 

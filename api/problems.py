@@ -100,7 +100,12 @@ class Kind(Enum):
         "The job cannot be resumed",
         "An equal job has been submitted since it was paused, and is queued or running.",
     )
-    NOT_RETRYABLE = 409, "The job cannot be retried", "Only a failed or cancelled job can be queued again."
+    NOT_RETRYABLE = (
+        409,
+        "The job cannot be retried",
+        "Only a failed or cancelled job can be queued again, and only while the uploads that it reads and the result "
+        "that it goes on from are there.",
+    )
     BODY_TOO_LARGE = (
         413,
         "The body is too large",

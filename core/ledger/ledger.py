@@ -275,7 +275,7 @@ class Ledger:
 
         Raises:
             UnknownJob, IllegalTransition: no such job; it has not failed nor been cancelled, or an equal one is open.
-            QuotaExceeded, ResultsFull: as of a new job.
+            SourceGone, QuotaExceeded, ResultsFull: its upload, say, was deleted; as of a new job.
         """
         return self.database.insert(lambda session: requests.retry(session, job_id, self._reach, max_open, room))
 

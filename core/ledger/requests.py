@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from core.ledger import clock, jobs, kept, submissions, transitions
-from core.ledger.models import JobRow
+from core.ids import is_upload
+from core.ledger import clock, deletion, jobs, kept, submissions, transitions
+from core.ledger.models import JobRow, UploadRow
 from core.ledger.transitions import Move
-from core.ledger.types import IllegalTransition, Job, Reach, Status
+from core.ledger.types import IllegalTransition, Job, Reach, SourceGone, Status
 
 
 def cancel(session: Session, job_id: str, reach: Reach) -> Job:
@@ -56,6 +57,7 @@ def retry(session: Session, job_id: str, reach: Reach, max_open: int | None, roo
     """Queue a failed or cancelled job again, keeping its attempt number and checkpoint, and whether it is to finish."""
     row = jobs.lock(session, job_id, reach)
     transitions.destination(row, Move.RETRY)
+    _check_sources(session, row)
     _reopen(session, row, "retry", max_open)
     kept.check_room(session, row.owner, room, row.forecast)
     row.losses = 0
@@ -63,6 +65,26 @@ def retry(session: Session, job_id: str, reach: Reach, max_open: int | None, roo
     row.started_at = row.finished_at = row.cancel_requested_at = row.progressed_at = None
     _move(session, row, Move.RETRY, reason="A client asked for another attempt.")
     return jobs.view(session, row)
+
+
+def _check_sources(session: Session, row: JobRow) -> None:
+    """Refuse a job whose upload, generator's source or beginning was deleted. Raises SourceGone."""
+    for name in (row.dataset, (row.recipe.get("init") or {}).get("source")):
+        if not isinstance(name, str) or not is_upload(name):
+            continue
+        upload = session.get(UploadRow, name)
+        title = f"'{row.dataset_title}' ({name})" if name == row.dataset and row.dataset_title else name
+        anew = "Upload it again, and submit the job for that: POST /v1/jobs."
+        if upload is None:
+            raise SourceGone(f"The upload {title}, which job {row.id} reads, was deleted.", anew)
+        if upload.state == "invalid":
+            raise SourceGone(f"The upload {title}, which job {row.id} reads, cannot be used any more.", anew)
+    images, source = row.request.get("continues"), row.request.get("continue_from")
+    if images and session.get(JobRow, source) is None and not deletion.needed(session, images):
+        raise SourceGone(
+            f"Job {source}, with whose images job {row.id} begins, was deleted.",
+            "Submit the job with continue_from set to another one, or without it: POST /v1/jobs.",
+        )
 
 
 def _reopen(session: Session, row: JobRow, what: str, max_open: int | None) -> None:

@@ -321,6 +321,15 @@ class IllegalTransition(ValueError):
 
 
 @final
+class SourceGone(ValueError):
+    """Something that the job is made of was deleted; `fix` says what to do."""
+
+    def __init__(self, message: str, fix: str) -> None:
+        super().__init__(message)
+        self.fix = fix
+
+
+@final
 class QuotaExceeded(ValueError):
     """The owner has as many open jobs as they may."""
 
