@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import IO, Final, final
 
 import anyio
+import structlog
 from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from starlette.datastructures import Headers
 
@@ -16,8 +17,10 @@ from api.problems import Kind, ProblemError, invalid, sentence
 from api.services import Services
 from core.data.formats import LOOKED_AT, never_read
 from core.data.reading import Reading
-from core.ledger import NoRoom, Upload, new_upload_id
+from core.ledger import NoRoom, UnknownUpload, Upload, new_upload_id
 from core.recipe import FieldError
+
+log = structlog.stdlib.get_logger(__name__)
 
 _AT_ONCE: Final = 4
 """Uploads of an owner that may arrive or be inspected at a time."""
@@ -45,13 +48,19 @@ class Arrival:
         self._reserved = self._length = 0
         self._sent = hashlib.sha256()
         self._start = b""
-        self.is_new = False
-        """Whether it has arrived and is none that was there before."""
+        self._upload: Upload | None = None
+        self._lost = False
 
     @property
     def length(self) -> int:
         """Bytes that have arrived."""
         return self._length
+
+    @property
+    def upload(self) -> Upload:
+        """The upload that it has become."""
+        assert self._upload is not None, "it has not arrived"
+        return self._upload
 
     async def reserve(self, length: int) -> None:
         """Keep so many bytes free. Raises ProblemError where the owner, or the disk, has not so many left."""
@@ -66,8 +75,8 @@ class Arrival:
         mirror: bool | None,
         reading: Reading,
         digest: str | None = None,
-    ) -> Upload:
-        """The upload whose bytes are these, in the ledger: the one that they are equal to, if there is one.
+    ) -> None:
+        """Make these bytes an upload of the ledger: the one that they are equal to, if there is one.
 
         Args:
             digest: SHA-256 that the whole file is said to have, in hexadecimal digits; None: nothing is said of it.
@@ -95,9 +104,22 @@ class Arrival:
             fix = "Send the whole file anew: it was changed while it was sent, or its SHA-256 is another one."
             raise invalid([FieldError("Upload-Key", "The file that arrived does not have this SHA-256.", fix)])
         add, words = self._services.ledger.uploads.add, (mirror, reading.said, self._sent.hexdigest())
-        upload = await run_in_threadpool(add, self._id, name, size, self._length, *words)
-        self.is_new = upload.id == self._id
-        return upload
+        self._upload = await run_in_threadpool(add, self._id, name, size, self._length, *words)
+        if self._upload.id != self._id:
+            self._lost = not await run_in_threadpool(kept, self._services, self._upload)
+
+    def settle(self) -> None:
+        """Have inspected what has arrived, if it is new or what the store has lost; else forget it."""
+        inspector, uploads, upload = self._services.inspector, self._services.ledger.uploads, self.upload
+        mine = upload.id == self._id
+        if self._lost:
+            mine = inspector.rename(self._id, upload.id)  # else an equal file puts it back just now
+            with suppress(UnknownUpload):  # deleted a moment ago: its inspection ends with that
+                self._upload = uploads.reopen(upload, self._length) if mine else uploads.get(upload.id)
+        if mine:
+            inspector.take(upload.id)
+        else:
+            inspector.drop(self._id)
 
     async def _look(self, piece: bytes, rest: AsyncIterator[bytes]) -> None:
         """Refuse a file as soon as its beginning says that it is none of ours."""
@@ -122,6 +144,19 @@ class Arrival:
             raise invalid([FieldError("body", f"It is {found[0]}.", f"{fix[0].upper()}{fix[1:]}.")])
 
 
+def kept(services: Services, upload: Upload) -> bool:
+    """Whether the store has every byte of an upload's bundle; one that has none has lost none."""
+    if upload.sha256 is None:
+        return True
+    try:
+        whole = services.store.intact(upload.sha256, upload.bytes)
+    except OSError:  # the store is away, which says nothing of what it holds
+        return True
+    if not whole:
+        log.error("an upload's bundle is damaged or gone; an equal file mends it", upload=upload.id)
+    return whole
+
+
 @asynccontextmanager
 async def arriving(services: Services, headers: Headers) -> AsyncIterator[Arrival]:
     """An upload that begins to arrive; inspected afterwards, unless it was not taken. Raises ProblemError."""
@@ -130,10 +165,7 @@ async def arriving(services: Services, headers: Headers) -> AsyncIterator[Arriva
         arrival = Arrival(services, file, upload_id)
         await arrival.reserve(announced(headers, _UNANNOUNCED))
         yield arrival
-    if arrival.is_new:
-        services.inspector.take(upload_id)
-    else:
-        await run_in_threadpool(services.inspector.drop, upload_id)
+    await run_in_threadpool(arrival.settle)
 
 
 @contextmanager

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 
+from api.arrivals import kept
 from api.dataset_schema import Dataset, DatasetPage
 from api.pagination import After, Limit, slice_of
 from api.problems import Kind, ProblemError, responses, sentence
@@ -37,6 +38,9 @@ def list_datasets(services: ServicesDep, limit: Limit = 50, after: After = None)
 def get_dataset(
     services: ServicesDep,
     name: Annotated[str, Path(description="The dataset's name, or an upload's title.", examples=["digits"])],
+    verify: Annotated[
+        bool, Query(description="Of an upload: read all that is stored of it; `on_disk` is false if any is lost.")
+    ] = False,
 ) -> Dataset:
     """Shape, classes, counts, licence, content hash, and where it is or which file to put where.
 
@@ -46,7 +50,10 @@ def get_dataset(
     try:
         name = services.catalogue.named(name)
         if is_upload(name):
-            return Dataset.of_upload(services.catalogue.upload(name), alone=True)
+            upload = services.catalogue.upload(name)
+            shown = Dataset.of_upload(upload, alone=True)
+            lost = verify and not kept(services, upload)
+            return shown.model_copy(update={"on_disk": False}) if lost else shown
         return Dataset.of(services.catalogue.facts(name))
     except UnknownDataset as error:
         raise ProblemError(Kind.UNKNOWN_DATASET, sentence(error), hint="GET /v1/datasets lists the names.") from None

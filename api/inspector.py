@@ -63,6 +63,14 @@ class Inspector:
         """Forget an upload that did not arrive whole, or was inspected."""
         shutil.rmtree(self._folder / upload_id, ignore_errors=True)
 
+    def rename(self, upload_id: str, to: str) -> bool:
+        """Put an upload that has arrived in the place of another one; False where that is being inspected just now."""
+        try:
+            (self._folder / upload_id).rename(self._folder / to)
+        except OSError:  # a folder with something in it
+            return False
+        return True
+
     def take(self, upload_id: str) -> None:
         """Inspect the upload that lies in its place and is in the ledger; returns at once."""
         self._workers.submit(self._inspect, upload_id)

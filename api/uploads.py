@@ -135,7 +135,8 @@ SkipBroken = Annotated[
             "headers": header("Location", "The dataset's path."),
         },
         202: {
-            "description": "It has arrived whole and is being inspected; `Location` says where to look.",
+            "description": "It has arrived whole and is being inspected, also to put back an equal one that the store "
+            "has lost; `Location` says where to look.",
             "headers": header("Location", "The dataset's path.")
             | header("Retry-After", "Seconds until looking again makes sense."),
         },
@@ -176,9 +177,10 @@ async def create_dataset(
     `invalid`, with the fault and its fix. Pictures are encoded anew: nothing else of the file is kept. Without `size`
     all pictures must have one size. Without `test/` a fifth of each class becomes the test set, by a fixed seed.
     `mirroring` then says whether networks are trained on mirrored pictures, too, and why. An owner's uploads have
-    different names: a file that is equal to one that came under its name, and read alike, is that dataset; another one
-    gets a number, and `title` and the first of the `remarks` say so. `sent` has that name and the SHA-256 of the file,
-    by which a client knows that an equal one is here.
+    different names: a file that is equal to one that came under its name, and
+    read alike, is that dataset; another one gets a number, and `title` and the first of the `remarks` say so. `sent`
+    has that name and the SHA-256 of the file, by which a client knows that an equal one is here. Where the store has
+    lost what it held of that dataset, an equal file is inspected once more (202), and puts it back under the same id.
 
     A large file sent with an `Upload-Key` can go on after its connection broke: `GET /v1/datasets/arrivals/{key}` says
     how much of it is here, and the rest is sent with that `Upload-Offset` within ten minutes.
@@ -200,11 +202,12 @@ async def create_dataset(
             await services.interrupted.drop(key)
             arrival = await place.enter_async_context(arriving(services, request.headers))
         try:
-            upload = await arrival.take(request.stream(), name, side, MIRROR[mirror], reading, upload_key)
+            await arrival.take(request.stream(), name, side, MIRROR[mirror], reading, upload_key)
         except ClientDisconnect:
             if upload_key and arrival.length:
                 await services.interrupted.keep(key, arrival, place.pop_all())
             raise
+    upload = arrival.upload
     response.headers["Location"] = f"/v1/datasets/{upload.id}"
     if upload.state == "inspecting":
         response.headers["Retry-After"] = "1"

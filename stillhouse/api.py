@@ -97,9 +97,9 @@ class Client:
         """The catalogue of datasets."""
         return list(self._pages("/v1/datasets"))
 
-    def dataset(self, name: str) -> dict[str, Any]:
-        """One dataset; of an upload also what became of its inspection."""
-        return dict(self._http.json("GET", f"/v1/datasets/{name}"))
+    def dataset(self, name: str, *, verify: bool = False) -> dict[str, Any]:
+        """One dataset; of an upload also what became of its inspection; to `verify` it, if it is whole `on_disk`."""
+        return dict(self._http.json("GET", f"/v1/datasets/{name}", params={"verify": "true"} if verify else None))
 
     def upload(
         self,
@@ -114,8 +114,8 @@ class Client:
     ) -> dict[str, Any]:
         """Upload a folder of class folders or its zip, a bundle, or a table, and wait until it was inspected.
 
-        An equal one that was uploaded before under the same name is not sent again. Where another upload of yours has
-        that name, this one gets a number: its `title` is what it is called, and its `remarks` say so.
+        An equal one that was uploaded before under the same name is sent again only if the service has lost it. Where
+        another upload of yours has that name, this one gets a number: its `title` and its `remarks` say so.
 
         Args:
             name: what to call it; None: as an equal one that was uploaded before, or as the file.
@@ -132,13 +132,13 @@ class Client:
         """
         asked = {"size": size, "mirror": mirror, **reading}
         with ready(path) as file:
-            if known := equal(self.datasets(), file, name, asked):
-                if told:
-                    told(f"{path} was uploaded before: it is '{known['title']}' ({known['name']}).")
+            known = equal(self.datasets(), file, name, asked)
+            tell = told or (lambda _: None)
+            if known and self.dataset(known["name"], verify=True)["on_disk"]:
+                tell(f"{path} was uploaded before: it is '{known['title']}' ({known['name']}).")
                 return dict(known)
-            name = name or title_of(path)
-            if told:
-                told(f"Uploading {path} as '{name}' ({file.stat().st_size:,} bytes).")
+            name = name or (known["sent"]["name"] if known else title_of(path))
+            tell(f"Uploading {path} as '{name}' ({file.stat().st_size:,} bytes).")
             found = send(self._http, file, name, asked)
         deadline = time.monotonic() + timeout
         while found["state"] == "inspecting":

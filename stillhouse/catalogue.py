@@ -192,7 +192,13 @@ def _sent(client: Client, path: Path, upload: Upload) -> str:
     size, mirror = _side(upload.get("size")), upload.get("mirror")
     words = {**said, **({"size": size} if size else {}), **({"mirror": mirror} if mirror else {})}
     with ready(path) as file:
-        if known := standing(client.datasets(), file, path, name, words):
+        known = standing(client.datasets(), file, path, name, words)
+        if known and not client.dataset(known["name"], verify=True)["on_disk"]:
+            say(f"{path} was uploaded before, and lost since: it is sent again.")
+            found = client.upload(file, known["sent"]["name"], **words_of(known))
+            say(_described(found))
+            return str(found["name"])
+        if known:
             read = ", ".join(f"{key}={word}" for key, word in words_of(known).items() if word != words.get(key, "auto"))
             how = f", read with {read}" if read else ""
             say(f"{path} was uploaded before{how}: it is '{known['title']}' ({known['name']}).")

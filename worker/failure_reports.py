@@ -80,7 +80,8 @@ def unavailable(problem: Exception) -> Error:
         "type": type(problem.__cause__ or problem).__name__,
         "message": str(problem),
         "phase": "preparing",
-        "hint": "Upload or distil anew what is gone or lost, and submit a job for that.",
+        "hint": "Upload the same file again, which puts back what the store lost, and retry this job. Where it was "
+        "deleted, or a result is lost, upload it or submit its request again, and then a job for that.",
     }
 
 

@@ -48,13 +48,13 @@ async def send_upload(request: Request, services: ServicesDep) -> Response:
             if mirror not in MIRROR:
                 fault = f"A mirrored picture stays what it is, or not: say one of {', '.join(MIRROR)}."
                 raise ProblemError(Kind.INVALID_REQUEST, fault)
-            upload = await arrival.take(_pieces(file), name[:100], side, MIRROR[mirror], _reading(form))
+            await arrival.take(_pieces(file), name[:100], side, MIRROR[mirror], _reading(form))
     except ProblemError as problem:
         told = [f"{error.message} {error.fix}" for error in problem.errors] or [str(problem.detail), problem.hint or ""]
         return await run_in_threadpool(_uploads, request, services, problem.status_code, " ".join(told).strip())
     except HTTPException as refused:  # the framework's, for a body that is no form
         return await run_in_threadpool(_uploads, request, services, refused.status_code, "The form arrived damaged.")
-    return RedirectResponse(f"/uploads#{upload.id}", 303)
+    return RedirectResponse(f"/uploads#{arrival.upload.id}", 303)
 
 
 def _reading(form: FormData) -> Reading:

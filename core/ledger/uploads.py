@@ -136,6 +136,20 @@ class Uploads:
             session.flush()
             return _view(row)
 
+    def reopen(self, lost: Upload, length: int) -> Upload:
+        """The upload, to be inspected once more since the store has lost its bundle, and so many bytes came anew.
+
+        As it is by now, where another one is being inspected in its place already. Raises UnknownUpload.
+        """
+        with self._database.write() as session:
+            row = session.get(UploadRow, lost.id, with_for_update=True)
+            if row is None:
+                raise UnknownUpload(f"The uploaded dataset {lost.id} was deleted a moment ago.")
+            if row.state == "ready" and row.sha256 == lost.sha256:
+                row.sent, row.created_at = _sent(row), clock.now(session)  # so long it may take from now
+                row.state, row.found, row.sha256, row.bytes = "inspecting", None, None, length
+            return _view(row)
+
     def get(self, upload_id: str) -> Upload:
         """The upload of this id. Raises UnknownUpload, also for one that is another owner's."""
         with self._database.read() as session:

@@ -218,3 +218,21 @@ def test_what_cannot_be_used_is_told(running: Running, tmp_path: Path) -> None:
     (tmp_path / "pets/eel").mkdir(parents=True)
     empty = running.command("upload", tmp_path / "pets", "--name", "x")
     assert (empty.code, "pets/eel is empty" in empty.err) == (2, True)
+
+
+def test_a_folder_whose_upload_was_lost_is_sent_again_as_it_was_read(running: Running, tmp_path: Path) -> None:
+    folder, read = tmp_path / "lost views", ("--size", 16, "--mirror", "no")
+    spread(photographs(5), folder)
+    before = set((running.home / "store").rglob("sha256/*/*"))
+    first = running.command("upload", folder, *read, "--name", "a loss")
+    assert first.code == 0, first.err
+    (bundle,) = set((running.home / "store").rglob("sha256/*/*")) - before
+    bundle.unlink()
+    again = running.command("upload", folder, *read)
+    assert (again.code, again.out) == (0, first.out), again.err
+    assert bundle.exists()
+    bundle.unlink()
+    with running.client() as client:
+        assert located(client, str(folder)) == first.out.strip(), "a job has it as it was read"
+        assert bundle.exists()
+        assert [each["title"] for each in client.datasets() if each["name"] == first.out.strip()] == ["a loss"]
