@@ -16,6 +16,7 @@ from api.disk import LEAST_FREE, free_bytes, full
 from api.problems import Kind, ProblemError, invalid, sentence
 from api.services import Services
 from core.data.formats import LOOKED_AT, never_read
+from core.data.multi_index import is_multi_index
 from core.data.reading import Reading
 from core.ledger import NoRoom, UnknownUpload, Upload, new_upload_id
 from core.recipe import FieldError
@@ -85,6 +86,8 @@ class Arrival:
         """
         if not name.isprintable() or not name.strip():
             raise invalid([FieldError("name", "It has to be printable, and not all blank.", "Use a short plain name.")])
+        if is_multi_index(name):
+            raise invalid([FieldError("name", "A name that begins so is that of a formula.", "Use another name.")])
         most = self._services.settings.max_upload_bytes
         async for piece in pieces:
             self._sent.update(piece)
@@ -103,8 +106,10 @@ class Arrival:
         if digest not in (None, self._sent.hexdigest()):
             fix = "Send the whole file anew: it was changed while it was sent, or its SHA-256 is another one."
             raise invalid([FieldError("Upload-Key", "The file that arrived does not have this SHA-256.", fix)])
-        add, words = self._services.ledger.uploads.add, (mirror, reading.said, self._sent.hexdigest())
-        self._upload = await run_in_threadpool(add, self._id, name, size, self._length, *words)
+        words = mirror, reading.said, self._sent.hexdigest()
+        reserved = await run_in_threadpool(self._services.catalogue.reserved)
+        add = self._services.ledger.uploads.add
+        self._upload = await run_in_threadpool(add, self._id, name, size, self._length, *words, reserved)
         if self._upload.id != self._id:
             self._lost = not await run_in_threadpool(kept, self._services, self._upload)
 

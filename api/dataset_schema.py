@@ -211,7 +211,7 @@ def _renamed(upload: ledger.Upload) -> list[str]:
     """The remark on an upload that could not be called as it was to be."""
     if upload.name == upload.sent_as:
         return []
-    return [f"Another upload of yours was called '{upload.sent_as}': this one is called '{upload.name}'."]
+    return [f"Another dataset was called '{upload.sent_as}' already: this one is called '{upload.name}'."]
 
 
 class DatasetPage(Page[Dataset]):

@@ -177,7 +177,7 @@ async def create_dataset(
     `invalid`, with the fault and its fix. Pictures are encoded anew: nothing else of the file is kept. Without `size`
     all pictures must have one size. Without `test/` a fifth of each class becomes the test set, by a fixed seed.
     `mirroring` then says whether networks are trained on mirrored pictures, too, and why. An owner's uploads have
-    different names: a file that is equal to one that came under its name, and
+    different names, and none is that of another dataset here: a file that is equal to one that came under its name, and
     read alike, is that dataset; another one gets a number, and `title` and the first of the `remarks` say so. `sent`
     has that name and the SHA-256 of the file, by which a client knows that an equal one is here. Where the store has
     lost what it held of that dataset, an equal file is inspected once more (202), and puts it back under the same id.

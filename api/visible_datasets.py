@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -50,22 +51,36 @@ class VisibleDatasets:
         Of uploads with the same title those that can be used come first. A word that means nothing is left as it is.
 
         Raises:
-            DatasetInvalid: several have this title; the message tells their ids.
+            DatasetInvalid: several have this title, or one that the caller uploaded and one of the catalogue; the
+                message tells the uploads' ids.
         """
         if is_upload(word):
             return word
         try:
-            return self.catalogue.facts(word).name
+            name = self.catalogue.facts(word).name
         except DatasetInvalid:
-            return word
+            name = word
         except UnknownDataset:
-            pass
-        called = [upload for upload in self.uploads.all() if upload.name == word]
+            name = None
+        if name is not None:
+            own = [upload.id for upload in self.uploads.called(word, own=True) if upload.state != "invalid"]
+            if own:
+                raise DatasetInvalid(
+                    f"the service's own dataset and your upload {' and '.join(own)} are both called {word!r}: say the "
+                    "upload by its id; the name alone is the other's again once the upload is deleted, and sent again "
+                    "the same file gets a number"
+                )
+            return name
+        called = self.uploads.called(word)
         meant = [upload for upload in called if upload.state == "ready"] or called
         if len(meant) > 1:
             ids = ", ".join(f"{upload.id} ({upload.created_at:%Y-%m-%d %H:%M})" for upload in reversed(meant))
             raise DatasetInvalid(f"{len(meant)} uploads are called {word!r}: {ids}; say which one by its id")
         return meant[0].id if meant else word
+
+    def reserved(self) -> Container[str]:
+        """The names that no upload can be called by: those of the catalogue, and what looks like an id."""
+        return _Reserved(frozenset({*self.catalogue.names(), *self.problems()}))
 
     def facts(self, name: str) -> DatasetFacts:
         """Facts of a dataset. Raises UnknownDataset, or DatasetInvalid, which says why it cannot be used (yet)."""
@@ -113,6 +128,17 @@ class VisibleDatasets:
             return self.uploads.get(name)
         except UnknownUpload:
             raise UnknownDataset(f"there is no dataset {name[:64]!r}; list the ones there are") from None
+
+
+@final
+@dataclass(frozen=True)
+class _Reserved:
+    """Names that mean something else than an upload's title."""
+
+    names: frozenset[str]
+
+    def __contains__(self, word: object) -> bool:
+        return isinstance(word, str) and (word in self.names or is_upload(word))
 
 
 def _facts(upload: Upload) -> DatasetFacts:

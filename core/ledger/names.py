@@ -18,10 +18,10 @@ def lock(session: Session, owner: str) -> None:
         session.execute(statement, {"lock": _LOCK, "owner": owner})
 
 
-def free(name: str, taken: Container[str]) -> str:
-    """The name itself, or with the least number from 2 on, that is not taken."""
+def free(name: str, *taken: Container[str]) -> str:
+    """The name itself, or with the least number from 2 on, that none of them has taken."""
     number, numbered = 1, name
-    while numbered in taken:
+    while any(numbered in each for each in taken):
         number += 1
         numbered = f"{name[: _LONGEST - 1 - len(str(number))]}-{number}"
     return numbered

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, cast, final
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from core.ids import is_upload
 from core.ledger import arrivals, clock, deletion, names, outbox
+from core.ledger.columns import storable
 from core.ledger.database import Database
 from core.ledger.models import ArrivalRow, JobRow, UploadRow, stands
 from core.ledger.types import ENDED, Document, Reach, UploadState
@@ -28,7 +29,7 @@ class Upload:
     id: str
     owner: str
     name: str
-    """As it is called; no other of the owner's uploads that can be used is."""
+    """As it is called; no other of the owner's uploads that can be used is, and no dataset of the catalogue was."""
     sent_as: str
     """The name that it came under; another one where that was taken."""
     state: UploadState
@@ -100,6 +101,7 @@ class Uploads:
         mirror: bool | None = None,
         reading: Document | None = None,
         sent: str | None = None,
+        reserved: Container[str] = (),
     ) -> Upload:
         """An upload that has arrived whole, and is to be inspected; or the one of this name that is equal to it.
 
@@ -107,6 +109,7 @@ class Uploads:
 
         Args:
             sent: SHA-256 of the file; None: no upload is equal to it.
+            reserved: names that no upload gets, since they mean something else.
         """
         owner, asked = self._reach.owner, (sent, mirror, reading or None)
         with self._database.write() as session:
@@ -121,7 +124,7 @@ class Uploads:
             row = UploadRow(
                 id=upload_id,
                 owner=owner,
-                name=names.free(name, taken),
+                name=names.free(name, taken, reserved),
                 sent_as=name,
                 state="inspecting",
                 size=size,
@@ -154,6 +157,16 @@ class Uploads:
         """The upload of this id. Raises UnknownUpload, also for one that is another owner's."""
         with self._database.read() as session:
             return _view(self._row(session, upload_id))
+
+    def called(self, name: str, *, own: bool = False) -> list[Upload]:
+        """The uploads of this name within reach, oldest first; or the reach's `own` alone."""
+        statement = select(UploadRow).where(UploadRow.name == name).order_by(UploadRow.id)
+        if own or not self._reach.everything:
+            statement = statement.where(UploadRow.owner == self._reach.owner)
+        if not storable(name):
+            return []
+        with self._database.read() as session:
+            return [_view(row) for row in session.scalars(statement)]
 
     def all(self) -> list[Upload]:
         """The uploads within reach, oldest first."""

@@ -7,8 +7,10 @@ import re
 from zipfile import ZIP_STORED
 
 import pytest
+from sqlalchemy import update
 
 from api.services import Services
+from core.ledger.models import UploadRow
 from core.settings import Settings
 from tests.api.test_auth import key
 from tests.api.test_uploads import send, settled
@@ -92,7 +94,7 @@ def test_names_are_an_owners_once_each_and_equal_files_one_dataset(workshop: Wor
     others: list[tuple[bytes, dict[str, str]]] = [(other, {}), (data, {"mirror": "no"}), (data, {"order": "dog,cat"})]
     for number, (content, words) in enumerate(others, 3):
         taken = send(client, content, alice, **words)
-        said = f"Another upload of yours was called 'pets': this one is called 'pets-{number}'."
+        said = f"Another dataset was called 'pets' already: this one is called 'pets-{number}'."
         assert (taken.status_code, taken.json()["title"], taken.json()["remarks"]) == (202, f"pets-{number}", [said])
         numbered = settled(client, taken.headers["Location"], alice)
         assert (numbered["state"], numbered["sent"]["name"], numbered["remarks"][0]) == ("ready", "pets", said)
@@ -142,8 +144,44 @@ def test_the_same_data_packed_anew_is_said_to_be_so(workshop: Workshop) -> None:
 
 
 @ON_SQLITE
-def test_a_title_takes_no_name_of_the_catalogue(workshop: Workshop) -> None:
+@pytest.mark.parametrize("name", ["digits", "mnist", "ds_01KB7C00000000000000000000"])
+def test_a_title_takes_no_name_of_the_catalogue(workshop: Workshop, name: str) -> None:
     client, alice = workshop.client, key(workshop.ledger, "alice")
-    settled(client, send(client, packed(classes(5)), alice, name="digits").headers["Location"], alice)
-    job = client.post("/v1/jobs", json=request(dataset="digits"), headers=alice).json()
-    assert (job["dataset"], job["dataset_title"]) == ("digits", "digits")
+    data = packed(classes(5))
+    sent = send(client, data, alice, name=name)
+    upload = settled(client, sent.headers["Location"], alice)
+    said = f"Another dataset was called '{name}' already: this one is called '{name}-2'."
+    assert (upload["title"], upload["sent"]["name"], upload["remarks"][0]) == (f"{name}-2", name, said)
+    again = send(client, data, alice, name=name)
+    assert (again.status_code, again.json()["name"]) == (200, upload["name"])
+    job = client.post("/v1/jobs", json=request(dataset=f"{name}-2"), headers=alice).json()
+    assert (job["dataset"], job["dataset_title"]) == (upload["name"], f"{name}-2")
+
+
+@ON_SQLITE
+def test_a_title_is_no_formula(workshop: Workshop) -> None:
+    refused = send(workshop.client, packed(classes(5)), key(workshop.ledger, "alice"), name="multi-index:d=3")
+    (error,) = refused.json()["errors"]
+    assert (refused.status_code, error["field"], error["fix"]) == (422, "name", "Use another name.")
+
+
+@ON_SQLITE
+def test_an_older_title_that_is_a_name_of_the_catalogue_is_not_guessed_at(workshop: Workshop) -> None:
+    client, alice, bob = workshop.client, key(workshop.ledger, "alice"), key(workshop.ledger, "bob")
+    upload = settled(client, send(client, packed(classes(5)), alice).headers["Location"], alice)["name"]
+    with workshop.ledger.database.write() as session:
+        session.execute(update(UploadRow).values(name="digits", sent_as="digits"))
+    for word in ("/v1/jobs", "/v1/forecasts"):
+        refused = client.post(word, json=request(dataset="digits"), headers=alice)
+        (error,) = refused.json()["errors"]
+        assert (refused.status_code, error["field"]) == (422, "dataset")
+        assert f"your upload {upload} are both called 'digits'" in error["message"]
+    assert client.get("/v1/datasets/digits", headers=alice).status_code == 409
+    root = key(workshop.ledger, "root", "admin", "jobs:read", "jobs:write")
+    for other in (bob, root):
+        assert client.post("/v1/jobs", json=request(dataset="digits"), headers=other).json()["dataset"] == "digits"
+    job = client.post("/v1/jobs", json=request(dataset=upload), headers=alice).json()
+    assert job["dataset"] == upload, "by its id"
+    client.post(f"/v1/jobs/{job['id']}/cancel", headers=alice)
+    assert client.delete(f"/v1/datasets/{upload}", headers=alice).status_code == 204
+    assert client.post("/v1/jobs", json=request(dataset="digits"), headers=alice).json()["dataset"] == "digits"

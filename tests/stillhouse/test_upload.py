@@ -84,7 +84,7 @@ def test_one_command_takes_a_folder_to_a_verified_artifact_and_sends_it_once(
         spread(photographs(6), tmp_path / "views")
         other = running.command("upload", "views", "--size", "auto")
         assert other.code == 0, "another content is another dataset"
-        assert "Another upload of yours was called 'views': this one is called 'views-2'." in other.err
+        assert "Another dataset was called 'views' already: this one is called 'views-2'." in other.err
         for words in (("views",), ("views", "--name", "views"), ("views", "--name", "views-2")):
             known = running.command("upload", *words, "--size", "auto")
             assert (known.out, "it is 'views-2' (ds_" in known.err) == (other.out, True)
@@ -164,7 +164,7 @@ def test_the_uploader_says_whether_pictures_may_be_mirrored(running: Running, tm
         assert found["mirroring"]["allowed"]
         words = ("--mirror", "no", "--order", "dog, cat", "--skip-broken")
         answer = running.command("upload", tmp_path / "pets.zip", "--name", "mirrored pets", *words)
-        assert "Another upload of yours was called 'mirrored pets': this one is called 'mirrored pets-2'." in answer.err
+        assert "Another dataset was called 'mirrored pets' already: this one is called 'mirrored pets-2'." in answer.err
         assert running.command("show", "mirrored pets-2", "--json").json["name"] == answer.out.strip()
         assert "No picture is mirrored in training: whoever gave the dataset said so." in answer.err
         said = client.dataset(answer.out.strip())
