@@ -87,7 +87,7 @@ class Client:
 
     def methods(self) -> list[dict[str, Any]]:
         """The catalogue of methods."""
-        return list(self._pages("/v1/methods"))
+        return list(self._http.pages("/v1/methods"))
 
     def method(self, name: str) -> dict[str, Any]:
         """One method, with its default recipe and the schema of overrides."""
@@ -95,7 +95,7 @@ class Client:
 
     def datasets(self) -> list[dict[str, Any]]:
         """The catalogue of datasets."""
-        return list(self._pages("/v1/datasets"))
+        return list(self._http.pages("/v1/datasets"))
 
     def dataset(self, name: str, *, verify: bool = False) -> dict[str, Any]:
         """One dataset; of an upload also what became of its inspection; to `verify` it, if it is whole `on_disk`."""
@@ -162,7 +162,7 @@ class Client:
 
     def keys(self) -> list[dict[str, Any]]:
         """Your keys, without their secrets."""
-        return list(self._pages("/v1/keys"))
+        return list(self._http.pages("/v1/keys"))
 
     def create_key(
         self, name: str, *, scopes: Sequence[str] | None = None, owner: str | None = None, days: float | None = None
@@ -179,7 +179,7 @@ class Client:
     @property
     def webhooks(self) -> Webhooks:
         """Addresses that are told when something has ended."""
-        return Webhooks(self._http, self._pages)
+        return Webhooks(self._http)
 
     # --- jobs
 
@@ -277,7 +277,7 @@ class Client:
         """The first `limit` of the jobs with all of these, newest first unless `sort` says otherwise."""
         filters = {"status": status, "dataset": dataset, "method": method, "sort": sort}
         filters |= {f"metadata.{key}": value for key, value in (metadata or {}).items()}
-        return [Job.from_json(raw) for raw in self._pages("/v1/jobs", filters, most=limit)]
+        return [Job.from_json(raw) for raw in self._http.pages("/v1/jobs", filters, most=limit)]
 
     def cancel(self, job_id: str) -> Job:
         """Ask for the end of a job that is not over; asking twice is asking once."""
@@ -305,7 +305,7 @@ class Client:
 
     def events(self, job_id: str, *, after: int = 0) -> list[Event]:
         """The job's history after `after`."""
-        return [Event.from_json(raw) for raw in self._pages(f"/v1/jobs/{job_id}/events", {"after": after})]
+        return [Event.from_json(raw) for raw in self._http.pages(f"/v1/jobs/{job_id}/events", {"after": after})]
 
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
         """Every event after `after` as it happens, until the job has ended; a torn stream goes on without a gap."""
@@ -340,7 +340,11 @@ class Client:
 
     def files(self, job_id: str) -> list[File]:
         """The artifact's files. A job that has not succeeded has none: `Problem`."""
-        return [File.from_json(raw) for raw in self._pages(f"/v1/jobs/{job_id}/files")]
+        return [File.from_json(raw) for raw in self._http.pages(f"/v1/jobs/{job_id}/files")]
+
+    def manifest(self, job_id: str) -> dict[str, Any]:
+        """The artifact's manifest: its files, and the request and the seeds that it comes from."""
+        return dict(self._http.json("GET", f"/v1/jobs/{job_id}/files/manifest.json"))
 
     def report(self, job_id: str) -> dict[str, Any]:
         """The artifact's report: what it is worth, under which protocol."""
@@ -366,6 +370,7 @@ class Client:
 
         Raises:
             HashMismatch: bytes are not as published, or it is another artifact than that of `digest`.
+            UsageError: files that no artifact has put into `folder` have names of this one's; nothing is changed.
         """
         fetched = download(self._http, job_id, self.files(job_id), folder, received, digest)
         if problems := verify(folder, digest):
@@ -377,20 +382,6 @@ class Client:
         return download_shard(self._http, job_id, folder)
 
     # --- inside
-
-    def _pages(
-        self, path: str, params: Mapping[str, Any] | None = None, *, most: int | None = None
-    ) -> Iterator[dict[str, Any]]:
-        query = dict(params or {})
-        while True:
-            query["limit"] = 200 if most is None else max(1, min(most, 200))
-            page = self._http.json("GET", path, params=query)
-            items = page["items"] if most is None else page["items"][:most]
-            yield from items
-            most = None if most is None else most - len(items)
-            if page.get("next") is None or most == 0:
-                return
-            query["after"] = page["next"]
 
     def _stream(self, job_id: str, after: int) -> Iterator[Event]:
         headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}

@@ -54,12 +54,27 @@ def digest_of(folder: Path) -> str:
     return f"sha256:{sha256(folder / MANIFEST)}"
 
 
-def published(folder: Path) -> set[str]:
-    """Names of the files that the artifact in `folder`, if there is one, says it consists of."""
+def published(folder: Path, ending: str = "") -> dict[str, str]:
+    """The SHA-256 of every file that the artifact in `folder` put there, by name; nothing where there is no artifact.
+
+    Other tools write a `SHA256SUMS` and a `manifest.json`, too: these are an artifact's where both list the very same
+    files, and `manifest.json` is what the service writes. The files themselves may be missing or changed.
+
+    Args:
+        ending: what the names of the two lists end with, for those of a download that is not finished.
+    """
+    sums, manifest = folder / f"{SUMS}{ending}", folder / f"{MANIFEST}{ending}"
     try:
-        return {name for name, _ in _sums(folder / SUMS) if is_inside(name)}
-    except (FileNotFoundError, ValueError):
-        return set()
+        content = json.loads(manifest.read_text("utf-8"))
+        listed = {name: digest for name, (_, digest) in _manifest(manifest)}
+        lists = {MANIFEST: sha256(manifest), SUMS: sha256(sums)}
+        agree = dict(_sums(sums)) == {**listed, MANIFEST: lists[MANIFEST]}
+        ours = content["digest"].startswith("sha256:") and isinstance(content["request"], dict)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return {}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return {**listed, **lists} if ours and agree and all(map(is_inside, listed)) else {}
 
 
 def sha256(path: Path) -> str:

@@ -95,6 +95,21 @@ class Http:
         except ValueError as error:
             raise Unreachable(f"What answers at {self.url} is not Stillhouse. Is STILLHOUSE_URL right?") from error
 
+    def pages(
+        self, path: str, params: Mapping[str, Any] | None = None, *, most: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """The items of a list, the first `most` of them or all, page by page; raises as `json` does."""
+        query = dict(params or {})
+        while True:
+            query["limit"] = 200 if most is None else max(1, min(most, 200))
+            page = self.json("GET", path, params=query)
+            items = page["items"] if most is None else page["items"][:most]
+            yield from items
+            most = None if most is None else most - len(items)
+            if page.get("next") is None or most == 0:
+                return
+            query["after"] = page["next"]
+
     @contextmanager
     def stream(self, path: str, *, headers: Mapping[str, str] | None = None) -> Iterator[httpx.Response]:
         """An open answer to GET, its body still to be read; `httpx.TransportError` there is the reader's to judge."""

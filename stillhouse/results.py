@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +14,9 @@ import typer
 from stillhouse import catalogue, pins
 from stillhouse import forecast as cost
 from stillhouse.api import Client
-from stillhouse.checksums import digest_of, published
+from stillhouse.checksums import MANIFEST, digest_of, published
 from stillhouse.checksums import verify as find_problems
-from stillhouse.download import writable
+from stillhouse.download import names_taken, writable
 from stillhouse.errors import ClientError, HashMismatch, Problem, Unreachable, UsageError
 from stillhouse.interrupt import interruptible
 from stillhouse.jobs import File, Job
@@ -215,7 +216,7 @@ def _ordered(
             raise Unreachable(f"{error}\n  {left}") from None
         raise
     job = _wait(client, first.id)
-    out = out or Path(re.sub(r"[^\w.]+", "-", f"{job.dataset_title}-{job.method}-{job.ipc}").strip("-."))
+    out = out or _folder_of(client, job)
     _download(client, job.id, out)
     digest = digest_of(out)
     if lock is not None:
@@ -225,6 +226,22 @@ def _ordered(
         pins.write(lock, pins.path_in(lock, out), Pin(pins.pinned(order), source, job.raw.get("fingerprint"), digest))
         say(f"{lock} pins it: {digest}")
     return {"folder": str(out), "cached": first.cached, "job": job.raw, "digest": digest}
+
+
+def _folder_of(client: Client, job: Job) -> Path:
+    """The folder here that is named after what was distilled; with the job's id, where that one holds something else.
+
+    An artifact of the same request, as an older engine made it, gives way to this one.
+    """
+    folder = Path(re.sub(r"[^\w.]+", "-", f"{job.dataset_title}-{job.method}-{job.ipc}").strip("-."))
+    same = not published(folder) or (
+        json.loads((folder / MANIFEST).read_text("utf-8"))["request"] == client.manifest(job.id)["request"]
+    )
+    if same and not names_taken(client.files(job.id), folder):
+        return folder
+    own = folder.with_name(f"{folder.name}-{job.id}")
+    say(f"{folder} holds something else, so this result is in {own}; --out names another folder.")
+    return own
 
 
 def _read_as(asked: Asked, upload: catalogue.Upload) -> Asked:

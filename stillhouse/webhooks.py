@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, final
 
 from stillhouse.http import Http
@@ -17,13 +17,12 @@ class Webhooks:
     A message is verified by the secret that `create` tells, by any library of Standard Webhooks.
     """
 
-    def __init__(self, http: Http, pages: Callable[..., Iterator[Raw]]) -> None:
+    def __init__(self, http: Http) -> None:
         self._http = http
-        self._pages = pages
 
     def all(self) -> list[Raw]:
         """The webhooks, oldest first, without their secrets."""
-        return list(self._pages("/v1/webhooks"))
+        return list(self._http.pages("/v1/webhooks"))
 
     def get(self, webhook_id: str) -> Raw:
         """One of them: its state, and why it fails if it does."""
@@ -60,7 +59,7 @@ class Webhooks:
 
     def deliveries(self, webhook_id: str, state: str | None = None, limit: int = 50) -> list[Raw]:
         """Messages sent there, or waiting, newest first; only those `pending`, `delivered` or `failed`, if given."""
-        return list(self._pages(f"/v1/webhooks/{webhook_id}/deliveries", {"state": state}, most=limit))
+        return list(self._http.pages(f"/v1/webhooks/{webhook_id}/deliveries", {"state": state}, most=limit))
 
     def replay(self, webhook_id: str, delivery_id: str) -> Raw:
         """Send a delivery again, under its id."""

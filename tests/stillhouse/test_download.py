@@ -16,6 +16,7 @@ from core.artifacts import zip_bytes
 from core.artifacts.archive import Entry
 from stillhouse import Client, File, HashMismatch, Job, Unreachable, verify
 from stillhouse.archive import members
+from stillhouse.checksums import sha256
 from stillhouse.download import download
 from stillhouse.errors import OutOfTime
 from stillhouse.http import Http
@@ -188,6 +189,116 @@ def test_another_artifact_in_the_same_folder_makes_way(
         client.download(finished.id, artifact)
         assert len(list(artifact.rglob("*.png"))) == 11, "ten images and their preview"
     assert (artifact / "notes.txt").read_text() == "mine", "what nobody published is nobody's to remove"
+
+
+def sums_of(folder: Path) -> None:
+    """Write the checksums of all files, as `sha256sum * > SHA256SUMS` does."""
+    lines = [f"{sha256(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
+    (folder / "SHA256SUMS").write_text("".join(lines))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("manifest", [None, '{"manifest_version": 3, "files": []}', "[]", "no JSON"])
+def test_files_of_somebody_else_are_neither_removed_nor_replaced(
+    running: Running, finished: Job, tmp_path: Path, manifest: str | None
+) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    (tmp_path / "README.md").write_text("mine")
+    if manifest is not None:
+        (tmp_path / "manifest.json").write_text(manifest)
+    sums_of(tmp_path)
+    before = contents(tmp_path)
+    answer = running.command("get", finished.id, "--out", tmp_path)
+    assert answer.code == 2
+    assert "README.md" in answer.err
+    assert f"stillhouse get {finished.id} --out FOLDER" in answer.err
+    assert contents(tmp_path) == before
+
+
+def test_files_of_other_names_stay_beside_an_artifact(running: Running, finished: Job, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    assert running.command("get", finished.id, "--out", tmp_path).code == 0
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("name", ["README.md", "images"])
+def test_what_is_no_file_or_no_folder_is_in_the_way(running: Running, finished: Job, tmp_path: Path, name: str) -> None:
+    if name == "images":
+        (tmp_path / name).write_text("mine")
+    else:
+        (tmp_path / name).mkdir()
+    answer = running.command("get", finished.id, "--out", tmp_path)
+    assert answer.code == 2
+    assert f"would take: {name}." in answer.err
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_shard_of_somebody_else_stays(running: Running, finished: Job, tmp_path: Path) -> None:
+    (tmp_path / "train-000000.tar").write_bytes(b"mine")
+    answer = running.command("get", finished.id, "--format", "webdataset", "--out", tmp_path)
+    assert answer.code == 2
+    assert "--format webdataset --out FOLDER" in answer.err
+    assert contents(tmp_path) == {"train-000000.tar": b"mine"}
+
+
+def test_a_file_of_an_artifact_that_was_changed_is_mended_and_not_lost_to_another(
+    running: Running, finished: Job, second: object, artifact: Path
+) -> None:
+    (other,) = running.kept.jobs(metadata={"set": "second"})
+    (artifact / "README.md").write_text("mine by now")
+    refused = running.command("get", other.id, "--out", artifact)
+    assert (refused.code, "README.md" in refused.err) == (2, True), refused.err
+    assert (artifact / "README.md").read_text() == "mine by now"
+    assert running.command("get", finished.id, "--out", artifact).code == 0
+    assert verify(artifact) == []
+    (artifact / "images/3/0.png").write_bytes(b"mine by now")
+    running.kept.download(finished.id, artifact)
+    assert verify(artifact) == []
+
+
+def test_a_picture_that_was_changed_is_not_removed(running: Running, finished: Job, artifact: Path) -> None:
+    """A set of one image a class takes the place of one of two, whose second images are in no list any more."""
+    job = running.kept.submit("digits", ipc=2, method="random", seed=7, evaluation=CHEAP)
+    running.kept.download(job.id, artifact)
+    (artifact / "images/3/1.png").write_bytes(b"mine by now")
+    running.kept.download(finished.id, artifact)
+    assert [path.read_bytes() for path in artifact.rglob("1.png")] == [b"mine by now"]
+
+
+def interrupted(line: Line, running: Running, job: Job, folder: Path) -> None:
+    """Bring half of a job's artifact into the folder."""
+    line.mute_beyond = sum(file.bytes for file in running.kept.files(job.id)) // 2
+    with Client(line.url, patience=60, limit=1) as client, pytest.raises(OutOfTime):
+        client.download(job.id, folder)
+
+
+def test_an_interrupted_download_makes_way_and_so_does_what_it_was_to_replace(
+    line: Line, running: Running, finished: Job, second: object, artifact: Path
+) -> None:
+    (other,) = running.kept.jobs(metadata={"set": "second"})
+    interrupted(line, running, other, artifact)
+    assert list(artifact.rglob("1.png")), "pictures of the other artifact have arrived"
+    running.kept.download(finished.id, artifact)
+    assert len(list(artifact.rglob("*.png"))) == 11, "ten images and their preview"
+    interrupted(line, running, other, artifact)
+    running.kept.download(other.id, artifact)
+    assert len(list(artifact.rglob("*.png"))) == 21
+    running.kept.download(finished.id, artifact)
+    assert verify(artifact) == []
+    assert len(list(artifact.rglob("*.png"))) == 11
+
+
+def test_an_interrupted_download_alone_in_its_folder_makes_way(
+    line: Line, running: Running, finished: Job, second: object, tmp_path: Path
+) -> None:
+    (other,) = running.kept.jobs(metadata={"set": "second"})
+    interrupted(line, running, other, tmp_path)
+    running.kept.download(finished.id, tmp_path)
+    assert verify(tmp_path) == []
+    assert len(list(tmp_path.rglob("*.png"))) == 11
 
 
 @pytest.mark.parametrize("name", ["../escape", "/etc/passwd", "a/../../b", "C:\\x", ""])

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from stillhouse import Client, Job
+from stillhouse.checksums import digest_of
 from stillhouse.errors import Problem
 from tests.data.bundles import place, sound
 from tests.services import free_port
@@ -42,6 +43,44 @@ def test_distil_ends_with_a_verified_artifact(running: Running, second: tuple[Pa
     again = running.command(*SECOND, "--out", out, "--json")
     assert again.json["cached"], "the same request is the same job"
     assert "(0 bytes fetched)" in again.err, "what is here is not fetched again"
+
+
+def test_a_folder_that_is_not_named_is_never_another_results(
+    running: Running, finished: Job, second: tuple[Path, Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("distill", "digits", "--ipc", 1, "--method", "random", *EVALUATION)
+    first = running.command(*words)
+    assert first.out == "digits-random-1\n"
+    assert running.command(*words).out == first.out, "the same result belongs there"
+    digest = digest_of(tmp_path / "digits-random-1")
+    other = running.command(*words, "--seed", 1)
+    folder = other.out.strip()
+    assert re.fullmatch("digits-random-1-job_[0-9A-Z]+", folder)
+    assert folder in other.err
+    assert running.command(*words, "--seed", 1).out.strip() == folder
+    assert digest_of(tmp_path / "digits-random-1") == digest
+    assert command("verify", tmp_path / folder).code == 0
+    again = remade(tmp_path / "digits-random-1")
+    assert running.command(*words).out == first.out, "an older result of the same request gives way"
+    assert digest_of(tmp_path / "digits-random-1") == digest != again
+    (tmp_path / "digits-random-2").mkdir()
+    (tmp_path / "digits-random-2/README.md").write_text("mine")
+    (job,) = running.kept.jobs(metadata={"set": "second"})
+    assert running.command(*SECOND).out.strip() == f"digits-random-2-{job.id}"
+    assert (tmp_path / "digits-random-2/README.md").read_text() == "mine"
+
+
+def remade(folder: Path) -> str:
+    """Turn an artifact into one that another engine made of the same request; returns its digest."""
+    manifest, sums = folder / "manifest.json", folder / "SHA256SUMS"
+    before = digest_of(folder)
+    content = json.loads(manifest.read_text())
+    content["fingerprint"] = "older"
+    manifest.write_text(json.dumps(content))
+    after = digest_of(folder)
+    sums.write_text(sums.read_text().replace(before.removeprefix("sha256:"), after.removeprefix("sha256:")))
+    return after
 
 
 def test_submit_prints_the_id_alone(running: Running, finished: Job) -> None:
