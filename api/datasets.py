@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from api.arrivals import kept
 from api.dataset_schema import Dataset, DatasetPage
@@ -14,6 +15,14 @@ from api.services import ServicesDep
 from core.data import DatasetInvalid, UnknownDataset
 from core.ids import is_upload
 
+
+class _Title(StringConvertor):
+    """A title, which may have slashes; the path of an arrival stays that of an arrival."""
+
+    regex = "(?!arrivals/).+"
+
+
+register_url_convertor("title", _Title())
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], responses=responses(Kind.INVALID_REQUEST))
 
 
@@ -30,7 +39,7 @@ def list_datasets(services: ServicesDep, limit: Limit = 50, after: After = None)
 
 
 @router.get(
-    "/{name}",
+    "/{name:title}",
     operation_id="get_dataset",
     summary="Look at a dataset",
     responses=responses(Kind.UNKNOWN_DATASET, Kind.INVALID_DATASET),

@@ -23,7 +23,7 @@ from stillhouse.checksums import verify
 from stillhouse.download import Received, download, download_shard
 from stillhouse.errors import ClientError, HashMismatch, InvalidDataset, OutOfTime, WaitTimeout
 from stillhouse.forecast import Forecast
-from stillhouse.http import Http
+from stillhouse.http import Http, path_to
 from stillhouse.jobs import Event, File, Job
 from stillhouse.order import AUTO, Order, Sort, body, fields
 from stillhouse.stream import messages
@@ -91,7 +91,7 @@ class Client:
 
     def method(self, name: str) -> dict[str, Any]:
         """One method, with its default recipe and the schema of overrides."""
-        return dict(self._http.json("GET", f"/v1/methods/{name}"))
+        return dict(self._http.json("GET", path_to("/v1/methods/{}", name)))
 
     def datasets(self) -> list[dict[str, Any]]:
         """The catalogue of datasets."""
@@ -99,7 +99,8 @@ class Client:
 
     def dataset(self, name: str, *, verify: bool = False) -> dict[str, Any]:
         """One dataset; of an upload also what became of its inspection; to `verify` it, if it is whole `on_disk`."""
-        return dict(self._http.json("GET", f"/v1/datasets/{name}", params={"verify": "true"} if verify else None))
+        params = {"verify": "true"} if verify else None
+        return dict(self._http.json("GET", path_to("/v1/datasets/{}", name), params=params))
 
     def upload(
         self,
@@ -152,7 +153,7 @@ class Client:
 
     def delete_dataset(self, name: str) -> None:
         """Delete an upload; what was distilled from it stays."""
-        self._http.json("DELETE", f"/v1/datasets/{name}")
+        self._http.json("DELETE", path_to("/v1/datasets/{}", name))
 
     # --- keys
 
@@ -174,7 +175,7 @@ class Client:
 
     def revoke_key(self, key_id: str, *, alone: bool = False) -> None:
         """End a key, all keys made with it unless `alone`, and the browser sessions that stand for them."""
-        self._http.json("DELETE", f"/v1/keys/{key_id}", params={"alone": "true"} if alone else None)
+        self._http.json("DELETE", path_to("/v1/keys/{}", key_id), params={"alone": "true"} if alone else None)
 
     @property
     def webhooks(self) -> Webhooks:
@@ -262,7 +263,7 @@ class Client:
 
     def job(self, job_id: str, *, wait: float | None = None) -> Job:
         """The job as it is now, or as soon as its status changes within `wait` seconds (at most 30)."""
-        return Job.from_json(self._http.json("GET", f"/v1/jobs/{job_id}", params={"wait": wait}))
+        return Job.from_json(self._http.json("GET", path_to("/v1/jobs/{}", job_id), params={"wait": wait}))
 
     def jobs(
         self,
@@ -281,31 +282,33 @@ class Client:
 
     def cancel(self, job_id: str) -> Job:
         """Ask for the end of a job that is not over; asking twice is asking once."""
-        return Job.from_json(self._http.json("POST", f"/v1/jobs/{job_id}/cancel"))
+        return Job.from_json(self._http.json("POST", path_to("/v1/jobs/{}/cancel", job_id)))
 
     def pause(self, job_id: str) -> Job:
         """Give a job's worker back; the job waits in its checkpoint until `resume`."""
-        return Job.from_json(self._http.json("POST", f"/v1/jobs/{job_id}/pause"))
+        return Job.from_json(self._http.json("POST", path_to("/v1/jobs/{}/pause", job_id)))
 
     def resume(self, job_id: str) -> Job:
         """Queue a paused job again; it gives the result that it would have given anyway."""
-        return Job.from_json(self._http.json("POST", f"/v1/jobs/{job_id}/resume"))
+        return Job.from_json(self._http.json("POST", path_to("/v1/jobs/{}/resume", job_id)))
 
     def finish(self, job_id: str) -> Job:
         """Have a job end with the best that it has, as a whole artifact; `wait` for it as ever."""
-        return Job.from_json(self._http.json("POST", f"/v1/jobs/{job_id}/finish"))
+        return Job.from_json(self._http.json("POST", path_to("/v1/jobs/{}/finish", job_id)))
 
     def delete(self, job_id: str) -> None:
         """Delete a job that is over, with its files, pictures and checkpoint, for good."""
-        self._http.json("DELETE", f"/v1/jobs/{job_id}")
+        self._http.json("DELETE", path_to("/v1/jobs/{}", job_id))
 
     def retry(self, job_id: str) -> Job:
         """Queue a failed or cancelled job again."""
-        return Job.from_json(self._http.json("POST", f"/v1/jobs/{job_id}/retry"))
+        return Job.from_json(self._http.json("POST", path_to("/v1/jobs/{}/retry", job_id)))
 
     def events(self, job_id: str, *, after: int = 0) -> list[Event]:
         """The job's history after `after`."""
-        return [Event.from_json(raw) for raw in self._http.pages(f"/v1/jobs/{job_id}/events", {"after": after})]
+        return [
+            Event.from_json(raw) for raw in self._http.pages(path_to("/v1/jobs/{}/events", job_id), {"after": after})
+        ]
 
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
         """Every event after `after` as it happens, until the job has ended; a torn stream goes on without a gap."""
@@ -340,27 +343,29 @@ class Client:
 
     def files(self, job_id: str) -> list[File]:
         """The artifact's files. A job that has not succeeded has none: `Problem`."""
-        return [File.from_json(raw) for raw in self._http.pages(f"/v1/jobs/{job_id}/files")]
+        return [File.from_json(raw) for raw in self._http.pages(path_to("/v1/jobs/{}/files", job_id))]
 
     def manifest(self, job_id: str) -> dict[str, Any]:
         """The artifact's manifest: its files, and the request and the seeds that it comes from."""
-        return dict(self._http.json("GET", f"/v1/jobs/{job_id}/files/manifest.json"))
+        return dict(self._http.json("GET", path_to("/v1/jobs/{}/files/manifest.json", job_id)))
 
     def report(self, job_id: str) -> dict[str, Any]:
         """The artifact's report: what it is worth, under which protocol."""
-        return dict(self._http.json("GET", f"/v1/jobs/{job_id}/report"))
+        return dict(self._http.json("GET", path_to("/v1/jobs/{}/report", job_id)))
 
     def sections(self, job_id: str) -> list[dict[str, Any]]:
         """The report as people read it: sections of measures and words, its warnings first."""
-        return list(self._http.json("GET", f"/v1/jobs/{job_id}/sections")["items"])
+        return list(self._http.json("GET", path_to("/v1/jobs/{}/sections", job_id))["items"])
 
     def artifact(self, digest: str) -> dict[str, Any]:
         """The artifact of a digest, `sha256:` and that of its manifest.json: the job that published it, its files."""
-        return dict(self._http.json("GET", f"/v1/artifacts/{digest}"))
+        return dict(self._http.json("GET", path_to("/v1/artifacts/{}", digest)))
 
     def link(self, job_id: str, name: str | None = None, *, expires_in: str = "24h") -> str:
         """A URL by which anybody has a file of a job, or all as one zip, for so long ("24h", "7d"), without a key."""
-        made = self._http.json("POST", f"/v1/jobs/{job_id}/links", body={"name": name, "expires_in": expires_in})
+        made = self._http.json(
+            "POST", path_to("/v1/jobs/{}/links", job_id), body={"name": name, "expires_in": expires_in}
+        )
         return f"{self.url.rstrip('/')}{made['url']}"
 
     def download(
@@ -385,7 +390,7 @@ class Client:
 
     def _stream(self, job_id: str, after: int) -> Iterator[Event]:
         headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
-        with self._http.stream(f"/v1/jobs/{job_id}/events", headers=headers) as response:
+        with self._http.stream(path_to("/v1/jobs/{}/events", job_id), headers=headers) as response:
             for message in messages(response.iter_lines()):
                 if message.id:
                     yield Event.from_json(json.loads(message.data))

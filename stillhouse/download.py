@@ -14,7 +14,7 @@ import httpx
 from stillhouse.archive import members
 from stillhouse.checksums import MANIFEST, SUMS, is_inside, published, sha256
 from stillhouse.errors import HashMismatch, UsageError
-from stillhouse.http import Http
+from stillhouse.http import Http, path_to
 from stillhouse.jobs import File
 
 Received = Callable[[File, int], None]
@@ -62,7 +62,7 @@ def download(
         _remove(folder, {name: digest for name, digest in unfinished.items() if digest != kept.get(name)})
 
     def url(file: File) -> str:
-        return f"/v1/jobs/{job_id}/files/{quote(file.name)}"
+        return path_to("/v1/jobs/{}/files/", job_id) + quote(file.name)
 
     # The lists arrive first and are named last: at any moment those of before or these know every file that is here.
     lists = [file for name in _LISTS for file in files if file.name == name and not _is_here(file, folder / name)]
@@ -101,7 +101,7 @@ def download_shard(http: Http, job_id: str, folder: Path) -> Path:
 
     Raises as `download` does.
     """
-    url, target = f"/v1/jobs/{job_id}/webdataset.tar", folder / "train-000000.tar"
+    url, target = path_to("/v1/jobs/{}/webdataset.tar", job_id), folder / "train-000000.tar"
     with http.stream(url, headers={"Accept-Encoding": "identity"}) as response:
         size, sha256 = int(response.headers["Content-Length"]), response.headers["ETag"].strip('"')
     shard = File(name=target.name, bytes=size, sha256=sha256, media_type="application/x-tar")
@@ -130,7 +130,7 @@ def _together(http: Http, job_id: str, missing: Sequence[File], folder: Path, re
     wanted, fetched = {file.name: file for file in missing}, 0
     with (
         suppress(httpx.TransportError, ValueError),  # the rest is asked for file by file, which says what is wrong
-        http.stream(f"/v1/jobs/{job_id}/archive.zip", headers={"Accept-Encoding": "identity"}) as response,
+        http.stream(path_to("/v1/jobs/{}/archive.zip", job_id), headers={"Accept-Encoding": "identity"}) as response,
     ):
         for name, pieces in members(response.iter_bytes()):
             if (file := wanted.get(name)) is None:

@@ -9,12 +9,25 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, final
+from urllib.parse import quote
 
 import httpx
 
 from stillhouse.errors import ClientError, OutOfTime, Problem, Unreachable, UsageError
 
 _BUSY = (429, 503)
+
+
+def path_to(route: str, *words: str) -> str:
+    """The path of a route, with a word in the place of each `{}`: a segment of the path, whatever is written in it.
+
+    Raises:
+        UsageError: a word is empty.
+    """
+    if not all(words):
+        raise UsageError("An id or a name is empty: say which one is meant.")
+    # Between slashes one dot or two are a step within the path, even where they are a title.
+    return route.format(*(quote(word, safe="") if word.strip(".") else "%2E" * len(word) for word in words))
 
 
 @final

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from stillhouse.api import Client
-from stillhouse.errors import UsageError
+from stillhouse.errors import ClientError, UsageError
 from stillhouse.jobs import Job
 from stillhouse.output import JsonOption, data, say
 
@@ -55,6 +55,8 @@ def delete(
             name, title = found["name"], found["title"]
             if found["source"] != "upload":
                 raise UsageError(f"{word} is no upload: datasets of the catalogue stay.")
+        if word not in ((name,) if word.startswith("job_") else (name, title)):  # what is deleted is so for good
+            raise ClientError(f"Asked for {word}, the service answers with {name} ({title}): nothing is deleted.")
         if not yes and sys.stdin.isatty():
             typer.confirm(f"Delete {name} ({title}) for good?", abort=True, err=True)
         if word.startswith("job_"):

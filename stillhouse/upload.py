@@ -15,7 +15,7 @@ from typing import Any, Literal, TypedDict
 
 from stillhouse.checksums import sha256
 from stillhouse.errors import Unreachable, UsageError
-from stillhouse.http import Http
+from stillhouse.http import Http, path_to
 
 Size = int | Literal["auto"] | None
 Missing = Literal["refuse", "mean", "median", "drop"]
@@ -169,7 +169,7 @@ def _received(http: Http, key: str, pauses: Iterable[float] = (0.0,)) -> int:
     received = 0
     for pause in pauses:
         time.sleep(pause)
-        received = int(http.json("GET", f"/v1/datasets/arrivals/{key}")["received"])
+        received = int(http.json("GET", path_to("/v1/datasets/arrivals/{}", key))["received"])
         if received:
             break
     return received

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, final
 
-from stillhouse.http import Http
+from stillhouse.http import Http, path_to
 
 Raw = dict[str, Any]
 
@@ -26,7 +26,7 @@ class Webhooks:
 
     def get(self, webhook_id: str) -> Raw:
         """One of them: its state, and why it fails if it does."""
-        return dict(self._http.json("GET", f"/v1/webhooks/{webhook_id}"))
+        return dict(self._http.json("GET", path_to("/v1/webhooks/{}", webhook_id)))
 
     def create(self, url: str, events: Sequence[str] = ()) -> Raw:
         """A new one, told of these types of events, or of all; its `secret` is told this once."""
@@ -43,24 +43,24 @@ class Webhooks:
         """Change what is given; `enabled=True` sends what has waited."""
         asked = {"url": url, "events": None if events is None else list(events), "enabled": enabled}
         body = {name: value for name, value in asked.items() if value is not None}
-        return dict(self._http.json("PATCH", f"/v1/webhooks/{webhook_id}", body=body))
+        return dict(self._http.json("PATCH", path_to("/v1/webhooks/{}", webhook_id), body=body))
 
     def delete(self, webhook_id: str) -> None:
         """Send nothing there any more."""
-        self._http.json("DELETE", f"/v1/webhooks/{webhook_id}")
+        self._http.json("DELETE", path_to("/v1/webhooks/{}", webhook_id))
 
     def rotate(self, webhook_id: str, overlap: str = "24h") -> Raw:
         """A new `secret`, told this once; for so long the old one signs beside it."""
-        return dict(self._http.json("POST", f"/v1/webhooks/{webhook_id}/rotate", body={"overlap": overlap}))
+        return dict(self._http.json("POST", path_to("/v1/webhooks/{}/rotate", webhook_id), body={"overlap": overlap}))
 
     def test(self, webhook_id: str) -> Raw:
         """Send a message of the type webhook.test; its delivery."""
-        return dict(self._http.json("POST", f"/v1/webhooks/{webhook_id}/test"))
+        return dict(self._http.json("POST", path_to("/v1/webhooks/{}/test", webhook_id)))
 
     def deliveries(self, webhook_id: str, state: str | None = None, limit: int = 50) -> list[Raw]:
         """Messages sent there, or waiting, newest first; only those `pending`, `delivered` or `failed`, if given."""
-        return list(self._http.pages(f"/v1/webhooks/{webhook_id}/deliveries", {"state": state}, most=limit))
+        return list(self._http.pages(path_to("/v1/webhooks/{}/deliveries", webhook_id), {"state": state}, most=limit))
 
     def replay(self, webhook_id: str, delivery_id: str) -> Raw:
         """Send a delivery again, under its id."""
-        return dict(self._http.json("POST", f"/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay"))
+        return dict(self._http.json("POST", path_to("/v1/webhooks/{}/deliveries/{}/replay", webhook_id, delivery_id)))

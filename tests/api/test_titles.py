@@ -24,6 +24,18 @@ def settings(settings: Settings) -> Settings:
 
 
 @ON_SQLITE
+def test_a_title_with_a_slash_is_found_and_hides_no_route(workshop: Workshop) -> None:
+    client, alice = workshop.client, key(workshop.ledger, "alice")
+    client.headers.update(alice)
+    sent = send(client, packed(classes(5)), alice, name="views/2024")
+    name = settled(client, sent.headers["Location"], alice)["name"]
+    assert client.get("/v1/datasets/views%2F2024").json()["name"] == name
+    assert client.get("/v1/datasets/views%2F2025").json()["title"] == "There is no such dataset"
+    assert client.get(f"/v1/datasets/arrivals/{'0' * 64}").json() == {"received": 0}
+    assert client.get("/v1/datasets/").json()["title"] != "There is no such dataset", "there is no title to it"
+
+
+@ON_SQLITE
 def test_an_upload_is_called_by_its_title(workshop: Workshop) -> None:
     client, alice, bob = workshop.client, key(workshop.ledger, "alice"), key(workshop.ledger, "bob")
     client.headers.update(alice)

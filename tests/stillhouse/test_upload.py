@@ -52,6 +52,23 @@ def test_an_uploaded_folder_is_distilled(running: Running, tmp_path: Path) -> No
         assert dataset not in [each["name"] for each in client.datasets()]
 
 
+def test_a_title_is_one_word_of_an_address_whatever_is_in_it(running: Running, tmp_path: Path) -> None:
+    spread(classes(12), tmp_path / "birds")
+    titles = ("birds", "birds#2", "birds?kind=2", "birds%232", "birds/2", "birds/2/", "birds 2", "..")
+    with running.client() as client:
+        ids = {title: client.upload(tmp_path / "birds", title)["name"] for title in titles}
+        assert len({*ids.values()}) == len(titles)
+        assert {title: client.dataset(title)["name"] for title in titles} == ids
+        for title in titles[1:]:
+            gone = running.command("delete", title)
+            assert (gone.code, gone.err) == (0, f"{ids[title]} ({title}) is deleted.\n")
+        there = [each["name"] for each in client.datasets()]
+        assert [title for title in titles if ids[title] in there] == ["birds"]
+        client.delete_dataset(ids["birds"])
+        with pytest.raises(UsageError, match="is empty"):
+            client.dataset("")
+
+
 def test_one_command_takes_a_folder_to_a_verified_artifact_and_sends_it_once(
     running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
