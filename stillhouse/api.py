@@ -100,7 +100,7 @@ class Client:
     def dataset(self, name: str, *, verify: bool = False) -> dict[str, Any]:
         """One dataset; of an upload also what became of its inspection; to `verify` it, if it is whole `on_disk`."""
         params = {"verify": "true"} if verify else None
-        return dict(self._http.json("GET", path_to("/v1/datasets/{}", name), params=params))
+        return dict(self._http.json("GET", path_to("/v1/datasets/{}", name), params=params, has=("name", "title", "source")))
 
     def upload(
         self,
@@ -171,7 +171,7 @@ class Client:
         """A new key; its `secret` is told this once. Another owner's needs an administrator's key."""
         asked = {"name": name, "scopes": scopes and list(scopes), "owner": owner, "days": days}
         body = {field: value for field, value in asked.items() if value is not None}
-        return dict(self._http.json("POST", "/v1/keys", body=body))
+        return dict(self._http.json("POST", "/v1/keys", body=body, has=("id", "secret")))
 
     def revoke_key(self, key_id: str, *, alone: bool = False) -> None:
         """End a key, all keys made with it unless `alone`, and the browser sessions that stand for them."""
@@ -207,7 +207,7 @@ class Client:
         """
         asked = body(dataset, method, order, "idempotency_key")
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
-        return Job.from_json(self._http.json("POST", "/v1/jobs", body=asked, headers=headers))
+        return self._job("POST", "/v1/jobs", body=asked, headers=headers)
 
     def forecast(
         self,
@@ -225,7 +225,7 @@ class Client:
         found: Forecast | None = None
         while True:
             try:
-                found = Forecast.from_json(self._http.json("POST", "/v1/forecasts", body=asked))
+                found = Forecast.from_json(self._http.json("POST", "/v1/forecasts", body=asked, has=("basis",)))
             except OutOfTime:
                 if found is None:
                     raise
@@ -253,7 +253,7 @@ class Client:
         """
         given = fields(question, Question.__annotations__, "timeout", "watch")
         while True:
-            raw = self._http.json("POST", "/v1/advice", body={"dataset": dataset, **given})
+            raw = self._http.json("POST", "/v1/advice", body={"dataset": dataset, **given}, has=("object",))
             if raw["object"] == "advice":
                 return Advice.from_json(raw)
             job = self.wait(raw["id"], timeout=timeout, watch=watch)
@@ -263,7 +263,7 @@ class Client:
 
     def job(self, job_id: str, *, wait: float | None = None) -> Job:
         """The job as it is now, or as soon as its status changes within `wait` seconds (at most 30)."""
-        return Job.from_json(self._http.json("GET", path_to("/v1/jobs/{}", job_id), params={"wait": wait}))
+        return self._job("GET", path_to("/v1/jobs/{}", job_id), params={"wait": wait})
 
     def jobs(
         self,
@@ -282,19 +282,19 @@ class Client:
 
     def cancel(self, job_id: str) -> Job:
         """Ask for the end of a job that is not over; asking twice is asking once."""
-        return Job.from_json(self._http.json("POST", path_to("/v1/jobs/{}/cancel", job_id)))
+        return self._job("POST", path_to("/v1/jobs/{}/cancel", job_id))
 
     def pause(self, job_id: str) -> Job:
         """Give a job's worker back; the job waits in its checkpoint until `resume`."""
-        return Job.from_json(self._http.json("POST", path_to("/v1/jobs/{}/pause", job_id)))
+        return self._job("POST", path_to("/v1/jobs/{}/pause", job_id))
 
     def resume(self, job_id: str) -> Job:
         """Queue a paused job again; it gives the result that it would have given anyway."""
-        return Job.from_json(self._http.json("POST", path_to("/v1/jobs/{}/resume", job_id)))
+        return self._job("POST", path_to("/v1/jobs/{}/resume", job_id))
 
     def finish(self, job_id: str) -> Job:
         """Have a job end with the best that it has, as a whole artifact; `wait` for it as ever."""
-        return Job.from_json(self._http.json("POST", path_to("/v1/jobs/{}/finish", job_id)))
+        return self._job("POST", path_to("/v1/jobs/{}/finish", job_id))
 
     def delete(self, job_id: str) -> None:
         """Delete a job that is over, with its files, pictures and checkpoint, for good."""
@@ -302,7 +302,7 @@ class Client:
 
     def retry(self, job_id: str) -> Job:
         """Queue a failed or cancelled job again."""
-        return Job.from_json(self._http.json("POST", path_to("/v1/jobs/{}/retry", job_id)))
+        return self._job("POST", path_to("/v1/jobs/{}/retry", job_id))
 
     def events(self, job_id: str, *, after: int = 0) -> list[Event]:
         """The job's history after `after`."""
@@ -355,7 +355,7 @@ class Client:
 
     def sections(self, job_id: str) -> list[dict[str, Any]]:
         """The report as people read it: sections of measures and words, its warnings first."""
-        return list(self._http.json("GET", path_to("/v1/jobs/{}/sections", job_id))["items"])
+        return list(self._http.json("GET", path_to("/v1/jobs/{}/sections", job_id), has=("items",))["items"])
 
     def artifact(self, digest: str) -> dict[str, Any]:
         """The artifact of a digest, `sha256:` and that of its manifest.json: the job that published it, its files."""
@@ -363,9 +363,8 @@ class Client:
 
     def link(self, job_id: str, name: str | None = None, *, expires_in: str = "24h") -> str:
         """A URL by which anybody has a file of a job, or all as one zip, for so long ("24h", "7d"), without a key."""
-        made = self._http.json(
-            "POST", path_to("/v1/jobs/{}/links", job_id), body={"name": name, "expires_in": expires_in}
-        )
+        asked = {"name": name, "expires_in": expires_in}
+        made = self._http.json("POST", path_to("/v1/jobs/{}/links", job_id), body=asked, has=("url",))
         return f"{self.url.rstrip('/')}{made['url']}"
 
     def download(
@@ -387,6 +386,9 @@ class Client:
         return download_shard(self._http, job_id, folder)
 
     # --- inside
+
+    def _job(self, method: str, path: str, **asked: Any) -> Job:
+        return Job.from_json(self._http.json(method, path, has=("id", "status"), **asked))
 
     def _stream(self, job_id: str, after: int) -> Iterator[Event]:
         headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}

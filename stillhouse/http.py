@@ -6,7 +6,7 @@ import ipaddress
 import math
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, final
 from urllib.parse import quote
@@ -70,7 +70,6 @@ class Http:
         self._http = httpx.Client(
             base_url=given,
             headers=headers,
-            follow_redirects=True,
             trust_env=not _is_loopback(address.host),
         )
 
@@ -87,12 +86,14 @@ class Http:
         content: Iterator[bytes] | None = None,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        has: Sequence[str] = (),
     ) -> Any:
-        """The answer's JSON; None for an answer without a body.
+        """The answer's JSON, an object with the fields `has` at least; None for DELETE, whose answer has no body.
 
         Raises:
             Problem: the service refused.
-            Unreachable: nobody answered within `patience`.
+            Unreachable: nobody answered within `patience`, or something that is not this service.
+            UsageError: the service is at another address, which the message names.
         """
         known = {name: value for name, value in (params or {}).items() if value is not None}
         request = self._http.build_request(
@@ -101,12 +102,15 @@ class Http:
         response = self._send(request, stream=False)
         if response.status_code >= 400:
             raise _problem(response)
-        if response.status_code == 204:
+        if method == "DELETE" and response.status_code == 204:
             return None
         try:
-            return response.json()
+            answer = response.json()
         except ValueError as error:
-            raise Unreachable(f"What answers at {self.url} is not Stillhouse. Is STILLHOUSE_URL right?") from error
+            raise self._stranger() from error
+        if method == "DELETE" or not isinstance(answer, dict) or not answer.keys() >= {*has}:
+            raise self._stranger()
+        return answer
 
     def pages(
         self, path: str, params: Mapping[str, Any] | None = None, *, most: int | None = None
@@ -115,7 +119,7 @@ class Http:
         query = dict(params or {})
         while True:
             query["limit"] = 200 if most is None else max(1, min(most, 200))
-            page = self.json("GET", path, params=query)
+            page = self.json("GET", path, params=query, has=("items",))
             items = page["items"] if most is None else page["items"][:most]
             yield from items
             most = None if most is None else most - len(items)
@@ -153,7 +157,9 @@ class Http:
             silence = min(self._timeout, self.left())
             request.extensions["timeout"] = httpx.Timeout(silence, connect=min(silence, 5)).as_dict()
             try:
-                response = self._http.send(request, stream=stream)
+                response = self._http.send(request, stream=stream, follow_redirects=request.method == "GET")
+            except httpx.TooManyRedirects as error:
+                raise self._stranger() from error
             except httpx.TransportError as error:
                 if self._answered and repeatable and fault is None and isinstance(error, httpx.RemoteProtocolError):
                     fault = error  # the connection was kept for long, and ended by the service just as it was used
@@ -164,6 +170,9 @@ class Http:
                 pause, fault = min(pause, left), error
             else:
                 self._answered = True
+                if response.next_request is not None:
+                    response.close()
+                    raise self._elsewhere(request, response.next_request.url)
                 if response.status_code not in _BUSY:
                     return response
                 pause = max(pause, _retry_after(response))
@@ -182,6 +191,20 @@ class Http:
             f"No Stillhouse answers at {self.url} ({error or type(error).__name__}). "
             "Start one with 'stillhouse serve', or set STILLHOUSE_URL to where it runs."
         )
+
+    def _stranger(self) -> Unreachable:
+        return Unreachable(f"What answers at {self.url} is not Stillhouse. Is STILLHOUSE_URL right?")
+
+    def _elsewhere(self, request: httpx.Request, target: httpx.URL) -> UsageError:
+        """The exception for a call that changes something and is answered by a redirect.
+
+        To follow it would turn a POST into a GET, or send it to somebody else, with what it holds.
+        """
+        route = request.url.path.removeprefix(self._http.base_url.path.rstrip("/"))
+        there = f"{target.scheme}://{target.netloc.decode()}{target.path}"
+        moved = there.endswith(route)
+        fix = f"set STILLHOUSE_URL to {there.removesuffix(route)}" if moved else "is STILLHOUSE_URL right?"
+        return UsageError(f"{self.url} redirects to {there}, and nothing was changed: {fix}")
 
     def _out_of_time(self) -> OutOfTime:
         return OutOfTime(

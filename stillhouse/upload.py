@@ -155,7 +155,10 @@ def send(http: Http, path: Path, name: str, asked: Mapping[str, Any]) -> dict[st
                 headers |= {"Upload-Key": key, "Upload-Offset": str(arrived)}
                 try:
                     params = {"name": name, **said}
-                    return dict(http.json("POST", "/v1/datasets", content=pieces, params=params, headers=headers))
+                    needed = ("name", "title", "state")
+                    return dict(
+                        http.json("POST", "/v1/datasets", content=pieces, params=params, headers=headers, has=needed)
+                    )
                 except Unreachable:
                     before, arrived = arrived, _received(http, key, _PAUSES)
                     if arrived <= before:
@@ -169,7 +172,7 @@ def _received(http: Http, key: str, pauses: Iterable[float] = (0.0,)) -> int:
     received = 0
     for pause in pauses:
         time.sleep(pause)
-        received = int(http.json("GET", path_to("/v1/datasets/arrivals/{}", key))["received"])
+        received = int(http.json("GET", path_to("/v1/datasets/arrivals/{}", key), has=("received",))["received"])
         if received:
             break
     return received

@@ -30,7 +30,8 @@ class Webhooks:
 
     def create(self, url: str, events: Sequence[str] = ()) -> Raw:
         """A new one, told of these types of events, or of all; its `secret` is told this once."""
-        return dict(self._http.json("POST", "/v1/webhooks", body={"url": url, "events": list(events)}))
+        asked = {"url": url, "events": list(events)}
+        return dict(self._http.json("POST", "/v1/webhooks", body=asked, has=("id", "secret")))
 
     def change(
         self,
@@ -43,7 +44,7 @@ class Webhooks:
         """Change what is given; `enabled=True` sends what has waited."""
         asked = {"url": url, "events": None if events is None else list(events), "enabled": enabled}
         body = {name: value for name, value in asked.items() if value is not None}
-        return dict(self._http.json("PATCH", path_to("/v1/webhooks/{}", webhook_id), body=body))
+        return dict(self._http.json("PATCH", path_to("/v1/webhooks/{}", webhook_id), body=body, has=("state",)))
 
     def delete(self, webhook_id: str) -> None:
         """Send nothing there any more."""
@@ -51,11 +52,12 @@ class Webhooks:
 
     def rotate(self, webhook_id: str, overlap: str = "24h") -> Raw:
         """A new `secret`, told this once; for so long the old one signs beside it."""
-        return dict(self._http.json("POST", path_to("/v1/webhooks/{}/rotate", webhook_id), body={"overlap": overlap}))
+        path = path_to("/v1/webhooks/{}/rotate", webhook_id)
+        return dict(self._http.json("POST", path, body={"overlap": overlap}, has=("id", "secret")))
 
     def test(self, webhook_id: str) -> Raw:
         """Send a message of the type webhook.test; its delivery."""
-        return dict(self._http.json("POST", path_to("/v1/webhooks/{}/test", webhook_id)))
+        return dict(self._http.json("POST", path_to("/v1/webhooks/{}/test", webhook_id), has=("id",)))
 
     def deliveries(self, webhook_id: str, state: str | None = None, limit: int = 50) -> list[Raw]:
         """Messages sent there, or waiting, newest first; only those `pending`, `delivered` or `failed`, if given."""
