@@ -30,6 +30,23 @@ def path_to(route: str, *words: str) -> str:
     return route.format(*(quote(word, safe="") if word.strip(".") else "%2E" * len(word) for word in words))
 
 
+def raise_if_not_finite(value: Any, field: str = "") -> None:
+    """Refuse numbers that JSON has no words for, anywhere in a body.
+
+    Raises:
+        UsageError: one is NaN or infinite; the message names the field, as the service would.
+    """
+    match value:
+        case float() if not math.isfinite(value):
+            raise UsageError(f"{field}: {value} is no finite number. Use a finite number.")
+        case Mapping():
+            for name, each in value.items():
+                raise_if_not_finite(each, f"{field}.{name}" if field else str(name))
+        case list() | tuple():
+            for place, each in enumerate(value):
+                raise_if_not_finite(each, f"{field}.{place}")
+
+
 @final
 class Http:
     """An HTTP connection to one service.
@@ -93,8 +110,10 @@ class Http:
         Raises:
             Problem: the service refused.
             Unreachable: nobody answered within `patience`, or something that is not this service.
-            UsageError: the service is at another address, which the message names.
+            UsageError: the service is at another address, or the body holds a number that is not finite; the message
+                names it.
         """
+        raise_if_not_finite(body)
         known = {name: value for name, value in (params or {}).items() if value is not None}
         request = self._http.build_request(
             method, path, json=body, content=content, params=known, headers=dict(headers or {})

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, get_type_hints
 import typer
 
 from stillhouse.errors import UsageError
+from stillhouse.http import raise_if_not_finite
 from stillhouse.order import AUTO, Order
 
 _OF_ALL: Final[dict[str, Any]] = {
@@ -70,6 +71,7 @@ def ordering(command: Callable[..., None]) -> Callable[..., None]:
         asked = {name: given.pop(name) for name in (*_OF_ALL, *options)}
         asked["overrides"] = dict(_change(text) for text in given.pop("changes") or ())
         asked["metadata"] = metadata(given.pop("words"))
+        raise_if_not_finite(asked)  # before a folder is sent, which may take long
         command(asked=asked, **given)
 
     run.__annotations__ = {each.name: each.annotation for each in parameters}
