@@ -175,8 +175,9 @@ def _pin(asked: Asked, out: Path | None, lock: Path | None, relock: bool, offlin
     if pin is None or relock:
         return None
     path, source = Path(asked["dataset"]), pin.source
-    if source is not None and path.exists():
-        asked, source = asked | {"dataset": pins.path_in(lock, path)}, pins.source(path)
+    if source is not None:
+        asked = asked | {"dataset": pins.path_in(lock, path)}
+        source = pins.source(path) if path.exists() else source  # the pinned artifact is wanted, not its pictures
     if departures := pin.departures(asked, source):
         told = [f"{lock} pins another artifact for {out}:", *departures]
         raise UsageError("\n  ".join([*told, "Add --relock to ask for this one and pin it, or name another --out."]))

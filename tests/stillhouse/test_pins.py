@@ -156,6 +156,25 @@ def test_a_folder_of_pictures_is_pinned_with_its_files(running: Running, tmp_pat
     assert "holds other files" in told.err
 
 
+def test_a_checkout_without_the_pictures_has_what_is_pinned(
+    running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    spread(classes(12), tmp_path / "flowers")
+    lock, words = Path("locks/s.lock"), ("--ipc", 1, "--method", "random", *EVALUATION, "--out", "set")
+    lock.parent.mkdir()
+    order = ("distill", "flowers/", *words, "--lock", lock)
+    assert running.command(*order).code == 0
+    shutil.rmtree("flowers")
+    for name in ("flowers/", "flowers", "./flowers", tmp_path / "flowers", "set/../flowers"):
+        done = command("distill", name, *words, "--lock", lock, "--offline")
+        assert done.code == 0, done.err
+    shutil.rmtree("set")
+    assert running.command(*order).code == 0, "the service has it"
+    other = command("distill", "trees/", *words, "--lock", lock, "--offline")
+    assert (other.code, '"../flowers" is pinned, "../trees" asked for' in other.err) == (2, True), other.err
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [("", "no lock file"), ("[]", "no lock file"), ('{"version": 2}', "version 2"), ('{"version": 1}', "no lock file")],
