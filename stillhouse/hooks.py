@@ -82,10 +82,12 @@ def disable(webhook_id: HookId, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def delete(webhook_id: HookId) -> None:
+def delete(webhook_id: HookId, as_json: JsonOption = False) -> None:
     """Delete a webhook, and what waits for it."""
     with Client() as client:
         client.webhooks.delete(webhook_id)
+    if as_json:
+        data({"id": webhook_id, "deleted": True})
     say(f"{webhook_id} is deleted.")
 
 

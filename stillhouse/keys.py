@@ -90,8 +90,11 @@ def _state(revoked_at: str | None, expires_at: str | None) -> str:
 def revoke(
     key_id: Annotated[str, typer.Argument(metavar="KEY", help="Id of a key.")],
     alone: Annotated[bool, typer.Option("--alone", help="Leave the keys that were made with it.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """End a key and all that were made with it; their owners' jobs go on."""
     with Client() as client:
         client.revoke_key(key_id, alone=alone)
+    if as_json:
+        data({"id": key_id, "alone": alone, "revoked": True})
     say(f"{key_id} opens nothing any more{'' if alone else ', nor does a key that was made with it'}.")

@@ -44,6 +44,7 @@ def retry(job_id: JobId, as_json: JsonOption = False) -> None:
 def delete(
     word: Annotated[str, typer.Argument(metavar="JOB|DATASET", help="Id of a job; an upload's id or title.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask, as on a terminal it does.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Delete a job that is over, with its files, pictures and checkpoint, or an upload, for good."""
     with Client() as client:
@@ -63,6 +64,8 @@ def delete(
             client.delete(name)
         else:
             client.delete_dataset(name)
+    if as_json:
+        data({"id": name, "title": title, "deleted": True})
     say(f"{name} ({title}) is deleted.")
 
 

@@ -218,7 +218,8 @@ def test_a_job_is_ended_early_with_a_whole_artifact(running: Running, tmp_path: 
     again = running.command(*words).out.strip()
     assert again != job, "a result that was cut short answers nobody who asks for the whole"
     assert running.command("delete", again).code == 2, "it is not over"
-    assert running.command("delete", job).code == 0
+    deleted = running.command("delete", job, "--json")
+    assert deleted.json == {"id": job, "title": "digits, 1 per class, dm", "deleted": True}
     assert running.command("show", job).code == 7
 
 

@@ -36,7 +36,8 @@ def test_the_first_key_opens_a_service_that_asks_for_one(tmp_path: Path, monkeyp
         assert stillhouse("key", "revoke", alice["id"], "--alone").code == 0
         with Client(api_key=successor["secret"]) as user:
             assert user.me()["owner"] == "alice"
-        assert stillhouse("key", "revoke", successor["id"]).code == 0
+        revoked = stillhouse("key", "revoke", successor["id"], "--json").json
+        assert revoked == {"id": successor["id"], "alone": False, "revoked": True}
         root_id, seconds = made["id"], 1 / 86_400
         with Client() as root:
             root.create_key("brief", days=seconds)

@@ -62,6 +62,9 @@ def test_the_page_is_followed_to_a_verified_message(running: Running, tmp_path: 
         assert expected in said
     assert running.kept.webhooks.all() == []
     assert (tmp_path / "secret.txt").read_text().strip() != secret
+    made = running.kept.webhooks.create(receiver.url)
+    deleted = running.command("webhooks", "delete", made["id"], "--json")
+    assert deleted.json == {"id": made["id"], "deleted": True}
     refused = running.command("webhooks", "create", "https://169.254.169.254/")
     assert refused.code == 2
     assert "STILLHOUSE_WEBHOOK_NETWORKS" in refused.err
