@@ -93,7 +93,8 @@ class Distilled:
         if self.views is None:
             raise ValueError("No views were labelled here: train on data.images and data.targets.")
         records, size = self.views["index"].shape
-        steps = (self.recipe["evaluation"]["epochs"] if epochs is None else epochs) * max(1, len(self.images) // size)
+        epochs = self.recipe["evaluation"]["epochs"] if epochs is None else epochs
+        steps = epochs * len(self.images) // size  # the epochs' orders lie end to end, cut into whole batches
         pool = self.recipe["relabel"]["keep"] < 1
         draws = np.random.default_rng(seed).integers(records, size=steps) if pool else np.arange(steps) % records
         for record in draws:

@@ -104,9 +104,10 @@ def _replayed(data: Distilled, seed: int) -> Iterator[Step]:
     """The very views that a teacher has labelled."""
     protocol, (first,) = data.recipe["evaluation"], (rate for _, _, rate in data.stages())
     assert data.views is not None, "there are views"
-    steps = max(1, len(data.images) // data.views["index"].shape[1])  # of an epoch
+    size = data.views["index"].shape[1]
     for step, (images, targets) in enumerate(data.batches(seed=seed)):
-        yield torch.from_numpy(images), torch.from_numpy(targets), rate_in(protocol, first, step // steps)
+        epoch = step * size // len(data.images)  # the one in which the batch begins
+        yield torch.from_numpy(images), torch.from_numpy(targets), rate_in(protocol, first, epoch)
 
 
 def _drawn(

@@ -24,6 +24,7 @@ from core.engine.view_labels import Replay, lesson
 from core.plan import limits
 from core.recipe import Augment, Evaluation, FullTraining, Recipe
 from core.recipe.balance import Measure
+from core.recipe.relabel import replay_steps
 from core.worth import balanced
 
 CONFUSED = 256
@@ -363,7 +364,7 @@ def _course(
         case Draws():
             return sgd(kernels, drawn(images.data.take, images.chosen[part]), labels, protocol, own, rates)
         case Replays(each=each):
-            steps = max(1, len(labels) // each[0].labels.index.shape[1])
+            steps = replay_steps(len(each[0].images), protocol.epochs, each[0].labels.index.shape[1])
             shown = lesson(each if len(each) == 1 else each[part], protocol, own, steps)
             return learn(kernels, shown, steps, protocol, own, labels.device, rates)
         case _:

@@ -168,14 +168,19 @@ def sgd(
 def learn(
     kernels: Kernels,
     lesson: Lesson,
-    steps: int,
+    steps: int | Sequence[int],
     protocol: Protocol,
     keys: Sequence[Key],
     device: torch.device,
     rates: Sequence[float] | None = None,
     start: Tensor | None = None,
 ) -> Iterator[TrainState]:
-    """Train one fresh network a key on what `lesson` shows at each of an epoch's `steps`; otherwise as `sgd`."""
+    """Train one fresh network a key on what `lesson` shows at each of an epoch's `steps`; otherwise as `sgd`.
+
+    Epochs have as many steps each, or each its own number.
+    """
+    counts = [steps] * protocol.epochs if isinstance(steps, int) else steps
+    assert len(counts) == protocol.epochs, "a number of steps for each epoch"
     theta = start
     if theta is None:
         theta = torch.stack([kernels.network.init(key.fold("init")) for key in keys]).to(device)
@@ -183,16 +188,16 @@ def learn(
     heat = _heat(kernels.network, protocol.temperature, device)
     velocity = squares = None
     running: Moments | None = None
-    yield TrainState(0, 0, steps, theta, running)
-    for epoch in range(protocol.epochs):
+    updates = 0
+    yield TrainState(0, 0, counts[0], theta, running)
+    for epoch, count in enumerate(counts):
         rate = torch.tensor([rule.rate(epoch) for rule in own_rules], device=device)[:, None]
-        for step in range(steps):
+        for step in range(count):
             view, labels = lesson(epoch, step)
             g, seen = _direction(kernels, protocol.flat, theta, view, labels, heat)
             running = seen if running is None or seen is None else _blend(running, seen)
             if protocol.optimiser == "adamw":
-                adam, updates = Adam(1.0, protocol.momentum), epoch * steps + step
-                rest = torch.zeros_like(theta)
+                adam, rest = Adam(1.0, protocol.momentum), torch.zeros_like(theta)
                 move, velocity, squares = adam.update(
                     rest, g, rest if velocity is None else velocity, rest if squares is None else squares, updates
                 )
@@ -203,7 +208,8 @@ def learn(
                 if protocol.weight_decay:
                     velocity = velocity + protocol.weight_decay * theta
                 theta = theta - rate * velocity
-            yield TrainState(*divmod(epoch * steps + step + 1, steps), steps, theta, running)
+            updates += 1
+            yield TrainState(epoch + (step + 1) // count, (step + 1) % count, count, theta, running)
 
 
 def _in_order(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Literal
 
 import numpy as np
@@ -98,17 +99,19 @@ class Replay:
     labels: ViewLabels
 
 
-def lesson(replays: Sequence[Replay], protocol: Protocol, keys: Sequence[Key], steps: int) -> Lesson:
+def lesson(replays: Sequence[Replay], protocol: Protocol, keys: Sequence[Key], steps: Sequence[int]) -> Lesson:
     """The lesson of networks: all are shown the same replay, or each its own.
 
-    Records come in their order, and again from the first; of a pool each network draws its own.
+    Records come in their order, and again from the first; of a pool each network draws its own. `steps` are those of
+    each epoch.
     """
+    begun = [0, *accumulate(steps)]
 
     def shown(epoch: int, step: int) -> tuple[Tensor, Tensor]:
         each = list[tuple[Tensor, Tensor]]()
         for s, key in enumerate(keys):
             images, labels = replays[s % len(replays)].images, replays[s % len(replays)].labels
-            record = (epoch * steps + step) % len(labels)
+            record = (begun[epoch] + step) % len(labels)
             if labels.pool:
                 record = key.fold("record", epoch, step).integer(0, len(labels))
             elif len(replays) == 1 and s:  # what the first network sees, the others see

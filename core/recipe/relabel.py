@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -68,7 +69,7 @@ class LabelledViews(RelabelTraits):
     def stored(self, images: int, epochs: int, batch_size: int) -> tuple[int, int]:
         """Batches that are stored, and images of each: the epochs' orders, one after the other, cut into batches."""
         size = min(batch_size, images)
-        return max(1, round(self.keep * (epochs * images // size))), size
+        return max(1, round(self.keep * sum(replay_steps(images, epochs, size)))), size
 
     def size(self, images: int, epochs: int, batch_size: int, classes: int) -> int:
         """Bytes of all that is stored, as it is published."""
@@ -79,6 +80,17 @@ class LabelledViews(RelabelTraits):
         index = 2 if images <= 2**16 else 4
         view = index + 2 + 1 + logits + (0 if self.bits == 16 else 4)  # image, shift, mirror, logits, their range
         return records * (size * view + 4 + 8)  # share and box of a batch
+
+
+def replay_steps(images: int, epochs: int, size: int) -> tuple[int, ...]:
+    """The steps of each epoch of a student that replays views: the whole batches that begin among its images.
+
+    The orders of all epochs lie end to end and are cut into batches of `size`, at most `images`: a batch may end in
+    the next epoch, and only of the last epoch's images some may be left over.
+    """
+    most = epochs * images // size
+    begun = [min(most, -(-epoch * images // size)) for epoch in range(epochs + 1)]
+    return tuple(after - before for before, after in pairwise(begun))
 
 
 Relabel = Annotated[KeepLabels | SoftLabels | LabelledViews, Field(discriminator="kind")]

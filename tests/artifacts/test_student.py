@@ -91,16 +91,16 @@ def targets(labels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return (np.eye(10)[labels] - 0.1 + 0.05 * np.sin(np.arange(10))).astype(np.float32)
 
 
-def viewed(n: int, records: int) -> dict[str, np.ndarray[Any, Any]]:
-    """A teacher's labels of views, of batches of n."""
+def viewed(n: int, records: int, size: int) -> dict[str, np.ndarray[Any, Any]]:
+    """A teacher's labels of views of n images, in batches of `size`."""
     draw = np.random.default_rng(1)
     return {
-        "index": np.stack([draw.permutation(n) for _ in range(records)]).astype(np.uint16),
-        "shift": draw.integers(-1, 2, (records, n, 2)).astype(np.int8),
-        "mirror": np.zeros((records, n), bool),
+        "index": np.stack([draw.permutation(n)[:size] for _ in range(records)]).astype(np.uint16),
+        "shift": draw.integers(-1, 2, (records, size, 2)).astype(np.int8),
+        "mirror": np.zeros((records, size), bool),
         "share": np.ones(records, np.float32),
         "box": np.tile(np.array([1, 5, 2, 6], np.int16), (records, 1)),
-        "logits": draw.normal(0, 9, (records, n, 10)).astype(np.float16),
+        "logits": draw.normal(0, 9, (records, size, 10)).astype(np.float16),
     }
 
 
@@ -124,7 +124,13 @@ def of_a_regression() -> Distilled:
 
 def of_a_teacher() -> Distilled:
     given = result(ipc=2, step_size=None, method="sre2l", **QUICK, evaluation__policy="batch", relabel__mix="cutmix")
-    return replace(given, views=viewed(20, 5))
+    return replace(given, views=viewed(20, 5, 20))
+
+
+def of_a_teacher_whose_batches_reach_into_the_next_epoch() -> Distilled:
+    quick = QUICK | {"evaluation__batch_size": 12}
+    given = result(ipc=2, step_size=None, method="sre2l", **quick, evaluation__policy="batch", relabel__mix="cutmix")
+    return replace(given, views=viewed(20, 5 * 20 // 12, 12))
 
 
 def of_a_teacher_without_views() -> Distilled:
@@ -147,6 +153,7 @@ FAMILIES = (
     of_a_curriculum,
     of_a_regression,
     of_a_teacher,
+    of_a_teacher_whose_batches_reach_into_the_next_epoch,
     of_a_teacher_without_views,
     of_a_selection,
     of_a_generator,
@@ -185,7 +192,7 @@ def trained_by_the_engine(given: Distilled) -> Trained:
     kernels = Eager(network, SquaredError if recipe.regresses else CrossEntropy)
     protocol = replace(evaluate.on_result(recipe, made), temperature=made.temperature)
     shown: Images = made.images if made.views is None else Replays((Replay(made.images, made.views),))
-    assert n <= protocol.batch_size, "one batch an epoch, whose order makes no difference"
+    assert n <= protocol.batch_size or made.views is not None, "one batch an epoch, whose order makes no difference"
     (trained,) = finished(evaluate.train(kernels, shown, made.supervision(10), protocol, [KEY]))
     return trained
 

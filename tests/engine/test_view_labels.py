@@ -14,9 +14,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from core.artifacts import build
+from core.artifacts import build, student
 from core.artifacts.load import load
 from core.engine import init, relabel
+from core.engine.evaluate import Replays, on_synthetic, train
+from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.real import Real, prepare
 from core.engine.teacher import Teacher
@@ -89,9 +91,51 @@ def test_pruned_labels_begin_like_all_of_them_and_are_drawn(known: Teacher, real
     assert torch.equal(pruned.logits, whole.logits[:3])
     protocol = Protocol(5, 6, 0.1, 0.9, 0.0, "cosine", Augment(transforms=()), temperature=20.0)
     keys = [Key(1), Key(2)]
-    full, drawn = (lesson([Replay(images, v)], protocol, keys, 1) for v in (whole, pruned))
+    full, drawn = (lesson([Replay(images, v)], protocol, keys, [1] * 5) for v in (whole, pruned))
     assert all(torch.equal(*full(epoch, 0)[0]) for epoch in range(5)), "every network replays the same"
     assert not all(torch.equal(*drawn(epoch, 0)[0]) for epoch in range(5))
+
+
+@pytest.mark.parametrize(("n", "size"), [(100, 64), (30, 20), (127, 64)])
+def test_every_stored_batch_is_shown_once(
+    n: int, size: int, real: Real, known: Teacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the engine's students and to those of the downloaded files, at the rates of the epochs in which they begin."""
+    evaluation = Evaluation(lr=0.1, epochs=7, batch_size=size, schedule="cosine")
+    images = real.train.take(torch.arange(n))
+    views = outcome(relabel.views(LabelledViews(), known, images, evaluation, Augment(), Key(3)))
+    every = list(range(7 * n // size))
+    assert len(views) == len(every)
+
+    seen, view = list[int](), ViewLabels.view
+
+    def counted(self: ViewLabels, record: int, every: torch.Tensor) -> torch.Tensor:
+        seen.append(record)
+        return view(self, record, every)
+
+    monkeypatch.setattr(ViewLabels, "view", counted)
+    protocol = replace(on_synthetic(evaluation, Augment(), 0.1), temperature=20.0)
+    labels = F.one_hot(real.train.labels[:n], 2).float()
+    outcome(train(Eager(known.network), Replays((Replay(images, views),)), labels, protocol, [Key(1)]))
+    assert seen == every
+
+    build(tmp_path / "made", result(method="rded", step_size=None))
+    data = load(tmp_path / "made")
+    data = replace(
+        data,
+        images=images.numpy(),
+        labels=np.zeros(n, np.int64),
+        stage=np.zeros(n, np.int64),
+        class_names=("zero", "one"),
+        views=views.stored(n),
+        recipe=data.recipe | {"evaluation": evaluation.model_dump(mode="json")},
+    )
+    assert len(list(data.batches())) == len(every)
+    (shown,) = student.stages(data)
+    steps = [(x, rate) for x, _, rate in shown]
+    assert [rate for _, rate in steps] == pytest.approx([protocol.rate(at * size // n) for at in every])
+    for at, (x, _) in enumerate(steps):
+        assert torch.allclose(x, view(views, at, images), atol=1e-6)
 
 
 SCRIPT = """

@@ -66,6 +66,7 @@ DIFFUSION = {
     "objective.sampler_steps": 2,
     "objective.judge.epochs": 2,
 }
+VIEWS = {"evaluation.batch_size": 6, "teacher.epochs": 2, "teacher.network.width": 4, "init.candidates": 20}
 JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "trajectories": ("mtt", TRAJECTORY),
     "soft labels": ("mtt", TRAJECTORY | {"labels.kind": "learnable", "evaluation.full": None}),
@@ -104,6 +105,7 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
         CHEAP | {"evaluation.across": [{"kind": "mlp", "width": 8}, {"width": 2}]},
     ),
     "another architecture": ("dm", CHEAP | {"schedule.steps": 5, "network.kind": "alexnet", "network.width": 4}),
+    "labelled views": ("rded", CHEAP | VIEWS | {"rounds": {"count": 1, "epochs": 5}}),
     "coverage": ("random", CHEAP | {"evaluation.coverage": {"epochs": 2}, "network.norm": "batch"}),
     "forgetting": ("window", CHEAP | {"init.score.networks": 3, "init.score.epochs": 3}),
     "features": ("k-center", CHEAP | {"init.embedding.epochs": 2}),

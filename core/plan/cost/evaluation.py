@@ -11,24 +11,24 @@ from core.plan.cost.passes import Algebra, Sizes, Work, showing, testing, traini
 from core.plan.cost.scale import Scale
 from core.plan.cost.selecting import VECTOR
 from core.plan.cost.students import in_order, stages
-from core.plan.cost.teacher import comparing, epoch
+from core.plan.cost.teacher import comparing, passes
 from core.plan.steps import Baseline, Cover, Evaluate, FindNeighbours, FullReference, TrainWitness, Transfer
 
 
 def evaluated(step: Evaluate, scale: Scale, missing: int) -> Iterator[Work | Algebra]:
     """Every line of the table but those that jobs share."""
     recipe, sizes, stack = scale.recipe, scale.sizes, scale.stack
-    evaluation, own, shown = recipe.evaluation, epoch(recipe, sizes), _shown(scale)
+    evaluation, own, (times, shown, size) = recipe.evaluation, _compared(scale), _shown(scale)
     epochs, batch, seeds = evaluation.epochs, evaluation.batch_size, evaluation.seeds
     looks, labelled = _tried(scale) if recipe.relabel.needs_teacher else 0, recipe.relabel.needs_teacher
     students: list[Work] = []
     versions = 1 + step.rounds
     for _ in range(versions):
-        students += in_order(step.phase, seeds, epochs, shown, own[1], stack(min(sizes.synthetic, batch)))
+        students += in_order(step.phase, seeds, times, shown, size, stack(min(sizes.synthetic, batch)))
     networks = versions * seeds
     if labelled:  # random images labelled as the distilled ones, and those with one class an image
         for together in (seeds, looks):
-            students += training(step.phase, together, epochs * recipe.schedule.stages.count, *own, stack)
+            students += training(step.phase, together, *own, stack)
         students += training(step.phase, seeds, epochs, sizes.synthetic, batch, stack)
         networks += 2 * seeds
     students += testing(step.phase, looks, sizes.validation)
@@ -65,11 +65,10 @@ def referenced(step: FullReference, scale: Scale, missing: int) -> Iterator[Work
 
 def transferred(step: Transfer, scale: Scale, missing: int) -> Iterator[Work]:
     """Networks of other architectures, one at a time, on the distilled and on random images."""
-    recipe, sizes, own, tried = scale.recipe, scale.sizes, epoch(scale.recipe, scale.sizes), _tried(scale)
-    seeds, epochs = recipe.evaluation.seeds, recipe.evaluation.epochs
+    recipe, sizes, tried, seeds = scale.recipe, scale.sizes, _tried(scale), scale.recipe.evaluation.seeds
     calls = [
-        *in_order(step.phase, seeds, epochs, _shown(scale), own[1], 1),
-        *training(step.phase, seeds + tried, epochs * recipe.schedule.stages.count, *own, lambda _: 1),
+        *in_order(step.phase, seeds, *_shown(scale), 1),
+        *training(step.phase, seeds + tried, *_compared(scale), lambda _: 1),
         *testing(step.phase, 2 * seeds, sizes.test),
         *testing(step.phase, 2 * seeds + tried, sizes.validation),
     ]
@@ -108,8 +107,16 @@ def _tried(scale: Scale) -> int:
     return tried if tried > 1 else 0
 
 
-def _shown(scale: Scale) -> list[Sizes]:
-    """The images that networks are trained on, one set after the other."""
-    if not scale.recipe.relabel.needs_teacher:
-        return [own for _, own in stages(scale.recipe, scale.sizes)]
-    return [replace(scale.sizes, synthetic=epoch(scale.recipe, scale.sizes)[0])]
+def _shown(scale: Scale) -> tuple[int, list[Sizes], int]:
+    """Passes over the images that networks are trained on, these one set after the other, and those of a step."""
+    recipe, sizes, evaluation = scale.recipe, scale.sizes, scale.recipe.evaluation
+    if not recipe.relabel.needs_teacher:
+        return evaluation.epochs, [own for _, own in stages(recipe, sizes)], evaluation.batch_size
+    count, images, size = passes(recipe, sizes, evaluation.epochs)
+    return count, [replace(sizes, synthetic=images)], size
+
+
+def _compared(scale: Scale) -> tuple[int, int, int]:
+    """Passes of networks over random images, these, and those of a step: as long as on the distilled ones."""
+    recipe = scale.recipe
+    return passes(recipe, scale.sizes, recipe.evaluation.epochs * recipe.schedule.stages.count)

@@ -34,8 +34,7 @@ def chosen(step: ChooseRounds, scale: Scale, missing: int) -> Iterator[Work]:
     for over in range(asked.count):
         seen = _until(own, sizes, over)
         yield from teacher.labels(step.phase, own, seen)
-        images, batch = teacher.epoch(own, seen)
-        yield from training(step.phase, 1, asked.epochs, images, batch, scale.stack)
+        yield from training(step.phase, 1, *teacher.passes(own, seen, asked.epochs), scale.stack)
         yield from testing(step.phase, 1, sizes.train)
 
 

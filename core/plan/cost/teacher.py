@@ -10,6 +10,7 @@ from core.plan.cost.scale import Scale
 from core.plan.phases import Phase
 from core.plan.steps import Relabel, TrainTeacher
 from core.recipe import Crops, KeepLabels, LabelledViews, Recipe, SoftLabels, Statistics
+from core.recipe.relabel import replay_steps
 
 _TRIALS = 4
 """Lengths of an adjustment that are tried, usually."""
@@ -96,13 +97,16 @@ def shared(recipe: Recipe) -> bool:
     return recipe.teacher is not None and recipe.teacher.network == recipe.network
 
 
-def epoch(recipe: Recipe, sizes: Sizes) -> tuple[int, int]:
-    """Images of a student's epoch, and of a step: views come in whole batches."""
+def passes(recipe: Recipe, sizes: Sizes, epochs: int) -> tuple[int, int, int]:
+    """Passes that are a student's so many epochs, the images of each, and of a step.
+
+    Views come in whole batches, which lie end to end: they are one long pass.
+    """
     evaluation = recipe.evaluation
     if not isinstance(recipe.relabel, LabelledViews):
-        return sizes.synthetic, evaluation.batch_size
+        return epochs, sizes.synthetic, evaluation.batch_size
     size = recipe.relabel.stored(sizes.synthetic, evaluation.epochs, evaluation.batch_size)[1]
-    return max(1, sizes.synthetic // size) * size, size
+    return 1, sum(replay_steps(sizes.synthetic, epochs, size)) * size, size
 
 
 def label_bytes(recipe: Recipe, sizes: Sizes) -> int:
