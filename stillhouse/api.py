@@ -100,7 +100,9 @@ class Client:
     def dataset(self, name: str, *, verify: bool = False) -> dict[str, Any]:
         """One dataset; of an upload also what became of its inspection; to `verify` it, if it is whole `on_disk`."""
         params = {"verify": "true"} if verify else None
-        return dict(self._http.json("GET", path_to("/v1/datasets/{}", name), params=params, has=("name", "title", "source")))
+        return dict(
+            self._http.json("GET", path_to("/v1/datasets/{}", name), params=params, has=("name", "title", "source"))
+        )
 
     def upload(
         self,
