@@ -76,16 +76,25 @@ def packed_pixels(pixels: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
 def rounded_labels(labels: NDArray[np.float32], storage: Compact) -> NDArray[np.float32]:
     """Probabilities [n, K] as they are read back, float32; rounding them again changes nothing."""
     places, codes = label_codes(labels, storage)
-    whole = np.zeros(labels.shape)
-    np.put_along_axis(whole, places, codes.astype(np.float64), 1)
+    whole = codes.astype(np.float64)
+    if places is not None:
+        own, whole = whole[:, :-1], np.repeat(whole[:, -1:], labels.shape[1], 1)
+        np.put_along_axis(whole, places, own, 1)
     return np.asarray(whole / whole.sum(1, keepdims=True), dtype=np.float32)
 
 
-def label_codes(labels: NDArray[np.float32], storage: Compact) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The classes [n, k] that are stored of labels [n, K], in their order, and the whole numbers of each."""
-    shares = storage.shares(labels.shape[1])
-    places = np.sort(np.argsort(-labels, axis=1, kind="stable")[:, :shares], axis=1)
-    found = np.take_along_axis(labels, places, 1).astype(np.float64)
+def label_codes(labels: NDArray[np.float32], storage: Compact) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
+    """The classes [n, k] of labels [n, K] that have a share of their own, in their order, and shares as whole numbers.
+
+    Those are [n, k + 1], the last that of each other class; or [n, K], and no classes, where each has its own. With
+    zeros in its place a student would have to push its logits the further apart, the higher the temperature is.
+    """
+    own, found, places = storage.own(labels.shape[1]), labels.astype(np.float64), None
+    if own is not None:
+        order = np.argsort(-labels, axis=1, kind="stable")
+        places = np.sort(order[:, :own], axis=1)
+        others = np.take_along_axis(found, order[:, own:], 1).mean(1, keepdims=True)
+        found = np.concatenate((np.take_along_axis(found, places, 1), others), 1)
     return places, np.rint(found / found.max(1, keepdims=True) * (2**storage.label_bits - 1)).astype(np.int64)
 
 

@@ -112,8 +112,8 @@ def layout(recipe: Recipe, facts: DatasetFacts, ipc: int) -> Layout:
     elif isinstance(recipe.labels, Learnable) or isinstance(recipe.relabel, SoftLabels):
         shares, bits = storage.shares(classes), storage.label_bits
         found["soft_labels"] = ("uint16", (n * shares,)) if bits == 16 else ("uint8", (-(-n * shares * bits // 8),))
-        if storage.top is not None:
-            found["soft_classes"] = (number, (n, shares))
+        if (own := storage.own(classes)) is not None:
+            found["soft_classes"] = (number, (n, own))
     if recipe.parameterize.update < 1:
         found["real"] = ("uint8", (-(-n // 8),))
     stages = recipe.schedule.stages.count
@@ -127,7 +127,7 @@ def layout(recipe: Recipe, facts: DatasetFacts, ipc: int) -> Layout:
         case Zca():
             found |= {"mean": ("float32", (values,)), "whiten": ("float32", (values, values))}
     about = {
-        "schema_version": 1,
+        "schema_version": 2,  # 1 had no share of the classes beyond the top
         "bits": storage.bits,
         "class_names": list(facts.class_names),
         "factor": math.isqrt(each),

@@ -40,5 +40,6 @@ def _arrays(result: Distilled, stored: NDArray[np.uint8], storage: Compact) -> d
         found |= {} if array is None else {name: array}
     if result.soft_labels is not None:
         places, codes = label_codes(result.soft_labels, storage)
-        found |= {"soft_classes": places, "soft_labels": packed_labels(codes, storage.label_bits)}
+        found["soft_labels"] = packed_labels(codes, storage.label_bits)
+        found |= {} if places is None else {"soft_classes": places}
     return found

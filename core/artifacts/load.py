@@ -228,7 +228,7 @@ def compact(folder: Path | str = HERE) -> Distilled:
     data = Distilled(
         images=np.zeros(0, np.float32),
         labels=labels,
-        soft_labels=_shares(arrays, about["label_bits"], len(labels), len(names)),
+        soft_labels=_shares(arrays, about, len(labels), len(names)),
         step_size=rates[0] if rates and stage is None else None,
         class_names=names,
         real=_real(real | {"labels": labels}, recipe),
@@ -333,16 +333,19 @@ def _shifted(images: NDArray[np.float32], shift: NDArray[np.int8]) -> NDArray[np
     return moved
 
 
-def _shares(arrays: dict[str, NDArray[Any]], bits: int, images: int, classes: int) -> NDArray[np.float32] | None:
-    """Soft labels [n, K] of whole numbers in proportion to them, all or those of some classes."""
+def _shares(arrays: dict[str, Any], about: dict[str, Any], images: int, classes: int) -> NDArray[np.float32] | None:
+    """Soft labels [n, K] of whole numbers in proportion: a class's own, or that of each other one, 0 in version 1."""
     import numpy as np
 
     if "soft_labels" not in arrays:
         return None
-    places = arrays.get("soft_classes", np.tile(np.arange(classes), (images, 1))).astype(np.int64)
-    codes = arrays["soft_labels"] if bits == 16 else _unpacked(arrays["soft_labels"], bits, places.shape)
-    whole = np.zeros((images, classes))
-    np.put_along_axis(whole, places, codes.reshape(places.shape).astype(np.float64), 1)
+    bits, places, filled = about["label_bits"], arrays.get("soft_classes"), about["schema_version"] > 1
+    shape = images, classes if places is None else places.shape[1] + filled
+    codes = arrays["soft_labels"] if bits == 16 else _unpacked(arrays["soft_labels"], bits, shape)
+    whole = codes.reshape(shape).astype(np.float64)
+    if places is not None:
+        own, whole = whole[:, : places.shape[1]], np.repeat(whole[:, -1:] * filled, classes, 1)
+        np.put_along_axis(whole, places.astype(np.int64), own, 1)
     return np.asarray(whole / whole.sum(1, keepdims=True), dtype=np.float32)
 
 

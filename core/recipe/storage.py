@@ -20,19 +20,25 @@ class Compact(Component):
 
     The result is judged after rounding. Pixels are clipped to [0, 1] and rounded to 2^bits levels; images made of
     tiles are stored before these are enlarged. Soft labels are whole numbers in proportion to a label's
-    probabilities, the largest of which is 2^label_bits - 1. Regression targets have half precision.
+    probabilities, the largest of which is 2^label_bits - 1; classes beyond the `top` share one more such number alike,
+    so that all of them together are about as likely as they were. Regression targets have half precision.
     """
 
     kind: Literal["compact"] = "compact"
     bits: int = Field(default=8, ge=1, le=8, strict=True, description="Bits of a pixel's value in each channel.")
     label_bits: Literal[4, 8, 16] = Field(default=8, description="Bits of each class's share in a soft label.")
     top: int | None = Field(
-        default=None, ge=1, description="Classes of a soft label that are stored, the likeliest; null: all of them."
+        default=None, ge=1, description="Classes of a soft label with a share of their own, the likeliest; null: all."
     )
 
+    def own(self, classes: int) -> int | None:
+        """Classes of a soft label that have a share of their own, where others have one alike; None if each has."""
+        return None if self.top is None or self.top >= classes - 1 else self.top
+
     def shares(self, classes: int) -> int:
-        """The classes of a soft label whose shares are stored."""
-        return classes if self.top is None else min(self.top, classes)
+        """The shares that are stored of a soft label."""
+        own = self.own(classes)
+        return classes if own is None else own + 1
 
 
 class Columns(Component):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.artifacts.load import _unpacked
+from core.artifacts.load import _shares, _unpacked
 from core.compact import packed_pixels, rounded, rounded_labels
 from core.recipe import Compact, RecipeError, SoftLabels, Targets, Trajectory
 from core.request import JobOrder, resolve, settle
@@ -46,10 +46,29 @@ def test_rounding_soft_labels_again_changes_nothing(fields: dict[str, Any]) -> N
     once = rounded_labels(labels, storage)
     assert np.array_equal(rounded_labels(once, storage), once)
     assert np.array_equal(once[np.arange(50), labels.argmax(1)], once.max(1)), "the likeliest class stays so"
-    assert (once > 0).sum(1).max() <= storage.shares(10)
+    assert max(len(np.unique(label)) for label in once) <= storage.shares(10)
     assert np.allclose(once.sum(1), 1)
     if storage.top is None or storage.top >= 10:
         assert np.abs(once - labels).max() < 1 / 2 ** (storage.label_bits - 1)
+
+
+@pytest.mark.parametrize("top", [1, 3, 8])
+def test_the_classes_beyond_the_top_are_together_as_likely_as_they_were(top: int) -> None:
+    logits = 9 * np.random.default_rng(0).normal(size=(50, 10))
+    powers = np.exp(logits / 20)
+    labels = (powers / powers.sum(1, keepdims=True)).astype(np.float32)
+    once = rounded_labels(labels, Compact(top=top))
+    beyond = np.argsort(-labels, axis=1)[:, top:]
+    found, exact = (np.take_along_axis(each, beyond, 1).sum(1) for each in (once, labels))
+    assert np.abs(found - exact).max() < 10 / 2**8
+
+
+def test_labels_of_the_first_version_are_read_as_they_were_meant() -> None:
+    """Where classes beyond those that a file names had nothing."""
+    places, codes = np.array([[0, 2], [1, 3]], np.uint8), np.array([[255, 51], [85, 255]], np.uint8)
+    arrays = {"soft_classes": places, "soft_labels": codes.ravel()}
+    found = _shares(arrays, {"schema_version": 1, "label_bits": 8}, 2, 4)
+    assert np.allclose(found, [[255 / 306, 0, 51 / 306, 0], [0, 85 / 340, 0, 255 / 340]])
 
 
 def test_fewer_bits_hold_more_images() -> None:
