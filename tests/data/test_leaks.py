@@ -20,7 +20,7 @@ PLAIN = pandas.DataFrame(
 )
 """Sorted by class, as many tables are: the number of a row tells its class."""
 SOME = PLAIN[RNG.random(ROWS) < 0.8]
-"""What a filter leaves: the index has gaps."""
+"""The rows that a filter leaves: their index has gaps."""
 
 
 def look(folder: Path, data: bytes, **said: Any) -> dict[str, Any]:
