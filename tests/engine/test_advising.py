@@ -82,7 +82,7 @@ def test_the_directions_that_answers_depend_on_are_counted(whole: Measured, toy:
 
 
 def test_directions_are_of_examples_of_every_class_though_classes_come_one_after_the_other(toy: Dataset) -> None:
-    """Of the first class there is one picture over and over, which has one direction by itself."""
+    """The first class is one picture over and over, which has one direction by itself."""
     zeros, ones = (np.flatnonzero(toy.train.labels == c) for c in (0, 1))
     ordered = np.concatenate([zeros[:1].repeat(600), np.resize(ones, 600)])
     few = asked(toy, sizes=(4,), pilots=(1,), windows=())

@@ -146,7 +146,7 @@ def test_solved_targets_hold_it_no_more_either(alike: bool, answer: float, one_p
 
 
 def test_solved_targets_know_a_class_of_eight_images_among_a_thousand() -> None:
-    """Of evenly spaced images none or one is of that class."""
+    """Evenly spaced images have one of that class among them, or none."""
     whole = prepare(one_or_other(0), MeanStd(), torch.device("cpu"))
     rare, others = whole.members
     kept = torch.cat([others[:501], rare[:8], others[501:]])
