@@ -28,7 +28,7 @@ from core.recipe.relabel import replay_steps
 from core.worth import balanced
 
 CONFUSED = 256
-"""Classes up to which it is counted which ones are taken for which: of more the counts would outweigh the images."""
+"""Classes up to which a result has a table of which are taken for which: of more it would outweigh the images."""
 
 _LAG = 0.1  # accuracy behind the best look
 _ERRORS = 4  # standard errors of the difference of two accuracies, on top of it
@@ -112,7 +112,8 @@ class Trained:
 class Score:
     """Test and validation accuracy of one trained network, and test accuracy per class [K].
 
-    `confusion` int64 [K, K] are test images by their class and by the one they were taken for.
+    `confusion` int64 [pairs, 3] are the pairs of classes that there are, of a test image and what it was taken for, and
+    the number of such images: a table of all classes would grow with their square.
     """
 
     accuracy: float
@@ -124,12 +125,14 @@ class Score:
     @property
     def balanced(self) -> float:
         """Balanced test accuracy."""
-        return balanced(self.per_class, self.confusion.sum(1).tolist())
+        own, _, counts = self.confusion.unbind(1)
+        members = torch.zeros(len(self.per_class), dtype=torch.int64).index_add_(0, own, counts)
+        return balanced(self.per_class, members.tolist())
 
     @property
     def one_class(self) -> bool:
         """Whether it answers one class whatever it is shown."""
-        return int((self.confusion.sum(0) > 0).sum()) == 1
+        return len(self.confusion[:, 1].unique()) == 1
 
 
 @dataclass(frozen=True)
@@ -177,11 +180,16 @@ class Result:
 
     @property
     def confusion(self) -> list[list[int]] | None:
-        """Test images of all networks together, by their class (rows) and by the one they were taken for (columns)."""
-        counts = [score.confusion for score in self.scores]
-        if len(counts[0]) > CONFUSED:
+        """Test images of all networks together, by their class (rows) and by the one they were taken for (columns).
+
+        None of more than `CONFUSED` classes.
+        """
+        classes = len(self.scores[0].per_class)
+        if classes > CONFUSED:
             return None
-        found: list[list[int]] = torch.stack(counts).sum(0).tolist()
+        own, taken, counts = torch.cat([score.confusion for score in self.scores]).unbind(1)
+        table = torch.zeros(classes, classes, dtype=torch.int64)
+        found: list[list[int]] = table.index_put_((own, taken), counts, accumulate=True).tolist()
         return found
 
 
@@ -255,8 +263,8 @@ def telling(measure: Measure, labels: Tensor) -> float:
 def score(guesses: Tensor, labels: Tensor, classes: int, validation: float, seconds: float) -> Score:
     """The score of a network that takes the test images of `labels` int64 [n] for the classes `guesses` int64 [n]."""
     test, per_class = graded(guesses, labels, classes)
-    taken = torch.bincount(labels * classes + guesses, minlength=classes**2).view(classes, classes)
-    return Score(test, validation, per_class, seconds, taken.cpu())
+    pairs, counts = torch.stack((labels, guesses), 1).unique(dim=0, return_counts=True)
+    return Score(test, validation, per_class, seconds, torch.cat((pairs, counts[:, None]), 1).cpu())
 
 
 def graded(guesses: Tensor, labels: Tensor, classes: int) -> tuple[float, tuple[float, ...]]:

@@ -179,7 +179,7 @@ def tested(name: str, context: JobContext, jury: Jury, say: Say) -> Result:
         TimeUp: no time is left, and the context is `hurried`.
     """
     assert jury.split == "test", "a line of the report is one of the test split"
-    scores = _gathered(context, jury, say, lambda found: _score(found, context.real.classes))
+    scores = _gathered(context, jury, say, _score)
     network = jury.kernels(context).network.name
     return Result(name, jury.labels.shape[-2], network, jury.protocol.lr, tuple(scores))
 
@@ -255,22 +255,18 @@ def _made(context: JobContext, jury: Jury) -> Contents:
 
 
 def _written(score: Score) -> dict[str, Any]:
-    """A score as JSON; of the confusion the pairs of classes that there are."""
-    own, taken = score.confusion.nonzero(as_tuple=True)
-    counts = torch.stack([own, taken, score.confusion[own, taken]], 1)
+    """A score as JSON."""
     return {
         "accuracy": score.accuracy,
         "validation": score.validation,
         "per_class": list(score.per_class),
         "seconds": score.seconds,
-        "confusion": counts.tolist(),
+        "confusion": score.confusion.tolist(),
     }
 
 
-def _score(found: Mapping[str, Any], classes: int) -> Score:
-    confusion = torch.zeros(classes, classes, dtype=torch.int64)
-    own, taken, counts = torch.tensor(found["confusion"], dtype=torch.int64).view(-1, 3).unbind(1)
-    confusion[own, taken] = counts
+def _score(found: Mapping[str, Any]) -> Score:
+    confusion = torch.tensor(found["confusion"], dtype=torch.int64).view(-1, 3)
     return Score(found["accuracy"], found["validation"], tuple(found["per_class"]), found["seconds"], confusion)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Generator
 from dataclasses import replace
 from typing import TypeVar
@@ -174,3 +176,21 @@ def test_diverged_networks_are_seen_to_answer_one_class(real: Real) -> None:
     assert told["one_class_networks"] == 2
     assert told["balanced_accuracy_mean"] == 0.5
     assert told["balanced_accuracy_std"] == 0
+
+
+def test_a_score_of_many_classes_takes_no_table_of_their_pairs() -> None:
+    """A table of 20,000 classes would have 3 GB."""
+    command = """
+import resource
+import torch
+from core.engine import evaluate
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+labels = torch.arange(20_000).repeat(2)
+score = evaluate.score(labels.roll(1), labels, 20_000, 1.0, 0.0)
+assert not score.one_class
+assert score.balanced == score.accuracy == 0
+assert evaluate.Result("distilled", 1, "a network", 0.1, (score,)).confusion is None
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, timeout=120, check=True)
+    assert int(done.stdout) < 100_000, "kB"
