@@ -113,7 +113,9 @@ def _folders(result: Distilled) -> tuple[str, ...]:
 def _protocol(result: Distilled) -> str:
     """The card's text about the protocol that `train` follows."""
     evaluation, augment = result.recipe.get("evaluation", {}), result.recipe.get("augment", {})
-    names = augment.get("transforms") if evaluation.get("augment") else ()
+    names = augment.get("transforms", ()) if evaluation.get("augment") else ()
+    if evaluation.get("cutmix"):  # which takes the place of cutout
+        names = [name for name in names if name != "cutout"]
     if result.step_size is not None and not evaluation.get("lr"):
         rate = "the learning rate that was learned together with the images (`data.step_size`)"
     elif result.step_sizes and not evaluation.get("lr"):

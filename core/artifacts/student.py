@@ -133,6 +133,8 @@ def view(x: Tensor, real: Tensor, recipe: Mapping[str, Any], generator: Generato
     crops and mirrors, and "combined" does the last to real images and the second to others.
     """
     names, policy = list(recipe["augment"]["transforms"]), recipe["evaluation"].get("policy", "batch")
+    if recipe["evaluation"].get("cutmix") and "cutout" in names:
+        names.remove("cutout")  # CutMix takes its place
     if not names or not recipe["evaluation"]["augment"]:
         return x
     u = torch.rand(4, len(x), generator=generator)

@@ -251,6 +251,17 @@ def test_views_are_drawn_by_the_policy(policy: str) -> None:
             assert all(len(set(batch[20:])) == 2 for batch in each)
 
 
+@pytest.mark.parametrize("cutmix", [None, {"probability": 0.5}])
+def test_where_images_are_mixed_nothing_is_cut_out(cutmix: dict[str, float] | None) -> None:
+    recipe = {
+        "augment": {"transforms": ["cutout"]},
+        "evaluation": {"augment": True, "policy": "batch", "cutmix": cutmix},
+    }
+    x = torch.ones(10, 1, 8, 8)
+    seen = student.view(x, torch.zeros(10).bool(), recipe, torch.Generator().manual_seed(0))
+    assert torch.equal(seen, x) == (cutmix is not None)
+
+
 def test_what_is_not_to_be_augmented_is_not(tmp_path: Path) -> None:
     data = named(of_a_selection(), tmp_path)
     (steps,) = student.stages(data)
