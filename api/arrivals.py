@@ -106,9 +106,8 @@ class Arrival:
         if digest not in (None, self._sent.hexdigest()):
             fix = "Send the whole file anew: it was changed while it was sent, or its SHA-256 is another one."
             raise invalid([FieldError("Upload-Key", "The file that arrived does not have this SHA-256.", fix)])
-        words = mirror, reading.said, self._sent.hexdigest()
-        reserved = await run_in_threadpool(self._services.catalogue.reserved)
-        add = self._services.ledger.uploads.add
+        add, words = self._services.ledger.uploads.add, (mirror, reading.said, self._sent.hexdigest())
+        reserved = self._services.catalogue.reserved()
         self._upload = await run_in_threadpool(add, self._id, name, size, self._length, *words, reserved)
         if self._upload.id != self._id:
             self._lost = not await run_in_threadpool(kept, self._services, self._upload)

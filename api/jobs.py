@@ -147,7 +147,8 @@ def create_job(
         ) from None
     services.metrics.submissions.labels(submission.outcome).inc()
     job = submission.job
-    if job.status == "queued":  # also one of before, which other workers may have now
+    moved = submission.outcome == "twin" and "runs_on" in order.model_fields_set  # other workers may have it now
+    if submission.outcome == "created" or moved:
         after.add_task(doorbell.ring, services.settings)
     if submission.outcome == "replayed":
         response.headers["Idempotent-Replayed"] = "true"

@@ -80,7 +80,7 @@ class VisibleDatasets:
 
     def reserved(self) -> Container[str]:
         """The names that no upload can be called by: those of the catalogue, and what looks like an id."""
-        return _Reserved(frozenset({*self.catalogue.names(), *self.problems()}))
+        return _Reserved(self.catalogue)
 
     def facts(self, name: str) -> DatasetFacts:
         """Facts of a dataset. Raises UnknownDataset, or DatasetInvalid, which says why it cannot be used (yet)."""
@@ -135,10 +135,10 @@ class VisibleDatasets:
 class _Reserved:
     """Names that mean something else than an upload's title."""
 
-    names: frozenset[str]
+    catalogue: Catalogue
 
     def __contains__(self, word: object) -> bool:
-        return isinstance(word, str) and (word in self.names or is_upload(word))
+        return isinstance(word, str) and (is_upload(word) or self.catalogue.holds(word))
 
 
 def _facts(upload: Upload) -> DatasetFacts:

@@ -62,6 +62,10 @@ class Catalogue:
         """Names of all usable or fetchable datasets, sorted."""
         return [facts.name for facts in self.list()]
 
+    def holds(self, name: str) -> bool:
+        """Whether a dataset that is no formula has this name, one that can be used or not; nothing of it is read."""
+        return name in KNOWN or self._bundle(name) is not None
+
     def problems(self) -> dict[str, str]:
         """Name of each bundle that cannot be used -> what is wrong with it and how to mend it."""
         findings = {name: self._finding(name, path) for name, path in self._bundles().items()}

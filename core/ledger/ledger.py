@@ -155,7 +155,7 @@ class Ledger:
         return self.database.insert(lambda session: submissions.submit(session, order, key))
 
     def replay(self, idempotency_key: str, body_hash: str) -> Submission | None:
-        """What `submit` answered to this key; None: nothing. Raises IdempotencyConflict: its body was another one."""
+        """The answer of `submit` to this key; None where it gave none. Raises IdempotencyConflict, as `submit`."""
         with self.database.read() as session:
             return submissions.replay(session, submissions.Key(idempotency_key, body_hash, self._reach.owner))
 

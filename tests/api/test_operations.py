@@ -170,9 +170,11 @@ def test_a_new_job_rings_the_bell_after_it_is_stored(settings: Settings, redis_u
         assert rings(broker) == 1
         assert client.post("/v1/jobs", json=asked).json()["id"] == job["id"]
         assert rings(broker) == 1, "a twin needs no ring"
+        client.post("/v1/jobs", json=asked | {"runs_on": "any"})
+        assert rings(broker) == 2, "but for workers that may have it now"
         client.post(f"/v1/jobs/{job['id']}/cancel")
         client.post(f"/v1/jobs/{job['id']}/retry")
-        assert rings(broker) == 2
+        assert rings(broker) == 3
     broker.close()
 
 

@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 
 from playwright.sync_api import expect
-from sqlalchemy import insert
+from sqlalchemy import insert, inspect
 
 from api.dashboard.jobs import SHOWN
 from core.ledger.models import JobRow
@@ -17,7 +17,7 @@ def test_five_hundred_jobs_are_listed_live(watched: Watched, service: Service, f
     ledger = service.server.workshop.ledger
     with ledger.database.write() as session:
         job = session.get_one(JobRow, finished)
-        same = {column.name: getattr(job, column.name) for column in JobRow.__table__.columns}
+        same = {each.key: getattr(job, each.key) for each in inspect(JobRow).column_attrs}
         same |= {"fingerprint": None, "created_at": job.created_at - timedelta(days=1)}
         session.execute(insert(JobRow), [same | {"id": f"{finished[:-5]}{place:05}"} for place in range(500)])
     page = watched.page

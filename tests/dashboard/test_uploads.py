@@ -58,7 +58,7 @@ def test_a_name_that_is_taken_gets_a_number_and_the_page_says_so(client: TestCli
     first, other = packed(classes(6)), packed(classes(7))
     assert "this one is called" not in sent(client, first)
     page = sent(client, other)
-    said = "upload of yours was called &#39;my &lt;pets&gt;&#39;: this one is called &#39;my &lt;pets&gt;-2&#39;."
+    said = "dataset was called &#39;my &lt;pets&gt;&#39; already: this one is called &#39;my &lt;pets&gt;-2&#39;."
     assert page.count(said) == 1
     assert sent(client, other).count("Training images") == page.count("Training images") == 2
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, get_args
 
 import pytest
-from sqlalchemy import delete, event, insert, select, text
+from sqlalchemy import delete, event, insert, inspect, select, text
 
 from core.ledger import File, Filters, Job, Ledger, Reach, Sort, Status, UnknownJob
 from core.ledger.models import JobRow, MetadataRow
@@ -215,7 +215,7 @@ def crowded(ledger: Ledger) -> Ledger:
     job = queued(ledger)
     with ledger.database.write() as session:
         row = session.get_one(JobRow, job.id)
-        same = {column.name: getattr(row, column.name) for column in JobRow.__table__.columns}
+        same = {each.key: getattr(row, each.key) for each in inspect(JobRow).column_attrs}
         same |= {"status": Status.CANCELLED, "finished_at": job.created_at, "fingerprint": None}
         rows = [
             same | {"id": f"{job.id[:-6]}{n:06}", "created_at": job.created_at + timedelta(seconds=n)}
