@@ -70,9 +70,9 @@ def published(folder: Path, ending: str = "") -> dict[str, str]:
         lists = {MANIFEST: sha256(manifest), SUMS: sha256(sums)}
         agree = dict(_sums(sums)) == {**listed, MANIFEST: lists[MANIFEST]}
         ours = content["digest"].startswith("sha256:") and isinstance(content["request"], dict)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):  # no artifact, or not all of it
         return {}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):  # somebody else's lists
         return {}
     return {**listed, **lists} if ours and agree and all(map(is_inside, listed)) else {}
 
