@@ -79,13 +79,13 @@ def read(artifact: Path) -> tuple[Recipe, tuple[Tensor, Tensor]]:
 def trained(recipe: Recipe, real: Real) -> Teacher:
     """The teacher of a recipe, as the jobs have it."""
     assert recipe.teacher is not None, "images were recovered from one"
-    network = build(recipe.teacher.network, real.shape, real.classes)
-    work = teacher.train(recipe.teacher, Eager(network), real.train, recipe.augment, Key(0).fold("teacher"))
+    kernels = Eager(build(recipe.teacher.network, real.shape, real.classes))
+    work = teacher.train(recipe.teacher, kernels, real.train, recipe.augment, Key(0).fold("teacher"))
     while True:
         try:
             next(work)
         except StopIteration as end:
-            found = Teacher(network, end.value.theta, end.value.moments)
+            found = Teacher(kernels, end.value.theta, end.value.moments)
             teacher.examine(found, real)
             return found
 

@@ -49,7 +49,7 @@ def views(
     """
     records, size = relabel.stored(len(images), evaluation.epochs, evaluation.batch_size)
     blank = _drawn(relabel, images, records, size, augment, key)
-    at_once, logits, own = max(1, limits.TAUGHT // size), list[Tensor](), relabel.own(teacher.network.classes)
+    at_once, logits, own = max(1, limits.TESTED // size), list[Tensor](), relabel.own(teacher.network.classes)
     top = list[Tensor]()
     for first in range(0, records, at_once):
         seen = [blank.view(record, images) for record in range(first, min(first + at_once, records))]

@@ -39,14 +39,19 @@ class TeacherAtChance(ValueError):
 class Teacher:
     """A trained network: theta [P], and for batch norm the running moments of its training."""
 
-    network: Network
+    kernels: Kernels
     theta: Tensor
     moments: Moments | None
+
+    @property
+    def network(self) -> Network:
+        """The network whose parameters these are."""
+        return self.kernels.network
 
     def logits(self, images: Tensor) -> Tensor:
         """[n, K] of images [n, C, H, W], without gradient."""
         with torch.no_grad():
-            parts = [self.network.apply(self.theta, part, self.moments) for part in images.split(limits.TAUGHT)]
+            parts = [self.kernels.logits(self.theta, part, self.moments) for part in images.split(limits.TESTED)]
         return torch.cat(parts)
 
     @property
@@ -85,7 +90,7 @@ def train(
 
 def accuracy(teacher: Teacher, data: Labelled, measure: Measure = "accuracy") -> float:
     """Share of images it is right about, or the mean of each class's share."""
-    guesses = torch.cat([teacher.logits(x).argmax(1) for x in data.batches(limits.TAUGHT)])
+    guesses = torch.cat([teacher.logits(x).argmax(1) for x in data.batches(limits.TESTED)])
     overall, per_class = evaluate.graded(guesses, data.labels, teacher.network.classes)
     counts = torch.bincount(data.labels, minlength=teacher.network.classes)
     return overall if measure == "accuracy" else balanced(per_class, counts.tolist())

@@ -20,7 +20,7 @@ JUDGED: Final = 256
 """Images that experts judge at a time; batch norm takes their own statistics, as no expert keeps others."""
 
 TAUGHT: Final = 512
-"""Images that a teacher is asked of at a time."""
+"""Images whose statistics a teacher's layers are asked for at a time."""
 
 RECOVERED: Final = 200
 """Images recovered from a teacher at a time, as far as groups can be parted."""

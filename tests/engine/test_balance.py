@@ -231,7 +231,7 @@ def test_a_teacher_that_is_right_about_four_in_five_of_either_class_passes_and_o
 ) -> None:
     network = build(Network(width=4, depth=2), (1, 8, 8), 2)
     work = teacher.train(Teacher(epochs=4, balance="batches"), Eager(network), unequal.train, Augment(), KEY)
-    known = teacher.Teacher(network, result(work).theta, None)
+    known = teacher.Teacher(Eager(network), result(work).theta, None)
     guesses = known.logits(next(unequal.validation.batches(1000))).argmax(1)
     eight, other = (int((guesses == c).nonzero()[0]) for c in (0, 1))
     shown = torch.tensor([eight] * 8 + [other] * 2 + [other] * 72 + [eight] * 18)

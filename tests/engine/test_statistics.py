@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine import distill, init, recovery_views, teacher
+from core.engine.kernels import Eager
 from core.engine.keys import Key
 from core.engine.networks import Moments, build
 from core.engine.objectives import statistics
@@ -233,6 +234,6 @@ def test_a_teacher_that_knows_nothing_is_refused(known: Teacher, real: Real) -> 
     fresh = build(Network(width=4, norm="batch"), real.shape, real.classes)
     assert known.moments is not None
     swapped = replace(real, validation=replace(real.validation, labels=1 - real.validation.labels))
-    for wrong, data in ((Teacher(fresh, torch.zeros(fresh.size), known.moments), real), (known, swapped)):
+    for wrong, data in ((Teacher(Eager(fresh), torch.zeros(fresh.size), known.moments), real), (known, swapped)):
         with pytest.raises(teacher.TeacherAtChance, match=r"Raise teacher\.epochs"):
             teacher.examine(wrong, data)

@@ -29,8 +29,8 @@ from core.engine.keys import Key
 from core.engine.real import Labelled
 from core.engine.state import State
 from core.engine.stored import Source
+from core.engine.teacher import Teacher
 from core.engine.workspace import Drained, InMemory
-from core.plan import limits
 from core.plan.cache_names import Identity, file_name
 from core.recipe.share import equal
 
@@ -269,13 +269,8 @@ class Measuring:
         """The labels of images [n, C, H, W]: those of their classes [n, K], or a network's, where they are soft."""
         if self.asked.labels == "hard":
             return hard
-        teacher = self._largest()[0]
-        with torch.no_grad():
-            parts = [
-                self.context.network.apply(teacher.theta, part, teacher.moments).softmax(1)
-                for part in images.split(limits.TAUGHT)
-            ]
-        return torch.cat(parts)
+        largest = self._largest()[0]
+        return Teacher(self.context.kernels, largest.theta, largest.moments).logits(images).softmax(1)
 
     def _largest(self) -> list[Trained]:
         """The networks of the largest size, with hard labels."""

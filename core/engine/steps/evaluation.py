@@ -85,8 +85,7 @@ def rows(context: JobContext, step: Evaluate, result: SyntheticDataset, taught: 
     names = list(dict.fromkeys(("distilled", _ROUNDED, *arms)))
     if taught is not None and recipe.teacher is not None:
         trained = Trained(taught.theta, taught.moments, 0.0)
-        kernels = context.kernels_of(taught.network)
-        known[TEACHER] = row(evaluate.judged(TEACHER, kernels, trained, recipe.teacher.lr, context.real))
+        known[TEACHER] = row(evaluate.judged(TEACHER, taught.kernels, trained, recipe.teacher.lr, context.real))
         names.append(TEACHER)
     return [known[name] for name in names]
 

@@ -43,10 +43,7 @@ def taken(context: JobContext, state: State, hardness: Tensor | None, taught: Te
     context.journal.enter("selecting", total, skipped=_UNITS * state.rounds)
     trusted = torch.ones(len(real.train), dtype=torch.bool, device=real.device)
     if taught is not None and context.recipe.relabel.needs_teacher:
-        trusted = (
-            rounds.sureness(context.kernels_of(taught.network), Trained(taught.theta, taught.moments, 0.0), real.train)
-            >= 0
-        )
+        trusted = rounds.sureness(taught.kernels, Trained(taught.theta, taught.moments, 0.0), real.train) >= 0
     while state.rounds < asked.count:
         if workspace.time_left() <= 0:
             context.journal.log(

@@ -19,11 +19,11 @@ def gather(context: JobContext, step: TrainTeacher) -> Teacher:
     """
     training, real = context.recipe.teacher, context.real
     assert training is not None, "a plan with this step"
-    own = build(training.network, real.shape, real.classes)
-    work = teacher.train(training, context.kernels_of(own), real.train, context.recipe.augment, Key(0).fold("teacher"))
+    kernels = context.kernels_of(build(training.network, real.shape, real.classes))
+    work = teacher.train(training, kernels, real.train, context.recipe.augment, Key(0).fold("teacher"))
     steps = training.epochs * -(-len(real.train) // training.batch_size)
     trained = kept.network(context, step.kept, work, "training_experts", steps, "The teacher")
-    found = Teacher(own, trained.theta, trained.moments)
+    found = Teacher(kernels, trained.theta, trained.moments)
     measure = context.recipe.evaluation.measure if training.balance == "none" else "balanced"
     context.journal.log(teacher.examine(found, real, measure))
     return found

@@ -22,10 +22,11 @@ def trained(step: TrainTeacher, scale: Scale, missing: int) -> Iterator[Work]:
     assert teacher is not None, "a plan with this step"
     for call in training(step.phase, missing, teacher.epochs, train, teacher.batch_size, scale.stack):
         yield call._replace(teacher=True, by_kernels=shared(scale.recipe))
-    yield from _asked(step.phase, scale.sizes.validation)
+    yield from _asked(step.phase, scale.recipe, scale.sizes.validation)
     if isinstance(objective, Statistics):
         for _ in range((objective.group == "class" or objective.statistics == "convolution") + 2 * _ranks(objective)):
-            yield from _asked(step.phase, train)
+            for calls, images in batches(train, limits.TAUGHT):
+                yield Work(step.phase, "forward", calls, images, teacher=True)
 
 
 def _ranks(objective: Statistics) -> bool:
@@ -39,7 +40,7 @@ def choosing(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
         crops, stored = recipe.init, sizes.synthetic // sizes.classes // recipe.parameterize.formation
         wanted = stored * crops.factor**2
         seen = min(max(crops.candidates, wanted), sizes.members)
-        for call in _asked("selecting", seen):
+        for call in _asked("selecting", recipe, seen):
             yield call._replace(calls=call.calls * sizes.classes * crops.crops)
 
 
@@ -88,8 +89,7 @@ def comparing(recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
         yield call._replace(calls=call.calls * times)
     if recipe.teacher is not None:
         for n in (sizes.test, sizes.validation):
-            for call in testing("evaluating", 1, n):
-                yield call._replace(teacher=True, by_kernels=shared(recipe))
+            yield from _asked("evaluating", recipe, n)
 
 
 def shared(recipe: Recipe) -> bool:
@@ -127,17 +127,17 @@ def labels(phase: Phase, recipe: Recipe, sizes: Sizes) -> Iterator[Work]:
         case KeepLabels():
             return
         case SoftLabels():
-            yield from _asked(phase, sizes.synthetic)
+            yield from _asked(phase, recipe, sizes.synthetic)
         case LabelledViews() as choice:
             evaluation = recipe.evaluation
             records, size = choice.stored(sizes.synthetic, evaluation.epochs, evaluation.batch_size)
-            yield from _asked(phase, records * size)
+            yield from _asked(phase, recipe, records * size)
             yield Work(phase, "data", records, size)
 
 
-def _asked(phase: Phase, n: int) -> Iterator[Work]:
-    for calls, images in batches(n, limits.TAUGHT):
-        yield Work(phase, "forward", calls, images, teacher=True)
+def _asked(phase: Phase, recipe: Recipe, n: int) -> Iterator[Work]:
+    for call in testing(phase, 1, n):
+        yield call._replace(teacher=True, by_kernels=shared(recipe))
 
 
 def _recovered(kernel: Kernel, calls: int, images: int, networks: int) -> Work:
