@@ -68,6 +68,9 @@ def _of_pictures(recipe: Recipe, kind: Kind) -> Iterator[FieldError]:
     if recipe.evaluation.cutmix is not None:
         told = f"A box is cut out of pictures, and these are {nouns}."
         yield FieldError("overrides.evaluation.cutmix", told, "Set evaluation.cutmix to null.")
+    if recipe.schedule.clamp:
+        told = f"Black and white are values of a pixel, and these are {nouns}."
+        yield FieldError("overrides.schedule.clamp", told, "Set schedule.clamp to false.")
     if isinstance(recipe.preprocess, Zca):
         told = f"Whitening is of pixels of one scale, and the numbers of {nouns} have scales of their own."
         yield FieldError("overrides.preprocess.kind", told, "Set preprocess.kind to 'mean_std'.")

@@ -10,6 +10,7 @@ from torch import Tensor
 from core.recipe import MeanStd, Preprocess, Unprocessed, Zca
 
 _BATCH = 4096  # images whitened at a time
+_ROUNDING = 1e-3  # of the range of a pixel, a quarter of a level of 8 bits
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,22 @@ class Transform:
         return (x * 255).round() if self.pixels else x
 
     def clamp(self, images: Tensor) -> Tensor:
-        """Every pixel brought into [0, 1]: channel by channel into [-mean / std, (1 - mean) / std]; not for zca."""
-        assert self.kind != "zca", "a recipe that clamps does not whiten"
-        low, high = torch.tensor(0.0), torch.tensor(1.0)
-        if self.kind == "mean_std":
-            mean, std = (self.arrays[name].view(-1, 1, 1) for name in ("mean", "std"))
-            low, high = -mean / std, (1 - mean) / std
-        return images.maximum(low.to(images.device)).minimum(high.to(images.device))
+        """Images [N, C, H, W] whose every pixel is brought into [0, 1], in the space of the networks.
+
+        Whitened images are clamped as the pixels that they stand for, and whitened again; one that rounding alone takes
+        out of the range stays as it is, to the bit.
+        """
+        a = self.arrays
+        match self.kind:
+            case "mean_std":
+                mean, std = a["mean"].view(-1, 1, 1), a["std"].view(-1, 1, 1)
+                return images.maximum(-mean / std).minimum((1 - mean) / std)
+            case "zca":
+                pixels = (images.flatten(1) @ a["unwhiten"] + a["mean"]).view_as(images)
+                inside = ((pixels - 0.5).abs() <= 0.5 + _ROUNDING).flatten(1).all(1)
+                return torch.where(inside.view(-1, 1, 1, 1), images, self._mix(pixels.clamp(0, 1), "whiten"))
+            case _:
+                return images.clamp(0, 1)
 
     def _mix(self, x: Tensor, matrix: str) -> Tensor:
         return ((x.flatten(1) - self.arrays["mean"]) @ self.arrays[matrix]).view_as(x)

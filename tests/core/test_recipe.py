@@ -85,7 +85,6 @@ def test_recipes_survive_json() -> None:
         ("fadrm", {"schedule.blend.keep": 1}, "schedule.blend.keep", "less than 1"),
         ("random", {"schedule.blend": {}}, "schedule.blend", "Set schedule.blend to null"),
         ("dm", {"schedule.blend": {}, "schedule.stages.count": 2}, "schedule.blend", "schedule.stages.count to 1"),
-        ("sre2l", {"preprocess.kind": "zca"}, "schedule.clamp", "to false"),
         ("sre2l", {"objective.views.curriculum": True}, "objective.views.curriculum", "Set objective.views.crop"),
         ("rded", {"relabel.bits": 5}, "relabel.bits", "4, 8 or 16"),
         ("mtt", {"evaluation.select": "best_validation"}, "evaluation.look_every", "look_every"),

@@ -90,6 +90,7 @@ def test_a_method_distils_numbers(method: str, name: str, numbers: dict[str, Dat
 REFUSED = {
     "augment__transforms": (["flip"], "Set augment.transforms to []."),
     "preprocess__kind": ("zca", "Set preprocess.kind to 'mean_std'."),
+    "schedule__clamp": (True, "Set schedule.clamp to false."),
     "storage__kind": ("compact", "Set storage.kind to 'exact'"),
     "network__kind": ("convnet", "Set network.kind to 'mlp'."),
     "evaluation__across": ([{"kind": "resnet18"}], "Leave it out of evaluation.across"),

@@ -38,6 +38,18 @@ def test_zca_is_the_published_formula(toy: Dataset) -> None:
     assert np.abs(ours - truth).max() < 1e-4
 
 
+@pytest.mark.parametrize("preprocess", [MeanStd(), Zca(), Unprocessed()], ids=str)
+def test_clamped_images_are_what_pixels_can_be(preprocess: Preprocess, toy: Dataset) -> None:
+    transform = fit(preprocess, torch.from_numpy(toy.train.images))
+    images = transform.forward(torch.from_numpy(toy.train.images[:20]))
+    far = 3 * images
+    assert transform.clipped(far) > 0.1
+    clamped = transform.clamp(far)
+    assert transform.clipped(clamped) == 0
+    assert (transform.forward(transform.inverse(clamped)) - clamped).abs().max() < 0.1, "8 bits hold them"
+    assert torch.equal(transform.clamp(images), images), "real images stay to the bit"
+
+
 def test_a_constant_channel_does_not_divide_by_zero() -> None:
     pixels = torch.full((10, 1, 8, 8), 7, dtype=torch.uint8)
     for preprocess in (MeanStd(), Zca()):

@@ -26,7 +26,6 @@ from core.recipe.checks.regression import check_features, check_one_stage, check
 from core.recipe.checks.rounds import check_rounds
 from core.recipe.checks.teacher import (
     check_adjustment,
-    check_clamp,
     check_norms,
     check_order,
     check_relabel,
@@ -60,7 +59,6 @@ CHECKS: Final[tuple[Callable[[Choices], None], ...]] = (
     check_convolutions,
     check_norms,
     check_adjustment,
-    check_clamp,
     check_order,
     check_relabel,
     check_steps,

@@ -51,16 +51,6 @@ def check_adjustment(recipe: Choices) -> None:
         )
 
 
-def check_clamp(recipe: Choices) -> None:
-    """Black and white are values of a pixel; whitening leaves no pixels."""
-    if recipe.schedule.clamp and recipe.preprocess.mixes_pixels:
-        raise invalid_combination(
-            "schedule.clamp",
-            "Whitened pixels mix the whole image: no value of theirs is black or white.",
-            "Set schedule.clamp to false, or preprocess.kind to 'mean_std'.",
-        )
-
-
 def check_order(recipe: Choices) -> None:
     """Stages need an order, and the images that a teacher shows or labels have none."""
     if recipe.schedule.stages.count == 1:
