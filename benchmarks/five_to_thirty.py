@@ -99,21 +99,18 @@ _TRAJECTORIES: Final = {  # experts of 3,160 steps; segments of 158, matched by 
     "objective.batch_size": BATCH,
     "step_size.initial": 0.02,
     "schedule.steps": 200,
+    "schedule.image_lr": 1000.0,
 }
 _SCORED: Final = {"init.score.networks": 3, "init.score.epochs": 30}
 _ROUNDS: Final = {"rounds.score.networks": 3, "rounds.score.epochs": 30}
 _PUBLISHED: Final[Mapping[int, Changes]] = {  # SelMatch's, for CIFAR-10 at these shares
-    share: {"init.beta": beta, "parameterize.update": alpha, "schedule.image_lr": rate}
-    for share, beta, alpha, rate in ((5, 0.5, 0.6, 1e3), (10, 0.3, 0.2, 1e3), (20, 0.2, 0.1, 1e4), (30, 0.2, 0.1, 1e4))
+    share: {"init.beta": beta, "parameterize.update": alpha}
+    for share, beta, alpha in ((5, 0.5, 0.6), (10, 0.3, 0.2), (20, 0.2, 0.1), (30, 0.2, 0.1))
 }
-
-
-def _published(*fields: str) -> Mapping[int, Changes]:
-    """These of SelMatch's fields, by share."""
-    return {share: {field: changes[field] for field in fields} for share, changes in _PUBLISHED.items()}
-
-
-_BETA, _ALPHA, _RATE = "init.beta", "parameterize.update", "schedule.image_lr"
+_BETAS: Final = {share: {"init.beta": changes["init.beta"]} for share, changes in _PUBLISHED.items()}
+_ALPHAS: Final = {
+    share: {"parameterize.update": changes["parameterize.update"]} for share, changes in _PUBLISHED.items()
+}
 
 REGIMES: Final = (
     Regime(
@@ -122,23 +119,23 @@ REGIMES: Final = (
         _HARD,
         (
             Arm("random", "random"),
-            Arm("window", "window", _SCORED, _published(_BETA)),
+            Arm("window", "window", _SCORED, _BETAS),
             Arm("forgetting", "forgetting", _SCORED),
             Arm("DUAL", "dual"),
             Arm("self-evolved", "self-evolved", _ROUNDS),
-            Arm("MTT", "mtt", _TRAJECTORIES, _published(_RATE)),
+            Arm("MTT", "mtt", _TRAJECTORIES),
             Arm("SelMatch", "selmatch", _TRAJECTORIES | _SCORED, _PUBLISHED),
             Arm(
                 "SelMatch, from random images",
                 "selmatch",
                 _TRAJECTORIES | {"init": {"kind": "real"}},
-                _published(_ALPHA, _RATE),
+                _ALPHAS,
             ),
             Arm(
                 "SelMatch, all images distilled",
                 "selmatch",
                 _TRAJECTORIES | _SCORED | {"parameterize.update": 1.0},
-                _published(_BETA, _RATE),
+                _BETAS,
             ),
         ),
     ),
