@@ -210,7 +210,7 @@ def _had(ask: Ask, regime: Regime, arm: Arm, share: int, seed: int) -> None:
 
 
 def _figures(job: Finished) -> Row:
-    """Of the set whose pixels are rounded to 8 bits, as all real images have them."""
+    """Figures of the set whose pixels are rounded to 8 bits, as all real images have them."""
     told = job.report["compression"]
     return {
         "accuracy": round(job.accuracy("distilled_8bit"), 4),
