@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from sqlalchemy import ColumnElement, case, func, literal, select
+from sqlalchemy import ColumnElement, case, func, literal, select, text
 from sqlalchemy.orm import Session
 
 from core.ledger.models import JobRow, PartRow
+
+_LOCK = 0x5717_1143  # of claims that count what their owners have running
+
+
+def lock(session: Session) -> None:
+    """Have other claims that count running jobs wait for the end of this transaction; on SQLite one writer is alone."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
 def running(session: Session) -> dict[str, int]:

@@ -168,13 +168,15 @@ def queues(session: Session, max_running: int | None, ability: Ability) -> Itera
     """The queued jobs that a worker can take, the next one first, owner by owner: first the one for whom workers do
     least, of several the one who waits longest. An owner's own jobs go by priority, and then by age.
 
-    Without those of owners who have `max_running` running.
+    Without those of owners who have `max_running` running, which no other claim changes until this transaction ends.
     """
     waiting = select(JobRow).where(stands(Status.QUEUED), *suitable.suits(ability))
     waiting = waiting.order_by(JobRow.rank, JobRow.created_at, JobRow.id)  # in the order of an index
     if session.scalars(select(JobRow.id).where(stands(Status.QUEUED), JobRow.owner != "").limit(1)).first() is None:
         yield waiting
         return
+    if max_running is not None:
+        fairness.lock(session)  # two claims at once must not both see an owner's last free place
     first = select(JobRow.owner, func.min(JobRow.created_at), func.min(JobRow.id)).where(stands(Status.QUEUED))
     owners = session.execute(first.where(*suitable.suits(ability)).group_by(JobRow.owner)).all()
     busy = fairness.busy(session)

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import pytest
 
-from core.ledger import Claim, IdempotencyConflict, Ledger, Status
+from core.ledger import Claim, IdempotencyConflict, Ledger, Reach, Status
 from tests.ledger.orders import ERROR, FILES, LONG, order, queued, running, standing, types
 
 Answer = TypeVar("Answer")
@@ -81,6 +81,17 @@ def test_claimers_in_threads_never_get_the_same_job(ledger: Ledger) -> None:
     ids = {queued(ledger).id for _ in range(40)}
     claimed = together([partial(_claim_all, ledger, f"worker-{number}") for number in range(8)])
     assert Counter(job_id for mine in claimed for job_id in mine) == dict.fromkeys(ids, 1)
+
+
+def test_claimers_at_once_keep_to_what_an_owner_may_have_running(ledger: Ledger) -> None:
+    alice = ledger.within(Reach("alice", everything=False))
+    for _ in range(20):
+        for _ in range(2):
+            queued(alice)
+        together([partial(ledger.claim, f"worker-{number}", LONG, 1) for number in range(2)])
+        (job,) = alice.jobs(status="running")
+        assert ledger.fail(Claim(job, job.attempt), ERROR)
+        _clear(ledger)
 
 
 def test_claimers_in_processes_never_get_the_same_job(
