@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, BackgroundTasks, Response
 
+from api.jobs import unfit
 from api.known_job import LOCATION, RETRY_AFTER, Known, advise, over_quota
 from api.problems import Kind, ProblemError, responses, sentence
 from api.schemas import Job
@@ -50,7 +51,8 @@ def pause_job(services: ServicesDep, job: Known, response: Response) -> Job:
 )
 def resume_job(services: ServicesDep, job: Known, response: Response, after: BackgroundTasks) -> Job:
     """The job is queued again, at the place of its age. One that is queued or running stays so."""
-    return _opened(services, services.ledger.resume, job, response, after, Kind.ALREADY_FINISHED)
+    resume = partial(services.ledger.resume, unfit=unfit(services, job.fingerprint, job.owner))
+    return _opened(services, resume, job, response, after, Kind.ALREADY_FINISHED)
 
 
 @router.post(
@@ -84,7 +86,8 @@ def retry_job(services: ServicesDep, job: Known, response: Response, after: Back
     One that was asked to finish still is. Refused where an upload that it reads, or the result that it goes on from,
     was deleted.
     """
-    retry = partial(services.ledger.retry, room=services.settings.max_result_bytes)
+    damaged = unfit(services, job.fingerprint, job.owner)
+    retry = partial(services.ledger.retry, room=services.settings.max_result_bytes, unfit=damaged)
     return _opened(services, retry, job, response, after, Kind.NOT_RETRYABLE)
 
 

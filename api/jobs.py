@@ -241,9 +241,13 @@ def named_webhook(services: Services, word: str) -> str | None:
         raise invalid([FieldError("webhook", sentence(error), fix)]) from None
 
 
-def unfit(services: Services, fingerprint: str | None) -> str | None:
-    """The id of a finished job that cannot answer an equal request, since the store has lost or damaged its files."""
-    found = services.ledger.answer(fingerprint) if fingerprint else None
+def unfit(services: Services, fingerprint: str | None, owner: str | None = None) -> str | None:
+    """The id of a finished job that cannot answer an equal request, since the store has lost or damaged its files.
+
+    It is a job of this owner's; None: of the caller's.
+    """
+    own = services.ledger if owner is None else services.ledger.within(ledger.Reach(owner, everything=False))
+    found = own.answer(fingerprint) if fingerprint else None
     if found is None:
         return None
     job_id, files = found

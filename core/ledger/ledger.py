@@ -251,14 +251,16 @@ class Ledger:
         with self.database.write() as session:
             return requests.pause(session, job_id, self._reach)
 
-    def resume(self, job_id: str, max_open: int | None = None) -> Job:
+    def resume(self, job_id: str, max_open: int | None = None, unfit: str | None = None) -> Job:
         """Queue a paused job again; it continues from its checkpoint. One that is queued or running stays so.
+
+        An equal job that is done is in its way, but for the one of the id `unfit` (see `submit`).
 
         Raises:
             UnknownJob, IllegalTransition: no such job; it is over, or is being cancelled, or an equal one is open.
             QuotaExceeded: its owner has `max_open` open jobs already.
         """
-        return self.database.insert(lambda session: requests.resume(session, job_id, self._reach, max_open))
+        return self.database.insert(lambda session: requests.resume(session, job_id, self._reach, max_open, unfit))
 
     def request_finish(self, job_id: str, max_open: int | None = None) -> Job:
         """Have a job end with the best that it has, as soon as a worker has it; a paused one is queued. Idempotent.
@@ -270,14 +272,14 @@ class Ledger:
         with self.database.write() as session:
             return requests.finish(session, job_id, self._reach, max_open)
 
-    def retry(self, job_id: str, max_open: int | None = None, room: int | None = None) -> Job:
-        """Queue a failed or cancelled job again; it continues from its last checkpoint.
+    def retry(self, job_id: str, max_open: int | None = None, room: int | None = None, unfit: str | None = None) -> Job:
+        """Queue a failed or cancelled job again; it continues from its last checkpoint. Of `unfit` see `resume`.
 
         Raises:
             UnknownJob, IllegalTransition: no such job; it has not failed nor been cancelled, or an equal one is open.
             SourceGone, QuotaExceeded, ResultsFull: its upload, say, was deleted; as of a new job.
         """
-        return self.database.insert(lambda session: requests.retry(session, job_id, self._reach, max_open, room))
+        return self.database.insert(lambda session: requests.retry(session, job_id, self._reach, max_open, room, unfit))
 
     def delete(self, job_id: str, remove: Callable[[str], None]) -> None:
         """Forget a job that is over; `remove` takes out of the store what nothing else needs, by its SHA-256.

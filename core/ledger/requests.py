@@ -31,12 +31,12 @@ def pause(session: Session, job_id: str, reach: Reach) -> Job:
     return jobs.view(session, row)
 
 
-def resume(session: Session, job_id: str, reach: Reach, max_open: int | None) -> Job:
+def resume(session: Session, job_id: str, reach: Reach, max_open: int | None, unfit: str | None = None) -> Job:
     """Queue a paused job again, at the place of its age; one whose worker still saves it is running again."""
     row = jobs.lock(session, job_id, reach)
     if row.status not in (Status.QUEUED, Status.RUNNING):
         transitions.destination(row, Move.RESUME)
-        _reopen(session, row, "resume", max_open)
+        _reopen(session, row, "resume", max_open, unfit)
         _move(session, row, Move.RESUME, reason="A client resumed it.")
     return jobs.view(session, row)
 
@@ -53,12 +53,14 @@ def finish(session: Session, job_id: str, reach: Reach, max_open: int | None) ->
     return jobs.view(session, row)
 
 
-def retry(session: Session, job_id: str, reach: Reach, max_open: int | None, room: int | None) -> Job:
+def retry(
+    session: Session, job_id: str, reach: Reach, max_open: int | None, room: int | None, unfit: str | None = None
+) -> Job:
     """Queue a failed or cancelled job again, keeping its attempt number and checkpoint, and whether it is to finish."""
     row = jobs.lock(session, job_id, reach)
     transitions.destination(row, Move.RETRY)
     _check_sources(session, row)
-    _reopen(session, row, "retry", max_open)
+    _reopen(session, row, "retry", max_open, unfit)
     kept.check_room(session, row.owner, room, row.forecast)
     row.losses = 0
     row.progress = row.metrics = row.error = None
@@ -87,8 +89,11 @@ def _check_sources(session: Session, row: JobRow) -> None:
         )
 
 
-def _reopen(session: Session, row: JobRow, what: str, max_open: int | None) -> None:
-    """Refuse to open a job again beside an equal one, after one that has the result, or beyond its owner's quota."""
+def _reopen(session: Session, row: JobRow, what: str, max_open: int | None, unfit: str | None) -> None:
+    """Refuse to open a job again beside an equal one, after one that has the result, or beyond its owner's quota.
+
+    The finished job of the id `unfit` has it no more.
+    """
     # one that is to end early makes another result
     twin, done = None, None
     if row.finish_requested_at is None:
@@ -99,7 +104,7 @@ def _reopen(session: Session, row: JobRow, what: str, max_open: int | None) -> N
             f"Job {row.id} cannot {what}: job {twin.id} asks for the same and is {twin.status.value}; "
             "wait for that one."
         )
-    if done is not None:
+    if done is not None and done.id != unfit:
         raise IllegalTransition(
             f"Job {row.id} cannot {what}: job {done.id} has made the result that it asks for meanwhile; take that one."
         )

@@ -1,9 +1,10 @@
-"""A retry of a job that is over, where what it was made of is there no more."""
+"""Jobs that are opened again, where what they were made of, or an equal job's result, is there no more."""
 
 from __future__ import annotations
 
 import pytest
 
+from api.services import Services
 from core.ledger import Ledger, SourceGone, Status
 from core.settings import Settings
 from tests.api.test_uploads import send, settled
@@ -39,6 +40,23 @@ def test_a_job_whose_upload_was_deleted_is_not_retried(workshop: Workshop, what:
     assert "was deleted" in refused.json()["detail"]
     assert "Upload it again" in refused.json()["hint"]
     assert client.get(path).json()["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("way", ["resume", "retry"])
+def test_a_job_that_remakes_a_damaged_result_can_be_opened_again(
+    workshop: Workshop, services: Services, people: dict[str, dict[str, str]], way: str
+) -> None:
+    client, asked = workshop.client, request()
+    client.headers.update(people["alice"])
+    first = client.post("/v1/jobs", json=asked).json()["id"]
+    workshop.succeed(first)
+    services.store.delete(services.ledger.files(first)[0].sha256)
+    anew = client.post("/v1/jobs", json=asked).json()["id"]
+    assert anew != first
+    for who in ("alice", "root"):
+        client.post(f"/v1/jobs/{anew}/{'pause' if way == 'resume' else 'cancel'}")
+        opened = client.post(f"/v1/jobs/{anew}/{way}", headers=people[who])
+        assert (opened.status_code, opened.json().get("status")) == (202, "queued"), opened.text
 
 
 def test_a_job_that_goes_on_from_a_deleted_one_is_not_retried(ledger: Ledger) -> None:
