@@ -22,6 +22,8 @@ _PREFIX: Final = "STILLHOUSE_"
 _CLIENTS: Final = frozenset({"URL", "API_KEY"})
 _ADDRESSES: Final = {"broker_url": check_broker, "database_url": check_database, "store_url": check_store}
 _BOUNDS: Final = {"ge": "at least", "gt": "more than", "le": "at most"}
+_MOST_DAYS: Final = 36_500  # moments a hundred years ago, or to come, are within the calendar
+_MOST_SECONDS: Final = 86_400  # of a lease
 _KINDS: Final = {"int": "a whole number", "float": "a number", "finite": "a finite number", "path": "a path"} | {
     "value_error": "networks, such as 127.0.0.0/8,10.1.0.0/16"
 }
@@ -127,7 +129,9 @@ class Settings(BaseSettings):
         description="Bytes of finished jobs' files an owner of keys may keep, with those that open jobs are forecast "
         "to bring; a job that would exceed it is refused until some are deleted.",
     )
-    session_days: float = Field(default=14, gt=0, description="Days until a browser has to show its key again.")
+    session_days: float = Field(
+        default=14, gt=0, le=_MOST_DAYS, description="Days until a browser has to show its key again."
+    )
     webhook_networks: str = Field(
         default="",
         description="Networks, separated by commas, that webhooks may be sent to besides the public internet, e.g. "
@@ -146,7 +150,9 @@ class Settings(BaseSettings):
         description="Times a delivery is sent. If the last one fails, and its webhook has taken nothing since the "
         "first, the webhook is disabled.",
     )
-    lease_ttl: float = Field(default=60, gt=0, description="Seconds a worker's claim lasts without a heartbeat.")
+    lease_ttl: float = Field(
+        default=60, gt=0, le=_MOST_SECONDS, description="Seconds a worker's claim lasts without a heartbeat."
+    )
     heartbeat_interval: float = Field(default=10, gt=0, description="Seconds between heartbeats.")
     self_fence_after: float = Field(
         default=40,
@@ -178,10 +184,14 @@ class Settings(BaseSettings):
     retention_days: float | None = Field(
         default=None,
         gt=0,
+        le=_MOST_DAYS,
         description="Days after its end that a job is deleted, with its events and files. Default: none is.",
     )
     checkpoint_days: float = Field(
-        default=30, gt=0, description="Days that the checkpoint of a failed or cancelled job is kept for a retry."
+        default=30,
+        gt=0,
+        le=_MOST_DAYS,
+        description="Days that the checkpoint of a failed or cancelled job is kept for a retry.",
     )
     verified_bytes: int = Field(
         default=10 * 2**30,
