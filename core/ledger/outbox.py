@@ -85,7 +85,9 @@ def announce(
 
     The webhooks whose ids the job has `named` are told whatever they want to know.
     """
-    for row in session.scalars(select(WebhookRow).where(WebhookRow.owner == owner)):
+    told = select(WebhookRow).where(WebhookRow.owner == owner).order_by(WebhookRow.id)
+    # one that is deleted just now must not fail what happened; couriers, who change them, don't wait
+    for row in session.scalars(told.with_for_update(read=True, key_share=True)):
         if not row.events or kind in row.events.split() or row.id in named:
             add(session, row, kind, now, data)
 

@@ -8,11 +8,12 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from core.ledger import Answer, Job, Ledger, Reach, Status, claims
 from core.ledger.webhook_rows import DeliveryRow, WebhookRow
@@ -50,6 +51,20 @@ def courier(ledger: Ledger, ledger_url: str, tmp_path: Path) -> Callable[[], Non
                     thread.join()
 
     return send
+
+
+@pytest.mark.parametrize("ledger_url", ["postgresql"], indirect=True)
+def test_a_webhook_that_is_deleted_just_then_fails_no_job(ledger: Ledger) -> None:
+    webhook, _ = ledger.webhooks.create("https://example.org/hook")
+    claim = running(ledger)
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()")
+    with ThreadPoolExecutor(1) as other:
+        with ledger.database.write() as session:
+            assert claims.succeed(session, claim, [], {})  # its row and its message are written when this block ends
+            deleted = other.submit(ledger.webhooks.delete, webhook.id)
+            until(lambda: deleted.done() or bool(session.execute(waiting).scalar()), "the deletion waits or is done")
+        deleted.result()
+    assert ledger.job(claim.job.id).status is Status.SUCCEEDED
 
 
 def ended(ledger: Ledger, owner: str = "", status: Status = Status.SUCCEEDED) -> Job:
