@@ -46,7 +46,7 @@ def may_be_seen_by_all(path: str) -> bool:
 
 def needed(method: str, path: str) -> str | None:
     """The scope that a request needs; None where any key will do, because the operation itself looks at the key."""
-    resource = path.removeprefix("/v1").split("/")[1]
+    resource = path.removeprefix("/v1").removeprefix("/").partition("/")[0]
     if resource in ("me", "keys", "logout"):
         return None
     if resource == "metrics":

@@ -66,6 +66,14 @@ def test_no_route_answers_without_a_key(workshop: Workshop, app: FastAPI) -> Non
         assert workshop.client.get(path).status_code == 200, path
 
 
+@ON_SQLITE
+@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1jobs", "/v1/nothing"])
+def test_a_path_that_is_none_is_not_found_with_a_key(
+    workshop: Workshop, people: dict[str, dict[str, str]], path: str
+) -> None:
+    assert workshop.client.get(path, headers=people["alice"]).status_code == 404
+
+
 def test_nobody_finds_anothers_job_on_any_route(
     workshop: Workshop, app: FastAPI, people: dict[str, dict[str, str]]
 ) -> None:
