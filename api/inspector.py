@@ -26,6 +26,7 @@ AT_ONCE: Final = 2
 _OPENING: Final = 60.0
 """Seconds that a folder may be without its file: two calls of the system lie between."""
 
+_FAILED: Final = "the service could not inspect or store it; upload it again later"
 _PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
 T = TypeVar("T")
@@ -102,7 +103,7 @@ class Inspector:
             outcome = self._examine(upload)
             if outcome is None:
                 return
-            if self._answered(lambda: uploads.conclude(upload_id, **outcome)) and "sha256" in outcome:
+            if self._conclude(upload_id, outcome) and "sha256" in outcome:
                 # An equal upload may have been deleted, and the bundle with it, before the ledger knew of this need.
                 self._stored(self._folder / upload_id / "bundle.npz")
         except AWAY:
@@ -110,6 +111,19 @@ class Inspector:
         except UnknownUpload:
             pass  # deleted meanwhile
         self.drop(upload_id)
+
+    def _conclude(self, upload_id: str, outcome: dict[str, Any]) -> bool:
+        """Whether the ledger has taken what came of the inspection, where it had nothing of it yet.
+
+        An outcome that it cannot keep becomes a problem: an upload that stayed as it is would never be told of.
+        """
+        try:
+            return self._answered(lambda: self._ledger.uploads.conclude(upload_id, **outcome))
+        except AWAY:
+            raise
+        except Exception:
+            log.exception("the finding on an upload cannot be kept", upload=upload_id)
+            return self._answered(lambda: self._ledger.uploads.conclude(upload_id, problem=_FAILED))
 
     def _examine(self, upload: Upload) -> dict[str, Any] | None:
         """The finding on the upload, for the ledger; None if this process is to end before it is known."""
@@ -126,7 +140,7 @@ class Inspector:
             return {"problem": str(fault)}
         except Exception:
             log.exception("inspection failed", upload=upload.id)
-            return {"problem": "the service could not inspect or store it; upload it again later"}
+            return {"problem": _FAILED}
         return {"found": found, "sha256": sha256, "length": length}
 
     def _stored(self, bundle: Path) -> tuple[str, int] | None:

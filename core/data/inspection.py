@@ -44,7 +44,7 @@ from core.data.near_copies import near_copies
 from core.data.numbers import kind_named
 from core.data.reading import ARRAYS, PICTURES, Reading
 from core.data.rules import ARRAYS as OURS
-from core.data.rules import MIRROR
+from core.data.rules import MIRROR, check_column_names
 from core.data.split import DRAWN
 from core.data.table_files import read_table, table_format
 
@@ -161,6 +161,7 @@ def examine(
         arrays[MIRROR] = np.array(mirror)
     write_bundle(target, arrays)
     bundle = read_bundle(target)
+    check_column_names(bundle.columns)
     measured = measure(bundle)
     if count := measured.copies.train + measured.copies.test:
         copies = "image is a copy" if count == 1 else "images are copies"

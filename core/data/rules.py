@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from unicodedata import category
 
 import numpy as np
 from numpy.typing import NDArray
@@ -222,6 +223,18 @@ def check_class_names(names: tuple[str, ...]) -> None:
             raise DatasetInvalid(
                 f"class_names holds {name[:LONGEST_NAME]!r}; a name is 1 to {LONGEST_NAME} printable characters, "
                 "not all blank"
+            )
+
+
+def check_column_names(columns: tuple[str, ...]) -> None:
+    """Refuse names of columns with signs that no text shows or databases do not hold, but for breaks of lines."""
+    for name in columns:
+        if any(category(sign) in ("Cc", "Cs") and not sign.isspace() for sign in name):
+            raise DatasetInvalid(
+                f"the column {name[:LONGEST_NAME]!r} has a control character in its name; take it out, with "
+                "clean = lambda name: ''.join(filter(str.isprintable, name)). Of a table: "
+                "table = table.rename(columns=clean), and if its words are the names: "
+                "table[column] = table[column].map(clean). Of a bundle: columns = list(map(clean, columns))"
             )
 
 

@@ -68,24 +68,30 @@ class Instant(TypeDecorator[datetime]):
 
 @final
 class JsonDocument(TypeDecorator[dict[str, Any]]):
-    """A JSON object kept as text, in the order it was written, whatever characters it holds.
+    """A JSON object kept as text, in the order it was written, which PostgreSQL's binary JSON forgets.
 
-    Not PostgreSQL's binary JSON: that refuses the NUL characters a library's error message may contain.
+    A library's error message may contain NUL characters, and a name half a surrogate pair. They are replaced by U+FFFD:
+    PostgreSQL would keep the document as it is, and then fail every statement that asks for a part of it.
     """
 
     impl = JSON(none_as_null=True)
     cache_ok = True
 
     def process_bind_param(self, value: dict[str, Any] | None, dialect: Dialect) -> Any:
-        return None if value is None else _finite(value)
+        return None if value is None else _readable(value)
 
 
-def _finite(value: Any) -> Any:
-    """The same document with null where a float is not finite, which JSON cannot say (a diverged loss is NaN)."""
+def _readable(value: Any) -> Any:
+    """The same document with null where a float is not finite, which JSON cannot say (a diverged loss is NaN).
+
+    In place of characters that no text column holds there is U+FFFD, in keys as well.
+    """
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {_readable(key): _readable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [_readable(item) for item in value]
     return value

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, cast, final
 
-from sqlalchemy import func, not_, or_, select
+from sqlalchemy import Text, func, not_, or_, select
+from sqlalchemy import cast as cast_column
 from sqlalchemy.orm import Session
 
 from core.ids import is_upload
@@ -252,9 +254,11 @@ def _announce(session: Session, row: UploadRow, now: datetime) -> None:
 
 def _like(session: Session, row: UploadRow, found: Document) -> list[str]:
     """The remark on an upload whose content the owner has uploaded before, packed or called otherwise."""
-    digest, same = found.get("digest"), UploadRow.found["digest"].as_string()
+    digest = found.get("digest")
+    # its text, of which PostgreSQL can ask also where it holds a NUL, as documents of old may
+    same = cast_column(UploadRow.found, Text).contains(f'"digest": {json.dumps(digest)}', autoescape=True)
     others = select(UploadRow).where(UploadRow.owner == row.owner, UploadRow.state == "ready", UploadRow.id != row.id)
-    other = session.scalars(others.where(same == digest).order_by(UploadRow.id).limit(1)).first() if digest else None
+    other = session.scalars(others.where(same).order_by(UploadRow.id).limit(1)).first() if digest else None
     return [] if other is None else [f"It holds the very same data as '{other.name}' ({other.id})."]
 
 

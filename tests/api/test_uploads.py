@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import time
 from contextlib import ExitStack
@@ -316,6 +317,35 @@ def test_an_inspection_outlasts_an_outage_of_the_database(
         held.close()
         assert settled(client, path, alice)["state"] == "ready"
     other.close()
+
+
+@ON_SQLITE
+def test_a_finding_that_the_ledger_refuses_ends_the_inspection(workshop: Workshop) -> None:
+    client, alice = workshop.client, key(workshop.ledger, "alice")
+    refusing = "CREATE TRIGGER refusing BEFORE UPDATE ON uploads WHEN NEW.state = 'ready' "
+    with workshop.ledger.database.write() as session:
+        session.execute(text(refusing + "BEGIN SELECT RAISE(ABORT, 'it cannot be kept'); END"))
+    found = settled(client, send(client, packed(classes(5)), alice).headers["Location"], alice)
+    assert found["state"] == "invalid"
+    assert "upload it again later" in found["problem"]
+
+
+@pytest.mark.parametrize("kept", ["as of old", "now"])
+def test_a_finding_with_a_nul_is_in_no_later_uploads_way(ledger: Ledger, kept: str) -> None:
+    first, second = new_id("ds"), new_id("ds")
+    for upload_id, name in ((first, "first"), (second, "second")):
+        ledger.uploads.add(upload_id, name, None, 1)
+    assert ledger.uploads.conclude(first, found={"digest": "sha256:1", "columns": ["a\0b"]}, sha256="a" * 64)
+    assert ledger.uploads.get(first).found == {"digest": "sha256:1", "columns": ["a\ufffdb"], "remarks": []}
+    if kept == "as of old":
+        with ledger.database.write() as session:
+            columns = {"columns": json.dumps({"digest": "sha256:1", "columns": ["a\0b"]})}
+            kind = "json" if session.get_bind().dialect.name == "postgresql" else "text"
+            session.execute(text(f"UPDATE uploads SET found = CAST(:columns AS {kind}) WHERE state = 'ready'"), columns)
+    assert ledger.uploads.conclude(second, found={"digest": "sha256:1", "columns": ["b"]}, sha256="b" * 64)
+    found = ledger.uploads.get(second).found
+    assert found is not None
+    assert found["remarks"] == [f"It holds the very same data as 'first' ({first})."]
 
 
 @ON_SQLITE

@@ -123,6 +123,24 @@ def test_a_fault_is_refused_with_the_fix(fault: str, tmp_path: Path) -> None:
         read(written(tmp_path, change(PLAIN)), **said)
 
 
+def clean(name: str) -> str:
+    return "".join(filter(str.isprintable, name))
+
+
+def test_a_control_character_in_the_name_of_a_column_is_refused_with_the_fix(tmp_path: Path) -> None:
+    named = PLAIN.rename(columns={"age": "a\0ge", "height": "height\n(m)"})
+    worded = PLAIN.replace({"colour": {"red": "r\x07d"}})
+    for table, told in ((named, r"'a\\x00ge' has a control character"), (worded, r"'colour=r\\x07d' has a control")):
+        with pytest.raises(DatasetInvalid, match=told):
+            examine(written(tmp_path, table, "parquet"), tmp_path / "bundle.npz", None, reading=Reading(**SPECIES))
+    mended = named.rename(columns={"a\0ge": clean("a\0ge")})
+    found = examine(written(tmp_path, mended, "parquet"), tmp_path / "bundle.npz", None, reading=Reading(**SPECIES))
+    assert found["columns"][:2] == ("age", "height\n(m)"), "a heading of two lines is one"
+    worded["colour"] = worded["colour"].map(clean)
+    found = examine(written(tmp_path, worded, "parquet"), tmp_path / "bundle.npz", None, reading=Reading(**SPECIES))
+    assert found["columns"][3] == "colour=rd"
+
+
 def test_dates_and_pictures_are_refused_with_what_to_do(tmp_path: Path) -> None:
     for column, told in ((pandas.Timestamp("2026-01-01"), "days since"), (b"\x89PNG", "class folders")):
         with pytest.raises(DatasetInvalid, match=told):
