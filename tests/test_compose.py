@@ -168,6 +168,24 @@ def test_the_settings_file_reaches_the_services() -> None:
     assert Settings(auth=SERVICES["api"]["environment"]["STILLHOUSE_AUTH"]).auth == "off"
 
 
+def contained(service: dict[str, Any], written: Mapping[str, str]) -> dict[str, str]:
+    """The variables of the service's container where these are written into .env."""
+    read = any(file["path"] == ".env" for file in service.get("env_file", ()))
+    return {**(written if read else {}), **service["environment"]}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_setting_may_be_written_into_the_settings_file(name: str) -> None:
+    there = contained(OURS[name], {"STILLHOUSE_MAX_RUNNING_JOBS": "2", "STILLHOUSE_HOME": "/elsewhere"})
+    assert there.get("STILLHOUSE_MAX_RUNNING_JOBS") == "2"
+    assert there["STILLHOUSE_HOME"] == OURS[name]["environment"]["STILLHOUSE_HOME"], "which is the volume's folder"
+    assert not any(file["required"] for file in OURS[name]["env_file"]), "there need not be one"
+
+
+def test_the_servers_are_told_no_settings() -> None:
+    assert not any("env_file" in service for name, service in SERVICES.items() if name not in OURS)
+
+
 def test_the_image_has_a_compiler_and_compiled_code() -> None:
     _, build, final = (ROOT / "Dockerfile").read_text("utf-8").split("\nFROM ")
     assert re.search(r"apt-get install .*\bg\+\+", final)
