@@ -92,6 +92,7 @@ def _sqlite(url: URL, poolclass: type[Pool] | None, foreign_keys: bool, lock_wai
     def prepare(connection: Any, record: object) -> None:
         connection.isolation_level = None  # the driver opens no transaction of its own: `begin` below does
         connection.execute(f"PRAGMA busy_timeout = {round(lock_wait * 1000)}")
+        connection.create_function("casefold", 1, str.casefold, deterministic=True)  # for lists: its lower() is ASCII's
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA foreign_keys = {int(foreign_keys)}")

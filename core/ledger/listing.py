@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, final
 
-from sqlalchemy import ColumnElement, exists, or_, select, tuple_
+from sqlalchemy import ColumnElement, String, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.orm.attributes import QueryableAttribute
 
@@ -62,7 +62,8 @@ def page(
     led = bool(labelled) and names[0] == "created_at"  # by the metadata's index, which has this order
     columns = _columns(names, led)
     # No more columns than the index of all that lists are filtered by: a row is some 5 kB to read.
-    statement = select(*(getattr(JobRow, name) for name in names)).where(*_conditions(filters, reach))
+    conditions = _conditions(filters, reach, session.get_bind().dialect.name == "sqlite")
+    statement = select(*(getattr(JobRow, name) for name in names)).where(*conditions)
     job_id = columns[-1]
     for place, (key, value) in enumerate(labelled):
         word = MetadataRow if led and place == 0 else aliased(MetadataRow)
@@ -89,7 +90,7 @@ def _columns(names: Sequence[str], led: bool) -> list[QueryableAttribute[Any]]:
     return [twins.get(name) or getattr(JobRow, name) for name in names]
 
 
-def _conditions(filters: Filters, reach: Reach) -> Iterable[ColumnElement[bool]]:
+def _conditions(filters: Filters, reach: Reach, on_sqlite: bool) -> Iterable[ColumnElement[bool]]:
     if not reach.everything:
         yield JobRow.owner == reach.owner
     if filters.status is not None:
@@ -99,5 +100,10 @@ def _conditions(filters: Filters, reach: Reach) -> Iterable[ColumnElement[bool]]
     if filters.method is not None:
         yield JobRow.method == filters.method
     if filters.q:
-        written = select(MetadataRow.job_id).where(MetadataRow.value.icontains(filters.q, autoescape=True))
+        value = MetadataRow.value
+        if on_sqlite:  # whose own lower() knows ASCII alone
+            has = func.casefold(value, type_=String).contains(filters.q.casefold(), autoescape=True)
+        else:
+            has = value.icontains(filters.q, autoescape=True)
+        written = select(MetadataRow.job_id).where(has)
         yield or_(JobRow.searched.contains(filters.q.casefold(), autoescape=True), JobRow.id.in_(written))

@@ -62,6 +62,15 @@ def test_words_on_jobs_find_them(ledger: Ledger) -> None:
     assert ledger.job(first.id).metadata == first.metadata
 
 
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
+def test_words_are_found_in_any_case_beyond_ascii(ledger: Ledger) -> None:
+    """PostgreSQL knows as many cases as the locale of its database does; that of the tests has ASCII's alone."""
+    job = queued(ledger, metadata={"name": "ÉCOLE 100%"})
+    for part in ("ÉCOLE", "école", "École 100%"):
+        assert [each.id for each in ledger.jobs(q=part)] == [job.id], part
+    assert ledger.jobs(q="école_100") == []
+
+
 def test_an_equal_job_keeps_the_words_it_has(ledger: Ledger) -> None:
     first = order(ledger, fingerprint="sha256:same", metadata={"commit": "abc"})
     again = order(ledger, fingerprint="sha256:same", metadata={"commit": "def", "team": "b"})
