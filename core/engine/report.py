@@ -56,6 +56,8 @@ class Distillation:
     teacher: Teacher | None
     ended: Ended | None = None
     """Where the job was ended early."""
+    seeds: int = 0
+    """Networks of each line that were asked for; there may have been no time for all of them."""
 
 
 def row(result: Result) -> dict[str, Any]:
@@ -160,6 +162,7 @@ def compose(done: Distillation, hardware: str, remarks: Sequence[str] = (), with
             "warnings": [
                 *doubts.of_classes(lines, majority),
                 *remarks,
+                *doubts.of_networks(lines, done.seeds),
                 *doubts.of_baselines(lines, *([missing] if missing else []), unequal=unequal),
                 *doubts.of_pixels(lines, clipped, unequal=unequal),
                 *doubts.elsewhere(across.each if across else (), unequal=unequal),
@@ -218,13 +221,16 @@ def curriculum_of(recipe: Recipe, result: SyntheticDataset) -> Stages | None:
 def across_of(each: Sequence[Mapping[str, Any]]) -> Across | None:
     """The report's entry on unseen architectures: the lines of each, and means over all; None without any.
 
-    A mean's spread is that over seeds of the accuracies' means over architectures, each seed's networks together.
+    A mean's spread is that over seeds of the accuracies' means over architectures, each seed's networks together. Where
+    lines have fewer networks than others, since time ran short, only the seeds that all lines have count.
     """
     if not each:
         return None
     mean = {}
+    common = min(len(lines[name]["accuracies"]) for lines in each for name in ("distilled", "random"))
     for name in ("distilled", "random"):
-        seeds = [statistics.fmean(same) for same in zip(*(lines[name]["accuracies"] for lines in each), strict=True)]
+        accuracies = [lines[name]["accuracies"][:common] for lines in each]
+        seeds = [statistics.fmean(same) for same in zip(*accuracies, strict=True)]
         mean[name] = Row(
             networks=len(each),
             n_seeds=len(seeds),

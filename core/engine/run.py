@@ -128,6 +128,7 @@ def distil(
         analyses={"coverage": made.coverage, "neighbours": made.neighbours},
         teacher=made.taught,
         ended=ending.entry(made.context, made.left_out),
+        seeds=recipe.evaluation.seeds,
     )
 
 

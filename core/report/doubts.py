@@ -57,6 +57,15 @@ def of_baselines(by_name: Rows, full: str = "evaluation.full was left out", *, u
     return doubts
 
 
+def of_networks(by_name: Rows, asked: int) -> list[str]:
+    """On lines of fewer networks than were asked for, since there was no time for more."""
+    counts = {by_name[name].n for name in ("distilled", "random", "random_hard") if name in by_name}
+    if min(counts) >= asked:
+        return []
+    several = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
+    return [f"Each line was judged by {several} networks of the {asked} asked for: there was no time for more."]
+
+
 def of_pixels(by_name: Rows, clipped: float, *, unequal: bool = False) -> list[str]:
     """Sentences on the accuracy that 8-bit pixels cost, and on pixel values that are clipped."""
     doubts: list[str] = []

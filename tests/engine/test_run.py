@@ -228,7 +228,30 @@ def test_a_result_is_judged_by_as_many_networks_as_there_is_time_for(toy: Datase
     recipe = small("random", evaluation__seeds=4)
     done = distil(recipe, toy, 2, 0, InMemory(networks=lambda asked: min(asked, 2)))
     assert {line["name"]: line["n_seeds"] for line in done.rows}.items() >= {"distilled": 2, "random": 2}.items()
-    assert compose(done, "cpu").n_seeds == 2
+    report = compose(done, "cpu")
+    assert report.n_seeds == 2
+    told = "Each line was judged by 2 networks of the 4 asked for: there was no time for more."
+    assert told in report.warnings
+    whole = compose(distil(recipe, toy, 2, 0), "cpu")
+    assert not any("asked for" in warning for warning in whole.warnings)
+
+
+def test_architectures_that_two_attempts_judged_by_different_numbers_of_networks_are_reported(toy: Dataset) -> None:
+    across = [{"kind": "mlp", "width": 8}, {"kind": "mlp", "width": 16}]
+    recipe, checkpoints = small("random", evaluation__seeds=4, evaluation__across=across), dict[str, bytes]()
+
+    def judged() -> bool:
+        return any("random" in lines for lines in json.loads(checkpoints.get("across.json", b"{}")).values())
+
+    with pytest.raises(Drained):
+        distil(recipe, toy, 2, 0, InMemory(checkpoints=checkpoints, should_stop=judged))
+    done = distil(recipe, toy, 2, 0, InMemory(checkpoints=checkpoints, networks=lambda asked: min(asked, 2)))
+    assert [lines["distilled"]["n_seeds"] for lines in done.across] == [4, 2]
+    found = compose(done, "cpu").across
+    assert found is not None
+    assert found.mean["distilled"].n_seeds == 2
+    first = [lines["distilled"]["accuracies"][:2] for lines in done.across]
+    assert found.mean["distilled"].accuracy_mean == pytest.approx(sum(map(sum, first)) / 4)
 
 
 @pytest.mark.parametrize(("method", "equal"), [("random", True), ("dm", False)])
