@@ -149,7 +149,8 @@ def too_late(entrants: Entrants, trials: Sequence[Trial], name: str) -> bool:
     """Whether a candidate would not come to its first step in its time, either: another one did not, and this machine
     took so many times as long as foreseen for what comes before it."""
     setup = {candidate.name: candidate.setup for candidate in entrants.candidates}
-    missed = [trial for trial in trials if trial.fault and not trial.step and setup[trial.name]]
+    # one that diverged has no step, either, but may have come to its first one: then it has seconds before it
+    missed = [trial for trial in trials if trial.fault and not trial.step and not trial.before and setup[trial.name]]
     pace = max((trial.seconds / setup[trial.name] for trial in missed), default=0.0)
     turn = _turn(entrants, name, 0, SHARES[0], tuple(setup))
     return pace * setup[name] > turn.before + turn.seconds and name not in {trial.name for trial in trials}

@@ -176,6 +176,15 @@ def test_a_candidate_that_fails_at_once_says_nothing_about_others() -> None:
     assert turn.name == "rat-bptt"
 
 
+def test_a_candidate_that_diverged_after_its_first_step_was_not_too_late_for_it() -> None:
+    race = entrants("random", "mtt", "rat-bptt", setup={"mtt": 30.0, "rat-bptt": 90.0})
+    first = Trial(name="random", round=0, step=0, seconds=5, validation=(0.5, 0.5))
+    trials = [first, Trial(name="mtt", round=0, step=0, seconds=120, before=28, fault="The loss is not finite.")]
+    turn = next_turn(race, trials)
+    assert turn is not None
+    assert turn.name == "rat-bptt"
+
+
 def test_what_comes_before_the_first_step_is_given_on_top_of_the_first_share() -> None:
     race = entrants("random", "dm", "mtt", setup={"mtt": 40.0})
     trials = [Trial(name="random", round=0, step=0, seconds=1, validation=(0.5, 0.5))]
