@@ -175,7 +175,7 @@ def going_on(entrants: Entrants, trials: Sequence[Trial], names: Iterable[str]) 
 def _leader(entrants: Entrants, trials: Sequence[Trial], seconds: float) -> str | None:
     """The candidate that so many seconds are worth most to, or None where none can go on."""
     base = next((trial.mean for trial in trials if trial.validation), 0.0)
-    able = going_on(entrants, trials, {trial.name for trial in trials})
+    able = going_on(entrants, trials, dict.fromkeys(trial.name for trial in trials))
     steps = {candidate.name: candidate.steps for candidate in entrants.candidates}
     own = {name: [trial for trial in trials if trial.name == name] for name in able}
     return max(able, key=lambda name: _promise(own[name], steps[name], base, seconds), default=None)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 
 import pytest
@@ -75,6 +78,19 @@ def test_a_race_that_was_interrupted_goes_on_to_equal_decisions() -> None:
     whole = run(race, accuracy)
     for cut in range(len(whole)):
         assert run(race, accuracy, trials=whole[:cut]) == whole
+
+
+def test_ties_are_decided_by_the_order_of_the_candidates_and_not_by_hashes() -> None:
+    code = (
+        "from tests.core.test_race import MADE, entrants, Trial, further_turn\n"
+        "seconds = {'seconds': 20, 'validation': (0.5, 0.5)}\n"
+        "trials = [Trial(name=name, round=0, step=40 * (name != 'random'), **seconds) for name in ('random', *MADE)]\n"
+        "print(further_turn(entrants('random', *MADE), trials, 300.0).name)"
+    )
+    for seed in "4", "6", "8":  # with these another name than the first of the race has the first hash
+        asked = os.environ | {"PYTHONHASHSEED": seed}
+        told = subprocess.run([sys.executable, "-c", code], env=asked, capture_output=True, text=True, check=True)
+        assert told.stdout.strip() == MADE[0]
 
 
 def test_who_went_on_is_not_undone_by_what_came_later() -> None:
