@@ -120,29 +120,42 @@ def passes(recipe: Recipe, epochs: int) -> int:
 
 def next_turn(entrants: Entrants, trials: Sequence[Trial]) -> Turn | None:
     """The turn after those that were taken; None where the race is over."""
-    standing = [candidate.name for candidate in entrants.candidates]
     left = entrants.seconds - sum(trial.seconds for trial in trials)
     if trials and left <= 0:
         return None
     for round_, share in enumerate(SHARES):
-        by_now = [trial for trial in trials if trial.round <= round_]  # what came later has not changed who went on
-        done = [trial.name for trial in by_now if trial.round == round_]
-        waiting = [
-            name for name in standing if name not in done and not (round_ == 0 and too_late(entrants, trials, name))
-        ]
-        taken = [name for name in standing if name in done or round_]
-        able = going_on(entrants, by_now, taken)
-        late = left < _LATE * entrants.seconds and bool(able)
-        if waiting and not late:
-            return _turn(entrants, waiting[0], round_, share, standing)
-        standing = list(able[: max(1, len(able) // 2)])
-        if len(standing) < 2:
+        standing = in_round(entrants, trials, round_)
+        if round_ and len(standing) < 2:
             break
+        late = left < _LATE * entrants.seconds and bool(in_round(entrants, trials, round_ + 1))
+        if (ahead := waiting(entrants, trials, round_)) and not late:
+            return _turn(entrants, ahead[0], round_, share, standing)
     alone = sum(trial.round == len(SHARES) for trial in trials)
     leader = None if alone >= LOOKS else _leader(entrants, trials, left)
     if leader is None:
         return None
     return Turn(name=leader, round=len(SHARES), seconds=left / (LOOKS - alone))
+
+
+def in_round(entrants: Entrants, trials: Sequence[Trial], round_: int) -> tuple[str, ...]:
+    """The candidates of a round: all of them in the first one, then the better half of those of the round before.
+
+    They are in the order of their turns. While a round goes on, the half is that of its turns so far.
+    """
+    if not round_:
+        return tuple(candidate.name for candidate in entrants.candidates)
+    by_now = [trial for trial in trials if trial.round < round_]  # what came later has not changed who went on
+    taken = {trial.name for trial in by_now}
+    standing = [name for name in in_round(entrants, trials, round_ - 1) if name in taken]
+    able = going_on(entrants, by_now, standing)
+    return able[: max(1, len(able) // 2)]
+
+
+def waiting(entrants: Entrants, trials: Sequence[Trial], round_: int) -> tuple[str, ...]:
+    """The candidates of a round whose turn in it is still to come, the next one first."""
+    done = {trial.name for trial in trials if trial.round == round_}
+    left = (name for name in in_round(entrants, trials, round_) if name not in done)
+    return tuple(name for name in left if round_ or not too_late(entrants, trials, name))
 
 
 def too_late(entrants: Entrants, trials: Sequence[Trial], name: str) -> bool:

@@ -159,12 +159,21 @@ def _outcome(
     if not mine and race.too_late(entrants, trials, candidate.name):
         return "Left out: on this machine, what comes before its first step took others longer than it has."
     if not mine:
-        return "The time was over before its turn."
+        return "The race was over before its turn."
     if not candidate.steps:
         return "Real images: judged once."
-    if mine[-1].round == len(race.SHARES):
-        whole = all(trial.name == candidate.name for trial in trials if trial.round == len(race.SHARES))
+    rest = [trial for trial in trials if trial.round == len(race.SHARES)]
+    if mine[-1] in rest:
+        whole = all(trial.name == candidate.name for trial in rest)
         return f"It had {'' if whole else 'a part of '}the rest of the time, and did not do better."
     if mine[-1].step >= candidate.steps:
         return "It took all of its steps."
-    return f"Dropped after round {mine[-1].round + 1}: it was not in the better half."
+    last = mine[-1].round
+    following = race.in_round(entrants, trials, last + 1)
+    if candidate.name in following:
+        if rest and (len(following) < 2 or last + 1 == len(race.SHARES)):
+            return "It was in the better half, but the rest of the time was for what promised more by its end."
+        return "The race was over before its next turn."
+    if race.waiting(entrants, trials, last) and not any(trial.round > last for trial in trials):
+        return "The race was over before its next turn."  # nothing is dropped until a round is over
+    return f"Dropped after round {last + 1}: it was not in the better half."

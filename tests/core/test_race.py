@@ -244,3 +244,22 @@ def test_the_report_names_each_candidate_and_why_it_went_no_further() -> None:
     assert str(lines["dsa"][-1]).startswith("Dropped after round 1")
     assert lines["mtt"][-1] == "Dropped: The loss was not finite."
     assert "The test split chose nothing." in " ".join(section.words)
+
+
+@pytest.mark.parametrize(
+    ("turns", "over"),
+    [
+        (2, {"dsa", "mtt", "rat-bptt", "frepo"}),  # of the two judged so far dsa is not the better, but three wait
+        (5, {"dsa"}),
+        (6, {"dsa"}),
+        (7, set()),
+    ],
+)
+def test_a_candidate_that_was_to_go_on_when_the_race_ended_was_not_dropped(turns: int, over: set[str]) -> None:
+    race = entrants("dm", "dsa", "mtt", "rat-bptt", "frepo")
+    accuracies = {"dm": 0.7, "dsa": 0.6, "mtt": 0.5, "rat-bptt": 0.4, "frepo": 0.3}
+    trials = run(race, lambda name, _: accuracies[name])
+    assert [trial.name for trial in trials][:7] == [*accuracies, "dm", "dsa"]
+    found = Race.of(race, trials[:turns], 0, balanced=False, over="It was ended.").candidates
+    said = {each.name for each in found if each.outcome.startswith("The race was over before its")}
+    assert said == over
