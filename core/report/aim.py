@@ -44,10 +44,14 @@ class Aim(Entry):
     """Validation accuracy of networks on everything, where the target is a share of the gap."""
     over: str | None = None
     """Why the search ended early."""
+    balanced: bool = False
+    """Whether the target is one of balanced accuracy, since classes are of unequal size."""
     sizes: tuple[Size, ...]
 
     @classmethod
-    def of(cls, asked: Sizing, tried: Sequence[Attempt], place: int, full: float, over: str | None) -> Self:
+    def of(
+        cls, asked: Sizing, tried: Sequence[Attempt], place: int, full: float, over: str | None, *, balanced: bool
+    ) -> Self:
         """The entry on a search whose result is of trial `place`; `over` is why it ended early."""
         chosen = tried[place]
         real = [each.ipc for each in tried if each.random and statistics.fmean(each.random) >= each.level]
@@ -62,6 +66,7 @@ class Aim(Entry):
             needed=None if chosen.reached else needed(tried),
             full=full or None,
             over=over,
+            balanced=balanced,
             sizes=tuple(_size(each, own=at == place, tried=tried) for at, each in enumerate(tried)),
         )
 
@@ -81,7 +86,7 @@ class Aim(Entry):
         """The section on the target, whose test accuracies are those of the report's `lines`."""
         table = Table(
             heading="Images a class",
-            columns=("Best set by", "Accuracy on validation", "95 % interval", "Seconds", "Outcome"),
+            columns=("Best set by", f"{'Balanced accuracy' if self.balanced else 'Accuracy'} on validation", "95 % interval", "Seconds", "Outcome"),
             lines=tuple(_line(each, own=each.ipc == self.ipc) for each in self.sizes),
         )
         words = (*self.words, self._tested(lines))
@@ -102,6 +107,7 @@ class Aim(Entry):
                 f"{100 * self.validation:.1f} % on the validation split, {100 * (self.level - self.validation):.1f} "
                 f"points below the {100 * self.level:.1f} % asked for. {self._would}"
             )
+        measure = "Accuracies are balanced here: each class counts alike." if self.balanced else None
         full = f"Networks on everything reach {100 * self.full:.1f} % there." if self.full else None
         real = None
         if self.real_ipc is not None and self.real_ipc <= self.ipc:
@@ -109,7 +115,7 @@ class Aim(Entry):
             real = f"{found}: distilling gains nothing here."
         elif self.real_ipc is not None:
             real = f"Of real images, drawn at random, {self.real_ipc} a class reach it, too."
-        return tuple(each for each in (first, full, real, self.over) if each)
+        return tuple(each for each in (first, measure, full, real, self.over) if each)
 
     @property
     def _would(self) -> str:
@@ -121,12 +127,14 @@ class Aim(Entry):
 
     def _tested(self, lines: Mapping[str, Row]) -> str:
         row, chosen = lines.get("distilled"), "The test split chose nothing."
-        if row is None or row.accuracy_mean is None:
+        mean = None if row is None else row.balanced_accuracy_mean if self.balanced else row.accuracy_mean
+        if mean is None:
             return chosen
-        reached = f"{chosen} On it the result reaches {100 * row.accuracy_mean:.1f} %"
+        by = " by balanced accuracy" if self.balanced else ""
+        reached = f"{chosen} On it the result reaches {100 * mean:.1f} %{by}"
         if not self.accuracy:
             return f"{reached}; the share of the gap that it closes there is said below."
-        missing = self.accuracy - row.accuracy_mean
+        missing = self.accuracy - mean
         return f"{reached}, {100 * abs(missing):.1f} points {'below' if missing > 0 else 'above'} the target."
 
 

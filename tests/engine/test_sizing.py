@@ -18,9 +18,13 @@ from core.engine.steps.race import raced
 from core.engine.steps.sizing import Enough, sized
 from core.engine.winner import Winner
 from core.engine.workspace import Drained, InMemory
+from core.overrides import override
 from core.plan import steps
 from core.plan.race import Entrants
 from core.plan.sizing import Sizing
+from core.recipe import Recipe
+from core.report import Aim
+from core.report.results import Row
 from tests.engine import still
 from tests.engine.test_race import after, entrants, lasting
 
@@ -35,14 +39,14 @@ class Candidates:
         return float(ipc)
 
 
-def search(real: Real, asked: Sizing, workspace: InMemory) -> Winner:
+def search(real: Real, asked: Sizing, workspace: InMemory, recipe: Recipe | None = None) -> Winner:
     ticks = count()
     clock: Callable[[], float] = lambda: float(next(ticks))  # noqa: E731
 
     def racing(context: JobContext, step: steps.Race, enough: Enough, *, compiles: bool) -> Winner:
         return raced(context, step, prepared, stretched, lambda _, waits: context.plan, clock, enough)
 
-    context = replace(still.job(lasting("random"), real), workspace=workspace)
+    context = replace(still.job(recipe or lasting("random"), real), workspace=workspace)
     return sized(context, asked, Candidates(), racing, clock)
 
 
@@ -76,6 +80,23 @@ def test_a_search_that_was_killed_goes_on_to_equal_decisions(stop_after: int, re
     again = search(real, asked, replace(workspace, should_stop=lambda: False))
     assert [each["ipc"] for each in tried(workspace)] == [each["ipc"] for each in tried(whole)]
     assert again.context.ipc == first.context.ipc
+
+
+@pytest.mark.parametrize("measure", ["accuracy", "balanced"])
+def test_a_target_is_compared_on_the_test_split_by_the_measure_of_the_recipe(measure: str, real: Real) -> None:
+    asked, workspace = Sizing(accuracy=0.6, begin=2, largest=3, seconds=5), InMemory(time_left=lambda: 0.0)
+    aim = search(real, asked, workspace, override(lasting("random"), {"evaluation.measure": measure})).context.aim
+    assert aim is not None
+    section = aim.section({"distilled": Row(name="distilled", accuracy_mean=0.9, balanced_accuracy_mean=0.5)})
+    by_measure = {
+        "accuracy": "On it the result reaches 90.0 %, 30.0 points above the target.",
+        "balanced": "On it the result reaches 50.0 % by balanced accuracy, 10.0 points below the target.",
+    }
+    assert section.words[-1].endswith(by_measure[measure])
+    assert section.measures is not None
+    assert ("Balanced accuracy on validation" in section.measures.columns) == (measure == "balanced")
+    stored = aim.model_dump(mode="json", exclude={"balanced"})
+    assert not Aim.model_validate(stored).balanced, "a report from before the field"
 
 
 def test_a_share_of_the_gap_is_of_networks_on_everything(toy: Dataset) -> None:

@@ -93,7 +93,8 @@ class _Search:
         found = self._race(Probe(chosen.ipc, 1.0, chosen.longer), lambda trials: True)
         context.journal.recall(found.context.journal.curves())
         context.journal.progress(100, 100)
-        aim = Aim.of(self.asked, self.tried, place, self.everything, over)
+        balanced = context.recipe.evaluation.measure == "balanced"
+        aim = Aim.of(self.asked, self.tried, place, self.everything, over, balanced=balanced)
         selection = f"{found.selection}; {chosen.ipc} images a class are {aim.chosen}"
         whole = replace(found.context, workspace=context.workspace, aim=aim)
         return replace(found, context=whole, selection=selection)
