@@ -20,7 +20,7 @@ from core.engine.winner import Winner
 from core.engine.workspace import Drained, InMemory
 from core.overrides import override
 from core.plan import steps
-from core.plan.race import Entrants
+from core.plan.race import Entrants, Trial
 from core.plan.sizing import Sizing
 from core.recipe import Recipe
 from core.report import Aim
@@ -80,6 +80,30 @@ def test_a_search_that_was_killed_goes_on_to_equal_decisions(stop_after: int, re
     again = search(real, asked, replace(workspace, should_stop=lambda: False))
     assert [each["ipc"] for each in tried(workspace)] == [each["ipc"] for each in tried(whole)]
     assert again.context.ipc == first.context.ipc
+
+
+def test_a_target_is_reached_by_the_set_that_is_published_and_not_by_a_better_one(real: Real) -> None:
+    """Real images lead by less than the validation split can tell, so that the distilled ones are the result."""
+    answers = list[bool]()
+    each = {"round": 0, "seconds": 1.0}
+    trials = (
+        Trial(name="random", step=0, validation=(0.605, 0.605), **each),
+        Trial(name="dm", step=9, validation=(0.59, 0.59), **each),
+    )
+
+    def racing(context: JobContext, step: steps.Race, enough: Enough, *, compiles: bool) -> Winner:
+        answers.append(enough(trials))
+        won = raced(context, step, prepared, stretched, lambda _, waits: context.plan, lambda: 0.0, bool)
+        return replace(won, trials=trials)
+
+    workspace = InMemory(time_left=lambda: 0.0)
+    context = replace(still.job(lasting("random"), real), workspace=workspace)
+    aim = sized(context, Sizing(accuracy=0.6, begin=2, largest=3, seconds=5), Candidates(), racing).context.aim
+    assert aim is not None
+    assert not aim.reached
+    assert aim.sizes[0].method == "dm"
+    assert aim.validation == pytest.approx(0.59)
+    assert not answers[0], "the race goes on"
 
 
 @pytest.mark.parametrize("measure", ["accuracy", "balanced"])

@@ -14,7 +14,7 @@ from core.engine.keys import Key
 from core.engine.lane import Lane
 from core.engine.winner import Enough, Winner
 from core.engine.workspace import Drained
-from core.plan import steps
+from core.plan import race, steps
 from core.plan.race import Trial
 from core.plan.sizing import Attempt, Probe, Sizes, Sizing, best, next_probe
 from core.recipe import FullTraining
@@ -104,6 +104,11 @@ class _Search:
         """Mean validation accuracy of networks on everything; 0 where nobody needs it."""
         return statistics.fmean(self.full[:-1]) if self.full else 0.0
 
+    @property
+    def _telling(self) -> float:
+        """Images of the validation split that tell one set from another."""
+        return evaluate.telling(self.context.recipe.evaluation.measure, self.context.real.validation.labels)
+
     def _has_time(self, probe: Probe) -> bool:
         """Whether there is time for a trial so that its result can be evaluated, and the best one by now."""
         results = [self.tried[best(self.tried)].ipc] if self.tried else []
@@ -122,7 +127,8 @@ class _Search:
             self.context.journal.progress(min(99, int(100 * spent / self.asked.seconds)), 100)
             level[0] = self.asked.level(_random(trials), self.everything)
             polishing = any(each.ipc == probe.ipc and each.reached for each in self.tried)
-            return not polishing and any(each.mean >= level[0] for each in trials)
+            place = race.best(trials, self._telling)  # the result, which a better set of real images may not be
+            return not polishing and place is not None and trials[place].mean >= level[0]
 
         try:
             found = self._race(probe, enough)
@@ -131,7 +137,7 @@ class _Search:
             self._store()
             raise
         enough(found.trials)
-        self.tried.append(_attempt(probe, found, level[0], self.clock() - began))
+        self.tried.append(_attempt(probe, found, self._telling, level[0], self.clock() - began))
         self.spent = 0.0
         self._store()
         last = self.tried[-1]
@@ -178,9 +184,12 @@ def _random(trials: Sequence[Trial]) -> float:
     return next((each.mean for each in trials if each.name == _RANDOM), float("-inf"))
 
 
-def _attempt(probe: Probe, found: Winner, level: float, seconds: float) -> Attempt:
+def _attempt(probe: Probe, found: Winner, images: float, level: float, seconds: float) -> Attempt:
+    """The trial of a size, by the set that its race would publish (`race.best`, of so many validation images)."""
     judged = [each for each in found.trials if each.validation]
-    leader = max(judged, key=lambda each: each.mean)
+    place = race.best(judged, images)
+    assert place is not None, "the first candidate is judged whatever the time"
+    leader = judged[place]
     steps = {each.name for each in judged if each.step}
     means = {each.name: max(one.mean for one in judged if one.name == each.name) for each in judged}
     ranking = sorted((name for name in means if name != _RANDOM), key=lambda name: -means[name])
