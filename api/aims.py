@@ -76,8 +76,11 @@ def check_reference(services: Services, ready: Prepared, fitted: Recipe) -> None
         full = (job.metrics or {}).get("results", {}).get("full")
         if full is None or ((job.forecast or {}).get("leaves") or {}).get("reference") not in marks:
             continue
-        mean = full["balanced_accuracy_mean" if whole.evaluation.measure == "balanced" else "accuracy_mean"]
-        reached = Interval.over(mean, full["accuracy_std"], full["n_seeds"])
+        measure = "balanced_accuracy" if whole.evaluation.measure == "balanced" else "accuracy"
+        mean, deviation = full[f"{measure}_mean"], full.get(f"{measure}_std")
+        if deviation is None:  # jobs of old have none of balanced accuracies
+            continue
+        reached = Interval.over(mean, deviation, full["n_seeds"])
         if reached.reach is not None and target.accuracy > reached.high:
             told = f"Networks on all training images reach {100 * mean:.1f} % ({reached}), by job {job.id}."
             most = int(1000 * reached.low) / 1000

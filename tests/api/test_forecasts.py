@@ -108,6 +108,26 @@ def test_a_target_beyond_what_everything_reached_in_a_job_is_refused(client: Tes
     assert client.post("/v1/forecasts", json=other).status_code == 200, "another network may reach more"
 
 
+@pytest.mark.parametrize(
+    ("deviation", "target", "status"),
+    [
+        (0.03, "97%", 200),  # 95 % of such networks reach 92 to 99.7 %
+        (0.03, "99.9%", 422),
+        (None, "99.9%", 200),  # a job of old says no deviation
+    ],
+)
+def test_a_target_of_balanced_accuracy_is_held_against_the_deviation_of_it(
+    deviation: float | None, target: str, status: int, client: TestClient, workshop: Workshop
+) -> None:
+    full = {"n_seeds": 5, "accuracy_mean": 0.99, "accuracy_std": 0.0005, "balanced_accuracy_mean": 0.96}
+    full |= {} if deviation is None else {"balanced_accuracy_std": deviation}
+    asked = request(method="mtt", target=target, within="1h", overrides={"evaluation.measure": "balanced"})
+    del asked["ipc"]
+    job_id = workshop.submit(method="mtt", ipc=10, overrides={"evaluation.measure": "balanced"})
+    assert workshop.ledger.succeed(workshop.start(job_id), [], METRICS | {"results": {"full": full}})
+    assert client.post("/v1/forecasts", json=asked).status_code == status
+
+
 def test_a_forecast_creates_no_job(client: TestClient, workshop: Workshop) -> None:
     workshop.ledger.register_worker("w", "cpu", "here", MEASURED)
     ask(client)

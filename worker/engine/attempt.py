@@ -43,6 +43,7 @@ from worker.protocol import JobFolder
 _PROGRAM_BYTES = 1 << 28  # of compiled kernels: about a megabyte each, and three more that the compiler keeps of it
 _COMPILING = 0.15  # share of the time that is left
 _TOLD = {"accuracy_mean", "accuracy_std", "n_seeds"}  # of a line of the report, in the metrics of the job
+_BALANCED = {"balanced_accuracy_mean", "balanced_accuracy_std"}  # of the same, but for lines that are means of several
 
 
 def run(
@@ -127,7 +128,7 @@ def run(
             **({"winner": report.race.winner} if report.race else {}),
             **({"ipc": report.aim.ipc, "reached": report.aim.reached} if report.aim else {}),
             "seconds": round(sum(journal.seconds.values()), 3),
-            "results": {row.name: row.model_dump(include=_TOLD | {"balanced_accuracy_mean"}) for row in report.results},
+            "results": {row.name: row.model_dump(include=_TOLD | _BALANCED) for row in report.results},
             "across": {name: row.model_dump(include=_TOLD | {"networks"}) for name, row in means.items()},
         }
     finally:
