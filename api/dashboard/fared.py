@@ -42,6 +42,8 @@ def fared(services: Services) -> list[Fared]:
         if not measured or not model:
             continue
         for job in services.ledger.jobs(status="succeeded", dataset=advice.dataset, limit=_JOBS):
+            if len({advice.dataset_digest, job.dataset_digest} - {None}) > 1:  # other content under the same name
+                continue
             results = (job.metrics or {}).get("results") or {}
             hits = compared(measured, model, job.method, job.ipc, job.recipe, results)
             found += [Fared(job, hit) for hit in hits]

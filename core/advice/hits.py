@@ -11,7 +11,9 @@ from core.advice.model import Model
 from core.advice.study import METHOD
 
 _PROTOCOL: Final = ("epochs", "batch_size", "lr", "optimiser", "momentum", "weight_decay", "schedule", "augment")
-"""The fields of an evaluation by which networks learn."""
+_VIEWS: Final[Mapping[str, Any]] = {"policy": "batch", "cutmix": None}
+"""The fields of an evaluation by which networks learn, and those by which they see images, with the value of recipes
+from before the field."""
 _LINES: Final[Mapping[str, Source]] = {"distilled": "distilled", "random": "random"}
 
 
@@ -34,15 +36,19 @@ def compared(
 ) -> list[Hit]:
     """The lines of a finished job that the measurements speak of.
 
-    Only what was measured is compared: the same network under the same training with hard labels, and of distilled
-    images those of the pilots' method at as many steps at least, stored as exactly. `recipe` and `results` are those
+    Only what was measured is compared: the same network under the same training with hard labels on images that are
+    prepared, parameterised and shown alike, and of distilled images those of the pilots' method at as many steps at
+    least, stored as exactly. `recipe` and `results` are those
     of the job object.
     """
     own = measured.study.recipe.model_dump(mode="json")
     evaluation = recipe.get("evaluation") or {}
     same = recipe.get("network") == own["network"] and recipe.get("augment") == own["augment"]
     same &= all(evaluation.get(field) == own["evaluation"].get(field) for field in _PROTOCOL)
+    same &= all(evaluation.get(field, old) == own["evaluation"].get(field, old) for field, old in _VIEWS.items())
     same &= recipe.get("share", "equal") == own["share"]
+    stages, theirs = own["schedule"]["stages"], (recipe.get("schedule") or {}).get("stages")
+    same &= _alike(stages, theirs) and all(_alike(own[part], recipe.get(part)) for part in ("preprocess", "parameterize"))
     if not same or measured.study.labels != "hard" or (recipe.get("relabel") or {}).get("kind", "keep") != "keep":
         return []
     hits, measure = [], "balanced_accuracy_mean" if measured.balanced else "accuracy_mean"
@@ -60,6 +66,11 @@ def compared(
 def coverage(hits: Sequence[Hit]) -> float | None:
     """The share of the results that their intervals hold."""
     return sum(hit.held for hit in hits) / len(hits) if hits else None
+
+
+def _alike(own: Mapping[str, Any], theirs: Mapping[str, Any] | None) -> bool:
+    """Whether a part of a recipe is the pilots'; fields that there were not yet, or the whole part, are as theirs."""
+    return {**own, **(theirs or {})} == own
 
 
 def _like_a_pilot(method: str, recipe: Mapping[str, Any], own: Mapping[str, Any]) -> bool:

@@ -125,6 +125,26 @@ def test_balanced_accuracies_are_called_so_and_are_less_sure() -> None:
     ] == [0.9]
 
 
+@pytest.mark.parametrize(
+    ("changes", "alike"),
+    [
+        ({}, True),
+        ({"preprocess.kind": "zca"}, False),
+        ({"parameterize": {"kind": "tiles", "factor": 2}}, False),
+        ({"schedule.stages.count": 4}, False),
+        ({"evaluation.policy": "simple"}, False),
+        ({"evaluation.cutmix": {"probability": 1.0}}, False),
+    ],
+)
+def test_jobs_are_held_against_advice_where_they_did_what_it_measured(changes: dict[str, Any], alike: bool) -> None:
+    plain = measured(TRUTHS[0], gained(TRUTHS[0], 1.0, 0.2))
+    model = Model.of(plain)
+    assert model is not None
+    job = override(STUDY.recipe, changes).model_dump(mode="json")
+    lines = {name: {"accuracy_mean": 0.6, "n_seeds": 5} for name in ("distilled", "random")}
+    assert bool(compared(plain, model, "dm", 10, job, lines)) == alike
+
+
 def test_intervals_hold_as_many_results_as_they_say() -> None:
     """Between the measured sizes, beyond them, and of distilled images, whatever the curve: 80 % of them, nominally."""
     rng, held = np.random.default_rng(1), dict[str, list[bool]]()

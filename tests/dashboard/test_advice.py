@@ -115,6 +115,20 @@ def test_results_are_held_against_what_was_advised(client: TestClient, workshop:
     assert "50.0 % of 4 results lie within" in client.get("/system").text, "another network is not compared"
 
 
+def test_a_job_on_other_content_of_the_same_name_is_not_held_against_advice(
+    client: TestClient, workshop: Workshop, tmp_path: Path
+) -> None:
+    measure(client, workshop, tmp_path / "advice")
+    reach(client, workshop, tmp_path, 5, FOUND, 0.02)
+    (job,) = workshop.ledger.jobs(status="succeeded", method="dm", limit=2)
+    assert job.dataset_digest is not None
+    same = {"recipe": job.recipe, "dataset": job.dataset, "method": job.method, "ipc": job.ipc, "seed": 1}
+    for digest in job.dataset_digest, "of other content":
+        other = workshop.ledger.submit(job.request, **same, dataset_digest=digest).job.id
+        assert workshop.ledger.succeed(workshop.start(other), [], job.metrics or {})
+    assert "% of 4 results lie within" in client.get("/system").text
+
+
 def reach(client: TestClient, workshop: Workshop, folder: Path, ipc: int, found: Any, off: float) -> None:
     """Finish the job that advice asks for, with results that are so far from the truth."""
     asked = client.post("/v1/jobs", json=order(found, ipc, {}))
