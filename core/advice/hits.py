@@ -48,7 +48,8 @@ def compared(
     same &= all(evaluation.get(field, old) == own["evaluation"].get(field, old) for field, old in _VIEWS.items())
     same &= recipe.get("share", "equal") == own["share"]
     stages, theirs = own["schedule"]["stages"], (recipe.get("schedule") or {}).get("stages")
-    same &= _alike(stages, theirs) and all(_alike(own[part], recipe.get(part)) for part in ("preprocess", "parameterize"))
+    parts = ((own[part], recipe.get(part)) for part in ("preprocess", "parameterize"))
+    same &= all(_alike(*each) for each in ((stages, theirs), *parts))
     if not same or measured.study.labels != "hard" or (recipe.get("relabel") or {}).get("kind", "keep") != "keep":
         return []
     hits, measure = [], "balanced_accuracy_mean" if measured.balanced else "accuracy_mean"

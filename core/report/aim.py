@@ -84,9 +84,16 @@ class Aim(Entry):
 
     def section(self, lines: Mapping[str, Row]) -> Section:
         """The section on the target, whose test accuracies are those of the report's `lines`."""
+        measure = "Balanced accuracy" if self.balanced else "Accuracy"
         table = Table(
             heading="Images a class",
-            columns=("Best set by", f"{'Balanced accuracy' if self.balanced else 'Accuracy'} on validation", "95 % interval", "Seconds", "Outcome"),
+            columns=(
+                "Best set by",
+                f"{measure} on validation",
+                "95 % interval",
+                "Seconds",
+                "Outcome",
+            ),
             lines=tuple(_line(each, own=each.ipc == self.ipc) for each in self.sizes),
         )
         words = (*self.words, self._tested(lines))

@@ -67,6 +67,8 @@ def test_an_attempt_that_follows_repeats_no_line_and_metrics_have_the_means(tmp_
     found = report(tmp_path)["across"]
     assert found["each"][0] == kept["mlp-w8"]
     assert found["each"][1]["random"]["accuracies"] == whole[1]["random"]["accuracies"]
+    deviations = [line["balanced_accuracy_std"] for line in metrics["results"].values()]
+    assert None not in deviations
     assert metrics["across"] == {
         name: {field: found["mean"][name][field] for field in ("accuracy_mean", "accuracy_std", "n_seeds", "networks")}
         for name in ("distilled", "random")

@@ -173,7 +173,6 @@ def test_a_run_leaves_a_verified_artifact_and_metrics(undisturbed: Run) -> None:
     assert verify(undisturbed.folder.staging) == []
     metrics = json.loads(undisturbed.folder.result.read_text())["metrics"]
     assert set(metrics["results"]) == {"distilled", "distilled_8bit", "random", "full"}
-    assert all(line["balanced_accuracy_std"] is not None for line in metrics["results"].values())
     report = json.loads((undisturbed.folder.staging / "report.json").read_text())
     assert [line["n_seeds"] for line in report["results"]] == [2, 2, 2, 2]
     assert report["selection"] == "last iterate"
