@@ -28,12 +28,14 @@ def distil(
 
     What `within` has room for is decided for a machine of two cores; one that is slower ends in time with fewer steps.
     `data_dir` is the folder of datasets, by default that of the service on this machine; `device` is PyTorch's.
+    No jobs are kept here, so there is none for `continue_from` to name.
     Returns the images (`result.images`, as networks see them) and the lines of the report (`rows`).
 
     Raises:
         UsageError: only the client is installed here.
         TypeError: an argument has no such name; the message says the nearest.
-        ValueError: no method or dataset has this name, or the recipe means nothing on it; the message has the fix.
+        ValueError: no method or dataset has this name, the recipe means nothing on it, or the order continues a job;
+            the message has the fix.
     """
     server.require("stillhouse.distil")
     import torch
@@ -48,6 +50,9 @@ def distil(
 
     catalogue = Catalogue(data_dir or Settings().datasets)
     asked = JobOrder.model_validate(body(dataset, method, order, "data_dir", "device"))
+    if asked.continue_from:
+        told = "stillhouse.distil cannot continue a job: the service has its images."
+        raise ValueError(f"continue_from: {told} Leave continue_from out, or submit the order by Client.submit.")
     found = catalogue.load(asked.dataset)
     request = settle(asked, found.facts)
     recipe = resolve(request, found.facts)
