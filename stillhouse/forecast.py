@@ -35,6 +35,11 @@ class Cheaper:
     seconds: float
     given_up: Sequence[str]
 
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Read the service's offer; fields that only a newer service has are left out."""
+        return cls(raw["within"], raw["seconds"], raw["given_up"])
+
     def __str__(self) -> str:
         lost = f"; it gives up {', '.join(self.given_up)}" if self.given_up else ""
         return f"Make it cheaper: --within {self.within} takes about {duration(self.seconds)}{lost}."
@@ -77,7 +82,7 @@ class Forecast:
             compact_bytes=stored.get("compact"),
             reference=Estimate.from_json(raw["reference"]) if raw.get("reference") else None,
             given_up=tuple((raw.get("within") or {}).get("given_up", ())),
-            cheaper=Cheaper(**raw["cheaper"]) if raw.get("cheaper") else None,
+            cheaper=Cheaper.from_json(raw["cheaper"]) if raw.get("cheaper") else None,
             basis=str((raw.get("basis") or {}).get("detail") or ""),
             raw=raw,
         )

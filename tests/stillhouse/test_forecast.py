@@ -129,6 +129,13 @@ def test_durations_are_said_as_people_say_them() -> None:
     assert said == ["0.4 s", "7.3 s", "53 s", "119 s", "2.2 min", "25 min", "2.2 h", "25 h", "7.0 d"]
 
 
+def test_an_offer_with_a_field_of_a_newer_service_is_read() -> None:
+    offer = {"within": "20m", "seconds": 1130.2, "given_up": [], "images": 3}
+    found = Forecast.from_json({"cheaper": offer})
+    assert str(found.cheaper) == "Make it cheaper: --within 20m takes about 19 min."
+    assert found.raw["cheaper"] == offer
+
+
 def test_what_a_time_costs_and_what_it_would_buy_is_said() -> None:
     raw: dict[str, Any] = {
         "reference": {"expected": 7200, "low": 3600, "high": 14_400},
