@@ -25,7 +25,7 @@ class Pin:
     request: Mapping[str, Any]
     """The order as it was written; its dataset, where that was uploaded, by its path from where the lock file is."""
     source: str | None
-    """SHA-256 of the file that was uploaded for it; None for a dataset that the service has."""
+    """SHA-256 of the file that was uploaded for it, as the service has it; None for a dataset that the service has."""
     fingerprint: str | None
     """The service's name for order and dataset, by the engine of then."""
     digest: str

@@ -210,6 +210,11 @@ def _ordered(
     """The artifact that the service makes, or made before, in its folder; pinned, if there is a lock file."""
     try:
         dataset = catalogue.located(client, asked["dataset"], **upload)
+        order, source = _read_as(asked, upload), ""
+        if lock is not None and dataset != asked["dataset"]:
+            # The digest is the service's own: the files here may change while the job runs.
+            source = str(client.dataset(dataset)["sent"]["sha256"])
+            order |= {"dataset": pins.path_in(lock, Path(asked["dataset"]))}
         first = submitted(client, asked | {"dataset": dataset})
     except Unreachable as error:
         if out and published(out):
@@ -221,10 +226,8 @@ def _ordered(
     _download(client, job.id, out)
     digest = digest_of(out)
     if lock is not None:
-        order, path, source = _read_as(asked, upload), Path(asked["dataset"]), None
-        if dataset != asked["dataset"]:
-            order, source = order | {"dataset": pins.path_in(lock, path)}, pins.source(path)
-        pins.write(lock, pins.path_in(lock, out), Pin(pins.pinned(order), source, job.raw.get("fingerprint"), digest))
+        pin = Pin(pins.pinned(order), source or None, job.raw.get("fingerprint"), digest)
+        pins.write(lock, pins.path_in(lock, out), pin)
         say(f"{lock} pins it: {digest}")
     return {"folder": str(out), "cached": first.cached, "job": job.raw, "digest": digest}
 

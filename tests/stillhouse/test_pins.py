@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stillhouse import Job
+from stillhouse import Client, Job, results
 from stillhouse.checksums import digest_of, verify
 from tests.data.archives import classes, spread
 from tests.stillhouse.conftest import EVALUATION
@@ -154,6 +154,26 @@ def test_a_folder_of_pictures_is_pinned_with_its_files(running: Running, tmp_pat
     told = ask(running, lock, "--offline", order=order)
     assert told.code == 2
     assert "holds other files" in told.err
+
+
+def test_a_folder_that_changes_while_the_job_runs_is_pinned_as_it_was_sent(
+    running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures, lock, wait = spread(classes(12), tmp_path / "flowers"), tmp_path / "stillhouse.lock", results._wait
+    order = ("distill", pictures, "--ipc", 1, "--method", "random", *EVALUATION)
+    picture = next(pictures.rglob("*.png"))
+
+    def changed(client: Client, job_id: str) -> Job:
+        shutil.copy(picture, picture.with_name("later.png"))
+        return wait(client, job_id)
+
+    monkeypatch.setattr(results, "_wait", changed)
+    assert ask(running, lock, order=order).code == 0
+    told = ask(running, lock, "--offline", order=order)
+    assert told.code == 2
+    assert "holds other files than those that were uploaded" in told.err
+    picture.with_name("later.png").unlink()
+    assert ask(running, lock, "--offline", order=order).code == 0
 
 
 def test_a_checkout_without_the_pictures_has_what_is_pinned(
