@@ -94,7 +94,8 @@ def _rows(result: Distilled) -> tuple[str, ...]:
             [
                 "import pandas",
                 "",
-                f'table = pandas.read_parquet("{layout.PARQUET}")  # or read_csv("{layout.CSV}")',
+                f'table = pandas.read_parquet("{layout.PARQUET}")'
+                f'  # or read_csv("{layout.CSV}", keep_default_na=False)',
                 f'numbers, label = table.drop(columns="{label}"), table["{label}"]',
             ]
         ),

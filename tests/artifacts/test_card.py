@@ -10,14 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas
 import pytest
 import yaml
 
 from benchmarks.readers import foreign
 from core.artifacts import Distilled, build, readers
 from core.report import Report
-from tests.artifacts.results import class_named, result, told
+from tests.artifacts.results import class_named, of_numbers, result, told
 from tests.artifacts.test_croissant import KINDS
+from tests.data.tables import wine
 
 
 def card(folder: Path, given: Distilled) -> str:
@@ -189,6 +192,15 @@ def test_other_programs_are_told_on_the_card_as_on_their_page(tmp_path: Path) ->
         assert f"```python\n{code}```" in text
         assert f"```python\n{code.replace('digits-1/', '')}```" in told
     assert told.index("<details>") < told.index("import keras") < told.index("</details>")
+
+
+def test_the_card_reads_classes_that_are_called_as_missing_values_are(tmp_path: Path) -> None:
+    names = ("None", "NA", "null")
+    given = of_numbers(tmp_path / "source", "wine", wine() | {"class_names": np.array(names)})
+    text = card(tmp_path / "artifact", given)
+    (words,) = re.findall(r'# or read_csv\("dataset.csv"(.*)\)', text)
+    table = eval(f"pandas.read_csv(path{words})", {"pandas": pandas, "path": tmp_path / "artifact/dataset.csv"})
+    assert table["label"].tolist() == [names[label] for label in given.labels]
 
 
 def test_the_students_file_trains_by_itself(tmp_path: Path) -> None:
