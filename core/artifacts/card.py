@@ -44,24 +44,32 @@ def summary(result: Distilled) -> str:
 
 
 def _of_images(result: Distilled) -> str:
-    n, facts = len(result.labels), result.facts
+    n, facts, levels = len(result.labels), result.facts, _levels(result)
+    rounded = f", their pixels rounded to {levels} levels" if levels else ""
     if not result.is_synthetic:
         return (
-            f"{n:,} real training images, selected out of the {facts.train_count:,} of {facts.title}. How near a "
-            "network trained on them alone comes to one trained on everything is said below."
+            f"{n:,} real training images{rounded}, selected out of the {facts.train_count:,} of {facts.title}. How "
+            "near a network trained on them alone comes to one trained on everything is said below."
         )
     if real := int(result.real.sum()):
+        kept = rounded or " that nothing has changed"
         return (
             f"{n:,} images that stand in for the {facts.train_count:,} training images of {facts.title}: {n - real:,} "
             f"synthetic ones, made so that a network trained on all {n:,}, from scratch, comes as near as so few "
-            f"images can bring it to one trained on everything, and {real:,} real ones that nothing has changed. How "
-            "near that is, is said below; which images are real, `real` says in every file of arrays."
+            f"images can bring it to one trained on everything, and {real:,} real ones{kept}. How near that is, is "
+            "said below; which images are real, `real` says in every file of arrays."
         )
     return (
         f"{n:,} synthetic images that stand in for the {facts.train_count:,} training images of {facts.title}, made "
         "so that a network trained on them alone, from scratch, comes as near as so few images can bring it to one "
         "trained on everything. How near that is, is said below."
     )
+
+
+def _levels(result: Distilled) -> int | None:
+    """The levels of a pixel of the images as they are stored, where that leaves not even real ones as they were."""
+    storage = result.recipe.get("storage", {})
+    return 2 ** int(storage["bits"]) if storage.get("kind") == "compact" and storage["bits"] < 8 else None
 
 
 def section_text(section: Section) -> str:

@@ -64,7 +64,7 @@ class Distilled:
     pixels: Values
     """[n, C, H, W] the images brought back to 0..255 and clipped, or to the numbers of their source, float32."""
     real: NDArray[np.bool_]
-    """[n] which of the images are real ones that nothing has changed."""
+    """[n] which of the images are real ones, changed by no more than the rounding of storage in few bits."""
     views: Mapping[str, NDArray[Any]] | None = field(default=None, kw_only=True)
     """The teacher's labels of views, record by record, as `load.py` replays them; None where nobody asked for them."""
     step_size: float | None

@@ -8,7 +8,7 @@ data.images                     float32 [n, C, H, W], exactly as optimised, in t
                                 of series [n, C, T]
 data.targets                    soft labels float32 [n, classes] if there are any, else labels int64 [n]; real numbers
                                 float32 [n, classes] to be learned by squared error where regression_targets are set
-data.real                       which images are real ones that nothing has changed, bool [n]
+data.real                       which images are real ones, changed by no more than rounded pixels, bool [n]
 data.step_size                  the learning rate learned with the images, or None
 for images, targets, rate in data.stages():   what to train one network on, in this order
 data.temperature                what to divide a student's logits by before its loss; 1 unless a teacher made the labels
@@ -54,7 +54,7 @@ class Distilled:
     step_size: float | None
     class_names: tuple[str, ...]
     real: NDArray[np.bool_]
-    """[n] which of the images are real ones that nothing has changed."""
+    """[n] which of the images are real ones, changed by no more than the rounding of storage in few bits."""
     recipe: dict[str, Any]
     """How it was made; `recipe["evaluation"]` is the protocol its numbers were measured under."""
     preprocessing: dict[str, Any] = field(repr=False)

@@ -127,7 +127,7 @@ def _drawn(
 
 
 def view(x: Tensor, real: Tensor, recipe: Mapping[str, Any], generator: Generator) -> Tensor:
-    """A view of each image of a batch [B, C, H, W], of which `real` [B] are real ones that nothing has changed.
+    """A view of each image of a batch [B, C, H, W], of which `real` [B] are real ones, rounded at most.
 
     By the evaluation's policy: "batch" draws one transform for the whole batch, "sample" one for each image, "simple"
     crops and mirrors, and "combined" does the last to real images and the second to others.

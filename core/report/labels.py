@@ -15,7 +15,7 @@ class Compression(Entry):
     images_before: int = 0
     images_after: int = 0
     images_real: int = 0
-    """How many of those after are real images unchanged."""
+    """How many of those after are real images, changed by no more than the rounding of storage in few bits."""
     bytes_before: int = 0
     bytes_after: int = 0
     bytes_images: int | None = None

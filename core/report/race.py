@@ -102,8 +102,8 @@ class Race(Entry):
             "little too high; those on the test split are not."
         )
         real = (
-            "No distilled set did as well as real images in this time: the result is real images, chosen and left as "
-            "they are.",
+            "No distilled set did as well as real images in this time: the result is real images, chosen and not "
+            "optimised.",
         )
         first = self._in_order[0]
         undecided = (

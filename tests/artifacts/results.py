@@ -66,6 +66,14 @@ def result(
     )
 
 
+def in_few_bits(given: Distilled) -> Distilled:
+    """The same result, of a recipe with compact storage, as its bits hold it."""
+    levels = 2 ** int(given.recipe["storage"]["bits"]) - 1
+    pixels = np.rint(np.rint(given.pixels * (levels / 255)) * (255 / levels)).astype(np.uint8)
+    images = preprocess(given.transform["kind"], digits().train.images, pixels)[1]
+    return replace(given, stored=pixels, pixels=pixels, images=images)
+
+
 def told(given: Distilled, **changes: Any) -> Distilled:
     """The same result with other entries in its report."""
     return replace(given, report=Report.model_validate(given.report.document() | changes))

@@ -18,7 +18,7 @@ import yaml
 from benchmarks.readers import foreign
 from core.artifacts import Distilled, build, readers
 from core.report import Report
-from tests.artifacts.results import class_named, of_numbers, result, told
+from tests.artifacts.results import class_named, in_few_bits, of_numbers, result, told
 from tests.artifacts.test_croissant import KINDS
 from tests.data.tables import wine
 
@@ -124,6 +124,16 @@ def test_a_selection_does_not_pass_for_a_synthesis(tmp_path: Path) -> None:
     assert "10 real training images, selected out of the 1,438" in text
     assert "synthetic" not in front_matter(text)["tags"]
     assert "synthetic" in front_matter(card(tmp_path / "distilled", result()))["tags"]
+
+
+@pytest.mark.parametrize(("bits", "rounded"), [(2, ", their pixels rounded to 4 levels"), (8, "")])
+def test_real_images_stored_in_few_bits_are_called_rounded(tmp_path: Path, bits: int, rounded: str) -> None:
+    stored: dict[str, Any] = {"storage__kind": "compact", "storage__bits": bits, "step_size": None}
+    selected = in_few_bits(result(method="random", **stored))
+    assert f"10 real training images{rounded}, selected out" in card(tmp_path / "selected", selected)
+    mixed = in_few_bits(result(ipc=5, method="dm", update=0.6, **stored))
+    said = f"20 real ones{rounded or ' that nothing has changed'}."
+    assert said in card(tmp_path / "mixed", mixed)
 
 
 def test_without_an_evaluation_nothing_is_claimed(tmp_path: Path) -> None:
