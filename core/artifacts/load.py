@@ -169,17 +169,18 @@ class Distilled:
 
     def to_pixels(self, images: NDArray[np.float32]) -> NDArray[np.uint8]:
         """The inverse of `transform`: rounded to whole values and clipped to 0..255, for looking at."""
-        import numpy as np
-
-        return np.asarray(np.rint(np.clip(self.to_numbers(images), 0, 1) * 255), dtype=np.uint8)
+        return (self.to_numbers(images).clip(0, 1) * 255).round().astype("uint8")
 
     def to_numbers(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """The inverse of `transform` for rows and series: numbers in the units of their source."""
+        import numpy as np
+
         x, how = images, self.preprocessing
         if how["kind"] == "mean_std":
             x = x * _per_channel(how["std"], x.ndim) + _per_channel(how["mean"], x.ndim)
         elif how["kind"] == "zca":
-            x = (x.reshape(len(x), -1) @ how["unwhiten"] + how["mean"]).reshape(images.shape)
+            back = how["unwhiten"] if "unwhiten" in how else np.linalg.inv(how["whiten"].astype(np.float64))
+            x = (x.reshape(len(x), -1) @ back.astype(np.float32) + how["mean"]).reshape(images.shape)
         return x
 
 
@@ -220,9 +221,8 @@ def compact(folder: Path | str = HERE) -> Distilled:
         about = json.loads(file.metadata()["stillhouse"])
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     labels, names = arrays["labels"].astype(np.int64), tuple(about["class_names"])
-    rates = tuple(map(float, arrays.get("step_sizes", ())))
     recipe = json.loads(_text(Path(folder, "recipe.json")))["recipe"]
-    stage = arrays.get("stage")
+    stage, rates = arrays.get("stage"), tuple(map(float, arrays.get("step_sizes", ())))
     real = {"real": np.unpackbits(arrays["real"], count=len(labels)).astype(bool)} if "real" in arrays else {}
     how = {name: arrays[name] for name in ("mean", "std", "whiten") if name in arrays}
     data = Distilled(

@@ -15,8 +15,8 @@ import pytest
 from safetensors import safe_open
 
 from core.artifacts import build, verify
-from core.artifacts.load import load
-from tests.artifacts.results import digits, preprocess, result
+from core.artifacts.load import compact, load
+from tests.artifacts.results import digits, in_few_bits, preprocess, result
 
 
 @pytest.mark.parametrize("kind", ["mean_std", "zca", "none"])
@@ -38,6 +38,16 @@ def test_floats_come_back_exactly_and_the_preprocessing_with_them(tmp_path: Path
     expected = preprocess(kind, digits().train.images, test)[1]
     assert data.transform(test).dtype == np.float32
     assert np.abs(data.transform(test) - expected).max() < 2e-5
+
+
+@pytest.mark.parametrize("kind", ["mean_std", "zca", "none"])
+def test_the_compact_set_is_brought_back_to_the_same_pixels(tmp_path: Path, kind: str) -> None:
+    """The compact file of a whitened set has the matrix that whitens, and none that brings back."""
+    changes = {"storage__kind": "compact", "storage__bits": 3, "preprocess__kind": kind}
+    given = in_few_bits(result(ipc=3, kind=kind, method="dm", step_size=None, **changes))
+    build(tmp_path, given)
+    data = compact(tmp_path)
+    assert np.array_equal(data.to_pixels(data.images), given.pixels)
 
 
 def test_what_left_the_pixel_range_is_clipped_and_rounded(tmp_path: Path) -> None:
