@@ -9,8 +9,9 @@ Kind = Literal["pictures", "vectors", "series"]
 
 _NOUNS: Final = {"vectors": ("row", "rows", "numbers"), "series": ("series", "series", "numbers")}
 _WORD: Final = re.compile(
-    r"(?<!\w)'[^']*'(?!\w)|`[^`]*`|\b(images?|pictures?|(?:8-bit )?pixels?)\b",  # what is quoted is a name
-    re.IGNORECASE,
+    r"(?<!\w)'[^']*'(?!\w)|(?P<fence>`+)(?!`).*?(?<!`)(?P=fence)(?!`)"  # what is quoted is a name
+    r"|\b(?P<noun>images?|pictures?|(?:8-bit )?pixels?)\b",
+    re.IGNORECASE | re.DOTALL,
 )
 _MOVED: Final = "moved, mirrored or recoloured"
 
@@ -22,9 +23,9 @@ def worded(text: str, kind: Kind) -> str:
     one, many, values = _NOUNS[kind]
 
     def noun(found: re.Match[str]) -> str:
-        if found[1] is None:
+        if found["noun"] is None:
             return found[0]
-        word = found[1].lower()
+        word = found["noun"].lower()
         said = values if "pixel" in word else many if word.endswith("s") else one
         return said.capitalize() if found[0][0].isupper() else said
 

@@ -154,9 +154,15 @@ def _named(facts: DatasetFacts) -> str:
     """The names of columns, those of zeros and ones that stand for a word among them."""
     if not facts.columns:
         return ""
-    return (
-        f"{'Columns' if facts.kind == 'vectors' else 'Channels'}: {', '.join(f'`{name}`' for name in facts.columns)}."
-    )
+    return f"{'Columns' if facts.kind == 'vectors' else 'Channels'}: {', '.join(map(_code, facts.columns))}."
+
+
+def _code(name: str) -> str:
+    """A name as Markdown's code on one line, whatever it holds: in a fence longer than each row of backticks in it."""
+    line = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in " ".join(name.split()))
+    fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+    edge = " " if "`" in line or not line else ""
+    return f"{fence}{edge}{line}{edge}{fence}"
 
 
 def _limits(result: Distilled) -> str:

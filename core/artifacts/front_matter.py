@@ -1,6 +1,6 @@
 """The head of a card that the Hugging Face Hub and `datasets` read.
 
-Written by hand: a JSON string is a YAML string, and nothing else here needs quoting.
+Written by hand: a JSON string of printable characters is a YAML string, and nothing else here needs quoting.
 """
 
 from __future__ import annotations
@@ -86,4 +86,6 @@ def _slug(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    """The text as YAML has it; JSON's own escapes of what is not ASCII are no characters there beyond U+FFFF."""
+    written = json.dumps(text, ensure_ascii=False)
+    return "".join(each if each.isprintable() else f"\\U{ord(each):08x}" for each in written)

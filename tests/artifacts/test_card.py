@@ -70,6 +70,23 @@ def test_class_names_survive_yaml(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "name", ["a\x7f", "a\n# Title", "\x85\u2028\ufeff", "\U0001f431", "a`b", "``", "", "the `image`"]
+)
+def test_columns_of_any_name_survive_yaml_and_markdown(tmp_path: Path, name: str) -> None:
+    columns = (name, *(f"c{n}" for n in range(1, 13)))
+    given = of_numbers(tmp_path / "source", "wine", wine())
+    text = card(tmp_path / "artifact", replace(given, facts=replace(given.facts, columns=columns)))
+    assert [each["name"] for each in front_matter(text)["dataset_info"]["features"]][: len(columns)] == list(columns)
+    assert [line for line in text.splitlines() if line.startswith("# ")] == [
+        f"# {given.facts.title}, distilled to 2 rows per class"
+    ]
+    (line,) = (line for line in text.splitlines() if line.startswith("Columns: "))
+    shown = re.findall(r"(`+)(?!`)(.*?)(?<!`)\1(?!`)", line)
+    assert len(shown) == len(columns)
+    assert shown[0][1].strip() == "".join(c if c.isprintable() else "\ufffd" for c in " ".join(name.split()))
+
+
+@pytest.mark.parametrize(
     ("licence", "expected"),
     [("MIT", "mit"), ("unknown", "unknown"), ("none stated by the authors", "unknown"), ("My Own, v2", "other")],
 )
