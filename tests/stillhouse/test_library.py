@@ -31,7 +31,7 @@ def test_it_takes_the_words_of_a_job_and_writes_nothing(tmp_path: Path) -> None:
         ({"dataset": "digits", "method": "dmm", "ipc": 1}, "dm"),
         ({"dataset": "digits", "method": "dm", "ipc": 1, "overrides": {"schedule.step": 1}}, "Did you mean 'steps'"),
         ({"dataset": "digits", "method": "dm"}, "Add 'ipc'"),
-        ({"dataset": "digits", "method": "dm", "ipc": 1, "continue_from": "job_1"}, "Leave continue_from out, or submit"),
+        ({"dataset": "digits", "method": "dm", "ipc": 1, "continue_from": "job_1"}, "Leave continue_from out, or"),
     ],
     ids=["dataset", "method", "field", "size", "continued"],
 )
