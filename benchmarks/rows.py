@@ -20,14 +20,14 @@ def ratio(over: Sequence[float], under: Sequence[float]) -> str:
 
 
 def percent(values: Sequence[float]) -> str:
-    """`mean ± standard deviation %` of shares of 1."""
+    """`mean ± standard deviation %` of shares of 1; see `mean_and_deviation`."""
     return f"{mean_and_deviation([100 * value for value in values], 1)} %"
 
 
 def mean_and_deviation(values: Sequence[float], digits: int = 3) -> str:
-    """`mean ± standard deviation`, that of one value 0."""
-    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.fmean(values):,.{digits}f} ± {deviation:.{digits}f}"
+    """`mean ± standard deviation`, or a single value alone: it has no deviation."""
+    deviation = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):,.{digits}f}{deviation}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
