@@ -38,8 +38,7 @@ def compared(
 
     Only what was measured is compared: the same network under the same training with hard labels on images that are
     prepared, parameterised and shown alike, and of distilled images those of the pilots' method at as many steps at
-    least, stored as exactly. `recipe` and `results` are those
-    of the job object.
+    least, stored as exactly. `recipe` and `results` are those of the job object.
     """
     own = measured.study.recipe.model_dump(mode="json")
     evaluation = recipe.get("evaluation") or {}
