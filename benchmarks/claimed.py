@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.blended import BLENDED
 from benchmarks.claim import Arm, Claim
+from benchmarks.decided import DECIDED
 from benchmarks.subsets import Changes
 
 _RANDOM, _MTT, _WINDOW = Arm("random", "random"), Arm("MTT", "mtt"), Arm("window", "window")
@@ -375,4 +376,5 @@ CLAIMS = (
         **_seen(_RECOVERED),
     ),
     *BLENDED,
+    *DECIDED,
 )

@@ -11,7 +11,8 @@ stay, and says below it why a claim may not hold.
 
 The difference is the mean over pairs, p that of the paired t-test that there is none, two-sided. "Holds" is a
 difference on the claimed side with p < 0.05; a difference on the other side with p < 0.05 is "opposite", all else "not
-decided". All accuracies are of the last iterate on the untouched test split.
+decided". Power is the probability that this test finds a true difference of one point, if its pairs have the spread
+that these have. All accuracies are of the last iterate on the untouched test split.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from benchmarks.subsets import DATASETS
 from core.methods import method
 
 _LEVEL = 0.05
+_POINT = 0.01
 _RATED = ("selection", "statistics")
 
 
@@ -47,10 +49,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of a claim's pairs: mean difference, p value and the word for it."""
+    """The outcome of a claim's pairs: mean difference, p value, power for a true difference of a point, and a word."""
 
     difference: float
     p: float
+    power: float
     word: str
 
 
@@ -77,7 +80,11 @@ def said(where: str, rows: Mapping[str, Sequence[str]]) -> str:
     known = [claim for claim in CLAIMS if claim.name in rows]
     unsure = [claim for claim in known if claim.name in REMARKS and rows[claim.name][_HEAD.index("verdict")] != "holds"]
     remarks = "\n".join(f"- `{claim.name}`: {REMARKS[claim.name]}" for claim in unsure)
-    told = "Seconds and memory are of the whole job; seconds include waiting for what else ran on the machine."
+    told = (
+        "Seconds and memory are of the whole job; seconds include waiting for what else ran on the machine. Power is "
+        "the probability that the test finds a true difference of one point at the spread of these pairs; older rows "
+        "have none."
+    )
     parts = [f"Of the newest rows: {where}", told, table(_HEAD, [rows[claim.name] for claim in known])]
     return "\n\n".join([*parts, "Where a claim does not hold:", remarks] if remarks else parts)
 
@@ -97,9 +104,19 @@ def judge(better: Sequence[float], than: Sequence[float]) -> Verdict:
     difference = statistics.fmean(pairs)
     # of equal differences there is no spread to test against
     p = float(ttest_rel(better, than).pvalue) if len(set(pairs)) > 1 else float(difference == 0)
-    if p >= _LEVEL:
-        return Verdict(difference, p, "not decided")
-    return Verdict(difference, p, "holds" if difference > 0 else "opposite")
+    told = "not decided" if p >= _LEVEL else "holds" if difference > 0 else "opposite"
+    return Verdict(difference, p, power(pairs, _POINT), told)
+
+
+def power(pairs: Sequence[float], difference: float) -> float:
+    """The probability that the paired test finds a true mean difference, where pairs spread as these differences do."""
+    from scipy.stats import nct, t
+
+    spread, n = statistics.stdev(pairs), len(pairs)
+    if not spread:
+        return 1.0
+    least, shift = t.ppf(1 - _LEVEL / 2, n - 1), difference / spread * n**0.5
+    return float(nct.sf(least, n - 1, shift) + nct.cdf(-least, n - 1, shift))
 
 
 def _run(ask: Ask, claim: Claim, arm: Arm, seed: int) -> Run | None:
@@ -109,7 +126,7 @@ def _run(ask: Ask, claim: Claim, arm: Arm, seed: int) -> Run | None:
 
 
 _HEAD = ["name", "claim of the paper", "restated", "on", "arm", "beside", "difference, points", "p", "n"]
-_HEAD += ["verdict", "seconds a job", "peak MiB", "commit"]
+_HEAD += ["power for a point", "verdict", "seconds a job", "peak MiB", "commit"]
 
 
 def _row(claim: Claim, pairs: Sequence[tuple[Run, Run]]) -> list[str]:
@@ -126,6 +143,7 @@ def _row(claim: Claim, pairs: Sequence[tuple[Run, Run]]) -> list[str]:
         f"{100 * verdict.difference:+.1f}",
         f"{verdict.p:.2g}",
         str(len(pairs)),
+        f"{verdict.power:.0%}",
         verdict.word,
         f"{statistics.median(run.seconds for run in both):.0f}",
         f"{max(run.peak_mib for run in both):,.0f}",

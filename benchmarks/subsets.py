@@ -33,6 +33,7 @@ _SHORT = {**_JUDGED, "network.width": 32, "evaluation.epochs": 300}
 
 DATASETS = {
     "digits": Subset("digits 8x8, ConvNet-2 W32", _JUDGED),
+    "cifar10": Subset("CIFAR-10, ConvNet-3 W32", _SHORT, "cifar10", train=5000, test=1000),
     "cifar10-500": Subset(
         "CIFAR-10, 450 training images a class, ConvNet-3 W32", _SHORT, "cifar10", train=500, test=200
     ),

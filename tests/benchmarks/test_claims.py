@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 
 from benchmarks import sections
 from benchmarks.claim import Arm, Claim
 from benchmarks.claimed import CLAIMS
-from benchmarks.claims import judge, overrides, said
+from benchmarks.claims import judge, overrides, power, said
 from benchmarks.jobs import Finished, subset
 from benchmarks.remarks import REMARKS
 from benchmarks.subsets import DATASETS
@@ -98,12 +99,23 @@ def test_a_verdict_needs_pairs_that_agree(better: list[float], than: list[float]
     assert judge(better, than).word == word
 
 
+def test_power_is_how_often_the_test_finds_a_difference_that_is_there() -> None:
+    draws = np.random.default_rng(0).normal(0.01, 0.01, (4000, 8))
+    found = ttest_1samp(draws, 0, axis=1).pvalue < 0.05
+    alike = np.array([-1, -1, -1, -1, 1, 1, 1, 1]) * 0.01 * (7 / 8) ** 0.5  # eight differences that spread by a point
+    assert power(alike.tolist(), 0.01) == pytest.approx(found.mean(), abs=0.02)
+
+
+def test_pairs_without_spread_have_all_the_power() -> None:
+    assert power([0.5, 0.5], 0.01) == 1.0
+
+
 def test_new_rows_take_their_places_among_the_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sections, "FILE", tmp_path / "CLAIMS.md")
     first, second, third = (claim.name for claim in CLAIMS[:3])
 
     def cells(name: str, verdict: str) -> list[str]:
-        return [name, *"abcdefgh", verdict, *"klm"]
+        return [name, *"abcdefghi", verdict, *"klm"]
 
     sections.write_table(said("at first", {third: cells(third, "holds"), first: cells(first, "opposite")}))
     new = {second: cells(second, "holds"), first: cells(first, "holds")}
@@ -116,7 +128,7 @@ def test_new_rows_take_their_places_among_the_old(tmp_path: Path, monkeypatch: p
 def test_a_remark_is_made_where_a_claim_does_not_hold() -> None:
     assert set(REMARKS) <= {claim.name for claim in CLAIMS}
     for name, remark in REMARKS.items():
-        row = [name, *"abcdefgh", "not decided", *"klm"]
+        row = [name, *"abcdefghi", "not decided", *"klm"]
         assert remark in said("here", {name: row})
-        row[9] = "holds"
+        row[10] = "holds"
         assert remark not in said("here", {name: row})
