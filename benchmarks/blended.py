@@ -17,7 +17,7 @@ _JUDGED = {  # as the other claims on images under a teacher's labels have it
     "evaluation.seeds": 1,
 }
 _CIFAR10 = _JUDGED | {"teacher.epochs": 40, "evaluation.epochs": 200, "evaluation.batch_size": 50}
-_TINY = _JUDGED | {"teacher.epochs": 30, "evaluation.epochs": 75, "evaluation.batch_size": 15}
+_TINY = _JUDGED | {"teacher.epochs": 30, "evaluation.epochs": 75, "evaluation.batch_size": 50}
 
 
 def _claims(dataset: str, ipc: int, steps: int | None, changes: Changes) -> tuple[Claim, ...]:
@@ -56,5 +56,5 @@ def _other(arm: Arm, told: str, changes: dict[str, Any]) -> Arm:
 BLENDED = (
     *_claims("digits", 10, None, {}),
     *_claims("cifar10-500", 10, 300, _CIFAR10),
-    *_claims("tiny-20", 3, 150, _TINY),
+    *_claims("tiny-20", 10, 150, _TINY),
 )
