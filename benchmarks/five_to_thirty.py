@@ -49,12 +49,16 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Arm:
-    """A way to a set: a method, and changes to its recipe, at some shares others than at the rest."""
+    """A way to a set: a method, and changes to its recipe, at some shares others than at the rest.
+
+    drawn: whether it is in the picture; a part of an ablation is only in the table.
+    """
 
     name: str
     method: str
     changes: Changes = field(default_factory=dict)
     at: Mapping[int, Changes] = field(default_factory=dict)
+    drawn: bool = True
 
 
 @dataclass(frozen=True)
@@ -126,16 +130,25 @@ REGIMES: Final = (
             Arm("MTT", "mtt", _TRAJECTORIES),
             Arm("SelMatch", "selmatch", _TRAJECTORIES | _SCORED, _PUBLISHED),
             Arm(
+                "SelMatch, 1,000 steps",
+                "selmatch",
+                _TRAJECTORIES | _SCORED | {"schedule.steps": 1000},
+                _PUBLISHED,
+                drawn=False,
+            ),
+            Arm(
                 "SelMatch, from random images",
                 "selmatch",
                 _TRAJECTORIES | {"init": {"kind": "real"}},
                 _ALPHAS,
+                drawn=False,
             ),
             Arm(
                 "SelMatch, all images distilled",
                 "selmatch",
                 _TRAJECTORIES | _SCORED | {"parameterize.update": 1.0},
                 _BETAS,
+                drawn=False,
             ),
         ),
     ),
@@ -272,9 +285,9 @@ _STROKES: Final = ("solid", "dashed", "dotted")
 
 
 def picture(regime: Regime, rows: Sequence[Row]) -> Image:
-    """Mean accuracy against share, a line an arm."""
+    """Mean accuracy against share, a line an arm that is drawn."""
     series = []
-    for place, arm in enumerate(regime.arms):
+    for place, arm in enumerate(arm for arm in regime.arms if arm.drawn):
         found = {share: list(_by_seed(rows, arm.name, share).values()) for share in SHARES}
         means = {share: statistics.fmean(row["accuracy"] for row in each) for share, each in found.items() if each}
         points = [(float(share), mean) for share, mean in means.items()]
