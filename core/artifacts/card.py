@@ -174,7 +174,7 @@ def _limits(result: Distilled) -> str:
         + (f" (`{'`, `'.join(sorted(networks))}`)" if networks else "")
         + f"; {others} and other ways of training may gain less, and were not measured here.",
         "They live in the preprocessed space and unclamped: use the floats with the shipped preprocessing. PNG and "
-        "parquet hold them rounded to 8 bits and clipped, which costs what the table says."
+        "parquet hold the nearest pixels of 8 bits, which costs what the table says."
         if result.facts.kind == "pictures"
         else "Learned rows need not be possible ones: columns of zeros and ones hold numbers between and beyond, and "
         "what is whole in the source is not whole here.",

@@ -62,7 +62,7 @@ class Distilled:
     regression_targets: NDArray[np.float32] | None = field(default=None, kw_only=True)
     """[n, classes] real numbers, where networks are to learn them by squared error."""
     pixels: Values
-    """[n, C, H, W] the images brought back to 0..255 and clipped, or to the numbers of their source, float32."""
+    """[n, C, H, W] the pixels 0..255 whose images are nearest to these, or the numbers of their source, float32."""
     real: NDArray[np.bool_]
     """[n] which of the images are real ones, changed by no more than the rounding of storage in few bits."""
     views: Mapping[str, NDArray[Any]] | None = field(default=None, kw_only=True)

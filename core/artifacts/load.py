@@ -168,7 +168,7 @@ class Distilled:
         return np.asarray(x, dtype=np.float32)
 
     def to_pixels(self, images: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """The inverse of `transform`: rounded to whole values and clipped to 0..255, for looking at."""
+        """The inverse of `transform`, rounded and clipped, to look at; `dataset.npz` has the pixels to train on."""
         return (self.to_numbers(images).clip(0, 1) * 255).round().astype("uint8")
 
     def to_numbers(self, images: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ class Exact(Component):
 class Compact(Component):
     """A file of few bytes beside the others, which all hold the values that are in it.
 
-    The result is judged after rounding. Pixels are clipped to [0, 1] and rounded to 2^bits levels; images made of
+    The result is judged after rounding. Pixels are the nearest in [0, 1], rounded to 2^bits levels; images made of
     tiles are stored before these are enlarged. Soft labels are whole numbers in proportion to a label's
     probabilities, the largest of which is 2^label_bits - 1; classes beyond the `top` share one more such number alike,
     so that all of them together are about as likely as they were. Regression targets have half precision.

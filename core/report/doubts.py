@@ -10,7 +10,7 @@ Rows = Mapping[str, Row]
 """The lines of the report by name."""
 
 CLIPPED = 0.5
-"""Share of the pixel values from which it is said that 8 bits clip them."""
+"""Share of the pixel values from which it is said that 8 bits do not hold them."""
 
 _TRUSTED = 5  # seeds
 _LOST = 0.02  # accuracy
@@ -67,12 +67,13 @@ def of_networks(by_name: Rows, asked: int) -> list[str]:
 
 
 def of_pixels(by_name: Rows, clipped: float, *, unequal: bool = False) -> list[str]:
-    """Sentences on the accuracy that 8-bit pixels cost, and on pixel values that are clipped."""
+    """Sentences on the accuracy that 8-bit pixels cost, and on pixel values that they cannot have."""
     doubts: list[str] = []
     if clipped > CLIPPED:
         doubts.append(
-            f"{clipped:.0%} of the pixel values lie outside 0 to 255: the pictures and the 8-bit files hold them "
-            "clipped, and show less than networks were trained on. A lower schedule.image_lr keeps more of them inside."
+            f"{clipped:.0%} of the pixel values lie outside 0 to 255: the pictures and the 8-bit files hold the "
+            "nearest that pixels can be, and show less than networks were trained on. A lower schedule.image_lr keeps "
+            "more of them inside."
         )
     if "distilled_8bit" in by_name:
         means = intervals([by_name["distilled"], by_name["distilled_8bit"]], unequal=unequal)[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import lsq_linear
 
 from core.data import Dataset
 from core.engine.preprocess import fit
@@ -48,6 +49,32 @@ def test_clamped_images_are_what_pixels_can_be(preprocess: Preprocess, toy: Data
     assert transform.clipped(clamped) == 0
     assert (transform.forward(transform.inverse(clamped)) - clamped).abs().max() < 0.1, "8 bits hold them"
     assert torch.equal(transform.clamp(images), images), "real images stay to the bit"
+
+
+def test_pixels_of_whitened_images_are_the_nearest_that_there_are(toy: Dataset) -> None:
+    transform = fit(Zca(), torch.from_numpy(toy.train.images))
+    x = 3 * transform.forward(torch.from_numpy(toy.train.images[:5]))
+    whiten, mean = transform.arrays["whiten"], transform.arrays["mean"]
+
+    def distance(pixels: torch.Tensor) -> torch.Tensor:
+        return (transform.forward(pixels) - x).flatten(1).norm(dim=1)
+
+    ours = distance(transform.inverse(x))
+    factors, goals = whiten.double().numpy(), (x.flatten(1) + mean @ whiten).double().numpy()
+    least = torch.tensor([2 * lsq_linear(factors, goal, (0, 1)).cost for goal in goals]).sqrt()
+    assert (ours <= 1.01 * least).all(), "8 bits and thirty steps cost less than a hundredth"
+    pixels = x.flatten(1) @ transform.arrays["unwhiten"] + mean
+    clipped = (pixels.view_as(x) * 255).round().clamp(0, 255).to(torch.uint8)
+    assert (ours < 0.95 * distance(clipped)).all()
+
+
+def test_pixels_that_whitened_images_have_stay(toy: Dataset) -> None:
+    pixels = torch.from_numpy(toy.train.images[:20])
+    transform = fit(Zca(), torch.from_numpy(toy.train.images))
+    images = transform.forward(pixels)
+    images[3] *= 3
+    kept = [place for place in range(20) if place != 3]
+    assert torch.equal(transform.inverse(images)[kept], pixels[kept])
 
 
 def test_a_constant_channel_does_not_divide_by_zero() -> None:
