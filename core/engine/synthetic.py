@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import accumulate, pairwise
 from types import MappingProxyType
 from typing import NamedTuple
@@ -100,6 +101,16 @@ class SyntheticDataset:
     def counts(self, classes: int) -> Counts:
         """How many images each class has."""
         return tuple(self.labels.bincount(minlength=classes).tolist())
+
+    @cached_property
+    def pixels(self) -> Tensor:
+        """The images as they are published, uint8 [n, C, H, W]; of rows and series the numbers of their source."""
+        return self.transform.inverse(self.images)
+
+    @property
+    def rounded(self) -> Tensor:
+        """The images that these pixels stand for, in the space of `images`."""
+        return self.transform.forward(self.pixels)
 
     @property
     def stages(self) -> int:

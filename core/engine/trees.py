@@ -28,7 +28,7 @@ def lost_by(context: JobContext, result: SyntheticDataset) -> list[str]:
     if context.dataset.facts.kind != "vectors" or bool(result.real.all()):
         return []
     train, test = (each.images.reshape(len(each), -1) for each in (context.dataset.train, context.dataset.test))
-    rows = result.transform.inverse(result.images).flatten(1).cpu().numpy()
+    rows = result.pixels.flatten(1).cpu().numpy()
     own, key = result.labels.cpu().numpy(), context.key.fold("forests")
     counts = np.bincount(own, minlength=real.classes).tolist()
     made, drawn = [], []

@@ -53,7 +53,7 @@ def artifact_of(job: Job, done: Distillation) -> Distilled:
         labels=result.labels.cpu().numpy().astype(np.int64),
         soft_labels=soft,
         regression_targets=targets,
-        pixels=result.transform.inverse(result.images).cpu().numpy(),
+        pixels=result.pixels.cpu().numpy(),
         stored=None if result.stored is None else result.stored.cpu().numpy(),
         real=result.real.cpu().numpy(),
         views=None if result.views is None else result.views.stored(len(images)),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -43,11 +44,10 @@ class Pictures:
             return
         made = result()
         labels = made.labels.cpu().numpy()
-        if made.transform.pixels:
-            picture = sheet(made.transform.inverse(made.images).cpu().numpy(), labels)
-        else:
-            shown = _first(labels)
-            picture = sheet(plotted(made.images.cpu().numpy()[shown]), labels[shown])
+        shown = _first(labels)
+        images = made.images[torch.from_numpy(shown).to(made.images.device)]
+        seen = made.transform.inverse(images).cpu().numpy() if made.transform.pixels else plotted(images.cpu().numpy())
+        picture = sheet(seen, labels[shown])
         self.journal.say({"type": "preview", "step": step, "path": self._write(str(step), picture)})
 
     def neighbours(self, pixels: Values, real: Values, found: Sequence[Pair]) -> None:

@@ -45,9 +45,7 @@ def rows(context: JobContext, step: Evaluate, result: SyntheticDataset, taught: 
     """
     recipe, seeds = context.recipe, context.recipe.evaluation.seeds
     key = context.key.fold("evaluate")
-    rounded = result.images
-    if result.transform.pixels:
-        rounded = result.transform.forward(result.transform.inverse(result.images))
+    rounded = result.rounded if result.transform.pixels else result.images
 
     def judged(name: str, judges: Jury) -> Arm:
         return lambda say: jury.tested(name, context, judges, say)

@@ -22,7 +22,7 @@ def nearest(context: JobContext, result: SyntheticDataset) -> Neighbours | None:
         return None
     data, names = context.dataset.train, context.dataset.facts.class_names
     train = torch.from_numpy(data.images)
-    pixels = result.transform.inverse(result.images)
+    pixels = result.pixels
     transform = context.real.transform
     if transform.kind != "mean_std":
         transform = fit(MeanStd(), train.to(context.real.device))

@@ -257,9 +257,7 @@ class _Race:
         real, result = context.real, distill.finish(context.recipe, state, context.real, context.ipc)
         if taught is not None:
             result = relabel.labelled(context, taught, result, context.key.fold("relabel"))
-        rounded = result.images
-        if result.stored is None:
-            rounded = result.transform.forward(result.transform.inverse(result.images))
+        rounded = result.rounded if result.stored is None else result.images
         shown = rounded if result.views is None else Replays((Replay(rounded, result.views),))
         protocol = replace(evaluate.on_result(context.recipe, result), temperature=result.temperature)
         keys = tuple(Key(0).fold("race", place) for place in range(self._entrants.networks))
