@@ -201,16 +201,22 @@ class CacheNames:
     def _passing(self, content: str, choice: Generated) -> Identity:
         found = self._learned(content, generator=choice.model_dump(mode="json"))
         del found["augment"]  # it sees no augmented image
+        found.pop("precision", None)  # nor is anything of its training compiled
         return found
 
     def _learned(self, content: str, network: Architecture | None = None, **particulars: Any) -> Identity:
         """The identity of something learned from the real data with the recipe's network, or another one."""
+        own = network_name(self.recipe.network, self.shape)
+        name = own if network is None else network_name(network, self.shape)
+        # only kernels of the recipe's own network are compiled, and round by it
+        rounding = {"precision": self.recipe.precision} if self.recipe.precision != "float32" and name == own else {}
         return {
             "content": content,
             "engine": ENGINE_VERSION,
             "dataset": self.digest,
-            "network": network_name(network or self.recipe.network, self.shape),
+            "network": name,
             "preprocess": self.recipe.preprocess.model_dump(mode="json"),
             "augment": self.recipe.augment.model_dump(mode="json"),
+            **rounding,
             **particulars,
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -180,6 +180,10 @@ def test_the_network_that_tells_what_is_covered_is_of_use_to_every_job_that_asks
     assert other.reuse is None
 
 
+INSTANCE: Final = {"network__norm": "instance"}
+"""Students of another kind than their teacher."""
+
+
 @pytest.mark.parametrize(
     ("method", "first", "second", "there"),
     [
@@ -192,6 +196,11 @@ def test_the_network_that_tells_what_is_covered_is_of_use_to_every_job_that_asks
         ("mgdd", {"init__steps": 3}, {"init__steps": 4}, {"meta": True, "adapted": False}),
         ("window", {"init__beta": "auto"}, {"init__beta": "auto", "init__score__epochs": 3}, {"windows": 0}),
         ("window", {"init__beta": "auto"}, {"init__beta": "auto", "evaluation__seeds": 3}, {"windows": 10}),
+        ("mtt", {}, {"precision": "bfloat16"}, {"experts": 0, "reference": False}),  # it rounds their training
+        ("window", {}, {"precision": "bfloat16"}, {"judges": 0}),
+        ("sre2l", {}, {"precision": "bfloat16"}, {"teacher": False}),
+        ("sre2l", INSTANCE, INSTANCE | {"precision": "bfloat16"}, {"teacher": True}),  # never compiled
+        ("mgdd", {}, {"precision": "bfloat16"}, {"meta": True, "adapted": True}),
     ],
 )
 def test_what_does_not_depend_on_a_change_is_foreseen_to_be_there(
