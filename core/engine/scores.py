@@ -89,7 +89,8 @@ def forgetting(
     Toneva, Sordoni, Tachet des Combes, Trischler, Bengio & Gordon, "An Empirical Study of Example Forgetting during
     Deep Neural Network Learning", ICLR 2019, definition of section 3. There an image that is never learned counts as
     forgotten infinitely often; here as often as there are epochs, so that means over networks stay numbers. Unlike
-    there, what is judged is the image itself, not the augmented view that is trained on.
+    there, what is judged is the image itself, not the augmented view that is trained on. Of a network that diverged
+    there are no numbers: it would be wrong about every image.
     """
     network, protocol = kernels.network, _protocol(score, augment)
     events = Events.none(len(keys), len(real), real.device)
@@ -106,7 +107,8 @@ def forgetting(
                 ]
             events = events.seen(index, torch.stack(guesses) == real.labels[index])
         yield moment.epochs / protocol.epochs
-    return events.scores(protocol.epochs)
+    is_sound = moment.theta.isfinite().all(1, keepdim=True)
+    return events.scores(protocol.epochs).where(is_sound, torch.nan)
 
 
 def el2n(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from safetensors.torch import save_file
 
 from core.data import Catalogue, Dataset, DatasetFacts
 from core.engine.continued import Continued, images, read
+from core.engine.distill import Diverged
 from core.engine.journal import Journal
 from core.engine.meta_generator import Training
 from core.engine.report import Distillation, compose
@@ -193,6 +195,31 @@ def test_a_job_that_ended_early_does_not_go_on_when_its_attempt_is_repeated(toy:
     assert again.selection == first.selection
     assert again.ended is not None
     assert (again.ended.step, again.ended.left_out) == (first.ended.step, ())
+
+
+UNSTEADY: Final = {"network": {"kind": "convnet", "norm": "none"}}
+"""No norm holds what such a network puts out within bounds: at the largest rate it soon puts out no numbers."""
+
+
+@pytest.mark.parametrize(
+    ("method", "part", "changes"),
+    [
+        ("mtt", "experts", {}),
+        ("forgetting", "init.score", {"init__score__epochs": 4}),
+        ("el2n", "init.score", {"init__score__epochs": 4}),
+        ("self-evolved", "rounds.score", {"rounds__score__epochs": 4}),
+        ("k-means", "init.embedding", {"init__embedding__epochs": 4}),
+    ],
+)
+def test_what_learns_from_real_data_and_diverges_is_named_and_not_kept(
+    method: str, part: str, changes: dict[str, Any], toy: Dataset
+) -> None:
+    path = part.replace(".", "__")
+    recipe = small(method, **UNSTEADY | changes | {f"{path}__lr": 10.0, f"{path}__batch_size": 16})
+    workspace = InMemory()
+    with pytest.raises(Diverged, match=rf"Lower {re.escape(part)}\.lr by a factor of ten"):
+        distil(recipe, toy, 5, 0, workspace)
+    assert not workspace.results
 
 
 def test_experts_that_there_was_time_for_are_matched(toy: Dataset) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from core.engine import experts, kept, stored, trajectories
+from core.engine import experts, finite, kept, stored, trajectories
 from core.engine.context import JobContext
 from core.engine.kept import Contents, Making
 from core.engine.keys import Key
@@ -29,6 +29,9 @@ def gather(
     were prepared on what the stages `before` made: `start` [count, P], if they were needed when this began. Each is
     mapped as soon as it is there: from then on nobody can take it away. Once no time is left for more, those that are
     there are all there are.
+
+    Raises:
+        Diverged: an expert's parameters became no numbers.
     """
     recipe, real, needed = context.recipe, context.real, step.snapshots
     asked = recipe.experts
@@ -45,6 +48,8 @@ def gather(
         begin = None if start is None else start[indices]
         work = experts.train(context.kernels, real.train, real.classes, asked, recipe.augment, needed.end, keys, begin)
         for moment in work:
+            if moment.step == 0:
+                finite.expect(moment.theta, "an expert", "experts.lr")
             if moment.step == 0 and needed.holds(moment.epoch):
                 snapshots.append(moment.theta.cpu())
             yield moment.epochs / needed.end
@@ -86,6 +91,9 @@ def prepared(context: JobContext, step: PrepareNetworks, before: SyntheticDatase
     """So many networks [count, P] trained on what the stages `before` made: those of the cache, and the missing ones.
 
     They depend on the job's seed by those images alone.
+
+    Raises:
+        Diverged: a network's parameters became no numbers.
     """
     recipe, device, count = context.recipe, context.real.device, step.count
     batch = min(recipe.evaluation.batch_size, len(before.labels))
@@ -93,6 +101,8 @@ def prepared(context: JobContext, step: PrepareNetworks, before: SyntheticDatase
     def make(indices: list[int]) -> Contents:
         keys = [Key(0).fold("prepare", index) for index in indices]
         thetas = yield from experts.prepare(context.kernels, recipe, before, context.real.classes, keys)
+        rate = "step_size.lr" if recipe.evaluation.lr is None else "evaluation.lr"
+        finite.expect(thetas, "a network on the images of earlier stages", rate)
         return [stored.packed({"theta": theta}) for theta in thetas]
 
     making = Making(

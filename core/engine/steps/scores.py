@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 
 import torch
 from torch import Tensor
 
-from core.engine import features, kept, scores, stored
+from core.engine import features, finite, kept, scores, stored
 from core.engine.context import JobContext
 from core.engine.evaluate import Trained
 from core.engine.init import Learned
@@ -42,12 +42,18 @@ def _means(context: JobContext, step: ScoreImages | RankImages) -> Mapping[str, 
     """The mean figures of training images, over the networks the cache holds and those it does not.
 
     The networks do not depend on the job's seed, so that jobs can share what they say; each says it in a file.
+
+    Raises:
+        Diverged: what a network says are no numbers.
     """
     real, recipe, score = context.real.train, context.recipe, step.score
+    path = "rounds.score" if isinstance(step, RankImages) else "init.score"
 
     def make(indices: list[int]) -> Contents:
         keys = [Key(0).fold("score", index) for index in indices]
         rows = yield from scores.difficulty(score, context.kernels, real, recipe.augment, keys)
+        for row in rows.values():
+            finite.expect(row, "a network that says how hard images are", f"{path}.lr")
         return [stored.packed({name: row[place] for name, row in rows.items()}) for place in range(len(keys))]
 
     making = Making(
@@ -70,11 +76,21 @@ def _said(init: Init, score: Score, known: Mapping[str, Tensor]) -> Learned:
 
 
 def embedder(context: JobContext, step: TrainEmbedder) -> Trained:
-    """The network that embeds the training images, of the cache or trained now; it does not depend on the job."""
+    """The network that embeds the training images, of the cache or trained now; it does not depend on the job.
+
+    Raises:
+        Diverged: its parameters are no numbers.
+    """
     real, embedding = context.real.train, step.embedding
-    work = features.train(embedding, context.kernels, real, Key(0).fold("embedding"))
+    part = "objective.judge" if context.recipe.objective.draws_images else "init.embedding"
+
+    def work() -> Generator[float, None, Trained]:
+        found = yield from features.train(embedding, context.kernels, real, Key(0).fold("embedding"))
+        finite.expect(found.theta, "the network that embeds the images", f"{part}.lr")
+        return found
+
     steps = embedding.epochs * -(-len(real) // embedding.batch_size)
-    return kept.network(context, step.kept, work, "selecting", steps, "The network that embeds the images")
+    return kept.network(context, step.kept, work(), "selecting", steps, "The network that embeds the images")
 
 
 def embedding(context: JobContext, trained: Trained) -> Learned:
