@@ -46,6 +46,11 @@ class Witness:
     trained: Trained
     difficulty: Tensor
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether its training came to numbers, so that there are distances between its features."""
+        return bool(self.trained.theta.isfinite().all())
+
 
 @dataclass(frozen=True)
 class Distances:

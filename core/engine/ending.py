@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from core.engine import stored
 from core.engine.context import JobContext
 from core.report import Ended
+
+COVERAGE: Final = "the coverage of the test images"
+"""An analysis that there may be no time for."""
 
 _FILE = "ended.json"
 

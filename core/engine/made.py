@@ -7,7 +7,7 @@ from typing import Any, final
 
 from torch import Tensor
 
-from core.engine import distill
+from core.engine import distill, ending
 from core.engine.context import JobContext
 from core.engine.coverage import Witness
 from core.engine.diffusion.generator import Generator
@@ -86,7 +86,7 @@ class Made:
         missing = {
             "the reference on the full training set": asked.full and "full" not in [line["name"] for line in self.rows],
             "unseen architectures": asked.across and not self.across,
-            "the coverage of the test images": asked.coverage and not self.coverage,
+            ending.COVERAGE: asked.coverage and not self.coverage and (self.witness is None or self.witness.is_sound),
             "the nearest real images": not self.neighbours and not made.real.all(),
         }
         return tuple(name for name, is_missing in missing.items() if is_missing)

@@ -12,6 +12,7 @@ import torch
 
 from core import weight, worth
 from core.data import DatasetFacts
+from core.engine import ending
 from core.engine.context import JobContext
 from core.engine.evaluate import Result, on_result
 from core.engine.memory import peak_mib
@@ -111,6 +112,8 @@ def compose(done: Distillation, hardware: str, remarks: Sequence[str] = (), with
     teacher = None if done.teacher is None else done.teacher.nbytes
     of_distilled = next(line for line in done.rows if line["name"] == "distilled")
     each = result.counts(facts.classes)
+    is_covered = not recipe.evaluation.coverage or done.analyses.get("coverage") is not None
+    diverged = not is_covered and not (done.ended and ending.COVERAGE in done.ended.left_out)
     missing = "the job was ended early" if recipe.evaluation.full else within and within.without_reference
     return Report.model_validate(
         {
@@ -167,6 +170,7 @@ def compose(done: Distillation, hardware: str, remarks: Sequence[str] = (), with
                 *doubts.of_pixels(lines, clipped, unequal=unequal),
                 *doubts.elsewhere(across.each if across else (), unequal=unequal),
                 *doubts.of_labels(lines, result.bytes_labels, teacher, unequal=unequal),
+                *([doubts.UNCOVERED] if diverged else []),
             ],
         }
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from core.report.results import TITLES, Majority, Row, Unseen, intervals
 
@@ -11,6 +12,11 @@ Rows = Mapping[str, Row]
 
 CLIPPED = 0.5
 """Share of the pixel values from which it is said that 8 bits do not hold them."""
+
+UNCOVERED: Final = (
+    "Nothing is told of coverage: the network whose features would tell it diverged. Lower evaluation.coverage.lr by a "
+    "factor of ten."
+)
 
 _TRUSTED = 5  # seeds
 _LOST = 0.02  # accuracy

@@ -28,6 +28,8 @@ from core.overrides import override
 from core.plan.cost import COSTS
 from core.plan.steps import Step
 from core.recipe import Generated, RecipeError
+from core.report import Report
+from core.report.doubts import UNCOVERED
 from tests.engine.conftest import small
 
 
@@ -220,6 +222,14 @@ def test_what_learns_from_real_data_and_diverges_is_named_and_not_kept(
     with pytest.raises(Diverged, match=rf"Lower {re.escape(part)}\.lr by a factor of ten"):
         distil(recipe, toy, 5, 0, workspace)
     assert not workspace.results
+
+
+def test_a_report_without_coverage_whose_network_diverged_says_so_and_can_be_read(toy: Dataset) -> None:
+    done = distil(small("dm", **UNSTEADY, evaluation__coverage={"epochs": 4, "lr": 10.0, "batch_size": 16}), toy, 2, 0)
+    report = compose(done, "cpu")
+    assert done.ended is None
+    assert UNCOVERED in report.warnings
+    assert Report.model_validate_json(report.model_dump_json()) == report
 
 
 def test_experts_that_there_was_time_for_are_matched(toy: Dataset) -> None:

@@ -20,7 +20,9 @@ def is_known(context: JobContext) -> bool:
 
 
 def covered(context: JobContext, result: SyntheticDataset, behind: int, seen: Witness | None) -> Coverage | None:
-    """The coverage of the report, after `behind` networks of the table; None where there was no time for its network.
+    """The coverage of the report, after `behind` networks of the table.
+
+    None where there was no time for its network, and where that diverged: the result itself is as good as before.
 
     Kept in the checkpoint. Random images are those of the report's line `random`.
     """
@@ -29,7 +31,7 @@ def covered(context: JobContext, result: SyntheticDataset, behind: int, seen: Wi
     document = stored.document(context.workspace.checkpoint(_FILE), None)
     known = None if document is None else Coverage.model_validate(document)
     if known is None:
-        if seen is None:
+        if seen is None or not seen.is_sound:
             return None
         draws = lines.draws(context, result.counts(context.real.classes))
         found = follow(context, coverage.distances(context.network, seen, context.real, result.images, draws))
