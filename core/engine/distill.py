@@ -120,6 +120,17 @@ def distill(
         yield state
 
 
+def settled(state: State) -> State:
+    """The state; or, where its last step led to what are no numbers, with the leaves from before that step.
+
+    Where a step leads shows when the next one asks for a gradient there. After the last one nobody does.
+    """
+    step_size = _step_size(state.leaves)
+    if all(bool(t.isfinite().all()) for t in (*tensors(state.leaves), step_size)) and float(step_size) > 0:
+        return state
+    return replace(state, leaves=state.good, average=state.average and state.good)
+
+
 def next_stage(recipe: Recipe, state: State) -> State | None:
     """The state in which the stage after the one that ended with `state` begins; None after the last.
 

@@ -100,6 +100,23 @@ def test_an_infinite_rate_never_reaches_the_images(real: Real) -> None:
     assert last.good.images.isfinite().all()
 
 
+@pytest.mark.parametrize(("images", "step_size"), [(0.0, 1e6), (0.0, -1e6), (1e35, 0.0)])
+def test_a_last_step_that_leads_to_no_numbers_is_taken_back(images: float, step_size: float, real: Real) -> None:
+    """A step size of 0, and an infinite one, are none; no later step is there to find out."""
+
+    def steep(synthetic: Synthetic, key: Key, step: int) -> tuple[Tensor, Gradients]:
+        slope = torch.full_like(synthetic.images, images)
+        return synthetic.step_size, Gradients(slope, None, torch.tensor(step_size))
+
+    recipe = small("mtt", step_size__lr=1.0, schedule__image_lr=1e8, schedule__steps=1, schedule__ema=0.5)
+    first = distill.begin(recipe, real, 2, Key(0))
+    (last,) = distill.distill(recipe, steep, first, Key(0))
+    result = distill.settled(last).result
+    assert torch.equal(result.images, first.leaves.images)
+    assert torch.equal(result.log_step_size, first.leaves.log_step_size)
+    assert distill.settled(first) is first
+
+
 def test_steps_above_the_threshold_are_left_out(real: Real) -> None:
     recipe = small("mtt", schedule__skip_above=0.5)
     first = distill.begin(recipe, real, 2, Key(0))

@@ -224,6 +224,12 @@ def test_what_learns_from_real_data_and_diverges_is_named_and_not_kept(
     assert not workspace.results
 
 
+def test_no_step_size_is_published_that_is_none(toy: Dataset) -> None:
+    done = distil(small("mtt", step_size__lr=1.0, schedule__steps=1), toy, 2, 0)
+    assert done.result.step_size == pytest.approx(done.context.recipe.step_size.initial)
+    assert done.selection == "last iterate, as it was before its last move"
+
+
 def test_a_report_without_coverage_whose_network_diverged_says_so_and_can_be_read(toy: Dataset) -> None:
     done = distil(small("dm", **UNSTEADY, evaluation__coverage={"epochs": 4, "lr": 10.0, "batch_size": 16}), toy, 2, 0)
     report = compose(done, "cpu")

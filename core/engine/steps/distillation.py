@@ -172,6 +172,13 @@ def distilled(context: JobContext, state: State, objective: Objective | None, be
         if not more:
             break
     chosen, selection = choose(state)
+    if (before_it := distill.settled(chosen)) is not chosen:
+        context.journal.log(
+            f"Outer step {chosen.step} led to what are no numbers: the result is what it began with. Lower "
+            "schedule.image_lr or step_size.lr by a factor of ten.",
+            level="warning",
+        )
+        chosen, selection = before_it, f"{selection}, as it was before its last move"
     is_whole = state.step == until and not is_left and workspace.time_left() > 0
     following = distill.next_stage(recipe, chosen) if is_whole else None
     # what a stage begins with takes long, and the best state of this one gives way to its own
