@@ -115,6 +115,11 @@ def test_where_rounds_take_images_the_others_are_of_every_difficulty(real: Real)
     assert torch.allclose(*(end.leaves.images for end in ends), atol=1e-3)
 
 
+def test_all_images_are_a_group_be_they_as_many_of_each_class_or_not() -> None:
+    """In proportion, rounds may leave numbers to the recipe that no number of classes divides."""
+    assert torch.equal(statistics.groups(Statistics(group="whole"), 4, 3), torch.arange(4)[None])
+
+
 def test_the_gradient_is_autograd_s_and_groups_are_alone(known: Teacher, real: Real) -> None:
     """A slot recovered by itself has the same gradient, and so has one pass in float64 that is written out here."""
     objective, seen = Statistics(views=STILL), synthetic(real, 3)

@@ -79,15 +79,18 @@ def loss(
 
 
 def groups(objective: Statistics, n: int, classes: int) -> Tensor:
-    """Which images belong together, int64 [G, B]: image i of each class, those of a class, or all."""
-    by_class = torch.arange(n).view(classes, -1)
+    """Which images belong together, int64 [G, B]: image i of each class, those of a class, or all.
+
+    Only all of them together need not be as many of each class.
+    """
+    every = torch.arange(n)
     match objective.group:
         case "slot" | "difficulty":
-            return by_class.T.contiguous()
+            return every.view(classes, -1).T.contiguous()
         case "class":
-            return by_class
+            return every.view(classes, -1)
         case "whole":
-            return by_class.view(1, -1)
+            return every.view(1, -1)
 
 
 def adjusted(adjust: Adjustment, teacher: Teacher, images: Tensor, labels: Tensor) -> Tensor:
