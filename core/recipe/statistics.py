@@ -56,11 +56,12 @@ class Statistics(ObjectiveTraits):
     """Make a teacher recognise the images, and see in them the statistics of the real ones (Yin, Xing & Shen 2023).
 
     For each group of images: cross-entropy + sum_l k_l ( mean ||m_l - m^_l||_2 + variance ||v_l - v^_l||_2 ), where k_l
-    is `first` for the first layer and 1 for the others. "slot" groups one image of each class (SRe2L); "class" the
-    images of a class, whose own statistics are then matched (LPLD, Xiao & He 2024); "whole" takes all together.
-    "difficulty" groups as "slot" does, and each of the ipc slots has the statistics of its part of the real images, the
-    first slot those of the easiest ones of each class, that is of those whose own statistics are nearest to the
-    teacher's (PSM, 2026, reconstructed from its description; its initial images of the same parts are left out).
+    is `first` for the first layer, of convolutions for its channels alone, and 1 for all others. "slot" groups one
+    image of each class (SRe2L); "class" the images of a class, whose own statistics are then matched (LPLD, Xiao & He
+    2024); "whole" takes all together. "difficulty" groups as "slot" does, and each of the ipc slots has the statistics
+    of its part of the real images, the first slot those of the easiest ones of each class, that is of those whose own
+    statistics are nearest to the teacher's (PSM, 2026, reconstructed from its description; its initial images of the
+    same parts are left out).
     "norm" reads the inputs of batch norms. "convolution" reads those of convolutions, over channels and over a grid of
     4x4 patches (from G-VBSM, Shao et al. 2024), and so works with every norm.
     """
