@@ -43,6 +43,24 @@ def test_a_run_ends_within_its_time_and_says_what_that_cost(tmp_path: Path) -> N
     assert json.loads((done.folder.staging / "recipe.json").read_text())["request"]["within"] == 112
 
 
+def test_a_checkpoint_says_how_long_it_took_whatever_ends_the_attempt(tmp_path: Path) -> None:
+    """A kill leaves no time to say it, and the next attempt would have all of the job's time once more."""
+    made, told = run(tmp_path / "job"), list[float]()
+    made.folder.staging.mkdir(parents=True)
+
+    def stopped() -> bool:
+        if (made.folder.checkpoint / "state.safetensors").exists():
+            seconds = made.folder.checkpoint / "seconds.json"
+            told.append(json.loads(seconds.read_text())["distilling"] if seconds.exists() else 0.0)
+        return False
+
+    with (tmp_path / "channel").open("w") as file:
+        run_job(Job.read(made.folder.root), made.folder, open_channel(os.dup(file.fileno())), stopped)
+    assert told
+    assert told[0] > 0
+    assert told == sorted(told)
+
+
 def test_a_job_with_time_to_spare_goes_on_and_has_the_best_of_what_came_of_it(tmp_path: Path) -> None:
     """The images are those that a job of so many steps makes, be it stopped on the way; nothing ended early."""
     small = SMALL | {"schedule.steps": 3}

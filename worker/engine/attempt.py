@@ -94,6 +94,7 @@ def run(
                 journal=journal,
                 cache=Cache(job.experts_dir, job.expert_cache_bytes),
                 folder=folder.checkpoint,
+                timings=timings,
                 interval=job.checkpoint_interval,
                 should_stop=stopped,
                 pictures=Pictures(folder, journal),

@@ -12,6 +12,7 @@ from core.data.facts import Values
 from core.engine.cache import Cache
 from core.engine.crew import Crew
 from core.engine.journal import Journal
+from core.engine.stored import written
 from core.engine.synthetic import SyntheticDataset
 from core.files import write_atomic
 from core.report import Pair
@@ -45,6 +46,8 @@ class DiskWorkspace:
     """Brings another worker's result into the cache; whether it did."""
     kept: Callable[[str], None] = lambda name: None
     """Told that a result is in the cache, for other workers."""
+    timings: Path | None = None
+    """Where the seconds by phase lie that the checkpoint took; a kill leaves no time to write them at the end."""
 
     def find(self, name: str) -> Path | None:
         """The file in the cache, which counts as used; one that another worker left is brought there."""
@@ -63,8 +66,10 @@ class DiskWorkspace:
         return path if path.exists() else None
 
     def store(self, name: str, content: bytes) -> None:
-        """Write a file into the checkpoint's folder."""
+        """Write a file into the checkpoint's folder, and how long it took to come there."""
         write_atomic(self.folder / name, content)
+        if self.timings is not None:
+            write_atomic(self.timings, written(self.journal.taken()))
 
     def drop(self, name: str) -> None:
         """Delete a file of the checkpoint's folder, if it is there."""
