@@ -150,14 +150,15 @@ def _narrowed(recipe: Recipe, dearest: Sequence[Recipe]) -> Recipe:
     """The recipe with the network that the dearest candidate would have; too narrow a one only if all are.
 
     An evaluation alone affords a wider one, with which no candidate would come far. One narrower than what was measured
-    costs all of them more than it gives to the dearest.
+    costs all of them more than it gives to the dearest. None is one that the client asks for as unseen.
     """
     if not dearest:
         return recipe
     first, widest = dearest[0].network, max((each.network for each in dearest), key=_width)
-    if _width(first) >= min(NARROW, _width(widest)):
-        return recipe.model_copy(update={"network": first})
-    return recipe.model_copy(update={"network": widest.model_copy(update={"width": min(NARROW, _width(widest))})})
+    known = widest.model_copy(update={"width": min(NARROW, _width(widest))})
+    wanted = (first, widest) if _width(first) >= _width(known) else (known, first, widest)
+    network = next((each for each in wanted if each not in recipe.evaluation.across), recipe.network)
+    return recipe.model_copy(update={"network": network})
 
 
 def _width(network: Any) -> int:

@@ -232,6 +232,15 @@ def test_a_short_search_keeps_the_width_that_some_can_distil_with(dataset: str) 
     assert race.seconds >= 30, "its evaluation may have half of the time, no more"
 
 
+def test_no_network_that_is_to_be_unseen_is_that_of_all() -> None:
+    of, price = DATASETS["cifar10"], prices(DATASETS["cifar10"], 10, "auto")
+    asked = {"evaluation.across": [{"kind": "convnet", "width": NARROW}]}
+    shared = student(base("cifar10", 10, asked), of, 10, 600, price, tuple(asked))
+    assert shared.recipe.network not in shared.recipe.evaluation.across
+    race = entrants(shared, of, 10, price, tuple(asked))
+    assert {"dm", "mtt"} & {candidate.name for candidate in race.candidates}
+
+
 def test_what_the_client_sets_holds_for_all() -> None:
     of, price = DATASETS["fashion-mnist"], prices(DATASETS["fashion-mnist"], 1, "auto")
     changes = {"network.width": 48, "evaluation.epochs": 200, "evaluation.lr": 0.02}
