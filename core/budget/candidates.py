@@ -99,7 +99,8 @@ def alone(
     fixed: Collection[str] = (),
 ) -> Entrants:
     """The race of one method, by its `recipe` at this size, against random real images."""
-    return _Field(shared.recipe, facts, ipc, shared.seconds, price, frozenset(fixed)).alone(name, recipe)
+    learned = {"evaluation.lr"} if recipe.evaluation.lr is None else set[str]()  # by this method; not by random images
+    return _Field(shared.recipe, facts, ipc, shared.seconds, price, frozenset(fixed) - learned).alone(name, recipe)
 
 
 @final

@@ -183,11 +183,17 @@ def sharing(recipe: Recipe, shared: Recipe, facts: DatasetFacts, ipc: int, fixed
     """A recipe with what all share, see `joined`.
 
     Where a stored image holds several, a student takes as many steps on them as on images of others, each on as many.
+    A teacher is there for those that ask one. A rate of none, which only a step size that is learned can stand in for,
+    is nobody else's.
     """
     tree, own = recipe.model_dump(mode="json"), shared.model_dump(mode="json")
     taught = recipe.relabel.needs_teacher and not shared.relabel.needs_teacher
     tree |= {part: own[part] for part in SHARED if not (taught and part in _TAUGHT)}
-    kept = {field for field in (_LEARNING if taught else ("lr",)) if f"evaluation.{field}" not in fixed}
+    asks = taught or shared.relabel.needs_teacher or recipe.objective.needs_teacher or recipe.init.needs_teacher
+    teacher = recipe.teacher if taught or shared.teacher is None else shared.teacher
+    tree["teacher"] = teacher.model_dump(mode="json") if asks and teacher else None
+    said = {field for field, value in own["evaluation"].items() if f"evaluation.{field}" in fixed and value is not None}
+    kept = set(_LEARNING if taught else ("lr",)) - said
     tree["evaluation"] = own["evaluation"] | recipe.evaluation.model_dump(mode="json", include=kept)
     if taught:
         tree["relabel"] = SoftLabels(temperature=recipe.relabel.temperature).model_dump(mode="json")

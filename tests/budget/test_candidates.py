@@ -65,6 +65,21 @@ def test_random_images_beside_a_method_of_tiles_have_as_many_steps() -> None:
     assert whole.batch_size == tiled.batch_size <= own.evaluation.batch_size
 
 
+@pytest.mark.parametrize(("method", "changes"), [("dwa", {"relabel.kind": "keep"}), ("mtt", {"evaluation.lr": None})])
+def test_random_images_have_nothing_that_the_method_beside_them_alone_asks_for(
+    method: str, changes: dict[str, object]
+) -> None:
+    """A teacher that images are recovered from; and a learned step size as the evaluation's rate."""
+    of, price = DATASETS["digits"], prices(DATASETS["digits"], 2, method)
+    own = override(methods.method(method).recipe(methods.Task.of(of, 2)), changes)
+    shared = named(method, own, of, 2, 600, price, tuple(changes))
+    random, other = (each.recipe for each in alone(shared, of, 2, price, method, own, tuple(changes)).candidates)
+    assert random.teacher is None
+    assert random.evaluation.lr is not None
+    assert (other.teacher is None) == (own.teacher is None)
+    assert other.evaluation.lr == own.evaluation.lr
+
+
 def test_tiles_need_even_sides_and_pixels_that_are_neighbours() -> None:
     of, price = replace(DATASETS["digits"], shape=(1, 9, 9)), prices(DATASETS["digits"], 10, "auto")
     odd = entrants(raced("digits", 10, 180)[0], of, 10, price, soft=True)
