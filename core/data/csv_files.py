@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import io
+import codecs
+import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -14,7 +16,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow import csv
 
+UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
+"""The beginnings of a text in UTF-16."""
+
 _SIGNS: Final = (",", ";", "\t", "|")
+_PIECE: Final = 1 << 20
 
 
 def read_csv(source: Path | IO[bytes], names: Sequence[str] = (), *, headed: bool = False) -> pa.Table:
@@ -134,12 +140,35 @@ def text_of_csv(source: IO[bytes]) -> pa.Table:
 
 
 def first_lines(source: Path | IO[bytes]) -> tuple[str, str]:
-    """The first two lines of a file of text; one that is open is then where it begins."""
-    with source.open("rb") if isinstance(source, Path) else io.BytesIO(source.read(1 << 20)) as file:
-        lines = [file.readline().decode("utf-8-sig", "replace") for _ in range(2)]
-    if not isinstance(source, Path):
-        source.seek(0)
-    return lines[0], lines[1]
+    """The first two lines of a file of text that are not empty, as its readers count them, whichever signs end them.
+
+    A file that is open is then where it begins.
+    """
+    with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
+        start = file.read(_PIECE).decode("utf-8-sig", "replace")
+        file.seek(0)
+    lines = re.findall(r"[^\r\n]+", start)
+    return (*lines[:2], "", "")[:2]
+
+
+def check_utf8(source: Path | IO[bytes]) -> None:
+    """Refuse a text in another encoding; one that is open is then where it begins. Raises DatasetInvalid."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
+        start = file.read(len(UTF16[0]))
+        file.seek(0)
+        try:
+            while piece := file.read(_PIECE):
+                decoder.decode(piece)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            encoding, other = ("utf-16", "") if start in UTF16 else ("cp1252", ", or the encoding that it has")
+            raise DatasetInvalid(
+                "the text is not in UTF-8: save it anew as such, which spreadsheets call 'CSV UTF-8'. Or by pandas, of "
+                f"text in {encoding}{other}: pandas.read_csv(path, sep=None, engine='python', encoding={encoding!r})"
+                ".to_csv(path, index=False)"
+            ) from None
+        file.seek(0)
 
 
 def cells(line: str, sign: str) -> list[str]:

@@ -5,6 +5,7 @@ Read in the process of an inspection alone: pyarrow is loaded when it is needed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from core.data.array_names import ArrayNames
 from core.data.bundle import Bundle, picture_bundle
-from core.data.csv_files import cells, first_lines, read_csv, sign_of, with_words
+from core.data.csv_files import UTF16, cells, check_utf8, first_lines, read_csv, sign_of, with_words
 from core.data.facts import DatasetInvalid, Kind
 from core.data.folders import LAYOUT
 from core.data.folders.faults import left_out
@@ -40,6 +41,8 @@ MOST_WORDS: Final = 64
 _FEW_NUMBERS: Final = 10
 """Different numbers among other words up to which they may be categories, such as 0, 1, 2 and 3+."""
 _MOST_NAMED: Final = 12
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""Bytes that no table of text has, in whatever encoding."""
 
 
 @final
@@ -64,13 +67,11 @@ def table_format(path: Path) -> Form | None:
         start = file.read(4096)
     if start.startswith(b"PAR1"):
         return "parquet"
-    try:
-        text = start.decode("utf-8-sig", "strict" if len(start) < 4096 else "ignore")
-    except UnicodeDecodeError:
-        return None
-    first = text.lstrip().partition("\n")[0]
-    plain = all(letter.isprintable() or letter in "\r\n\t" for letter in text)
-    return "csv" if plain and "\n" in text and first[:1] not in ("{", "[", "<") and sign_of(first) else None
+    if start.startswith(UTF16):
+        return "csv"  # refused with the fix when it is read
+    first, second = first_lines(path)  # the names of many columns are long
+    is_text = not _CONTROL.search(start) and first.lstrip()[:1] not in ("{", "[", "<")
+    return "csv" if is_text and second and sign_of(first) else None
 
 
 def read_table(path: Path, form: Form, reading: Reading) -> Bundle:
@@ -87,6 +88,7 @@ def table_of(source: Path | IO[bytes], form: Form, reading: Reading) -> pa.Table
     """The columns of a file. Raises DatasetInvalid."""
     if form == "parquet":
         return _parquet(source)
+    check_utf8(source)
     first, second = first_lines(source)
     rows = [cells(line, sign_of(line)) for line in (first, second)]
     named = unnamed(rows[0]) if reading.kind == "auto" and len(rows[0]) == len(rows[1]) else None
