@@ -22,7 +22,8 @@ def in_order(arrays: Mapping[str, NDArray[Any]], said: str) -> dict[str, NDArray
     Raises DatasetInvalid where it is not each class once; the message has a line that is.
     """
     names = [str(name) for name in arrays["class_names"]]
-    wanted = [unicodedata.normalize("NFC", name.strip()) for name in next(csv.reader([said], skipinitialspace=True))]
+    called = {_plain(name): name for name in names} | {name: name for name in names}
+    wanted = [called.get(name) or called.get(_plain(name), _plain(name)) for name in _entries(said, names)]
     faults = [
         f"{fault} {', '.join(map(repr, them[:_MOST_NAMED]))}"
         for fault, them in (
@@ -37,6 +38,20 @@ def in_order(arrays: Mapping[str, NDArray[Any]], said: str) -> dict[str, NDArray
     places = np.array([wanted.index(name) for name in names])
     labels = {name: places[arrays[name]] for name in ("y_train", "y_test")}
     return {**arrays, **labels, "class_names": np.array(wanted)}
+
+
+def _entries(said: str, names: Sequence[str]) -> list[str]:
+    """The entries of the line. Raises DatasetInvalid for several lines."""
+    try:
+        (line,) = csv.reader(said.strip("\r\n").splitlines(keepends=True), skipinitialspace=True)
+    except (csv.Error, ValueError):
+        raise DatasetInvalid(f"`order` has to be one line, classes with commas between: {_line(names)}") from None
+    return line
+
+
+def _plain(name: str) -> str:
+    """A name in Unicode's composed form, without blanks around it."""
+    return unicodedata.normalize("NFC", name.strip())
 
 
 def _line(names: Sequence[str]) -> str:

@@ -57,6 +57,18 @@ def test_classes_come_in_the_order_that_is_said(tmp_path: Path) -> None:
     assert read(tmp_path, table.encode(), label_column="size", order="m,l")["class_names"] == ("m", "l")
 
 
+@pytest.mark.parametrize("names", [["cafe\u0301", "b", "c"], [" a ", "b", "c"]], ids=["in parts", "with blanks"])
+def test_the_line_that_a_refused_order_offers_is_taken(tmp_path: Path, names: list[str]) -> None:
+    arrays = {**np.load(io.BytesIO(npz())), "class_names": np.array(names)}
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    for wrong in ("b,c", "\n".join(names), f"{names[0]}\rb,c", "a,b\n\nc"):
+        with pytest.raises(DatasetInvalid, match="`order` has to") as refused:
+            read(tmp_path, file.getvalue(), order=wrong)
+        offered = str(refused.value).rpartition("order=")[2]
+        assert read(tmp_path, file.getvalue(), order=f"{offered}\n")["class_names"] == tuple(names)
+
+
 def test_the_uploader_says_which_folder_is_which_split(tmp_path: Path) -> None:
     folders = {"fit": 5, "holdout": 3, "extra": 4}
     sizes = {name: classes(count) for name, count in folders.items()}
