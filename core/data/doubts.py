@@ -12,6 +12,7 @@ from core.data.split import pictures_of
 BRIGHT = 16
 """Least value of 255 that some pixel of a set of pictures is expected to have."""
 UNSEARCHED = "There are too many images to look for near copies among them."
+CUT_SHORT = "So many images are alike that they were not all compared: there may be near copies."
 _MOST_NAMED = 10
 
 
@@ -44,10 +45,12 @@ def single_pictures(train: Images, class_names: Sequence[str]) -> Iterator[str]:
 
 
 def near_within(near: NearCopies) -> Iterator[str]:
-    """The sentence on images that nearly are another one of the same split."""
+    """The sentence on images that nearly are another one of the same split, or that nobody knows of any."""
     if count := near.train + near.test:
         least = "" if near.complete else "At least "
         yield f"{least}{count:,} {'image is' if count == 1 else 'images are'} nearly another one in the same split."
+    elif not (near.complete or near.across or near.classes):
+        yield CUT_SHORT
 
 
 def doubts(facts: DatasetFacts) -> list[str]:

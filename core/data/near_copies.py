@@ -31,6 +31,8 @@ MOST_IMAGES: Final = 250_000
 """Images among which near copies are looked for: the time grows with the square."""
 MOST_CANDIDATES: Final = 1_000_000
 """Pairs whose pixels are compared."""
+MOST_PAIRS: Final = 100_000_000
+"""Pairs of near signatures that are gone through; where all pictures are near copies, few need to be compared."""
 SHOWN: Final = 8
 """Pairs of a kind that are kept."""
 
@@ -42,6 +44,7 @@ _FLAT = 2.0
 _LIGHTER, _STRONGER = 32.0, 1.5
 """Grey levels of mean, and times of contrast, by which near copies differ at most."""
 _PIXELS_AT_ONCE = 1 << 22
+_PAIRS_AT_ONCE = 1 << 16
 
 Floats = NDArray[np.float32]
 Places = NDArray[np.int64]
@@ -87,13 +90,14 @@ def near_copies(train: Images, test: Images) -> Near | None:
     learned = is_test & np.isin(ids, ids[: len(train)])  # equal to a training picture, and counted as such
     seen = {kind: np.zeros(len(ids), dtype=bool) for kind in ("across", "train", "test", "classes")}
     found: dict[str, list[tuple[float, Pair]]] = {kind: [] for kind in seen}
-    looked_at, complete = 0, True
-    for pairs in _candidates(pixels):
+    gone_through, looked_at, complete = 0, 0, True
+    for pairs in _pieces(_candidates(pixels)):
+        gone_through += len(pairs)
         kinds = _kinds(pairs, is_test, labels, learned)
         news = {kind: those & ~(seen[kind][pairs[:, 0]] & seen[kind][pairs[:, 1]]) for kind, those in kinds.items()}
         news["across"] = kinds["across"] & ~seen["across"][pairs[:, 1]]
         wanted = np.any(list(news.values()), axis=0) & (ids[pairs[:, 0]] != ids[pairs[:, 1]])
-        if looked_at + int(wanted.sum()) > MOST_CANDIDATES:
+        if looked_at + int(wanted.sum()) > MOST_CANDIDATES or gone_through > MOST_PAIRS:
             complete = False
             break
         looked_at += int(wanted.sum())
@@ -112,6 +116,12 @@ def near_copies(train: Images, test: Images) -> Near | None:
     kept |= {"across": tuple((one, other - len(train)) for one, other in kept["across"])}
     kept |= {"test": tuple((one - len(train), other - len(train)) for one, other in kept["test"])}
     return Near(NearCopies(complete=complete, **counts), **kept)
+
+
+def _pieces(candidates: Iterator[Places]) -> Iterator[Places]:
+    """The candidates some at a time: what one piece shows to be near copies need not be compared in the next ones."""
+    for pairs in candidates:
+        yield from (pairs[first : first + _PAIRS_AT_ONCE] for first in range(0, len(pairs), _PAIRS_AT_ONCE))
 
 
 def _kinds(

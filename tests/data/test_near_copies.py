@@ -13,7 +13,7 @@ from PIL import Image
 
 from core.data import Catalogue
 from core.data import near_copies as comparing
-from core.data.doubts import doubts
+from core.data.doubts import CUT_SHORT, doubts, near_within
 from core.data.facts import Images, NearCopies
 from core.data.near_copies import near_copies
 
@@ -100,6 +100,23 @@ def test_near_copies_and_unequal_classes_are_warned_of() -> None:
     assert classes.startswith("At least 1 image is nearly an image of another class")
     largest = max(facts.members[1:9])
     assert f"'{facts.members.index(largest, 1)}' has {largest} images to train on, '9' 12." in unequal
+
+
+def test_all_pictures_may_be_near_copies_of_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the frames of a film are: most of the many pairs need not be compared."""
+    monkeypatch.setattr(comparing, "MOST_CANDIDATES", 40_000)
+    monkeypatch.setattr(comparing, "_PAIRS_AT_ONCE", 2048)
+    rng, count = np.random.default_rng(3), 500
+    frames = images((scenes(1) + rng.normal(0, 3, (count, 3, 32, 32))).clip(0, 255))
+    train, test = frames.take(np.arange(count) % 5 > 0), frames.take(np.arange(count) % 5 == 0)
+    found = near_copies(Images(train.images, np.arange(len(train)) % 2), Images(test.images, np.arange(len(test)) % 2))
+    assert found is not None
+    assert found.counts == NearCopies(train=400, test=100, across=100, classes=500)
+    monkeypatch.setattr(comparing, "MOST_PAIRS", 10_000)
+    cut = near_copies(train, test)
+    assert cut is not None
+    assert not cut.counts.complete
+    assert list(near_within(replace(cut.counts, train=0, test=0, across=0, classes=0))) == [CUT_SHORT]
 
 
 def test_looking_for_them_ends(monkeypatch: pytest.MonkeyPatch) -> None:
