@@ -58,7 +58,8 @@ def check_told_apart(arrays: Sequence[NDArray[Any]], given: Sequence[str], colum
         if not places:
             continue
         words = [columns[place] if columns else str(place) for place in places]
-        fix = f"low = {given[0]}[:, {places}].min(0, keepdims=True); " + "; ".join(
+        over = tuple(axis for axis in range(first.ndim) if axis != 1)
+        fix = f"low = np.nanmin({given[0]}[:, {places}], axis={over}, keepdims=True); " + "; ".join(
             f"{name}[:, {places}] -= low" for name in given
         )
         if kind == "all":

@@ -39,7 +39,7 @@ def table(folder: Path, times: NDArray[Any], form: str, *, from_least: bool = Fa
 def bundle(folder: Path, times: NDArray[Any], *, from_least: bool = False) -> Bundle:
     x = np.stack([times.astype(float), RNG.normal(size=ROWS)], axis=1)
     if from_least:
-        low = x[:, [0]].min(0, keepdims=True)
+        low = np.nanmin(x[:, [0]], axis=(0,), keepdims=True)
         x[:, [0]] -= low
     np.savez(folder / "bundle.npz", x=x, y=LABELS)
     return read_bundle(folder / "bundle.npz")
@@ -75,7 +75,8 @@ def test_common_numbers_are_not_told(values: NDArray[Any], tmp_path: Path) -> No
 
 def test_a_bundles_column_that_rounding_makes_constant_is_refused_as_such(tmp_path: Path) -> None:
     with pytest.raises(
-        DatasetInvalid, match=r"Column '0': .*low = x\[:, \[0\]\]\.min\(0, keepdims=True\); x\[:, \[0\]\] -="
+        DatasetInvalid,
+        match=r"Column '0': .*low = np.nanmin\(x\[:, \[0\]\], axis=\(0,\), keepdims=True\); x\[:, \[0\]\] -=",
     ):
         bundle(tmp_path, SECONDS)
 
@@ -87,6 +88,22 @@ def test_the_fix_keeps_all_numbers_of_a_bundle(tmp_path: Path) -> None:
 
 def test_numbers_of_a_bundle_that_rounding_makes_one_are_told(tmp_path: Path) -> None:
     assert any(each.startswith("Column '0': several numbers became one") for each in bundle(tmp_path, HOURS).remarks)
+
+
+def test_the_fix_leaves_gaps_as_they_are_and_the_form_of_series(tmp_path: Path) -> None:
+    def mended(arrays: dict[str, Any]) -> NDArray[Any]:
+        np.savez(tmp_path / "told.npz", **arrays)
+        told = next(each for each in read_bundle(tmp_path / "told.npz", "median").remarks if "low = " in each)
+        exec(told.partition("too: ")[2].removesuffix("."), {"np": np}, arrays)
+        return np.asarray(arrays["x"])
+
+    gaps = np.stack([HOURS.astype(float), RNG.normal(size=ROWS)], axis=1)
+    gaps[5] = np.nan
+    rows = mended({"x": gaps.copy(), "y": LABELS})
+    assert np.isnan(rows).any(1).nonzero()[0].tolist() == [5]
+    assert rows[:, 0][~np.isnan(rows[:, 0])].tolist() == (np.delete(HOURS, 5) - HOURS[0]).tolist()
+    series = HOURS[:, None, None] + np.arange(24) * 10.0
+    assert (mended({"x": series.copy(), "y": LABELS}) == series - series.min()).all()
 
 
 def test_steps_of_series_that_rounding_makes_constant_are_told(tmp_path: Path) -> None:
