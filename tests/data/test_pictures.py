@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from core.data import DatasetInvalid
 from core.data.archive import read_archive
 from core.data.folders import AUTO, Folders
+from core.data.folders.pixels import Look, pixels_of, size_of
 from tests.data.archives import classes, deep, packed, picture, tiff
 from tests.data.neighbours import encoded
 
@@ -174,6 +175,15 @@ def test_the_first_of_several_pictures_is_kept_of_other_formats_and_said(tmp_pat
     found = read(tmp_path, members)
     assert f"The first picture alone was kept of files with several: 'cat/a.{form.lower()}'." in found.remarks
     assert sum((image == 10).all() for image in everything(found)) == 1
+
+
+@pytest.mark.parametrize("form", ["TIFF", "JPEG", "PNG"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_the_size_by_the_header_is_that_of_the_pixels(form: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    data = encoded(Image.fromarray(np.zeros((12, 20), np.uint8)), form, exif=exif)
+    assert size_of(data) == pixels_of(data, None, Look()).kept.shape[::-1]
 
 
 @pytest.mark.parametrize(("orientation", "shape"), [(6, (9, 5)), (1, (5, 9))])

@@ -79,8 +79,8 @@ def size_of(data: bytes) -> tuple[int, int]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
-                turn, _ = _turn(picture)
-                return picture.size if turn not in _LYING else (picture.height, picture.width)
+                lies = not isinstance(picture, TiffImageFile) and _turn(picture)[0] in _LYING  # TIFFs open upright
+                return (picture.height, picture.width) if lies else picture.size
     except MemoryError:
         raise
     except Exception as fault:  # as in `pixels_of`
