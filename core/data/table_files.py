@@ -135,6 +135,8 @@ def table_bundle(table: pa.Table, reading: Reading, splits: NDArray[np.str_] | N
         splits = None if splits is None else splits[known]
         bare = int((~known).sum())
         remarks.append(LeftOut(f"Rows without a label were left out: {bare:,}.", (), bare))
+        if splits is not None and "train" not in splits:
+            raise DatasetInvalid(f"no row of the training set has a {label!r}: write it there, or leave the split out")
     kept = np.array([each for each in labels if each is not None])
     if more and len(set(kept.tolist())) < 2:
         raise DatasetInvalid(f"fewer than two classes are left in {label!r}: {' '.join(more)}")

@@ -231,6 +231,14 @@ def test_rows_of_no_split_are_left_out_and_counted(tmp_path: Path) -> None:
     assert found["left_out"] == [{"remark": "Left out, as 'Other' is no split: 6 rows.", "count": 6, "names": []}]
 
 
+@pytest.mark.parametrize("pixels", ["pixel", "size"])
+def test_a_training_set_without_labels_is_refused_as_such(tmp_path: Path, pixels: str) -> None:
+    table = numbered(GREY, form=pixels + "{}").assign(split=["train"] * 30 + ["test"] * 10, label=LABELS * 1.0)
+    table.loc[:29, "label"] = np.nan
+    with pytest.raises(DatasetInvalid, match="no row of the training set has a 'label'"):
+        look(tmp_path, csv(table), missing="drop")
+
+
 @pytest.mark.parametrize("renamed", [(b"PublicTest", b"PrivateTest"), (b"Training",)])
 def test_a_split_of_which_one_half_has_another_name_is_refused(tmp_path: Path, renamed: tuple[bytes, ...]) -> None:
     data = fer(GREY)
