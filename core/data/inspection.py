@@ -61,6 +61,11 @@ _ROWS = (
     "The pictures are one pixel high: if they are rows of a table, store them as floats of two axes, (N, F), which are "
     "read as such."
 )
+_OF_ROWS = (
+    (re.compile(r"(?<!['\w])(?:image|picture)(s?)\b(?!')"), r"row\1"),
+    (re.compile(r"(?<!['\w])pixel(s?)\b(?!')"), r"number\1"),
+)
+"""Nouns of the remarks on any dataset, and those for rows; in the names of classes, which are quoted, they stay."""
 _OWN_SPLIT = "The split into train and test is the bundle's own."
 _ANEW = "save what is in it anew, and pack it as a plain zip or with np.savez"
 _LIMITS = (-signal.SIGKILL, -signal.SIGXCPU, -signal.SIGXFSZ)
@@ -163,22 +168,25 @@ def examine(
     bundle = read_bundle(target)
     check_column_names(bundle.columns)
     measured = measure(bundle)
+    told = list[str]()
     if count := measured.copies.train + measured.copies.test:
         copies = "image is a copy" if count == 1 else "images are copies"
-        remarks += (f"{count:,} {copies} of another one in the same split.",)
-    remarks += tuple(single_pictures(bundle.train, bundle.class_names))
+        told.append(f"{count:,} {copies} of another one in the same split.")
+    told += single_pictures(bundle.train, bundle.class_names)
     found = asdict(measured) | _counts(bundle) | {"either_size": _either_size(given, bundle)}
     if bundle.kind == "pictures":
         near = near_copies(bundle.train, bundle.test)
         rows = evidence_of(bundle, near, measured.mirroring)
         keep(target, bundle, rows, near)
         found |= {"near": near and asdict(near.counts), "evidence": list(map(asdict, named(rows, given.files)))}
-        remarks += (_ROWS,) if min(measured.shape[1:]) == 1 else ()
-        remarks += tuple(near_within(near.counts)) if near else (UNSEARCHED,)
-    remarks += tuple(doubts(facts_of("", "", found)))
-    found["left_out"] = finding_of(remarks)
+        told += [_ROWS] if min(measured.shape[1:]) == 1 else []
+        told += near_within(near.counts) if near else [UNSEARCHED]
+    told += doubts(facts_of("", "", found))
     if bundle.kind != "pictures":
-        remarks = tuple(re.sub(r"\bimage(s?)\b", r"row\1", each) for each in remarks)
+        for noun, of_rows in _OF_ROWS:
+            told = [noun.sub(of_rows, each) for each in told]
+    remarks += tuple(told)
+    found["left_out"] = finding_of(remarks)
     return found | {"remarks": remarks}
 
 

@@ -54,6 +54,16 @@ def test_an_index_in_a_csv_is_left_out(case: str, tmp_path: Path) -> None:
     assert [each["names"] for each in found["left_out"]] == [[name]]
 
 
+def test_remarks_on_rows_call_columns_and_classes_as_they_are_called(tmp_path: Path) -> None:
+    table = PLAIN.assign(image=np.arange(ROWS) * 2, label=np.where(np.arange(ROWS) < 20, "image", "picture"))
+    found = look(tmp_path, table.to_csv(index=False).encode())
+    assert told(found, "table = table.drop(columns=['image'])")
+    assert told(found, "'picture' has 72 rows to train on, 'image' 14")
+    twice = pandas.DataFrame({"a": [1, 2, 3, 4, 5] * 8, "b": [0, 1] * 20, "label": [*"xy"] * 18 + [*"yyxx"]})
+    found = look(tmp_path, twice.to_csv(index=False).encode())
+    assert told(found, "rows are in more than one class, with equal numbers")
+
+
 @pytest.mark.parametrize(("name", "left"), [(None, "__index_level_0__"), ("person", "person")])
 def test_an_index_that_parquet_names_is_left_out(name: str | None, left: str, tmp_path: Path) -> None:
     found = look(tmp_path, parquet(SOME.rename_axis(name), tmp_path))
