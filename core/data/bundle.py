@@ -116,14 +116,14 @@ def _numbers(npz: Npz, names: ArrayNames, kind: Kind, missing: Missing) -> Bundl
     wanted = ("x", "y") if "x" in names.of else ARRAYS[:-1]
     if lack := [ours for ours in wanted if ours not in names.of]:
         raise DatasetInvalid(f"{lacking(lack, npz.members)}; {_FORM}")
+    names = _with_words(npz, names)
     read = {ours: name for ours, name in names.of.items() if ours not in (MIRROR, KIND)}
     npz.check_sizes(list(read.values()))
     for name in read.values():
         npz.header(name)  # which refuses what is no plain array
     arrays = {ours: npz.array(name) for ours, name in read.items()}
     train, test, class_names, columns, remarks = read_numbers(arrays, names, kind, missing)
-    told = tuple(_remarks(names, len(class_names))) if "class_names" in read else ()
-    return Bundle(train, test, class_names, None, (*told, *remarks), kind, columns)
+    return Bundle(train, test, class_names, None, (*_remarks(names), *remarks), kind, columns)
 
 
 def _names(npz: Npz, names: ArrayNames) -> ArrayNames:
@@ -131,9 +131,14 @@ def _names(npz: Npz, names: ArrayNames) -> ArrayNames:
     if missing := [ours for ours in wanted if ours not in names.of]:
         raise DatasetInvalid(f"{lacking(missing, npz.members)}; {_FORM}")
     npz.check_sizes(list(names.of.values()))
+    return _with_words(npz, names)
+
+
+def _with_words(npz: Npz, names: ArrayNames) -> ArrayNames:
+    """The same, but an array of another name, such as `classes`, holds the classes' names only where it holds words."""
     called = names.of.get("class_names", "class_names")
     if called != "class_names" and npz.header(called).dtype.kind not in "US":
-        names = names.without("class_names")
+        return names.without("class_names")
     return names
 
 
@@ -154,7 +159,9 @@ def picture_bundle(arrays: Mapping[str, NDArray[Any]], names: ArrayNames) -> Bun
         class_names = class_names_of(np.concatenate(list(labels.values())), names)
     check_class_names(class_names)
     check_range(labels, class_names, names.of.get("class_names", "class_names"))
-    remarks = list(_remarks(names, len(class_names)))
+    remarks = list(_remarks(names))
+    if "class_names" not in names.of:
+        remarks.append(f'The classes have no names and are called "0" to "{len(class_names) - 1}".')
     if "test" not in parts:
         parts, drawn = _with_test(parts["train"], class_names)
         remarks.insert(0, drawn)
@@ -185,13 +192,12 @@ def _with_test(images: Images, class_names: tuple[str, ...]) -> tuple[dict[str, 
     return {split: images.take(index) for split, index in drawn.items()}, DRAWN
 
 
-def _remarks(names: ArrayNames, classes: int) -> Iterator[str]:
+def _remarks(names: ArrayNames) -> Iterator[str]:
+    """The sentences on arrays by their names."""
     if renamed := names.renamed:
         yield f"Read as {', '.join(renamed.values())}: {', '.join(renamed)}."
-    if "class_names" not in names.of:
-        yield f'The classes have no names and are called "0" to "{classes - 1}".'
     if names.tested_on_validation:
-        yield "The validation images are the test set, since there is no other."
+        yield "The validation split is the test set, since there is no other."
     if names.others:
         yield LeftOut(f"Left out: {', '.join(names.others)}.", names.others)
 

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from core.data.array_names import ArrayNames
 from core.data.facts import DatasetInvalid, Images, Kind
+from core.data.header import Header
 from core.data.left_out import LeftOut
 from core.data.npz import Npz
 from core.data.rounding import check_told_apart
-from core.data.rules import check_class_names, check_counts, check_range, check_splittable, of_columns
+from core.data.rules import check_class_names, check_counts, check_names, check_range, check_splittable, of_columns
 from core.data.split import SPLIT_SEED, pictures_of, split_test
 
 KIND: Final = "kind"
@@ -188,21 +189,44 @@ def _labels(
                 f"{name} is {part.dtype.name} and holds numbers that are not whole: give each case one of a few "
                 f"classes, for instance by a threshold: {name} = ({name} > np.median({name})).astype(int)"
             )
-    whole = [part.astype(np.int64) if part.dtype.kind in "biuf" else part.astype(str) for part in flat]
+    whole = [part.astype(np.int64) if part.dtype.kind in "biuf" else _words(part) for part in flat]
     present = np.unique(np.concatenate(whole))
     if len(present) < 2:
         raise DatasetInvalid(
             f"{name} holds one class only, {str(present[0])!r}: there is nothing to tell apart. Give cases of two "
             "classes or more"
         )
-    if "class_names" in arrays and whole[0].dtype.kind == "i":
-        class_names = tuple(str(each) for each in arrays["class_names"])
-        check_class_names(class_names)
-        check_range(_labelled(called, whole), class_names, names.of.get("class_names", "class_names"))
-        return whole, class_names
+    if "class_names" in arrays:
+        return _named(whole, arrays["class_names"], called, names.of.get("class_names", "class_names"))
     class_names = tuple(map(str, present.tolist()))
     check_class_names(class_names)
     return [np.searchsorted(present, part).astype(np.int64) for part in whole], class_names
+
+
+def _named(
+    labels: list[NDArray[Any]], given: NDArray[Any], called: Mapping[str, str], name: str
+) -> tuple[list[NDArray[np.int64]], tuple[str, ...]]:
+    """Labels 0..K-1 and the names `given`: of whole numbers in their order, of words the same words in another one."""
+    given = given.astype(str) if given.dtype.kind in "iu" else given
+    check_names(name, Header(given.shape, given.dtype))
+    class_names = tuple(given.tolist())
+    check_class_names(class_names)
+    if all(part.dtype.kind == "i" for part in labels):
+        check_range(_labelled(called, labels), class_names, name)
+        return labels, class_names
+    places, words = {each: place for place, each in enumerate(class_names)}, [part.astype(str) for part in labels]
+    if unnamed := [each for each in np.unique(np.concatenate(words)).tolist() if each not in places]:
+        held = list(_labelled(called, labels))
+        raise DatasetInvalid(
+            f"{' and '.join(held)} hold {', '.join(map(repr, unnamed[:_MOST_NAMED]))}, which {name} does not name; "
+            f"store the classes there as the labels call them, in their order: "
+            f"{name} = np.unique(np.concatenate([{', '.join(held)}])).astype(str)"
+        )
+    return [np.array([places[each] for each in part.tolist()], dtype=np.int64) for part in words], class_names
+
+
+def _words(labels: NDArray[Any]) -> NDArray[Any]:
+    return np.char.decode(labels, "utf-8") if labels.dtype.kind == "S" else labels.astype(str)
 
 
 def _labelled(called: Mapping[str, str], labels: Sequence[NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:

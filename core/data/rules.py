@@ -57,7 +57,7 @@ def check_arrays(npz: Npz, names: ArrayNames) -> None:
             "training images, True for those of the validation split, or leave it out"
         )
     if names_header := headers.get("class_names"):
-        _check_names(names.of["class_names"], names_header)
+        check_names(names.of["class_names"], names_header)
 
 
 def _check_shape(name: str, header: Header, labels: Header) -> None:
@@ -191,7 +191,8 @@ def _labels(names: ArrayNames) -> list[str]:
     return [names.of[f"y_{split}"] for split in names.splits]
 
 
-def _check_names(name: str, header: Header) -> None:
+def check_names(name: str, header: Header) -> None:
+    """Refuse names of classes that are no strings, one a class."""
     if header.dtype.kind == "U" and len(header.shape) == 1:
         return
     fixed = {"U": f"{name}.reshape(-1)", "S": f'np.char.decode({name}, "utf-8")'}

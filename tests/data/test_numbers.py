@@ -58,6 +58,37 @@ def test_labels_may_be_words(tmp_path: Path) -> None:
     assert bundle.class_names == ("red", "rose", "white")
 
 
+def test_words_are_the_classes_in_the_order_of_their_names(tmp_path: Path) -> None:
+    arrays = halved(wine())
+    names = np.array(["small", "medium", "large"])
+    words = {name: names[arrays[name]] for name in ("y_train", "y_test")}
+    for given in (names, names.astype("S")):
+        said = {name: labels.astype(given.dtype) for name, labels in words.items()}
+        bundle = read_bundle(place(tmp_path, "sizes", arrays | said | {"class_names": names}))
+        assert bundle.class_names == ("small", "medium", "large")
+        assert bundle.train.labels.tolist() == arrays["y_train"].tolist()
+        assert bundle.test.labels.tolist() == arrays["y_test"].tolist()
+    numbers = read_bundle(place(tmp_path, "numbers", arrays | {"classes": np.arange(3)}))
+    assert numbers.class_names == tuple(str(each) for each in arrays["class_names"].tolist())
+    foreign = {"y": np.char.decode(np.array(["ä".encode(), b"b", b"c"])[wine()["y"]], "utf-8")}
+    without = {name: array for name, array in wine().items() if name != "class_names"}
+    coded = read_bundle(place(tmp_path, "bytes", without | {"y": np.char.encode(foreign["y"], "utf-8")}))
+    assert coded.class_names == read_bundle(place(tmp_path, "text", without | foreign)).class_names == ("b", "c", "ä")
+
+
+def test_arrays_that_are_not_read_are_told(tmp_path: Path) -> None:
+    arrays = {name: array for name, array in halved(wine()).items() if name != "class_names"}
+    parts = {f"X_{part}": arrays.pop(f"x_{part}") for part in ("train", "test")}
+    more = {"X_val": parts["X_test"] + 1, "y_val": arrays["y_test"], "weights": np.ones(3)}
+    assert read_bundle(place(tmp_path, "named", arrays | parts | more)).remarks == (
+        "Read as x_test, x_train: X_test, X_train.",
+        "Left out: weights, X_val, y_val.",
+    )
+    del parts["X_test"], arrays["y_test"]
+    remarks = read_bundle(place(tmp_path, "validated", arrays | parts | more)).remarks
+    assert "The validation split is the test set, since there is no other." in remarks
+
+
 def test_missing_values_are_imputed_as_asked(tmp_path: Path) -> None:
     arrays = halved(wine())
     arrays["x_train"][4, 2] = arrays["x_test"][1, 2] = np.nan
@@ -89,6 +120,12 @@ MENDED: dict[str, tuple[Callable[[], Arrays], str]] = {
     "a constant column with names": (
         lambda: _changed("x", _constant, wine() | {"columns": NAMES}),
         r"columns 'column 3', 'column 5' are constant",
+    ),
+    "names as bytes": (lambda: _changed("class_names", lambda names: names.astype("S"), wine()), r"dtype=str"),
+    "names in a table": (lambda: _changed("class_names", lambda names: names[:, None], wine()), r"dtype=str"),
+    "words without names": (
+        lambda: _changed("y", lambda y: np.array(["a", "b", "c"])[y], wine()),
+        r"y hold 'a', 'b', 'c', which class_names does not name",
     ),
     "labels in columns": (lambda: _changed("y", lambda y: np.eye(3)[y], wine()), r"one column a class"),
     "numbers as labels": (
@@ -128,6 +165,7 @@ def test_a_fault_is_refused_with_code_that_mends_it(fault: str, tmp_path: Path) 
 
 
 REFUSED: dict[str, tuple[Callable[[], Arrays], str]] = {
+    "one name alone": (lambda: _changed("class_names", lambda names: names[0], wine()), r"dtype=str"),
     "one class": (lambda: _changed("y", np.zeros_like, wine()), r"holds one class only, '0'"),
     "words": (lambda: _changed("x", lambda x: x.astype(str), wine()), r"words are no numbers. Upload the table as CSV"),
     "infinite": (lambda: _changed("x", lambda x: np.where(x > 1000, np.inf, x), wine()), r"infinite numbers"),

@@ -177,7 +177,7 @@ def test_what_others_save_is_what_it_means(tmp_path: Path, labels: str, colour: 
             assert len(set(zip(names.tolist(), given.tolist(), strict=True))) == 3, case
         remarks = " ".join(found["remarks"])
         assert ("Left out: secret" in remarks) == (naming == "ours"), case
-        assert ("validation images are the test set" in remarks) == (naming == "test called val"), case
+        assert ("validation split is the test set" in remarks) == (naming == "test called val"), case
         assert ("Read as" in remarks) == (naming != "ours"), case
 
 
