@@ -103,9 +103,12 @@ class Inspector:
             outcome = self._examine(upload)
             if outcome is None:
                 return
-            if self._conclude(upload_id, outcome) and "sha256" in outcome:
+            concluded, address = self._conclude(upload_id, outcome), outcome.get("sha256")
+            if concluded and address:
                 # An equal upload may have been deleted, and the bundle with it, before the ledger knew of this need.
                 self._stored(self._folder / upload_id / "bundle.npz")
+            elif address:  # deleted while its bundle was on its way into the store
+                self._let_go(address)
         except AWAY:
             return  # told to end while the database is away: the next process goes on with what lies here
         except UnknownUpload:
@@ -156,6 +159,13 @@ class Inspector:
                 if self._closing.wait(pause):
                     return None
                 pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _let_go(self, address: str) -> None:
+        """Take a bundle out of the store that nothing needs."""
+        try:
+            self._answered(lambda: self._ledger.uploads.let_go(address, self._store.delete))
+        except OSError as error:
+            log.warning("a bundle that nothing needs stays in the store", sha256=address, reason=str(error))
 
     def _answered(self, ask: Callable[[], T]) -> T:
         """The ledger's answer, waited for while the database is away. Raises one of AWAY when told to end."""

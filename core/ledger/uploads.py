@@ -219,11 +219,15 @@ class Uploads:
                 raise UploadInUse(jobs)
             address = row.sha256
             session.delete(row)
-        if address is not None:
-            with self._database.write() as session:  # the upload is gone by now, whatever becomes of its bundle
-                deletion.lock(session, shared=False)
-                if not deletion.needed(session, address):
-                    remove(address)
+        if address is not None:  # the upload is gone by now, whatever becomes of its bundle
+            self.let_go(address, remove)
+
+    def let_go(self, address: str, remove: Callable[[str], None]) -> None:
+        """Have a bundle taken out of the store by `remove`, by its SHA-256, if nothing needs it."""
+        with self._database.write() as session:
+            deletion.lock(session, shared=False)
+            if not deletion.needed(session, address):
+                remove(address)
 
     def _row(self, session: Session, upload_id: str) -> UploadRow:
         row = session.get(UploadRow, upload_id) if is_upload(upload_id) else None

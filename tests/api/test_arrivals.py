@@ -23,6 +23,7 @@ from starlette.requests import ClientDisconnect
 
 from api.app import create_app
 from api.arrivals import arriving
+from api.services import Services
 from core.data.reading import Reading
 from core.ids import new_id
 from core.ledger import Ledger
@@ -179,3 +180,28 @@ def test_a_bundle_stays_that_becomes_anothers_while_its_upload_is_deleted(settin
     assert removed == []
     ledger.uploads.delete(twins[1], removed.append)
     assert removed == [address]
+
+
+@ON_SQLITE
+def test_no_bundle_stays_of_an_upload_that_is_deleted_while_the_store_takes_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = Services.open(settings)
+    ledger, store, upload_id = services.ledger, services.store, new_id("ds")
+    ledger.migrate()
+    with services.inspector.place(upload_id) as file:
+        file.write(packed(classes(5)))
+        ledger.uploads.add(upload_id, "pets", None, 1)
+    put, stored = store.put, list[tuple[str, int]]()
+
+    def put_while_it_is_deleted(bundle: Path) -> tuple[str, int]:
+        stored.append(put(bundle))
+        ledger.uploads.delete(upload_id, store.delete)
+        return stored[-1]
+
+    monkeypatch.setattr(store, "put", put_while_it_is_deleted)
+    services.inspector._inspect(upload_id)
+    assert len(stored) == 1
+    assert not store.intact(*stored[0])
+    assert not list(settings.uploads.iterdir())
+    ledger.close()
