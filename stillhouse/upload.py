@@ -39,9 +39,9 @@ class Reading(TypedDict, total=False):
     test_folder: str
     """The one that is the test set."""
     skip_broken: bool
+    """Whether files of an archive that cannot be taken are left out rather than the archive refused."""
     transposed: Turned
     """Whether pictures in IDX files or in a table of pixels have their rows as columns."""
-    """Whether files of an archive that cannot be taken are left out rather than the archive refused."""
 
 
 _UNSAID: dict[str, Any] = {"size": None, "mirror": "auto", "label_column": "", "missing": "refuse", "kind": "auto"}
