@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from core.data.facts import DatasetInvalid
@@ -49,6 +50,10 @@ def _word(value: Any, name: str) -> str | None:
             return str(value)
         case str():
             return unicodedata.normalize("NFC", value).strip() or None
+        case Decimal() if value.is_finite() and value == value.to_integral_value():
+            return str(int(value))
+        case Decimal():
+            return _word(float(value), name)
         case float() if value != value:  # NaN
             return None
         case float() if not value.is_integer():

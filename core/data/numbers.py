@@ -184,6 +184,13 @@ def _labels(
     for part in flat:
         if part.dtype.kind not in "biufUS":
             raise DatasetInvalid(f"{name} is {part.dtype.name}; store integers or words, one a case")
+    for part, split in zip(flat, ("_train", "_test") if len(flat) > 1 else ("",), strict=True):
+        if part.dtype.kind == "f" and (bare := int(np.isnan(part).sum())):
+            x, y = called[f"x{split}"], called[f"y{split}"]
+            raise DatasetInvalid(
+                f"{y} lacks {bare:,} labels (NaN); leave these cases out: kept = ~np.isnan({y}.reshape(-1)); "
+                f"{x}, {y} = {x}[kept], {y}.reshape(-1)[kept]"
+            )
         if part.dtype.kind == "f" and not (np.isfinite(part).all() and not (part % 1).any()):
             raise DatasetInvalid(
                 f"{name} is {part.dtype.name} and holds numbers that are not whole: give each case one of a few "

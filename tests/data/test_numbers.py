@@ -128,6 +128,10 @@ MENDED: dict[str, tuple[Callable[[], Arrays], str]] = {
         r"y hold 'a', 'b', 'c', which class_names does not name",
     ),
     "labels in columns": (lambda: _changed("y", lambda y: np.eye(3)[y], wine()), r"one column a class"),
+    "cases without a label": (
+        lambda: _changed("y_test", lambda y: np.where(np.arange(len(y)) == 4, np.nan, y), halved(wine())),
+        r"y_test lacks 1 labels \(NaN\)",
+    ),
     "numbers as labels": (
         lambda: _changed("y", lambda y: np.arange(len(y)) / 7, {n: a for n, a in wine().items() if n != "class_names"}),
         r"not whole",
