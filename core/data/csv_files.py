@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -144,31 +144,41 @@ def first_lines(source: Path | IO[bytes]) -> tuple[str, str]:
 
     A file that is open is then where it begins.
     """
-    with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
+    with _at_its_beginning(source) as file:
         start = file.read(_PIECE).decode("utf-8-sig", "replace")
-        file.seek(0)
-    lines = re.findall(r"[^\r\n]+", start)
-    return (*lines[:2], "", "")[:2]
+    first, second, *_ = *re.findall(r"[^\r\n]+", start), "", ""
+    return first, second
 
 
 def check_utf8(source: Path | IO[bytes]) -> None:
     """Refuse a text in another encoding; one that is open is then where it begins. Raises DatasetInvalid."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
-        start = file.read(len(UTF16[0]))
-        file.seek(0)
+    with _at_its_beginning(source) as file:
+        piece = start = file.read(_PIECE)
         try:
-            while piece := file.read(_PIECE):
+            while piece:
                 decoder.decode(piece)
+                piece = file.read(_PIECE)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
-            encoding, other = ("utf-16", "") if start in UTF16 else ("cp1252", ", or the encoding that it has")
+            encoding, other = ("utf-16", "") if start.startswith(UTF16) else ("cp1252", ", or the encoding that it has")
             raise DatasetInvalid(
                 "the text is not in UTF-8: save it anew as such, which spreadsheets call 'CSV UTF-8'. Or by pandas, of "
                 f"text in {encoding}{other}: pandas.read_csv(path, sep=None, engine='python', encoding={encoding!r})"
                 ".to_csv(path, index=False)"
             ) from None
-        file.seek(0)
+
+
+@contextmanager
+def _at_its_beginning(source: Path | IO[bytes]) -> Iterator[IO[bytes]]:
+    """The file, open where it begins; one that is open already is there again afterwards."""
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            yield file
+    else:
+        source.seek(0)
+        yield source
+        source.seek(0)
 
 
 def cells(line: str, sign: str) -> list[str]:
@@ -178,7 +188,8 @@ def cells(line: str, sign: str) -> list[str]:
 
 def sign_of(line: str) -> str:
     """The sign between the cells of a line; empty where there is none."""
-    counts = {sign: line.count(sign) for sign in _SIGNS}
+    bare = re.sub(r'"[^"]*"', "", line)  # a quoted cell may hold others
+    counts = {sign: bare.count(sign) for sign in _SIGNS}
     best = max(counts, key=lambda sign: counts[sign])
     return best if counts[best] else ""
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from core.data.facts import DatasetInvalid
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 LABELS: Final = ("label", "labels", "class", "target", "y")
 """Names of a column that is taken for the labels where nobody says which it is."""
@@ -41,6 +44,16 @@ def label_column(asked: str, names: Sequence[str], likely: Sequence[str], usual:
         f"{told}: say which with label_column, for instance label_column={(offered or list(names) or ['label'])[0]}. "
         f"Columns of few values are {columns_listed(offered) or 'none'}"
     )
+
+
+def different(column: pa.ChunkedArray) -> int:
+    """The number of different entries; of lists and the like, which no class can be, all of them."""
+    import pyarrow as pa
+
+    try:
+        return len(column.unique())
+    except pa.ArrowNotImplementedError:
+        return len(column)
 
 
 def columns_listed(names: Sequence[str]) -> str:

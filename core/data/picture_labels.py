@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from core.data.folders.faults import listed
-from core.data.label_column import LABELS, label_column
+from core.data.label_column import LABELS, different, label_column
 from core.data.labels import labels_of
 from core.data.picture_tables import PictureTable
 from core.data.reading import Reading
@@ -64,7 +64,7 @@ def _labels(each: PictureTable, reading: Reading, *, alone: bool) -> tuple[list[
 def _likely(table: pa.Table, names: Sequence[str]) -> list[str]:
     """The columns of a few values, those that are called as classes may be first."""
     most = max(2, min(64, table.num_rows // 3))
-    counts = {name: len(table.column(name).unique()) for name in names}
+    counts = {name: different(table.column(name)) for name in names}
     telling = [name for name in names if _TELLING.search(name) and counts[name] > 1]
     return telling + [name for name in names if 1 < counts[name] <= most and name not in telling]
 

@@ -20,7 +20,7 @@ from core.data.csv_files import UTF16, cells, check_utf8, first_lines, read_csv,
 from core.data.facts import DatasetInvalid, Kind
 from core.data.folders import LAYOUT
 from core.data.folders.faults import left_out
-from core.data.label_column import LABELS, columns_listed, label_column
+from core.data.label_column import LABELS, columns_listed, different, label_column
 from core.data.labels import alike, labels_of
 from core.data.leaks import row_numbers, second_labels, without_index
 from core.data.left_out import LeftOut
@@ -69,9 +69,9 @@ def table_format(path: Path) -> Form | None:
         return "parquet"
     if start.startswith(UTF16):
         return "csv"  # refused with the fix when it is read
-    first, second = first_lines(path)  # the names of many columns are long
+    first, _ = first_lines(path)  # the names of many columns are long
     is_text = not _CONTROL.search(start) and first.lstrip()[:1] not in ("{", "[", "<")
-    return "csv" if is_text and second and sign_of(first) else None
+    return "csv" if is_text and len(first) < path.stat().st_size and sign_of(first) else None
 
 
 def read_table(path: Path, form: Form, reading: Reading) -> Bundle:
@@ -181,6 +181,11 @@ def _values(
 ) -> Bundle:
     found = _numbers(table, names)
     kind: Kind = "series" if reading.kind == "series" else "vectors"
+    if kind == "series" and found.worded:
+        raise DatasetInvalid(
+            f"columns of words are no steps of a series: {columns_listed(found.worded)}. Leave them out: "
+            f"table = table.drop(columns={found.worded[:_MOST_NAMED]})"
+        )
     x = np.stack(found.values, axis=1)
     if len(set(labels.tolist())) > max(2, len(labels) // 3):
         raise DatasetInvalid(
@@ -229,7 +234,11 @@ def _parquet(source: Path | IO[bytes]) -> pa.Table:
     from pyarrow import parquet
 
     try:
-        return parquet.read_table(source)
+        table = parquet.read_table(source)
+        views = [place for place, kind in enumerate(table.schema.types) if pa.types.is_string_view(kind)]
+        for place in views:  # of which few functions of pyarrow know
+            table = table.set_column(place, table.field(place).name, table.column(place).cast(pa.string()))
+        return table
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as fault:
         raise DatasetInvalid(
             f"the Parquet file cannot be read: {str(fault).splitlines()[0][:200]}; write it anew, for instance by "
@@ -243,7 +252,7 @@ def _label(table: pa.Table, names: Sequence[str], asked: str, *, alone: bool) ->
     if alone and not usual and len(names) == 1:
         usual = list(names)
     most = max(2, min(32, table.num_rows // 3))
-    likely = [] if asked else [name for name in names if len(table.column(name).unique()) <= most]
+    likely = [] if asked else [name for name in names if different(table.column(name)) <= most]
     return label_column(asked, names, likely, usual)
 
 
@@ -282,6 +291,11 @@ def _numbers(table: pa.Table, names: Sequence[str]) -> _Columns:
             raise DatasetInvalid(
                 f"the column {name!r} holds {kind}: if they are pictures, write them into class folders and send "
                 f"{LAYOUT}"
+            )
+        elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+            raise DatasetInvalid(
+                f"the column {name!r} holds lists: make a column of each place in them, if all are as long: "
+                f"table = table.join(pandas.DataFrame(table.pop({name!r}).tolist()).add_prefix({name!r}))"
             )
         else:
             raise DatasetInvalid(

@@ -75,6 +75,15 @@ def test_another_encoding_is_refused_with_the_code_that_mends_it(
     assert found(tmp_path / "again", pack(path.read_bytes()))["class_names"] == ("a", "b", "é")
 
 
+@pytest.mark.parametrize("sign", [";", "\t", ","])
+def test_a_name_in_quotes_may_hold_other_signs(tmp_path: Path, sign: str) -> None:
+    content = lines('"size, in mm; both, all|sides",weight,label')
+    head, *rows = content.splitlines()
+    text = "\n".join([head.replace('",weight,', f'"{sign}weight{sign}'), *(row.replace(",", sign) for row in rows), ""])
+    seen = found(tmp_path / "upload", text.encode())
+    assert seen["columns"] == ("size, in mm; both, all|sides", "weight")
+
+
 def test_the_first_lines_are_those_that_hold_something(tmp_path: Path) -> None:
     path = tmp_path / "few"
     for text, wanted in (("", ("", "")), ("\n\na,b", ("a,b", "")), ("a\rb\rc", ("a", "b")), ("a\r\n\r\nb", ("a", "b"))):

@@ -86,6 +86,17 @@ UNSPLIT: dict[str, tuple[dict[str, bytes], dict[str, str]]] = {
         ),
         {},
     ),
+    "lines of JSON with lists": (
+        flat(
+            "\n".join(
+                json.dumps({"file_name": file, "label": label, "boxes": [[1, 2, 3, 4]]})
+                for file, label in zip(named(""), CLASSES, strict=True)
+            ).encode(),
+            "",
+            "metadata.jsonl",
+        ),
+        {},
+    ),
 }
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from core.data import DatasetInvalid
 from core.data.bundle import Bundle
@@ -145,6 +148,30 @@ def test_dates_and_pictures_are_refused_with_what_to_do(tmp_path: Path) -> None:
     for column, told in ((pandas.Timestamp("2026-01-01"), "days since"), (b"\x89PNG", "class folders")):
         with pytest.raises(DatasetInvalid, match=told):
             read(written(tmp_path, PLAIN.assign(more=[column] * ROWS), "parquet"), **SPECIES)
+
+
+def test_lists_are_refused_with_the_code_that_spreads_them(tmp_path: Path) -> None:
+    scope: dict[str, Any] = {"table": PLAIN.assign(more=[[n * 0.5, n % 7.0] for n in range(ROWS)]), "pandas": pandas}
+    with pytest.raises(DatasetInvalid, match="holds lists") as refused:
+        read(written(tmp_path, scope["table"], "parquet"), **SPECIES)
+    exec(str(refused.value).partition("as long: ")[2], scope)
+    assert read(written(tmp_path, scope["table"], "parquet"), **SPECIES).columns[-2:] == ("more0", "more1")
+    with pytest.raises(DatasetInvalid, match="say which with label_column"):
+        read(written(tmp_path, PLAIN.assign(more=[[n] for n in range(ROWS)]), "parquet"))
+
+
+def test_labels_may_be_decimal_and_words_of_any_kind_of_arrow(tmp_path: Path) -> None:
+    labels = pyarrow.array([Decimal(place) for place in (np.arange(ROWS) % 3).tolist()])
+    words = pyarrow.array(PLAIN["colour"].tolist(), pyarrow.string_view())
+    made = pyarrow.table({"age": PLAIN["age"].to_numpy(), "colour": words, "label": labels})
+    parquet.write_table(made, tmp_path / "table.parquet")
+    bundle = read(tmp_path / "table.parquet")
+    assert (bundle.class_names, bundle.columns) == (("0", "1", "2"), ("age", "colour=blue", "colour=red"))
+
+
+def test_words_are_no_steps_of_a_series(tmp_path: Path) -> None:
+    with pytest.raises(DatasetInvalid, match=r"no steps of a series: 'colour'.*drop\(columns=\['colour'\]\)"):
+        read(written(tmp_path, PLAIN), **SPECIES, kind="series")
 
 
 def test_a_broken_file_is_no_crash(tmp_path: Path) -> None:
