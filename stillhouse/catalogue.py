@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypedDict, Unpack, cast, get_type_hi
 
 import typer
 
+from stillhouse import paths
 from stillhouse.api import Client
 from stillhouse.errors import UsageError
 from stillhouse.output import JsonOption, data, say, table
@@ -129,6 +130,7 @@ def upload(
         Path,
         typer.Argument(
             metavar="PATH",
+            parser=paths.path,
             help="A zip, tar or folder of class folders, IDX files or tables; an npz bundle; a table (CSV, Parquet).",
         ),
     ],

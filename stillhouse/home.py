@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
+from stillhouse.paths import folder
+
 Home = Annotated[
     Path | None,
     typer.Option(
         "--home",
         envvar="STILLHOUSE_HOME",
         show_default="the platform's data folder",
-        file_okay=False,
+        parser=folder,
         help="Folder of all state.",
     ),
 ]

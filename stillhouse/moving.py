@@ -10,12 +10,12 @@ from typing import Annotated, Any
 
 import typer
 
-from stillhouse import server
+from stillhouse import paths, server
 from stillhouse.errors import ClientError, UsageError
 from stillhouse.home import Home, home_folder
 from stillhouse.output import JsonOption, data
 
-Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the export.")]
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", parser=paths.folder, help="Folder of the export.")]
 
 
 def export_state(folder: Folder, home: Home = None, as_json: JsonOption = False) -> None:

@@ -72,6 +72,8 @@ def ordering(command: Callable[..., None]) -> Callable[..., None]:
         asked["overrides"] = dict(_change(text) for text in given.pop("changes") or ())
         asked["metadata"] = metadata(given.pop("words"))
         raise_if_not_finite(asked)  # before a folder is sent, which may take long
+        if not asked["dataset"]:  # to Python the empty path is the folder that a script runs in
+            raise UsageError("DATASET is empty: name a dataset, or a folder; '.' is the one that you are in.")
         command(asked=asked, **given)
 
     run.__annotations__ = {each.name: each.annotation for each in parameters}

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from stillhouse import catalogue, pins
+from stillhouse import catalogue, paths, pins
 from stillhouse import forecast as cost
 from stillhouse.api import Client
 from stillhouse.checksums import MANIFEST, digest_of, published
@@ -28,7 +28,7 @@ from stillhouse.pins import Pin
 from stillhouse.progress import display
 
 Form = Literal["artifact", "webdataset"]
-Out = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder for the artifact.")]
+Out = Annotated[Path, typer.Option("--out", parser=paths.folder, help="Folder for the artifact.")]
 Timeout = Annotated[
     str | None,
     typer.Option(
@@ -45,7 +45,9 @@ def distill(
     asked: Asked,
     out: Annotated[
         Path | None,
-        typer.Option("--out", file_okay=False, help="Folder for the artifact; else named after what was distilled."),
+        typer.Option(
+            "--out", parser=paths.folder, help="Folder for the artifact; else named after what was distilled."
+        ),
     ] = None,
     timeout: Timeout = None,
     wait: Annotated[
@@ -66,7 +68,9 @@ def distill(
     transposed: catalogue.Transposed = None,
     lock: Annotated[
         Path | None,
-        typer.Option("--lock", dir_okay=False, help="Pin the artifact in this file, and from then on bring that one."),
+        typer.Option(
+            "--lock", parser=paths.file, help="Pin the artifact in this file, and from then on bring that one."
+        ),
     ] = None,
     relock: Annotated[bool, typer.Option("--relock", help="With --lock: ask anew, and pin what comes.")] = False,
     offline: Annotated[
@@ -126,7 +130,7 @@ def get(
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of an artifact.")],
+    folder: Annotated[Path, typer.Argument(parser=paths.folder, help="Folder of an artifact.")],
     digest: Annotated[
         str | None,
         typer.Option("--digest", metavar="sha256:HEX", help="The artifact that it must be, as stillhouse.lock has it."),
@@ -139,6 +143,8 @@ def verify(
     """
     if digest is not None and not re.fullmatch("sha256:[0-9a-f]{64}", digest):
         raise UsageError(f"--digest {digest}: write sha256: and 64 hexadecimal digits, as 'stillhouse verify' prints.")
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {folder}: name one that an artifact was downloaded to.")
     problems = find_problems(folder, digest)
     if as_json:
         own = None if problems else digest_of(folder)
