@@ -81,8 +81,13 @@ class Http:
         if address.scheme not in ("http", "https") or not address.host:
             raise UsageError(f"'{self.url}' is no service address. Write it like http://127.0.0.1:8000")
         headers = {"Accept": "application/json", "User-Agent": "stillhouse-client"}
-        if api_key:
-            headers["Authorization"] = f"Bearer {api_key}"
+        if key := (api_key or "").strip():  # a secret that was read from a file ends with a line
+            if not re.fullmatch("[!-~]+", key):
+                raise UsageError(
+                    "The API key has characters that no key has, such as a space or '…'. Copy it whole, as it was "
+                    "shown when it was made, into STILLHOUSE_API_KEY."
+                )
+            headers["Authorization"] = f"Bearer {key}"
         # A proxy is for the world outside: asking it for this machine's loopback can only fail.
         self._http = httpx.Client(
             base_url=given,

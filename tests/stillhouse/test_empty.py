@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -53,3 +55,30 @@ def test_a_path_of_another_kind_is_named(tmp_path: Path) -> None:
         answer = command(*words)
         assert answer.code == 2
         assert told in " ".join(answer.err.replace("│", " ").split())  # it stands in a box
+
+
+@pytest.mark.parametrize("key", ["still_secret…", "still_sec ret", "still_secrét", "still_a\nstill_b"])
+def test_a_key_that_cannot_be_sent_is_refused_and_not_told(key: str) -> None:
+    answer = command("list", STILLHOUSE_API_KEY=key, STILLHOUSE_URL=f"http://127.0.0.1:{free_port()}")
+    assert answer.code == 2
+    assert "Copy it whole" in answer.err
+    assert "still_" not in answer.err
+
+
+def test_the_end_of_a_line_is_no_part_of_a_key() -> None:
+    shown: list[str | None] = []
+
+    class Listening(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            shown.append(self.headers["Authorization"])
+            self.send_error(404)
+
+        def log_message(self, *words: object) -> None:
+            """Keep standard error for the command."""
+
+    with HTTPServer(("127.0.0.1", 0), Listening) as server:
+        serving = threading.Thread(target=server.handle_request)
+        serving.start()
+        command("list", STILLHOUSE_API_KEY="still_secret\r\n", STILLHOUSE_URL=f"http://127.0.0.1:{server.server_port}")
+        serving.join()
+    assert shown == ["Bearer still_secret"]
