@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from stillhouse.api import Client
+from stillhouse.errors import UsageError
 from stillhouse.output import Commands, JsonOption, data, say, table
 
 app = typer.Typer(
@@ -126,6 +127,11 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Send deliveries again, under their ids, by which a receiver tells which it has."""
+    if not delivery_ids and not failed:
+        raise UsageError(
+            "Nothing says what to send again: name deliveries, as 'stillhouse webhooks deliveries' lists them, "
+            "or add --failed."
+        )
     with Client() as client:
         named = list(delivery_ids or ())
         if failed:

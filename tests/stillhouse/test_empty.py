@@ -82,3 +82,9 @@ def test_the_end_of_a_line_is_no_part_of_a_key() -> None:
         command("list", STILLHOUSE_API_KEY="still_secret\r\n", STILLHOUSE_URL=f"http://127.0.0.1:{server.server_port}")
         serving.join()
     assert shown == ["Bearer still_secret"]
+
+
+def test_nothing_to_send_again_is_said_to_be_none() -> None:
+    answer = command("webhooks", "replay", "hook_1", STILLHOUSE_URL=f"http://127.0.0.1:{free_port()}")
+    assert answer.code == 2
+    assert "--failed" in answer.err
