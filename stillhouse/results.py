@@ -39,6 +39,9 @@ Timeout = Annotated[
 PATIENCE = 60.0
 """Seconds a command survives a restart of the service."""
 
+_LONGEST = 150
+"""Bytes of a title in a folder's name: with method, size and a job's id no file system finds it too long."""
+
 
 @ordering
 def distill(
@@ -243,7 +246,7 @@ def _folder_of(client: Client, job: Job) -> Path:
 
     An artifact of the same request, as an older engine made it, gives way to this one.
     """
-    folder = Path(re.sub(r"[^\w.]+", "-", f"{job.dataset_title}-{job.method}-{job.ipc}").strip("-."))
+    folder = Path(folder_name(job.dataset_title, job.method, job.ipc))
     same = not published(folder) or (
         json.loads((folder / MANIFEST).read_text("utf-8"))["request"] == client.manifest(job.id)["request"]
     )
@@ -252,6 +255,12 @@ def _folder_of(client: Client, job: Job) -> Path:
     own = folder.with_name(f"{folder.name}-{job.id}")
     say(f"{folder} holds something else, so this result is in {own}; --out names another folder.")
     return own
+
+
+def folder_name(title: str, method: str, ipc: int | None) -> str:
+    """A name for a folder with a job's result, whatever its dataset's title is."""
+    short = title.encode()[:_LONGEST].decode(errors="ignore")
+    return re.sub(r"[^\w.]+", "-", f"{short}-{method}-{ipc}").strip("-.")
 
 
 def _read_as(asked: Asked, upload: catalogue.Upload) -> Asked:

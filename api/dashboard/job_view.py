@@ -19,6 +19,9 @@ from core.request import Target
 PHASES: Final = {name: name.replace("_", " ").capitalize() for name in IN_ORDER}
 """The phases in their order, as a person reads them."""
 
+_LONGEST: Final = 150
+"""Bytes of a title in a folder's name: no file system finds the whole too long."""
+
 
 def title(job: Job) -> str:
     """The job's name if its client gave it one, else its dataset's, or that it is advice on it."""
@@ -45,7 +48,8 @@ def tags(job: Job) -> dict[str, str]:
 
 def folder(job: Job) -> str:
     """A name for a folder with its result, whatever characters the dataset's title has."""
-    return re.sub(r"[^\w.]+", "-", f"{job.dataset_title}-{job.method}-{job.ipc}").strip("-.")
+    title = job.dataset_title.encode()[:_LONGEST].decode(errors="ignore")
+    return re.sub(r"[^\w.]+", "-", f"{title}-{job.method}-{job.ipc}").strip("-.")
 
 
 def start(job: Job) -> str:

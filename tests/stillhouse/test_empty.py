@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from api.dashboard import job_view
+from api.schemas import Job
+from stillhouse.results import folder_name
 from tests.services import free_port
 from tests.stillhouse.running import command
 
@@ -88,3 +91,9 @@ def test_nothing_to_send_again_is_said_to_be_none() -> None:
     answer = command("webhooks", "replay", "hook_1", STILLHOUSE_URL=f"http://127.0.0.1:{free_port()}")
     assert answer.code == 2
     assert "--failed" in answer.err
+
+
+@pytest.mark.parametrize("title", ["花" * 100, "🌷" * 100, "a" * 100])
+def test_a_folder_of_any_title_has_a_name_that_can_be_made(title: str, tmp_path: Path) -> None:
+    (tmp_path / f"{folder_name(title, 'random', 10)}-job_{'0' * 26}").mkdir()
+    (tmp_path / job_view.folder(Job.model_construct(dataset_title=title, method="random", ipc=10))).mkdir()
