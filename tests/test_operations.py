@@ -72,6 +72,23 @@ def test_what_was_copied_in_this_order_comes_back_whole(settings: Settings) -> N
     restored.close()
 
 
+def test_what_a_killed_service_has_left_is_not_read_into_the_copy(settings: Settings) -> None:
+    ledger = Ledger(settings.ledger_url)
+    ledger.migrate()
+    job = published(ledger, settings, "kept")
+    shell(BACKUP, settings)
+    published(ledger, settings, "of no copy")
+    killed = settings.home.parent / "killed"
+    shutil.copytree(settings.home, killed)  # as it is while the ledger is open: its last rows are in the -wal
+    ledger.close()
+    assert (killed / "stillhouse.db-wal").stat().st_size
+    left = Settings(home=killed)
+    shell(RESTORE, left)
+    restored = Ledger(left.ledger_url)
+    assert [each.id for each in restored.jobs()] == [job.id]
+    restored.close()
+
+
 def test_an_export_is_taken_to_another_place(settings: Settings) -> None:
     ledger = Ledger(settings.ledger_url)
     ledger.migrate()
