@@ -79,8 +79,10 @@ def make(request: Request, services: ServicesDep, caller: Caller, posted: Posted
     """A new key; this answer is the only place where its secret is ever shown."""
     given: dict[str, Any] = {name: posted[name].strip() for name in ("name", "owner", "days") if name in posted}
     scopes = [scope for scope in SCOPES if f"may:{scope}" in posted]
+    if not scopes:  # in a request none means all that the caller's key may
+        return _keys(request, services, 422, fault="Tick at least one thing that the key may do.")
     try:
-        order = KeyOrder.model_validate({**given, "scopes": scopes or None})
+        order = KeyOrder.model_validate({**given, "scopes": scopes})
         _, secret = make_key(services, caller, order)
     except ValueError:
         return _keys(

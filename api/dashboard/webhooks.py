@@ -31,6 +31,8 @@ def show_webhooks(request: Request, services: ServicesDep) -> HTMLResponse:
 def make(request: Request, services: ServicesDep, posted: Posted) -> HTMLResponse:
     """A new webhook; this answer is the only page that ever shows its secret."""
     events = [event for event in EVENTS if f"event:{event}" in posted]
+    if not events:  # in a request none means all
+        return _shown(request, services, 422, fault="Tick at least one event that the webhook is to be told of.")
     try:
         asked = {"url": posted.get("url", "").strip(), "events": [] if len(events) == len(EVENTS) else events}
         made, secret = make_webhook(services, WebhookOrder.model_validate(asked))

@@ -285,6 +285,10 @@ def test_keys_are_made_and_revoked_on_their_page(workshop: Workshop) -> None:
     beyond = client.post("/keys", data={"name": "x", "may:admin": "on", "days": "30"}, headers=BROWSER)
     assert beyond.status_code == 403
     assert client.post("/keys", data={"name": "", "days": "30"}, headers=BROWSER).status_code == 422
+    nothing = client.post("/keys", data={"name": "x", "days": "30"}, headers=BROWSER)
+    assert nothing.status_code == 422
+    assert "Tick at least one thing" in nothing.text
+    assert len(workshop.ledger.keys.all()) == 2, "nothing ticked makes no key"
     assert "Revoke test and the keys made with it" in client.get("/keys", headers=BROWSER).text
     ended = client.post(f"/keys/{key.id}/revoke", headers=BROWSER, follow_redirects=False)
     assert ended.headers["Location"] == "/login"

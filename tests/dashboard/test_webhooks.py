@@ -12,6 +12,8 @@ from tests.api.workshop import ON_SQLITE
 
 pytestmark = ON_SQLITE
 
+TICKED = {"event:job.failed": "on"}
+
 
 def test_a_webhook_is_made_tried_and_deleted_on_its_page(client: TestClient, services: Services) -> None:
     page = client.get("/webhooks").text
@@ -45,11 +47,18 @@ def test_a_webhook_is_made_tried_and_deleted_on_its_page(client: TestClient, ser
 
 def test_a_form_that_cannot_be_used_says_what_to_do(client: TestClient) -> None:
     for url, words in (("", "https://HOST/PATH"), ("https://127.0.0.1", "STILLHOUSE_WEBHOOK_NETWORKS")):
-        refused = client.post("/webhooks", data={"url": url})
+        refused = client.post("/webhooks", data={"url": url} | TICKED)
         assert refused.status_code == 422
         assert words in refused.text
     for _ in range(20):
-        client.post("/webhooks", data={"url": "https://example.org"})
-    full = client.post("/webhooks", data={"url": "https://example.org"})
+        client.post("/webhooks", data={"url": "https://example.org"} | TICKED)
+    full = client.post("/webhooks", data={"url": "https://example.org"} | TICKED)
     assert full.status_code == 409
     assert "Delete one that is not needed" in full.text
+
+
+def test_a_webhook_with_nothing_ticked_is_not_told_of_everything(client: TestClient, services: Services) -> None:
+    refused = client.post("/webhooks", data={"url": "https://example.org"})
+    assert refused.status_code == 422
+    assert "Tick at least one event" in refused.text
+    assert services.ledger.webhooks.all() == []
