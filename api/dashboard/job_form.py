@@ -167,9 +167,9 @@ class JobForm:
             found.setdefault(field, error)
         return found
 
-    def curl(self, base: str) -> str:
-        """The command that asks for it over HTTP."""
-        return f"curl --json {shlex.quote(json.dumps(self.body(), ensure_ascii=False))} {base}/v1/jobs"
+    def curl(self, base: str, key: str) -> str:
+        """The command that asks for it over HTTP; `key` are the words that show a key, where one is wanted."""
+        return f"curl {key}--json {shlex.quote(json.dumps(self.body(), ensure_ascii=False))} {base}/v1/jobs"
 
     def command(self) -> str:
         """The command that asks for it, waits and downloads."""

@@ -36,6 +36,9 @@ POLICY: Final = (
 )
 """The content security policy of pages: no inline script, no inline style, nothing of another host."""
 
+_KEY: Final = '-H "Authorization: Bearer $STILLHOUSE_API_KEY" '
+"""The words of a command with curl that show a key."""
+
 static = StaticFiles(directory=HERE / "static")
 
 _templates = Environment(
@@ -67,5 +70,7 @@ def page(request: Request, template: str, status_code: int = 200, **content: Any
     current = next((to for to, _ in reversed(NAVIGATION) if path == to or (to != "/" and path.startswith(to))), None)
     if current is None:
         current = "/" if path.startswith("/jobs/") else "/datasets" if path == "/advice" else None
-    html = _templates.get_template(template).render(content, request=request, current=current)
+    key_shown = _KEY if getattr(request.state, "caller", None) else ""
+    found = _templates.get_template(template)
+    html = found.render(content, request=request, current=current, key_shown=key_shown)
     return HTMLResponse(html, status_code, {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from starlette.routing import Mount, Route
 
 from api.app import create_app
 from api.auth import COOKIE, may_be_seen_by_all
+from core.ledger import Status
 from core.ledger.keys import well_formed
 from core.settings import Settings
 from tests.api.workshop import ON_SQLITE, Workshop, key, request
@@ -294,6 +296,24 @@ def test_keys_are_made_and_revoked_on_their_page(workshop: Workshop) -> None:
     assert ended.headers["Location"] == "/login"
     assert client.get("/v1/me").status_code == 401
     assert client.get("/v1/me", headers={"Authorization": f"Bearer {shown[0]}"}).status_code == 401
+
+
+@ON_SQLITE
+def test_commands_on_pages_show_a_key_where_one_is_wanted(workshop: Workshop, settings: Settings) -> None:
+    client, shown = workshop.client, '-H "Authorization: Bearer $STILLHOUSE_API_KEY" '
+    _, secret = workshop.ledger.keys.create("alice", "test")
+    client.post("/login", data={"key": secret}, headers=BROWSER)
+    finished = workshop.job(Status.SUCCEEDED)
+    pages = {
+        f"/jobs/{finished}": "curl -fLO {}http://",
+        "/new?dataset=digits&ipc=1&method=random": "curl {}--json ",
+        "/docs": "curl {}--json ",
+    }
+    for path, command in pages.items():
+        assert command.format(shown) in html.unescape(client.get(path, headers=BROWSER).text), path
+    with TestClient(create_app(settings.model_copy(update={"auth": "off"}))) as open_to_all:
+        for path, command in pages.items():
+            assert command.format("") in html.unescape(open_to_all.get(path, headers=BROWSER).text), path
 
 
 @ON_SQLITE
