@@ -115,6 +115,17 @@ def test_every_state_is_a_word_with_a_sign_and_its_own_actions(workshop: Worksho
         assert f"/new?from={job_id}" in row[0]
 
 
+def test_enter_on_a_job_that_is_ticked_compares_and_cancels_none(workshop: Workshop, client: TestClient) -> None:
+    for status in (Status.QUEUED, Status.FAILED):
+        workshop.job(status)
+    page = client.get("/").text
+    (form,) = re.findall(r'<form action="/compare".*?</form>', page, re.DOTALL)
+    own = [button for button in re.findall(r"<button.*?</button>", form) if 'form="' not in button]
+    assert own == ["<button>Compare selected</button>"], "Enter presses the first button of a form"
+    assert len(re.findall(r'<button [^>]*form="act" formaction="/jobs/\w+/(?:cancel|retry)"', form)) == 2
+    assert '<form id="act" method="post"></form>' in page.replace(form, "")
+
+
 def test_buttons_cancel_and_retry_and_lead_back(workshop: Workshop, client: TestClient) -> None:
     job_id = workshop.submit()
     referer = {"Referer": f"{client.base_url}/?q=digits"}
