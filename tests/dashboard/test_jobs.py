@@ -126,6 +126,16 @@ def test_enter_on_a_job_that_is_ticked_compares_and_cancels_none(workshop: Works
     assert '<form id="act" method="post"></form>' in page.replace(form, "")
 
 
+def test_the_way_to_other_pages_says_where_it_leads_in_every_order(workshop: Workshop, client: TestClient) -> None:
+    for _ in range(SHOWN + 1):
+        workshop.submit()
+    for address, following, first in (("/", "Older", "Newest"), ("/?sort=oldest", "Next page", "First page")):
+        page = client.get(address).text
+        (link,) = re.findall(r'rel="next" href="([^"]+)">([^<]+)<', page)
+        assert link[1] == following
+        assert f">{first}</a>" in client.get(html.unescape(link[0])).text
+
+
 def test_buttons_cancel_and_retry_and_lead_back(workshop: Workshop, client: TestClient) -> None:
     job_id = workshop.submit()
     referer = {"Referer": f"{client.base_url}/?q=digits"}
