@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import expect
+from pathlib import Path
 
-from tests.browser.browsing import Service, Watched, keep
+from playwright.sync_api import Browser, expect
+
+from tests.browser.browsing import Service, Watched, keep, visit
 from tests.data.archives import classes, packed
 
 
@@ -20,6 +22,30 @@ def test_a_bad_zip_is_told_of_beside_the_form(watched: Watched) -> None:
     expect(page.locator("#told h2")).to_have_text("pets cannot be used")
     expect(page.locator("#told p")).to_contain_text("no picture that is read")
     keep(page, "uploads")
+
+
+def test_a_folder_that_is_dragged_here_is_told_to_be_packed(
+    chromium: Browser, service: Service, tmp_path: Path
+) -> None:
+    (tmp_path / "flowers" / "rose").mkdir(parents=True)
+    zipped = tmp_path / "tulips.zip"
+    zipped.write_bytes(packed(classes()))
+    with visit(chromium, service.server.url) as found:
+        page = found.page
+        page.goto("/uploads")
+        place = page.get_by_label("File", exact=True).bounding_box()
+        assert place
+        there = {"x": place["x"] + 5, "y": place["y"] + 5}
+        mouse = page.context.new_cdp_session(page)
+        for dragged in (tmp_path / "flowers", zipped):
+            data = {"items": [], "files": [str(dragged)], "dragOperationsMask": 1}
+            for kind in ("dragEnter", "dragOver", "drop"):
+                mouse.send("Input.dispatchDragEvent", {"type": kind, "data": data, **there})
+            if dragged.is_dir():
+                expect(page.locator("#told")).to_contain_text("Pack it as a zip")
+                expect(page.get_by_label("Name")).to_have_value("")
+        expect(page.get_by_label("Name")).to_have_value("tulips")
+        expect(page.locator("#told")).to_be_empty()
 
 
 def test_deleting_asks_first(watched: Watched, service: Service) -> None:

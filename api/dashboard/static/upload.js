@@ -29,6 +29,11 @@ for (const kind of ["dragenter", "dragover"]) {
 for (const kind of ["dragleave", "drop"]) drop.addEventListener(kind, () => drop.classList.remove("over"));
 drop.addEventListener("drop", (event) => {
   event.preventDefault();
+  if ([...event.dataTransfer.items].some((each) => each.webkitGetAsEntry?.()?.isDirectory)) { // no browser sends one
+    const fix = "Pack it as a zip and drag that here, or send it from a terminal: stillhouse upload FOLDER";
+    return tell("bad", "A folder cannot be sent from here", fix);
+  }
+  told.replaceChildren();
   if (event.dataTransfer.files.length) file.files = event.dataTransfer.files;
   suggest();
 });
