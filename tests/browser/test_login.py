@@ -64,3 +64,16 @@ def test_people_log_in_see_nobody_elses_job_and_log_out(chromium: Browser, servi
         expect(alice.page).to_have_url(re.compile("/login"))
         alice.page.goto(f"/jobs/{mine['alice']}")
         expect(alice.page).to_have_url(re.compile("/login"))
+
+
+def test_a_page_that_is_open_when_its_session_ends_leads_to_the_way_in(chromium: Browser, service: Service) -> None:
+    settings = service.settings.model_copy(update={"auth": "keys", "port": free_port()})
+    with serving(settings, service.artifact) as server, visit(chromium, server.url, "401") as found:
+        key, secret = server.workshop.ledger.keys.create("carol", "laptop")
+        page = found.page
+        page.goto("/")
+        page.get_by_label("Key", exact=True).fill(secret)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
+        server.workshop.ledger.keys.revoke(key.id)
+        expect(page).to_have_url(re.compile("/login.*next=%2F"))  # by itself

@@ -70,6 +70,7 @@ const listen = () => {
     link("Connection lost, trying again");
     if (source.readyState !== EventSource.CLOSED) return; // the browser tries again by itself, with Last-Event-ID
     setTimeout(listen, wait);
+    refresh(); // which leaves for the page to log in where the session is over
     wait = Math.min(2 * wait, 15000);
   };
 };

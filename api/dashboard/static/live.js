@@ -32,6 +32,10 @@ export const refresh = async () => {
   const mine = (asking = new AbortController());
   try {
     const response = await fetch(location.href, { headers: { Accept: "text/html" }, signal: mine.signal });
+    if (response.redirected) { // the session is over: its page says so, and leads back here
+      location.assign(response.url);
+      return true;
+    }
     if (!response.ok) throw new Error(`${response.status}`);
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     for (const old of regions()) {
