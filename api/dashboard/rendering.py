@@ -70,7 +70,7 @@ def page(request: Request, template: str, status_code: int = 200, **content: Any
     current = next((to for to, _ in reversed(NAVIGATION) if path == to or (to != "/" and path.startswith(to))), None)
     if current is None:
         current = "/" if path.startswith("/jobs/") else "/datasets" if path == "/advice" else None
-    key_shown = _KEY if getattr(request.state, "caller", None) else ""
+    key_shown = _KEY if request.app.state.services.settings.auth == "keys" else ""
     found = _templates.get_template(template)
     html = found.render(content, request=request, current=current, key_shown=key_shown)
     return HTMLResponse(html, status_code, {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"})

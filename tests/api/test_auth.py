@@ -299,10 +299,11 @@ def test_keys_are_made_and_revoked_on_their_page(workshop: Workshop) -> None:
 
 
 @ON_SQLITE
-def test_commands_on_pages_show_a_key_where_one_is_wanted(workshop: Workshop, settings: Settings) -> None:
+def test_commands_on_pages_show_a_key_where_one_is_wanted(
+    workshop: Workshop, people: dict[str, dict[str, str]], settings: Settings
+) -> None:
     client, shown = workshop.client, '-H "Authorization: Bearer $STILLHOUSE_API_KEY" '
-    _, secret = workshop.ledger.keys.create("alice", "test")
-    client.post("/login", data={"key": secret}, headers=BROWSER)
+    client.headers.update(people["alice"])
     finished = workshop.job(Status.SUCCEEDED)
     pages = {
         f"/jobs/{finished}": "curl -fLO {}http://",
