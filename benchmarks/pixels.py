@@ -1,4 +1,4 @@
-"""What whitened images lose in 8 bits: clipped pixel by pixel, and as the pixels that are nearest to a network.
+"""The accuracy that whitened images lose in 8 bits: clipped by pixel, and as the pixels nearest to a network.
 
     python -m benchmarks.pixels --data DIR --home DIR [--ipcs 1 10] [--seeds 5] [--budget HOURS]
 

@@ -33,11 +33,11 @@ def test_a_folder_that_is_dragged_here_is_told_to_be_packed(
     with visit(chromium, service.server.url) as found:
         page = found.page
         page.goto("/uploads")
-        place = page.get_by_label("File", exact=True).bounding_box()
-        assert place
-        there = {"x": place["x"] + 5, "y": place["y"] + 5}
         mouse = page.context.new_cdp_session(page)
         for dragged in (tmp_path / "flowers", zipped):
+            place = page.get_by_label("File", exact=True).bounding_box()  # what the page tells moves it
+            assert place
+            there = {"x": place["x"] + 5, "y": place["y"] + 5}
             data = {"items": [], "files": [str(dragged)], "dragOperationsMask": 1}
             for kind in ("dragEnter", "dragOver", "drop"):
                 mouse.send("Input.dispatchDragEvent", {"type": kind, "data": data, **there})
