@@ -26,8 +26,8 @@ def mtt(task: Task) -> Recipe:
         CVPR 2022
     Published: CIFAR-10, ConvNet-3 with ZCA: 46.3 / 65.3 / 71.6 % at ipc 1 / 10 / 50 (best iterate on the test split)
     Use: at ipc 1 to 50, when the student's architecture resembles the one distilled with; and up to a tenth of the
-        dataset, if experts train long: on 10,000 images of CIFAR-10 13 and 9 points above random images at 5 and 10 %
-        with experts of 40 epochs (n = 2).
+        dataset, if experts train long: on 10,000 images of CIFAR-10 13 and 8 points above random images at 5 and 10 %
+        with experts of 40 epochs (n = 5).
     Avoid: above that, where real images that are chosen well catch up (`self-evolved`), and with short experts: images
         do not teach what their experts have not learned.
     """
