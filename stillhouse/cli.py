@@ -225,7 +225,7 @@ def list_jobs(
             (j.id, j.status, j.dataset_title, j.method, j.ipc, (j.created_at or "")[:16], _words(j.metadata))
             for j in jobs
         ]
-        table(("JOB", "STATUS", "DATASET", "METHOD", "IPC", "CREATED", "METADATA"), rows)
+        table(("JOB", "STATUS", "DATASET", "METHOD", "IPC", "CREATED (UTC)", "METADATA"), rows)
 
 
 @app.command()

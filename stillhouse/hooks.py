@@ -113,7 +113,7 @@ def deliveries(
     if as_json:
         data(rows)
         return
-    columns = ("DELIVERY", "EVENT", "STATE", "ATTEMPTS", "ANSWER", "CREATED")
+    columns = ("DELIVERY", "EVENT", "STATE", "ATTEMPTS", "ANSWER", "CREATED (UTC)")
     table(columns, [(r["id"], r["type"], r["state"], r["attempts"], _answer(r), r["created_at"][:16]) for r in rows])
 
 

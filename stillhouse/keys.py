@@ -52,7 +52,7 @@ def create(
         data(made)
         return
     data(made["secret"])
-    say(f"The key of {made['owner']} is shown this once. Use it: export STILLHOUSE_API_KEY={made['prefix']}...")
+    say(f"The key of {made['owner']} is shown this once. Use it: put it into the variable STILLHOUSE_API_KEY.")
 
 
 @app.command("list")

@@ -148,6 +148,7 @@ ATTACKS: dict[str, tuple[bytes, str]] = {
     "half a zip": (truncated(), "not a whole zip"),
     "a damaged member": (damaged(), "'cat/9.png' is damaged in the archive .*; pack the folder anew"),
     "nothing in it": (packed({}), "holds no pictures"),
+    "a bundle in it": (packed({"pets.npz": packed({})}), r"'pets\.npz': arrays are sent as one npz file .* no archive"),
     "a way out": (packed(SOUND | {"../../etc/passwd.png": picture()}), "leads out"),
     "an absolute path": (packed(SOUND | {"/etc/x.png": picture()}), "leads out"),
     "a backslash": (packed(SOUND | {"..\\x.png": picture()}), "leads out"),

@@ -47,6 +47,10 @@ def test_the_first_key_opens_a_service_that_asks_for_one(tmp_path: Path, monkeyp
         with Client(api_key=alice["secret"]) as user, pytest.raises(Problem, match="key"):
             user.jobs()
     assert stillhouse("key", "create", "me", "--scope", "all", "--home", str(home)).code == 2
+    shown = stillhouse("key", "create", "me", "--home", str(home))
+    assert shown.out.startswith("still_")
+    assert "STILLHOUSE_API_KEY" in shown.err
+    assert "still_" not in shown.err, "nothing to copy but the key"
 
 
 @pytest.mark.parametrize("url", ["http://me:passw0rd@127.0.0.1:1", "me:passw0rd@127.0.0.1:1", "ftp://me:p@ssw0rd@host"])

@@ -25,6 +25,7 @@ _OTHER_PICTURES = (
     *(".j2k", ".pgm", ".ppm", ".pbm", ".pnm", ".psd", ".dng", ".nef", ".cr2", ".arw"),
 )
 _MASK = re.compile("[_ -](mask|masks|seg|segmentation|gt|label|annotation)(_[0-9]+)?$", re.IGNORECASE)
+_ARRAYS = (".npz", ".npy")
 _TABLES = (".csv", ".tsv", ".xls", ".xlsx", ".parquet", ".json", ".jsonl")
 
 
@@ -56,6 +57,11 @@ def arrangement_of(files: Sequence[Member], reading: Reading) -> Arrangement:
     drawn = drawn_of(files)
     others = [member for member in files if not (member.is_picture or _ends(member, _OTHER_PICTURES))]
     if not drawn:
+        if arrays := [member.path for member in others if _ends(member, _ARRAYS)]:
+            raise DatasetInvalid(
+                f"holds no pictures, but {listed(arrays)}: arrays are sent as one npz file that is in no archive, with "
+                "x_train, y_train, x_test and y_test, as np.savez writes it"
+            )
         held = f", only {listed([member.path for member in others])}" if others else ""
         raise DatasetInvalid(f"holds no pictures{held}; send {LAYOUT}")
     splits = splits_of(drawn, {"train": reading.train_folder, "test": reading.test_folder})
