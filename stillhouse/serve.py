@@ -20,7 +20,7 @@ from stillhouse.errors import ClientError, UsageError
 from stillhouse.server import python
 
 _TICK = 0.1
-_START_SECONDS = 60.0
+_START_SECONDS = 180.0
 _STOP_SECONDS = 40.0  # the worker gives its engine 25 s to write a checkpoint
 
 
@@ -131,7 +131,8 @@ def _becomes_ready(address: Address, children: Mapping[str, subprocess.Popen[byt
                 pass  # not listening yet
             if time.monotonic() > deadline:
                 raise ClientError(
-                    f"The service was not ready within {_START_SECONDS:.0f} s: {why} See its messages above."
+                    f"The service was not ready within {_START_SECONDS:.0f} s: {why} What it said is above; if that is "
+                    "nothing, start it again once the machine has less to do."
                 )
             time.sleep(_TICK)
     return False
