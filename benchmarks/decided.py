@@ -1,7 +1,7 @@
 """The claims that digits and sixty outer steps could not decide, on the whole of CIFAR-10 at width 32.
 
-An outer step is 500 of each arm's, a tenth of MTT's own and fewer still of ATT's, whose averages over outer steps are
-left out: at these lengths they would be the images that both began with.
+Every arm has 500 outer steps, a tenth of MTT's own and a twelfth of ATT's, whose average of the images over its outer
+steps is left out: after so few it would still be near what they began as.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ _REAL: Final = _STEPS | {"objective.real_batch": 64}
 
 _MTT: Final = Arm("MTT", "mtt", _FIRST_EPOCHS | _UNSEEN)
 _ATT: Final = Arm("ATT", "att", _FIRST_EPOCHS | _UNSEEN | {"schedule.ema": None})
-_LAST: Final = {**_ATT.overrides, "objective.select": "last"}
 _LAST: Final = {**_ATT.overrides, "objective.select": "last"}
 _ATT_LAST: Final = replace(_ATT, name="ATT, after the last step", overrides=_LAST)
 _DC, _DSA = Arm("DC", "dc", _REAL), Arm("DSA", "dsa", _REAL)

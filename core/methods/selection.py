@@ -147,7 +147,7 @@ def dual(task: Task) -> Recipe:
         of a processor for its one network, 4.0 for forgetting's three, and 7.6 points better at 10 %, as good at 20 %
         (n = 5).
     Avoid: at some images a class, where herding and all that distils are far ahead; and where there is time for
-        `self-evolved`, three to five points better on 10,000 images of CIFAR-10, where this one is 5.6, 4.6 and 1.4
+        `self-evolved`, three to six points better on 10,000 images of CIFAR-10, where this one is 5.6, 4.6 and 1.4
         points above random images at 5, 10 and 20 % and 2.4 below them at 30 (n = 5). On digits its lead was not
         decided: 1.8 points at 10 %, 0.2 at 20 %.
     """
