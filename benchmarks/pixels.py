@@ -1,6 +1,6 @@
 """The accuracy that whitened images lose in 8 bits: clipped by pixel, and as the pixels nearest to a network.
 
-    python -m benchmarks.pixels --data DIR --home DIR [--ipcs 1 10] [--seeds 5] [--budget HOURS]
+    python -m benchmarks.pixels --data DIR --home DIR [--ipcs 1 10] [--seeds 5] [--budget HOURS] [--write]
 
 DIR holds cifar10.npz. Each seed is a set of its own by `mtt`, ConvNet-3 of width 32, whitened. Three networks are
 trained on each of its three forms by the files and the programs of its artifact alone (`load.py`, `student.py`), from
@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import jobs
+from benchmarks import jobs, sections
 from benchmarks.claims import judge
 from benchmarks.jobs import Order
 from benchmarks.machine import describe
@@ -93,8 +93,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 if job is not None:
                     test = options.home / "datasets" / f"{_DATASET}.npz"
                     found[ipc].append(_judged(job.artifact(), test.resolve()))
-    print(table(_HEAD, [line for ipc, sets in found.items() if len(sets) > 1 for line in _lines(ipc, sets)]))
-    print(f"\n{describe(options.data, options.home)}")
+    rows = table(_HEAD, [line for ipc, sets in found.items() if len(sets) > 1 for line in _lines(ipc, sets)])
+    told = f"{rows}\n\n{describe(options.data, options.home)}"
+    print(told)
+    if options.write:
+        sections.write("pixels", "Whitened images in 8 bits", told)
 
 
 def _judged(folder: Path, test: Path) -> dict[str, float]:
