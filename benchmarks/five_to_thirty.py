@@ -161,6 +161,8 @@ REGIMES: Final = (
             Arm("self-evolved", "self-evolved", _ROUNDS),
             Arm("RDED", "rded"),
             Arm("CCFS", "ccfs", _ROUNDS),
+            Arm("MTT", "mtt", _TRAJECTORIES),
+            Arm("SelMatch", "selmatch", _TRAJECTORIES | _SCORED, _PUBLISHED),
         ),
     ),
     Regime(
