@@ -26,7 +26,7 @@ class Journal:
         """How many times as long as foreseen it took to do what a later phase does, where some of that was done."""
         self._curves: list[dict[str, Any]] = []
         self._entered = self._spoke = self._first = time.monotonic()
-        self._first_done: int | None = None
+        self._first_done: float | None = None
 
     def enter(self, phase: str, total: int, skipped: int = 0) -> None:
         """A phase begins; `total` is how much there is to do in it, `skipped` how much of that was there before."""
@@ -42,8 +42,11 @@ class Journal:
         self.seconds[self.phase] = self.seconds.get(self.phase, 0.0) + now - self._entered
         self._entered = now
 
-    def progress(self, done: int, total: int) -> None:
-        """How much of the phase is done. The estimate counts from the first call: resuming does not mislead it."""
+    def progress(self, done: float, total: int) -> None:
+        """How much of the phase is done, parts of a unit included: the estimate needs them, what is told is whole.
+
+        The estimate counts from the first call, so that resuming does not mislead it.
+        """
         now, self.share = time.monotonic(), done / max(1, total)
         if self._first_done is None:
             self._first, self._first_done = now, done
@@ -51,7 +54,7 @@ class Journal:
             return
         fresh = done - self._first_done
         eta = (now - self._first) / fresh * (total - done) if fresh else None
-        self._say_progress(done, total, eta)
+        self._say_progress(int(done), total, eta)
 
     def taken(self) -> dict[str, float]:
         """Seconds by phase, those of the current one so far included."""

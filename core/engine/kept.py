@@ -133,7 +133,7 @@ def gather(
                 if say is not None:
                     say((behind + share * now) / total)
                 elif phase is not None:
-                    journal.progress(behind + int(share * now), total)
+                    journal.progress(behind + share * now, total)
 
             try:
                 contents = follow(context.hurried if will_do else context, making.make(list(indices)), tell)

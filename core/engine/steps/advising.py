@@ -303,7 +303,7 @@ class Measuring:
         return self.seconds >= self.asked.seconds or self.context.workspace.time_left() <= 0
 
     def _progress(self, place: int, total: int, share: float) -> None:
-        self.context.journal.progress(place * self.asked.networks + int(share * self.asked.networks), total)
+        self.context.journal.progress((place + share) * self.asked.networks, total)
         if self._late():
             raise _Late
 

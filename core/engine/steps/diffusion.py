@@ -40,7 +40,7 @@ def drawn(context: JobContext, generator: Generator, judging: Trained | None) ->
         judge,
         wanted.candidates,
     )
-    found = follow(context, work, lambda share: context.journal.progress(int(share * total), total))
+    found = follow(context, work, lambda share: context.journal.progress(share * total, total))
     copied = copies(found.images, real.train)
     facts = _facts(wanted, generator, found, copied)
     said = "samples of the generator" if wanted.candidates == 1 else "samples that the judge chose"

@@ -73,7 +73,7 @@ def rows(context: JobContext, step: Evaluate, result: SyntheticDataset, taught: 
     for place, (name, arm) in enumerate(arms.items()):
 
         def say(share: float, place: int = place) -> None:
-            context.journal.progress(place * seeds + int(share * seeds), total)
+            context.journal.progress((place + share) * seeds, total)
 
         if name not in known:
             known[name] = _line(arm(say))
@@ -117,7 +117,7 @@ def baseline(context: JobContext, result: SyntheticDataset, behind: Sequence[Row
     name, place = ("random_hard", len(own)) if context.recipe.relabel.needs_teacher else ("random", 2)
 
     def say(share: float) -> None:
-        context.journal.progress(made * seeds + int(share * seeds), total)
+        context.journal.progress((made + share) * seeds, total)
 
     if name not in known:
         known[name] = shared.line(name, context, result.counts(context.real.classes), result.stages, say)
@@ -147,7 +147,7 @@ def full(context: JobContext, step: FullReference, behind: Sequence[Row]) -> lis
     total, seeds = _total(context, len(own)), recipe.evaluation.seeds
 
     def say(share: float) -> None:
-        context.journal.progress(len(own) * seeds + int(share * seeds), total)
+        context.journal.progress((len(own) + share) * seeds, total)
 
     protocol, keys = evaluate.on_full(asked, recipe.augment), lines.keys(Key(0).fold("full"), step.seeds)
 

@@ -87,7 +87,7 @@ def _trained(context: JobContext, asked: Rounds, state: State, key: Key, taught:
     total = _UNITS * asked.count
 
     def say(share: float) -> None:
-        context.journal.progress(_UNITS * state.rounds + int(share * _UNITS), total)
+        context.journal.progress(_UNITS * (state.rounds + share), total)
 
     (network,) = follow(context, work, say)
     return network

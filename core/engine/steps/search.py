@@ -142,7 +142,7 @@ class _Search:
             name, make = self._step.kept.files[place], partial(self._window, with_value)
 
         def say(share: float) -> None:
-            context.journal.progress(done + int(share * candidates.units), self._total)
+            context.journal.progress(done + share * candidates.units, self._total)
 
         making: Making[Document] = Making(lambda _: make(), lambda source: stored.document(source, None))
         if self._given is None:

@@ -34,7 +34,7 @@ def across(
                 start = behind
 
                 def say(share: float, start: int = start) -> None:
-                    context.journal.progress(start + int(share * evaluation.seeds), total)
+                    context.journal.progress(start + share * evaluation.seeds, total)
 
                 if name == "distilled":
                     judges = lines.trained_on(context, result, result.images, architecture)
