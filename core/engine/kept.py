@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, final
@@ -11,6 +11,7 @@ from core.engine import stored
 from core.engine.context import JobContext, follow
 from core.engine.crew import Turns, order
 from core.engine.evaluate import Trained
+from core.engine.journal import Journal
 from core.engine.kernels import Kernels
 from core.engine.stored import Source
 from core.engine.train import stack_for
@@ -77,94 +78,145 @@ def gather(
         Drained: the job was told to stop.
         TimeUp: no time is left, and the context is `hurried`.
     """
-    workspace, journal = context.workspace, context.journal
+    shelf = _Shelf(context, files, making, passing and context.only is None)
     wanted = range(len(files) if most is None else min(most, len(files)))
-    own = passing and context.only is None
-
-    def find(name: str) -> Source | None:
-        return (workspace.checkpoint(name) if own else None) or workspace.find(name)
-
-    sources = [find(name) for name in files]
-    there = ((index, source) for index in wanted if (source := sources[index]) is not None)
-    found = {index: result for index, source in there if (result := making.read(source)) is not None}
-    done, total = len(found) * making.units, len(wanted) * making.units
-    if phase is not None:
-        journal.enter(phase, total, skipped=done)
-    if line := making.said(len(found)):
-        journal.log(line)
+    found = shelf.there(wanted)
     missing = [index for index in wanted if index not in found]
-    if context.only is not None:
-        parts = [*filter(None, [[index for index in missing if files[index] in context.only]])]
-    else:
-        parts = list(making.together(missing))
+    pace = _Pace(context.journal, phase, say, making.units, len(wanted))
+    pace.begin(len(found))
+    if line := making.said(len(found)):
+        context.journal.log(line)
 
     def ordered(names: Sequence[str]) -> dict[str, Any]:
         for name, content in needs.items():
-            if workspace.find(name) is None:
-                workspace.keep(name, content(), beside=files)
+            if context.workspace.find(name) is None:
+                context.workspace.keep(name, content(), beside=files)
         return order(context.recipe, kernels or context.kernels, told, names) | {"needs": [*needs]}
 
-    turns = Turns(parts, files, workspace.crew if helped else None, ordered)
-
-    def take() -> None:
-        """Read what others have made."""
-        for index in turns.others:
-            source = None if index in found else workspace.find(files[index])
-            if source is not None and (result := making.read(source)) is not None:
-                found[index] = result
-
+    if context.only is None:
+        parts = list(making.together(missing))
+    else:
+        parts = [*filter(None, [[index for index in missing if files[index] in context.only]])]
+    turns = Turns(parts, files, context.workspace.crew if helped else None, ordered)
     try:
-        for indices in _all(turns, take, parts, found):
+        for indices in _all(turns, shelf, parts, found):
             will_do = enough is not None and len(found) >= enough
-            if will_do and workspace.time_left() <= 0:
+            if will_do and context.workspace.time_left() <= 0:
                 break
-            done = len(found) * making.units
+            hurried = context.hurried if will_do else context
             if indices is None:
-                (context.hurried if will_do else context).raise_if_draining()
-                if say is not None:
-                    say(done / total)
-                elif phase is not None:
-                    journal.progress(done, total)
+                hurried.raise_if_draining()
+                pace.tell(len(found))
                 continue
-            now = len(indices) * making.units
 
-            def tell(share: float, behind: int = done, now: int = now) -> None:
+            def tell(share: float, behind: int = len(found), now: int = len(indices)) -> None:
                 turns.tell(share)
-                if say is not None:
-                    say((behind + share * now) / total)
-                elif phase is not None:
-                    journal.progress(behind + share * now, total)
+                pace.tell(behind + share * now)
 
             try:
-                contents = follow(context.hurried if will_do else context, making.make(list(indices)), tell)
+                contents = follow(hurried, making.make(list(indices)), tell)
             except TimeUp:
                 if will_do:
                     break
                 raise
-            for index, content in zip(indices, contents, strict=True):
-                if own:
-                    workspace.store(files[index], content)
-                found[index] = _read(making, content) if own else _kept(context, files, index, content, making)
+            found |= {index: shelf.put(index, content) for index, content in zip(indices, contents, strict=True)}
     except TimeUp:
         turns.close()
         raise
     turns.close()  # but not where the job is to stop: what others are at serves when it goes on
     if turns.others:
-        journal.log(f"Other workers made {len(turns.others)} of {len(missing)} results of this step.")
+        context.journal.log(f"Other workers made {len(turns.others)} of {len(missing)} results of this step.")
     if context.only is not None:
         raise PartMade
-    if phase is not None:
-        journal.progress(total, total)
-    if own:
-        for name in files:
-            workspace.drop(name)
+    pace.end()
+    shelf.clear()
     return [found[index] for index in wanted if index in found]
 
 
+@final
+@dataclass(frozen=True)
+class _Shelf(Generic[T]):
+    """Where the results of a step lie: in the cache, or if `own` in the job's checkpoint until all are there."""
+
+    context: JobContext
+    files: Sequence[str]
+    making: Making[T]
+    own: bool
+
+    def there(self, indices: Iterable[int]) -> dict[int, T]:
+        """The results of these numbers that are to be had, by their numbers."""
+        sources = [
+            (index, self._source(self.files[index])) for index in indices
+        ]  # all count as used before one is read
+        read = self.making.read
+        return {index: found for index, source in sources if source is not None and (found := read(source)) is not None}
+
+    def put(self, index: int, content: bytes) -> T:
+        """A result that was made here, read back."""
+        workspace, name = self.context.workspace, self.files[index]
+        if self.own:
+            workspace.store(name, content)
+            found = self.making.read(content)
+            assert found is not None, "what was made here is of use"
+            return found
+        # more than once only if another engine, which must make room too, was quicker to delete than we to map
+        while True:
+            workspace.keep(name, content, beside=self.files)
+            source = workspace.find(name)
+            if source is not None and (found := self.making.read(source)) is not None:
+                return found
+
+    def clear(self) -> None:
+        """Nothing is left in the checkpoint of what is of no use later."""
+        if self.own:
+            for name in self.files:
+                self.context.workspace.drop(name)
+
+    def _source(self, name: str) -> Source | None:
+        workspace = self.context.workspace
+        return (workspace.checkpoint(name) if self.own else None) or workspace.find(name)
+
+
+@final
+@dataclass(frozen=True)
+class _Pace:
+    """How far a step is: told to `say`, or as the progress of its phase, or to nobody."""
+
+    journal: Journal
+    phase: Phase | None
+    say: Callable[[float], None] | None
+    units: int
+    results: int
+
+    def begin(self, made: int) -> None:
+        """The phase begins, with so many results there."""
+        if self.phase is not None:
+            self.journal.enter(self.phase, self.results * self.units, skipped=made * self.units)
+
+    def tell(self, made: float) -> None:
+        """So many results are there, parts of some included."""
+        if self.say is not None:
+            self.say(made / self.results)
+        elif self.phase is not None:
+            self.journal.progress(made * self.units, self.results * self.units)
+
+    def end(self) -> None:
+        """All of the phase is done."""
+        if self.phase is not None:
+            self.journal.progress(self.results * self.units, self.results * self.units)
+
+
 def _all(
-    turns: Turns, take: Callable[[], None], parts: Sequence[Sequence[int]], found: Container[int]
+    turns: Turns, shelf: _Shelf[T], parts: Sequence[Sequence[int]], found: dict[int, T]
 ) -> Iterator[Sequence[int] | None]:
-    """The turns, and then those of the parts that others made and that are not to be had."""
+    """The turns, and then those of the parts that others made and that are not to be had.
+
+    What others have made is read into `found` before each turn that says so.
+    """
+
+    def take() -> None:
+        found.update(shelf.there(index for index in turns.others if index not in found))
+
     for indices in turns:
         if indices is None:
             take()
@@ -217,18 +269,3 @@ def at_once(measure: Callable[[], bytes]) -> Contents:
     """A result that says for itself how far it is."""
     yield 0.0
     return [measure()]
-
-
-def _read(making: Making[T], content: bytes) -> T:
-    found = making.read(content)
-    assert found is not None, "what was made here is of use"
-    return found
-
-
-def _kept(context: JobContext, files: Sequence[str], index: int, content: bytes, making: Making[T]) -> T:
-    # more than once only if another engine, which must make room too, was quicker to delete than we to map
-    while True:
-        context.workspace.keep(files[index], content, beside=files)
-        source = context.workspace.find(files[index])
-        if source is not None and (result := making.read(source)) is not None:
-            return result
