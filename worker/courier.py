@@ -43,6 +43,8 @@ class Courier:
         self._dice = dice
         self._lease = 3 * settings.webhook_timeout
         self._away: list[threading.Thread] = []
+        self._last = ""
+        """The webhook that had the last turn."""
 
     def run(self, drain: Drain) -> None:
         """Looks for deliveries at the interval of a poller; returns when drain is set. Never raises."""
@@ -65,8 +67,9 @@ class Courier:
         if not free:
             drain.wait(_TICK)
             return 1
-        parcels = self._ledger.outbox.take(free, self._lease)
+        parcels = self._ledger.outbox.take(free, self._lease, after=self._last)
         for parcel in parcels:
+            self._last = parcel.webhook_id
             # daemons: a name that is looked up for minutes holds up nobody's end, and the parcel is sent again
             thread = threading.Thread(target=self._round, args=(parcel, drain), name="courier", daemon=True)
             thread.start()
@@ -74,19 +77,20 @@ class Courier:
         return len(parcels)
 
     def _round(self, first: Parcel, drain: Drain) -> None:
-        """Send to one webhook what is due there, one after the other."""
-        waiting = [first]
+        """Send to one webhook what is due there, until one is not taken or its turn is over: others want hands, too."""
+        waiting, ends = [first], time.monotonic() + self._settings.webhook_timeout
         try:
             while waiting:
-                self._deliver(waiting.pop(), drain)
-                if not drain.is_set():
+                taken = self._deliver(waiting.pop(), drain)
+                if taken and time.monotonic() < ends and not drain.is_set():
                     waiting = self._ledger.outbox.take(1, self._lease, first.webhook_id)
         except AWAY as error:
             log.warning("the ledger does not answer", reason=type(error).__name__)
         except Exception:
             log.exception("sending to a webhook failed", webhook=first.webhook_id)
 
-    def _deliver(self, parcel: Parcel, drain: Drain) -> None:
+    def _deliver(self, parcel: Parcel, drain: Drain) -> bool:
+        """Whether the receiver has it now; the ledger knows."""
         answer, again = self._post(parcel)
         until_answered(lambda: self._ledger.outbox.conclude(parcel, answer, again), drain)
         said = {"webhook": parcel.webhook_id, "delivery": parcel.id, "attempt": parcel.attempt, "status": answer.status}
@@ -94,6 +98,7 @@ class Courier:
             log.info("a webhook was told", **said)
         else:
             log.warning("a webhook was not told", **said, reason=answer.problem, again=again and round(again))
+        return answer.taken
 
     def _post(self, parcel: Parcel) -> tuple[Answer, float | None]:
         """The answer to a delivery, and the seconds until the next try if there is one."""

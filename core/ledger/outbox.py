@@ -118,16 +118,18 @@ class Outbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def take(self, most: int, lease: float, webhook_id: str | None = None) -> list[Parcel]:
+    def take(self, most: int, lease: float, webhook_id: str | None = None, after: str = "") -> list[Parcel]:
         """The oldest deliveries that are due, one of a webhook, which are this courier's for `lease` seconds.
 
         Args:
             most: at most so many.
             lease: seconds after which they are due again if no word of them came.
             webhook_id: only what is due there.
+            after: the webhook that had the last turn; those after it, by their ids, have the next ones.
         """
         due = select(DeliveryRow.id).where(DeliveryRow.webhook_id == WebhookRow.id, DeliveryRow.due_at.is_not(None))
-        ready = select(WebhookRow).where(WebhookRow.state != "disabled").order_by(WebhookRow.id).limit(most)
+        in_turn = WebhookRow.id <= after, WebhookRow.id  # false comes before true
+        ready = select(WebhookRow).where(WebhookRow.state != "disabled").order_by(*in_turn).limit(most)
         if webhook_id is not None:
             ready = ready.where(WebhookRow.id == webhook_id)
         with self._database.read() as session:  # nothing is due nearly always

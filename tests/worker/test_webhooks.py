@@ -23,7 +23,7 @@ from tests.ledger.orders import queued, running, standing
 from tests.worker.receiver import Receiver, receiving
 from tests.worker.service import BOTH, Service, over, until
 from worker import post
-from worker.courier import Courier
+from worker.courier import AT_ONCE, Courier
 from worker.drain import Drain
 from worker.post import Refused, Unanswered
 
@@ -236,6 +236,29 @@ def test_two_couriers_never_send_the_same(ledger: Ledger) -> None:
     assert (second.id, second.attempt) == (parcel.id, 2)
     taken = Answer(200, None, 0.1)
     assert [ledger.outbox.conclude(each, taken, None) for each in (parcel, second, second)] == [False, True, False]
+
+
+def test_receivers_that_hang_hold_up_nobody_elses(ledger: Ledger, ledger_url: str, tmp_path: Path) -> None:
+    """More of them than there are hands, each with a heap of messages, and all before the other one by their ids."""
+    settings = Settings(home=tmp_path, database_url=ledger_url, webhook_networks=HERE, webhook_timeout=0.3)
+    sender, drain, told = Courier(settings, ledger, random.Random(0)), Drain(), threading.Event()
+    with receiving() as hanging, receiving() as other:
+        hanging.answer = lambda message: 204 if told.wait(60) else 500
+        other.answer = lambda message: told.set() or 204
+        for _ in range(AT_ONCE + 2):
+            webhook, _ = ledger.within(ALICE).webhooks.create(hanging.url)
+            for _ in range(20):
+                ledger.webhooks.test(webhook.id)
+        mine, _ = ledger.within(Reach("bob", everything=False)).webhooks.create(other.url)
+        ledger.webhooks.test(mine.id)
+        sending = threading.Thread(target=sender.run, args=(drain,))
+        sending.start()
+        try:
+            assert told.wait(60)
+            assert len(hanging.messages) <= 3 * AT_ONCE, "two turns of each, and those that begin just then"
+        finally:
+            drain.set()
+            sending.join()
 
 
 @over(BOTH)
