@@ -80,7 +80,7 @@ def fit(
     scaling = _Scaling(bare, facts, ipc, LADDERS[recipe.objective.kind], frozenset(fixed))
     low, high = 0, len(scaling.ladder.rungs) - 1
     if price(scaling.shortest(high)) > seconds:
-        raise TooShort(seconds, price(scaling.shortest(high)))
+        raise TooShort(seconds, price(scaling.shortest(high)), ipc)
     while low < high:  # a lower rung costs no more
         middle = (low + high) // 2
         low, high = (low, middle) if price(scaling.shortest(middle)) <= seconds else (middle + 1, high)
@@ -89,7 +89,7 @@ def fit(
         full = _reference(recipe, scaling.shortest(low), seconds, share, price)
         scaling = replace(scaling, recipe=_with(recipe, {_FULL: full}))
     found = scaling.filled(low, seconds, price)
-    return Fitted(found, tuple(_words(recipe, found)), price(found), scaling.most_steps(found))
+    return Fitted(found, differences(recipe, found), price(found), scaling.most_steps(found))
 
 
 @final
@@ -244,7 +244,14 @@ def _reference(recipe: Recipe, shortest: Recipe, seconds: float, share: float, p
 class TooShort(RecipeError):
     """No version of a recipe ends in the time; `enough` is one in which the smallest does, in seconds."""
 
-    def __init__(self, seconds: float, least: float) -> None:
+    def __init__(self, seconds: float, least: float, ipc: int) -> None:
+        """
+        Args:
+            seconds: the time.
+            least: seconds that the smallest version takes.
+            ipc: images per class that were asked for; 1 also where nobody has asked for any number.
+        """
+        self.least, self.ipc = least, ipc
         self.enough = _rounded_up(1.05 * least)  # the next forecast may differ a little
         enough, about = written(self.enough), written(_rounded_up(least))
         super().__init__(
@@ -253,7 +260,7 @@ class TooShort(RecipeError):
                     "within",
                     f"The smallest job of this kind takes about {about} on the workers' hardware, "
                     f"its evaluation included: more than {written(math.floor(seconds))}.",
-                    f"Set within to at least '{enough}', or lower ipc.",
+                    f"Set within to at least '{enough}'{', or lower ipc' if ipc > 1 else ''}.",
                 )
             ]
         )
@@ -265,8 +272,12 @@ def _rounded_up(seconds: float) -> int:
     return math.ceil(seconds / unit) * unit
 
 
+def differences(before: Recipe, after: Recipe) -> tuple[str, ...]:
+    """The phrases that say what was given up: "network.width 128 -> 32"."""
+    return tuple(_words(before, after))
+
+
 def _words(before: Recipe, after: Recipe) -> Iterator[str]:
-    """The differences that were given up: "network.width 128 -> 32"."""
     tree = after.model_dump(mode="json")
     new = dict(_leaves(tree))
     for path, value in _leaves(before.model_dump(mode="json")):

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Final
 
 from core import methods
-from core.budget.fit import Price, fit
-from core.budget.student import RANDOM, WINNING, Student, bare, judged, sharing, task
+from core.budget.fit import Price, TooShort, differences, fit
+from core.budget.student import RANDOM, WINNING, Student, bare, epochs_of, judged, sharing, task
 from core.data import DatasetFacts
 from core.plan.race import Candidate
 from core.recipe import Recipe
@@ -29,14 +29,25 @@ def named(
     """The same as `student` of a method that was asked for by its name, whose `recipe` this is: it races alone.
 
     Raises:
-        RecipeError: it cannot end in that time; its fix names one in which it can.
+        TooShort: it cannot end in that time; its fix names one in which it can.
     """
-    narrow = fit(recipe, facts, ipc, WINNING * seconds, price, fixed)
+    try:
+        narrow = fit(recipe, facts, ipc, WINNING * seconds, price, fixed)
+    except TooShort as error:
+        raise TooShort(seconds, error.least / WINNING, error.ipc) from None
     shared = sharing(methods.method(RANDOM).recipe(task(facts, ipc)), narrow.recipe, facts, ipc, fixed)
     asked = shared.evaluation.model_copy(update={"full": recipe.evaluation.full})
     dear = [Candidate(name=name, recipe=narrow.recipe)]
     found = judged(shared.model_copy(update={"evaluation": asked}), dear, facts, ipc, seconds, price, fixed)
-    return replace(found, given_up=narrow.given_up)
+    return replace(found, given_up=differences(recipe, _judged_as(narrow.recipe, found.recipe, fixed)))
+
+
+def _judged_as(recipe: Recipe, shared: Recipe, fixed: Collection[str]) -> Recipe:
+    """The recipe of the method with the network that all share, and as much of an evaluation as there is time for."""
+    asked = shared.evaluation
+    fewer = {"seeds": asked.seeds, "epochs": epochs_of(recipe, shared, fixed), "full": asked.full}
+    evaluation = recipe.evaluation.model_copy(update=fewer)
+    return recipe.model_copy(update={"network": shared.network, "evaluation": evaluation})
 
 
 def reach(shared: Student, begin: int, most: int, seconds: float, price_at: Callable[[int], Price]) -> int:

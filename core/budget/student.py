@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
 from pydantic import ValidationError
 
 from core import methods
-from core.budget.fit import Fitted, Price, fit
+from core.budget.fit import Fitted, Price, differences, fit
 from core.budget.ladders import NARROW
 from core.data import DatasetFacts
 from core.methods.automatic import SHARED
@@ -68,10 +68,11 @@ def student(
     Raises:
         RecipeError: not even random real images can be evaluated in that time; its fix names one in which they can.
     """
-    recipe = _prepared(recipe, seconds, price, fixed)
-    dear = _dear(recipe, facts, ipc, seconds, price, fixed)
-    recipe = _narrowed(recipe, [each.recipe for each in dear if each.name in _DEAREST])
-    return judged(recipe, dear, facts, ipc, seconds, price, fixed)
+    prepared = _prepared(recipe, seconds, price, fixed)
+    dear = _dear(prepared, facts, ipc, seconds, price, fixed)
+    narrow = _narrowed(prepared, [each.recipe for each in dear if each.name in _DEAREST])
+    found = judged(narrow, dear, facts, ipc, seconds, price, fixed)
+    return replace(found, given_up=differences(recipe, found.recipe))
 
 
 def judged(
@@ -197,12 +198,24 @@ def sharing(recipe: Recipe, shared: Recipe, facts: DatasetFacts, ipc: int, fixed
     tree["evaluation"] = own["evaluation"] | recipe.evaluation.model_dump(mode="json", include=kept)
     if taught:
         tree["relabel"] = SoftLabels(temperature=recipe.relabel.temperature).model_dump(mode="json")
-    each, others = recipe.parameterize.formation, shared.parameterize.formation
-    if each != others and not {"evaluation.epochs", "evaluation.batch_size"} & {*fixed}:
-        tree["evaluation"]["epochs"] = passes(recipe, shared.evaluation.epochs * others)
+    if _steps_alike(recipe, shared, fixed):
+        others = shared.parameterize.formation
+        tree["evaluation"]["epochs"] = epochs_of(recipe, shared, fixed)
         tree["evaluation"]["batch_size"] = min(shared.evaluation.batch_size, ipc * facts.classes * others)
     tree["evaluation"] |= {"look_every": None, "select": "last"}  # the race itself looks
     return Recipe.model_validate(tree)
+
+
+def epochs_of(recipe: Recipe, shared: Recipe, fixed: Collection[str]) -> int:
+    """The epochs of the evaluation of a recipe in a race of those that share a recipe, see `sharing`."""
+    epochs, others = shared.evaluation.epochs, shared.parameterize.formation
+    return passes(recipe, epochs * others) if _steps_alike(recipe, shared, fixed) else epochs
+
+
+def _steps_alike(recipe: Recipe, shared: Recipe, fixed: Collection[str]) -> bool:
+    """Whether students take as many steps on stored images that hold a number of others as on images of one each."""
+    said = {"evaluation.epochs", "evaluation.batch_size"} & {*fixed}
+    return recipe.parameterize.formation != shared.parameterize.formation and not said
 
 
 def bare(recipe: Recipe) -> Recipe:

@@ -74,8 +74,11 @@ def fitted_job(
 
     Raises:
         TooShort: nothing ends in that time.
-        RecipeError: a share of the gap is asked for, and networks on everything do not fit into that time.
+        RecipeError: a share of the gap is asked for, and networks on everything do not fit into that time, or are not
+            to be trained.
     """
+    if target is not None and target.gap and recipe.evaluation.full is None:
+        raise RecipeError([_of_everything()])
     past = remembered(ledger.jobs_under(calibration.key), calibration, known) if calibration else []
     # candidates may see random images in other ways than the recipe that they share: none is taken to be there
     known_by = None if method == AUTO or target is not None else seed
@@ -249,7 +252,10 @@ class _Job:
         """The recipe that ends within so many seconds; where it is what candidates share, also the race they have."""
         if self.method != AUTO and not sized:
             return fit(recipe, self.facts, self.ipc, within, self.price, fixed), None
-        shared = self.student(recipe, within, fixed)
+        try:
+            shared = self.student(recipe, within, fixed)
+        except TooShort as error:
+            raise TooShort(within, error.least, 1 if sized else self.ipc) from None
         return Fitted(shared.recipe, shared.given_up, within), unnamed(shared)
 
     def student(self, recipe: Recipe, within: float, fixed: Collection[str]) -> Student:
@@ -287,6 +293,12 @@ class _Job:
     def forecast(self, recipe: Recipe, racing: Entrants | None = None) -> Forecast:
         """The forecast of a recipe."""
         return predict(recipe, self.facts, self.ipc, self.method, self.calibration, self.past, racing, self.seed)
+
+
+def _of_everything() -> FieldError:
+    """The error of a share of the gap whose upper end is left out."""
+    told = "The upper end of the gap is what networks on everything reach, and evaluation.full leaves them out."
+    return FieldError("target.gap", told, "Leave evaluation.full out of the request, or ask for target.accuracy.")
 
 
 @lru_cache(maxsize=3000)

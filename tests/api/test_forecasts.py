@@ -198,6 +198,24 @@ def test_a_time_that_is_too_short_is_refused_with_one_that_will_do(client: TestC
     assert (error["field"], error["fix"]) == ("within", "Write '20m' for twenty minutes.")
 
 
+def test_only_an_ipc_that_was_asked_for_is_to_be_lowered(client: TestClient) -> None:
+    for size, lower in ({"ipc": 2}, True), ({"ipc": 1}, False), ({"target": "50%"}, False):
+        body = {"dataset": "digits", "method": "mtt", "within": "1s", **size}
+        (error,) = client.post("/v1/forecasts", json=body).json()["errors"]
+        assert ("lower ipc" in error["fix"]) == lower, size
+
+
+def test_a_share_of_the_gap_is_refused_where_its_upper_end_is_left_out(client: TestClient) -> None:
+    body = {"dataset": "digits", "target": {"gap": 0.5}, "within": "20m"}
+    for left_out in {"evaluation": {"full": None}}, {"overrides": {"evaluation.full": None}}:
+        refused = client.post("/v1/forecasts", json=body | left_out)
+        assert refused.status_code == 422
+        assert [error["field"] for error in refused.json()["errors"]] == ["target.gap"]
+        instead = body | left_out | {"target": {"accuracy": 0.5}}
+        assert client.post("/v1/forecasts", json=instead).status_code == 200
+    assert client.post("/v1/forecasts", json=body).status_code == 200
+
+
 def test_before_a_worker_has_measured_a_job_is_fitted_to_an_assumed_machine(client: TestClient) -> None:
     found = ask(client, **FASHION, within="20m")
     assert (found["seconds"], found["hardware"]) == (None, None)

@@ -306,3 +306,45 @@ def test_where_judging_takes_most_of_the_time_the_rest_is_raced_for() -> None:
         student(base("cifar10", 10), of, 10, 1, price)
     seconds = 2.5 * refused.value.enough
     assert student(base("cifar10", 10), of, 10, seconds, price).seconds > 0.4 * seconds
+
+
+@pytest.mark.parametrize("method", ["dm", "mtt", "cim"])
+def test_a_time_too_short_for_a_method_and_a_target_names_one_that_will_do(method: str) -> None:
+    """On a slower machine the job is done in that time, too."""
+    of, price = DATASETS["digits"], prices(DATASETS["digits"], 10, method)
+    own = methods.method(method).recipe(methods.Task.of(of, 10))
+    with pytest.raises(TooShort, match="more than 2s") as refused:
+        named(method, own, of, 10, 2, price)
+    assert named(method, own, of, 10, refused.value.enough, price).seconds >= 1
+
+
+@pytest.mark.parametrize(("dataset", "ipc", "seconds"), CASES)
+def test_what_a_search_gives_up_is_said_of_the_network_and_the_pixels_too(dataset: str, ipc: int, seconds: int) -> None:
+    before, after = base(dataset, ipc), raced(dataset, ipc, seconds)[0]
+    assert said(before, after) == told(after)
+
+
+@pytest.mark.parametrize("seconds", [20, 60, 180, 600])
+@pytest.mark.parametrize("method", ["dm", "mtt", "idc"])
+def test_what_a_method_with_a_target_gives_up_is_said_of_how_it_is_judged(method: str, seconds: int) -> None:
+    of, price = DATASETS["digits"], prices(DATASETS["digits"], 10, method)
+    own = methods.method(method).recipe(methods.Task.of(of, 10))
+    shared = named(method, own, of, 10, seconds, price)
+    (asked,) = [each.recipe for each in alone(shared, of, 10, price, method, own).candidates if each.name == method]
+    assert said(own, replace(shared, recipe=asked)) - {"full"} == told(shared) - {"full"}
+    left_out = "evaluation.full left out" in shared.given_up
+    assert left_out == (shared.recipe.evaluation.full is None)
+
+
+def said(before: Recipe, after: Student) -> set[str]:
+    """The fields of network, pixels and evaluation that are other ones in a recipe that is fitted."""
+    parts = {"width": lambda recipe: recipe.network.width, "preprocess": lambda recipe: recipe.preprocess}
+    fields = {name: lambda recipe, name=name: getattr(recipe.evaluation, name) for name in ("seeds", "epochs", "full")}
+    return {name for name, of in (parts | fields).items() if of(before) != of(after.recipe)}
+
+
+def told(after: Student) -> set[str]:
+    """Those of them of which it is said."""
+    paths = {"width": "network.", "preprocess": "preprocess"}
+    paths |= {name: f"evaluation.{name}" for name in ("seeds", "epochs", "full")}
+    return {name for name, path in paths.items() if any(words.startswith(path) for words in after.given_up)}
