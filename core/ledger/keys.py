@@ -12,6 +12,7 @@ import secrets
 import string
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, final
@@ -21,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from core.ids import is_id, new_id
 from core.ledger import clock
-from core.ledger.database import Database
+from core.ledger.database import AWAY, Database
 from core.ledger.models import ApiKeyRow, SessionRow
 from core.ledger.types import Reach
 
@@ -232,7 +233,7 @@ class Keys:
     def _note_use(self, key: ApiKey, now: datetime) -> None:
         if key.last_used_at is not None and now - key.last_used_at < _USE_NOTED:
             return
-        with self._database.write() as session:
+        with suppress(*AWAY), self._database.write() as session:  # where nothing can be written, much can be read
             row = session.get(ApiKeyRow, key.id, with_for_update=True)
             if row is not None:
                 row.last_used_at = now

@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from core.ledger import Ledger, QuotaExceeded, Reach, UnknownJob, UnknownKey
+from core.ledger.models import ApiKeyRow
 from tests.ledger.orders import LONG, order, queued, running
 
 ALICE, BOB = Reach("alice", everything=False), Reach("bob", everything=False)
@@ -26,6 +28,19 @@ def test_a_job_is_its_owners_and_nobody_elses(ledger: Ledger) -> None:
     with pytest.raises(UnknownJob):
         alice.job(old.id)
     assert (bob.counts()["queued"], alice.counts()["queued"], ledger.counts()["queued"]) == (0, 1, 2)
+
+
+def test_a_key_opens_although_its_use_cannot_be_noted(ledger: Ledger, ledger_url: str) -> None:
+    made, secret = ledger.keys.create("alice", "laptop")
+    token = ledger.keys.open_session(made, timedelta(hours=1))
+    impatient = Ledger(ledger_url, lock_wait=0.1)
+    with ledger.database.write() as session:
+        session.execute(select(ApiKeyRow).with_for_update())
+        for found in (impatient.keys.holder(secret), impatient.keys.session(token)):
+            assert found is not None
+            assert found.id == made.id
+    impatient.close()
+    assert ledger.keys.get(made.id).last_used_at is None
 
 
 def test_equal_orders_meet_within_an_owner(ledger: Ledger) -> None:
