@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,10 @@ def free_bytes(home: Path) -> int:
 
 def is_full(error: Exception) -> bool:
     """Whether it is for want of room that something could not be written."""
-    return isinstance(error, OSError) and error.errno in _FULL
+    cause = getattr(error, "orig", error)  # of the ledger's driver
+    if getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        return True
+    return isinstance(cause, OSError) and cause.errno in _FULL
 
 
 def full() -> ProblemError:

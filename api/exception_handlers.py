@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from api.dashboard.refusal import respond
+from api.disk import full, is_full
 from api.problems import Kind, ProblemError, invalid
 from core.ledger import AWAY, UnknownJob
 from core.overrides import MOST_ERRORS, fields_at, fix, nearest
@@ -82,6 +83,8 @@ def _unavailable(request: Request, error: Exception) -> Response:
 def database_away(error: Exception) -> ProblemError:
     """The answer while the database restarts, is full, or has no connection left: the same request may succeed soon."""
     log.error("database away", reason=str(error))
+    if is_full(error):
+        return full()
     headers = {"Retry-After": "5"}
     return ProblemError(Kind.NOT_READY, "The database does not answer.", hint="Try again.", headers=headers)
 

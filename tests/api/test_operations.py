@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 import redis
@@ -84,6 +84,22 @@ def test_a_full_disk_is_told_and_no_fault(client: TestClient, monkeypatch: pytes
     assert client.get("/readyz").status_code == 200
     monkeypatch.setattr("api.health.LEAST_FREE", 1 << 62)
     assert client.get("/readyz").json()["checks"]["disk"]["ready"] is False
+
+
+@ON_SQLITE
+def test_a_ledger_without_room_is_told_as_a_full_disk(client: TestClient, services: Services) -> None:
+    engine = services.ledger.database.engine
+    engine.dispose()
+
+    @event.listens_for(engine, "connect")
+    def fill(connection: Any, _: object) -> None:
+        connection.execute("PRAGMA max_page_count = 1")  # as many as there are: the rest of the last pages is left
+
+    answers = (client.post("/v1/jobs", json=request(metadata={"note": "x" * 500})) for _ in range(100))
+    refused = next(answer for answer in answers if answer.status_code != 202)
+    assert (refused.status_code, refused.json()["type"]) == (503, "/problems#not-ready")
+    assert "no room left on its disk" in refused.json()["detail"]
+    assert client.get("/v1/jobs").status_code == 200
 
 
 def test_a_request_waits_for_another_writer_no_longer_than_its_client(
