@@ -26,16 +26,16 @@ log = structlog.stdlib.get_logger(__name__)
 _AT_ONCE: Final = 4
 """Uploads of an owner that may arrive or be inspected at a time."""
 _UNANNOUNCED: Final = 1 << 20
-"""Bytes that are kept free at first for a body that announces no length."""
+"""Bytes that are kept free at least, where there are so many, for a body that announces no length."""
 
 _UNHEARD: Final = 1 << 24
 """Bytes of a refused body that are read, and kept nowhere, before the refusal is sent."""
 
 
-def announced(headers: Headers, unsaid: int) -> int:
-    """Bytes that a request says its body has; `unsaid` where it says nothing."""
+def announced(headers: Headers) -> int | None:
+    """Bytes that a request says its body has; None where it says nothing."""
     length = headers.get("content-length", "")
-    return int(length[:18]) if length.isdecimal() else unsaid
+    return int(length[:18]) if length.isdecimal() else None
 
 
 @final
@@ -63,10 +63,13 @@ class Arrival:
         assert self._upload is not None, "it has not arrived"
         return self._upload
 
-    async def reserve(self, length: int) -> None:
-        """Keep so many bytes free. Raises ProblemError where the owner, or the disk, has not so many left."""
-        await run_in_threadpool(_keep_free, self._services, self._id, length, length - self._length)
-        self._reserved = length
+    async def reserve(self, more: int | None) -> None:
+        """Keep room for so many bytes beside those that arrived; None: for as many again, as far as there is room.
+
+        Raises ProblemError where the owner, or the disk, has not so many left.
+        """
+        least, wish = (0, max(_UNANNOUNCED, self._length)) if more is None else (more, more)
+        self._reserved = await run_in_threadpool(_kept_free, self._services, self._id, self._length, least, wish)
 
     async def take(
         self,
@@ -96,7 +99,7 @@ class Arrival:
             if self._length > most:  # of a file that came in several requests: of one, the middleware counts
                 raise ProblemError(Kind.BODY_TOO_LARGE, f"The file exceeds {most:,} bytes.")
             if self._length > self._reserved:  # of a body that announced no length
-                await self.reserve(2 * self._length)
+                await self.reserve(None)
             await self._file.write(piece)
         if not self._length:
             raise invalid(
@@ -167,7 +170,7 @@ async def arriving(services: Services, headers: Headers) -> AsyncIterator[Arriva
     upload_id = new_upload_id()
     async with contextmanager_in_threadpool(_reserving(services, upload_id)) as file:
         arrival = Arrival(services, file, upload_id)
-        await arrival.reserve(announced(headers, _UNANNOUNCED))
+        await arrival.reserve(announced(headers))
         yield arrival
     await run_in_threadpool(arrival.settle)
 
@@ -183,14 +186,18 @@ def _reserving(services: Services, upload_id: str) -> Iterator[IO[bytes]]:
         raise
 
 
-def _keep_free(services: Services, upload_id: str, length: int, more: int) -> None:
+def _kept_free(services: Services, upload_id: str, arrived: int, least: int, wish: int) -> int:
+    """Bytes that are kept for an upload, those that arrived among them: `least` more, or up to `wish` if there are."""
     settings = services.settings
-    if more + LEAST_FREE > free_bytes(settings.home):
+    free = free_bytes(settings.home) - LEAST_FREE
+    if least > free:
         raise full()
+    wish = max(least, min(wish, free, settings.max_upload_bytes - arrived))
     if settings.auth == "off":
-        return
+        return arrived + wish
     try:
-        services.ledger.uploads.reserve(upload_id, length, settings.max_stored_bytes, _AT_ONCE)
+        uploads = services.ledger.uploads
+        return uploads.reserve(upload_id, arrived + least, settings.max_stored_bytes, _AT_ONCE, arrived + wish)
     except NoRoom as error:
         hint = "Delete one: DELETE /v1/datasets/{id}." if error.of == "bytes" else "Wait until one of them is done."
         raise ProblemError(

@@ -197,7 +197,7 @@ async def create_dataset(
     async with AsyncExitStack() as place:
         if upload_offset:
             arrival = _continued(services, key, upload_offset, place)
-            await arrival.reserve(arrival.length + announced(request.headers, 0))
+            await arrival.reserve(announced(request.headers))
         else:
             await services.interrupted.drop(key)
             arrival = await place.enter_async_context(arriving(services, request.headers))

@@ -28,8 +28,13 @@ class NoRoom(ValueError):
         self.current = current
 
 
-def reserve(session: Session, upload_id: str, owner: str, length: int, room: int, at_once: int) -> None:
-    """Count so many bytes as the upload's, from now on or in the place of what was reserved for it. Raises NoRoom."""
+def reserve(
+    session: Session, upload_id: str, owner: str, length: int, room: int, at_once: int, wish: int | None = None
+) -> int:
+    """Count so many bytes as the upload's, from now on or in the place of what was reserved for it; how many.
+
+    They are `length`, or as many up to `wish` as there is room for. Raises NoRoom.
+    """
     # The owner's keys stand for the owner: two uploads at once must not both see the last free place.
     session.execute(select(ApiKeyRow.id).where(ApiKeyRow.owner == owner).with_for_update())
     row = session.get(ArrivalRow, upload_id)
@@ -42,10 +47,12 @@ def reserve(session: Session, upload_id: str, owner: str, length: int, room: int
         raise NoRoom("uploads", at_once, busy, length)
     if kept + coming + length > room:
         raise NoRoom("bytes", room, int(kept + coming), length)
+    granted = max(length, min(wish or 0, room - int(kept + coming)))
     if row is None:
-        session.add(ArrivalRow(id=upload_id, owner=owner, bytes=length, created_at=clock.now(session)))
+        session.add(ArrivalRow(id=upload_id, owner=owner, bytes=granted, created_at=clock.now(session)))
     else:
-        row.bytes = length
+        row.bytes = granted
+    return granted
 
 
 def release(session: Session, upload_id: str) -> None:

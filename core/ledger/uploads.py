@@ -75,14 +75,16 @@ class Uploads:
         self._database = database
         self._reach = reach
 
-    def reserve(self, upload_id: str, length: int, room: int, at_once: int) -> None:
+    def reserve(self, upload_id: str, length: int, room: int, at_once: int, wish: int | None = None) -> int:
         """Keep so many bytes of the owner's `room` for an upload that arrives, or that grows beyond what was announced.
+
+        Returns how many are kept: `length`, or as many up to `wish` as there is room for.
 
         Raises:
             NoRoom: there are not so many left, or `at_once` uploads of theirs arrive or are being inspected.
         """
         with self._database.write() as session:
-            arrivals.reserve(session, upload_id, self._reach.owner, length, room, at_once)
+            return arrivals.reserve(session, upload_id, self._reach.owner, length, room, at_once, wish)
 
     def release(self, upload_id: str) -> None:
         """Keep nothing any more for an upload that does not arrive."""
