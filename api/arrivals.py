@@ -12,6 +12,7 @@ import structlog
 from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from starlette.datastructures import Headers
 
+from api.auth import not_good
 from api.disk import LEAST_FREE, free_bytes, full
 from api.problems import Kind, ProblemError, invalid, sentence
 from api.services import Services
@@ -109,6 +110,8 @@ class Arrival:
         if digest not in (None, self._sent.hexdigest()):
             fix = "Send the whole file anew: it was changed while it was sent, or its SHA-256 is another one."
             raise invalid([FieldError("Upload-Key", "The file that arrived does not have this SHA-256.", fix)])
+        if self._services.caller is not None and not await self._services.watch.good(self._services.caller.id):
+            raise not_good()  # by now: a body may take long to come
         add, words = self._services.ledger.uploads.add, (mirror, reading.said, self._sent.hexdigest())
         reserved = self._services.catalogue.reserved()
         self._upload = await run_in_threadpool(add, self._id, name, size, self._length, *words, reserved)

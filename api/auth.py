@@ -87,9 +87,7 @@ class AuthMiddleware:
             caller = await run_in_threadpool(keys.holder, secret.strip())
             if caller is None:
                 note_failure(self._services, scope)
-                raise _unauthenticated(
-                    "The key is none of ours, or it is revoked or expired.", ', error="invalid_token"'
-                )
+                raise not_good()
         elif token and (caller := await run_in_threadpool(keys.session, token)) is not None:
             _check_own_page(scope["method"], headers)
         elif _is_page(path, headers):
@@ -180,6 +178,11 @@ def _redirect_to_login(scope: Scope) -> RedirectResponse:
     query = scope.get("query_string", b"").decode("latin-1")
     following = path + (f"?{query}" if query and scope["method"] in _SAFE else "")
     return RedirectResponse(f"/login?next={quote(following, safe='')}", 303)
+
+
+def not_good() -> ProblemError:
+    """The answer to a key that opens nothing, be it only since its request was let in."""
+    return _unauthenticated("The key is none of ours, or it is revoked or expired.", ', error="invalid_token"')
 
 
 def _unauthenticated(detail: str, parameters: str = "") -> ProblemError:

@@ -11,6 +11,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from api.auth import not_good
 from api.services import Services
 from core.ledger import ENDED, Job, Standing, UnknownJob
 
@@ -20,7 +21,10 @@ _PRESENCE: Final = 1.0
 
 
 async def changed(services: Services, job: Job, seconds: float, request: Request) -> Job:
-    """The job once its status is another than now; as it is when the time is up, the client or the service leaves."""
+    """The job once its status is another than now; as it is when the time is up, the client or the service leaves.
+
+    Raises ProblemError where the caller's key is good no more.
+    """
     deadline = time.monotonic() + seconds
     before = job.status
 
@@ -33,22 +37,24 @@ async def changed(services: Services, job: Job, seconds: float, request: Request
             break
         if await services.watch.until(job.id, wanted, min(left, _PRESENCE)) or left <= _PRESENCE:
             job = await run_in_threadpool(services.ledger.job, job.id)
+    if not await _may_listen(services):
+        raise not_good()
     return job
 
 
 async def stream(services: Services, job: Job, after: int) -> AsyncIterator[bytes]:
     """Every event after `after` as server-sent events, gap-free, until the job is over or gone, or the service leaves.
 
+    It ends with the caller's key, too: a second after that was revoked or expired nothing new is told.
+
     `job` must have been read before the call: a job that was over by then has written its last event.
     """
     alone = over = job.status in ENDED
-    checked = spoke = time.monotonic()
+    spoke = time.monotonic()
     yield format_sse_event(retry=1000)
     while not services.closing.is_set():
-        if services.caller is not None and time.monotonic() - checked > _PING:
-            checked = time.monotonic()
-            if not await run_in_threadpool(services.ledger.keys.good, services.caller.id):
-                return  # a client that reconnects is told why
+        if not await _may_listen(services):
+            return  # a client that reconnects is told why
         try:
             if alone:  # a reading that others share may have begun before the job was over, and lack its end
                 told = await run_in_threadpool(services.watch.read, job.id, after)
@@ -70,6 +76,11 @@ async def stream(services: Services, job: Job, after: int) -> AsyncIterator[byte
             spoke = time.monotonic()
             yield KEEPALIVE_COMMENT
         await services.watch.until(job.id, partial(_is_beyond, after), _PING / 3)
+
+
+async def _may_listen(services: Services) -> bool:
+    """Whether the caller's key has neither been revoked nor expired since the request was let in."""
+    return services.caller is None or await services.watch.good(services.caller.id)
 
 
 def _is_beyond(seq: int, standing: Standing) -> bool:

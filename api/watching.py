@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final, final
@@ -20,6 +21,8 @@ from api.schemas import Event
 from core.ledger import ENDED, Ledger, Standing
 
 _PAUSE: Final = 0.1
+_TRUST: Final = 1.0
+"""Seconds for which a key that was found to be good is taken to be good."""
 _BATCH: Final = 200
 _LAST: Final = frozenset(f"job.{status}" for status in ENDED)
 
@@ -52,6 +55,7 @@ class Watch:
         self._waiting: dict[str, dict[asyncio.Event, Callable[[Standing], bool]]] = {}
         self._looking: asyncio.Task[None] | None = None
         self._reading: dict[tuple[str, int], asyncio.Task[Told]] = {}
+        self._keys: dict[str, tuple[float, asyncio.Task[bool]]] = {}
 
     async def until(self, job_id: str, wanted: Callable[[Standing], bool], seconds: float) -> bool:
         """Wait until a job stands as `wanted`, or is gone, or nobody can tell; False where the time was up first."""
@@ -80,6 +84,14 @@ class Watch:
             reading = self._reading[key] = asyncio.create_task(run_in_threadpool(self.read, job_id, after))
             reading.add_done_callback(lambda done: self._forget(key, done))
         return await asyncio.shield(reading)
+
+    async def good(self, key_id: str) -> bool:
+        """Whether a key is good, or was a second ago; all who ask of one key within that second share the look."""
+        now = time.monotonic()
+        if key_id not in self._keys or now - self._keys[key_id][0] > _TRUST:
+            self._keys = {other: look for other, look in self._keys.items() if now - look[0] <= _TRUST}
+            self._keys[key_id] = now, asyncio.create_task(run_in_threadpool(self._ledger.keys.good, key_id))
+        return await asyncio.shield(self._keys[key_id][1])
 
     def read(self, job_id: str, after: int) -> Told:
         """The events after a number as they are now. Raises UnknownJob."""

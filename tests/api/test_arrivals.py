@@ -79,6 +79,24 @@ def test_what_arrives_is_counted_and_what_a_crash_leaves_is_cleaned(settings: Se
             assert list(settings.uploads.iterdir()) == successor.workshop.ledger.uploads.arriving() == []
 
 
+@ON_SQLITE
+def test_an_upload_whose_key_is_revoked_while_it_arrives_is_refused(settings: Settings, artifact: Path) -> None:
+    pets = packed(classes(5))
+    with serving(settings, artifact) as server, socket.create_connection(server.address, PATIENCE) as wire:
+        ledger, deadline = server.workshop.ledger, time.monotonic() + PATIENCE
+        made, secret = ledger.keys.create("alice", "leaked")
+        head = f"POST /v1/datasets?name=pets HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {secret}\r\n"
+        head += f"Content-Length: {len(pets)}\r\nContent-Type: application/zip\r\n\r\n"
+        wire.sendall(head.encode() + pets[:-1])
+        while not ledger.uploads.arriving():
+            assert time.monotonic() < deadline
+        ledger.keys.revoke(made.id)
+        wire.sendall(pets[-1:])
+        assert b" 401 " in wire.recv(4096)
+        assert ledger.uploads.all() == []
+        assert ledger.uploads.arriving() == list(settings.uploads.iterdir()) == []
+
+
 _LARGE = 16 << 20
 """Bytes of an upload that a server would be seen to hold in memory: whatever their number, it takes some 4 MB more."""
 

@@ -20,7 +20,7 @@ import pytest
 from core.ledger import Status
 from core.settings import Settings
 from tests.api.serving import PATIENCE, Server, serving
-from tests.api.workshop import ON_SQLITE, request
+from tests.api.workshop import ON_SQLITE, key, request
 
 STREAM = {"Accept": "text/event-stream"}
 
@@ -96,6 +96,32 @@ def test_a_stream_says_something_as_soon_as_it_is_open(server: Server) -> None:
         assert response.headers["X-Accel-Buffering"] == "no"
         assert response.headers["Transfer-Encoding"] == "chunked"
         assert next(events(response))["type"] == "job.created"
+
+
+@ON_SQLITE
+def test_streams_and_polls_end_with_their_key(settings: Settings, artifact: Path) -> None:
+    with (
+        serving(settings.model_copy(update={"auth": "keys"}), artifact) as server,
+        ThreadPoolExecutor(1) as other,
+    ):
+        workshop, client = server.workshop, server.workshop.client
+        operator = key(workshop.ledger, "root", "admin")
+        made, secret = workshop.ledger.keys.create("alice", "leaked")
+        client.headers["Authorization"] = f"Bearer {secret}"
+        job_id = workshop.submit()
+        with client.stream("GET", f"/v1/jobs/{job_id}/events", headers=STREAM) as response:
+            following = events(response)
+            assert next(following)["type"] == "job.created"
+            poll = other.submit(client.get, f"/v1/jobs/{job_id}?wait=60")
+            deadline = time.monotonic() + PATIENCE
+            while "stillhouse_long_polls 1.0" not in client.get("/metrics", headers=operator).text:
+                assert time.monotonic() < deadline
+            began = time.monotonic()
+            workshop.ledger.keys.revoke(made.id)
+            assert list(following) == []
+            assert time.monotonic() - began < 12, "it looks every five seconds, and before it tells anything"
+        workshop.start(job_id)
+        assert poll.result().status_code == 401
 
 
 def test_a_small_answer_waits_for_no_acknowledgement(server: Server) -> None:
