@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import resource
 import socket
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from core.settings import Settings, settings
 
 GRACE = 5
 """Seconds a response that is being sent has to end after the service was told to stop."""
+
+_OPEN_FILES: Final = 1 << 16
 
 _TURN: Final = 0.001
 """Seconds that a thread which computes has the interpreter while others want it: with the forty threads of requests,
@@ -67,12 +70,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         lifeline.hold(politely=True)
     configuration = settings()
     logs.configure(configuration)
+    _welcome_many()
     config = configured(configuration)
     listener = config.bind_socket()
     # Head and body of an answer are two writes: without this the second waits 40 ms for the client's delayed
     # acknowledgement. Accepted sockets inherit it; asyncio sets it only where it knows the protocol to be TCP.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     Server(config).run(sockets=[listener])
+
+
+def _welcome_many() -> None:
+    """Have as many files open as the system lets this process: each event stream is one, and 1,024 are soon used up."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if resource.RLIM_INFINITY != soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 if __name__ == "__main__":

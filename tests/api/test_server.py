@@ -5,12 +5,14 @@ from __future__ import annotations
 import collections
 import itertools
 import json
+import resource
 import socket
 import statistics
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +124,26 @@ def test_streams_and_polls_end_with_their_key(settings: Settings, artifact: Path
             assert time.monotonic() - began < 12, "it looks every five seconds, and before it tells anything"
         workshop.start(job_id)
         assert poll.result().status_code == 401
+
+
+@ON_SQLITE
+def test_more_streams_than_the_systems_first_limit_of_open_files_shut_nobody_out(
+    settings: Settings, artifact: Path
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few = 64
+    with ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (few, hard))  # which the service inherits
+        try:
+            server = stack.enter_context(serving(settings, artifact))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        job_id = server.workshop.submit()
+        follow = f"GET /v1/jobs/{job_id}/events HTTP/1.1\r\nHost: h\r\nAccept: text/event-stream\r\n\r\n"
+        for _ in range(few):
+            wire = stack.enter_context(socket.create_connection(server.address, PATIENCE))
+            wire.sendall(follow.encode())
+        assert httpx.get(f"{server.url}/v1/jobs/{job_id}", timeout=PATIENCE).status_code == 200
 
 
 def test_a_small_answer_waits_for_no_acknowledgement(server: Server) -> None:
