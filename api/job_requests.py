@@ -106,7 +106,8 @@ def delete_job(services: ServicesDep, job: Known) -> None:
     goes on from it is not: cancel that first.
     """
     try:
-        services.ledger.delete(job.id, services.store.delete)
+        with services.parting(job.id):
+            services.ledger.delete(job.id, services.store.delete)
     except ledger.IllegalTransition as error:
         hint = "Cancel that job first, POST /v1/jobs/{id}/cancel, and wait until it is over."
         raise ProblemError(Kind.JOB_ACTIVE, sentence(error), hint=hint) from None

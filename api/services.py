@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated, Final, Self, final
 
+import structlog
 from fastapi import Depends, Request
 
 from api.inspector import Inspector
@@ -17,6 +20,7 @@ from api.watching import Watch
 from core.artifacts import Probe, Store
 from core.data import Catalogue
 from core.ledger import ApiKey, Ledger, Reach
+from core.masks import masked
 from core.settings import Settings
 
 _LOCK_WAIT: Final = 5.0
@@ -25,6 +29,8 @@ thread that waits serves nobody."""
 
 _KEYS_TRIED: Final = 5
 """An address may show so many times fewer keys that are not good than a good one may make requests."""
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 @final
@@ -68,6 +74,14 @@ class Services:
             Watch(ledger, closing),
             RateLimiter(max(1, settings.max_requests / _KEYS_TRIED)),
         )
+
+    @contextmanager
+    def parting(self, gone: str) -> Iterator[None]:
+        """A job or an upload is deleted in the block, by its id, even where the store does not let its objects go."""
+        try:
+            yield
+        except OSError as error:  # it is gone by then; that nothing needs them is found out later
+            log.warning("objects that nothing needs stay in the store", of=gone, reason=masked(str(error)))
 
     def seen_by(self, caller: ApiKey | None) -> Self:
         """The services as the holder of this key sees them, or as a caller without a key does."""

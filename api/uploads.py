@@ -259,7 +259,8 @@ def delete_dataset(
 ) -> None:
     """Its bundle leaves the store; what was distilled from it stays. Refused while jobs that are not over need it."""
     try:
-        services.ledger.uploads.delete(dataset_id, services.store.delete)
+        with services.parting(dataset_id):
+            services.ledger.uploads.delete(dataset_id, services.store.delete)
     except UnknownUpload:
         hint = "GET /v1/datasets lists your uploads; the catalogue's own datasets stay."
         raise ProblemError(Kind.UNKNOWN_DATASET, "No upload of yours has this id.", hint=hint) from None

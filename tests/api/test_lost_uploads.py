@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from api.services import Services
+from core.ledger import Status
 from core.ledger.models import UploadRow
 from core.settings import Settings
 from tests.api.test_uploads import send, settled
@@ -51,3 +52,15 @@ def test_the_same_file_puts_back_what_the_store_has_lost(workshop: Workshop, ser
     assert (again.status_code, again.headers["Location"]) == (200, path)
     assert client.get(f"/v1/jobs/{job_id}").json()["dataset"] == before["name"]
     assert not list(services.settings.uploads.iterdir()), "nothing waits to be inspected"
+
+
+def test_what_is_deleted_while_the_store_is_away_is_gone_all_the_same(workshop: Workshop, services: Services) -> None:
+    client = workshop.client
+    client.headers.update(key(workshop.ledger, "alice"))
+    path = send(client, packed(classes(5)), {}).headers["Location"]
+    assert settled(client, path, {})["state"] == "ready"
+    paths = (path, f"/v1/jobs/{workshop.job(Status.SUCCEEDED)}")
+    store = services.settings.home / "store"
+    store.rename(store.with_name("elsewhere"))
+    store.write_text("nothing can be done below a file")
+    assert [client.delete(each).status_code for each in (*paths, *paths)] == [204, 204, 404, 404]
