@@ -19,7 +19,7 @@ from core.advice.answer import Advice
 from core.advice.measured import Measured
 from core.advice.order import KIND, AdviceOrder, Question, fingerprint, question
 from core.advice.study import METHOD, measurable, study
-from core.advice.verdict import answer
+from core.advice.verdict import answer, labelled
 from core.data import DatasetFacts, DatasetInvalid, UnknownDataset
 from core.forecast import forecast_job
 from core.nouns import worded
@@ -147,7 +147,8 @@ def advice(services: Services, facts: DatasetFacts, asked: Question, job_id: str
         calibration = hardware(services)
         if calibration is None:
             return None
-        recipe = override(measured.study.recipe, {"evaluation.full": None, "evaluation.seeds": 5})
+        asked = {"evaluation.full": None, "evaluation.seeds": 5, **labelled(measured)}
+        recipe = override(measured.study.recipe, asked)
         forecast = forecast_job(services.ledger, recipe, facts, ipc, METHOD, calibration, services.catalogue.facts)
         return forecast.seconds.expected if forecast.seconds else None
 

@@ -82,7 +82,7 @@ def _subspace(measured: Measured) -> tuple[str, ...]:
 def job(measured: Measured, ipc: int, stored: Changes) -> dict[str, Any]:
     """The order of a job that distils so many images a class as the pilots did; it leaves out the full reference.
 
-    `stored` are the overrides that store them in few bytes.
+    Soft labels are those of a teacher. `stored` are the overrides that store them in few bytes.
     """
     recipe = measured.study.recipe
     return {
@@ -93,9 +93,23 @@ def job(measured: Measured, ipc: int, stored: Changes) -> dict[str, Any]:
             "network.width": recipe.network.width,
             "schedule.steps": recipe.schedule.steps,
             "objective.real_batch": getattr(recipe.objective, "real_batch", None),
+            **labelled(measured),
             **stored,
         },
         "evaluation": {"epochs": recipe.evaluation.epochs, "full": None},
+    }
+
+
+def labelled(measured: Measured) -> Changes:
+    """The changes of the pilots' recipe that give a job their labels: a network's, where those are soft."""
+    if measured.study.labels == "hard":
+        return {}
+    network = measured.study.recipe.network.model_dump(mode="json")
+    balance = "batches" if measured.balanced else "none"
+    return {
+        "relabel.kind": "soft",
+        "relabel.temperature": 1.0,
+        "teacher": {"network": network, "balance": balance},
     }
 
 

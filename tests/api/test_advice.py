@@ -125,6 +125,27 @@ def test_answers_come_from_the_store(
 
 
 @ON_SQLITE
+def test_advice_on_soft_labels_offers_a_job_that_has_them(
+    client: TestClient, workshop: Workshop, tmp_path: Path
+) -> None:
+    workshop.ledger.register_worker("w", "cpu", "here", MEASURED)
+    found = measured(REAL, gained(REAL, 0.5, 0.05), smallest=125)
+    priced = {}
+    for labels in "hard", "soft":
+        job = ask(client, ipc=5, labels=labels).json()
+        own = found.model_copy(update={"study": found.study.model_copy(update={"labels": labels})})
+        publish(workshop, job["id"], tmp_path / labels, own)
+        for question in {"bytes": "2 kB"}, {"ipc": 5}:
+            advice = ask(client, **question, labels=labels).json()
+            offered = client.post("/v1/jobs", json=advice["request"])
+            assert offered.status_code == 202, offered.text
+            made = offered.json()
+            assert made["recipe"]["relabel"]["kind"] == ("keep" if labels == "hard" else "soft")
+        priced[labels] = advice["seconds"]
+    assert priced["soft"] > priced["hard"], "a network is trained for them"
+
+
+@ON_SQLITE
 def test_a_target_is_judged_by_the_advice_that_is_there(
     client: TestClient, workshop: Workshop, services: Services, tmp_path: Path
 ) -> None:
