@@ -52,7 +52,7 @@ def filled(recipe: Recipe, state: State, real: Real, counts: Counts, places: Ten
     `places` are of training images, [n]. None is taken that equals an image of its class in the set, as long as others
     are left.
     """
-    images, begins = state.leaves.images.clone(), 0
+    images, begins = state.result.images.clone(), 0
     rounds_of = init.rounds(recipe, counts)
     for members, count in zip(real.members, counts, strict=True):
         own = torch.arange(begins, begins + count)
@@ -66,5 +66,5 @@ def filled(recipe: Recipe, state: State, real: Real, counts: Counts, places: Ten
         others_first = ranked[equal.to(ranked.device).float().argsort(stable=True)]
         images[blank] = real.train.take(others_first[: len(blank)])
         begins += count
-    leaves = replace(state.leaves, images=images)
+    leaves = replace(state.result, images=images)
     return replace(state, leaves=leaves, good=leaves, average=state.average and leaves, rounds=until)

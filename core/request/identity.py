@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from core.recipe import Recipe
     from core.request.order import JobRequest
 
-ENGINE_VERSION = "7"
+ENGINE_VERSION = "8"
 """Raised whenever the same request on the same data would give other numbers; part of every fingerprint.
 
 Then `Later` marks of the recipes' fields have done their duty, and can go.

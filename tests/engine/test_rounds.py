@@ -13,6 +13,7 @@ from core.engine.keys import Key
 from core.engine.real import Labelled, Real
 from core.engine.run import distil
 from core.engine.workspace import Drained, InMemory
+from core.overrides import override
 from core.recipe import Recipe, Rounds
 from tests.engine.conftest import small
 from tests.engine.still import states
@@ -121,3 +122,13 @@ def test_a_state_before_its_rounds_shows_what_there_is(real: Real) -> None:
     assert (shown.labels.tolist(), filled.labels.tolist()) == ([0, 1], [0, 0, 1, 1])
     assert torch.equal(filled.images[::2], shown.images)
     assert shown.images.flatten(1).std(1).min() > 0
+
+
+def test_rounds_keep_the_running_mean_of_what_was_distilled(toy: Dataset) -> None:
+    """The images that the first round's network learned from, and not those of the last outer step."""
+    recipe = small("dm", schedule__ema=0.9, rounds=Rounds(first=0.5, count=1, epochs=1).model_dump())
+    whole = distil(override(recipe, {"rounds": None}), toy, 1, 0, run="alone")
+    shown = distil(recipe, toy, 2, 0).result
+    last = distil(override(recipe, {"rounds": None, "schedule.ema": None}), toy, 1, 0, run="last").result
+    assert torch.equal(shown.images[~shown.real], whole.result.images)
+    assert not torch.equal(whole.result.images, last.images)
