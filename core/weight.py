@@ -114,7 +114,7 @@ def layout(recipe: Recipe, facts: DatasetFacts, ipc: int) -> Layout:
         found["soft_labels"] = ("uint16", (n * shares,)) if bits == 16 else ("uint8", (-(-n * shares * bits // 8),))
         if (own := storage.own(classes)) is not None:
             found["soft_classes"] = (number, (n, own))
-    if recipe.parameterize.update < 1:
+    if _is_mixed(recipe):
         found["real"] = ("uint8", (-(-n // 8),))
     stages = recipe.schedule.stages.count
     if stages > 1:
@@ -136,6 +136,13 @@ def layout(recipe: Recipe, facts: DatasetFacts, ipc: int) -> Layout:
         "transform": recipe.preprocess.kind,
     }
     return Layout(found, about)
+
+
+def _is_mixed(recipe: Recipe) -> bool:
+    """Whether some images of a set are real and others not, so that a reader cannot tell them by the recipe."""
+    if recipe.rounds is None:
+        return recipe.parameterize.update < 1
+    return not recipe.objective.keeps_images or recipe.init.alters_images
 
 
 def of_views(relabel: LabelledViews, images: int, evaluation: Evaluation, classes: int) -> Layout:

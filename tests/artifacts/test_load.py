@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -48,6 +50,28 @@ def test_the_compact_set_is_brought_back_to_the_same_pixels(tmp_path: Path, kind
     build(tmp_path, given)
     data = compact(tmp_path)
     assert np.array_equal(data.to_pixels(data.images), given.pixels)
+
+
+@pytest.mark.parametrize(
+    ("method", "changes", "real"),
+    [
+        ("mtt", {"parameterize__update": 0.6, "evaluation__lr": 0.01}, (False, False, True, True)),
+        ("dm", {"rounds": {"first": 0.5, "count": 2}}, (False, False, True, True)),
+        ("rded", {"relabel": {"kind": "keep"}, "rounds": {"first": 0.25}}, (False, True, True, True)),
+        ("self-evolved", {}, (True, True, True, True)),
+        ("dm", {}, (False, False, False, False)),
+    ],
+    ids=["partial update", "rounds after distilling", "rounds after crops", "real alone", "none real"],
+)
+def test_the_compact_set_tells_which_images_are_real(
+    tmp_path: Path, method: str, changes: dict[str, Any], real: tuple[bool, ...]
+) -> None:
+    step_size = 0.01 if method == "mtt" else None
+    given = in_few_bits(result(ipc=4, method=method, step_size=step_size, storage__kind="compact", **changes))
+    given = replace(given, real=np.tile(np.array(real), 10))
+    build(tmp_path, given)
+    for read in (load, compact):
+        assert np.array_equal(read(tmp_path).real, given.real)
 
 
 def test_what_left_the_pixel_range_is_clipped_and_rounded(tmp_path: Path) -> None:

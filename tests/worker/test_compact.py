@@ -21,6 +21,7 @@ from tests.worker.test_teaching import SMALL
 PLAIN = {name: value for name, value in SMALL.items() if not name.startswith("teacher")}
 STEPS = {"schedule.steps": 2, "schedule.stages.count": 1}
 EXPERTS = {"experts.count": 1, "experts.epochs": 2, "objective.max_start_epoch": 1, "objective.expert_epochs": 1}
+ROUNDS = {"first": 0.5, "count": 1, "epochs": 1, "score": {"kind": "forgetting", "networks": 1, "epochs": 2}}
 
 MODES: dict[str, tuple[str, dict[str, Any]]] = {
     "learned rate": ("mtt", PLAIN | EXPERTS | {"schedule.steps": 2, "objective.syn_steps": 2}),
@@ -28,6 +29,7 @@ MODES: dict[str, tuple[str, dict[str, Any]]] = {
     "top": ("rded", SMALL | {"relabel.kind": "soft", "storage.top": 3}),
     "views": ("rded", SMALL | {"relabel.bits": 4}),
     "targets": ("linear-exact", PLAIN),
+    "rounds": ("dm", PLAIN | {"schedule.steps": 2, "rounds": ROUNDS}),
     "whitened": ("random", PLAIN | {"preprocess.kind": "zca"}),
 }
 
