@@ -8,6 +8,7 @@ import sys
 from bisect import bisect_right
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, final
 
@@ -44,7 +45,7 @@ def bytes_of(text: str) -> int:
     parts = _WRITTEN.fullmatch(text.strip())
     if parts is None or parts[2].lower() not in _UNITS:
         raise ValueError("A size is a number and a unit: '900 B', '200 kB' or '1.5 MB'.")
-    return int(float(parts[1]) * _UNITS[parts[2].lower()])
+    return int(Decimal(parts[1]) * _UNITS[parts[2].lower()])
 
 
 Changes = dict[str, JsonValue]

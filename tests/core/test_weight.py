@@ -145,7 +145,15 @@ def test_a_set_of_so_many_bytes_is_compact() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "size"), [("900 B", 900), ("200kB", 200_000), ("1.5 MB", 1_500_000), ("64 KiB", 65_536), ("2 gib", 2**31)]
+    ("text", "size"),
+    [
+        ("900 B", 900),
+        ("200kB", 200_000),
+        ("1.005 kB", 1_005),
+        ("1.5 MB", 1_500_000),
+        ("64 KiB", 65_536),
+        ("2 gib", 2**31),
+    ],
 )
 def test_a_size_has_a_number_and_a_unit(text: str, size: int) -> None:
     assert bytes_of(text) == size
