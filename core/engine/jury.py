@@ -73,8 +73,6 @@ class Jury:
     split: Literal["test", "validation"] = "test"
     most: int | None = None
     """Images of the split at most, evenly spaced; None takes all."""
-    lasting: bool = False
-    """Whether later jobs may have the same networks, so that what they say is kept; else it goes with the job."""
 
     @classmethod
     def read(cls, source: Source | None, context: JobContext) -> Self | None:
@@ -225,7 +223,7 @@ def _gathered(context: JobContext, jury: Jury, say: Say | None, read: Callable[[
         told={"jury": file},
         needs={file: jury.packed},
         kernels=jury.kernels(context),
-        passing=not jury.lasting,
+        passing=True,
     )
 
 

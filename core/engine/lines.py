@@ -67,7 +67,7 @@ def random(
 
     Where the policy is "combined" they get the views of real images, the simple ones, as in the paper. A teacher that
     is given labels them as the recipe has the distilled ones labelled. Networks are the recipe's own, or those of
-    another `architecture`. What they say is kept: nothing in it is a method's.
+    another `architecture`.
 
     Raises:
         Drained: the job was told to stop.
@@ -140,13 +140,12 @@ class Drawn:
         """The same network on the first draw at each of the rates that there are to choose from."""
         (first, labels), rates = self._first, context.recipe.evaluation.baseline_lrs
         own = (key.fold("look"),) * len(rates)
-        return Jury(first, labels, self.protocol, own, rates, architecture, "validation", lasting=True)
+        return Jury(first, labels, self.protocol, own, rates, architecture, "validation")
 
     def jury(self, key: Key, rate: float, architecture: Architecture | None) -> Jury:
         """A network on each draw."""
         own = tuple(key.fold("seed", seed).fold("seed", 0) for seed in range(self._draws))
-        protocol = replace(self.protocol, lr=rate)
-        return Jury(self.images, self.labels, protocol, own, architecture=architecture, lasting=True)
+        return Jury(self.images, self.labels, replace(self.protocol, lr=rate), own, architecture=architecture)
 
     @property
     def _draws(self) -> int:

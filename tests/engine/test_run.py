@@ -309,22 +309,6 @@ def test_images_that_rounding_leaves_as_they_are_are_judged_once(method: str, eq
         assert {field: exact[field] for field in shared} == {field: rounded[field] for field in shared}
 
 
-@pytest.mark.parametrize("methods", [("random", "dm"), ("rded", "sre2l")])
-def test_random_images_are_judged_once_for_jobs_of_several_methods(methods: tuple[str, str], toy: Dataset) -> None:
-    """With a teacher's labels, too, and by other architectures: seconds that are the same are those of one training."""
-    changes = {"evaluation__across": [{"kind": "linear"}], "evaluation__baseline_lrs": [0.01, 0.02]}
-    results: dict[str, bytes] = {}
-
-    def judged(method: str, seed: int) -> list[dict[str, Any]]:
-        done = distil(small(method, **changes), toy, 2, seed, InMemory(results=results))
-        return [*(line for line in done.rows if line["name"].startswith("random")), done.across[0]["random"]]
-
-    first = judged(methods[0], 0)
-    assert len(first) == (3 if methods[0] == "rded" else 2)
-    assert judged(methods[1], 0) == first
-    assert all(line["seconds"] not in {known["seconds"] for known in first} for line in judged(methods[1], 1))
-
-
 def test_the_reference_that_another_job_kept_is_no_matter_of_time(toy: Dataset) -> None:
     workspace = InMemory()
     distil(small("random"), toy, 2, 0, workspace)
