@@ -1,4 +1,4 @@
-"""What is left of a phase, as its journal estimates it."""
+"""The estimate of what is left of a phase, as its journal has it."""
 
 from __future__ import annotations
 
