@@ -114,6 +114,8 @@ def compose(done: Distillation, hardware: str, remarks: Sequence[str] = (), with
     each = result.counts(facts.classes)
     is_covered = not recipe.evaluation.coverage or done.analyses.get("coverage") is not None
     diverged = not is_covered and not (done.ended and ending.COVERAGE in done.ended.left_out)
+    losses = [point["value"] for point in context.journal.curves() if point["name"] == "loss"]
+    matches = recipe.objective.kind == "trajectory" and recipe.schedule.stages.count == 1
     missing = "the job was ended early" if recipe.evaluation.full else within and within.without_reference
     return Report.model_validate(
         {
@@ -165,6 +167,7 @@ def compose(done: Distillation, hardware: str, remarks: Sequence[str] = (), with
             "warnings": [
                 *doubts.of_classes(lines, majority),
                 *remarks,
+                *(doubts.of_matching(losses, recipe.step_size.initial) if matches else []),
                 *doubts.of_networks(lines, done.seeds),
                 *doubts.of_baselines(lines, *([missing] if missing else []), unequal=unequal),
                 *doubts.of_pixels(lines, clipped, unequal=unequal),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -17,6 +18,10 @@ UNCOVERED: Final = (
     "Nothing is told of coverage: the network whose features would tell it diverged. Lower evaluation.coverage.lr by a "
     "factor of ten."
 )
+
+_TENTHS: Final = 10
+_TELLING: Final = 20
+"""Outer steps whose losses say where matching has come to."""
 
 _TRUSTED = 5  # seeds
 _LOST = 0.02  # accuracy
@@ -43,6 +48,18 @@ def of_classes(by_name: Rows, majority: Majority) -> list[str]:
             f"test images: more often than networks trained on {_listed(less)} are ({each})."
         )
     return said
+
+
+def of_matching(losses: Sequence[float], step_size: float) -> list[str]:
+    """On matching that led nowhere, by the `losses` of trajectories from step to step; `step_size` is the first one."""
+    last = losses[-len(losses) // _TENTHS :]
+    if len(losses) < _TELLING or (loss := statistics.fmean(last)) < 1:
+        return []
+    return [
+        f"Students of these images end no nearer to the experts than they began: over the last tenth of the outer "
+        f"steps the loss is {loss:.2f}, and 1 is that of not moving at all. Begin with half of the step size: set "
+        f"step_size.initial to {step_size / 2:g}."
+    ]
 
 
 def of_baselines(by_name: Rows, full: str = "evaluation.full was left out", *, unequal: bool = False) -> list[str]:

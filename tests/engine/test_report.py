@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from core.data import Dataset
+from core.engine.journal import Journal
 from core.engine.report import Distillation, compose
 from core.engine.run import distil
+from core.engine.workspace import InMemory
 from core.recipe import Recipe
 from core.report import Report
 from core.report.section import Measure
@@ -166,6 +168,25 @@ def test_the_report_says_what_views_each_line_was_trained_on(done: Distillation)
 )
 def test_the_report_doubts_what_deserves_doubt(done: Distillation, lines: list[dict[str, Any]], doubt: str) -> None:
     assert any(doubt in warning for warning in composed(done, *lines)["warnings"])
+
+
+def test_matching_that_led_nowhere_is_told_with_a_step_size_to_begin_with(done: Distillation) -> None:
+    lines = line("distilled", 0.9), line("random", 0.6), line("full", 1.0)
+
+    def warned(losses: Sequence[float], recipe: Recipe | None = None) -> list[str]:
+        journal = Journal()
+        journal.recall([{"step": step, "seconds": 0.0, "name": "loss", "value": it} for step, it in enumerate(losses)])
+        context = replace(done.context, workspace=InMemory(journal))
+        warnings: list[str] = composed(replace(done, context=context), *lines, recipe=recipe)["warnings"]
+        return warnings
+
+    lost = [0.7] * 36 + [0.95, 1.3, 1.0, 1.15]
+    (warning,) = warned(lost, small("mtt", step_size__initial=0.02))
+    assert "the loss is 1.10" in warning
+    assert "set step_size.initial to 0.01." in warning
+    assert warned([2.0] * 36 + [0.7] * 4) == []
+    assert warned([1.2] * 4) == [], "too few to tell"
+    assert warned(lost, small("dm")) == [], "the loss of other objectives has another unit"
 
 
 def test_pixels_that_8_bits_cannot_hold_are_told(done: Distillation) -> None:
