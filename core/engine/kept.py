@@ -145,10 +145,9 @@ class _Shelf(Generic[T]):
 
     def there(self, indices: Iterable[int]) -> dict[int, T]:
         """The results of these numbers that are to be had, by their numbers."""
-        sources = [
-            (index, self._source(self.files[index])) for index in indices
-        ]  # all count as used before one is read
         read = self.making.read
+        # a list, so that all count as used before one is read
+        sources = [(index, self._source(self.files[index])) for index in indices]
         return {index: found for index, source in sources if source is not None and (found := read(source)) is not None}
 
     def put(self, index: int, content: bytes) -> T:

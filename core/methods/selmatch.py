@@ -33,7 +33,7 @@ def selmatch(task: Task) -> Recipe:
         twelfth of Fashion-MNIST, where it was 2.9 and 2.3 points better after 60 steps each. And with few steps for
         many images: after those 60 it was 1.7 points below random ones at 20 % (our claims table). On 10,000 images of
         CIFAR-10 `mtt` was better at 10 and 20 %, too, by six and five points (n = 5); at 10 % SelMatch itself with all
-        images distilled was as good as `mtt`, and five times the steps did not help (n = 2).
+        images distilled was as good as `mtt`, and five times the steps did not help (n = 3).
     """
     most, own = 50 if tiny(task) else 125, network(task)
     batch, epochs, steps = segment(task, _STEPS)

@@ -21,7 +21,7 @@ UNCOVERED: Final = (
 
 _TENTHS: Final = 10
 _TELLING: Final = 20
-"""Outer steps whose losses say where matching has come to."""
+"""The least number of losses that say where matching has come to."""
 
 _TRUSTED = 5  # seeds
 _LOST = 0.02  # accuracy
@@ -51,14 +51,13 @@ def of_classes(by_name: Rows, majority: Majority) -> list[str]:
 
 
 def of_matching(losses: Sequence[float], step_size: float) -> list[str]:
-    """On matching that led nowhere, by the `losses` of trajectories from step to step; `step_size` is the first one."""
-    last = losses[-len(losses) // _TENTHS :]
-    if len(losses) < _TELLING or (loss := statistics.fmean(last)) < 1:
+    """On matching that led nowhere, by the `losses` of trajectories in their order; `step_size` is the first one."""
+    if len(losses) < _TELLING or (loss := statistics.fmean(losses[-(len(losses) // _TENTHS) :])) < 1:
         return []
     return [
-        f"Students of these images end no nearer to the experts than they began: over the last tenth of the outer "
-        f"steps the loss is {loss:.2f}, and 1 is that of not moving at all. Begin with half of the step size: set "
-        f"step_size.initial to {step_size / 2:g}."
+        "In the last tenth of the outer steps students end no nearer to the experts than they began: the loss is "
+        f"{loss:.2f}, and 1 is that of not moving at all. Begin with half of the step size: set step_size.initial to "
+        f"{step_size / 2:g}."
     ]
 
 
