@@ -27,6 +27,7 @@ from benchmarks.instruments import seconds
 from benchmarks.machine import describe
 from benchmarks.rows import table
 from core.engine.kernels import measurement
+from core.engine.kernels.compiled import multiplies_bfloat16
 from core.plan.ways import Factors, Kind, Pick, Way
 
 Ways = Mapping[str, tuple[Callable[[], Tensor], Callable[[], object]]]
@@ -72,7 +73,8 @@ def _judge(kinds: list[Kind]) -> None:
             rows.append([f"{finding.channels}, {finding.side}, {finding.batch}, {kind}", *taken, str(finding.pick)])
     print(table(head, rows))
     print()
-    for dtype in (torch.float32, torch.bfloat16):
+    # without instructions for bfloat16 a product of this side takes minutes
+    for dtype in (torch.float32, torch.bfloat16) if multiplies_bfloat16() else (torch.float32,):
         a, b = (torch.randn(_SIDE, _SIDE).to(dtype) for _ in range(2))
         best = min(measurement.spent_by(partial(torch.mm, a, b), 1) for _ in range(_PRODUCTS))
         print(f"Square products of {str(dtype).removeprefix('torch.')}: {2 * _SIDE**3 / best / 1e9:,.0f} G/s")

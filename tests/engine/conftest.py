@@ -126,5 +126,5 @@ def no_compiler(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         attempts.append("compile")
         raise RuntimeError("no C++ compiler\nand a long story")
 
-    monkeypatch.setattr("torch._inductor.standalone_compile", fail)
+    monkeypatch.setattr("torch._inductor.aot_compile", fail)
     return attempts

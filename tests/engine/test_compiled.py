@@ -22,7 +22,7 @@ from core.engine.kernels import (
     compile_ahead,
     missing_compiler,
 )
-from core.engine.kernels.program import stamped
+from core.engine.kernels.stamp import stamped
 from core.engine.kernels.slices import Sliced
 from core.engine.networks import ConvNet
 from core.engine.unroll import Segment, adjoint
@@ -257,7 +257,7 @@ def test_the_next_process_loads_what_was_compiled(kernels: Compiled, folder: Pat
     first = kernels.gradient(*ONE[:3])
     before = {path: path.read_bytes() for path in programs_in(folder)}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("torch._inductor.standalone_compile", None)
+        patch.setattr("torch._inductor.aot_compile", None)
         assert torch.equal(Compiled(NETWORK, kernels.shapes, folder=folder).gradient(*ONE[:3]), first)
     assert {path: path.read_bytes() for path in programs_in(folder)} == before
     assert {path.suffix for path in before} == {".kernel"}
@@ -269,7 +269,7 @@ def test_a_damaged_program_is_compiled_anew(
 ) -> None:
     args = ONE[:3]
     first = kernels.gradient(*args)
-    copytree(folder, tmp_path, dirs_exist_ok=True)  # what the compiler has kept, too: it saves half a minute
+    copytree(folder, tmp_path, dirs_exist_ok=True)
     for path in programs_in(tmp_path):
         whole = path.read_bytes()
         path.write_bytes(whole[: int(share * len(whole))])
@@ -279,15 +279,19 @@ def test_a_damaged_program_is_compiled_anew(
     changed = [path for path in programs_in(tmp_path) if path.stat().st_size != sizes[path.name]]
     assert len(changed) == 1, "the program that was needed, and no other"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("torch._inductor.standalone_compile", None)
+        patch.setattr("torch._inductor.aot_compile", None)
         assert torch.equal(Compiled(NETWORK, kernels.shapes, folder=tmp_path).gradient(*args), first)
 
 
 @pytest.mark.parametrize(
     ("network", "batch", "why"),
     [
-        (ConvNet((16, 8, 8), 3, 16, 1, "batch"), BATCH, "its gradient (conv0.weight) is off by"),
-        (NETWORK, BATCH - 1, "it fails"),
+        (
+            ConvNet((16, 8, 8), 3, 16, 1, "batch"),
+            BATCH,
+            "the compiled program is wrong: its gradient (conv0.weight) is off by",
+        ),
+        (NETWORK, BATCH - 1, "it is for arguments"),
     ],
 )
 def test_a_program_that_is_another_ones_is_thrown_away(
@@ -316,7 +320,7 @@ def test_a_program_that_is_another_ones_is_thrown_away(
     planted = replace(planted, _programs={})
     assert planted.stored("gradient", Shape(1, batch), CPU)
     assert torch.equal(planted.gradient(*args), Eager(network).gradient(*args))
-    assert f"A stored kernel is wrong ({why}" in caplog.text
+    assert f"A stored kernel is thrown away, and compiled anew: {why}" in caplog.text
     assert len(no_compiler) == 2, "each time it was to be compiled anew"
     assert not planted.stored("gradient", Shape(1, batch), CPU)
 
@@ -325,13 +329,17 @@ def test_a_program_that_is_another_ones_is_thrown_away(
 def test_what_a_compiler_makes_wrong_is_neither_used_nor_kept(
     wrong: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    made: list[str] = []
+    made: list[Callable[..., Sequence[Tensor]]] = []
 
-    def compile_wrongly(graph: torch.fx.GraphModule, *args: object, **kwargs: object) -> Callable[..., list[Tensor]]:
-        made.append("program")
-        return lambda *tensors: [wrong * result for result in graph(*tensors)]
+    def compile_wrongly(function: Callable[..., Sequence[Tensor]], *args: object) -> bytes:
+        made.append(function)
+        return b""
 
-    monkeypatch.setattr("torch._inductor.standalone_compile", compile_wrongly)
+    def run(tensors: list[Tensor]) -> list[Tensor]:
+        return [wrong * result for result in made[-1](*tensors)]
+
+    monkeypatch.setattr("core.engine.kernels.program._compiled", compile_wrongly)
+    monkeypatch.setattr("core.engine.kernels.program._opened", lambda *args: run)
     kernels, eager = Compiled(NETWORK, frozenset({ALONE}), folder=tmp_path), Eager(NETWORK)
     for _ in range(2):
         assert torch.equal(kernels.gradient(*ONE[:3]), eager.gradient(*ONE[:3]))
@@ -339,7 +347,7 @@ def test_what_a_compiler_makes_wrong_is_neither_used_nor_kept(
     monkeypatch.setattr(packing, "_SLICE", 8 * NETWORK.convolutions.outputs)
     tested = Compiled(NETWORK, frozenset({TESTS}), folder=tmp_path)
     assert torch.equal(tested.logits(ONE.theta, ONE.images), eager.logits(ONE.theta, ONE.images))
-    assert made == ["program"] * 3, "each was tried once"
+    assert len(made) == 3, "each was tried once"
     assert "The kernel gradient is not compiled, and slower: the compiled program is wrong" in caplog.text
     assert not any(kernels.stored(name, ALONE, CPU) for name in ("gradient", "keep"))
     assert not tested.stored("logits", tested.sliced(TESTS, CPU, "logits"), CPU)

@@ -1,34 +1,36 @@
 """Functions of tensors as compiled programs, kept on disk from one process to the next, and tried before they are used.
 
-The compiler keeps graphs of its own, by names in which the instruction set is missing: a graph for vectors of 16
-numbers is found, and taken, where vectors have 8. So each program has a folder for the compiler to itself, beside the
-programs, wherever the environment would have it. The trials of which instructions there are to compile for have names
-that say all: they lie where the compiler has its headers, and are made once a machine instead of once a program.
+A program is a shared library with what belongs to it. Torch loads one without its compiler, whose import would take
+most of the seconds in which an engine starts. The compiler keeps graphs of its own, by names in which the instruction
+set is missing: a graph for vectors of 16 numbers is found, and taken, where vectors have 8. So each program is compiled
+in a folder of its own that is empty before and gone thereafter, wherever the environment would have it. The trials of
+which instructions there are to compile for have names that say all: they lie where the compiler has its headers, and
+are made once a machine instead of once a program.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, final
+from typing import cast, final
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import torch
 from torch import Tensor
 
-from core.engine.kernels.stamp import FOLDER, SUFFIX, stamped, unstamped
+from core.engine.kernels.stamp import FOLDER, stamped, unstamped
 from core.engine.kernels.trial import Run
 from core.files import write_atomic
 
-if TYPE_CHECKING:
-    from torch._inductor.standalone_compile import CompiledArtifact
-
 _YOUNG = 3600.0  # seconds: the compiler may still be at work in a folder of that age
+_LIBRARY = ".wrapper.so"
+_SOURCES = (".cpp", "_metadata.json")  # of what the compiler leaves, what no program needs
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +43,11 @@ class WrongProgram(Exception):
 class Program:
     """A function of tensors compiled for the shapes of its arguments."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Callable[[list[Tensor]], Sequence[Tensor]]) -> None:
         self._run = run
 
     def __call__(self, *arguments: Tensor) -> Sequence[Tensor]:
-        return self._run(*[argument.detach().contiguous() for argument in arguments])
+        return self._run([argument.detach().contiguous() for argument in arguments])
 
     @classmethod
     def of(
@@ -58,66 +60,67 @@ class Program:
         """Load it from `path`, or compile it and keep it there.
 
         Args:
-            fault: what is wrong with a program, if anything is. One that is wrong is thrown away with all that the
-                compiler kept of it, and compiled anew where it came from what was kept.
+            fault: what is wrong with a program, if anything is. A stored one that is wrong is thrown away, and
+                compiled anew.
 
         Raises:
             WrongProgram: freshly compiled, it is wrong.
             Exception: whatever the compiler stumbles on.
         """
-        for last in (False, True):
-            with _cache_of(path) as fresh:
-                artifact = _loaded(path)
-                stored = artifact is not None
-                if artifact is None:
-                    artifact = _compiled(function, arguments)
-                program = cls(artifact)
-                if (wrong := fault(program)) is None:
-                    if path and not stored:
-                        _save(artifact, path)
-                    return program
-            _discard(path)
-            if last or (fresh and not stored):
+        if path is not None:
+            (path.parent / FOLDER).mkdir(parents=True, exist_ok=True)
+            try:
+                if (content := unstamped(path)) is not None:
+                    return cls._tried(content, arguments, path, fault)
+            except WrongProgram as error:
+                log.warning("A stored kernel is thrown away, and compiled anew: %s", error)
+                path.unlink(missing_ok=True)
+            except Exception as error:
+                log.warning("A stored kernel is compiled anew: %s", str(error).strip().split("\n")[0][:500])
+        content = _compiled(function, arguments, path)
+        program = cls._tried(content, arguments, path, fault)
+        if path is not None:
+            write_atomic(path, stamped(path, content))
+        return program
+
+    @classmethod
+    def _tried(
+        cls, content: bytes, arguments: list[Tensor], path: Path | None, fault: Callable[[Run], str | None]
+    ) -> Program:
+        with _aside(path) as folder:  # a GPU loads its part of a program when that is first called, by the trial
+            program = cls(_opened(content, arguments, folder))
+            if (wrong := fault(program)) is not None:
                 raise WrongProgram(f"the compiled program is wrong: {wrong}.")
-            log.warning("A stored kernel is wrong (%s): it is thrown away, and compiled anew.", wrong)
-        raise AssertionError("the second turn is the last")
+        return program
 
 
 def trim_programs(folder: Path) -> None:
-    """Throw away what the compiler kept of programs that are no longer in the folder."""
-    for kept in (folder / FOLDER).glob("*"):
+    """Throw away what compilers left that did not come to their end."""
+    for left in (folder / FOLDER).glob("*"):
         with suppress(FileNotFoundError):  # another engine trims at the same time
-            if not (folder / f"{kept.name}{SUFFIX}").exists() and time.time() - kept.stat().st_mtime > _YOUNG:
-                shutil.rmtree(kept, ignore_errors=True)
+            if time.time() - left.stat().st_mtime > _YOUNG:
+                shutil.rmtree(left, ignore_errors=True)
 
 
-def _discard(path: Path | None) -> None:
-    """Throw a program away, and what the compiler kept of it."""
-    if path:
-        path.unlink(missing_ok=True)
-        shutil.rmtree(_folder(path), ignore_errors=True)
+def _opened(content: bytes, arguments: list[Tensor], folder: Path) -> Callable[[list[Tensor]], Sequence[Tensor]]:
+    """The program in a file's content, put into a folder for as long as it takes to load it.
+
+    Raises:
+        WrongProgram: it is for other arguments, and would read and write where it must not.
+    """
+    with ZipFile(BytesIO(content)) as archive:
+        if archive.comment != _kinds(arguments):
+            raise WrongProgram(f"it is for arguments {archive.comment.decode()}, not {_kinds(arguments).decode()}.")
+        archive.extractall(folder)
+    (library,) = folder.glob(f"*{_LIBRARY}")
+    device = arguments[0].device
+    if device.type == "cuda":
+        return torch._C._aoti.AOTIModelContainerRunnerCuda(str(library), 1, str(device), str(folder)).run
+    return torch._C._aoti.AOTIModelContainerRunnerCpu(str(library), 1).run
 
 
-def _loaded(path: Path | None) -> CompiledArtifact | None:
-    # Importing the compiler is half of the seconds an engine takes to start: one that compiles nothing is spared.
-    from torch._inductor.standalone_compile import CompiledArtifact
-
-    if path is None:
-        return None
-    aside = _folder(path) / f"{os.getpid()}.stored"
-    try:
-        if (content := unstamped(path)) is None:
-            return None
-        aside.write_bytes(content)
-        return CompiledArtifact.load(path=str(aside), format="binary")
-    except Exception as error:
-        log.warning("A stored kernel is compiled anew: %s", str(error).strip().split("\n")[0][:500])
-        return None
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def _compiled(function: Callable[..., tuple[Tensor, ...]], arguments: list[Tensor]) -> CompiledArtifact:
+def _compiled(function: Callable[..., tuple[Tensor, ...]], arguments: list[Tensor], path: Path | None) -> bytes:
+    """The content of a program's file."""
     from torch import _inductor
     from torch._inductor.cpu_vec_isa import valid_vec_isa_list
     from torch._inductor.runtime.cache_dir_utils import default_cache_dir, temporary_cache_dir
@@ -130,30 +133,23 @@ def _compiled(function: Callable[..., tuple[Tensor, ...]], arguments: list[Tenso
     stacked = torch.vmap(function) if arguments[0].ndim == 2 else function
     # without the function's annotations, which are strings and would end up among the graph's globals
     graph = make_fx(lambda *tensors: stacked(*tensors), tracing_mode="fake")(*arguments)
-    return _inductor.standalone_compile(graph, [*arguments], dynamic_shapes="from_example_inputs")
+    content = BytesIO()
+    with _aside(path) as folder, temporary_cache_dir(str(folder)), ZipFile(content, "w", ZIP_DEFLATED) as archive:
+        made = _inductor.aot_compile(graph, (*arguments,), options={"aot_inductor.package": True})
+        for file in map(Path, cast("list[str]", made)):
+            if not file.name.endswith(_SOURCES):
+                archive.write(file, file.name)
+        archive.comment = _kinds(arguments)
+    return content.getvalue()
 
 
-def _save(artifact: CompiledArtifact, path: Path) -> None:
-    aside = _folder(path) / f"{os.getpid()}.new"
-    try:
-        artifact.save(path=str(aside), format="binary")
-        write_atomic(path, stamped(path, aside.read_bytes()))
-    finally:
-        aside.unlink(missing_ok=True)
+def _kinds(arguments: list[Tensor]) -> bytes:
+    """The shapes and types of a program's arguments, which it does not look at itself."""
+    return ", ".join(f"{str(a.dtype).removeprefix('torch.')}{[*a.shape]}" for a in arguments).encode()
 
 
 @contextmanager
-def _cache_of(path: Path | None) -> Iterator[bool]:
-    """The compiler's caches in the program's own folder, or in one for the moment; whether nothing is in it."""
-    from torch._inductor.runtime.cache_dir_utils import temporary_cache_dir
-
-    with ExitStack() as stack:
-        folder = _folder(path) if path else Path(stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True)))
-        folder.mkdir(parents=True, exist_ok=True)
-        fresh = not any(folder.iterdir())
-        stack.enter_context(temporary_cache_dir(str(folder)))
-        yield fresh
-
-
-def _folder(path: Path) -> Path:
-    return path.parent / FOLDER / path.stem
+def _aside(path: Path | None) -> Iterator[Path]:
+    """A folder beside the programs, or anywhere, that is gone thereafter."""
+    with TemporaryDirectory(dir=path and path.parent / FOLDER, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
