@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from core.engine.kernels import Eager
-from core.engine.kernels.compiled import multiplies_bfloat16, passes
+from core.engine.kernels.compiled import _kept_bytes, multiplies_bfloat16, passes
 from core.engine.kernels.convolution import Direct, Patches, Winograd
 from core.engine.kernels.passes import Passes
 from core.engine.keys import Key
 from core.engine.networks import ConvNet
-from core.plan.ways import Factors, Pick, Way
+from core.plan.ways import Factors, Pick, Precision, Way
 from tests.engine.steps import assert_same, given, stacked
 from tests.engine.verdicts import verdict_of
 
@@ -123,6 +123,15 @@ def test_a_bias_that_a_norm_removes_has_no_gradient_at_all() -> None:
         parts = net.unflatten(gradient)
         vanishing = {name for name, part in parts.items() if not part.any()}
         assert vanishing == {"conv0.bias", "conv1.bias"}
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(("shape", "norm"), list(product(SHAPES, NORMS)))
+def test_what_a_step_keeps_is_known_from_one_image_and_two(shape: str, norm: str, precision: Precision) -> None:
+    net = network(shape, norm, width=16)
+    theta, images, labels, _ = given(net, BATCH)
+    two = passes(net, precision, CPU, BATCH)
+    assert _kept_bytes(two, BATCH) == sum(leaf.nbytes for leaf in two.first(theta, images, labels)[1].leaves)
 
 
 @pytest.mark.parametrize("rest", ["F(2)", "F(4)", "direct"])
