@@ -25,7 +25,10 @@ def pullback(function: Callable[[Tensor], Tensor], at: Tensor) -> tuple[Tensor, 
         value = function(leaf)
 
     def back(cotangent: Tensor) -> Tensor:
-        (pulled,) = torch.autograd.grad(value, leaf, cotangent)
+        # to the bit what grad gives of a cotangent, to check whose shape it imports a library of algebra
+        with torch.enable_grad():
+            along = (value * cotangent).sum()
+        (pulled,) = torch.autograd.grad(along, leaf)
         return pulled
 
     return value.detach(), back
