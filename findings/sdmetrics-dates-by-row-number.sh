@@ -2,13 +2,13 @@
 # SDMetrics loses the dates of rows that are not numbered from 0: made data just like the real ones is told from them.
 # Versions: Python 3.11, sdmetrics 0.32.0, scikit-learn 1.9.1, SciPy 1.17.1, pandas 2.3.3, NumPy 2.4.6
 #
-# LogisticDetection and SVCDetection train a classifier to tell made rows from real ones; a score of 1 means that it
-# cannot. Dates become numbers first, as a new column whose rows are numbered from 0, which pandas then puts beside the
-# table by row number. After a split or a filter the table keeps the numbers that it had: the second half of a table, as
-# iloc or train_test_split(shuffle=False) give it, gets no date at all, and the mean date in each row; shuffled rows get
-# the dates of other rows. A constant is easily told from dates, so that for two halves of one table the score is 0.04
-# instead of 0.98. It is so for real and made rows alike. Nothing is said. Columns of numbers and of classes are right.
-# The cure is reset_index(drop=True).
+# SVCDetection trains a classifier to tell made rows from real ones; a score of 1 means that it cannot. Dates become
+# numbers first, as a new column whose rows are numbered from 0, which pandas then puts beside the table by row number.
+# After a split or a filter a table keeps the numbers that it had: the second half of a table, as iloc or
+# train_test_split(shuffle=False) give it, gets no date at all, and the mean date in each row; shuffled rows get the
+# dates of other rows. A constant is easily told from dates, so that for two halves of one table the score is 0.04
+# instead of 0.98. It is so for real and made rows alike, and in LogisticDetection, too, though a straight line makes
+# little of it. Nothing is said. Columns of numbers and of classes are right. The cure is reset_index(drop=True).
 #
 # Seen on 2026-12-01, 2,000 rows of a date and a number, cut into halves as they are; 1 is indistinguishable:
 #     two halves                                  : 0.04

@@ -3,10 +3,10 @@
 # Versions: Python 3.11, uncertainty-calibration 0.1.4, scikit-learn 1.9.1, SciPy 1.17.1, NumPy 2.4.6
 #
 # get_calibration_error_uncertainties gives "1-alpha confidence intervals", by bootstrap, and alpha is 0.1 unless given.
-# But the bootstrap takes the percentiles alpha / 2 and 100 - alpha / 2; its own default is 10. So 0.1 asks for 99.9 % of
-# 100 resamples, which comes to the lowest and the highest of them, and an alpha of 0.5, half, to nearly the same. The
-# interval of a calibration error is twice as wide as it should be, and two models that differ look as though they might
-# not. It is so for the top-label form, too. Nothing is said. The cure is alpha=10.
+# But the bootstrap takes the percentiles alpha / 2 and 100 - alpha / 2; its own default is 10. So 0.1 asks for 99.9 %
+# of 100 resamples, which comes to the lowest and the highest of them, and an alpha of 0.5, half, to nearly the same.
+# The interval of a calibration error is twice as wide as it should be, and two models that differ look as though they
+# might not. It is so for the top-label form, too. Nothing is said. The cure is alpha=10.
 #
 # Seen on 2026-12-01, 500 answers with an error of calibration, then means of 100 normal numbers:
 #     alpha and width: 0.5: 0.100, 0.1: 0.108, 0.05: 0.109, 0.01: 0.110, 50: 0.022, 10: 0.055
