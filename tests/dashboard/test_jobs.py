@@ -183,7 +183,7 @@ def test_ten_thousand_jobs_are_listed_at_once(workshop: Workshop, client: TestCl
             assert page.status_code == 200
         seconds.append(min(tries))
     style = client.get("/static/stillhouse.css").content
-    scripts = [client.get(f"/static/{name}.js").content for name in ("theme", "frame", "live")]
+    scripts = [client.get(f"/static/{name}.js").content for name in ("theme", "frame", "live", "regions")]
     first = client.get("/").content
     assert len(listed(first.decode())) == SHOWN
     assert len(first) + len(style) + sum(map(len, scripts)) < 150_000

@@ -19,7 +19,9 @@ if (button) {
   });
 }
 
-for (const offered of document.querySelectorAll("button[data-copy]")) offered.hidden = false;
+const offer = () => { for (const copy of document.querySelectorAll("button[data-copy]")) copy.hidden = false; };
+offer();
+document.addEventListener("refreshed", offer);
 
 document.addEventListener("click", async (event) => {
   const copy = event.target.closest("button[data-copy]");

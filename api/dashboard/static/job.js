@@ -79,5 +79,4 @@ document.addEventListener("refreshed", () => {
   const state = document.querySelector("#now .status")?.classList[1];
   if (ENDED.includes(head.dataset.status) && !ENDED.includes(state)) listen(); // somebody has retried it
   if (state) head.dataset.status = state;
-  for (const copy of document.querySelectorAll("button[data-copy]")) copy.hidden = false;
 });

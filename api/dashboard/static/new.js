@@ -1,5 +1,7 @@
 // The form of a new job stays checked and priced while it is filled in: the server renders it again, and what it says
 // is put in without touching the field that is being typed in.
+import { away, put as bring } from "./regions.js";
+
 const form = document.getElementById("job-form");
 const slide = document.getElementById("slide");
 const ipc = document.getElementById("ipc");
@@ -21,12 +23,17 @@ const query = () => {
 
 const page = async (address, signal) => {
   const response = await fetch(address, { headers: { Accept: "text/html" }, signal });
-  return response.ok ? new DOMParser().parseFromString(await response.text(), "text/html") : null;
+  if (response.redirected) { // the session is over: its page says so, and leads back here
+    location.assign(response.url);
+    return new Promise(() => {});
+  }
+  if (!response.ok) throw new Error(`${response.status}`);
+  return new DOMParser().parseFromString(await response.text(), "text/html");
 };
 
 const put = (page, id) => {
   const fresh = page.getElementById(id);
-  if (fresh) document.getElementById(id).replaceWith(document.importNode(fresh, true));
+  if (fresh) bring(document.getElementById(id), fresh);
 };
 
 // What each time buys takes as many forecasts as there are times: the form does not wait for them.
@@ -35,17 +42,18 @@ const follow = async (changed) => {
   const mine = (asking = new AbortController());
   try {
     const fresh = changed ? await page(`/new?${query()}`, mine.signal) : document;
-    if (!fresh) return;
+    away("");
     const times = fresh.getElementById("all-times")?.href;
     if (changed) {
       take(fresh);
       // not `dataset.address`: a form's field called dataset hides the property
       history.replaceState(null, "", fresh.getElementById("job-form").getAttribute("data-address"));
     }
-    const bought = times && (await page(times, mine.signal));
-    if (bought) put(bought, "buys");
+    if (times) put(await page(times, mine.signal), "buys");
   } catch (error) {
-    if (error.name !== "AbortError") console.info("The service does not answer; the form is kept as it is.");
+    if (error.name === "AbortError") return;
+    away("The service does not answer. What you filled in is kept, the forecast is of before; it is asked again.");
+    timer = setTimeout(follow, 5000, true);
   }
 };
 
@@ -53,7 +61,7 @@ const take = (page) => {
   for (const id of ["forecast", "size", "worth", "measured", "commands-panel"]) put(page, id);
   // those that are there stay until those in their place come
   if (!page.getElementById("all-times") || !document.querySelector("#buys table")) put(page, "buys");
-  for (const copy of document.querySelectorAll("button[data-copy]")) copy.hidden = false;
+  document.dispatchEvent(new CustomEvent("refreshed")); // what came anew is as the frame has it
   const old = document.getElementById("recipe");
   const fresh = page.getElementById("recipe");
   if (old.dataset.basis !== fresh.dataset.basis || !old.querySelector("details")) {
