@@ -132,7 +132,15 @@ class Inspector:
         """The finding on the upload, for the ledger; None if this process is to end before it is known."""
         folder = self._folder / upload.id
         try:
-            found = inspect(folder / "upload", folder, upload.size, self._closing.is_set, upload.mirror, upload.reading)
+            found = inspect(
+                folder / "upload",
+                folder,
+                upload.size,
+                self._closing.is_set,
+                upload.mirror,
+                upload.reading,
+                upload.name,
+            )
             if found is None:
                 return None
             stored = self._stored(folder / "bundle.npz")

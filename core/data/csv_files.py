@@ -164,8 +164,8 @@ def check_utf8(source: Path | IO[bytes]) -> None:
             encoding, other = ("utf-16", "") if start.startswith(UTF16) else ("cp1252", ", or the encoding that it has")
             raise DatasetInvalid(
                 "the text is not in UTF-8: save it anew as such, which spreadsheets call 'CSV UTF-8'. Or by pandas, of "
-                f"text in {encoding}{other}: pandas.read_csv(path, sep=None, engine='python', encoding={encoding!r})"
-                ".to_csv(path, index=False)"
+                f"text in {encoding}{other}: pandas.read_csv(path, sep=None, engine='python', encoding={encoding!r}, "
+                "dtype=str, keep_default_na=False).to_csv(path, index=False)"
             ) from None
 
 

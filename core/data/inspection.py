@@ -1,7 +1,7 @@
 """An upload is looked at: in a process of its own, with limits, so that a bomb takes down nothing but that process.
 
 `inspect` starts it and tells what it found. Run as `python -m core.data.inspection FILE FOLDER [--size N]
-[--mirror | --no-mirror] [--reading JSON]`: it reads an archive (`core.data.archive`), an npz bundle or
+[--mirror | --no-mirror] [--reading JSON] [--called NAME]`: it reads an archive (`core.data.archive`), an npz bundle or
 a table (`core.data.table_files`) and writes `bundle.npz`, the pictures encoded anew and nothing else, and
 `finding.json` into the folder.
 """
@@ -85,11 +85,13 @@ def inspect(
     stopped: Callable[[], bool],
     mirror: bool | None = None,
     reading: Mapping[str, Any] | None = None,
+    called: str = "",
 ) -> dict[str, Any] | None:
     """The findings on the upload at `source`; its bundle is then `folder/bundle.npz`. None if it was stopped before.
 
     `size` is the side to scale pictures to, and AUTO has it chosen, if need be. `mirror` is the uploader's word, if
-    there is one, on whether a mirrored picture stays what it is, `reading` that on all else (`Reading`).
+    there is one, on whether a mirrored picture stays what it is, `reading` that on all else (`Reading`). `called` is
+    the name that it came under: what arrives has none of its own.
 
     Raises DatasetInvalid, which says what is wrong with it and how to mend it.
     """
@@ -97,6 +99,7 @@ def inspect(
     command += [] if size is None else ["--size", str(size)]
     command += [] if mirror is None else ["--mirror" if mirror else "--no-mirror"]
     command += ["--reading", json.dumps(dict(reading))] if reading else []
+    command += [f"--called={called}"] if called else []
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | {"OMP_NUM_THREADS": "1"}
     deadline = time.monotonic() + SECONDS
     with subprocess.Popen(
@@ -153,11 +156,16 @@ def facts_of(dataset_id: str, title: str, found: dict[str, Any]) -> DatasetFacts
 
 
 def examine(
-    source: Path, target: Path, size: int | None, mirror: bool | None = None, reading: Reading | None = None
+    source: Path,
+    target: Path,
+    size: int | None,
+    mirror: bool | None = None,
+    reading: Reading | None = None,
+    called: str = "",
 ) -> dict[str, Any]:
     """Read an upload and write its bundle to `target`. Raises DatasetInvalid."""
     reading = reading or Reading()
-    given, own_word = _read(source, size, reading)
+    given, own_word = _read(source, size, reading, called)
     arrays, remarks, mirror = given.arrays, given.remarks, own_word if mirror is None else mirror
     if reading.order:
         arrays = in_order(arrays, reading.order)
@@ -190,7 +198,7 @@ def examine(
     return found | {"remarks": remarks}
 
 
-def _read(source: Path, size: int | None, reading: Reading) -> tuple[Folders, bool | None]:
+def _read(source: Path, size: int | None, reading: Reading, called: str) -> tuple[Folders, bool | None]:
     """The dataset in a file, and its own word on mirrored pictures."""
     form = table_format(source)
     if form == "parquet" and (read := read_shard(source, size, reading)):
@@ -199,7 +207,7 @@ def _read(source: Path, size: int | None, reading: Reading) -> tuple[Folders, bo
         return read_archive(source, size, reading), None
     reading.check_unsaid("this is a table" if form else "this is a bundle", PICTURES)
     if form:
-        return of_bundle(read_table(source, form, reading), size), None
+        return of_bundle(read_table(source, form, reading, called), size), None
     if size not in (None, AUTO):
         raise DatasetInvalid("`size` is for files of pictures, and a bundle's images have one size: leave it out")
     reading.check_unsaid("this is a bundle", ARRAYS)
@@ -235,13 +243,15 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--size", type=int)
     parser.add_argument("--reading", type=json.loads)
+    parser.add_argument("--called", default="")
     parser.add_argument("--mirror", action=argparse.BooleanOptionalAction)
     asked = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
     try:
-        found = examine(asked.source, asked.folder / "bundle.npz", asked.size, asked.mirror, Reading.of(asked.reading))
+        reading = Reading.of(asked.reading)
+        found = examine(asked.source, asked.folder / "bundle.npz", asked.size, asked.mirror, reading, asked.called)
     except DatasetInvalid as fault:
         found = {"fault": str(fault)}
     except MemoryError:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Final, final
 
-from core.data.csv_files import cells, first_lines, read_csv, sign_of, text_of_csv
+from core.data.csv_files import UTF16, cells, check_utf8, first_lines, read_csv, sign_of, text_of_csv
 from core.data.facts import DatasetInvalid
 from core.data.folders.faults import listed, quoted
 from core.data.folders.members import Member, split_of_file, split_of_folder
@@ -74,16 +74,21 @@ class _Column:
 def picture_table(member: Member, pictures: Sequence[Member]) -> PictureTable | None:
     """The table in a file with the pictures that its rows name; None where it is no table, or names none.
 
-    Raises DatasetInvalid for one of whose columns two are called alike.
+    Raises DatasetInvalid for one of whose columns two are called alike, and for one that is not in UTF-8.
     """
+    if member.size > _MOST_BYTES:
+        return None
     keys = _keys(pictures)
-    if (tables := _tables(member, keys)) is None or not tables[0].num_rows:
+    content, fault = _content(member)
+    if (tables := _tables(content, member, keys)) is None or not tables[0].num_rows:
         return None
     table, words = tables
     meant = {name: _meant(words.column(name), member, keys) for name in table.column_names}
     files = _files(meant)
     if files is None:
         return None
+    if fault:
+        raise DatasetInvalid(f"{member.quoted}: {fault}")
     named, unclear = _chosen(words.column(files).to_pylist(), meant[files].rows)
     return PictureTable(member, table, words, files, named, unclear)
 
@@ -100,15 +105,26 @@ def _files(columns: Mapping[str, _Column]) -> str | None:
     return best
 
 
-def _tables(member: Member, keys: Keys) -> tuple[pa.Table, pa.Table] | None:
+def _content(member: Member) -> tuple[IO[bytes], DatasetInvalid | None]:
+    """The text of a file in UTF-8, and the refusal of one that is in another encoding.
+
+    It is read as well as can be guessed, to tell whether it is a table of the pictures at all.
+    """
+    with member.open() as file:
+        raw = file.read()
+    try:
+        check_utf8(io.BytesIO(raw))
+    except DatasetInvalid as fault:
+        text = raw.decode("utf-16" if raw.startswith(UTF16) else "cp1252", "replace")
+        return io.BytesIO(text.lstrip("\r\n").encode(errors="replace")), fault
+    # Blank lines above the first one are no rows, and readers count them differently.
+    return io.BytesIO(raw.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")), None
+
+
+def _tables(content: IO[bytes], member: Member, keys: Keys) -> tuple[pa.Table, pa.Table] | None:
     """The columns of a table, by their types and as they are written; None where it is no table."""
     import pyarrow as pa
 
-    if member.size > _MOST_BYTES:
-        return None
-    with member.open() as file:
-        # Blank lines above the first one are no rows, and readers count them differently.
-        content: IO[bytes] = io.BytesIO(file.read().removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n"))
     try:
         if member.parts[-1].lower().endswith(".jsonl"):
             from pyarrow import json

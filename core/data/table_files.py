@@ -74,13 +74,13 @@ def table_format(path: Path) -> Form | None:
     return "csv" if is_text and len(first) < path.stat().st_size and sign_of(first) else None
 
 
-def read_table(path: Path, form: Form, reading: Reading) -> Bundle:
-    """The table of a file as a bundle, split by a column that says so, or here.
+def read_table(path: Path, form: Form, reading: Reading, name: str = "") -> Bundle:
+    """The table of a file as a bundle, split by a column that says so, or here; `name` is what the file is called.
 
     Raises DatasetInvalid, which says what is wrong with it and how to mend it.
     """
     (table,), remarks = without_index([table_of(path, form, reading)], [True], reading.label_column)
-    bundle = table_bundle(table, reading)
+    bundle = table_bundle(table, reading, None, name)
     return replace(bundle, remarks=(*bundle.remarks, *remarks))
 
 

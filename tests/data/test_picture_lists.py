@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,26 @@ def test_pictures_and_rows_that_have_no_partner_are_told(tmp_path: Path) -> None
     assert "Left out, as no row says the class of these pictures: 'test/a.png'." in remarks
     assert "1 rows name no picture that is there." in remarks
     assert kept(tmp_path)["train"] | kept(tmp_path)["test"] == dict(enumerate(CLASSES[:HALF]))
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_a_list_in_another_encoding_is_refused_with_the_code_that_mends_it(tmp_path: Path, encoding: str) -> None:
+    """Class folders beside it, and a file that is no list of them, are read as ever."""
+    classes = [{"nv": "größe", "mel": "NA", "bcc": "01"}[each] for each in CLASSES]
+    text = table(named(""), größe=classes).decode().encode(encoding)
+    for said in ({}, {"label_column": "größe"}):
+        with pytest.raises(DatasetInvalid, match=r"'labels\.csv': the text is not in UTF-8") as refused:
+            look(tmp_path, flat(text), **said)
+    (path := tmp_path / "labels.csv").write_bytes(text)
+    code = re.search(r"pandas\.read_csv.*", str(refused.value))
+    assert code is not None
+    eval(code[0], {"pandas": pandas, "path": path})  # the very words of the refusal
+    look(tmp_path, flat(path.read_bytes()), label_column="größe")
+    kinds = kept(tmp_path)
+    assert kinds["train"] | kinds["test"] == dict(enumerate(classes))
+    folders = {f"{'ab'[n % 2]}/{n:03}.png": data for n, data in enumerate(FILES)}
+    other = table(["zähler"] * COUNT, größe=CLASSES).decode().encode(encoding)
+    assert look(tmp_path, folders | {"notes.csv": other})["class_names"] == ("a", "b")
 
 
 def test_folders_are_classes_unless_a_column_is_named(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.data import DatasetInvalid
-from core.data.inspection import examine
+from core.data.inspection import examine, inspect
 from core.data.reading import Reading
 from tests.data.archives import packed, tarred
 
@@ -165,6 +165,22 @@ def test_emnists_tables_are_set_upright_by_their_names(tmp_path: Path) -> None:
     assert any(remark.startswith("EMNIST stores rows as columns") for remark in found["remarks"])
     look(tmp_path, packed(members), transposed="no")
     np.testing.assert_array_equal(np.load(tmp_path / "bundle.npz")["x_train"], turned[:28])
+
+
+def test_a_single_table_goes_by_the_name_that_it_came_under(tmp_path: Path) -> None:
+    """A file that arrives over HTTP has no name of its own."""
+    turned = np.ascontiguousarray(GREY.transpose(0, 2, 1))
+    source = tmp_path / "upload"
+    source.write_bytes(csv(labelled(numbered(turned)), False))
+    for called, said, wanted in (
+        ("EMNIST letters", None, GREY),
+        ("letters", None, turned),
+        ("-emnist", {"transposed": "no"}, turned),
+    ):
+        found = inspect(source, tmp_path, None, lambda: False, reading=said, called=called)
+        assert found is not None
+        assert any(remark.startswith("EMNIST stores rows as") for remark in found["remarks"]) is (wanted is GREY)
+        check(tmp_path, wanted)
 
 
 def numbers(count: int, seed: int) -> pandas.DataFrame:
