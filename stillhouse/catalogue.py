@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict, Unpack, cast, get_type_hints
 
@@ -11,7 +12,7 @@ import typer
 
 from stillhouse import paths
 from stillhouse.api import Client
-from stillhouse.errors import UsageError
+from stillhouse.errors import InvalidDataset, UsageError
 from stillhouse.output import JsonOption, data, say, table
 from stillhouse.upload import (
     FILES,
@@ -20,6 +21,7 @@ from stillhouse.upload import (
     Size,
     TableKind,
     Turned,
+    as_options,
     ready,
     standing,
     title_of,
@@ -152,7 +154,8 @@ def upload(
         words = Upload(label_column=label_column, missing=missing, kind=kind, order=order, skip_broken=skip_broken)
         words |= {"train_folder": train_folder, "test_folder": test_folder, "transposed": transposed}
         reading = _reading(words)
-        found = client.upload(path, name, size=_side(size), mirror=mirror, told=say, **reading)
+        with _told_in_options():
+            found = client.upload(path, name, size=_side(size), mirror=mirror, told=say, **reading)
     say(_described(found))
     if found.get("evidence"):
         say(f"The pictures that led to this: {client.url.rstrip('/')}/uploads/{found['name']}")
@@ -197,18 +200,24 @@ def _sent(client: Client, path: Path, upload: Upload) -> str:
         known = standing(client.datasets(), file, path, name, words)
         if known and not client.dataset(known["name"], verify=True)["on_disk"]:
             say(f"{path} was uploaded before, and lost since: it is sent again.")
-            found = client.upload(file, known["sent"]["name"], **words_of(known))
+            with _told_in_options():
+                found = client.upload(file, known["sent"]["name"], **words_of(known))
             say(_described(found))
             return str(found["name"])
         if known:
-            read = ", ".join(f"{key}={word}" for key, word in words_of(known).items() if word != words.get(key, "auto"))
+            read = " ".join(
+                as_options(key if word is True else f"{key}={word}")
+                for key, word in words_of(known).items()
+                if word != words.get(key, "auto")
+            )
             how = f", read with {read}" if read else ""
             say(f"{path} was uploaded before{how}: it is '{known['title']}' ({known['name']}).")
             return str(known["name"])
         name = name or title_of(path)
         say(f"Uploading {path} as '{name}' ({file.stat().st_size:,} bytes).")
         unsaid: Size = None if path.suffix.lower() in _ARRAYS and path.is_file() else "auto"
-        found = client.upload(file, name, size=size or unsaid, mirror=mirror or "auto", **said)
+        with _told_in_options():
+            found = client.upload(file, name, size=size or unsaid, mirror=mirror or "auto", **said)
     say(_described(found))
     return str(found["name"])
 
@@ -224,7 +233,16 @@ def _described(found: Mapping[str, Any]) -> str:
     noun = {"vectors": "rows", "series": "series"}.get(kind, "images")
     counts = f"{found['train_count']:,} training and {found['test_count']:,} test {noun}, {found['classes']} classes"
     mirrored = [found["mirroring"]["remark"]] if kind == "pictures" else []
-    return " ".join([f"{found['title']}: {counts}.", *found["remarks"], *mirrored])
+    return " ".join([f"{found['title']}: {counts}.", *map(as_options, [*found["remarks"], *mirrored])])
+
+
+@contextmanager
+def _told_in_options() -> Iterator[None]:
+    """A refusal of the inspection names options of the command line, not parameters of the API."""
+    try:
+        yield
+    except InvalidDataset as fault:
+        raise InvalidDataset(fault.name, as_options(fault.problem), fault.title) from None
 
 
 def _side(text: str | None) -> Size:

@@ -77,7 +77,7 @@ class InvalidDataset(ClientError):
     exit_code = 2
 
     def __init__(self, name: str, problem: str, title: str = "") -> None:
-        self.name = name
+        self.name, self.problem, self.title = name, problem, title
         super().__init__(f"{f'{title!r} ({name})' if title else name} cannot be used: {problem}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -47,6 +48,10 @@ class Reading(TypedDict, total=False):
 _UNSAID: dict[str, Any] = {"size": None, "mirror": "auto", "label_column": "", "missing": "refuse", "kind": "auto"}
 _UNSAID |= {"order": "", "train_folder": "", "test_folder": "", "skip_broken": False, "transposed": "auto"}
 """The words on how a file is to be read that say nothing."""
+_SAID = re.compile(
+    rf"`({'|'.join(_UNSAID)})`|\b({'|'.join(_UNSAID)})=(?=\w)|\b({'|'.join(name for name in _UNSAID if '_' in name)})\b"
+)
+"""How the service's sentences name these words."""
 FILES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".npz", ".csv", ".parquet")
 """How the names of files end that hold a dataset."""
 _PIECE = 1 << 20
@@ -176,6 +181,16 @@ def _received(http: Http, key: str, pauses: Iterable[float] = (0.0,)) -> int:
         if received:
             break
     return received
+
+
+def as_options(text: str) -> str:
+    """A sentence of the service in which the words on how a file is read are options: "--missing drop"."""
+
+    def option(found: re.Match[str]) -> str:
+        flag = f"--{(found[1] or found[2] or found[3]).replace('_', '-')}"
+        return f"`{flag}`" if found[1] else f"{flag} " if found[2] else flag
+
+    return _SAID.sub(option, text)
 
 
 def title_of(path: Path) -> str:

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from api import reference
 from api.dashboard import charts, figures
 from api.dashboard.schema_fields import spelled
+from api.dashboard.upload_words import as_fields
 from api.health import VERSION
 from core.nouns import worded
 from core.report.section import written
@@ -60,6 +61,7 @@ _templates.filters.update(
     written=written,
     spelled=spelled,
     worded=worded,
+    as_fields=as_fields,
 )
 _templates.globals.update(version=VERSION, navigation=NAVIGATION, short=charts.short)
 

@@ -11,6 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from api.dashboard.upload_words import CHOICES, FIELDS
 from tests.api.workshop import ON_SQLITE
 from tests.dashboard.test_pages import Page
 from tests.data.archives import classes, packed
@@ -113,6 +114,24 @@ def test_a_bad_zip_says_how_to_mend_it(client: TestClient) -> None:
     assert "no picture that is read" in page
     assert "invalid" in page
     assert "Distil it" not in page
+
+
+def test_what_is_wrong_is_told_in_the_words_of_the_form(client: TestClient) -> None:
+    rows = "".join(f"{n},{n % 7 / 4 if n % 5 else ''},{'ab'[n % 2]}\n" for n in range(24)).encode()
+    page = sent(client, b"size,weight,diagnosis\n" + rows, name="ward")
+    assert "say which with “Column of the labels”, for instance “Column of the labels”: " in page
+    page = sent(client, b"size,weight,diagnosis\n" + rows, name="ward 2", label_column="diagnosis")
+    assert "Upload with “Missing values”: the column&#39;s median or" in page
+    for name, called in FIELDS.items():
+        assert re.search(rf'(<label for="{name}">|name="{name}" value="1"> ?){called}</label>', page), name
+    for value, called in CHOICES.items():
+        assert f'<option value="{value}">{called}</option>' in page
+
+
+def test_a_single_table_called_emnist_is_set_upright(client: TestClient) -> None:
+    data = b"".join(b"%d,%s\n" % (n % 2, b",".join(b"%d" % (n + place) for place in range(64))) for n in range(24))
+    assert "EMNIST stores rows as columns" in sent(client, data, name="emnist-letters-train")
+    assert "EMNIST stores rows as columns" not in sent(client, data, name="letters").split("emnist-letters-train")[0]
 
 
 @pytest.mark.parametrize(

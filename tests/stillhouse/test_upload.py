@@ -13,6 +13,7 @@ import pytest
 
 from stillhouse import Client, InvalidDataset, UsageError
 from stillhouse.catalogue import located
+from stillhouse.upload import as_options
 from tests.data.archives import classes, packed, photographs, spread, tarred
 from tests.stillhouse.conftest import EVALUATION
 from tests.stillhouse.cutting import line_to
@@ -134,7 +135,7 @@ def test_a_folder_is_one_dataset_by_whichever_command_it_comes(
 
         small = running.command("upload", "my flowers", "--size", 6, "--mirror", "no").out.strip()
         said = running.command("distill", "my flowers", "--ipc", 1, "--method", "random", *EVALUATION)
-        assert f"was uploaded before, read with size=6, mirror=no: it is 'my flowers' ({small})." in said.err
+        assert f"was uploaded before, read with --size 6 --mirror no: it is 'my flowers' ({small})." in said.err
         plain = running.command("upload", "my flowers").out.strip()
         assert plain != small, "the command that says how a folder is read means what it says"
         assert located(client, "my flowers") == plain, "of several it is the one read as it is where nothing is said"
@@ -235,6 +236,31 @@ def test_what_cannot_be_used_is_told(running: Running, tmp_path: Path) -> None:
     (tmp_path / "pets/eel").mkdir(parents=True)
     empty = running.command("upload", tmp_path / "pets", "--name", "x")
     assert (empty.code, "pets/eel is empty" in empty.err) == (2, True)
+
+
+def test_the_command_line_speaks_of_its_options(running: Running, tmp_path: Path) -> None:
+    rows = "".join(f"{n},{n % 7 / 4},{'ab'[n % 2]}\n" for n in range(24))
+    (table := tmp_path / "ward.csv").write_text(f"size,weight,diagnosis\n{rows}")
+    for command in (("upload", table), ("distill", table, "--ipc", 1)):
+        refused = running.command(*command)
+        assert (refused.code, "with --label-column, for instance --label-column " in refused.err) == (2, True)
+        assert "label_column" not in refused.err
+    with running.client() as client, pytest.raises(InvalidDataset, match="with label_column, for instance"):
+        client.upload(table)  # in Python it is an argument
+    assert running.command("upload", table, "--label-column", "diagnosis").code == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "options"),
+    [
+        ("Upload with missing=median or missing=drop.", "Upload with --missing median or --missing drop."),
+        ("say `size` (e.g. size=32)", "say `--size` (e.g. --size 32)"),
+        ("Say it as train_folder", "Say it as --train-folder"),
+        ("missing values of this kind, in order", "missing values of this kind, in order"),
+    ],
+)
+def test_parameters_of_the_api_are_options(said: str, options: str) -> None:
+    assert as_options(said) == options
 
 
 def test_a_folder_whose_upload_was_lost_is_sent_again_as_it_was_read(running: Running, tmp_path: Path) -> None:

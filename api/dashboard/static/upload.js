@@ -1,4 +1,6 @@
 // An upload with progress, by dragging or choosing; and the end of an inspection as soon as it is known.
+import { away } from "./regions.js";
+
 const form = document.getElementById("upload");
 const drop = document.getElementById("drop");
 const file = document.getElementById("file");
@@ -40,7 +42,12 @@ drop.addEventListener("drop", (event) => {
 
 async function settled(path) {
   for (let pause = 200; ; pause = Math.min(pause * 1.5, 3000)) {
-    const answer = await fetch(path, { headers: { Accept: "application/json" } });
+    const answer = await fetch(path, { headers: { Accept: "application/json" } }).catch(() => null);
+    away(answer ? "" : "The service does not answer. What has arrived is inspected as soon as it is back; it is asked again.");
+    if (!answer || answer.status >= 500) {
+      await new Promise((go) => setTimeout(go, pause));
+      continue;
+    }
     if (!answer.ok) return null;
     const found = await answer.json();
     if (found.state !== "inspecting") return found;
@@ -48,9 +55,16 @@ async function settled(path) {
   }
 }
 
+// The problem in the words of the form, as the list of uploads has it.
+async function worded(found) {
+  const page = await fetch("/uploads", { headers: { Accept: "text/html" } }).then((answer) => answer.text()).catch(() => "");
+  const card = new DOMParser().parseFromString(page, "text/html").getElementById(found.name);
+  return card?.querySelector(".notice p")?.textContent ?? found.problem;
+}
+
 async function show(path) {
   const found = await settled(path);
-  if (found && found.state === "invalid") return tell("bad", `${found.title} cannot be used`, found.problem);
+  if (found && found.state === "invalid") return tell("bad", `${found.title} cannot be used`, await worded(found));
   location.assign(`/uploads${found ? `#${found.name}` : ""}`);
   if (location.pathname === "/uploads") location.reload();
 }
