@@ -88,6 +88,15 @@ class Forecast:
         )
 
 
+def total(forecast: Forecast) -> list[str]:
+    """The sentence on how long a job will take, which its remarks speak of; none where nothing was measured yet."""
+    if not (whole := forecast.seconds):
+        return []
+    return [
+        f"It will take about {duration(whole.expected)}: four in five {duration(whole.low)} to {duration(whole.high)}."
+    ]
+
+
 def remarks(forecast: Forecast) -> list[str]:
     """Sentences beside the table: the reference's part, what was given up for the time, and an offer."""
     said = []

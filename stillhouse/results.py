@@ -161,8 +161,9 @@ def submitted(client: Client, asked: Asked) -> Job:
     """The job that an order becomes, with a line that says so and what is to be known of it."""
     job = client.submit(**asked)
     say(f"job {job.id}  {job.title}" + ("  (finished before)" if job.cached else ""))
-    for remark in cost.remarks(job.forecast) if job.forecast and not job.ended else ():
-        say(remark)
+    if job.forecast and not job.ended:
+        for remark in [*cost.total(job.forecast), *cost.remarks(job.forecast)]:
+            say(remark)
     return job
 
 

@@ -45,3 +45,20 @@ def test_long_words_fit_a_telephone(chromium: Browser, service: Service, stopped
             spilt = "e => [...document.querySelectorAll('.choice span')].filter(e => e.scrollWidth > e.clientWidth + 1)"
             assert page.evaluate(f"({spilt})().length") == 0, address
         assert {address: width for address, width in wide.items() if width > 320} == {}
+
+
+def test_long_names_of_jobs_fit_every_screen(chromium: Browser, service: Service) -> None:
+    """Names are sentences of people, and a comparison has several of them side by side."""
+    workshop, wide = service.server.workshop, {}
+    name = "what the second ward asked for, " * 3
+    jobs = [workshop.submit(method="herding", ipc=ipc, metadata={"name": f"{name}{ipc}"}) for ipc in (21, 22, 23)]
+    with visit(chromium, service.server.url) as watched:
+        page = watched.page
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": 800})
+            for address in ("/", f"/jobs/{jobs[0]}", f"/compare?{'&'.join(f'job={job}' for job in jobs)}"):
+                page.goto(address)
+                wide[address, width] = page.evaluate("document.documentElement.scrollWidth")
+    for job in jobs:
+        workshop.client.post(f"/v1/jobs/{job}/cancel")
+    assert {place: width for place, width in wide.items() if width > place[1]} == {}

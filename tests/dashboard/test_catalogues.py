@@ -118,6 +118,8 @@ def test_pictures_of_a_dataset_are_read_without_the_dataset(client: TestClient, 
         services.settings.datasets / "mine.npz", arrays | {"class_names": np.array([f"c{n}" for n in range(20)])}
     )
     page = client.get("/datasets").text
+    assert "32 columns · a regression" in page
+    assert "1 classes" not in page + client.get("/new").text
     address = re.search(r'src="(/datasets/mine/sample.png\?v=\w+)"', page)
     assert address
     picture = Image.open(io.BytesIO(client.get(address[1]).content))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stillhouse import Forecast, Job
-from stillhouse.forecast import beside, duration, remarks
+from stillhouse.forecast import beside, duration, remarks, total
 from stillhouse.jobs import Phase
 from tests.services import free_port
 from tests.stillhouse.running import PATIENCE, Running, command, until
@@ -148,4 +148,6 @@ def test_what_a_time_costs_and_what_it_would_buy_is_said() -> None:
         "Given up for the time: network.width 128 -> 32, evaluation.seeds 5 -> 3.",
         "Make it cheaper: --within 20m takes about 19 min; it gives up network.width 128 -> 32.",
     ]
-    assert remarks(Forecast.from_json({})) == []
+    assert remarks(Forecast.from_json({})) == total(Forecast.from_json({})) == []
+    whole = raw | {"seconds": {"expected": 9000, "low": 4500, "high": 18_000}}
+    assert total(Forecast.from_json(whole)) == ["It will take about 2.5 h: four in five 75 min to 5.0 h."]
