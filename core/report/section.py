@@ -14,7 +14,7 @@ from core.worth import Interval
 
 Unit = Literal["share", "count", "bytes", "number"]
 
-_POWERS = ("B", "KB", "MB", "GB", "TB")
+_POWERS = ("B", "kB", "MB", "GB", "TB")
 
 
 class Told(BaseModel):

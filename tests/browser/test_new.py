@@ -40,7 +40,7 @@ def test_an_outcome_is_asked_for_by_its_sliders(watched: Watched) -> None:
     expect(time).to_have_attribute("aria-valuetext", "20m")
     size.focus()
     page.keyboard.press("ArrowRight")
-    expect(page.locator("#size")).to_contain_text("110 images in place of 1,438: 7.0 KB of pixels")
+    expect(page.locator("#size")).to_contain_text("110 images in place of 1,438: 7.0 kB of pixels")
     page.keyboard.press("Tab")
     expect(page.locator("#target")).to_be_focused()
     page.keyboard.press("Tab")

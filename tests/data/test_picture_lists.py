@@ -175,7 +175,10 @@ def test_a_list_in_another_encoding_is_refused_with_the_code_that_mends_it(tmp_p
     assert kinds["train"] | kinds["test"] == dict(enumerate(classes))
     folders = {f"{'ab'[n % 2]}/{n:03}.png": data for n, data in enumerate(FILES)}
     other = table(["zähler"] * COUNT, größe=CLASSES).decode().encode(encoding)
-    assert look(tmp_path, folders | {"notes.csv": other})["class_names"] == ("a", "b")
+    for beside in (other, text):
+        assert look(tmp_path, folders | {"notes.csv": beside})["class_names"] == ("a", "b")
+    said = look(tmp_path, flat(path.read_bytes()) | {"notes.csv": other}, label_column="größe")
+    assert set(said["class_names"]) == set(classes)
 
 
 def test_folders_are_classes_unless_a_column_is_named(tmp_path: Path) -> None:
