@@ -29,7 +29,6 @@ from core.engine.kernels.trial import Run
 from core.files import write_atomic
 
 _YOUNG = 3600.0  # seconds: the compiler may still be at work in a folder of that age
-_LIBRARY = ".wrapper.so"
 _SOURCES = (".cpp", "_metadata.json")  # of what the compiler leaves, what no program needs
 
 log = logging.getLogger(__name__)
@@ -112,7 +111,7 @@ def _opened(content: bytes, arguments: list[Tensor], folder: Path) -> Callable[[
         if archive.comment != _kinds(arguments):
             raise WrongProgram(f"it is for arguments {archive.comment.decode()}, not {_kinds(arguments).decode()}.")
         archive.extractall(folder)
-    (library,) = folder.glob(f"*{_LIBRARY}")
+    (library,) = folder.glob("*.so")
     device = arguments[0].device
     if device.type == "cuda":
         return torch._C._aoti.AOTIModelContainerRunnerCuda(str(library), 1, str(device), str(folder)).run
