@@ -11,7 +11,7 @@ from pathlib import Path
 SUFFIX = ".kernel"
 """Ends the name of such a file."""
 FOLDER = "inductor"
-"""Beside them, for what is theirs as long as they are there: what the compiler keeps, and files to load from."""
+"""Beside them, for the files of compilers and loaders while these are at work."""
 
 
 def stamped(path: Path, content: bytes) -> bytes:
