@@ -48,10 +48,14 @@ def test_long_words_fit_a_telephone(chromium: Browser, service: Service, stopped
 
 
 def test_long_names_of_jobs_fit_every_screen(chromium: Browser, service: Service) -> None:
-    """Names are sentences of people, and a comparison has several of them side by side."""
+    """Names are sentences of people, or one word of theirs, and a comparison has several of them side by side."""
     workshop, wide = service.server.workshop, {}
-    name = "what the second ward asked for, " * 3
-    jobs = [workshop.submit(method="herding", ipc=ipc, metadata={"name": f"{name}{ipc}"}) for ipc in (21, 22, 23)]
+    names = {
+        21: "what the second ward asked for, " * 3,
+        22: "the_second_ward_" * 5,
+        23: "what the first asked for, " * 3,
+    }
+    jobs = [workshop.submit(method="herding", ipc=ipc, metadata={"name": name}) for ipc, name in names.items()]
     with visit(chromium, service.server.url) as watched:
         page = watched.page
         for width in (1280, 390):

@@ -155,7 +155,7 @@ def test_pictures_that_auto_scales_are_another_dataset_than_those_that_stay(runn
         scaled = located(client, str(tmp_path / "views"))
         assert not client.dataset(scaled)["sent"]["either_size"]
         refused = running.command("upload", tmp_path / "views")
-        assert (refused.code, "say `size`" in refused.err) == (2, True), "without a size all have to have one"
+        assert (refused.code, "say `--size`" in refused.err) == (2, True), "without a size all have to have one"
         client.delete_dataset(scaled)
 
 
